@@ -1,0 +1,58 @@
+"""Korean days and partition keys: the one place that knows how a run's day is named and found."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+TIMEZONE = "Asia/Seoul"
+KEY_FORMAT = "%Y-%m-%d"
+KST = ZoneInfo(TIMEZONE)
+
+
+class PartitionError(ValueError):
+    """A text that names no day."""
+
+
+def parse_day(key: str) -> date:
+    """The day that a partition key such as `2026-11-21` names.
+
+    Raises: PartitionError.
+    """
+    try:
+        day = datetime.strptime(key, KEY_FORMAT).date()  # noqa: DTZ007 - a day has no time zone
+    except (ValueError, TypeError):
+        raise PartitionError(f"date: found {key!r}, expected a Korean day as YYYY-MM-DD, such as 2026-11-21") from None
+    if format_day(day) != key:
+        raise PartitionError(f"date: found {key!r}, expected {format_day(day)!r}: two digits for month and day")
+    return day
+
+
+def format_day(day: date) -> str:
+    """The partition key of a day."""
+    return day.strftime(KEY_FORMAT)
+
+
+def day_of(moment: datetime) -> date:
+    """The Korean day in which a moment (with a time zone) lies."""
+    return moment.astimezone(KST).date()
+
+
+def bounds_of(day: date) -> tuple[datetime, datetime]:
+    """The first moment of a Korean day and of the next one, in UTC."""
+    start = datetime.combine(day, time(), KST)
+    return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
+
+
+def run_day(context: Any) -> date:
+    """The Korean day that an Airflow task instance works on.
+
+    Its partition key if the run has one, else its `date` param, else the day of its logical date or of its start.
+    """
+    run = context["dag_run"]
+    if run.partition_key:
+        return parse_day(run.partition_key)
+    if asked := context["params"].get("date"):
+        return parse_day(asked)
+    return day_of(run.logical_date or run.run_after)

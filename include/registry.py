@@ -1,0 +1,174 @@
+"""The registry's typed reader: what an entity is, checked when it is read.
+
+    from include.registry import load_registry
+    games = load_registry()["games"]
+    games.fields["updated_at"]      # FieldType.TIMESTAMP
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REGISTRY_PATH = Path(__file__).with_name("entities.yaml")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_KEYS = {"description", "endpoint", "kind", "fields"}
+_OPTIONAL_KEYS = {"filter"}
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class RegistryError(ValueError):
+    """The registry says something that cannot be: names the entity, the key, the value and what was expected."""
+
+    def __init__(self, where: str, found: object, expected: str) -> None:
+        super().__init__(f"entities.yaml: {where}: found {found!r}, expected {expected}")
+
+
+class Kind(StrEnum):
+    """How an entity is kept up to date."""
+
+    INCREMENTAL = "incremental"
+    SNAPSHOT = "snapshot"
+    TIME_SERIES = "time_series"
+
+
+class FieldType(StrEnum):
+    """The type of a field in the source's JSON."""
+
+    INT = "int"
+    DOUBLE = "double"
+    STRING = "string"
+    BOOL = "bool"
+    TIMESTAMP = "timestamp"
+    INT_ARRAY = "int[]"
+
+    @property
+    def duckdb(self) -> str:
+        """The column type that `read_json` is told; a timestamp stays unix seconds until staging types it."""
+        return _DUCKDB_TYPES[self]
+
+
+_DUCKDB_TYPES = {
+    FieldType.INT: "bigint",
+    FieldType.DOUBLE: "double",
+    FieldType.STRING: "varchar",
+    FieldType.BOOL: "boolean",
+    FieldType.TIMESTAMP: "bigint",
+    FieldType.INT_ARRAY: "bigint[]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One table of the source.
+
+    `filter` is an Apicalypse condition that every request carries, or None; `fields` maps the source's names to types.
+    """
+
+    name: str
+    description: str
+    endpoint: str
+    kind: Kind
+    fields: Mapping[str, FieldType]
+    filter: str | None = None
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG that loads it."""
+        return f"igdb_{self.name}"
+
+    @property
+    def asset_name(self) -> str:
+        """The asset that a load of it updates."""
+        return f"raw_{self.name}"
+
+
+def load_registry(path: Path = REGISTRY_PATH) -> Mapping[str, Entity]:
+    """Read and check the registry.
+
+    Returns: entities by name, in the file's order.
+    Raises: RegistryError, naming the entity, the key, the value and what was expected.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise RegistryError(path.name, str(error), "well-formed YAML") from error
+    if not isinstance(document, dict) or set(document) != {"entities"}:
+        raise RegistryError("top level", document if not isinstance(document, dict) else sorted(document), "one key: entities")
+    declared = document["entities"]
+    if not isinstance(declared, dict) or not declared:
+        raise RegistryError("entities", declared, "a mapping of at least one entity")
+    return MappingProxyType({name: _entity(name, body) for name, body in declared.items()})
+
+
+def _entity(name: object, body: object) -> Entity:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise RegistryError("entities", name, "a name in lower case, such as game_modes")
+    if not isinstance(body, dict):
+        raise RegistryError(name, body, f"a mapping with {', '.join(sorted(_KEYS))}")
+    for key in sorted(_KEYS - set(body)):
+        raise RegistryError(f"{name}.{key}", None, "a value; the key is missing")
+    for key in sorted(set(body) - _KEYS - _OPTIONAL_KEYS, key=str):
+        raise RegistryError(f"{name}.{key}", body[key], f"no such key; known are {', '.join(sorted(_KEYS | _OPTIONAL_KEYS))}")
+    kind = _choice(Kind, f"{name}.kind", body["kind"])
+    fields = _fields(name, body["fields"])
+    if kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
+        raise RegistryError(f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it")
+    return Entity(
+        name=name,
+        description=_text(f"{name}.description", body["description"]),
+        endpoint=_text(f"{name}.endpoint", body["endpoint"]),
+        kind=kind,
+        fields=fields,
+        filter=_text(f"{name}.filter", body["filter"]) if "filter" in body else None,
+    )
+
+
+def _fields(name: str, declared: object) -> Mapping[str, FieldType]:
+    if not isinstance(declared, dict) or not declared:
+        raise RegistryError(f"{name}.fields", declared, "a mapping of field names to types")
+    fields = {}
+    for field, type_name in declared.items():
+        if not isinstance(field, str) or not _NAME.fullmatch(field):
+            raise RegistryError(f"{name}.fields", field, "a field name in lower case")
+        fields[field] = _choice(FieldType, f"{name}.fields.{field}", type_name)
+    if fields.get("id") is not FieldType.INT:
+        raise RegistryError(f"{name}.fields.id", fields.get("id"), "int: every entity is keyed by id")
+    return MappingProxyType(fields)
+
+
+def _choice(choices: type[_Choice], where: str, found: object) -> _Choice:
+    try:
+        return choices(found)  # type: ignore[arg-type]
+    except ValueError:
+        raise RegistryError(where, found, f"one of {', '.join(choices)}") from None
+
+
+def _text(where: str, found: object) -> str:
+    if not isinstance(found, str) or not found.strip():
+        raise RegistryError(where, found, "a text that is not empty")
+    return found.strip()
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML lets a later key silently replace an earlier one: an entity declared twice is a mistake, not a choice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise RegistryError(f"line {key_node.start_mark.line + 1}", key, "each key once")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
