@@ -1,8 +1,8 @@
 """The registry's typed reader: what an entity is, checked when it is read.
 
-    from include.registry import load_registry
-    games = load_registry()["games"]
-    games.fields["updated_at"]      # FieldType.TIMESTAMP
+from include.registry import load_registry
+games = load_registry()["games"]
+games.fields["updated_at"]      # FieldType.TIMESTAMP
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def load_registry(path: Path = REGISTRY_PATH) -> Mapping[str, Entity]:
     except yaml.YAMLError as error:
         raise RegistryError(path.name, str(error), "well-formed YAML") from error
     if not isinstance(document, dict) or set(document) != {"entities"}:
-        raise RegistryError("top level", document if not isinstance(document, dict) else sorted(document), "one key: entities")
+        raise RegistryError(
+            "top level", document if not isinstance(document, dict) else sorted(document), "one key: entities"
+        )
     declared = document["entities"]
     if not isinstance(declared, dict) or not declared:
         raise RegistryError("entities", declared, "a mapping of at least one entity")
@@ -120,11 +122,15 @@ def _entity(name: object, body: object) -> Entity:
     for key in sorted(_KEYS - set(body)):
         raise RegistryError(f"{name}.{key}", None, "a value; the key is missing")
     for key in sorted(set(body) - _KEYS - _OPTIONAL_KEYS, key=str):
-        raise RegistryError(f"{name}.{key}", body[key], f"no such key; known are {', '.join(sorted(_KEYS | _OPTIONAL_KEYS))}")
+        raise RegistryError(
+            f"{name}.{key}", body[key], f"no such key; known are {', '.join(sorted(_KEYS | _OPTIONAL_KEYS))}"
+        )
     kind = _choice(Kind, f"{name}.kind", body["kind"])
     fields = _fields(name, body["fields"])
     if kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
-        raise RegistryError(f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it")
+        raise RegistryError(
+            f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
+        )
     return Entity(
         name=name,
         description=_text(f"{name}.description", body["description"]),

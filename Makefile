@@ -1,0 +1,74 @@
+# People and CI run the same targets. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup run up down sandbox lifecycle test lint format generate lock clean
+
+PYTHON ?= $(firstword $(foreach v,3.12 3.11,$(shell command -v python$(v))) python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.run ## install the pinned dependencies into .venv and prepare dbt and Airflow
+
+run: $(VENV)/.run ## load and transform the next day, then show the marts
+	@$(BIN)/python -m include.local run
+
+up: $(VENV)/.run ## start a local Airflow with its web UI and a sandbox
+	@$(BIN)/python -m include.local up
+
+down: ## stop what `make up` started
+	@test ! -x $(BIN)/python || $(BIN)/python -m include.local down
+
+sandbox: $(VENV)/.run ## start only the sandbox IGDB, in the foreground
+	@$(BIN)/python -m include.sandbox
+
+lifecycle: $(VENV)/.run ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
+	@$(BIN)/python -m include.lake lifecycle --apply
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev ## check style, types, SQL and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy plugins/igdb include dags
+	$(BIN)/sqlfmt --check --no-progressbar dbt
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m include.dbt_sources --check
+
+format: $(VENV)/.dev ## format Python and SQL
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfmt --no-progressbar dbt
+
+generate: $(VENV)/.run ## write what is generated from include/entities.yaml
+	$(BIN)/python -m include.dbt_sources --write
+	$(BIN)/python -m include.transform.dbt_project
+
+lock: $(VENV)/.run ## resolve requirements*.txt anew into the lock files
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+clean: down ## remove everything that was generated, the local lake included
+	rm -rf $(VENV) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.run: $(VENV)/bin/uv requirements.lock pyproject.toml include/entities.yaml
+	$(BIN)/uv pip install --quiet -r requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps -e .
+	$(BIN)/python -m include.local launcher
+	$(BIN)/python -m include.duckdb_extensions .local/duckdb
+	$(BIN)/python -m include.transform.dbt_project
+	$(BIN)/python -m include.local prepare
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(BIN)/uv pip install --quiet -r requirements-dev.lock
+	$(BIN)/python -m include.local launcher
+	@touch $@

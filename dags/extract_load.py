@@ -1,0 +1,104 @@
+"""Load one entity of IGDB into the lake.
+
+Every night at 04:00 Korean time, or when triggered. The load reads the entity's rows from the API, stages them as JSONL
+parts and commits a manifest; the asset event carries what it did. A failed load leaves the table as it was, and holds
+back that day's `transform` until the load is cleared and succeeds.
+
+- **full_refresh**: read an incremental entity whole. Scheduled runs do it by themselves on Mondays
+  (`GAMELAKE_FULL_REFRESH_WEEKDAY`, 0 to 6, or `never`).
+- **date**: a Korean day, `YYYY-MM-DD`. An incremental entity reads that day's changes again; the others can only be
+  read today.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+
+from igdb.operators import IgdbToS3Operator
+from include.lake.store import lake_uri
+from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.registry import Entity, load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from igdb.client import IgdbClient
+
+# 0 is Monday. A whole read once a week also brings home what a source changed without saying so.
+FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
+
+
+async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, context: Context) -> Mapping[str, Any]:
+    """What a task of these DAGs does: one load, by the run's key and params."""
+    from include.extract.load import Load
+    from include.lake.store import open_store
+
+    day = run_day(context)
+    run = context["dag_run"]
+    weekly = run.partition_key is not None and str(day.weekday()) == FULL_REFRESH_WEEKDAY
+    report = await Load(
+        client,
+        open_store(lake_uri, s3=s3),
+        entity,
+        day=day,
+        run_id=run.run_id,
+        full_refresh=bool(context["params"]["full_refresh"]) or weekly,
+    ).run()
+    return report.as_dict()
+
+
+def extract_load(entity: Entity) -> DAG:
+    """The DAG of one entity."""
+    with DAG(
+        dag_id=entity.dag_id,
+        description=entity.description,
+        doc_md=f"# {entity.dag_id}\n\n{entity.description}\n\n{__doc__}",
+        schedule=CronPartitionTimetable("0 4 * * *", timezone=TIMEZONE, key_format=KEY_FORMAT),
+        start_date=datetime(2026, 1, 1, tzinfo=KST),
+        catchup=False,
+        max_active_runs=1,
+        tags=["igdb", "extract-load", entity.kind.value],
+        params={
+            "full_refresh": Param(
+                False,
+                type="boolean",
+                title="Full refresh",
+                description="Read the entity whole instead of its changes. Snapshots and time series always are.",
+            ),
+            "date": Param(
+                None,
+                type=["null", "string"],
+                format="date",
+                title="Korean day",
+                description="YYYY-MM-DD; empty for the run's own. Snapshots and time series can only be read today.",
+            ),
+        },
+        default_args={
+            "owner": "gamelake",
+            "retries": 3,
+            "retry_delay": timedelta(minutes=2),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=30),
+        },
+    ) as dag:
+        IgdbToS3Operator(
+            task_id="extract_load",
+            load=partial(load, entity=entity),
+            lake_uri=lake_uri(),
+            outlets=[Asset(entity.asset_name)],
+            pool="igdb_api",
+            execution_timeout=timedelta(hours=1),
+            doc_md=__doc__,
+        )
+    return dag
+
+
+for _entity in load_registry().values():
+    globals()[_entity.dag_id] = extract_load(_entity)

@@ -1,0 +1,117 @@
+"""Build, test and publish the marts of one Korean day.
+
+Runs by itself once every load of that day has succeeded; a load that failed holds it back, and clearing that load later
+releases it. `open_generation` fixes which commits the build reads, one dbt process builds and tests (each model is a
+task that shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`.
+
+- **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
+from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
+from cosmos.operators._watcher.base import BaseConsumerSensor
+
+from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.registry import load_registry
+from include.transform import dbt_project
+
+ENTITIES = tuple(load_registry().values())
+MARTS = Asset("marts")
+
+
+class TransformDAG(DAG):
+    """A DAG that `airflow dags test` can run.
+
+    Cosmos' sensors wait for the dbt process, which a scheduler starts beside them. One process that runs a task after
+    the other would wait for ever, so there the dbt process goes first.
+    """
+
+    def test(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one DAG run in this process; see `airflow.sdk.DAG.test`."""
+        sensors = [each for each in self.tasks if isinstance(each, BaseConsumerSensor)]
+        producer = next(each for each in self.tasks if each.task_id.endswith("dbt_producer_watcher"))
+        producer.set_downstream(sensors)
+        return super().test(*args, **kwargs)
+
+
+@task
+def open_generation(**context: Any) -> str:
+    """Fix what this build reads. Returns: the generation's key prefix."""
+    from include.stores import connected_store
+    from include.transform import generation
+
+    day = run_day(context)
+    return generation.open_generation(connected_store(), ENTITIES, day=day, run_id=context["dag_run"].run_id)
+
+
+@task(outlets=[MARTS])
+def publish(generation: str, **context: Any) -> dict[str, Any]:
+    """Move the readers' pointer to the generation, now that every model is built and every test has passed."""
+    from include.stores import connected_store
+    from include.transform import generation as generations
+
+    document = generations.publish(connected_store(), generation, dbt_project.published_models())
+    event = context["outlet_events"][MARTS]
+    event.extra = {"generation": generation, "published": document["published"], "sources": document["sources"]}
+    if context["dag_run"].partition_key is None:
+        event.add_partitions(document["day"])
+    return document
+
+
+with TransformDAG(
+    dag_id="transform",
+    description="Marts of a day, once all of its loads have succeeded.",
+    doc_md=f"# transform\n\n{__doc__}",
+    schedule=PartitionedAssetTimetable(
+        assets=AssetAll(*(Asset(entity.asset_name) for entity in ENTITIES)),
+        default_partition_mapper=StartOfDayMapper(timezone=TIMEZONE, input_format=KEY_FORMAT, output_format=KEY_FORMAT),
+    ),
+    start_date=datetime(2026, 1, 1, tzinfo=KST),
+    catchup=False,
+    max_active_runs=1,  # the database file is one for all runs, and DuckDB lets one process write
+    tags=["transform", "dbt", "marts"],
+    params={
+        "date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Korean day",
+            description="YYYY-MM-DD; empty for the run's own day.",
+        ),
+    },
+    default_args={"owner": "gamelake", "retries": 2, "retry_delay": timedelta(minutes=1)},
+    dagrun_timeout=timedelta(hours=2),
+) as dag:
+    opened = open_generation()
+    build = DbtTaskGroup(
+        group_id="dbt",
+        project_config=ProjectConfig(
+            dbt_project_path=dbt_project.PROJECT,
+            manifest_path=dbt_project.MANIFEST,
+            install_dbt_deps=False,
+        ),
+        profile_config=ProfileConfig(
+            profile_name="gamelake",
+            target_name=dbt_project.target(),
+            profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
+        ),
+        execution_config=ExecutionConfig(execution_mode=ExecutionMode.WATCHER),
+        render_config=RenderConfig(load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH),
+        operator_args={
+            "env": {
+                **dbt_project.environment(),
+                "GAMELAKE_GENERATION": "{{ ti.xcom_pull('open_generation') }}",
+            },
+            "append_env": True,
+            "deferrable": False,
+            "poke_interval": 1,
+            "execution_timeout": timedelta(hours=1),
+        },
+    )
+    opened >> build >> publish(opened)

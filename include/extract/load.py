@@ -1,0 +1,239 @@
+"""One load of one entity: decide what to read, read it, stage it, commit it.
+
+Killed or failed anywhere, the table is as it was: parts count only once a manifest names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+from array import array
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from include.extract.contract import Reject, RowContract
+from include.extract.errors import ContractError
+from include.extract.read import Page, Reader
+from include.extract.reconcile import differing_ranges
+from include.extract.schedule import Period, check_readable, period_of_changes
+from include.lake.files import merge_files
+from include.lake.manifest import Draft, Manifest, Mode, Table
+from include.lake.parts import PartStage
+from include.lake.rows import LiveIds, read_live_ids
+from include.partitions import format_day
+from include.registry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import date
+
+    from igdb.client import IgdbClient
+    from include.lake.files import Claim, File
+    from include.lake.store import Store
+    from include.registry import Entity
+
+log = logging.getLogger(__name__)
+
+REJECTED_SHARE = 0.001
+"""The share of rows that may break the contract before a load fails, from `REJECTED_ROWS` rows on."""
+REJECTED_ROWS = 10
+
+PROGRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did: the figures of its asset event.
+
+    `rows` were read and staged by this load, `row_count` are in the table now, `source_count` the source counts;
+    `bytes` are compressed; `undeclared` counts fields that the registry does not declare.
+    """
+
+    entity: str
+    partition: str
+    mode: str
+    version: int
+    rows: int
+    files: int
+    bytes: int
+    requests: int
+    seconds: float
+    row_count: int
+    source_count: int
+    repaired_ranges: int
+    rejected: int
+    undeclared: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON-able values."""
+        return asdict(self)
+
+
+class Load:
+    """Loads one entity into one store.
+
+    Args:
+        client: an open client of the API.
+        store: where the lake is.
+        entity: what to load.
+        day: the Korean day that the load is for.
+        run_id: names the run in the lake.
+        full_refresh: read an incremental entity whole.
+    """
+
+    def __init__(
+        self, client: IgdbClient, store: Store, entity: Entity, *, day: date, run_id: str, full_refresh: bool = False
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._entity = entity
+        self._day = day
+        self._run_id = run_id
+        self._full_refresh = full_refresh
+        self._table = Table(store, entity.name)
+        self._reader = Reader(client, entity)
+        self._contract = RowContract(entity)
+        self._ids: list[tuple[Claim | None, array[int]]] = []
+        self._rejects: list[Reject] = []
+        self._undeclared: Counter[str] = Counter()
+        self._rows = 0
+        self._repaired = 0
+
+    async def run(self) -> LoadReport:
+        """Read, stage, commit.
+
+        Raises: LoadRefused, IncompleteError, ContractError; ApicalypseError and IgdbError of the client; StoreError and
+        ManifestError of the lake. In every case the table is as it was.
+        """
+        began = time.monotonic()
+        requests = self._client.stats.requests
+        base = await asyncio.to_thread(self._table.latest)
+        with tempfile.TemporaryDirectory(prefix="gamelake-") as scratch, self._stage(Path(scratch)) as stage:
+            if self._entity.kind is Kind.INCREMENTAL and base is not None and not self._full_refresh:
+                mode = Mode.INCREMENTAL
+                watermark, source_count = await self._read_changes(base, stage)
+            else:
+                mode = Mode.FULL if self._entity.kind is Kind.INCREMENTAL else Mode.SNAPSHOT
+                watermark, source_count = await self._read_everything(stage, mode)
+            await asyncio.to_thread(self._check_rejects)
+            files = await asyncio.to_thread(stage.finish)
+            manifest = await asyncio.to_thread(self._commit, files, mode, watermark, source_count)
+        report = LoadReport(
+            entity=self._entity.name,
+            partition=manifest.partition,
+            mode=mode.value,
+            version=manifest.version,
+            rows=self._rows,
+            files=len(files),
+            bytes=sum(file.bytes for file in files),
+            requests=self._client.stats.requests - requests,
+            seconds=round(time.monotonic() - began, 3),
+            row_count=manifest.row_count,
+            source_count=manifest.source_count,
+            repaired_ranges=self._repaired,
+            rejected=len(self._rejects),
+            undeclared=dict(self._undeclared),
+        )
+        if self._undeclared:
+            log.warning("%s: fields that entities.yaml does not declare: %s", self._entity.name, dict(self._undeclared))
+        log.info(
+            "%s: %s load committed as version %d: %d rows read in %d requests and %.1f s; the table has %d rows",
+            report.entity, report.mode, report.version, report.rows, report.requests, report.seconds, report.row_count,
+        )  # fmt: skip
+        return report
+
+    async def _read_everything(self, stage: PartStage, mode: Mode) -> tuple[int, int]:
+        """Stage all rows. Returns: the new watermark (unix seconds) and the source's count of rows."""
+        await self._stage_pages(stage, self._checking_day(self._reader.everything()), f"{mode} read")
+        return int(self._reader.clock.timestamp()), self._rows + len(self._rejects)
+
+    async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
+        """Stage the rows that changed, then the id ranges that still differ from the source."""
+        period = period_of_changes(self._day, base.watermark)
+        await self._stage_pages(stage, self._checking_day(self._reader.changes(period.since, period.until)), "changes")
+        live = await asyncio.to_thread(self._live_ids, base)
+        ranges, source_count = await differing_ranges(self._reader, live)
+        if ranges:
+            log.info("%s: %d id ranges differ from the source; reading them again", self._entity.name, len(ranges))
+            self._repaired = len(ranges)
+            before = self._rows + len(self._rejects)
+            await self._stage_pages(stage, self._reader.ranges(ranges), "repair")
+            source_count += self._rows + len(self._rejects) - before
+        return self._watermark(period, base), source_count
+
+    async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+        """The pages, once the source's clock (known with the first reply) says that the run's day can be read."""
+        async for page in pages:
+            check_readable(self._entity, self._day, self._reader.clock)
+            yield page
+        check_readable(self._entity, self._day, self._reader.clock)
+
+    async def _stage_pages(self, stage: PartStage, pages: AsyncIterator[Page], what: str) -> None:
+        said = time.monotonic()
+        async for page in pages:
+            checked = self._contract.check(page.rows)
+            self._rejects += checked.rejects
+            self._undeclared += checked.undeclared
+            stage.add(checked.rows, page.claim)
+            self._ids.append((page.claim, array("q", (row.id for row in checked.rows))))
+            self._rows += len(checked.rows)
+            if time.monotonic() - said > PROGRESS_SECONDS:
+                said = time.monotonic()
+                of = f" of about {self._reader.total}" if self._reader.total else ""
+                log.info("%s: %s: %d%s rows", self._entity.name, what, self._rows, of)
+
+    def _stage(self, scratch: Path) -> PartStage:
+        return PartStage(
+            self._store,
+            entity=self._entity.name,
+            partition=format_day(self._day),
+            run_id=self._run_id,
+            scratch=scratch,
+        )
+
+    def _live_ids(self, base: Manifest | None) -> LiveIds:
+        """The ids of the table as it will be: those of a commit, and what this load read on top of it."""
+        live = LiveIds() if base is None else read_live_ids(self._store, base)
+        for claim, ids in self._ids:
+            if claim is None:
+                live.add(ids)
+            else:
+                live.replace(claim, ids)
+        return live
+
+    def _commit(self, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int) -> Manifest:
+        def build(newest: Manifest | None) -> Draft:
+            kept = () if newest is None else newest.files
+            whole = mode is not Mode.INCREMENTAL
+            return Draft(
+                run_id=self._run_id,
+                partition=format_day(self._day),
+                mode=mode,
+                watermark=watermark if newest is None else max(watermark, newest.watermark or 0),
+                source_count=source_count,
+                row_count=self._rows if whole else len(self._live_ids(newest)),
+                files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
+            )
+
+        return self._table.commit(build)
+
+    def _check_rejects(self) -> None:
+        if not self._rejects:
+            return
+        key = f"raw/{self._entity.name}/_rejected/dt={format_day(self._day)}/{time.time_ns()}.jsonl"
+        lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._rejects)
+        self._store.put(key, b"\n".join(lines) + b"\n")
+        rows = self._rows + len(self._rejects)
+        if len(self._rejects) >= max(REJECTED_ROWS, REJECTED_SHARE * rows):
+            raise ContractError(self._entity.name, len(self._rejects), rows, self._rejects[0].reason, key)
+        log.warning("%s: %d rows break the contract and are kept at %s", self._entity.name, len(self._rejects), key)
+
+    def _watermark(self, period: Period, base: Manifest) -> int:
+        """A re-read of a past day says nothing about what changed since: the watermark stays."""
+        return int(self._reader.clock.timestamp()) if period.until is None else (base.watermark or 0)

@@ -1,0 +1,64 @@
+"""The laptop's commands, as the Makefile calls them.
+
+python -m include.local run           one day, from the API to marts
+python -m include.local up | down     a local Airflow with its UI
+python -m include.local prepare       Airflow's database, connections and pool
+python -m include.local airflow ...   Airflow's own command, in this repository's home
+python -m include.local launcher      makes that the `airflow` of this virtual environment
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from include.local import sandbox, stack
+from include.local.environment import environment, uses_real_api, write_launcher
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command. Returns: the exit status."""
+    match arguments:
+        case ["airflow", *rest]:
+            return _airflow(rest)
+        case [name] if name in COMMANDS:
+            try:
+                COMMANDS[name]()
+            except RuntimeError as error:
+                print(f"\n{error}", file=sys.stderr)
+                return 1
+            return 0
+    print(__doc__)
+    return 2
+
+
+def _run() -> None:
+    from include.local.run import run
+
+    run()
+
+
+def _prepare() -> None:
+    os.environ.update(environment())
+    from include.local.database import prepare
+
+    prepare()
+
+
+def _airflow(arguments: list[str]) -> int:
+    """Airflow's own command. `dags test` gets a sandbox while it runs, unless there is something to ask already."""
+    os.environ.update(environment())
+    command = [sys.executable, "-m", "airflow", *arguments]
+    answered = uses_real_api() or "AIRFLOW_CONN_IGDB_DEFAULT" in os.environ or stack.running("sandbox")
+    if arguments[:2] != ["dags", "test"] or answered:
+        os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
+    with sandbox.running(sandbox.Days.now()) as url:
+        os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
+        return subprocess.run(command, check=False).returncode  # noqa: S603
+
+
+COMMANDS = {"run": _run, "up": stack.up, "down": stack.down, "prepare": _prepare, "launcher": write_launcher}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

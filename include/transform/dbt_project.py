@@ -1,0 +1,61 @@
+"""The dbt project as Airflow sees it: where it is, its manifest, the names of its marts, the environment it builds in.
+
+python -m include.transform.dbt_project      parses the project into dbt/target/manifest.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from include.lake.store import lake_uri
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROJECT = REPOSITORY / "dbt"
+MANIFEST = PROJECT / "target" / "manifest.json"
+
+
+def environment() -> dict[str, str]:
+    """The variables of a dbt process, besides `GAMELAKE_GENERATION`, which each build has its own of.
+
+    The database file is scratch: it may lie on any disk, and nothing is lost with it.
+    """
+    scratch = Path(os.environ.get("GAMELAKE_SCRATCH", REPOSITORY / ".local" / "scratch"))
+    scratch.mkdir(parents=True, exist_ok=True)
+    return {
+        "GAMELAKE_DUCKDB": os.environ.get("GAMELAKE_DUCKDB", str(scratch / "gamelake.duckdb")),
+        "GAMELAKE_DUCKDB_EXTENSIONS": os.environ.get("GAMELAKE_DUCKDB_EXTENSIONS", str(scratch / "duckdb")),
+    }
+
+
+def target() -> str:
+    """The profile's target: `s3` or `disk`, as the lake is."""
+    return "s3" if lake_uri().startswith("s3://") else "disk"
+
+
+def published_models(manifest: Path = MANIFEST) -> list[str]:
+    """The models that each build leaves as Parquet files: everything below `models/marts`.
+
+    Raises: FileNotFoundError saying how to make the manifest.
+    """
+    if not manifest.exists():
+        raise FileNotFoundError(f"{manifest} is missing: run `make setup`, or `python -m {__spec__.name}` in an image")
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    return sorted(node["name"] for node in nodes if node["resource_type"] == "model" and node["fqn"][1] == "marts")
+
+
+def parse() -> None:
+    """Write the manifest. Raises: SystemExit with dbt's own message when the project does not parse."""
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(environment())
+    result = dbtRunner().invoke(["parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"])
+    if not result.success:
+        raise SystemExit(f"dbt parse failed: {result.exception or 'see the messages above'}")
+
+
+if __name__ == "__main__":
+    parse()
+    sys.stdout.write(f"{len(published_models())} marts in {MANIFEST}\n")

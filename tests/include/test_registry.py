@@ -1,0 +1,73 @@
+"""The registry: what it declares, and what its reader says to mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from include.registry import FieldType, Kind, RegistryError, load_registry
+
+GOOD = """
+entities:
+  genres:
+    description: Genres of games.
+    endpoint: genres
+    kind: snapshot
+    fields:
+      id: int
+      name: string
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "entities.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_eight_entities_are_declared():
+    registry = load_registry()
+    assert list(registry) == [
+        "games", "popscore", "platforms", "genres", "game_modes", "themes", "player_perspectives", "popularity_types",
+    ]  # fmt: skip
+    assert registry["games"].kind is Kind.INCREMENTAL
+    assert registry["popscore"].kind is Kind.TIME_SERIES
+    assert registry["popscore"].endpoint == "popularity_primitives"
+    assert {e.kind for name, e in registry.items() if name not in {"games", "popscore"}} == {Kind.SNAPSHOT}
+    assert registry["games"].fields["platforms"] is FieldType.INT_ARRAY
+    assert (registry["games"].dag_id, registry["games"].asset_name) == ("igdb_games", "raw_games")
+
+
+def test_every_field_type_has_a_column_type():
+    assert {kind.duckdb for kind in FieldType} == {"bigint", "double", "varchar", "boolean", "bigint[]"}
+
+
+def test_a_small_registry_is_read(tmp_path):
+    genres = load_registry(write(tmp_path, GOOD))["genres"]
+    assert (genres.endpoint, genres.filter, dict(genres.fields)) == (
+        "genres", None, {"id": FieldType.INT, "name": FieldType.STRING},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("kind: snapshot", "kind: hourly", ["genres.kind", "'hourly'", "incremental, snapshot, time_series"]),
+        ("kind: snapshot", "kind: incremental", ["genres.fields.updated_at", "timestamp"]),
+        ("      name: string", "      name: text", ["genres.fields.name", "'text'", "int[]"]),
+        ("      id: int", "      ID: int", ["genres.fields", "'ID'", "lower case"]),
+        ("      id: int", "      id: string", ["genres.fields.id", "int"]),
+        ("    endpoint: genres", "    endpoint: ''", ["genres.endpoint", "not empty"]),
+        ("    endpoint: genres\n", "", ["genres.endpoint", "missing"]),
+        ("    endpoint: genres", "    endpoint: genres\n    where: id > 1", ["genres.where", "no such key", "filter"]),
+        ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
+        ("  genres:", "  Genres:", ["'Genres'", "lower case"]),
+        ("entities:", "tables:", ["top level", "entities"]),
+        ("entities:", "entities: [", ["well-formed YAML"]),
+    ],
+)
+def test_a_mistake_names_the_entity_the_key_and_what_was_expected(tmp_path, before, after, says):
+    assert before in GOOD
+    with pytest.raises(RegistryError) as error:
+        load_registry(write(tmp_path, GOOD.replace(before, after)))
+    for part in says:
+        assert part in str(error.value)
