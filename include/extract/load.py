@@ -158,7 +158,8 @@ class Load:
         period = period_of_changes(self._day, base.watermark)
         await self._stage_pages(stage, self._checking_day(self._reader.changes(period.since, period.until)), "changes")
         live = await asyncio.to_thread(self._live_ids, base)
-        ranges, source_count = await differing_ranges(self._reader, live)
+        highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
+        ranges, source_count = await differing_ranges(self._reader, live, highest)
         if ranges:
             log.info("%s: %d id ranges differ from the source; reading them again", self._entity.name, len(ranges))
             self._repaired = len(ranges)

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from include.lake.rows import LiveIds
 
 
-async def differing_ranges(reader: Reader, live: LiveIds) -> tuple[list[Claim], int]:
-    """Compare counts with the source.
+async def differing_ranges(reader: Reader, live: LiveIds, highest_id: int) -> tuple[list[Claim], int]:
+    """Compare counts with the source, in ranges up to the highest id that the table had, and above it.
 
     Returns: the ranges whose counts differ, and the source's count of rows in all the others.
     """
-    ids = live.highest + 1
-    ranges = cut(0, ids, reconcile_width(ids))
+    ranges = cut(0, highest_id + 1, reconcile_width(highest_id + 1))
     counts = await reader.counts(ranges)
     different = []
     agreed = 0

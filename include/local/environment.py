@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LOCAL = REPOSITORY / ".local"
+LOCAL = Path(os.environ.get("GAMELAKE_LOCAL", REPOSITORY / ".local"))
 AIRFLOW_HOME = LOCAL / "airflow"
 LOGS = LOCAL / "logs"
 

@@ -1,5 +1,7 @@
 """The planner: whatever the table looks like, its windows ask for every id exactly once."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def test_windows_cover_every_id_from_low_on_once(low, span, width):
     windows = cut(low, low + span, width)
     assert windows[0].low == low
     assert windows[-1].high is None
-    for window, following in zip(windows, windows[1:], strict=False):
+    for window, following in pairwise(windows):
         assert window.high == following.low
         assert window.high - window.low <= width
 

@@ -1,0 +1,157 @@
+"""Writes what follows from the registry alone: dbt's sources and the page docs/entities.md.
+
+python -m include.dbt_sources --write     # after a change of entities.yaml; `make generate` calls this
+python -m include.dbt_sources --check     # exits with 1 and names the stale files
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from include.registry import Entity, Kind, load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES_PATH = ROOT / "dbt/models/staging/igdb/_sources.yml"
+ENTITIES_PAGE_PATH = ROOT / "docs/entities.md"
+
+_HEADER = "Generated from include/entities.yaml by `make generate`; do not edit."
+
+_KINDS = {
+    Kind.INCREMENTAL: "incremental: changed rows every day, read whole once a week",
+    Kind.SNAPSHOT: "snapshot: read whole every day",
+    Kind.TIME_SERIES: "time series: read whole every day, every day is kept",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A relation of the schema `raw`: an entity's rows of all its partitions, or of its newest one only."""
+
+    name: str
+    entity: Entity
+    newest_only: bool
+
+    @property
+    def description(self) -> str:
+        """What the relation holds, for dbt's docs."""
+        if self.newest_only:
+            return f"{self.entity.description} The newest partition only, so that its history is not read for it."
+        return self.entity.description
+
+
+def source_tables(registry: Mapping[str, Entity]) -> Iterator[SourceTable]:
+    """The relations of the schema `raw`; a time series has one more, of its newest partition."""
+    for entity in registry.values():
+        yield SourceTable(entity.name, entity, newest_only=False)
+        if entity.kind is Kind.TIME_SERIES:
+            yield SourceTable(f"{entity.name}_newest", entity, newest_only=True)
+
+
+def sources_yaml(registry: Mapping[str, Entity]) -> str:
+    """The text of dbt's `_sources.yml`."""
+    lines = [
+        f"# {_HEADER}",
+        "version: 2",
+        "",
+        "sources:",
+        "  - name: raw",
+        "    schema: raw",
+        "    description: >",
+        "      Views over the files that this build reads, with declared columns. Each has two columns more than the",
+        "      source sends: `_ordinal`, the place of the row's file among its table's files (higher is newer), and",
+        "      `_partition`, the Korean day that loaded it.",
+        "    tables:",
+    ]
+    for table in source_tables(registry):
+        lines += _table_yaml(table)
+    return "\n".join(lines) + "\n"
+
+
+def _table_yaml(table: SourceTable) -> Iterator[str]:
+    yield f"      - name: {table.name}"
+    yield f"        description: {_quoted(table.description)}"
+    yield "        config:"
+    yield "          meta:"
+    yield f"            entity: {table.entity.name}"
+    yield f"            newest_only: {str(table.newest_only).lower()}"
+    if table.newest_only or table.entity.kind is not Kind.TIME_SERIES:
+        yield "        data_tests:"
+        yield "          - whole_files:"
+        yield "              arguments:"
+        yield f"                entity: {table.entity.name}"
+        yield f"                newest_only: {str(table.newest_only).lower()}"
+    yield "        columns:"
+    for field, field_type in table.entity.fields.items():
+        yield f"          - {{name: {field}, data_type: {_quoted(field_type.duckdb)}}}"
+
+
+def entities_page(registry: Mapping[str, Entity]) -> str:
+    """The text of docs/entities.md."""
+    lines = [
+        f"<!-- {_HEADER} -->",
+        "",
+        "# Entities",
+        "",
+        "What is loaded, from where, and under which names. To add one, edit `include/entities.yaml` and run",
+        "`make generate`.",
+        "",
+        "| Entity | Endpoint | Kind | Fields | DAG | Asset |",
+        "| --- | --- | --- | ---: | --- | --- |",
+    ]
+    lines += [
+        f"| [{entity.name}](#{entity.name}) | `/{entity.endpoint}` | {entity.kind.replace('_', ' ')} "
+        f"| {len(entity.fields)} | `{entity.dag_id}` | `{entity.asset_name}` |"
+        for entity in registry.values()
+    ]
+    for entity in registry.values():
+        lines += _entity_section(entity)
+    return "\n".join(lines) + "\n"
+
+
+def _entity_section(entity: Entity) -> Iterator[str]:
+    yield from ("", f"## {entity.name}", "", entity.description, "")
+    yield f"- Endpoint `/{entity.endpoint}`, {'filter `' + entity.filter + '`' if entity.filter else 'no filter'}"
+    yield f"- Kind {_KINDS[entity.kind]}"
+    yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt source `raw.{entity.name}`"
+    yield from ("", "| Field | Type | DuckDB |", "| --- | --- | --- |")
+    for field, field_type in entity.fields.items():
+        yield f"| `{field}` | {field_type.value} | {field_type.duckdb} |"
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar: JSON's strings are YAML's double-quoted ones."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _generated() -> dict[Path, str]:
+    registry = load_registry()
+    return {SOURCES_PATH: sources_yaml(registry), ENTITIES_PAGE_PATH: entities_page(registry)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files, or check that they are what the registry gives. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m include.dbt_sources", description=__doc__.splitlines()[0])
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the files")
+    action.add_argument("--check", action="store_true", help="exit with 1 if a file is stale")
+    wants_write = parser.parse_args(arguments).write
+    generated = _generated()
+    stale = [path for path, text in generated.items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        if wants_write:
+            path.write_text(generated[path], encoding="utf-8")
+        else:
+            sys.stderr.write(f"{path}: stale; run `make generate`\n")
+    return 1 if stale and not wants_write else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

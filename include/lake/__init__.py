@@ -1,0 +1,12 @@
+"""The lake: immutable parts of rows in an object store, and manifests that commit them.
+
+    store.py      one small interface to objects; open_store(uri) gives S3 (s3.py) or a local folder (disk.py)
+    keys.py       where everything lies
+    files.py      what a manifest says of one part, and which parts still count after a commit
+    manifest.py   the commit: one numbered object, created only if absent
+    parts.py      writes rows as parts
+    rows.py       the ids that are live in a table
+    lifecycle.py  the rules by which S3 removes what no longer counts
+
+Nothing here knows of Airflow, IGDB or dbt. The layout is a contract with its readers.
+"""

@@ -1,0 +1,118 @@
+"""The lake from a shell, at `GAMELAKE_URI` or `.local/lake`.
+
+python -m include.lake show [entity]          the newest commit of every table, or the newest ten of one
+python -m include.lake lifecycle [--apply]    check the bucket's lifecycle rules, or set them and read them back
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from include.lake.lifecycle import LifecycleError, apply_rules, check_rules, wanted_rules
+from include.lake.manifest import Manifest, ManifestError, Table
+from include.lake.s3 import S3Store
+from include.lake.store import Store, StoreError, lake_uri, open_store
+from include.registry import load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_COMMIT_HEADER = (
+    "entity",
+    "version",
+    "partition",
+    "mode",
+    "rows",
+    "source",
+    "files",
+    "bytes",
+    "committed (UTC)",
+    "run",
+)
+_RULE_HEADER = ("rule", "prefix", "applies to", "days")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns: the exit code; 1 if something is not as it should be, with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m include.lake", description="Look at the lake, and keep it tidy.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    show = commands.add_parser("show", help="the newest commits")
+    show.add_argument("entity", nargs="?", choices=list(load_registry()), help="the newest commits of this table only")
+    lifecycle = commands.add_parser("lifecycle", help="check the bucket's lifecycle rules")
+    lifecycle.add_argument("--apply", action="store_true", help="set the rules, then check them")
+    options = parser.parse_args(arguments)
+    try:
+        store = open_store(lake_uri())
+        if options.command == "show":
+            _show(store, options.entity)
+        else:
+            _lifecycle(store, apply=options.apply)
+    except (StoreError, ManifestError, LifecycleError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _show(store: Store, entity: str | None) -> None:
+    if entity:
+        commits: list[Manifest] = list(islice(Table(store, entity).history(), 10))
+    else:
+        commits = [newest for name in load_registry() if (newest := Table(store, name).latest())]
+    if not commits:
+        _say(f"{store.uri}: nothing is committed yet")
+        return
+    _say(store.uri)
+    _say(_table(_COMMIT_HEADER, (_commit_line(commit) for commit in commits)))
+
+
+def _commit_line(commit: Manifest) -> tuple[str, ...]:
+    return (
+        commit.entity,
+        str(commit.version),
+        commit.partition,
+        commit.mode,
+        f"{commit.row_count:,}",
+        f"{commit.source_count:,}",
+        f"{len(commit.files):,}",
+        f"{sum(file.bytes for file in commit.files):,}",
+        f"{commit.committed_at:%Y-%m-%d %H:%M:%S}",
+        commit.run_id,
+    )
+
+
+def _lifecycle(store: Store, *, apply: bool) -> None:
+    if not isinstance(store, S3Store):
+        _say(f"{store.uri}: lifecycle rules are S3's; on a disk nothing expires, and nothing is to be done")
+        return
+    if apply:
+        apply_rules(store)
+    else:
+        check_rules(store)
+    _say(f"{store.uri}: the rules are in place")
+    rules = wanted_rules(store)
+    what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
+    _say(_table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules)))
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    cells = [header, *lines]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            # figures to the right
+            text.rjust(width) if text.replace(",", "").isdigit() else text.ljust(width)
+            for text, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""A real Airflow (scheduler, DAG processor, API server) of its own folder and ports, and a REST client for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_SECONDS = 120
+
+
+class Airflow:
+    """A running Airflow, spoken to by its REST API."""
+
+    def __init__(self, address: str, log: Path) -> None:
+        self.log = log
+        token = httpx.post(f"{address}/auth/token", json={"username": "admin", "password": "admin"}).json()
+        self._api = httpx.Client(
+            base_url=f"{address}/api/v2",
+            headers={"Authorization": f"Bearer {token['access_token']}"},
+            timeout=30,
+        )
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        for _ in range(5):  # the API server answers 500 while its SQLite database is locked
+            reply = self._api.request(method, path, json=body)
+            if reply.status_code < 500:
+                break
+            time.sleep(1)
+        assert reply.is_success, f"{method} {path}: {reply.status_code} {reply.text}"
+        return reply.json()
+
+    def unpause(self, *dag_ids: str) -> None:
+        for dag_id in dag_ids:
+            self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+
+    def trigger(self, dag_id: str, key: str) -> None:
+        self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "partition_key": key})
+
+    def runs(self, dag_id: str, key: str) -> list[dict[str, Any]]:
+        found = self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+        return [run for run in found if run["partition_key"] == key]
+
+    def state(self, dag_id: str, key: str) -> str:
+        """The state of the newest run of a day; `none` before there is one."""
+        runs = sorted(self.runs(dag_id, key), key=lambda run: run["run_after"])
+        return runs[-1]["state"] if runs else "none"
+
+    def clear(self, dag_id: str, key: str) -> None:
+        (run,) = self.runs(dag_id, key)
+        self.call("POST", f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}/clear", {"dry_run": False})
+
+    def wait(self, what: Callable[[], bool], seconds: float, why: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {seconds:.0f} s: {why}\n{self.log.read_text(encoding='utf-8')[-6000:]}")
+            time.sleep(1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def airflow_environment(folder: Path, *, lake: str, igdb: dict[str, Any]) -> dict[str, str]:
+    """The settings of an Airflow that shares nothing with another one on this machine."""
+    port = free_port()
+    own = {
+        "GAMELAKE_LOCAL": str(folder),
+        "GAMELAKE_URI": lake,
+        "GAMELAKE_SCRATCH": str(folder / "scratch"),
+        "GAMELAKE_FULL_REFRESH_WEEKDAY": "never",
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW_CONN_IGDB_DEFAULT": json.dumps(igdb),
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    return {**os.environ, **own}
+
+
+@contextmanager
+def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airflow]:
+    """An Airflow for as long as the block lasts."""
+    laptop = [sys.executable, "-m", "include.local"]
+    subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
+    (folder / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
+    log = folder / "airflow.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*laptop, "airflow", "standalone"],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=REPOSITORY,
+        )
+    try:
+        address = f"http://localhost:{environment['AIRFLOW__API__PORT']}"
+        _wait_until_healthy(address, process, log)
+        yield Airflow(address, log)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=20)
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(httpx.HTTPError, ValueError):
+            health = httpx.get(f"{address}/api/v2/monitor/health", timeout=5).json()
+            if all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor")):
+                return
+        time.sleep(1)
+    pytest.fail(f"Airflow did not start:\n{log.read_text(encoding='utf-8')[-6000:]}")

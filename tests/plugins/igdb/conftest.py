@@ -1,0 +1,188 @@
+"""A scripted IGDB on loopback: a real HTTP server that answers what a test tells it to, and remembers it all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from igdb.client import IgdbClient
+from igdb.retry import Backoff
+from igdb.tokens import StaticToken
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+# Before any test imports Airflow, which makes its home where this says.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="gamelake-test-airflow-"))
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+QUICK = Backoff(base=0.01, cap=0.02)
+
+
+@dataclass
+class Asked:
+    """One request that reached the server."""
+
+    path: str
+    headers: dict[str, str]
+    body: str
+    at: float
+
+
+@dataclass
+class ScriptedIgdb:
+    """`script` holds what to answer next, one entry a request; with an empty script `default` answers."""
+
+    script: deque[Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(default_factory=deque)
+    asked: list[Asked] = field(default_factory=list)
+    good_tokens: set[str] = field(default_factory=lambda: {"static-token"})
+    minted: list[str] = field(default_factory=list)
+    expires_in: float = 5_000_000
+    open_now: int = 0
+    most_open: int = 0
+    delay: float = 0.0
+    url: str = ""
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v4"
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.url}/oauth2/token"
+
+    def then(self, status: int = 200, body: Any = None, *, headers: dict[str, str] | None = None) -> ScriptedIgdb:
+        """Adds an answer: `body` is text as it is, anything else is sent as JSON."""
+
+        async def answer(_request: web.Request) -> web.StreamResponse:
+            if isinstance(body, str | bytes):
+                raw = body.encode() if isinstance(body, str) else body
+                return web.Response(status=status, body=raw, headers=headers)
+            return web.json_response([] if body is None else body, status=status, headers=headers)
+
+        self.script.append(answer)
+        return self
+
+    def then_reset(self) -> ScriptedIgdb:
+        """Adds a connection that breaks before a reply."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            request.transport.abort()
+            return web.Response()
+
+        self.script.append(answer)
+        return self
+
+    def then_hang(self, seconds: float = 30.0) -> ScriptedIgdb:
+        """Adds a reply that does not come in time."""
+
+        async def answer(_request: web.Request) -> web.StreamResponse:
+            await asyncio.sleep(seconds)
+            return web.json_response([])
+
+        self.script.append(answer)
+        return self
+
+    def then_torn(self) -> ScriptedIgdb:
+        """Adds a reply whose connection breaks in the middle of the body."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"Content-Length": "1000"})
+            await response.prepare(request)
+            await response.write(b'[{"id": 1')
+            request.transport.close()
+            return response
+
+        self.script.append(answer)
+        return self
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Waits for something that happens on the way between client and server."""
+        while not condition():  # noqa: ASYNC110 - any condition of a test
+            await asyncio.sleep(0.001)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
+        try:
+            at = time.monotonic()
+            body = await request.text()
+            self.asked.append(Asked(request.path, dict(request.headers), body, at))
+            await asyncio.sleep(self.delay)
+            if self.script:
+                return await self.script.popleft()(request)
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            if token not in self.good_tokens:
+                return web.json_response({"message": "Authorization Failure. Have you tried:"}, status=401)
+            return web.json_response([{"id": 1}], headers={"X-Count": "372770"})
+        finally:
+            self.open_now -= 1
+
+    async def mint(self, request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        if self.script:
+            return await self.script.popleft()(request)
+        if form["client_id"] != "an-id":
+            return web.json_response({"status": 400, "message": "invalid client"}, status=400)
+        if form["client_secret"] != "a-secret":
+            return web.json_response({"status": 403, "message": "invalid client secret"}, status=403)
+        await asyncio.sleep(self.delay)
+        token = f"minted-{len(self.minted) + 1}"
+        self.minted.append(token)
+        self.good_tokens = {token}
+        return web.json_response({"access_token": token, "expires_in": self.expires_in, "token_type": "bearer"})
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[ScriptedIgdb]:
+    scripted = ScriptedIgdb()
+    app = web.Application()
+    app.router.add_post("/oauth2/token", scripted.mint)
+    app.router.add_post("/v4/{path:.*}", scripted.handle)
+    # Handlers end with their connection, so that a hanging one does not hold up the end of a test.
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    scripted.url = f"http://{host}:{port}"
+    yield scripted
+    await runner.cleanup()
+
+
+@pytest.fixture
+def make_client(api: ScriptedIgdb) -> Callable[..., IgdbClient]:
+    """A client of the scripted server: quick, so that a test waits for nothing that it does not measure."""
+
+    def make(**changes: Any) -> IgdbClient:
+        arguments: dict[str, Any] = {
+            "base_url": api.base_url,
+            "client_id": "an-id",
+            "tokens": StaticToken("static-token"),
+            "requests_per_second": 1000.0,
+            "backoff": QUICK,
+        }
+        return IgdbClient(**arguments | changes)
+
+    return make
+
+
+@pytest.fixture
+async def client(make_client: Callable[..., IgdbClient]) -> AsyncIterator[IgdbClient]:
+    async with make_client() as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Tokens of tests go to a folder of their own, never to this user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "gamelake"

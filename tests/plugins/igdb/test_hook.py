@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from airflow.sdk import BaseHook
+
+from igdb.apicalypse import Query
+from igdb.errors import SettingsError
+from igdb.hook import IgdbHook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def connect(api: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Defines the connection `igdb_default` in the environment, as JSON, towards the scripted server."""
+
+    def define(**changes: Any) -> None:
+        fields: dict[str, Any] = {
+            "conn_type": "igdb",
+            "host": api.base_url,
+            "login": "an-id",
+            "password": "a-secret",
+            "extra": {"token_url": api.token_url, "requests_per_second": 1000},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(fields | changes))
+
+    return define
+
+
+async def test_a_client_of_the_connection(api: Any, connect: Callable[..., None]) -> None:
+    connect()
+    async with await IgdbHook().client() as client:
+        assert (await client.query("games", Query())).rows == [{"id": 1}]
+    assert api.asked[0].headers["Client-ID"] == "an-id"
+    assert api.asked[0].headers["Authorization"] == "Bearer minted-1"
+
+
+@pytest.mark.parametrize("form", ["host quoted", "as Airflow writes it"])
+async def test_a_connection_given_as_uri(
+    form: str, api: Any, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if form == "host quoted":
+        extra = f"token_url={quote(api.token_url, safe='')}&requests_per_second=1000&max_open_requests=2"
+        uri = f"igdb://an-id:a-secret@{quote(api.base_url, safe='')}/?{extra}"
+    else:
+        connect()
+        uri = (await BaseHook.aget_connection("igdb_default")).get_uri()
+    monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", uri)
+    async with await IgdbHook().client() as client:
+        assert client.base_url == api.base_url
+        assert (await client.query("games", Query())).rows == [{"id": 1}]
+
+
+async def test_nonsense_in_the_connection_is_refused_by_name(connect: Callable[..., None]) -> None:
+    connect(extra={"requests_per_second": 0})
+    hook: IgdbHook = IgdbHook("igdb_default")
+    with pytest.raises(SettingsError, match="connection 'igdb_default': requests_per_second is 0"):
+        await hook.client()
+
+
+async def test_the_test_button(api: Any, connect: Callable[..., None]) -> None:
+    connect()
+    good, message = await asyncio.to_thread(IgdbHook().test_connection)
+    assert good, message
+    assert message == f"{api.base_url} answers, the client id and secret is good: 372,770 rows in /games"
+    assert api.asked[0].body == "fields id; sort id asc; limit 1;"
+
+
+async def test_the_test_button_through_airflows_connection(api: Any, connect: Callable[..., None]) -> None:
+    """As the API server does: from the connection, whose type finds the hook."""
+    connect()
+    connection = await BaseHook.aget_connection("igdb_default")
+    assert await asyncio.to_thread(connection.test_connection) == (
+        True,
+        f"{api.base_url} answers, the client id and secret is good: 372,770 rows in /games",
+    )
+
+
+async def test_the_test_button_with_a_wrong_secret(api: Any, connect: Callable[..., None]) -> None:
+    connect(password="a-wrong-secret")
+    good, message = await asyncio.to_thread(IgdbHook().test_connection)
+    assert not good
+    assert "invalid client secret" in message
+    assert "check login" in message
+    assert "a-wrong-secret" not in message
+
+
+async def test_the_test_button_asks_once(api: Any, connect: Callable[..., None]) -> None:
+    connect()
+    await (await IgdbHook().client())._tokens.token()
+    api.then(500, "down")
+    good, message = await asyncio.to_thread(IgdbHook().test_connection)
+    assert not good
+    assert "status 500" in message
+    assert len(api.asked) == 1
+
+
+def test_the_test_button_within_a_running_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = {"conn_type": "igdb", "host": "http://127.0.0.1:1/v4", "login": "x", "extra": {"static_token": "t"}}
+    monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(connection))
+
+    async def press() -> tuple[bool, str]:
+        return IgdbHook().test_connection()
+
+    good, message = asyncio.run(press())
+    assert not good
+    assert "http://127.0.0.1:1/v4/games" in message
+    assert "curl" in message
+
+
+def test_the_test_button_with_an_incomplete_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps({"conn_type": "igdb"}))
+    good, message = IgdbHook().test_connection()
+    assert not good
+    assert "login is ''" in message

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from igdb.apicalypse import Query, SubQuery
+from igdb.errors import ReplyError
+from igdb.replies import Answer
+
+DATE = {"Date": "Fri, 21 Nov 2025 19:00:00 GMT"}
+PARTS = [SubQuery("a", "games", Query()), SubQuery("n", "games", Query(), count=True)]
+
+
+def answer(body: str, **headers: str) -> Answer:
+    return Answer(endpoint="games", query="fields *;", body=body.encode(), headers=DATE | headers)
+
+
+def test_a_reply() -> None:
+    reply = answer('[\n  {\n    "id": 0, "name": "Pokémon ポケモン"\n  }\n]', **{"X-Count": "372770"}).reply()
+    assert reply.rows == [{"id": 0, "name": "Pokémon ポケモン"}]
+    assert reply.total == 372_770
+    assert reply.date == datetime(2025, 11, 21, 19, tzinfo=UTC)
+    assert reply.date.utcoffset() is not None
+    assert reply.bytes == 56
+
+
+def test_without_x_count_the_total_is_unknown() -> None:
+    assert answer("[]").reply().total is None
+
+
+def test_rows_that_are_no_objects_are_for_others_to_judge() -> None:
+    assert answer('[1, null, {"id": 1}]').reply().rows == [1, None, {"id": 1}]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "null", "{}", '"x"', "<html>", '[{"id": 1', "[NaN]", '["\\ud800", 1e999]', "\ufeff[]", "[" * 100_000]
+)
+def test_what_is_not_an_array_is_refused_with_its_first_part(body: str) -> None:
+    with pytest.raises(ReplyError, match="IGDB games: status 200, but not ") as caught:
+        answer(body).reply()
+    assert caught.value.reply == body[:500]
+    assert caught.value.query == "fields *;"
+
+
+def test_bytes_that_are_no_utf8_are_refused() -> None:
+    with pytest.raises(ReplyError):
+        Answer(endpoint="games", query="", body=b'["\xff"]', headers=DATE).reply()
+
+
+@pytest.mark.parametrize("count", ["12.5", "many", "-1", ""])
+def test_an_x_count_that_is_no_number_is_refused(count: str) -> None:
+    with pytest.raises(ReplyError, match="X-Count"):
+        answer("[]", **{"X-Count": count}).reply()
+
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_a_reply_without_the_sources_clock_is_refused(date: str) -> None:
+    with pytest.raises(ReplyError, match="clock"):
+        answer("[]", Date=date).reply()
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        rows = answer('[{"id": 1, "n\\ud800": ["a\\udfffb", {"x": "😀\\ud83d\\ude00"}]}, {"id": 2}]').reply().rows
+    assert rows == [{"id": 1, "n\ufffd": ["a\ufffdb", {"x": "😀😀"}]}, {"id": 2}]
+    assert orjson.loads(orjson.dumps(rows)) == rows, "what the client returns can be written"
+    assert "games: lone surrogates" in caplog.text
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**64 - 1])
+def test_integers_of_64_bits_stay_exact(number: int) -> None:
+    assert orjson.dumps(answer(f"[{number}]").reply().rows) == f"[{number}]".encode()
+
+
+def test_an_integer_beyond_64_bits_becomes_a_double() -> None:
+    (found,) = answer(f"[{2**64}]").reply().rows
+    assert isinstance(found, float)
+    assert orjson.dumps(found) == b"1.8446744073709552e+19"
+
+
+def test_a_count() -> None:
+    assert answer('{"count": 7}').count().count == 7
+    assert answer('{"count": 0}').count().date == datetime(2025, 11, 21, 19, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "null", "{}", '{"count": null}', '{"count": "7"}', '{"count": -1}', '{"count": true}']
+)
+def test_what_is_no_count_is_refused(body: str) -> None:
+    with pytest.raises(ReplyError, match="count"):
+        answer(body).count()
+
+
+def test_parts_come_by_name_in_whatever_order() -> None:
+    body = '[{"name": "n", "count": 3}, {"name": "a", "result": [{"id": 1}]}]'
+    assert answer(body).parts(PARTS) == {"a": [{"id": 1}], "n": 3}
+
+
+def test_a_part_without_a_result_is_empty_but_one_without_a_count_proves_nothing() -> None:
+    assert answer('[{"name": "a"}, {"name": "n", "count": 0}]').parts(PARTS) == {"a": [], "n": 0}
+    with pytest.raises(ReplyError, match="no count in part 'n'"):
+        answer('[{"name": "a"}, {"name": "n"}]').parts(PARTS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "null",
+        "[1, 2]",
+        '[{"name": "a"}]',
+        '[{"name": "a"}, {"name": "a"}, {"name": "n", "count": 1}]',
+        '[{"name": "a"}, {"name": "n", "count": 1}, {"name": "other"}]',
+        '[{"name": "a", "result": null}, {"name": "n", "count": 1}]',
+        '[{"name": {}}, {"name": "n", "count": 1}]',
+    ],
+)
+def test_parts_that_were_not_asked_for_or_are_missing_are_refused(body: str) -> None:
+    with pytest.raises(ReplyError):
+        answer(body).parts(PARTS)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from igdb.errors import QueryError, ServerError, SlowQuery, TransientError
+from igdb.retry import Backoff, retry, retry_after_seconds
+
+
+@pytest.mark.parametrize("attempt", range(1, 12))
+def test_waits_grow_to_the_cap_and_are_jittered(attempt: int) -> None:
+    waits = [Backoff(base=1, cap=60).wait(attempt) for _ in range(200)]
+    full = min(60, 2 ** (attempt - 1))
+    assert full / 2 <= min(waits)
+    assert max(waits) <= full
+    assert max(waits) - min(waits) > full / 10
+
+
+def test_a_longer_retry_after_is_honoured_up_to_five_minutes() -> None:
+    assert Backoff().wait(1, retry_after=42) == 42
+    assert Backoff(base=100, cap=100).wait(1, retry_after=2) >= 50
+    assert Backoff().wait(1, retry_after=86_400) == 300
+
+
+def test_retry_after_as_seconds_as_date_and_as_nonsense() -> None:
+    assert retry_after_seconds("7") == 7
+    assert retry_after_seconds(None) is None
+    assert retry_after_seconds("soon") is None
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert retry_after_seconds(date) == pytest.approx(100, abs=3)
+    assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize(("kind", "asked"), [(ServerError, 4), (SlowQuery, 2), (QueryError, 1)])
+async def test_how_often_an_error_is_asked_again(kind: type[Exception], asked: int) -> None:
+    times = 0
+    waits: list[float] = []
+
+    async def ask() -> None:
+        nonlocal times
+        times += 1
+        raise kind("no", endpoint="games")
+
+    def before_wait(_error: TransientError, wait: float) -> None:
+        waits.append(wait)
+
+    with pytest.raises(kind):
+        await retry(ask, max_attempts=4, backoff=Backoff(base=0.001), before_wait=before_wait)
+    assert times == asked
+    assert len(waits) == asked - 1

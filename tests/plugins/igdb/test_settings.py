@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from igdb.errors import SettingsError
+from igdb.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, IgdbSettings
+from igdb.tokens import ClientCredentials, StaticToken
+
+
+def connection(extra: object = None, **changes: Any) -> Any:
+    """What Airflow hands over: extra is text."""
+    text = extra if extra is None or isinstance(extra, str) else json.dumps(extra)
+    fields: dict[str, Any] = {
+        "conn_id": "igdb_default",
+        "host": None,
+        "login": "an-id",
+        "password": "a-secret",
+        "port": None,
+        "schema": None,
+        "extra": text,
+    }
+    return SimpleNamespace(**fields | changes)
+
+
+def test_id_and_secret_are_enough() -> None:
+    settings = IgdbSettings.from_connection(connection())
+    assert settings == IgdbSettings(conn_id="igdb_default", client_id="an-id", client_secret="a-secret")
+    assert (settings.base_url, settings.token_url) == (DEFAULT_BASE_URL, DEFAULT_TOKEN_URL)
+    assert (settings.requests_per_second, settings.max_open_requests) == (4.0, 8)
+    assert isinstance(settings.tokens(), ClientCredentials)
+
+
+def test_every_setting() -> None:
+    extra = {
+        "token_url": "http://127.0.0.1:8900/oauth2/token",
+        "static_token": "a-token",
+        "requests_per_second": 2.5,
+        "max_open_requests": 3,
+    }
+    settings = IgdbSettings.from_connection(connection(extra, host="http://127.0.0.1:8900/v4", password=None))
+    assert settings == IgdbSettings(
+        conn_id="igdb_default",
+        client_id="an-id",
+        base_url="http://127.0.0.1:8900/v4",
+        token_url="http://127.0.0.1:8900/oauth2/token",
+        static_token="a-token",
+        requests_per_second=2.5,
+        max_open_requests=3,
+    )
+    assert isinstance(settings.tokens(), StaticToken)
+
+
+def test_a_uris_numbers_are_text_and_a_forms_untouched_fields_are_null_or_empty() -> None:
+    extra = {"requests_per_second": "2", "max_open_requests": "4", "static_token": None, "token_url": ""}
+    settings = IgdbSettings.from_connection(connection(extra, host=" ", schema="", password=" a-secret\n"))
+    assert (settings.requests_per_second, settings.max_open_requests) == (2.0, 4)
+    assert (settings.base_url, settings.token_url) == (DEFAULT_BASE_URL, DEFAULT_TOKEN_URL)
+    assert settings.client_secret == "a-secret"
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({"host": "https://api.igdb.com/v4/"}, "https://api.igdb.com/v4"),
+        ({"host": "api.igdb.com", "schema": "v4"}, "https://api.igdb.com/v4"),
+        ({"host": "http://127.0.0.1", "port": 8900, "schema": "v4"}, "http://127.0.0.1:8900/v4"),
+        ({"host": "http://sandbox:8900/v4"}, "http://sandbox:8900/v4"),
+    ],
+)
+def test_a_base_url_however_it_is_written(fields: dict[str, Any], url: str) -> None:
+    assert IgdbSettings.from_connection(connection(**fields)).base_url == url
+
+
+@pytest.mark.parametrize(
+    ("extra", "changes", "names"),
+    [
+        (None, {"login": None}, "login is '', expected the client id"),
+        (None, {"login": " "}, "login is ''"),
+        (None, {"password": None}, "password is '', expected the client secret, or a static_token"),
+        (None, {"password": "***"}, "password is '\\*\\*\\*', expected the secret itself"),
+        ({"static_token": "***"}, {}, "static_token is '\\*\\*\\*'"),
+        (None, {"host": "ftp://api.igdb.com"}, "host is 'ftp://api.igdb.com', expected a URL such as https://api"),
+        (None, {"host": "https://"}, "host is 'https://'"),
+        (None, {"host": "https://api.igdb.com/v4?x=1"}, "host is"),
+        (None, {"host": "http://127.0.0.1:port/v4"}, "host is"),
+        ({"token_url": "***"}, {}, "token_url is '\\*\\*\\*', expected a URL such as https://id.twitch.tv"),
+        ({"token_url": 7}, {}, "token_url is 7"),
+        ({"requests_per_second": 0}, {}, "requests_per_second is 0.0, expected a number above 0"),
+        ({"requests_per_second": -1}, {}, "requests_per_second is -1.0"),
+        ({"requests_per_second": "fast"}, {}, "requests_per_second is 'fast', expected a number"),
+        ({"requests_per_second": "nan"}, {}, "requests_per_second is nan"),
+        ({"requests_per_second": True}, {}, "requests_per_second is True"),
+        ({"max_open_requests": 0}, {}, "max_open_requests is 0, expected 1 or more"),
+        ({"max_open_requests": 2.5}, {}, "max_open_requests is 2.5, expected a whole number"),
+        ({"max_open_requests": "inf"}, {}, "max_open_requests is 'inf', expected a whole number"),
+        ({"request_per_second": 4}, {}, "extra is \\['request_per_second'\\], expected no other keys than"),
+        ("{", {}, "extra is 'no JSON', expected a JSON object"),
+        ("[]", {}, "extra is 'list'"),
+    ],
+)
+def test_nonsense_is_refused_with_connection_key_value_and_what_was_expected(
+    extra: object, changes: dict[str, Any], names: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"connection 'igdb_default': {names}"):
+        IgdbSettings.from_connection(connection(extra, **changes))
+
+
+@pytest.mark.parametrize("key", ["host", "token_url"])
+def test_a_url_with_a_secret_in_it_is_refused_without_showing_it(key: str) -> None:
+    url = "https://an-id:a-secret@api.igdb.com/v4"
+    given = connection(host=url) if key == "host" else connection({"token_url": url})
+    with pytest.raises(SettingsError, match=f"{key} .* without a user") as caught:
+        IgdbSettings.from_connection(given)
+    assert "a-secret" not in str(caught.value)
+
+
+def test_no_repr_holds_a_secret() -> None:
+    settings = IgdbSettings.from_connection(connection({"static_token": "a-token"}))
+    for thing in (settings, settings.client(), settings.tokens(), IgdbSettings.from_connection(connection()).tokens()):
+        assert "a-secret" not in repr(thing)
+        assert "a-token" not in repr(thing)
