@@ -63,7 +63,7 @@ $(VENV)/.run: $(VENV)/bin/uv requirements.lock pyproject.toml include/entities.y
 	$(BIN)/uv pip install --quiet -r requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps -e .
 	$(BIN)/python -m include.local launcher
-	$(BIN)/python -m include.duckdb_extensions .local/duckdb
+	$(BIN)/python -m include.duckdb_extensions .local/extensions
 	$(BIN)/python -m include.transform.dbt_project
 	$(BIN)/python -m include.local prepare
 	@touch $@

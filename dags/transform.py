@@ -41,13 +41,14 @@ class TransformDAG(DAG):
 
 
 @task
-def open_generation(**context: Any) -> str:
-    """Fix what this build reads. Returns: the generation's key prefix."""
+def open_generation(**context: Any) -> dict[str, str]:
+    """Fix what this build reads. Returns: the generation's key prefix in the lake, and its url as dbt takes it."""
     from include.stores import connected_store
     from include.transform import generation
 
-    day = run_day(context)
-    return generation.open_generation(connected_store(), ENTITIES, day=day, run_id=context["dag_run"].run_id)
+    store = connected_store()
+    key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=context["dag_run"].run_id)
+    return {"key": key, "url": store.url(key)}
 
 
 @task(outlets=[MARTS])
@@ -106,7 +107,7 @@ with TransformDAG(
         operator_args={
             "env": {
                 **dbt_project.environment(),
-                "GAMELAKE_GENERATION": "{{ ti.xcom_pull('open_generation') }}",
+                "GAMELAKE_GENERATION": "{{ ti.xcom_pull('open_generation')['url'] }}",
             },
             "append_env": True,
             "deferrable": False,
@@ -114,4 +115,4 @@ with TransformDAG(
             "execution_timeout": timedelta(hours=1),
         },
     )
-    opened >> build >> publish(opened)
+    opened >> build >> publish(opened["key"])

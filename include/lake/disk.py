@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _CHUNK = 1024 * 1024
-_NOT_A_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _HINTS = {
+    errno.ENOTDIR: "part of the key is an object already",
+    errno.EEXIST: "part of the key is an object already",
+    errno.EISDIR: "the key is the start of other keys already",
     errno.ENOSPC: "the disk is full: free space, or point GAMELAKE_URI at another one",
     errno.EACCES: "give this user write access to the folder, or point GAMELAKE_URI at another one",
     errno.EPERM: "the file system must have hard links: point GAMELAKE_URI at one that does",
@@ -233,12 +235,9 @@ def _info(key: str, stat: os.stat_result) -> ObjectInfo:
 def _errors(operation: str, key: str) -> Iterator[None]:
     try:
         yield
-    except _NOT_A_FILE as error:
-        if operation == "put":
-            raise StoreError(
-                operation, key, f"{error.strerror or error}: part of the key is an object already"
-            ) from error
-        raise ObjectNotFound(operation, key, "no such object") from error
     except OSError as error:
+        absent = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+        if absent and operation != "put":
+            raise ObjectNotFound(operation, key, "no such object") from error
         hint = _HINTS.get(error.errno or 0)
         raise StoreError(operation, key, f"{error}{f'; {hint}' if hint else ''}") from error

@@ -180,10 +180,9 @@ class Table:
 
         Raises: ObjectNotFound, if there is none.
         """
-        manifest = self._parse(manifest_key(self.entity, version))
-        _expect(
-            f"{manifest_key(self.entity, version)}: version", manifest.version, manifest.version == version, "its key's"
-        )
+        key = manifest_key(self.entity, version)
+        manifest = self._parse(key)
+        _expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
         return manifest
 
     def as_of(self, partition: str) -> Manifest | None:

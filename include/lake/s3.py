@@ -129,7 +129,7 @@ class S3Store:
                 for found in page.get("Contents", []):
                     key = found["Key"].removeprefix(self.prefix)
                     # "folder/" objects are made by consoles, hidden ones by other programs
-                    if not key.endswith("/") and not is_hidden(key):
+                    if key and not key.endswith("/") and not is_hidden(key):
                         yield ObjectInfo(key, found["Size"], found["LastModified"])
 
     def delete(self, key: str) -> None:

@@ -90,7 +90,7 @@ class GameSource:
         if draw[2] < _share(0.5):
             row["summary"] = self._text(draw[3], 2 + draw[4] % 3)
         if draw[5] < _share(0.2):
-            row["name"] = f"{words.game_name(draw[6], draw[7], draw[8])[0]}"
+            row["name"] = words.game_name(draw[6], draw[7], draw[8])[0]
         if draw[9] < _share(0.15):
             added = self._all_platforms[draw[10] % len(self._all_platforms)]
             row["platforms"] = list(dict.fromkeys([*row.get("platforms", ()), added]))
@@ -102,7 +102,7 @@ class GameSource:
         return churn_second(row_id, day)
 
     def _times(self, row_id: int, draw: Sequence[int]) -> tuple[int, int]:
-        """`created_at`, which grows with the id, and `updated_at`: both before the first day, at times in one second."""
+        """`created_at`, which grows with the id, and `updated_at`, now and then shared: before the first day."""
         age = max(0.0, 1 - row_id / self._highest)
         created = self._start - _DAY - int(age * _YEARS) - draw[0] % 3600
         late = 1 - (draw[1] / FULL) ** 2
@@ -199,10 +199,10 @@ class GameSource:
             row["total_rating_count"] = row.get("rating_count", 0) + row.get("aggregated_rating_count", 0)
 
     def _add_texts(self, row: Row, draw: Sequence[int]) -> None:
-        if draw[29] < _share(0.17):
+        if draw[29] < _share(0.25):
             row["storyline"] = self._text(draw[29], 4 + draw[30] % 5)
         if draw[31] < _share(0.9):
-            row["summary"] = self._text(draw[31], 1 + draw[30] % 6)
+            row["summary"] = self._text(draw[31], 2 + draw[30] % 6)
 
     def _release_date(self, draw: Sequence[int]) -> int:
         """A midnight in UTC: mostly past, now and then to come, and in rare cases before 1970."""

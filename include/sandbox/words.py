@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import random
 
-_ADJECTIVES = tuple(
-    """
-    Ancient Arcane Ashen Azure Bitter Black Blazing Bright Broken Burning Celestial Cold Crimson Crystal Cursed
-    Dark Dead Deep Distant Divine Dread Eastern Electric Emerald Endless Eternal Fallen Feral Final Forgotten
-    Frozen Ghostly Gilded Golden Grand Grim Hidden Hollow Infinite Iron Last Little Lonely Lost Lucky Lunar Mad
-    Magic Mechanical Midnight Mighty Neon Noble Northern Pale Phantom Pixel Primal Quiet Radiant Rapid Red
-    Rising Royal Ruined Sacred Savage Scarlet Secret Shattered Silent Silver Sleeping Solar Spectral Stolen
-    Super Tiny Twilight Velvet Violet Wandering Wild Wooden
-    """.split()
+_ADJECTIVES_TEXT = (
+    "Ancient Arcane Ashen Azure Bitter Black Blazing Bright Broken Burning Celestial Cold Crimson Crystal Cursed "
+    "Dark Dead Deep Distant Divine Dread Eastern Electric Emerald Endless Eternal Fallen Feral Final Forgotten "
+    "Frozen Ghostly Gilded Golden Grand Grim Hidden Hollow Infinite Iron Last Little Lonely Lost Lucky Lunar Mad "
+    "Magic Mechanical Midnight Mighty Neon Noble Northern Pale Phantom Pixel Primal Quiet Radiant Rapid Red "
+    "Rising Royal Ruined Sacred Savage Scarlet Secret Shattered Silent Silver Sleeping Solar Spectral Stolen "
+    "Super Tiny Twilight Velvet Violet Wandering Wild Wooden"
 )
-_NOUNS = tuple(
-    """
-    Abyss Alchemist Archive Arena Army Battle Beacon Blade Blossom Bride Bridge Caravan Castle Cathedral Chef
-    Chronicle Circuit City Colony Commander Courier Covenant Crown Detective Dragon Dream Dungeon Dynasty Echo
-    Empire Engine Express Factory Farm Fortress Frontier Galaxy Garden Gate Ghost Guild Harbor Heart Hero
-    Horizon Hunter Island Journey Kingdom Knight Labyrinth Legend Legion Lighthouse Machine Manor Mansion Maze
-    Mirror Moon Mountain Nebula Night Ninja Oath Ocean Odyssey Oracle Orchard Outpost Paradise Pirate Planet
-    Prophecy Quest Racer Raid Realm Requiem River Robot Ruins Saga Samurai Sanctuary Shadow Shore Siege Signal
-    Soul Spire Squad Star Station Storm Story Street Sword Tactics Temple Throne Tower Town Trail Valley Village
-    Voyage Warrior Wizard Workshop World Zone
-    """.split()
+_NOUNS_TEXT = (
+    "Abyss Alchemist Archive Arena Army Battle Beacon Blade Blossom Bride Bridge Caravan Castle Cathedral Chef "
+    "Chronicle Circuit City Colony Commander Courier Covenant Crown Detective Dragon Dream Dungeon Dynasty Echo "
+    "Empire Engine Express Factory Farm Fortress Frontier Galaxy Garden Gate Ghost Guild Harbor Heart Hero "
+    "Horizon Hunter Island Journey Kingdom Knight Labyrinth Legend Legion Lighthouse Machine Manor Mansion Maze "
+    "Mirror Moon Mountain Nebula Night Ninja Oath Ocean Odyssey Oracle Orchard Outpost Paradise Pirate Planet "
+    "Prophecy Quest Racer Raid Realm Requiem River Robot Ruins Saga Samurai Sanctuary Shadow Shore Siege Signal "
+    "Soul Spire Squad Star Station Storm Story Street Sword Tactics Temple Throne Tower Town Trail Valley Village "
+    "Voyage Warrior Wizard Workshop World Zone"
 )
 _OTHER_NAMES = (
     ("별빛 기사단", "byeolbit-gisadan"), ("검은 성의 비밀", "geomeun-seong-ui-bimil"),
@@ -37,6 +33,8 @@ _OTHER_NAMES = (
     ("Ægir's Wake", "aegirs-wake"), ("Pixel Party 🎮", "pixel-party"), ("🐸 Frog Quest", "frog-quest"),
     ("Señor \"Loco\" \\ Ñandú", "senor-loco-nandu"), ("Café & Crème", "cafe-and-creme"),
 )  # fmt: skip
+_ADJECTIVES = tuple(_ADJECTIVES_TEXT.split())
+_NOUNS = tuple(_NOUNS_TEXT.split())
 _NUMERALS = ("II", "III", "IV", "V", "2", "3", "Zero", "X")
 _EDITIONS = (
     "Deluxe Edition", "Game of the Year Edition", "Collector's Edition", "Gold Edition", "Complete Edition",

@@ -5,6 +5,7 @@ python -m include.transform.dbt_project      parses the project into dbt/target/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -22,12 +23,12 @@ def environment() -> dict[str, str]:
 
     The database file is scratch: it may lie on any disk, and nothing is lost with it.
     """
-    scratch = Path(os.environ.get("GAMELAKE_SCRATCH", REPOSITORY / ".local" / "scratch"))
-    scratch.mkdir(parents=True, exist_ok=True)
-    return {
-        "GAMELAKE_DUCKDB": os.environ.get("GAMELAKE_DUCKDB", str(scratch / "gamelake.duckdb")),
-        "GAMELAKE_DUCKDB_EXTENSIONS": os.environ.get("GAMELAKE_DUCKDB_EXTENSIONS", str(scratch / "duckdb")),
-    }
+    database = Path(os.environ.get("GAMELAKE_DUCKDB", REPOSITORY / ".local" / "scratch" / "gamelake.duckdb"))
+    # Every task process passes here, so that a disk which was wiped is no obstacle; a DAG processor's may be read-only.
+    with contextlib.suppress(OSError):
+        database.parent.mkdir(parents=True, exist_ok=True)
+    extensions = os.environ.get("GAMELAKE_DUCKDB_EXTENSIONS", str(REPOSITORY / ".local" / "extensions"))
+    return {"GAMELAKE_DUCKDB": str(database), "GAMELAKE_DUCKDB_EXTENSIONS": extensions}
 
 
 def target() -> str:

@@ -84,7 +84,7 @@ def airflow_environment(folder: Path, *, lake: str, igdb: dict[str, Any]) -> dic
     own = {
         "GAMELAKE_LOCAL": str(folder),
         "GAMELAKE_URI": lake,
-        "GAMELAKE_SCRATCH": str(folder / "scratch"),
+        "GAMELAKE_DUCKDB": str(folder / "scratch" / "gamelake.duckdb"),
         "GAMELAKE_FULL_REFRESH_WEEKDAY": "never",
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW_CONN_IGDB_DEFAULT": json.dumps(igdb),

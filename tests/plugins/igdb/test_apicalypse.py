@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-import random
+from itertools import accumulate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from igdb.apicalypse import (
     ApicalypseError,
@@ -148,12 +150,22 @@ def test_a_sub_query_takes_an_endpoint_name_only(endpoint: str) -> None:
         SubQuery("a", endpoint, Query())
 
 
-def test_any_window_reads_back_as_it_was_meant() -> None:
-    """The text of many random windows, read again by hand, gives the windows."""
-    random_numbers = random.Random(2)  # noqa: S311 - the same windows every time
-    for _ in range(500):
-        low, high = sorted(random_numbers.sample(range(5_000_000), 2))
-        text = Query(where=(at_least("id", low), below("id", high)), limit=random_numbers.randint(1, 500)).text()
-        where = next(part for part in text.split("; ") if part.startswith("where "))
-        assert where.removeprefix("where ").split(" & ") == [f"id >= {low}", f"id < {high}"]
-        assert "offset" not in text
+@given(low=st.integers(0, 2**62), width=st.integers(1, 2**62), limit=st.integers(1, 500))
+def test_any_window_reads_back_as_it_was_meant(low: int, width: int, limit: int) -> None:
+    text = Query(where=(at_least("id", low), below("id", low + width)), limit=limit).text()
+    statements = dict(statement.split(" ", 1) for statement in text.removesuffix(";").split("; "))
+    assert statements.pop("where").split(" & ") == [f"id >= {low}", f"id < {low + width}"]
+    assert statements == {"fields": "*", "sort": "id asc", "limit": str(limit)}, "and nothing else: no offset"
+
+
+@given(st.text(alphabet='ab=1 ()|&;/"', max_size=30))
+def test_any_filter_is_refused_or_stays_in_its_parentheses(text: str) -> None:
+    try:
+        wrapped = matching(text).text
+    except ApicalypseError:
+        return
+    outside_quotes = "".join(wrapped.split('"')[::2])
+    depths = list(accumulate((c == "(") - (c == ")") for c in outside_quotes))
+    assert ";" not in outside_quotes
+    assert min(depths[:-1]) == 1, "the first parenthesis closes at the end, and not before"
+    assert depths[-1] == 0

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
 import logging
+import re
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from igdb.apicalypse import Query, SubQuery
 from igdb.errors import ReplyError
@@ -68,6 +73,30 @@ def test_a_lone_surrogate_becomes_the_replacement_character(caplog: pytest.LogCa
     assert rows == [{"id": 1, "n\ufffd": ["a\ufffdb", {"x": "😀😀"}]}, {"id": 2}]
     assert orjson.loads(orjson.dumps(rows)) == rows, "what the client returns can be written"
     assert "games: lone surrogates" in caplog.text
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers(-(2**63), 2**64 - 1)
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(st.characters(codec=None)),
+            lambda inner: (
+                st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec=None)), inner, max_size=4)
+            ),
+            max_leaves=10,
+        )
+    )
+)
+def test_whatever_json_the_api_sends_can_be_written_again(rows: list[Any]) -> None:
+    """As sent, but for lone surrogates, in the place of which nothing but U+FFFD may come."""
+    sent = json.dumps(rows)  # escapes surrogates, as a source would
+    got = answer(sent).reply().rows
+    assert orjson.loads(orjson.dumps(got)) == got
+    if not re.search("[\ud800-\udfff]", json.dumps(rows, ensure_ascii=False)):
+        assert got == rows
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**64 - 1])

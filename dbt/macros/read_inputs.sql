@@ -1,0 +1,139 @@
+{#
+    Makes what the models read, at the start of every run, from <GAMELAKE_GENERATION>/_inputs.json: the tables of the
+    schema `inputs` and, for each source table of `raw`, a view over its files. Nothing of it is looked at while dbt
+    parses, so that a manifest can be made anywhere.
+#}
+{% macro read_inputs() %}
+    {% if not execute %} {{ return("") }} {% endif %}
+    {% do create_input_tables(generation() ~ "/_inputs.json") %}
+    {% set files = {} %}
+    {% for entity in run_query("select distinct entity from inputs.sources").columns[0].values() %}
+        {% do files.update({entity: []}) %}
+    {% endfor %}
+    {% for file in run_query("select entity, url, is_newest from inputs.files order by entity, ordinal").rows %}
+        {% do files[file.entity].append(file) %}
+    {% endfor %}
+    {% do run_query("create schema if not exists raw") %}
+    {% for table in graph.sources.values() if table.source_name == "raw" %}
+        {% set meta = table.config.meta %}
+        {% if meta.entity not in files %}
+            {% do exceptions.raise_compiler_error(
+                "_inputs.json: found no entity "
+                ~ meta.entity
+                ~ ", expected every entity of the registry, if need be with no files; "
+                ~ "it was written by another version of the project: run the DAG `transform` again"
+            ) %}
+        {% endif %}
+        {% set wanted = (
+            files[meta.entity] | selectattr("is_newest") | list if meta.newest_only else files[meta.entity]
+        ) %}
+        {% do run_query(create_raw_view(table, wanted | map(attribute="url") | list)) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{# The folder or s3:// prefix of this build: what it reads is listed there, and its Parquet files go there. #}
+{% macro generation() %}
+    {% set prefix = env_var("GAMELAKE_GENERATION", "") %}
+    {% if not prefix %}
+        {% do exceptions.raise_compiler_error(
+            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json, "
+            ~ "such as /lake/marts/dt=2026-11-21/manual; the DAG `transform` sets it"
+        ) %}
+    {% endif %}
+    {{ return(prefix.rstrip("/")) }}
+{% endmacro %}
+
+
+{% macro quoted(text) %} {{ return("'" ~ text.replace("'", "''") ~ "'") }} {% endmacro %}
+
+
+{% macro create_input_tables(path) %}
+    {% if run_query("select count(*) from glob(" ~ quoted(path) ~ ")").rows[0][0] == 0 %}
+        {% do exceptions.raise_compiler_error(
+            "GAMELAKE_GENERATION: found no file "
+            ~ path
+            ~ "; expected the list of the files that this build reads; the DAG `transform` writes it before it calls dbt"
+        ) %}
+    {% endif %}
+    {% set tables %}
+        create schema if not exists inputs;
+
+        create or replace temporary table _inputs as
+        select *
+        from
+            read_json(
+                {{ quoted(path) }},
+                format = 'unstructured',
+                maximum_object_size = 268435456,  -- the whole document is one object
+                columns = {
+                    day: 'date',
+                    run_id: 'varchar',
+                    sources: 'struct(
+                        entity varchar, "version" bigint, "partition" varchar, watermark bigint,
+                        files struct(
+                            ordinal integer, url varchar, "partition" varchar, "rows" bigint,
+                            claims struct(low bigint, high bigint)[]
+                        )[]
+                    )[]'
+                }
+            );
+
+        create or replace table inputs.run as
+        select day, run_id
+        from _inputs;
+
+        create or replace table inputs.sources as
+        select unnest(sources, max_depth := 2)
+        from _inputs;
+
+        create or replace table inputs.claims as
+        select entity, ordinal, "partition", unnest(claims, max_depth := 2)
+        from (select entity, unnest(files, max_depth := 2) from inputs.sources);
+
+        create or replace table inputs.files as
+        select
+            entity,
+            ordinal,
+            url,
+            "partition",
+            "rows",
+            "partition" = max("partition") over (partition by entity) as is_newest
+        from (select entity, unnest(files, max_depth := 2) from inputs.sources);
+
+        alter table inputs.sources drop column files;
+        drop table _inputs;
+    {% endset %}
+    {% do run_query(tables) %}
+{% endmacro %}
+
+
+{# The statement that makes a view of a source table's files; of no files, an empty one with the same columns. #}
+{% macro create_raw_view(table, urls) %}
+    {% set columns = table.columns.values() | list %}
+    create or replace view raw.{{ table.name }} as
+    {% if urls %}
+        select
+        {% for column in columns %} json."{{ column.name }}", {% endfor %}
+            file.ordinal as _ordinal,
+            file."partition" as _partition
+        from
+            read_json(
+                [{% for url in urls %} {{ quoted(url) }}, {% endfor %}],
+                columns = {
+        {% for column in columns %} "{{ column.name }}": '{{ column.data_type }}', {% endfor %}
+                },
+                format = 'newline_delimited',
+                maximum_object_size = 16777216,  -- a row of a game may be 5 MB
+                hive_partitioning = false,
+                filename = '_file'
+            ) as json
+        join inputs.files as file on file.entity = '{{ table.config.meta.entity }}' and json._file = file.url
+    {% else %}
+        select
+        {% for column in columns %} cast(null as {{ column.data_type }}) as "{{ column.name }}", {% endfor %}
+            cast(null as integer) as _ordinal,
+            cast(null as varchar) as _partition
+        where false
+    {% endif %}
+{% endmacro %}

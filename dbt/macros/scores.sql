@@ -1,0 +1,48 @@
+{# IGDB's popularity types, by id. #}
+{% macro popularity_metrics() %}
+    {{
+        return(
+            {
+                1: "visits",
+                2: "want_to_play",
+                3: "playing",
+                4: "played",
+                5: "steam_24hr_peak_players",
+                6: "steam_positive_reviews",
+                7: "steam_negative_reviews",
+                8: "steam_total_reviews",
+                9: "steam_global_top_sellers",
+                10: "steam_most_wishlisted",
+                34: "twitch_24hr_hours_watched",
+            }
+        )
+    }}
+{% endmacro %}
+
+
+{#
+    The share (0 to 100) of the other known values that are smaller: 0 for the smallest, 100 for the only largest, equal
+    values alike. An unknown value has no percentile and takes no part in those of others.
+#}
+{% macro percentile(value) %}
+    case
+        when {{ value }} is not null
+        then 100 * percent_rank() over (partition by {{ value }} is null order by {{ value }})
+    end
+{% endmacro %}
+
+
+{#
+    The mean of the known parts, with their weights made to add up to 1 again; null if none is known.
+    parts: a list of (weight, expression) pairs.
+#}
+{% macro weighted_mean(parts) %}
+    ({% for weight, part in parts %}coalesce({{ weight }} * {{ part }}, 0) {{ "+" if not loop.last }} {% endfor %})
+    / nullif({{ known_weight(parts) }}, 0)
+{% endmacro %}
+
+
+{# The weight of the known parts: 1 if all are known. #}
+{% macro known_weight(parts) %}
+    ({% for weight, part in parts %}if({{ part }} is null, 0, {{ weight }}) {{ "+" if not loop.last }} {% endfor %})
+{% endmacro %}

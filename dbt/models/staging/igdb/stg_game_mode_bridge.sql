@@ -1,0 +1,1 @@
+select id as game_id, unnest(game_modes) as game_mode_id, from {{ ref("stg_games") }}

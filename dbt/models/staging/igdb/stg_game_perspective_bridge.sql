@@ -1,0 +1,1 @@
+select id as game_id, unnest(player_perspectives) as perspective_id, from {{ ref("stg_games") }}

@@ -1,0 +1,1 @@
+select * from {{ ref("base_games") }} where name is not null

@@ -1,0 +1,1 @@
+select day, run_id, from {{ source("inputs", "run") }}

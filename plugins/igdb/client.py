@@ -1,0 +1,205 @@
+"""An asynchronous client of IGDB's API v4: pacing, retries by error class, tokens. No Airflow in it.
+
+    async with IgdbClient(base_url=…, client_id=…, tokens=…) as client:
+        reply = await client.query("games", Query(where=(below("id", 500),)))
+
+What is asked again, and what is not:
+
+| answer | what happens |
+| --- | --- |
+| 429 | no request of this client starts for a while, then it is asked again |
+| 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
+| 200 with HTML, torn JSON, `null`, `{}` or another shape than promised | likewise |
+| 408 | asked once more, then SlowQuery at once: who cut the window can cut it smaller |
+| 401 | one new token, then AuthError |
+| 400, 403, 404, 413, the rest | fails at once: the same question gets the same answer |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import aiohttp
+
+from igdb.apicalypse import count_text, multiquery_text
+from igdb.errors import AuthError, IgdbError, PayloadTooLarge, RateLimitError, TransientError, error_for, unreachable
+from igdb.pacing import Pacer, Turn
+from igdb.replies import Answer, Count, Reply
+from igdb.retry import Backoff, retry, retry_after_seconds
+from igdb.tokens import USER_AGENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import SimpleNamespace, TracebackType
+
+    from igdb.apicalypse import Condition, Query, SubQuery
+    from igdb.tokens import TokenSource
+
+MAX_REQUEST_BYTES = 32_000
+
+_CONNECT_SECONDS = 10.0
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class ClientStats:
+    """What a client has done so far.
+
+    `requests` counts every request sent, `retries` those that repeat another, `bytes` the decompressed replies, and
+    `seconds` runs from the client's opening to its latest reply.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+class IgdbClient:
+    """One client id's way to the API: all requests that share its budget go through one of these.
+
+    `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds from the start of a request to the end of
+    its reply; `max_attempts` counts the first one. Made on any thread, entered and used on one event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        client_id: str,
+        tokens: TokenSource,
+        requests_per_second: float = 4.0,
+        max_open_requests: int = 8,
+        timeout: float = 30.0,
+        max_attempts: int = 6,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.stats = ClientStats()
+        self._client_id = client_id
+        self._tokens = tokens
+        self._requests_per_second = requests_per_second
+        self._max_open_requests = max_open_requests
+        self._timeout = timeout
+        self._max_attempts = max_attempts
+        self._backoff = backoff or Backoff()
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"IgdbClient(base_url={self.base_url!r}, client_id={self._client_id!r})"
+
+    async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_end_turn)
+        self._pacer = Pacer(self._requests_per_second)
+        self._open = asyncio.Semaphore(self._max_open_requests)
+        self._opened_at = time.monotonic()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_open_requests),
+            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
+            headers={"Client-ID": self._client_id, "Accept": "application/json", "User-Agent": USER_AGENT},
+            trace_configs=[trace],
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def query(self, endpoint: str, query: Query) -> Reply:
+        """The rows of one query. Raises an IgdbError: see the head of `errors`."""
+        return await self._ask(endpoint, query.text(), Answer.reply)
+
+    async def count(self, endpoint: str, where: Sequence[Condition] = ()) -> Count:
+        """How many rows of an endpoint match all conditions; without any, how many there are."""
+        return await self._ask(f"{endpoint}/count", count_text(where), Answer.count)
+
+    async def multiquery(self, parts: Sequence[SubQuery]) -> dict[str, list[Any] | int]:
+        """Up to 10 queries in one request: by the name of each part its rows, or their number for a count.
+
+        One bad part fails all of them. PayloadTooLarge means that the replies together are above 10 MB: ask for fewer.
+        """
+        return await self._ask("multiquery", multiquery_text(parts), lambda answer: answer.parts(parts))
+
+    async def _ask(self, endpoint: str, query: str, read: Callable[[Answer], _T]) -> _T:
+        body = query.encode()
+        if len(body) > MAX_REQUEST_BYTES:
+            raise PayloadTooLarge(
+                f"the request has {len(body):,} bytes, the API takes {MAX_REQUEST_BYTES:,}; it was not sent",
+                endpoint=endpoint,
+                query=f"{query[:500]}…",
+            )
+
+        async def once() -> _T:
+            token = await self._tokens.token()
+            try:
+                return read(await self._send(endpoint, query, token))
+            except AuthError:
+                await self._tokens.invalidate(token)
+                renewed = await self._tokens.token()
+                if renewed == token:
+                    raise
+            self.stats.retries += 1
+            return read(await self._send(endpoint, query, renewed))
+
+        return await retry(once, max_attempts=self._max_attempts, backoff=self._backoff, before_wait=self._before_wait)
+
+    def _before_wait(self, error: TransientError, wait: float) -> None:
+        self.stats.retries += 1
+        if isinstance(error, RateLimitError):
+            # The budget belongs to the client: every request would get the same answer now.
+            self._pacer.pause(wait)
+
+    async def _send(self, endpoint: str, query: str, token: str) -> Answer:
+        """One request; raises the error of whatever is not a 200."""
+        if self._session is None:
+            raise RuntimeError("an IgdbClient is used within `async with`")
+        url = f"{self.base_url}/{endpoint}"
+        failure: IgdbError | None = None
+        # First a place among the open ones, then a turn: a turn that waits for a place would start late, and too near
+        # to the next.
+        async with self._open:
+            turn = await self._pacer.turn()
+            self.stats.requests += 1
+            try:
+                async with self._session.post(
+                    url,
+                    data=query.encode(),
+                    headers={"Authorization": f"Bearer {token}", "Content-Type": "text/plain"},
+                    # The token goes to the host of the connection and to no other.
+                    allow_redirects=False,
+                    trace_request_ctx=turn,
+                ) as response:
+                    body = await response.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                failure = unreachable(error, url=url, endpoint=endpoint, query=query)
+            finally:
+                turn.sent()
+        if failure is not None:
+            raise failure
+        self.stats.bytes += len(body)
+        self.stats.seconds = time.monotonic() - self._opened_at
+        if response.status == 200:
+            return Answer(endpoint=endpoint, query=query, body=body, headers=response.headers)
+        raise error_for(
+            response.status,
+            endpoint=endpoint,
+            query=query,
+            # A proxy's error page may show the request's headers.
+            reply=body.decode(errors="replace").replace(token, "***"),
+            retry_after=retry_after_seconds(response.headers.get("Retry-After")),
+        )
+
+
+async def _end_turn(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _sent: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    turn: Turn = context.trace_request_ctx
+    turn.sent()

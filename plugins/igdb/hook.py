@@ -1,0 +1,62 @@
+"""An Airflow connection of type `igdb` as a client."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+from igdb.apicalypse import Query
+from igdb.errors import IgdbError
+from igdb.settings import IgdbSettings
+
+if TYPE_CHECKING:
+    from igdb.client import IgdbClient
+
+# Any endpoint would do; this one answers for every account.
+_PROBE_ENDPOINT = "games"
+
+
+class IgdbHook(BaseHook):
+    """Connection fields: host = base URL of the API, login = client id, password = client secret.
+
+    The extra may hold `token_url`, `static_token`, `requests_per_second` and `max_open_requests`; the form and the
+    defaults of all of them are in `igdb.provider` and `igdb.settings`.
+    """
+
+    conn_name_attr = "igdb_conn_id"
+    default_conn_name = "igdb_default"
+    conn_type = "igdb"
+    hook_name = "IGDB"
+
+    def __init__(self, igdb_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.igdb_conn_id = igdb_conn_id
+
+    async def client(self) -> IgdbClient:
+        """A client of this connection, to be entered with `async with`. Raises SettingsError."""
+        connection = await self.aget_connection(self.igdb_conn_id)
+        # Called for what it does besides: it tells Airflow's log masking which values of the extra are secret.
+        await connection.aextra_dejson()
+        return IgdbSettings.from_connection(connection).client()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Asks for one row, once: what the "Test" button of the connection form calls."""
+        try:
+            settings = IgdbSettings.from_connection(self.get_connection(self.igdb_conn_id))
+            # On a thread of its own, because whoever calls may have a running event loop.
+            with ThreadPoolExecutor(max_workers=1) as executor:
+                return True, executor.submit(asyncio.run, _probe(settings)).result()
+        except IgdbError as error:
+            return False, str(error)
+
+
+async def _probe(settings: IgdbSettings) -> str:
+    # One attempt: a person is waiting for the answer.
+    async with settings.client(max_attempts=1) as client:
+        reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1))
+    rows = "an unknown number of" if reply.total is None else f"{reply.total:,}"
+    token = "the static token" if settings.static_token else "the client id and secret"
+    return f"{settings.base_url} answers, {token} is good: {rows} rows in /{_PROBE_ENDPOINT}"

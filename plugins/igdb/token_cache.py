@@ -1,0 +1,114 @@
+"""A token on this machine's disk, shared by the processes of one user: 0600 in a folder of 0700, behind a lock."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from igdb.errors import TokenCacheError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# Between two looks at a lock that another process holds while it mints, which takes about a second.
+_LOCK_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, and the time from which on another one is minted (unix seconds, this machine's clock)."""
+
+    value: str = field(repr=False)
+    refresh_at: float
+
+
+def default_folder() -> Path:
+    """`$XDG_CACHE_HOME/gamelake`, else `~/.cache/gamelake`; without a home to write to, one in the temp folder."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    if cache and Path(cache).is_absolute():
+        return Path(cache) / "gamelake"
+    home = Path(os.environ.get("HOME", "/nonexistent"))
+    if os.access(home, os.W_OK | os.X_OK):
+        return home / ".cache" / "gamelake"
+    return Path(tempfile.gettempdir()) / f"gamelake-{os.getuid()}"
+
+
+class TokenCache:
+    """One token in one file. Raises TokenCacheError if the folder is not this user's own or cannot be made."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._path = folder / f"{name}.json"
+        self._lock_path = folder / f"{name}.lock"
+
+    async def read(self) -> Token | None:
+        """The token on disk, or None if there is none, or a file that is torn or not ours."""
+        return await asyncio.to_thread(self._read)
+
+    async def write(self, token: Token) -> None:
+        """Replaces the token, atomically: a reader sees the old file or the new one."""
+        await asyncio.to_thread(self._write, token)
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Only one process at a time gets in. The kernel frees the lock of a process that dies."""
+        with await asyncio.to_thread(self._open_lock) as lock:
+            # Polled rather than waited for in a thread: a thread cannot be cancelled, and would keep the lock it gets.
+            while not await asyncio.to_thread(_try_lock, lock):  # noqa: ASYNC110 - the other side is another process
+                await asyncio.sleep(_LOCK_POLL_SECONDS)
+            yield
+
+    def _read(self) -> Token | None:
+        self._own_folder()
+        try:
+            found = json.loads(self._path.read_bytes())
+            return Token(value=str(found["access_token"]), refresh_at=float(found["refresh_at"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            # Absent, torn or unreadable are one case: a token can always be minted anew.
+            return None
+
+    def _write(self, token: Token) -> None:
+        # mkstemp creates with 0600, so the token is never readable for others, not even for a moment.
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=self._path.stem, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "w") as file:
+                json.dump({"access_token": token.value, "refresh_at": token.refresh_at}, file)
+            Path(name).replace(self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _open_lock(self) -> BinaryIO:
+        self._own_folder()
+        return os.fdopen(os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
+
+    def _own_folder(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = self._folder.lstat()
+        except OSError as error:
+            raise self._unusable(f"cannot be made: {error.strerror}") from error
+        # In a shared temp folder someone else may have made it first, to read or to plant a token.
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            raise self._unusable("is not a folder of this user")
+        if stat.S_IMODE(status.st_mode) != 0o700:
+            self._folder.chmod(0o700)
+
+    def _unusable(self, why: str) -> TokenCacheError:
+        return TokenCacheError(f"the token cache {self._folder} {why}", endpoint="token")
+
+
+def _try_lock(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

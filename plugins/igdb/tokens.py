@@ -1,0 +1,171 @@
+"""Where the bearer token of a request comes from.
+
+IGDB keeps at most 25 live tokens a client id and ends the oldest when a 26th is minted, so a token is minted once in
+its about 60 days and shared by all processes of a machine, never minted for each task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import aiohttp
+import orjson
+
+from igdb.errors import AuthError, ReplyError, error_for, unreachable
+from igdb.retry import Backoff, retry, retry_after_seconds
+from igdb.token_cache import Token, TokenCache, default_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from igdb.errors import IgdbError
+
+USER_AGENT = "gamelake/0.1.0"
+
+_ENDPOINT = "token"
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
+_MAX_ATTEMPTS = 5
+# Renewed this long before its end, so that no request is on its way when a token ends: an hour, or 5 % of a short life.
+_LONGEST_MARGIN = 3600.0
+_MARGIN_SHARE = 0.05
+
+
+class TokenSource(Protocol):
+    """Gives the token of the next request."""
+
+    async def token(self) -> str:
+        """A token that should work now."""
+        ...
+
+    async def invalidate(self, token: str) -> None:
+        """The API refused this token: `token()` gives another one from now on, if there can be another."""
+        ...
+
+
+class StaticToken:
+    """A token that someone else renews. When it is refused there is no other, and the request fails."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __repr__(self) -> str:
+        return "StaticToken(***)"
+
+    async def token(self) -> str:
+        """Always the same."""
+        return self._token
+
+    async def invalidate(self, token: str) -> None:
+        """Nothing: there is no other."""
+
+
+class ClientCredentials:
+    """Mints tokens with a client id and secret, and shares them through a file on this machine.
+
+    `cache_folder`: see `token_cache.default_folder`. `clock` gives unix seconds. Raises AuthError if the id or the
+    secret is refused, TransientError if the token endpoint does not answer well after several tries.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_url: str,
+        client_id: str,
+        client_secret: str,
+        cache_folder: Path | None = None,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._token_url = token_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        # The secret is part of the name, so that a changed secret is tried rather than hidden by an old token.
+        name = hashlib.sha256("\0".join((token_url, client_id, _digest(client_secret))).encode()).hexdigest()[:32]
+        self._cache = TokenCache(cache_folder or default_folder(), f"token-{name}")
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._current: Token | None = None
+        self._refused: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ClientCredentials(token_url={self._token_url!r}, client_id={self._client_id!r}, client_secret=***)"
+
+    async def token(self) -> str:
+        """From memory, else from the file, else minted."""
+        async with self._one_at_a_time:
+            if self._current is None or not self._usable(self._current):
+                self._current = await self._shared()
+            return self._current.value
+
+    async def invalidate(self, token: str) -> None:
+        """This token is not used again; one that another process has put in its place meanwhile is."""
+        self._refused = token
+
+    async def _shared(self) -> Token:
+        cached = await self._cache.read()
+        if cached and self._usable(cached):
+            return cached
+        async with self._cache.locked():
+            # Another process may have minted while this one waited for the lock.
+            cached = await self._cache.read()
+            if cached and self._usable(cached):
+                return cached
+            minted = await retry(self._mint, max_attempts=_MAX_ATTEMPTS, backoff=self._backoff)
+            await self._cache.write(minted)
+            return minted
+
+    def _usable(self, token: Token) -> bool:
+        return token.value != self._refused and self._clock() < token.refresh_at
+
+    async def _mint(self) -> Token:
+        form = {
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+            "grant_type": "client_credentials",
+        }
+        failure: IgdbError | None = None
+        try:
+            # A session of its own: this happens once in two months, and leaves nothing open.
+            async with (
+                aiohttp.ClientSession(timeout=_TIMEOUT, headers={"User-Agent": USER_AGENT}) as session,
+                session.post(self._token_url, data=form, allow_redirects=False) as response,
+            ):
+                status = response.status
+                body = await response.read()
+                retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = unreachable(error, url=self._token_url, endpoint=_ENDPOINT)
+        if failure:
+            raise failure
+        reply = body.decode(errors="replace").replace(self._client_secret, "***")
+        if status in (400, 401, 403):
+            raise AuthError(
+                f"{self._token_url} refused the client id or secret (status {status})",
+                endpoint=_ENDPOINT,
+                status=status,
+                reply=reply,
+            )
+        if status != 200:
+            raise error_for(status, endpoint=_ENDPOINT, reply=reply, retry_after=retry_after)
+        return self._parse(body)
+
+    def _parse(self, body: bytes) -> Token:
+        try:
+            found = orjson.loads(body)
+            value, lifetime = str(found["access_token"]), float(found["expires_in"])
+        except (ValueError, KeyError, TypeError):
+            # Without the reply: it may hold a token.
+            raise ReplyError(
+                f"{self._token_url} answered 200 without access_token and expires_in", endpoint=_ENDPOINT, status=200
+            ) from None
+        margin = min(_LONGEST_MARGIN, lifetime * _MARGIN_SHARE)
+        return Token(value=value, refresh_at=self._clock() + lifetime - margin)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

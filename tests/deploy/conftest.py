@@ -1,0 +1,75 @@
+"""The deployment files, parsed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction of a Dockerfile, on one line: `RUN`, and what follows it."""
+
+    name: str
+    value: str
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def dockerfile() -> list[Instruction]:
+    lines = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    joined = re.sub(r"\s*\\\n\s*", " ", text)
+    return [Instruction(*line.split(None, 1)) for line in joined.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="session")
+def compose() -> dict[str, Any]:
+    """The compose file with its variables as they are written."""
+    return yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def example() -> dict[str, str]:
+    """The variables of `.env.example`."""
+    lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="session")
+def services(compose: dict[str, Any], example: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The services as compose sees them after `cp .env.example .env`."""
+    return interpolate(compose["services"], example)
+
+
+def interpolate(value: Any, variables: dict[str, str]) -> Any:
+    """`${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$`, as compose resolves them. Raises: KeyError."""
+    if isinstance(value, dict):
+        return {key: interpolate(each, variables) for key, each in value.items()}
+    if isinstance(value, list):
+        return [interpolate(each, variables) for each in value]
+    if not isinstance(value, str):
+        return value
+
+    def resolve(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        name, operator, rest = match[1], match[2], match[3]
+        if found := variables.get(name):
+            return found
+        if operator == ":-":
+            return str(rest)
+        raise KeyError(f"{name} {rest or 'is not in .env.example'}")
+
+    return re.sub(r"\$\$|\$\{(\w+)(?:(:[-?])([^}]*))?\}", resolve, value)

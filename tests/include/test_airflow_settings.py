@@ -1,0 +1,321 @@
+"""The settings file, its reader, and the rule that it defines what the code uses and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.airflow_settings import (
+    REAL_API_URL,
+    REAL_TOKEN_URL,
+    SETTINGS_PATH,
+    Pool,
+    SettingsError,
+    connections,
+    load_settings,
+)
+
+REPOSITORY = Path(__file__).parents[2]
+ACCOUNT = {"IGDB_CLIENT_ID": "my-id", "IGDB_CLIENT_SECRET": "my-secret"}
+
+
+def test_the_repository_s_settings_lead_to_the_sandbox():
+    settings = load_settings()
+
+    assert connections(settings, {}) == {
+        "igdb_default": {
+            "conn_type": "igdb",
+            "host": "http://127.0.0.1:8900/v4",
+            "login": "sandbox",
+            "password": "sandbox-secret",
+            "extra": {"token_url": "http://127.0.0.1:8900/oauth2/token"},
+        },
+        "aws_default": {"conn_type": "aws"},
+    }
+    assert settings.pools["igdb_api"].slots == 1
+
+
+def test_an_account_leads_to_the_real_api():
+    found = connections(load_settings(), ACCOUNT)["igdb_default"]
+
+    assert found == {
+        "conn_type": "igdb",
+        "host": REAL_API_URL,
+        "login": "my-id",
+        "password": "my-secret",
+        "extra": {"token_url": REAL_TOKEN_URL},
+    }
+
+
+def test_urls_of_the_environment_win_over_both():
+    urls = {"IGDB_BASE_URL": "http://sandbox:8900/v4", "IGDB_TOKEN_URL": "http://sandbox:8900/oauth2/token"}
+
+    without, with_account = (connections(load_settings(), urls | more)["igdb_default"] for more in ({}, ACCOUNT))
+
+    assert without["host"] == with_account["host"] == urls["IGDB_BASE_URL"]
+    assert without["extra"]["token_url"] == with_account["extra"]["token_url"] == urls["IGDB_TOKEN_URL"]
+    assert (without["login"], with_account["login"]) == ("sandbox", "my-id")
+
+
+def test_an_empty_variable_counts_as_absent():
+    empty = dict.fromkeys([*ACCOUNT, "IGDB_BASE_URL", "IGDB_TOKEN_URL"], "")
+
+    assert connections(load_settings(), empty) == connections(load_settings(), {})
+
+
+def test_other_extras_of_the_connection_survive_an_account(tmp_path: Path):
+    path = write(
+        tmp_path,
+        {"connections": [{"conn_id": "igdb_default", "conn_type": "igdb", "conn_extra": {"max_open_requests": 2}}]},
+    )
+
+    found = connections(load_settings(path), ACCOUNT)["igdb_default"]
+
+    assert found["extra"] == {"max_open_requests": 2, "token_url": REAL_TOKEN_URL}
+
+
+def test_the_settings_themselves_are_not_changed():
+    settings = load_settings()
+
+    connections(settings, ACCOUNT)
+
+    assert connections(settings, {})["igdb_default"]["extra"] == {"token_url": "http://127.0.0.1:8900/oauth2/token"}
+
+
+@pytest.mark.parametrize(
+    ("present", "missing"),
+    [("IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET"), ("IGDB_CLIENT_SECRET", "IGDB_CLIENT_ID")],
+)
+def test_half_an_account_is_an_error_that_keeps_the_secret(present: str, missing: str):
+    with pytest.raises(SettingsError, match=f"^{missing}: not set") as caught:
+        connections(load_settings(), {present: "hush"})
+
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("airflow", "message"),
+    [
+        ({"connection": []}, "found the key 'connection', expected one of connections, pools, variables"),
+        ({"pools": {"a": 1}}, "airflow: pools: found dict, expected a list"),
+        ({"pools": [{"pool_slot": 1}]}, "pools[0]: pool_name: found None, expected a name of its own"),
+        ({"pools": [{"pool_name": "p", "pool_slot": 1}] * 2}, "pools[1]: pool_name: found 'p', expected a name of its"),
+        ({"pools": [{"pool_name": "p"}]}, "pools: p: found no pool_slot"),
+        ({"pools": [{"pool_name": "p", "pool_slot": "1"}]}, "p: pool_slot: found '1', expected a whole number"),
+        ({"pools": [{"pool_name": "p", "pool_slot": True}]}, "p: pool_slot: found True, expected a whole number"),
+        ({"connections": [{"conn_id": "c"}]}, "connections: c: found no conn_type"),
+        ({"connections": [{"conn_id": "c", "conn_type": "x", "conn_user": "u"}]}, "found the key 'conn_user'"),
+        (
+            {"connections": [{"conn_id": "c", "conn_type": "x", "conn_extra": "hush"}]},
+            "conn_extra: found str, expected",
+        ),
+        ({"variables": [{"variable_name": "v"}]}, "variables: v: found no variable_value"),
+    ],
+)
+def test_errors_name_the_place_and_what_was_expected(tmp_path: Path, airflow: object, message: str):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path, airflow))
+
+    assert message in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("airflow:\n  connections:\n    - {conn_password: hush\n", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=r"settings\.yaml: line 4: ") as caught:
+        load_settings(path)
+
+    assert "hush" not in str(caught.value)
+
+
+def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path):
+    """The command line against a real metadata database: twice, and after somebody changed what it had written."""
+    path = write(
+        tmp_path,
+        {
+            "connections": [
+                {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"},
+                {"conn_id": "aws_default", "conn_type": "aws"},
+            ],
+            "pools": [{"pool_name": "igdb_api", "pool_slot": 1}],
+            "variables": [{"variable_name": "greeting", "variable_value": "hello"}],
+        },
+    )
+    script = tmp_path / "play.py"
+    script.write_text(
+        "import sys\n"
+        "from airflow import settings\n"
+        "from airflow.models import Connection, Pool, Variable\n"
+        "from airflow.models.base import Base\n"
+        "from airflow.utils.session import create_session\n"
+        "from sqlalchemy import select, text\n"
+        "from include.airflow_settings import main\n"
+        "from airflow.models.team import Team\n"
+        "tables = [model.__table__ for model in (Team, Connection, Pool, Variable)]\n"
+        "Base.metadata.create_all(settings.engine, tables=tables)\n"
+        "assert main(['--file', sys.argv[1]]) == 0\n"
+        "with create_session() as session:\n"
+        "    session.execute(text(\"update connection set host='http://b', login='x' where conn_id='igdb_default'\"))\n"
+        "    session.execute(text(\"update slot_pool set slots=7 where pool='igdb_api'\"))\n"
+        "    session.merge(Connection(conn_id='mine', conn_type='http'))\n"
+        "assert main(['--file', sys.argv[1]]) == 0\n"
+        "with create_session() as session:\n"
+        "    row = session.scalar(select(Connection).where(Connection.conn_id == 'igdb_default'))\n"
+        "    query = text(\"select password from connection where conn_id='igdb_default'\")\n"
+        "    stored = session.execute(query).scalar()\n"
+        "    print(row.host, row.login, row.password, 'encrypted' if stored != 'hush' else 'plain')\n"
+        "    print(sorted(session.scalars(select(Connection.conn_id))))\n"
+        "    print(session.scalar(select(Pool.slots).where(Pool.pool == 'igdb_api')), Variable.get('greeting'))\n",
+        encoding="utf-8",
+    )
+    result = subprocess.run(
+        [sys.executable, script, path],
+        cwd=REPOSITORY,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "IGDB_"))},
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW__CORE__FERNET_KEY": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    written = [
+        "connection igdb_default: igdb, http://a",
+        "connection aws_default: aws, no host",
+        "pool igdb_api: 1 slot",
+        "variable greeting",
+    ]
+    assert result.stdout.splitlines()[-11:] == [
+        *written,
+        *written,
+        "http://a None hush encrypted",
+        "['aws_default', 'igdb_default', 'mine']",
+        "1 hello",
+    ]
+
+
+def test_a_bad_file_ends_the_command_with_its_message(tmp_path: Path):
+    result = subprocess.run(
+        [sys.executable, "-m", "include.airflow_settings", "--file", tmp_path / "none.yaml"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "none.yaml" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_file_defines_what_the_code_uses_and_nothing_else():
+    used = Usage()
+    for folder in ("dags", "plugins", "include"):
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            used.visit(ast.parse(path.read_text(encoding="utf-8")))
+    settings = load_settings()
+
+    assert used.connections == set(settings.connections)
+    assert used.pools == set(settings.pools)
+    assert used.variables == set(settings.variables)
+
+
+def test_the_reader_of_code_sees_every_way_to_name_a_thing():
+    used = Usage()
+    used.visit(
+        ast.parse(
+            "class Hook:\n"
+            "    default_conn_name = 'a_default'\n"
+            "    def __init__(self, b_conn_id: str = 'b_default', *, c_conn_id='c_default'): ...\n"
+            "S3Hook('d_default')\n"
+            "BaseHook.get_connection('e_default')\n"
+            "Operator(aws_conn_id='f_default', pool='p')\n"
+            "ID = os.environ['AIRFLOW_CONN_G_DEFAULT']\n"
+            "Variable.get('v', default=None)\n"
+            "template = '{{ var.value.w }} {{ conn.h_default.host }}'\n"
+        )
+    )
+
+    assert used.connections == {f"{letter}_default" for letter in "abcdefgh"}
+    assert used.pools == {"p"}
+    assert used.variables == {"v", "w"}
+
+
+class Usage(ast.NodeVisitor):
+    """The names of connections, pools and Variables in Python source."""
+
+    def __init__(self) -> None:
+        self.connections: set[str] = set()
+        self.pools: set[str] = set()
+        self.variables: set[str] = set()
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = ast.unparse(node.func)
+        first = node.args[0] if node.args else None
+        if re.search(r"Hook$|get_connection$|async_get$", name):
+            self._named("conn_id", first)
+        elif name.endswith(("Variable.get", "Variable.set")):
+            self._add(self.variables, first)
+        for keyword in node.keywords:
+            self._named(keyword.arg or "", keyword.value)
+        self.generic_visit(node)
+
+    def visit_arguments(self, node: ast.arguments) -> None:
+        positional = [*node.posonlyargs, *node.args]
+        for argument, default in zip(reversed(positional), reversed(node.defaults), strict=False):
+            self._named(argument.arg, default)
+        for argument, default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
+            self._named(argument.arg, default)
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            self._named(ast.unparse(target), node.value)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._named(ast.unparse(node.target), node.value)
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if not isinstance(node.value, str):
+            return
+        self.connections |= {each.lower() for each in re.findall(r"\bAIRFLOW_CONN_([A-Z0-9_]+)\b", node.value)}
+        self.connections |= set(re.findall(r"\{\{\s*conn\.(\w+)", node.value))
+        self.variables |= set(re.findall(r"\{\{\s*var\.(?:value|json)\.(\w+)", node.value))
+
+    def _named(self, name: str, value: ast.expr | None) -> None:
+        if re.search(r"conn_(id|name)$", name):
+            self._add(self.connections, value)
+        elif name == "pool":
+            self._add(self.pools, value)
+
+    def _add(self, found: set[str], value: ast.expr | None) -> None:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            found.add(value.value)
+
+
+def write(folder: Path, airflow: object) -> Path:
+    """A settings file: JSON is YAML."""
+    path = folder / "settings.yaml"
+    path.write_text(json.dumps({"airflow": airflow}), encoding="utf-8")
+    return path
+
+
+def test_pools_are_plain_values(tmp_path: Path):
+    path = write(tmp_path, {"pools": [{"pool_name": "p", "pool_slot": 3, "pool_description": "why"}]})
+
+    assert load_settings(path).pools == {"p": Pool(slots=3, description="why")}
+    assert SETTINGS_PATH.name == "airflow_settings.yaml"
