@@ -34,7 +34,7 @@ def link_extensions(directory: Path) -> Path:
     May be called again and by several processes at once. Returns: the directory, absolute.
     Raises: ExtensionError, if a package is missing or belongs to another version of DuckDB.
     """
-    import duckdb  # noqa: PLC0415 - heavy, and this module is imported where DAGs are parsed
+    import duckdb
 
     with duckdb.connect() as connection:
         platform = _only_value(connection, "pragma platform")

@@ -128,6 +128,8 @@ class PartStage:
         number = 0
         for part in self._parts:
             part.close()
+            if not part.rows and not part.claims:
+                continue  # an `add` of no rows and no claim said nothing
             number, key = self._put(part, number)
             self._verify(part, key)
             files.append(part.describe(key, self._run[1]))
@@ -204,7 +206,7 @@ class _Part:
         self.ids: set[int] = set()
         self.plain_bytes = 0
         self.bytes = 0
-        self._rows = 0
+        self.rows = 0
         self._min_id: int | None = None
         self._max_id: int | None = None
         self._max_updated_at: int | None = None
@@ -235,7 +237,7 @@ class _Part:
             self._compress()
         self._store(self._gzip.flush())
         self._file.close()
-        self._rows = len(self.ids)
+        self.rows = len(self.ids)
         self._min_id, self._max_id = min(self.ids, default=None), max(self.ids, default=None)
         self.ids = set()
 
@@ -243,7 +245,7 @@ class _Part:
         return File(
             key=key,
             partition=partition,
-            rows=self._rows,
+            rows=self.rows,
             bytes=self.bytes,
             sha256=self.sha256,
             min_id=self._min_id,

@@ -68,7 +68,7 @@ def default_client() -> S3Client:
     import boto3
     from botocore.config import Config
 
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 6}))
+    return boto3.Session().client("s3", config=Config(retries={"mode": "standard", "max_attempts": 6}))
 
 
 class S3Store:

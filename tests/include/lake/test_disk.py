@@ -53,8 +53,17 @@ def test_a_put_that_fails_leaves_nothing(
 def test_what_is_written_is_synced_before_it_has_its_name(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     sync, link = os.fsync, os.link
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (steps.append("sync"), sync(descriptor))[1])
-    monkeypatch.setattr(os, "link", lambda *names: (steps.append("link"), link(*names))[1])
+
+    def watched_sync(descriptor: int) -> None:
+        steps.append("sync")
+        sync(descriptor)
+
+    def watched_link(source: Path, target: Path) -> None:
+        steps.append("link")
+        link(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "link", watched_link)
     disk.put("raw/key", b"x")  # makes the folders
     steps.clear()
     disk.put("raw/commit", b"x", if_absent=True)

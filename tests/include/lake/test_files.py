@@ -148,7 +148,7 @@ def visible(parts_: Sequence[Part], *, per_partition: bool) -> Mapping[tuple[str
     return rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data(), st.integers(0, 7), st.booleans())
 def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int, per_partition: bool) -> None:
     drawn = [data.draw(parts(f"{number}")) for number in range(count)]
@@ -167,7 +167,7 @@ def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int
     assert visible(held, per_partition=per_partition) == visible(drawn, per_partition=per_partition)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.integers(0, 6))
 def test_a_file_that_later_claims_void_does_not_pile_up(data: st.DataObject, count: int) -> None:
     drawn = [data.draw(parts(f"{number}")) for number in range(count)]

@@ -393,5 +393,5 @@ def test_a_commit_whose_reply_was_lost_is_made_once(faulty_store: Store, proxy: 
 
 
 def test_a_name_that_is_no_entity_is_refused(disk: Store) -> None:
-    with pytest.raises(ValueError, match="entity: found '../games'"):
+    with pytest.raises(ValueError, match=r"entity: found '../games'"):
         Table(disk, "../games")

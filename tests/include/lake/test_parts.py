@@ -16,7 +16,7 @@ from include.lake.rows import read_ids
 from include.lake.store import ObjectNotFound, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from include.lake.store import Store
@@ -31,7 +31,12 @@ def rows(ids: Iterable[int]) -> list[Row]:
 
 
 def new_stage(store: Store, tmp_path: Path, **options: Any) -> PartStage:
-    fields = {"entity": "games", "partition": "2026-11-21", "run_id": "manual_1", "scratch": tmp_path / "scratch"}
+    fields: dict[str, Any] = {
+        "entity": "games",
+        "partition": "2026-11-21",
+        "run_id": "manual_1",
+        "scratch": tmp_path / "scratch",
+    }
     return PartStage(store, **fields | options)
 
 
@@ -64,7 +69,8 @@ def test_what_is_added_is_what_the_store_holds(store: Store, tmp_path: Path) -> 
 def test_nothing_added_is_no_part(disk: Store, tmp_path: Path) -> None:
     with new_stage(disk, tmp_path) as stage:
         stage.add([], None)
-        assert [file.rows for file in stage.finish()] in ([], [0])
+        assert stage.finish() == ()
+    assert list(disk.list("")) == []
 
 
 def test_a_claim_without_rows_is_a_part(store: Store, tmp_path: Path) -> None:
@@ -92,7 +98,7 @@ def test_a_part_has_claims_or_none(disk: Store, tmp_path: Path) -> None:
         stage.add(rows([4]), None)
         files = stage.finish()
     assert [(file.rows, file.claims) for file in files] == [(2, ()), (1, (Claim(3, 4),)), (1, ())]
-    assert [file.key[-13:-9] for file in files] == ["0000", "0001", "0002"] or len({f.key for f in files}) == 3
+    assert [file.key.rpartition("/")[2] for file in files] == [f"part-0000{number}.jsonl.gz" for number in range(3)]
 
 
 def test_what_comes_again_is_in_a_later_part(disk: Store, tmp_path: Path) -> None:
@@ -102,9 +108,7 @@ def test_what_comes_again_is_in_a_later_part(disk: Store, tmp_path: Path) -> Non
         stage.add(rows([2]), Claim(0, 10))
         stage.add(rows([5]), Claim(5, 6))
         files = stage.finish()
-    assert [list(read_ids(disk, file)) for file in files] == [[1, 2], [2, 3]] + [[2], [5]] or [
-        list(read_ids(disk, file)) for file in files
-    ] == [[1, 2], [2, 3], [2], [5]]
+    assert [list(read_ids(disk, file)) for file in files] == [[1, 2], [2, 3], [2], [5]]
 
 
 def test_a_part_ends_where_it_is_full(disk: Store, tmp_path: Path) -> None:
@@ -138,7 +142,7 @@ def test_a_row_that_cannot_be_is_refused(
 
 
 def test_the_same_rows_give_the_same_bytes(disk: Store, tmp_path: Path) -> None:
-    made = []
+    made: list[File] = []
     for run in ("one", "two"):
         with new_stage(disk, tmp_path, run_id=run) as stage:
             stage.add((row(number, number, "x" * 3000) for number in range(2000)), Claim(0, None))
@@ -153,9 +157,14 @@ def test_scratch_is_gone_however_it_ends(disk: Store, tmp_path: Path) -> None:
         assert list(scratch.iterdir())
         stage.finish()
         assert not list(scratch.iterdir())
-    with pytest.raises(KeyError), new_stage(disk, tmp_path) as stage:
-        stage.add(rows([1]), None)
+    stage = new_stage(disk, tmp_path)
+
+    def rows_that_fail() -> Iterator[Row]:
+        yield row(1)
         raise KeyError
+
+    with pytest.raises(KeyError), stage:
+        stage.add(rows_that_fail(), None)
     assert not list(scratch.iterdir())
     with pytest.raises(PartError, match="expected a new one"):
         stage.add(rows([1]), None)
@@ -169,7 +178,7 @@ def test_stages_can_share_scratch(disk: Store, tmp_path: Path) -> None:
 
 
 def test_a_second_try_uses_the_same_parts_again(store: Store, tmp_path: Path) -> None:
-    made = []
+    made: list[tuple[File, ...]] = []
     for _ in range(2):
         with new_stage(store, tmp_path) as stage:
             stage.add(rows([1]), Claim(0, 5))
@@ -277,7 +286,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.integers(1, 400), st.uuids())
 def test_parts_show_what_the_adds_said(disk: Store, tmp_path: Path, steps: Any, part_bytes: int, run: Any) -> None:
     """Whatever the claims and the size of parts: applied in order, the parts show the rows of the adds in order."""

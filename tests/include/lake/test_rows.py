@@ -15,7 +15,7 @@ from include.lake.files import Claim, File
 from include.lake.manifest import Manifest, Mode
 from include.lake.parts import PartDamaged
 from include.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
-from include.lake.store import ObjectNotFound
+from include.lake.store import ObjectNotFound, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,13 +90,13 @@ def test_an_id_outside_the_claim_is_refused() -> None:
         LiveIds().replace(Claim(0, 5), [5])
 
 
-def test_a_million_ids_need_little_memory() -> None:
+def test_many_ids_need_little_memory() -> None:
     tracemalloc.start()
-    ids = live(range(0, 1_000_000, 1))
+    ids = live(range(200_000))
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert len(ids) == 1_000_000
-    assert size < 300_000
+    assert len(ids) == 200_000
+    assert size < 60_000
 
 
 def test_claims_and_newest_wins_are_applied(store: Store) -> None:
@@ -124,8 +124,6 @@ def test_a_table_before_its_first_commit_has_no_rows(disk: Store) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 2**60), unique=True, max_size=50))
 def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int]) -> None:
-    from include.lake.store import open_store
-
     store = open_store(tmp_path_factory.mktemp("lake").as_uri())
     file = put_part(store, "part", ids, (Claim(0, None),))
     assert list(read_ids(store, file)) == ids
@@ -148,7 +146,7 @@ def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int
 def test_a_part_that_is_not_what_its_manifest_says_is_an_error(disk: Store, data: bytes, message: str) -> None:
     file = put_part(disk, "part", [1, 2])
     disk.put(file.key, data)
-    with pytest.raises(PartDamaged, match=f"raw/games/dt=2026-11-21/r/part: .*{message}|{message}"):
+    with pytest.raises(PartDamaged, match=f"^raw/games/dt=2026-11-21/r/part: .*{message}"):
         list(read_ids(disk, file))
 
 

@@ -24,7 +24,9 @@ def table() -> Table:
 
 
 def ids(table: Table, text: str) -> list[int]:
-    return [row["id"] for row in Evaluator().answer("games", table, parse_query(f"{text} sort id asc; limit 500;")).rows]
+    return [
+        row["id"] for row in Evaluator().answer("games", table, parse_query(f"{text} sort id asc; limit 500;")).rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def ids(table: Table, text: str) -> list[int]:
         ("name = 5", []),
         ("category = 1", []),
         ("category = 1 | id = 1", []),
-        ("(genres = 1 | rating = null) & !".replace("& !", "& id > 0"), [1, 4, 5, 9]),
+        ("(genres = 1 | rating = null) & id > 0", [1, 4, 5, 9]),
     ],
 )
 def test_where(table: Table, where: str, expected: list[int]) -> None:
@@ -93,7 +95,9 @@ def test_search_looks_into_names(table: Table) -> None:
     assert ids(table, 'search "castle"; where id > 1;') == [5]
 
 
-@pytest.mark.parametrize("text", ["fields nope;", "exclude nope;", "where nope = 1;", "sort nope;", "fields genres.name;"])
+@pytest.mark.parametrize(
+    "text", ["fields nope;", "exclude nope;", "where nope = 1;", "sort nope;", "fields genres.name;"]
+)
 def test_an_unknown_field(table: Table, text: str) -> None:
     with pytest.raises(QueryError) as raised:
         Evaluator().answer("games", table, parse_query(text))

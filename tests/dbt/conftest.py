@@ -1,0 +1,203 @@
+"""A small lake on disk, written without the product's own lake code, and dbt to build from it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from include.registry import load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DBT = Path(__file__).resolve().parents[2] / "dbt"
+DAY = "2026-11-21"
+
+Row = dict[str, Any]
+Range = tuple[int, int | None]
+EVERY_ID: tuple[Range, ...] = ((0, None),)
+
+
+@dataclass
+class Lake:
+    """Parts under one folder, in the order in which they are added, and the generations that read them."""
+
+    root: Path
+    day: str = DAY
+    files: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(
+        self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
+    ) -> Path:
+        """Write one part, newer than the entity's parts before it. Returns its path."""
+        lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+        files = self.files[entity]
+        path = self.root / "raw" / entity / f"dt={partition or self.day}" / "run" / f"part-{len(files):05}.jsonl.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0))
+        files.append(
+            {
+                "ordinal": len(files),
+                "url": str(path),
+                "partition": partition or self.day,
+                "rows": len(lines),
+                "claims": [{"low": low, "high": high} for low, high in claims],
+            }
+        )
+        return path
+
+    def inputs(self) -> dict[str, Any]:
+        """The document that transform writes for dbt."""
+        sources = [
+            {
+                "entity": entity,
+                "version": 1,
+                "partition": self.day,
+                "watermark": 1763668800,
+                "files": self.files[entity],
+            }
+            for entity in load_registry()
+        ]
+        return {"day": self.day, "run_id": "test", "sources": sources}
+
+    def generation(self, name: str = "run") -> Path:
+        """A new generation with its _inputs.json."""
+        folder = self.root / "marts" / f"dt={self.day}" / name
+        folder.mkdir(parents=True)
+        (folder / "_inputs.json").write_text(json.dumps(self.inputs()))
+        return folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one dbt command did: whether it succeeded, each node's status and message by name, and the error if any."""
+
+    success: bool
+    statuses: dict[str, str]
+    messages: dict[str, str]
+    error: str
+
+
+class Dbt:
+    """dbt in this process, with database, target and log in one folder; parsing takes seconds, so tests share one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *arguments: str, generation: Path | None) -> Outcome:
+        """Run one command, such as `dbt("run", "-s", "stg_games", generation=folder)`."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name in [name for name in os.environ if name.startswith(("GAMELAKE_", "DBT_"))]:
+                environment.delenv(name)
+            environment.setenv("GAMELAKE_DUCKDB", str(self.folder / "gamelake.duckdb"))
+            if generation:
+                environment.setenv("GAMELAKE_GENERATION", str(generation))
+            paths = [
+                "--project-dir",
+                DBT,
+                "--profiles-dir",
+                DBT,
+                "--target-path",
+                self.folder,
+                "--log-path",
+                self.folder,
+            ]
+            result = dbtRunner().invoke([*arguments, *map(str, paths), "--quiet"])
+        nodes = getattr(result.result, "results", None) or []
+        return Outcome(
+            success=result.success,
+            statuses={node.node.name: str(node.status) for node in nodes},
+            messages={node.node.name: node.message or "" for node in nodes},
+            error=str(result.exception or ""),
+        )
+
+
+@pytest.fixture(scope="session")
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    return Dbt(tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """60 games on two days, with changes, a repaired range, deletions, a renamed and a deleted platform, no themes."""
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    _add_dimensions(lake)
+    _add_games(lake)
+    _add_popularity(lake)
+    return lake
+
+
+def _add_dimensions(lake: Lake) -> None:
+    old = [{"id": 6, "name": "PC"}, {"id": 7, "name": "PlayStation"}, {"id": 8, "name": "Linux"}]
+    lake.add("platforms", old, claims=EVERY_ID, partition="2026-11-20")
+    lake.add("platforms", [{"id": 6, "name": "PC (Microsoft Windows)"}, {"id": 8, "name": "Linux"}], claims=EVERY_ID)
+    lake.add("genres", [{"id": 4, "name": "Shooter"}, {"id": 5, "name": "Adventure"}], claims=EVERY_ID)
+    lake.add("game_modes", [{"id": 1, "name": "Single player"}], claims=EVERY_ID)
+    lake.add("player_perspectives", [{"id": 1, "name": "First person"}], claims=EVERY_ID)
+    types = [{"id": 3, "name": "Playing", "external_popularity_source": 121}]
+    lake.add("popularity_types", [*types, {"id": 34, "name": "24hr Hours Watched", "external_popularity_source": 14}])
+
+
+def _game(game_id: int, **fields: Any) -> Row:
+    return {
+        "id": game_id,
+        "name": f"Game {game_id} ☃",
+        "updated_at": 1763000000,
+        "platforms": [8, 6, 8],
+        "genres": [5, 4] if game_id % 2 else [4],
+        "game_modes": [1],
+        "first_release_date": 1700000000 + game_id,
+        "game_type": 0,
+        "field_of_tomorrow": {"nested": [1]},
+        **fields,
+    }
+
+
+def _add_games(lake: Lake) -> None:
+    games = {game_id: _game(game_id) for game_id in range(1, 61)}
+    games[1]["platforms"] = [7]  # deleted on the second day
+    games[2]["first_release_date"] = -86400
+    games[3]["game_type"] = 1
+    games[4]["hypes"] = 7
+    games[4]["first_release_date"] = 4102444800
+    for absent in ("platforms", "genres", "game_modes", "first_release_date", "game_type"):
+        del games[5][absent]
+    del games[6]["name"]
+    first, second = list(games.values())[:30], list(games.values())[30:]
+    lake.add("games", first, claims=[(0, 31)], partition="2026-11-20")
+    lake.add("games", second, claims=[(31, None)], partition="2026-11-20")
+    changed = [_game(11, name="Changed, then deleted"), _game(40, name="Changed"), _game(61, name="New")]
+    lake.add("games", changed)
+    lake.add("games", [games[10], _game(13, name="Read again")], claims=[(10, 15)])
+    lake.add("games", [_game(14, name="Came back")])
+
+
+def _add_popularity(lake: Lake) -> None:
+    def values(first_id: int, count: int, scale: float) -> list[Row]:
+        return [
+            {
+                "id": first_id + n,
+                "game_id": n,
+                "popularity_type": 3,
+                "value": scale * (n // 2),
+                "calculated_at": 1763000000,
+            }
+            for n in range(1, count + 1)
+        ]
+
+    lake.add("popscore", values(0, 50, 0.5), claims=EVERY_ID, partition="2026-11-20")
+    watched = [{"id": 900, "game_id": 7, "popularity_type": 34, "value": 0.25, "external_popularity_source": 6}]
+    lake.add("popscore", [*values(0, 40, 0.25), *watched], claims=EVERY_ID)

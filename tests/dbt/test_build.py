@@ -1,0 +1,242 @@
+"""A whole build from a small lake: its marts against an independent reading of the same parts."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import duckdb
+import pytest
+from moto.server import ThreadedMotoServer
+
+from include.duckdb_extensions import link_extensions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARTS = [
+    "mart_controversial_games",
+    "mart_hidden_gems",
+    "mart_recent_games",
+    "mart_rising_stars",
+    "mart_theme_trends",
+    "mart_top_hyped",
+    "mart_top_rated",
+    "mart_trending_now",
+]
+
+pytestmark = pytest.mark.xdist_group("dbt")
+
+
+@pytest.fixture(scope="module")
+def built(small_lake, dbt):
+    """The small lake, built with all tests: (outcome, generation)."""
+    generation = small_lake.generation()
+    return dbt("build", generation=generation), generation
+
+
+@pytest.fixture(scope="module")
+def outcome(built):
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def generation(built) -> Path:
+    return built[1]
+
+
+def rows_of(generation: Path | str, model: str) -> list[dict[str, Any]]:
+    relation = duckdb.sql(f"select * from read_parquet('{generation}/{model}.parquet', hive_partitioning = false)")
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+def read_plainly(files: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The rows of a table, by the rules word by word: row by row, from the oldest part to the newest."""
+    rows: dict[int, dict[str, Any]] = {}
+    for part in files:
+        for claim in part["claims"]:
+            void = [i for i in rows if claim["low"] <= i and (claim["high"] is None or i < claim["high"])]
+            for row_id in void:
+                del rows[row_id]
+        with gzip.open(part["url"], "rt", encoding="utf-8") as lines:
+            rows.update((row["id"], row) for row in map(json.loads, lines))
+    return rows
+
+
+def expected_games(inputs: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """What dim_games has to say, by a reading that shares nothing with dbt."""
+    sources = {source["entity"]: source["files"] for source in inputs["sources"]}
+    tables = {entity: read_plainly(files) for entity, files in sources.items() if entity != "popscore"}
+    links = {
+        "platform_names": ("platforms", "platforms"),
+        "genre_names": ("genres", "genres"),
+        "game_mode_names": ("game_modes", "game_modes"),
+        "theme_names": ("themes", "themes"),
+        "perspective_names": ("player_perspectives", "player_perspectives"),
+    }
+    games = {}
+    for game_id, game in tables["games"].items():
+        if "name" not in game:
+            continue
+        games[game_id] = {"game_name": game["name"]}
+        for column, (key, table) in links.items():
+            names = {tables[table][i]["name"] for i in game.get(key, []) if i in tables[table]}
+            games[game_id][column] = sorted(names, key=str.encode) or None
+    return games
+
+
+def found_games(generation: Path) -> dict[int, dict[str, Any]]:
+    columns = ["game_name", "platform_names", "genre_names", "game_mode_names", "theme_names", "perspective_names"]
+    return {row["game_id"]: {column: row[column] for column in columns} for row in rows_of(generation, "dim_games")}
+
+
+def test_build_passes_and_warns_of_what_is_lost(outcome):
+    assert outcome.success, outcome.messages
+    warned = {name for name, status in outcome.statuses.items() if status == "warn"}
+    assert {name.split("__")[0] for name in warned} == {
+        "not_null_base_games_name",  # a game without a name
+        "references_known_stg_game_platform_bridge_platform_id",  # a platform deleted between two loads
+        "references_known_stg_popscore_game_id",  # games deleted since they were popular
+    }
+
+
+def test_dim_games_is_what_the_parts_say(small_lake, generation):
+    expected = expected_games(small_lake.inputs())
+    assert len(expected) == 60 + 1 - 2 - 1  # one new; 11 and 12 deleted; 6 has no name
+    assert found_games(generation) == expected
+    assert expected[13]["game_name"] == "Read again"
+    assert expected[14]["game_name"] == "Came back"
+    assert expected[40]["platform_names"] == ["Linux", "PC (Microsoft Windows)"]
+
+
+def test_nulls_stay_null_and_times_are_utc(generation):
+    games = {row["game_id"]: row for row in rows_of(generation, "dim_games")}
+    assert games[5]["game_summary"] is None
+    assert games[5]["genre_names"] is None
+    assert str(games[2]["first_release_date"]) == "1969-12-31 00:00:00"
+    assert {game_id for game_id, row in games.items() if not row["is_main_game"]} == {3}
+
+
+def test_popularity_is_of_the_newest_day(generation):
+    facts = {row["game_id"]: row for row in rows_of(generation, "fct_game_popularity")}
+    assert set(facts) == set(range(1, 41))
+    assert facts[40]["playing"] == 5.0
+    assert facts[7]["twitch_24hr_hours_watched"] == 0.25
+    assert facts[7]["cross_platform_score"] == 2
+    values = sorted(row["playing"] for row in facts.values())
+    for row in facts.values():
+        smaller = sum(value < row["playing"] for value in values)
+        assert row["playing_percentile"] == pytest.approx(100 * smaller / 39)
+        assert row["positive_reviews_percentile"] is None
+
+
+def test_history_keeps_every_day(built, dbt):
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        counts = database.execute("select day, count(*) from stg_popscore_daily group by day order by day").fetchall()
+    assert [(str(day), count) for day, count in counts] == [("2026-11-20", 50), ("2026-11-21", 41)]
+
+
+def test_every_mart_is_written_in_its_order(generation):
+    assert sorted(path.stem for path in generation.glob("*.parquet")) == ["dim_games", "fct_game_popularity", *MARTS]
+    recent = [(row["first_release_date"], -row["game_id"]) for row in rows_of(generation, "mart_recent_games")]
+    assert recent == sorted(recent, reverse=True)
+    assert len(recent) == 50
+    assert [row["game_id"] for row in rows_of(generation, "mart_top_hyped")] == [4]
+    assert rows_of(generation, "mart_theme_trends") == []
+    assert all(row["positive_reviews_percentile"] is None for row in rows_of(generation, "mart_rising_stars"))
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Any]:
+    """An empty bucket `lake` on a real S3 server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    s3 = boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys)
+    s3.create_bucket(Bucket="lake")
+    yield s3
+    server.stop()
+
+
+def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt, bucket, tmp_path):
+    inputs = small_lake.inputs()
+    for source in inputs["sources"]:
+        for part in source["files"]:
+            key = f"deep/{Path(part['url']).relative_to(small_lake.root)}"
+            bucket.upload_file(part["url"], "lake", key)
+            part["url"] = f"s3://lake/{key}"
+    prefix = "deep/marts/dt=2026-11-21/run"
+    bucket.put_object(Bucket="lake", Key=f"{prefix}/_inputs.json", Body=json.dumps(inputs).encode())
+
+    on_s3 = type(dbt)(
+        tmp_path,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_REGION="us-east-1",
+        AWS_ENDPOINT_URL=bucket.meta.endpoint_url,
+        GAMELAKE_URI="s3://lake/deep",
+        GAMELAKE_DUCKDB_EXTENSIONS=str(link_extensions(tmp_path / "extensions")),
+    )
+    done = on_s3("run", generation=f"s3://lake/{prefix}")
+    assert done.success, done.messages
+    for path in generation.glob("*.parquet"):
+        there = bucket.get_object(Bucket="lake", Key=f"{prefix}/{path.name}")["Body"].read()
+        assert hashlib.sha256(there).digest() == hashlib.sha256(path.read_bytes()).digest(), path.name
+
+
+RECORDED = {
+    "games": "games",
+    "popscore": "popularity_primitives",
+    "platforms": "platforms",
+    "genres": "genres",
+    "game_modes": "game_modes",
+    "themes": "themes",
+    "player_perspectives": "player_perspectives",
+    "popularity_types": "popularity_types",
+}
+
+
+def recorded_rows() -> dict[str, list[dict[str, Any]]]:
+    """Real rows where IGDB_RECORDED names a folder of them, else rows of the same shape."""
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    if folder := os.environ.get("IGDB_RECORDED"):
+        for entity, endpoint in RECORDED.items():
+            path = Path(folder) / f"{endpoint}.jsonl"
+            if path.exists():
+                rows[entity] = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+        return rows
+    for n, entity in enumerate(["platforms", "genres", "game_modes", "themes", "player_perspectives"], start=2):
+        rows[entity] = [
+            {"id": i, "name": f"{entity} {i * 7 % 11}", "slug": f"{entity}-{i}"} for i in range(1, 12, n - 1)
+        ]
+    for i in range(600):
+        game = {"id": i * 3, "name": f"Game {i}", "checksum": f"{i:032x}", "game_type": i % 15}
+        for entity in ("platforms", "genres", "game_modes", "themes", "player_perspectives"):
+            if i % 7:
+                game[entity] = [row["id"] for row in rows[entity] if (i + row["id"]) % 3 == 0]
+        rows["games"].append(game)
+    rows["popularity_types"] = [{"id": 3, "name": "Playing", "external_popularity_source": 121}]
+    rows["popscore"] = [{"id": i, "game_id": i * 3, "popularity_type": 3, "value": 1 / (i + 1)} for i in range(600)]
+    return rows
+
+
+def test_recorded_games_have_their_names(lake, dbt):
+    rows = recorded_rows()
+    for entity, of_entity in rows.items():
+        half = len(of_entity) // 2
+        cut = of_entity[half]["id"]
+        lake.add(entity, of_entity[:half], claims=[(0, cut)])
+        lake.add(entity, of_entity[half:], claims=[(cut, None)])
+    generation = lake.generation()
+    done = dbt("run", generation=generation)
+    assert done.success, done.messages
+    expected = expected_games(lake.inputs())
+    assert len(expected) == len(rows["games"])
+    assert found_games(generation) == expected

@@ -1,0 +1,115 @@
+"""What a build refuses, and what it can bear."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+
+import duckdb
+import pytest
+
+from include.registry import load_registry
+
+pytestmark = pytest.mark.xdist_group("dbt")
+
+GENRES = [{"id": i, "name": f"Genre {i}"} for i in range(1, 2001)]
+
+
+def test_parsing_and_listing_need_no_generation(dbt):
+    assert dbt("parse", generation=None).success
+    assert dbt("list", "--resource-type", "model", generation=None).success
+
+
+def test_an_unset_generation_says_what_to_set(dbt):
+    done = dbt("run", "-s", "stg_run", generation=None)
+    assert not done.success
+    assert "GAMELAKE_GENERATION: not set" in done.error
+
+
+def test_a_missing_inputs_file_is_named(dbt, tmp_path):
+    done = dbt("run", "-s", "stg_run", generation=tmp_path)
+    assert not done.success
+    assert f"found no file {tmp_path}/_inputs.json" in done.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entity_that_is_not_listed_is_named(dbt, lake):
+    generation = lake.generation()
+    inputs = lake.inputs()
+    inputs["sources"] = [source for source in inputs["sources"] if source["entity"] != "themes"]
+    (generation / "_inputs.json").write_text(json.dumps(inputs))
+    done = dbt("run", "-s", "stg_run", generation=generation)
+    assert not done.success
+    assert "found no entity themes" in done.error
+
+
+def test_a_torn_line_fails(dbt, lake):
+    path = lake.add("genres", GENRES[:3])
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-10]))
+    done = dbt("run", "-s", "stg_genres", generation=lake.generation())
+    assert done.statuses["stg_genres"] == "error"
+    assert "Malformed JSON" in done.messages["stg_genres"]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "a line null"])
+def test_a_file_without_all_its_rows_fails(dbt, lake, damage):
+    path = lake.add("genres", GENRES)
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    if damage == "cut short":  # after a line: DuckDB reads what is left without a word
+        compressor = zlib.compressobj(wbits=31)
+        path.write_bytes(compressor.compress(b"".join(lines[:1000])) + compressor.flush(zlib.Z_FULL_FLUSH))
+    else:
+        path.write_bytes(gzip.compress(b"".join([*lines[:-1], b"null\n"])))
+    done = dbt("test", "-s", "source:raw.genres", generation=lake.generation())
+    assert not done.success
+    assert [status for name, status in done.statuses.items() if "whole_files" in name] == ["fail"]
+
+
+def test_many_dangling_references_fail(dbt, lake):
+    lake.add("games", [{"id": 1, "name": "One", "genres": [4]}])
+    models = ["base_games", "stg_games", "stg_genres", "stg_game_genre_bridge"]
+    only_their_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
+    done = dbt("build", "-s", *models, *only_their_tests, generation=lake.generation())
+    failed = [name for name, status in done.statuses.items() if status == "fail"]
+    assert len(failed) == 1
+    assert failed[0].startswith("references_known_stg_game_genre_bridge_genre_id")
+
+
+def test_hundreds_of_files_and_a_row_of_megabytes(dbt, lake):
+    for n in range(400):
+        lake.add("genres", [{"id": n % 300, "name": f"From file {n}"}])
+    lake.add("platforms", [{"id": 1, "name": "Long", "url": "x" * 5_000_000}, {"id": 2, "name": "O'Brien"}])
+    done = dbt("run", "-s", "stg_genres", "stg_platforms", generation=lake.generation())
+    assert done.success, done.messages
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        genres = dict(database.execute("select id, name from stg_genres").fetchall())
+        assert genres == {n % 300: f"From file {n}" for n in range(400)}
+        assert database.execute("select max(length(url)) from stg_platforms").fetchone() == (5_000_000,)
+
+
+def test_no_files_at_all_is_an_empty_table_with_the_same_types(dbt, lake):
+    generation = lake.generation()
+    done = dbt("run", generation=generation)
+    assert done.success, done.messages
+    games = f"'{generation}/dim_games.parquet'"
+    types = {name: kind for name, kind, *_ in duckdb.sql(f"describe from {games}").fetchall()}
+    assert types["genre_names"] == "VARCHAR[]"
+    assert types["first_release_date"] == "TIMESTAMP"
+    assert duckdb.sql(f"from {games}").fetchall() == []
+
+
+def test_every_entity_has_a_source_and_a_staging_model(dbt):
+    dbt("parse", generation=None)
+    manifest = json.loads((dbt.folder / "manifest.json").read_text("utf-8"))
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    assert {source["name"] for source in manifest["sources"].values()} >= set(load_registry())
+    assert set(models) >= {f"stg_{entity}" for entity in load_registry()}
+    for name, model in models.items():
+        assert model["description"], name
+        assert model["columns"], name
+        assert all(column["description"] for column in model["columns"].values()), name
+    for name, model in models.items():
+        if name.startswith(("mart_", "dim_", "fct_")):
+            assert model["config"]["contract"]["enforced"], name
+            assert model["config"]["meta"]["order_by"], name

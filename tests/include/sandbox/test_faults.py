@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import orjson
+import pytest
+
+from include.sandbox import Fault, FaultError, Sandbox
+from include.sandbox.faults import FaultBook
+
+if TYPE_CHECKING:
+    from .conftest import Client
+
+QUERY = "fields *; where id < 30; sort id asc; limit 500;"
+
+
+OBJECTS, ARRAYS, TEXTS = (401, 429, 500, 504), (400, 408, 413), (403, 404, 502, 503)
+
+
+@pytest.mark.parametrize(
+    ("status", "shape"),
+    [
+        *((status, dict) for status in OBJECTS),
+        *((status, list) for status in ARRAYS),
+        *((status, None) for status in TEXTS),
+    ],
+)
+async def test_a_status_once(client: Client, sandbox: Sandbox, status: int, shape: type | None) -> None:
+    sandbox.faults.add(Fault("status", status=status))
+    reply = await client.query("games", QUERY)
+    assert reply.status == status
+    assert "Retry-After" not in reply.headers
+    if shape is None:
+        assert reply.headers["Content-Type"].startswith("text/plain")
+    else:
+        assert isinstance(reply.json, shape)
+    assert (await client.query("games", QUERY)).status == 200
+
+
+async def test_retry_after(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("status", status=429, retry_after=2))
+    assert (await client.query("games")).headers["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize(("kind", "body"), [("null", b"null"), ("object", b"{}"), ("empty", b"[]")])
+async def test_wrong_documents_with_200(client: Client, sandbox: Sandbox, kind: str, body: bytes) -> None:
+    sandbox.faults.add(Fault(kind))
+    reply = await client.query("games", QUERY)
+    assert (reply.status, reply.body) == (200, body)
+
+
+async def test_html_with_200(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("html"))
+    reply = await client.query("games", QUERY)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+
+
+async def test_torn_json(client: Client, sandbox: Sandbox) -> None:
+    whole = await client.query("games", QUERY)
+    sandbox.faults.add(Fault("truncate"))
+    torn = await client.query("games", QUERY)
+    assert torn.status == 200
+    assert torn.body == whole.body[: len(whole.body) // 2]
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(torn.body)
+
+
+async def test_a_connection_reset_before_the_headers(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("reset"))
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await client.query("games", QUERY)
+    assert (await client.query("games", QUERY)).status == 200
+
+
+async def test_a_connection_reset_in_the_body(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("reset_body"))
+    with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
+        await client.query("games", QUERY)
+    assert (await client.query("games", QUERY)).status == 200
+
+
+async def test_a_reply_short_of_a_row(client: Client, sandbox: Sandbox) -> None:
+    whole = await client.query("games", QUERY)
+    sandbox.faults.add(Fault("drop_row", times=2))
+    short = await client.query("games", QUERY)
+    assert short.json == whole.json[:-1]
+    assert short.headers["X-Count"] == whole.headers["X-Count"]
+    text = f'query games "none" {{ where id < 0; }}; query games "a" {{ {QUERY} }}; query games "b" {{ {QUERY} }};'
+    sizes = [len(part["result"]) for part in (await client.query("multiquery", text)).json]
+    assert sizes == [0, len(whole.json) - 1, len(whole.json)]
+
+
+async def test_a_slow_reply(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("hang", seconds=0.3))
+    started = monotonic()
+    assert (await client.query("genres")).status == 200
+    assert monotonic() - started >= 0.3
+
+
+async def test_token_failures(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("status", endpoint="token", status=503), Fault("null", endpoint="token"))
+    assert (await client.query("genres")).status == 200
+    refused = await client.token()
+    assert (refused.status, refused.json["status"]) == (503, 503)
+    assert (await client.token()).body == b"null"
+    assert (await client.token()).status == 200
+
+
+async def test_ended_tokens(client: Client, sandbox: Sandbox) -> None:
+    sandbox.tokens.end_all()
+    assert (await client.query("genres")).status == 401
+    await client.log_in()
+    assert (await client.query("genres")).status == 200
+
+
+def taken(book: FaultBook, requests: list[tuple[str, str]]) -> list[Any]:
+    return [fault and fault.status for fault in (book.take(*request) for request in requests)]
+
+
+def test_times_and_after() -> None:
+    book = FaultBook()
+    book.add(Fault("status", status=500, after=1, times=2))
+    assert taken(book, [("games", "")] * 5) == [None, 500, 500, None, None]
+    assert book.active() == []
+
+
+def test_faults_in_the_order_they_were_added() -> None:
+    book = FaultBook()
+    book.add(Fault("status", status=500), Fault("status", status=502))
+    assert taken(book, [("games", "")] * 3) == [500, 502, None]
+
+
+def test_an_endpoint_and_a_text() -> None:
+    book = FaultBook()
+    book.add(Fault("status", endpoint="games", contains="id >= 500", times=None))
+    requests = [("games", "where id >= 500;"), ("games", "where id >= 0;"), ("genres", "id >= 500"), ("token", "")]
+    assert taken(book, requests * 2) == [500, None, None, None] * 2
+    assert book.active()[0]["left"] is None
+    book.clear()
+    assert taken(book, requests[:1]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "nope"}, "fault.kind: found 'nope', expected one of status, reset"),
+        ({"kind": "status", "status": 418}, "fault.status: found 418"),
+        ({"kind": "null", "times": 0}, "fault.times: found 0"),
+        ({"kind": "null", "after": -1}, "fault.after: found -1"),
+        ({"kind": "null", "often": 3}, "any of endpoint, times"),
+        ({"times": 3}, "an object with `kind`"),
+        ({"kind": "null", "times": "3"}, "fault"),
+    ],
+)
+def test_a_fault_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(FaultError, match=message):
+        Fault.from_json(arguments)
