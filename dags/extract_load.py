@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+from airflow.sdk.exceptions import AirflowFailException
 
 from igdb.operators import IgdbToS3Operator
 from include.lake.store import lake_uri
@@ -37,20 +38,19 @@ FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
 
 async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, context: Context) -> Mapping[str, Any]:
     """What a task of these DAGs does: one load, by the run's key and params."""
+    from include.extract.errors import LoadRefused
     from include.extract.load import Load
     from include.lake.store import open_store
 
     day = run_day(context)
     run = context["dag_run"]
     weekly = run.partition_key is not None and str(day.weekday()) == FULL_REFRESH_WEEKDAY
-    report = await Load(
-        client,
-        open_store(lake_uri, s3=s3),
-        entity,
-        day=day,
-        run_id=run.run_id,
-        full_refresh=bool(context["params"]["full_refresh"]) or weekly,
-    ).run()
+    full_refresh = bool(context["params"]["full_refresh"]) or weekly
+    store = open_store(lake_uri, s3=s3)
+    try:
+        report = await Load(client, store, entity, day=day, run_id=run.run_id, full_refresh=full_refresh).run()
+    except LoadRefused as error:
+        raise AirflowFailException(f"no retry can mend this: {error}") from error
     return report.as_dict()
 
 

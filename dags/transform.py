@@ -119,4 +119,4 @@ with TransformDAG(
             "execution_timeout": timedelta(hours=1),
         },
     )
-    opened >> build >> publish(opened["key"])
+    opened >> build >> publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned

@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk import Asset, BaseAsyncOperator
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+
+from igdb.errors import IgdbError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +41,8 @@ class IgdbToS3Operator(BaseAsyncOperator):
     """Runs `load` with the clients of its connections; its figures become the events of the outlets, and the XCom.
 
     A run without a partition key gives its events the load's own partition, so that who waits for that day sees it.
-    Killed or out of time, the load is cancelled and its requests are closed before the process ends.
+    Killed or out of time, the load is cancelled and its requests are closed before the process ends. An answer that
+    asking again cannot mend (a refused account, a query that is wrong) fails the task without a retry.
     """
 
     template_fields: Sequence[str] = ("lake_uri",)
@@ -89,9 +92,14 @@ class IgdbToS3Operator(BaseAsyncOperator):
         from igdb.hook import IgdbHook  # aiohttp takes longer to import than a DAG file to parse
 
         s3 = await asyncio.to_thread(self._s3) if self.lake_uri.startswith("s3://") else None
-        async with await IgdbHook(self.igdb_conn_id).client() as client:
-            figures = dict(await self.load(client, s3=s3, lake_uri=self.lake_uri, context=context))
-            stats = client.stats
+        try:
+            async with await IgdbHook(self.igdb_conn_id).client() as client:
+                figures = dict(await self.load(client, s3=s3, lake_uri=self.lake_uri, context=context))
+                stats = client.stats
+        except TransientError:
+            raise
+        except IgdbError as error:
+            raise AirflowFailException(f"no retry can mend this: {error}") from error
         self._emit(figures, context)
         self.log.info(
             "%s: %s; %d requests (%d retries), %.1f MB in %.0f s",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from include.registry import load_registry
@@ -89,28 +90,23 @@ class Outcome:
 class Dbt:
     """dbt in this process, with database, target and log in one folder; parsing takes seconds, so tests share one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self.database = folder / "gamelake.duckdb"
+        self.environment = {"GAMELAKE_DUCKDB": str(self.database), **environment}
 
-    def __call__(self, *arguments: str, generation: Path | None) -> Outcome:
+    def __call__(self, *arguments: str, generation: Path | str | None) -> Outcome:
         """Run one command, such as `dbt("run", "-s", "stg_games", generation=folder)`."""
+        paths = ["--project-dir", DBT, "--profiles-dir", DBT, "--target-path", self.folder, "--log-path", self.folder]
         with pytest.MonkeyPatch.context() as environment:
-            for name in [name for name in os.environ if name.startswith(("GAMELAKE_", "DBT_"))]:
+            for name in [name for name in os.environ if name.startswith(("AWS_", "DBT_", "GAMELAKE_"))]:
                 environment.delenv(name)
-            environment.setenv("GAMELAKE_DUCKDB", str(self.folder / "gamelake.duckdb"))
+            for name, value in self.environment.items():
+                environment.setenv(name, value)
             if generation:
                 environment.setenv("GAMELAKE_GENERATION", str(generation))
-            paths = [
-                "--project-dir",
-                DBT,
-                "--profiles-dir",
-                DBT,
-                "--target-path",
-                self.folder,
-                "--log-path",
-                self.folder,
-            ]
             result = dbtRunner().invoke([*arguments, *map(str, paths), "--quiet"])
+            DuckDBConnectionManager.close_all_connections()  # dbt leaves its database open
         nodes = getattr(result.result, "results", None) or []
         return Outcome(
             success=result.success,

@@ -9,6 +9,7 @@ from include.sandbox.query import (
     Every,
     Pattern,
     Query,
+    Scalar,
     SubQuery,
     Values,
     parse_multiquery,
@@ -75,7 +76,7 @@ def test_operators_need_no_spaces(operator: str) -> None:
         ('*"a"*', Pattern("a", open_start=True, open_end=True)),
     ],
 )
-def test_values(text: str, value: object) -> None:
+def test_values(text: str, value: Scalar | Pattern | Values) -> None:
     assert condition(f"a = {text}") == Comparison("a", "=", value)
 
 
