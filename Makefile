@@ -6,28 +6,30 @@ PYTHON ?= $(firstword $(foreach v,3.12 3.11,$(shell command -v python$(v))) pyth
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+MANIFEST := dbt/target/manifest.json
+READY := $(VENV)/.installed $(MANIFEST)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.run ## install the pinned dependencies into .venv and prepare dbt and Airflow
+setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
-run: $(VENV)/.run ## load and transform the next day, then show the marts
+run: $(READY) ## load and transform the next day, then show the marts
 	@$(BIN)/python -m include.local run
 
-up: $(VENV)/.run ## start a local Airflow with its web UI and a sandbox
+up: $(READY) ## start a local Airflow with its web UI and a sandbox
 	@$(BIN)/python -m include.local up
 
 down: ## stop what `make up` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m include.local down
 
-sandbox: $(VENV)/.run ## start only the sandbox IGDB, in the foreground
+sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@$(BIN)/python -m include.sandbox
 
-lifecycle: $(VENV)/.run ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
+lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply
 
-test: $(VENV)/.dev ## run the tests
+test: $(VENV)/.dev $(MANIFEST) ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev ## check style, types, SQL and generated files
@@ -43,11 +45,10 @@ format: $(VENV)/.dev ## format Python and SQL
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --no-progressbar dbt
 
-generate: $(VENV)/.run ## write what is generated from include/entities.yaml
+generate: $(VENV)/.installed ## write what is generated from include/entities.yaml
 	$(BIN)/python -m include.dbt_sources --write
-	$(BIN)/python -m include.transform.dbt_project
 
-lock: $(VENV)/.run ## resolve requirements*.txt anew into the lock files
+lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header -c requirements.lock requirements-dev.txt -o requirements-dev.lock
 
@@ -59,16 +60,19 @@ $(VENV)/bin/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(VENV)/.run: $(VENV)/bin/uv requirements.lock pyproject.toml include/entities.yaml
+$(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet -r requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps -e .
-	$(BIN)/python -m include.local launcher
-	$(BIN)/python -m include.duckdb_extensions .local/extensions
-	$(BIN)/python -m include.transform.dbt_project
-	$(BIN)/python -m include.local prepare
+	@$(BIN)/python -m include.local launcher
+	@$(BIN)/python -m include.duckdb_extensions .local/extensions
+	@$(BIN)/python -m include.local prepare
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/uv pip install --quiet -r requirements-dev.lock
-	$(BIN)/python -m include.local launcher
+	@$(BIN)/python -m include.local launcher
 	@touch $@
+
+# Cosmos renders the tasks from dbt's manifest: it is parsed anew whenever the project changed.
+$(MANIFEST): $(VENV)/.installed include/entities.yaml $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+	@$(BIN)/python -m include.transform.dbt_project

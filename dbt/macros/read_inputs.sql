@@ -49,7 +49,8 @@
 
 
 {% macro create_input_tables(path) %}
-    {% if run_query("select count(*) from glob(" ~ quoted(path) ~ ")").rows[0][0] == 0 %}
+    {# The star makes DuckDB look: on S3 it answers a plain name without asking. #}
+    {% if run_query("select count(*) from glob(" ~ quoted(path ~ "*") ~ ")").rows[0][0] == 0 %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: found no file "
             ~ path

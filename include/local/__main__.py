@@ -40,7 +40,8 @@ def _run() -> None:
 
 
 def _prepare() -> None:
-    os.environ.update(environment())
+    # Alembic would tell each of its hundred steps.
+    os.environ.update({**environment(), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})
     from include.local.database import prepare
 
     prepare()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 
 
@@ -12,7 +11,5 @@ def prepare() -> None:
 
     from include import airflow_settings
 
-    # Alembic tells each of its 100 steps.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     db.upgradedb()
     airflow_settings.apply(airflow_settings.load_settings(), os.environ)

@@ -99,7 +99,7 @@ class IgdbClient:
         self._open = asyncio.Semaphore(self._max_open_requests)
         self._opened_at = time.monotonic()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_open_requests),
+            connector=aiohttp.TCPConnector(limit=0),  # what may be open is counted by `_open`, and there only
             timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
             headers={"Client-ID": self._client_id, "Accept": "application/json", "User-Agent": USER_AGENT},
             trace_configs=[trace],

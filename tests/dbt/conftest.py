@@ -17,7 +17,7 @@ from dbt.cli.main import dbtRunner
 from include.registry import load_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"
 DAY = "2026-11-21"
@@ -73,7 +73,7 @@ class Lake:
         """A new generation with its _inputs.json."""
         folder = self.root / "marts" / f"dt={self.day}" / name
         folder.mkdir(parents=True)
-        (folder / "_inputs.json").write_text(json.dumps(self.inputs()))
+        (folder / "_inputs.json").write_text(json.dumps(self.inputs(), indent=2))
         return folder
 
 
@@ -127,7 +127,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """60 games on two days, with changes, a repaired range, deletions, a renamed and a deleted platform, no themes."""
     lake = Lake(tmp_path_factory.mktemp("lake"))
     _add_dimensions(lake)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,6 +185,8 @@ def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt
         GAMELAKE_URI="s3://lake/deep",
         GAMELAKE_DUCKDB_EXTENSIONS=str(link_extensions(tmp_path / "extensions")),
     )
+    missing = on_s3("run", "-s", "stg_run", generation="s3://lake/elsewhere")
+    assert "found no file s3://lake/elsewhere/_inputs.json" in missing.error
     done = on_s3("run", generation=f"s3://lake/{prefix}")
     assert done.success, done.messages
     for path in generation.glob("*.parquet"):
@@ -210,7 +213,8 @@ def recorded_rows() -> dict[str, list[dict[str, Any]]]:
         for entity, endpoint in RECORDED.items():
             path = Path(folder) / f"{endpoint}.jsonl"
             if path.exists():
-                rows[entity] = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+                lines = filter(None, path.read_text("utf-8").split("\n"))
+                rows[entity] = sorted(map(json.loads, lines), key=itemgetter("id"))
         return rows
     for n, entity in enumerate(["platforms", "genres", "game_modes", "themes", "player_perspectives"], start=2):
         rows[entity] = [

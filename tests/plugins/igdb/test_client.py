@@ -258,7 +258,8 @@ async def test_a_slow_connection_does_not_bring_two_requests_close_together(
     api: Any, make_client: Callable[..., IgdbClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = aiohttp.TCPConnector.connect
-    handshakes = iter([0.4])
+    # Nearly a spacing: the first request would arrive together with the second.
+    handshakes = iter([0.1])
 
     async def slow_at_first(self: aiohttp.TCPConnector, *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(next(handshakes, 0))

@@ -205,6 +205,13 @@ async def test_a_link_in_the_place_of_the_folder_is_refused(api: Any, own_cache:
         await credentials(api).token()
 
 
+async def test_a_folder_of_another_user_is_refused(api: Any, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_cache.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr("os.getuid", lambda: own_cache.stat().st_uid + 1)
+    with pytest.raises(TokenCacheError, match="not a folder of this user"):
+        await credentials(api).token()
+
+
 async def test_a_folder_that_cannot_be_made_says_what_to_set(api: Any, own_cache: Path) -> None:
     own_cache.parent.write_text("a file in the way")
     with pytest.raises(TokenCacheError, match="XDG_CACHE_HOME"):
