@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run up down sandbox lifecycle test lint format generate lock clean
 
-PYTHON ?= $(firstword $(foreach v,3.12 3.11,$(shell command -v python$(v))) python3)
+# The first one that runs: a shim on the path may have nothing behind it.
+PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -56,7 +58,7 @@ clean: down ## remove everything that was generated, the local lake included
 	rm -rf $(VENV) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
