@@ -32,7 +32,7 @@ lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of G
 	@$(BIN)/python -m include.lake lifecycle --apply
 
 test: $(VENV)/.dev $(MANIFEST) ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev ## check style, types, SQL and generated files
 	$(BIN)/ruff check .

@@ -59,4 +59,4 @@ async def _probe(settings: IgdbSettings) -> str:
         reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1))
     rows = "an unknown number of" if reply.total is None else f"{reply.total:,}"
     token = "the static token" if settings.static_token else "the client id and secret"
-    return f"{settings.base_url} answers, {token} is good: {rows} rows in /{_PROBE_ENDPOINT}"
+    return f"{settings.base_url} answers and accepts {token}: {rows} rows in /{_PROBE_ENDPOINT}"

@@ -20,7 +20,7 @@ from tests.e2e.running import airflow_environment, running_airflow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 LOADS = [entity.dag_id for entity in load_registry().values()]
 # The day of the last 04:00 in Korea: what a scheduler runs first when the DAGs are unpaused.

@@ -68,7 +68,7 @@ async def test_the_test_button(api: Any, connect: Callable[..., None]) -> None:
     connect()
     good, message = await asyncio.to_thread(IgdbHook().test_connection)
     assert good, message
-    assert message == f"{api.base_url} answers, the client id and secret is good: 372,770 rows in /games"
+    assert message == f"{api.base_url} answers and accepts the client id and secret: 372,770 rows in /games"
     assert api.asked[0].body == "fields id; sort id asc; limit 1;"
 
 
@@ -78,7 +78,7 @@ async def test_the_test_button_through_airflows_connection(api: Any, connect: Ca
     connection = await BaseHook.aget_connection("igdb_default")
     assert await asyncio.to_thread(connection.test_connection) == (
         True,
-        f"{api.base_url} answers, the client id and secret is good: 372,770 rows in /games",
+        f"{api.base_url} answers and accepts the client id and secret: 372,770 rows in /games",
     )
 
 
