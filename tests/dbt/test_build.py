@@ -32,8 +32,6 @@ MARTS = [
     "mart_trending_now",
 ]
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 
 @pytest.fixture(scope="module")
 def built(small_lake, dbt):

@@ -11,8 +11,6 @@ import pytest
 
 from include.registry import load_registry
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 GENRES = [{"id": i, "name": f"Genre {i}"} for i in range(1, 2001)]
 
 

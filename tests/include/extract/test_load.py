@@ -6,9 +6,9 @@ import json
 from datetime import date, timedelta
 
 import pytest
+
 from igdb.client import IgdbClient
 from igdb.tokens import StaticToken
-
 from include.extract.errors import ContractError, IncompleteError, LoadRefused
 from include.extract.load import Load
 from include.lake.manifest import Mode, Table
