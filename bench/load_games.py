@@ -27,6 +27,7 @@ from include.registry import load_registry
 
 
 def main() -> None:
+    """Run the measurement, or be its child."""
     parser = argparse.ArgumentParser(description="memory and completeness of a full load of games")
     parser.add_argument("--games", type=int, default=345_000)
     parser.add_argument("--child", nargs=2, metavar=("URL", "LAKE"), help=argparse.SUPPRESS)
@@ -58,9 +59,9 @@ async def child(url: str, lake: str) -> None:
     import airflow.sdk  # noqa: F401
     import cosmos  # noqa: F401
     import duckdb  # noqa: F401
+
     from igdb.client import IgdbClient
     from igdb.tokens import ClientCredentials
-
     from include.extract.load import Load
     from include.lake.store import open_store
 
