@@ -1,4 +1,4 @@
-"""Writes what follows from the registry alone: dbt's sources and the page docs/entities.md.
+"""Writes what follows from the registry alone: dbt's sources, the list of them, and the page docs/entities.md.
 
 python -m include.dbt_sources --write     # after a change of entities.yaml; `make generate` calls this
 python -m include.dbt_sources --check     # exits with 1 and names the stale files
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES_PATH = ROOT / "dbt/models/staging/igdb/_sources.yml"
+MACRO_PATH = ROOT / "dbt/macros/_current_tables.sql"
 ENTITIES_PAGE_PATH = ROOT / "docs/entities.md"
 
 _HEADER = "Generated from include/entities.yaml by `make generate`; do not edit."
@@ -82,15 +83,22 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
     yield "          meta:"
     yield f"            entity: {table.entity.name}"
     yield f"            newest_only: {str(table.newest_only).lower()}"
-    if table.newest_only or table.entity.kind is not Kind.TIME_SERIES:
-        yield "        data_tests:"
-        yield "          - whole_files:"
-        yield "              arguments:"
-        yield f"                entity: {table.entity.name}"
-        yield f"                newest_only: {str(table.newest_only).lower()}"
     yield "        columns:"
     for field, field_type in table.entity.fields.items():
         yield f"          - {{name: {field}, data_type: {_quoted(field_type.duckdb)}}}"
+
+
+def current_tables_macro(registry: Mapping[str, Entity]) -> str:
+    """The text of the macro that lists the relations whose rows a build reads: dbt must know them while it parses."""
+    lines = [f"{{# {_HEADER} #}}", "{% macro current_tables() %}", "    {{", "        return(", "            ["]
+    for table in source_tables(registry):
+        if table.newest_only or table.entity.kind is not Kind.TIME_SERIES:
+            lines.append(
+                f'                {{"table": "{table.name}", "entity": "{table.entity.name}", '
+                f'"by_partition": {str(table.newest_only).lower()}}},'
+            )
+    lines += ["            ]", "        )", "    }}", "{% endmacro %}"]
+    return "\n".join(lines) + "\n"
 
 
 def entities_page(registry: Mapping[str, Entity]) -> str:
@@ -133,7 +141,11 @@ def _quoted(text: str) -> str:
 
 def _generated() -> dict[Path, str]:
     registry = load_registry()
-    return {SOURCES_PATH: sources_yaml(registry), ENTITIES_PAGE_PATH: entities_page(registry)}
+    return {
+        SOURCES_PATH: sources_yaml(registry),
+        MACRO_PATH: current_tables_macro(registry),
+        ENTITIES_PAGE_PATH: entities_page(registry),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

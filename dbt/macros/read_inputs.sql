@@ -72,6 +72,7 @@
                     run_id: 'varchar',
                     sources: 'struct(
                         entity varchar, "version" bigint, "partition" varchar, watermark bigint,
+                        source_count bigint, row_count bigint,
                         files struct(
                             ordinal integer, url varchar, "partition" varchar, "rows" bigint,
                             claims struct(low bigint, high bigint)[]

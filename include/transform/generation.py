@@ -124,6 +124,8 @@ def _source(store: Store, manifest: Manifest) -> Mapping[str, Any]:
         "version": manifest.version,
         "partition": manifest.partition,
         "watermark": manifest.watermark,
+        "source_count": manifest.source_count,
+        "row_count": manifest.row_count,
         "files": [
             {
                 "ordinal": ordinal,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from include.registry import load_registry
+from include.registry import Kind, load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,12 @@ Range = tuple[int, int | None]
 EVERY_ID: tuple[Range, ...] = ((0, None),)
 
 
+def rows_in(file: dict[str, Any]) -> list[Row]:
+    """The rows of a part."""
+    with gzip.open(file["url"], "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
 @dataclass
 class Lake:
     """Parts under one folder, in the order in which they are added, and the generations that read them."""
@@ -34,6 +40,7 @@ class Lake:
     root: Path
     day: str = DAY
     files: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    rejected: Counter[str] = field(default_factory=Counter)
 
     def add(
         self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
@@ -55,6 +62,26 @@ class Lake:
         )
         return path
 
+    def fates(self, entity: str) -> dict[str, Counter[str]]:
+        """What becomes of the rows of each partition, by the rules word by word: row by row against every newer part.
+
+        Of a time series, of its newest partition.
+        """
+        files = self.files[entity]
+        if load_registry()[entity].kind is Kind.TIME_SERIES:
+            newest = max((file["partition"] for file in files), default="")
+            files = [file for file in files if file["partition"] == newest]
+        ids = [[row["id"] for row in rows_in(file)] for file in files]
+        fates: dict[str, Counter[str]] = defaultdict(Counter)
+        for place, file in enumerate(files):
+            later = files[place + 1 :]
+            claims = [(claim["low"], claim["high"]) for each in later for claim in each["claims"]]
+            newer = {i for each in ids[place + 1 :] for i in each}
+            for i in ids[place]:
+                is_void = any(low <= i and (high is None or i < high) for low, high in claims)
+                fates[file["partition"]]["void" if is_void else "superseded" if i in newer else "staged"] += 1
+        return fates
+
     def inputs(self) -> dict[str, Any]:
         """The document that transform writes for dbt."""
         sources = [
@@ -63,6 +90,8 @@ class Lake:
                 "version": 1,
                 "partition": self.day,
                 "watermark": 1763668800,
+                "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
+                "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
                 "files": self.files[entity],
             }
             for entity in load_registry()
@@ -133,6 +162,7 @@ def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     _add_dimensions(lake)
     _add_games(lake)
     _add_popularity(lake)
+    lake.rejected["games"] = 3
     return lake
 
 

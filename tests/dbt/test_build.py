@@ -17,6 +17,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from include.duckdb_extensions import link_extensions
+from include.registry import load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,25 @@ def test_popularity_is_of_the_newest_day(generation):
         smaller = sum(value < row["playing"] for value in values)
         assert row["playing_percentile"] == pytest.approx(100 * smaller / 39)
         assert row["positive_reviews_percentile"] is None
+
+
+def test_every_raw_row_is_accounted_for(built, small_lake, dbt):
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        columns = "entity, day::varchar, staged_rows, superseded_rows, void_rows, rejected_rows, unnamed_rows"
+        found = {
+            (entity, day): figures
+            for entity, day, *figures in database.execute(f"select {columns} from int_load_accounting").fetchall()
+            if any(figures)
+        }
+    expected = {
+        (entity, day): [fates["staged"], fates["superseded"], fates["void"], 0, 0]
+        for entity in load_registry()
+        for day, fates in small_lake.fates(entity).items()
+    }
+    expected["games", "2026-11-21"][3] = 3
+    expected["games", "2026-11-20"][4] = 1
+    assert found == expected
+    assert found["games", "2026-11-20"] == [54, 1, 5, 0, 1]
 
 
 def test_history_keeps_every_day(built, dbt):

@@ -17,8 +17,9 @@ def test_the_committed_files_are_current():
 
 
 def test_a_stale_file_is_named_and_written(tmp_path, monkeypatch, capsys):
-    sources, page = tmp_path / "_sources.yml", tmp_path / "entities.md"
+    sources, macro, page = tmp_path / "_sources.yml", tmp_path / "_current_tables.sql", tmp_path / "entities.md"
     monkeypatch.setattr(dbt_sources, "SOURCES_PATH", sources)
+    monkeypatch.setattr(dbt_sources, "MACRO_PATH", macro)
     monkeypatch.setattr(dbt_sources, "ENTITIES_PAGE_PATH", page)
     sources.write_text("old")
     assert main(["--check"]) == 1

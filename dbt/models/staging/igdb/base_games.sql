@@ -27,4 +27,10 @@ select
     hypes,
     aggregated_rating,
     aggregated_rating_count,
+    rating,
+    rating_count,
+    total_rating,
+    {{ id_set("franchises") }} as franchises,
+    {{ id_set("collections") }} as collections,
+    cast(_partition as date) as day,
 from current_rows

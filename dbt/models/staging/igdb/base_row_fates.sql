@@ -1,0 +1,33 @@
+with
+    fates as (
+        {% for current in current_tables() %}
+            select *
+            from
+                ({{ fates_of_rows(current.table, entity=current.entity, by_partition=current.by_partition) }})
+                {{ "union all" if not loop.last }}
+        {% endfor %}
+    ),
+
+    -- of a time series only the newest day is read
+    read_files as (
+        select *
+        from {{ source("inputs", "files") }}
+        where
+            is_newest
+            or entity in (
+                {% for current in current_tables() if not current.by_partition %}
+                    '{{ current.entity }}'{{ "," if not loop.last }}
+                {% endfor %}
+            )
+    )
+
+select
+    files.entity,
+    files.ordinal,
+    cast(files."partition" as date) as day,
+    files."rows" as file_rows,
+    coalesce(fates.staged_rows, 0) as staged_rows,
+    coalesce(fates.superseded_rows, 0) as superseded_rows,
+    coalesce(fates.void_rows, 0) as void_rows,
+from read_files as files
+left join fates on files.entity = fates.entity and files.ordinal = fates.ordinal
