@@ -220,3 +220,5 @@ MACHINES = (
     "Advanced",
     "Entertainment",
 )
+
+COMPANY_KINDS = ("Games", "Studios", "Interactive", "Entertainment", "Software", "Works")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from include.sandbox.games import GameSource
     from include.sandbox.popularity import Pair, PopularitySource
+    from include.sandbox.related import OwnedSource
     from include.sandbox.table import Table
 
 UPDATED, INSERTED, DELETED = 0.0065, 0.0004, 0.0002
@@ -36,13 +37,22 @@ class Churn(Protocol):
 
 
 class GeneratedChurn:
-    """Games come, change and go, a platform or genre is renamed now and then, every popularity value moves."""
+    """Games come, change and go, a platform, genre or company is renamed now and then, every popularity value moves."""
 
-    def __init__(self, *, seed: int, first_day: date, games: GameSource, popularity: PopularitySource) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        first_day: date,
+        games: GameSource,
+        popularity: PopularitySource,
+        owned: Mapping[str, OwnedSource],
+    ) -> None:
         self._seed = seed
         self._first_day = first_day
         self._games = games
         self._popularity = popularity
+        self._owned = owned
         self._waiting: deque[Pair] = deque(popularity.reserve)
         self._appeared: dict[int, int] = {}
 
@@ -55,12 +65,21 @@ class GeneratedChurn:
         inserted = self._insert_games(rng, games, day)
         games.delete(deleted)
         popularity.revise_all(day)
+        self._turn_owned(tables, deleted, inserted, day)
         self._turn_rankings(rng, games, popularity, deleted, inserted, day)
         age = (day - self._first_day).days
         if age == 1 or rng.random() < 0.2:
             tables["platforms"].revise(_draw(rng, tables["platforms"], 0, 1), day)
         if age == 3 or rng.random() < 0.05:
             tables["genres"].revise(_draw(rng, tables["genres"], 0, 1), day)
+        tables["companies"].revise(_draw(rng, tables["companies"], UPDATED, 1), day)
+
+    def _turn_owned(self, tables: Mapping[str, Table], deleted: set[int], inserted: list[int], day: date) -> None:
+        """A game comes and goes with its cover, its companies' parts and its release dates."""
+        for endpoint, source in self._owned.items():
+            tables[endpoint].delete(row_id for game in deleted for row_id in source.ids_of(game))
+            rows = (row for game in inserted for row in source.rows_of(game, churn_second(game, day)))
+            tables[endpoint].put(rows, day)
 
     def _insert_games(self, rng: random.Random, games: Table, day: date) -> list[int]:
         inserted: list[int] = []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from include.sandbox.table import Row
 
 _GAP = 1 / 11  # this share of the ids up to the highest is not there: density 0.9
+_FIRST_COVER = 163_000
+_OWN = 4  # ids that a game has for rows of its own in a table
 _DAY = 86_400
 _YEARS = 15 * 365 * _DAY
 _POOL = 1024  # combinations of genres, platforms and the like
@@ -41,6 +43,11 @@ class GameSource:
         self._more_key = key_of(seed, "games: more")
         self._change_key = key_of(seed, "games: changes")
         self._highest = self.ids[-1]
+        self.companies, self.franchises, self.collections = (
+            max(20, count // 10),
+            max(5, count // 100),
+            max(9, count // 40),
+        )
         self._all_platforms = list(platforms)
         self._sentences = words.sentences(seed)
         rng = random.Random(f"{seed}:pools")  # noqa: S311 - a made-up world, not a secret
@@ -101,6 +108,59 @@ class GameSource:
         """The `updated_at` that a change of that day leaves."""
         return churn_second(row_id, day)
 
+    def times(self, row_id: int) -> tuple[int, int]:
+        """The game's `created_at` and `updated_at` as of the first day."""
+        return self._times(row_id, draws(digest_of(self._key, row_id)))
+
+    def cover_ids(self, row_id: int) -> list[int]:
+        """The game's cover, if it has one."""
+        return self._cover(row_id, draws(digest_of(self._key, row_id)))
+
+    def game_of_cover(self, cover: int) -> int:
+        """The game that a cover belongs to."""
+        return cover - _FIRST_COVER
+
+    def part_ids(self, row_id: int) -> list[int]:
+        """The game's rows of involved_companies."""
+        return self._parts(row_id, draws(digest_of(self._key, row_id)))
+
+    def game_of_part(self, part: int) -> int:
+        """The game that a row of involved_companies belongs to."""
+        return part // _OWN
+
+    def part_of_company(self, part: int) -> tuple[int, str]:
+        """Which company a row of involved_companies is about, and what its part in the game is."""
+        draw = part * 40_503 % 65_521
+        role = ("developer", "publisher", ("porting", "supporting")[draw % 2])[part % _OWN % 3]
+        return 1 + (draw * draw // 65_521 + part) % self.companies, role
+
+    def release_ids(self, row_id: int) -> list[int]:
+        """The game's release dates."""
+        return self._releases(row_id, draws(digest_of(self._key, row_id)))
+
+    def game_of_release(self, release: int) -> int:
+        """The game that a release date belongs to."""
+        return release // _OWN
+
+    def series_of(self, row_id: int) -> dict[str, list[int]]:
+        """The collections and franchises that the game belongs to."""
+        return self._series(draws(digest_of(self._more_key, row_id)))
+
+    def _cover(self, row_id: int, draw: Sequence[int]) -> list[int]:
+        return [row_id + _FIRST_COVER] if draw[9] < _share(0.91) else []
+
+    def _parts(self, row_id: int, draw: Sequence[int]) -> list[int]:
+        return _span(row_id * _OWN, 1 + draw[15] % 3, draw[16]) if draw[15] < _share(0.64) else []
+
+    def _releases(self, row_id: int, draw: Sequence[int]) -> list[int]:
+        return _span(row_id * _OWN, 1 + draw[16] % 3, draw[17]) if draw[16] < _share(0.94) else []
+
+    def _series(self, more: Sequence[int]) -> dict[str, list[int]]:
+        return {
+            "collections": [1 + more[14] % self.collections] if more[14] < _share(0.15) else [],
+            "franchises": [1 + more[15] % self.franchises] if more[15] < _share(0.08) else [],
+        }
+
     def _times(self, row_id: int, draw: Sequence[int]) -> tuple[int, int]:
         """`created_at`, which grows with the id, and `updated_at`, now and then shared: before the first day."""
         age = max(0.0, 1 - row_id / self._highest)
@@ -118,8 +178,8 @@ class GameSource:
             row["alternative_names"] = _span(row_id * 2, 1 + draw[7] % 3, draw[8])
         if draw[8] < _share(0.63):
             row["artworks"] = _span(row_id * 2, 1 + draw[8] % 2, draw[9])
-        if draw[9] < _share(0.91):
-            row["cover"] = row_id + 163_000
+        if cover := self._cover(row_id, draw):
+            row["cover"] = cover[0]
         if draw[10] < _share(0.9):
             row["external_games"] = _span(row_id * 8, 1 + draw[10] % 6, draw[11])
         if draw[11] < _share(0.87):
@@ -130,10 +190,10 @@ class GameSource:
             row["websites"] = _span(row_id * 3, 1 + draw[13] % 6, draw[14])
         if draw[14] < _share(0.7):
             row["language_supports"] = _span(row_id * 2, 1 + draw[14] % 14, draw[15])
-        if draw[15] < _share(0.64):
-            row["involved_companies"] = _span(row_id, 1 + draw[15] % 3, draw[16])
-        if draw[16] < _share(0.94):
-            row["release_dates"] = _span(row_id * 2, 1 + draw[16] % 3, draw[17])
+        if parts := self._parts(row_id, draw):
+            row["involved_companies"] = parts
+        if releases := self._releases(row_id, draw):
+            row["release_dates"] = releases
 
     def _add_traits(self, row: Row, row_id: int, draw: Sequence[int], more: Sequence[int]) -> None:
         tags: list[int] = []
@@ -176,12 +236,9 @@ class GameSource:
             row["bundles"] = bundles
         if more[12] < _share(0.05) and (games := self._others(row_id, more[13], 1 + more[12] % 2)):
             row[_RELATIONS[more[12] % len(_RELATIONS)]] = games
-        if more[14] < _share(0.15):
-            row["collections"] = [1 + more[14] % 13_000]
-            row["collection"] = row["collections"][0]
-        if more[15] < _share(0.08):
-            row["franchises"] = [1 + more[15] % 3_000]
-            row["franchise"] = row["franchises"][0]
+        for field, series in self._series(more).items():
+            if series:
+                row[field], row[field.removesuffix("s")] = series, series[0]
         if more[16] < _share(0.13):
             row["game_localizations"] = _span(row_id, 1 + more[16] % 2, more[17])
 

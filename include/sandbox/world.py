@@ -22,6 +22,7 @@ from include.sandbox.churn import Churn, GeneratedChurn, RecordedChurn
 from include.sandbox.errors import WorldError
 from include.sandbox.games import GameSource
 from include.sandbox.popularity import PopularitySource, move_popularity
+from include.sandbox.related import OwnedSource, related_sources
 from include.sandbox.static import StaticSource, checked_row, lookup_rows, nudge_game, recorded_rows
 from include.sandbox.table import Row, Source, Table
 
@@ -77,10 +78,17 @@ class World:
         sources: dict[str, Source] = {
             endpoint: StaticSource(found, fields.get(endpoint, frozenset())) for endpoint, found in rows.items()
         }
-        sources |= {"games": game_source, "popularity_primitives": popularity_source}
+        related = related_sources(seed, game_source, fields)
+        sources |= {"games": game_source, "popularity_primitives": popularity_source, **related}
         for endpoint in set(fields) - set(sources):
             sources[endpoint] = StaticSource((), fields[endpoint])
-        churn = GeneratedChurn(seed=seed, first_day=first_day, games=game_source, popularity=popularity_source)
+        churn = GeneratedChurn(
+            seed=seed,
+            first_day=first_day,
+            games=game_source,
+            popularity=popularity_source,
+            owned={endpoint: source for endpoint, source in related.items() if isinstance(source, OwnedSource)},
+        )
         return cls(sources, churn, first_day=first_day, today=today)
 
     @classmethod

@@ -22,6 +22,7 @@ from include.registry import load_registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OTHERS = ["bridge_game_company", "dim_companies", "dim_games", "fct_game_popularity"]
 MARTS = [
     "mart_controversial_games",
     "mart_hidden_gems",
@@ -162,7 +163,7 @@ def test_history_keeps_every_day(built, dbt):
 
 
 def test_every_mart_is_written_in_its_order(generation):
-    assert sorted(path.stem for path in generation.glob("*.parquet")) == ["dim_games", "fct_game_popularity", *MARTS]
+    assert sorted(path.stem for path in generation.glob("*.parquet")) == sorted([*OTHERS, *MARTS])
     recent = [(row["first_release_date"], -row["game_id"]) for row in rows_of(generation, "mart_recent_games")]
     assert recent == sorted(recent, reverse=True)
     assert len(recent) == 50
@@ -212,27 +213,15 @@ def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt
         assert hashlib.sha256(there).digest() == hashlib.sha256(path.read_bytes()).digest(), path.name
 
 
-RECORDED = {
-    "games": "games",
-    "popscore": "popularity_primitives",
-    "platforms": "platforms",
-    "genres": "genres",
-    "game_modes": "game_modes",
-    "themes": "themes",
-    "player_perspectives": "player_perspectives",
-    "popularity_types": "popularity_types",
-}
-
-
 def recorded_rows() -> dict[str, list[dict[str, Any]]]:
     """Real rows where IGDB_RECORDED names a folder of them, else rows of the same shape."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     if folder := os.environ.get("IGDB_RECORDED"):
-        for entity, endpoint in RECORDED.items():
-            path = Path(folder) / f"{endpoint}.jsonl"
+        for entity in load_registry().values():
+            path = Path(folder) / f"{entity.endpoint}.jsonl"
             if path.exists():
                 lines = filter(None, path.read_text("utf-8").split("\n"))
-                rows[entity] = sorted(map(json.loads, lines), key=itemgetter("id"))
+                rows[entity.name] = sorted(map(json.loads, lines), key=itemgetter("id"))
         return rows
     for n, entity in enumerate(["platforms", "genres", "game_modes", "themes", "player_perspectives"], start=2):
         rows[entity] = [
@@ -244,6 +233,19 @@ def recorded_rows() -> dict[str, list[dict[str, Any]]]:
             if i % 7:
                 game[entity] = [row["id"] for row in rows[entity] if (i + row["id"]) % 3 == 0]
         rows["games"].append(game)
+        if i % 3:
+            rows["covers"].append({"id": 5000 + i, "game": i * 3, "image_id": f"co{i}"})
+            game["cover"] = 5000 + i
+        for n in range(i % 4):
+            part = {
+                "id": i * 4 + n,
+                "game": i * 3 + n // 3,
+                "company": i % 40,
+                "publisher": n == 1,
+                "developer": n != 1,
+            }
+            rows["involved_companies"].append(part)
+    rows["companies"] = [{"id": i, "name": f"Company {i}"} for i in range(35)]
     rows["popularity_types"] = [{"id": 3, "name": "Playing", "external_popularity_source": 121}]
     rows["popscore"] = [{"id": i, "game_id": i * 3, "popularity_type": 3, "value": 1 / (i + 1)} for i in range(600)]
     return rows
@@ -262,3 +264,31 @@ def test_recorded_games_have_their_names(lake, dbt):
     expected = expected_games(lake.inputs())
     assert len(expected) == len(rows["games"])
     assert found_games(generation) == expected
+
+
+def test_recorded_games_have_their_covers_and_companies(lake, dbt):
+    rows = recorded_rows()
+    for entity, of_entity in rows.items():
+        lake.add(entity, of_entity, claims=[(0, None)])
+    generation = lake.generation()
+    done = dbt(
+        "build", "-s", "+dim_games", "+dim_companies", "--exclude-resource-type", "unit_test", generation=generation
+    )
+    assert done.success, done.messages
+    games = {row["id"]: row for row in rows["games"] if "name" in row}
+    images = {row["id"]: row["image_id"] for row in rows["covers"]}
+    found = {row["game_id"]: row for row in rows_of(generation, "dim_games")}
+    assert any(row["cover_url"] for row in found.values())
+    for game_id, row in found.items():
+        image = images.get(games[game_id].get("cover"))
+        assert (row["cover_url"] or "").rpartition("/")[2] == (f"{image}.jpg" if image else "")
+    companies = {row["id"] for row in rows["companies"]}
+    expected = {
+        (row["game"], row["company"], role)
+        for row in rows["involved_companies"]
+        for role in ("developer", "publisher", "porting", "supporting")
+        if row.get(role) and row["game"] in games and row["company"] in companies
+    }
+    assert expected
+    bridge = rows_of(generation, "bridge_game_company")
+    assert [(row["game_id"], row["company_id"], row["role"]) for row in bridge] == sorted(expected)

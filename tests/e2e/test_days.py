@@ -12,7 +12,7 @@ import pytest
 
 from include.lake.store import open_store
 from include.partitions import day_of, format_day
-from include.registry import load_registry
+from include.registry import Kind, load_registry
 from include.sandbox import Fault, Sandbox, World
 from include.transform.generation import current
 from tests.e2e.running import airflow_environment, running_airflow
@@ -75,9 +75,10 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path):
             assert second["day"] == key
             assert games_in(second, lake) == games_of(sandbox)
             assert popularity_in(second, lake) == popularity_of(sandbox)
-            assert load_modes(lake) == {"games": "incremental"} | dict.fromkeys(
-                [name for name in load_registry() if name != "games"], "snapshot"
-            )
+            assert load_modes(lake) == {
+                entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot"
+                for entity in load_registry().values()
+            }
 
 
 def change_a_day(sandbox: Sandbox) -> None:

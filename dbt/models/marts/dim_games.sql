@@ -9,7 +9,13 @@ with
 
     themes as ({{ names_of_games("stg_game_theme_bridge", "stg_themes", "theme_id") }}),
 
-    perspectives as ({{ names_of_games("stg_game_perspective_bridge", "stg_player_perspectives", "perspective_id") }})
+    perspectives as ({{ names_of_games("stg_game_perspective_bridge", "stg_player_perspectives", "perspective_id") }}),
+
+    franchises as ({{ names_of_games("stg_game_franchise_bridge", "stg_franchises", "franchise_id") }}),
+
+    collections as ({{ names_of_games("stg_game_collection_bridge", "stg_collections", "collection_id") }}),
+
+    releases as (select game_id, min("year") as first_year, from {{ ref("stg_release_dates") }} group by game_id)
 
 select
     games.id as game_id,
@@ -33,9 +39,32 @@ select
     games.game_status,
     coalesce(games.game_type in ({{ var("main_game_types") | join(", ") }}), true)
     and coalesce(games.game_status not in ({{ var("unreleasable_game_statuses") | join(", ") }}), true) as is_main_game,
+    game_types.name as game_type_name,
+    game_statuses.name as game_status_name,
+    games.parent_game as parent_game_id,
+    'https://images.igdb.com/igdb/image/upload/t_cover_big/' || covers.image_id || '.jpg' as cover_url,
+    games.rating,
+    games.rating_count,
+    games.total_rating,
+    coalesce(year(games.first_release_date), releases.first_year) as release_year,
+    games.platforms as platform_ids,
+    games.genres as genre_ids,
+    games.game_modes as game_mode_ids,
+    games.themes as theme_ids,
+    games.player_perspectives as perspective_ids,
+    games.franchises as franchise_ids,
+    franchises.names as franchise_names,
+    games.collections as collection_ids,
+    collections.names as collection_names,
 from games
 left join platforms on games.id = platforms.game_id
 left join genres on games.id = genres.game_id
 left join game_modes on games.id = game_modes.game_id
 left join themes on games.id = themes.game_id
 left join perspectives on games.id = perspectives.game_id
+left join franchises on games.id = franchises.game_id
+left join collections on games.id = collections.game_id
+left join releases on games.id = releases.game_id
+left join {{ ref("stg_game_types") }} as game_types on games.game_type = game_types.id
+left join {{ ref("stg_game_statuses") }} as game_statuses on games.game_status = game_statuses.id
+left join {{ ref("stg_covers") }} as covers on games.cover = covers.id

@@ -14,11 +14,13 @@ import pytest
 from include.partitions import bounds_of, day_of
 from include.registry import FieldType, load_registry
 from include.sandbox import World, WorldError
+from include.sandbox.table import NO_UPDATED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST = date(2026, 11, 20)
+DEPRECATED = {"category", "follows", "region", "change_date_category", "start_date_category"}
 
 
 def by_id(world: World, endpoint: str) -> dict[int, dict[str, Any]]:
@@ -66,7 +68,7 @@ def test_rows_hold_what_the_registry_declares_and_nothing_empty(build: Callable[
             }
             assert not [field for field, value in row.items() if value in (None, "", [])]
         seen = {field for row in rows for field in row}
-        assert set(entity.fields) - seen <= {"category", "follows"}
+        assert set(entity.fields) - seen <= DEPRECATED
 
 
 def test_games_look_like_recorded_ones(build: Callable[..., World]) -> None:
@@ -99,6 +101,29 @@ def test_references_to_small_tables_resolve(build: Callable[..., World]) -> None
         assert row["game_type"] in types
         assert row.get("game_status", 0) in statuses
     assert (len(tables["platforms"]), len(tables["genres"]), 0 in types, 0 in statuses) == (220, 23, True, True)
+
+
+def test_what_belongs_to_games_comes_and_goes_with_them(build: Callable[..., World]) -> None:
+    world = build(games=3_000, today=FIRST + timedelta(days=6))
+    games = by_id(world, "games")
+    for endpoint, field in (("covers", "cover"), ("involved_companies", None), ("release_dates", None)):
+        rows = by_id(world, endpoint)
+        assert {row["game"] for row in rows.values()} <= set(games)
+        named = {game: set(row.get(endpoint, [row.get(field)])) - {None} for game, row in games.items()}
+        owned: dict[int, set[int]] = {game: set() for game in games}
+        for row in rows.values():
+            owned[row["game"]].add(row["id"])
+        assert owned == named
+    companies = by_id(world, "companies")
+    parts = list(world.rows("involved_companies"))
+    assert {row["company"] for row in parts} <= set(companies)
+    for role in ("developer", "publisher", "porting", "supporting"):
+        assert any(row[role] for row in parts)
+    for field in ("franchises", "collections"):
+        assert {i for row in games.values() for i in row.get(field, ())} <= set(by_id(world, field))
+    unchanged = {game for game, row in games.items() if row["updated_at"] < start_of(FIRST)}
+    first = [row for row in world.rows("release_dates") if row["id"] % 4 == 0 and row["game"] in unchanged]
+    assert [row.get("date") for row in first] == [games[row["game"]].get("first_release_date") for row in first]
 
 
 def test_popularity_is_one_row_a_game_and_type_of_a_live_game(build: Callable[..., World]) -> None:
@@ -175,7 +200,7 @@ def test_the_updated_column_agrees_with_the_rows_after_every_kind_of_change(buil
 
     def check() -> None:
         for endpoint, table in world.tables.items():
-            assert list(table.updated) == [row["updated_at"] for row in world.rows(endpoint)]
+            assert list(table.updated) == [row.get("updated_at", NO_UPDATED_AT) for row in world.rows(endpoint)]
 
     check()
     for day in range(1, 4):
@@ -216,8 +241,8 @@ def test_deletes_and_an_endpoint_of_ones_own(world: World) -> None:
     some = [row["id"] for row in world.rows("games")][:3]
     assert world.delete("games", [*some, 10**9]) == 3
     assert not set(some) & set(by_id(world, "games"))
-    world.upsert("companies", [{"id": 3, "name": "Ours"}])
-    assert list(world.rows("companies")) == [{"id": 3, "name": "Ours"}]
+    world.upsert("characters", [{"id": 3, "name": "Ours"}])
+    assert list(world.rows("characters")) == [{"id": 3, "name": "Ours"}]
 
 
 def test_an_upsert_with_one_bad_row_writes_none(world: World) -> None:

@@ -1,0 +1,14 @@
+with current_rows as ({{ current_rows("involved_companies") }})
+
+select
+    id,
+    game as game_id,
+    company as company_id,
+    developer,
+    publisher,
+    porting,
+    supporting,
+    {{ utc("created_at") }} as created_at,
+    {{ utc("updated_at") }} as updated_at,
+    checksum,
+from current_rows
