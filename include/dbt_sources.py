@@ -34,7 +34,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A relation of the schema `raw`: an entity's rows of all its partitions, or of its newest one only."""
+    """A relation of the schema `raw`: an entity's rows; of a time series those of one day, of the newest or any."""
 
     name: str
     entity: Entity
@@ -44,12 +44,14 @@ class SourceTable:
     def description(self) -> str:
         """What the relation holds, for dbt's docs."""
         if self.newest_only:
-            return f"{self.entity.description} The newest partition only, so that its history is not read for it."
+            return f"{self.entity.description} The rows of its newest day."
+        if self.entity.kind is Kind.TIME_SERIES:
+            return f"{self.entity.description} The rows of one day, the one that is just being built into the history."
         return self.entity.description
 
 
 def source_tables(registry: Mapping[str, Entity]) -> Iterator[SourceTable]:
-    """The relations of the schema `raw`; a time series has one more, of its newest partition."""
+    """The relations of the schema `raw`; a time series has one more, of its newest day."""
     for entity in registry.values():
         yield SourceTable(entity.name, entity, newest_only=False)
         if entity.kind is Kind.TIME_SERIES:
@@ -82,7 +84,7 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
     yield "        config:"
     yield "          meta:"
     yield f"            entity: {table.entity.name}"
-    yield f"            newest_only: {str(table.newest_only).lower()}"
+    yield f"            files: {_files(table)}"
     yield "        columns:"
     for field, field_type in table.entity.fields.items():
         yield f"          - {{name: {field}, data_type: {_quoted(field_type.duckdb)}}}"
@@ -99,6 +101,13 @@ def current_tables_macro(registry: Mapping[str, Entity]) -> str:
             )
     lines += ["            ]", "        )", "    }}", "{% endmacro %}"]
     return "\n".join(lines) + "\n"
+
+
+def _files(table: SourceTable) -> str:
+    """Which of its entity's files a relation reads."""
+    if table.newest_only:
+        return "newest"
+    return "by_day" if table.entity.kind is Kind.TIME_SERIES else "all"
 
 
 def entities_page(registry: Mapping[str, Entity]) -> str:

@@ -24,9 +24,11 @@
                 ~ "it was written by another version of the project: run the DAG `transform` again"
             ) %}
         {% endif %}
-        {% set wanted = (
-            files[meta.entity] | selectattr("is_newest") | list if meta.newest_only else files[meta.entity]
-        ) %}
+        {% if meta.files == "newest" %} {% set wanted = files[meta.entity] | selectattr("is_newest") | list %}
+        {# macros/daily_partitions.sql shows the files of one day after the other #}
+        {% elif meta.files == "by_day" %} {% set wanted = [] %}
+        {% else %} {% set wanted = files[meta.entity] %}
+        {% endif %}
         {% do run_query(create_raw_view(table, wanted | map(attribute="url") | list)) %}
     {% endfor %}
 {% endmacro %}
@@ -70,6 +72,11 @@
                 columns = {
                     day: 'date',
                     run_id: 'varchar',
+                    previous: 'struct(day date, generation varchar, marts struct(name varchar, url varchar)[])',
+                    days: 'struct(
+                        day date, url varchar,
+                        built struct(staged_rows bigint, superseded_rows bigint, void_rows bigint)
+                    )[]',
                     sources: 'struct(
                         entity varchar, "version" bigint, "partition" varchar, watermark bigint,
                         source_count bigint, row_count bigint,
@@ -88,6 +95,15 @@
         create or replace table inputs.sources as
         select unnest(sources, max_depth := 2)
         from _inputs;
+
+        create or replace table inputs.previous as
+        select unnest(previous.marts, max_depth := 2)
+        from _inputs;
+
+        create or replace table inputs.days as
+        select
+            day, url, built is not null as is_built, built.staged_rows, built.superseded_rows, built.void_rows
+        from (select unnest(days, max_depth := 2) from _inputs);
 
         create or replace table inputs.claims as
         select entity, ordinal, "partition", unnest(claims, max_depth := 2)

@@ -2,7 +2,9 @@
 
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
-    marts/_current.json                           the pointer: the generation that readers use
+    marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
+    marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
+    marts/_current.json                           the pointer: a copy of that of the generation that readers use
 
 Readers follow the pointer, so they see the old generation or the new one and never a mix.
 """
@@ -12,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ import orjson
 from include.lake.manifest import Table
 from include.lake.store import ObjectExists, ObjectNotFound
 from include.partitions import format_day
+from include.transform import history
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from include.lake.manifest import Manifest
     from include.lake.store import Store
@@ -31,22 +33,12 @@ if TYPE_CHECKING:
 
 POINTER = "marts/_current.json"
 INPUTS = "_inputs.json"
+RECORD = "_generation.json"
 _CHUNK = 1 << 20
 
 
 class TransformError(Exception):
     """A build that cannot begin or cannot be published; names what is missing and the way out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mart:
-    """One published file: `rows`, `bytes` and `sha256` are of the Parquet file under `key`."""
-
-    name: str
-    key: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_id: str) -> str:
@@ -61,8 +53,17 @@ def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_
             f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in {store.uri}; "
             f"run {', '.join('igdb_' + name for name in missing)} first"
         )
-    sources = [_source(store, manifest) for manifest in commits.values() if manifest is not None]
-    inputs = orjson.dumps({"day": format_day(day), "run_id": run_id, "sources": sources}, option=orjson.OPT_INDENT_2)
+    days = _history_days(store, commits.get(history.ENTITY))
+    built = {file.key for each in days[:-1] if each.built for file in each.files}
+    document = {
+        "day": format_day(day),
+        "run_id": run_id,
+        "previous": _previous(store, format_day(day)),
+        "days": [each.as_input(store) for each in days],
+        "sources": [_source(store, manifest, built) for manifest in commits.values() if manifest is not None],
+    }
+    inputs = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    history.describe(store, days)
     # A run that is cleared builds into a new folder: what was published once never changes.
     run = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-")
     build = 1
@@ -89,19 +90,29 @@ def publish(store: Store, generation: str, names: Iterable[str]) -> dict[str, An
     marts, missing = [], []
     for name in sorted(names):
         try:
-            marts.append(_mart(store, name, f"{generation}/{name}.parquet"))
+            marts.append({"name": name, **_read(store, f"{generation}/{name}.parquet")[0]})
         except ObjectNotFound:
             missing.append(name)
+    days = []
+    for day in inputs["days"]:
+        try:
+            days.append(_listed(store, day))
+        except ObjectNotFound:
+            missing.append(f"{history.MODEL} of {day['day']}")
     if missing:
         raise TransformError(f"{generation} has no file of {', '.join(missing)}: the build is not whole; run it again")
+    store.put(f"{generation}/{history.LISTING}", orjson.dumps({"days": days}, option=orjson.OPT_INDENT_2))
     document = {
         "generation": generation,
+        "previous": (inputs["previous"] or {}).get("generation"),
         "day": inputs["day"],
         "run_id": inputs["run_id"],
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "sources": {source["entity"]: source["version"] for source in inputs["sources"]},
-        "marts": [asdict(mart) for mart in marts],
+        "marts": marts,
+        "history": f"{generation}/{history.LISTING}",
     }
+    store.put(f"{generation}/{RECORD}", orjson.dumps(document, option=orjson.OPT_INDENT_2))
     shown = current(store)
     published = shown is None or shown["day"] <= document["day"]
     if published:
@@ -118,7 +129,39 @@ def current(store: Store) -> dict[str, Any] | None:
     return document
 
 
-def _source(store: Store, manifest: Manifest) -> Mapping[str, Any]:
+def _previous(store: Store, day: str) -> dict[str, Any] | None:
+    """The last published generation of an earlier day, or None: the same whenever a day is built again."""
+    shown = current(store)
+    try:
+        while shown is not None and shown["day"] >= day:
+            before = shown.get("previous")
+            shown = orjson.loads(store.get(f"{before}/{RECORD}")) if before else None
+    except ObjectNotFound:  # generations are not kept for ever
+        return None
+    if shown is None:
+        return None
+    marts = [{"name": mart["name"], "url": store.url(mart["key"])} for mart in shown["marts"]]
+    return {"day": shown["day"], "generation": shown["generation"], "marts": marts}
+
+
+def _history_days(store: Store, manifest: Manifest | None) -> list[history.Day]:
+    """The days of a build's history, by age: what the shown generation lists need not be built."""
+    shown = current(store) or {}
+    listing = orjson.loads(store.get(shown["history"]))["days"] if "history" in shown else []
+    return [] if manifest is None else history.days_of(manifest.files, listing)
+
+
+def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A day as a listing has it. Raises: ObjectNotFound when it was to be built and is not there."""
+    if day["built"]:
+        built: Mapping[str, Any] = day["built"]
+        return built
+    object_, notes = _read(store, day["key"])
+    return {"day": day["day"], **object_, **{name: int(notes[name]) for name in history.FATES}}
+
+
+def _source(store: Store, manifest: Manifest, left_out: Container[str]) -> Mapping[str, Any]:
+    """A commit as a build is told of it, without the files of days that it need not read."""
     return {
         "entity": manifest.entity,
         "version": manifest.version,
@@ -135,12 +178,16 @@ def _source(store: Store, manifest: Manifest) -> Mapping[str, Any]:
                 "claims": [{"low": claim.low, "high": claim.high} for claim in file.claims],
             }
             for ordinal, file in enumerate(manifest.files)
+            if file.key not in left_out
         ],
     }
 
 
-def _mart(store: Store, name: str, key: str) -> Mart:
-    """Read a mart's file once, on disk rather than in memory: its hash, and the row count that its footer states."""
+def _read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read a Parquet file once, on disk rather than in memory.
+
+    Returns: its key, rows (as its footer states), bytes and sha256; and the notes that it carries.
+    """
     import duckdb  # the DAG processor reads this module and needs no database
 
     digest = hashlib.sha256()
@@ -151,4 +198,6 @@ def _mart(store: Store, name: str, key: str) -> Mart:
         copy.flush()
         query = "select num_rows from parquet_file_metadata(?)"
         (rows,) = duckdb.execute(query, [copy.name]).fetchone() or (0,)
-        return Mart(name, key, rows, copy.tell(), digest.hexdigest())
+        query = "select decode(key), decode(value) from parquet_kv_metadata(?)"
+        notes = dict(duckdb.execute(query, [copy.name]).fetchall())
+        return {"key": key, "rows": rows, "bytes": copy.tell(), "sha256": digest.hexdigest()}, notes

@@ -41,6 +41,8 @@ class Lake:
     day: str = DAY
     files: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     rejected: Counter[str] = field(default_factory=Counter)
+    built: dict[str, dict[str, int]] = field(default_factory=dict)
+    previous: dict[str, Any] | None = None
 
     def add(
         self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
@@ -96,7 +98,24 @@ class Lake:
             }
             for entity in load_registry()
         ]
-        return {"day": self.day, "run_id": "test", "sources": sources}
+        return {
+            "day": self.day,
+            "run_id": "test",
+            "previous": self.previous,
+            "days": self.days(),
+            "sources": sources,
+        }
+
+    def days(self) -> list[dict[str, Any]]:
+        """The days of the popularity history; `self.built` says which of them are built already."""
+        days = sorted({file["partition"] for file in self.files["popscore"]})
+        folder = self.root / "marts" / "history" / "fct_game_popularity_daily"
+        for day in days:
+            (folder / f"day={day}").mkdir(parents=True, exist_ok=True)
+        return [
+            {"day": day, "url": str(folder / f"day={day}" / "identity.parquet"), "built": self.built.get(day)}
+            for day in days
+        ]
 
     def generation(self, name: str = "run") -> Path:
         """A new generation with its _inputs.json."""

@@ -158,8 +158,9 @@ def test_every_raw_row_is_accounted_for(built, small_lake, dbt):
 
 def test_history_keeps_every_day(built, dbt):
     with duckdb.connect(str(dbt.database), read_only=True) as database:
-        counts = database.execute("select day, count(*) from stg_popscore_daily group by day order by day").fetchall()
-    assert [(str(day), count) for day, count in counts] == [("2026-11-20", 50), ("2026-11-21", 41)]
+        query = "select day::varchar, count(*), max(playing) from fct_game_popularity_daily group by day order by day"
+        found = database.execute(query).fetchall()
+    assert found == [("2026-11-20", 50, 12.5), ("2026-11-21", 40, 5.0)]
 
 
 def test_every_mart_is_written_in_its_order(generation):
@@ -192,6 +193,8 @@ def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt
             key = f"deep/{Path(part['url']).relative_to(small_lake.root)}"
             bucket.upload_file(part["url"], "lake", key)
             part["url"] = f"s3://lake/{key}"
+    for day in inputs["days"]:
+        day["url"] = f"s3://lake/deep/{Path(day['url']).relative_to(small_lake.root)}"
     prefix = "deep/marts/dt=2026-11-21/run"
     bucket.put_object(Bucket="lake", Key=f"{prefix}/_inputs.json", Body=json.dumps(inputs).encode())
 
@@ -208,6 +211,10 @@ def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt
     assert "found no file s3://lake/elsewhere/_inputs.json" in missing.error
     done = on_s3("run", generation=f"s3://lake/{prefix}")
     assert done.success, done.messages
+    for url in (day["url"] for day in inputs["days"]):
+        key = url.removeprefix("s3://lake/")
+        there = bucket.get_object(Bucket="lake", Key=key)["Body"].read()
+        assert there == (small_lake.root / key.removeprefix("deep/")).read_bytes()
     for path in generation.glob("*.parquet"):
         there = bucket.get_object(Bucket="lake", Key=f"{prefix}/{path.name}")["Body"].read()
         assert hashlib.sha256(there).digest() == hashlib.sha256(path.read_bytes()).digest(), path.name

@@ -1,5 +1,5 @@
 with
-    days as (
+    read_days as (
         select
             entity,
             day,
@@ -10,6 +10,27 @@ with
             sum(void_rows) as void_rows,
         from {{ ref("base_row_fates") }}
         group by all
+    ),
+
+    -- of a past day of the history its build says it, as its parts are not read again
+    past_days as (
+        select
+            'popscore' as entity,
+            day,
+            staged_rows + superseded_rows + void_rows as file_rows,
+            staged_rows,
+            superseded_rows,
+            void_rows,
+        from {{ ref("stg_popularity_days") }}
+        where is_built and day < (select max(day) from {{ ref("stg_popularity_days") }})
+    ),
+
+    days as (
+        select *
+        from read_days
+        union all by name
+        select *
+        from past_days
     ),
 
     -- What a load rejected is a row of no file. Its manifest says how many rows the source had, and the table has.

@@ -1,44 +1,71 @@
-with
-    popscore as (select * from {{ ref("stg_popscore") }}),
+{% set metrics = popularity_metrics().values() | list %}
 
-    metrics as (
-        select
-            game_id,
-            {% for type, metric in popularity_metrics().items() %}
-                max(value) filter (where popularity_type = {{ type }}) as {{ metric }},
-            {% endfor %}
-            cast(bool_or(popularity_type between 1 and 4) as integer) as has_igdb_data,
-            cast(bool_or(popularity_type between 5 and 10) as integer) as has_steam_data,
-            cast(bool_or(popularity_type = 34) as integer) as has_twitch_data,
-            count(distinct popularity_type) as available_metrics_count,
-        from popscore
-        group by game_id
+with
+    newest as (select max(day) as day, from {{ ref("stg_popularity_days") }}),
+
+    today as (
+        select history.* from {{ ref("fct_game_popularity_daily") }} as history join newest on history.day = newest.day
     ),
 
-    totals as (
+    bases as (select * from {{ ref("int_popularity_bases") }}),
+
+    -- The median of what is known on the base day. Below it a value says little: from hardly anything to thrice that
+    -- is no growth.
+    floors as (
         select
-            *,
-            -- terms in a fixed order: sum() over floats would differ in its last bits from build to build
-            case
-                when has_igdb_data = 1
-                then coalesce(visits, 0) + coalesce(want_to_play, 0) + coalesce(playing, 0) + coalesce(played, 0)
-            end as igdb_total_engagement,
-        from metrics
+            span,
+            {% for metric in growth_metrics() %}
+                quantile_cont({{ metric }}, {{ var("growth_floor_quantile") }}) as {{ metric }},
+            {% endfor %}
+        from bases
+        group by span
+    ),
+
+    growth as (
+        select
+            bases.game_id,
+            {% for span in growth_spans() %}
+                {% for metric in growth_metrics() %}
+                    max(
+                        case
+                            when today.{{ metric }} >= floors.{{ metric }} or bases.{{ metric }} >= floors.{{ metric }}
+                            then
+                                greatest(today.{{ metric }}, floors.{{ metric }})
+                                / nullif(greatest(bases.{{ metric }}, floors.{{ metric }}), 0)
+                                - 1
+                        end
+                    ) filter (
+                        where
+                            bases.span = {{ span }}
+                            and today.{{ metric }} is not null
+                            and bases.{{ metric }} is not null
+                    ) as {{ metric }}_growth_{{ span }}d,
+                {% endfor %}
+            {% endfor %}
+        from bases
+        join floors on bases.span = floors.span
+        join today on bases.game_id = today.game_id
+        group by bases.game_id
     )
 
 select
-    game_id,
-    {% for metric in popularity_metrics().values() %} {{ metric }}, {% endfor %}
-    igdb_total_engagement,
-    has_igdb_data,
-    has_steam_data,
-    has_twitch_data,
-    available_metrics_count,
-    has_igdb_data + has_steam_data + has_twitch_data as cross_platform_score,
-    {{ percentile("steam_positive_reviews") }} as positive_reviews_percentile,
-    {{ percentile("steam_negative_reviews") }} as negative_reviews_percentile,
-    {{ percentile("steam_total_reviews") }} as total_reviews_percentile,
-    {{ percentile("igdb_total_engagement") }} as engagement_percentile,
-    {{ percentile("playing") }} as playing_percentile,
-    {{ percentile("played") }} as played_percentile,
-from totals
+    today.game_id,
+    {% for metric in metrics %} today.{{ metric }}, {% endfor %}
+    {{ engagement("today.igdb_total_engagement") }} as igdb_total_engagement,
+    today.has_igdb_data,
+    today.has_steam_data,
+    today.has_twitch_data,
+    today.available_metrics_count,
+    today.cross_platform_score,
+    {{ percentile("today.steam_positive_reviews", tie="today.game_id") }} as positive_reviews_percentile,
+    {{ percentile("today.steam_negative_reviews", tie="today.game_id") }} as negative_reviews_percentile,
+    {{ percentile("today.steam_total_reviews", tie="today.game_id") }} as total_reviews_percentile,
+    {{ percentile("today.igdb_total_engagement", tie="today.game_id") }} as engagement_percentile,
+    {{ percentile("today.playing", tie="today.game_id") }} as playing_percentile,
+    {{ percentile("today.played", tie="today.game_id") }} as played_percentile,
+    {% for span in growth_spans() %}
+        {% for metric in growth_metrics() %} growth.{{ metric }}_growth_{{ span }}d, {% endfor %}
+    {% endfor %}
+    today.day,
+from today
+left join growth on today.game_id = growth.game_id

@@ -110,3 +110,113 @@ def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
     shown = current(store)
     assert shown is not None
     assert shown["generation"] == later
+
+
+POPSCORE = REGISTRY["popscore"]
+
+
+def commit_day(store, tmp_path, partition, ids):
+    """A load of the time series, beside those of other days."""
+    with PartStage(
+        store,
+        entity="popscore",
+        partition=partition,
+        run_id=f"run-{partition}-{len(ids)}",
+        scratch=tmp_path / "scratch",
+    ) as stage:
+        stage.add([Row(orjson.dumps({"id": i}), i, None) for i in ids], Claim(0, None))
+        files = stage.finish()
+    Table(store, "popscore").commit(
+        lambda newest: Draft(
+            run_id="run",
+            partition=partition,
+            mode=Mode.SNAPSHOT,
+            watermark=None,
+            source_count=len(ids),
+            row_count=len(ids),
+            files=merge_files(newest.files if newest else (), files, per_partition=True),
+        )
+    )
+
+
+def inputs_of(store, generation):
+    return orjson.loads(store.get(f"{generation}/_inputs.json"))
+
+
+def write_day(store, day, rows):
+    notes = "kv_metadata {staged_rows: '5', superseded_rows: '1', void_rows: '2'}"
+    duckdb.sql(f"copy (select * from range({rows})) to '{day['url']}' (format parquet, {notes})")
+
+
+def build_and_publish(store, day, run_id="r"):
+    """A build of one mart and of the days that are not built. Returns: the generation, and the days that it built."""
+    generation = open_generation(store, [POPSCORE], day=day, run_id=run_id)
+    write_mart(store, generation, "dim_games", 1)
+    new = [each for each in inputs_of(store, generation)["days"] if not each["built"]]
+    for each in new:
+        write_day(store, each, 3)
+    publish(store, generation, ["dim_games"])
+    return generation, [each["day"] for each in new]
+
+
+def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-19", [1])
+    commit_day(store, tmp_path, "2026-11-20", [1, 2])
+    generation, new = build_and_publish(store, date(2026, 11, 20))
+    assert new == ["2026-11-19", "2026-11-20"]
+    listing = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
+    assert [(entry["day"], entry["rows"], entry["staged_rows"], entry["void_rows"]) for entry in listing] == [
+        ("2026-11-19", 3, 5, 2),
+        ("2026-11-20", 3, 5, 2),
+    ]
+
+    commit_day(store, tmp_path, "2026-11-21", [1, 2, 3])
+    generation, new = build_and_publish(store, DAY)
+    assert new == ["2026-11-21"]
+    assert orjson.loads(store.get(f"{generation}/_history.json"))["days"][:2] == listing
+    (source,) = inputs_of(store, generation)["sources"]
+    assert [file["partition"] for file in source["files"]] == ["2026-11-21"]  # the parts of built days are not read
+
+    commit_day(store, tmp_path, "2026-11-20", [1, 2, 4, 5])
+    generation, new = build_and_publish(store, DAY, run_id="again")
+    assert new == ["2026-11-20"]
+    (source,) = inputs_of(store, generation)["sources"]
+    assert sorted(file["partition"] for file in source["files"]) == ["2026-11-20", "2026-11-21"]
+
+
+def test_a_day_that_a_failed_build_left_behind_is_built_again(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
+    write_day(store, inputs_of(store, generation)["days"][0], 3)  # and nothing else: dbt was killed
+    _, new = build_and_publish(store, DAY)
+    assert new == ["2026-11-21"]
+
+
+def test_a_generation_without_a_day_of_its_history_is_not_whole(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
+    write_mart(store, generation, "dim_games", 1)
+    with pytest.raises(TransformError, match="no file of fct_game_popularity_daily of 2026-11-21"):
+        publish(store, generation, ["dim_games"])
+    assert current(store) is None
+
+
+def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store, tmp_path):
+    for day in (19, 20, 21):
+        commit_day(store, tmp_path, f"2026-11-{day}", [1])
+    first, _ = build_and_publish(store, date(2026, 11, 19))
+    second, _ = build_and_publish(store, date(2026, 11, 20))
+    repeated, _ = build_and_publish(store, date(2026, 11, 20), run_id="again")
+    third, _ = build_and_publish(store, DAY)
+    rebuilt, _ = build_and_publish(store, date(2026, 11, 20), run_id="later")
+    before = {
+        generation: (inputs_of(store, generation)["previous"] or {}).get("generation")
+        for generation in (first, second, repeated, third, rebuilt)
+    }
+    assert before == {first: None, second: first, repeated: first, third: repeated, rebuilt: first}
+    [mart] = inputs_of(store, third)["previous"]["marts"]
+    assert mart == {"name": "dim_games", "url": store.url(f"{repeated}/dim_games.parquet")}
+
+    store.delete(f"{repeated}/_generation.json")  # generations are not kept for ever
+    forgotten = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="much later")
+    assert inputs_of(store, forgotten)["previous"] is None

@@ -1,0 +1,82 @@
+{#
+    A model that is one Parquet file a day, each written once. The days and where their files lie are inputs.days; the SQL
+    of the model must be about one day, the one whose files raw.<meta.source_table> shows. The days that are not built yet
+    are built one after the other, so that memory and time of each do not depend on their number; then a view shows all
+    of them. A condition on `day` reads the files of those days only: it is in their folders' names.
+#}
+{% materialization daily_partitions, adapter = "duckdb" %}
+    {% set target_relation = this.incorporate(type="view") %}
+    {{ run_hooks(pre_hooks) }}
+    {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
+
+    {% set table = config.get("meta").source_table %}
+    {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
+        {% do show_day(table, day.day) %} {% do run_query(copy_day(sql, table, day.url)) %}
+    {% endfor %}
+
+    {% do drop_relation_if_exists(load_cached_relation(this)) %}
+    {% call statement("main") %} {{ create_view_of_days(target_relation, sql) }} {% endcall %}
+    {{ adapter.commit() }}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}
+
+
+{# Lets raw.<table> show the files of one day. #}
+{% macro show_day(table, day) %}
+    {% set source_table = (
+        graph.sources.values()
+        | selectattr("source_name", "equalto", "raw")
+        | selectattr("name", "equalto", table)
+        | first
+    ) %}
+    {% set query %}
+        select url
+        from inputs.files
+        where entity = '{{ source_table.config.meta.entity }}' and "partition" = '{{ day }}'
+        order by ordinal
+    {% endset %}
+    {% do run_query(create_raw_view(source_table, run_query(query).columns[0].values())) %}
+{% endmacro %}
+
+
+{# The statement that writes the day, with what became of its raw rows as notes in the file. #}
+{% macro copy_day(sql, table, url) %}
+    {% set fates %}
+        select
+            coalesce(sum(staged_rows), 0) as staged_rows,
+            coalesce(sum(superseded_rows), 0) as superseded_rows,
+            coalesce(sum(void_rows), 0) as void_rows
+        from ({{ fates_of_rows(table, by_partition=true) }})
+    {% endset %}
+    {% set notes = run_query(fates).rows[0] %}
+    copy (select * from ({{ sql }}) order by {{ config.get("meta").order_by }})
+    to {{ quoted(url) }}
+    (
+        format parquet,
+        compression zstd,
+        kv_metadata {
+            staged_rows: '{{ notes.staged_rows }}',
+            superseded_rows: '{{ notes.superseded_rows }}',
+            void_rows: '{{ notes.void_rows }}'
+        }
+    )
+{% endmacro %}
+
+
+{# Of no days, a view with the same columns and no rows. #}
+{% macro create_view_of_days(relation, sql) %}
+    {% set urls = run_query("select url from inputs.days order by day").columns[0].values() %}
+    create or replace view {{ relation }} as
+    select
+    {% for column in get_column_schema_from_query(sql) %}
+        {{ adapter.quote(column.name) }}, {% endfor %}
+    from
+    {% if urls %}
+        read_parquet(
+            [{% for url in urls %} {{ quoted(url) }}, {% endfor %}],
+            hive_partitioning = true,
+            hive_types = {'day': date}
+        )
+    {% else %} ({{ sql }}) where false
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,25 @@
+-- A condition on the day of a join lets DuckDB read the files of these days only.
+with
+    days as (select * from {{ ref("stg_popularity_days") }}),
+
+    spans as (
+        {% for span in growth_spans() %}select {{ span }} as span {{ "union all" if not loop.last }} {% endfor %}
+    ),
+
+    newest as (select max(day) as day, from days),
+
+    bases as (
+        select spans.span, max(days.day) as day,
+        from newest
+        cross join spans
+        join
+            days
+            on days.day <= newest.day - spans.span
+            -- a night without a load is no reason to know nothing, but a week must stay about a week
+            and days.day >= newest.day - spans.span - {{ var("growth_tolerance_days") }}
+        group by spans.span
+    )
+
+select bases.span, history.day, history.game_id, {% for metric in growth_metrics() %} history.{{ metric }}, {% endfor %}
+from {{ ref("fct_game_popularity_daily") }} as history
+join bases on history.day = bases.day

@@ -1,0 +1,33 @@
+with
+    popscore as (select * from {{ ref("stg_popscore_day") }}),
+
+    metrics as (
+        select
+            day,
+            game_id,
+            {% for type, metric in popularity_metrics().items() %}
+                max(value) filter (where popularity_type = {{ type }}) as {{ metric }},
+            {% endfor %}
+            cast(bool_or(popularity_type between 1 and 4) as integer) as has_igdb_data,
+            cast(bool_or(popularity_type between 5 and 10) as integer) as has_steam_data,
+            cast(bool_or(popularity_type = 34) as integer) as has_twitch_data,
+            count(distinct popularity_type) as available_metrics_count,
+        from popscore
+        group by day, game_id
+    )
+
+select
+    day,
+    game_id,
+    {% for metric in popularity_metrics().values() %} {{ metric }}, {% endfor %}
+    -- terms in a fixed order: sum() over floats would differ in its last bits from build to build
+    case
+        when has_igdb_data = 1
+        then coalesce(visits, 0) + coalesce(want_to_play, 0) + coalesce(playing, 0) + coalesce(played, 0)
+    end as igdb_total_engagement,
+    has_igdb_data,
+    has_steam_data,
+    has_twitch_data,
+    available_metrics_count,
+    has_igdb_data + has_steam_data + has_twitch_data as cross_platform_score,
+from metrics

@@ -1,0 +1,76 @@
+"""The daily history of popularity: one Parquet object a day, built once.
+
+    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>.json        the parts that the day is built from
+    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>.parquet     the day
+    marts/dt=2026-11-21/<run>/_history.json                                       the days that a generation shows
+
+The identity follows from the day's parts: a day whose load changed is another object, and a generation goes on showing
+the one that it was published with. A day counts as built only when a published generation lists it: what a killed build
+left behind is written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from include.lake.files import File
+    from include.lake.store import Store
+
+ENTITY = "popscore"
+MODEL = "fct_game_popularity_daily"
+LISTING = "_history.json"
+
+FATES = ("staged_rows", "superseded_rows", "void_rows")
+"""What became of the day's raw rows; each object carries these figures."""
+
+LAYOUT = 1
+"""Moves when the SQL of the model says something else of the same parts: then every day is built again, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of the history. `built` is its entry in the last listing, None when the day must be built."""
+
+    day: str
+    key: str
+    files: tuple[File, ...]
+    built: Mapping[str, Any] | None
+
+    def as_input(self, store: Store) -> dict[str, Any]:
+        """What a build is told of it."""
+        return {"day": self.day, "key": self.key, "url": store.url(self.key), "built": self.built}
+
+
+def days_of(files: Sequence[File], listing: Iterable[Mapping[str, Any]]) -> list[Day]:
+    """The days of a time series by age, given its files and what the last published generation lists."""
+    known = {entry["key"]: entry for entry in listing}
+    days = []
+    for day, group in groupby(sorted(files, key=attrgetter("partition")), key=attrgetter("partition")):
+        of_day = tuple(group)
+        key = f"marts/history/{MODEL}/day={day}/{_identity(of_day)}.parquet"
+        days.append(Day(day, key, of_day, known.get(key)))
+    return days
+
+
+def describe(store: Store, days: Iterable[Day]) -> None:
+    """Put beside each day that is to be built what it is built from. Raises: StoreError."""
+    for day in days:
+        if day.built is None:
+            parts = [{"key": file.key, "sha256": file.sha256} for file in day.files]
+            document = {"day": day.day, "layout": LAYOUT, "parts": parts}
+            store.put(f"{day.key.removesuffix('parquet')}json", orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+def _identity(files: Sequence[File]) -> str:
+    """The same for the same parts in the same order with the same claims, and the same layout."""
+    parts = [[file.sha256, [[claim.low, claim.high] for claim in file.claims]] for file in files]
+    return hashlib.sha256(orjson.dumps([LAYOUT, parts])).hexdigest()[:32]

@@ -1,0 +1,80 @@
+"""The popularity history: a day is built once, and what a night costs does not depend on how many there are."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+FIRST = date(2026, 10, 1)
+MODELS = ["stg_popularity_days", "stg_popscore_day", "fct_game_popularity_daily", "int_popularity_bases"]
+MODELS += ["fct_game_popularity", "stg_popularity_types"]
+
+
+def add_day(lake, number: int) -> str:
+    """A day of values of playing (type 3), of five games, growing by a tenth a day from 1 to 5."""
+    day = (FIRST + timedelta(days=number)).isoformat()
+    rows = [{"id": n, "game_id": n, "popularity_type": 3, "value": n * (1 + number / 10)} for n in range(1, 6)]
+    lake.add("popscore", rows, claims=[(0, None)], partition=day)
+    lake.day = day
+    return day
+
+
+def days_built(lake) -> dict[str, Any]:
+    """What a listing says of the days that are there."""
+    return {day["day"]: {"staged_rows": 5, "superseded_rows": 0, "void_rows": 0} for day in lake.days()}
+
+
+def test_a_day_that_is_built_is_read_no_more(lake, dbt):
+    for number in range(29):
+        add_day(lake, number)
+    assert dbt("run", "-s", *MODELS, generation=lake.generation("first")).success
+    before = {day["url"]: Path(day["url"]).read_bytes() for day in lake.days()}
+
+    lake.built = days_built(lake)
+    for file in lake.files["popscore"]:
+        Path(file["url"]).unlink()
+    lake.files["popscore"].clear()
+    add_day(lake, 29)
+    known = [{"day": day, "url": url, "built": lake.built[day]} for day, url in zip(lake.built, before, strict=True)]
+    today = lake.days()
+    lake.days = lambda: known + today
+    generation = lake.generation("second")
+    done = dbt("build", "-s", *MODELS, "--indirect-selection", "cautious", generation=generation)
+    assert done.success, done.messages
+    assert {url: Path(url).read_bytes() for url in before} == before
+    facts = duckdb.sql(f"from '{generation}/fct_game_popularity.parquet' order by game_id")
+    found = {row["game_id"]: row for row in (dict(zip(facts.columns, row, strict=True)) for row in facts.fetchall())}
+    assert found[5]["playing"] == pytest.approx(5 * 3.9)
+    assert found[5]["playing_growth_7d"] == pytest.approx(3.9 / 3.2 - 1)
+    assert found[5]["playing_growth_28d"] == pytest.approx(3.9 / 1.1 - 1)
+    assert found[1]["playing_growth_7d"] is None  # below the median, which is game 3's, on both days
+    assert found[1]["playing_growth_28d"] == pytest.approx(3.9 / (3 * 1.1) - 1)
+
+
+def test_a_condition_on_the_day_reads_one_file(lake, dbt):
+    for number in range(12):
+        add_day(lake, number)
+    assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        history = "main.fct_game_popularity_daily"
+        plan = database.execute(f"explain analyze select * from {history} where day = date '2026-10-05'").fetchall()
+        assert "Total Files Read: 1 " in plan[0][1]
+        plan = database.execute(f"explain analyze select * from {history} join (select date '2026-10-05' as day union "
+                                "select date '2026-10-09') using (day)").fetchall()  # fmt: skip
+        assert "Total Files Read: 2 " in plan[0][1]
+        assert database.execute(f"select count(*) from {history}").fetchone() == (60,)
+
+
+def test_a_day_says_what_became_of_its_rows(lake, dbt):
+    day = add_day(lake, 0)
+    lake.add("popscore", [{"id": 2, "game_id": 2, "popularity_type": 3, "value": 9.0}], claims=[(1, 3)], partition=day)
+    lake.add("popscore", [{"id": 5, "game_id": 5, "popularity_type": 3, "value": 8.0}], partition=day)
+    assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
+    [url] = [each["url"] for each in lake.days()]
+    notes = duckdb.execute("select decode(key), decode(value) from parquet_kv_metadata(?)", [url]).fetchall()
+    assert dict(notes) == {"staged_rows": "4", "superseded_rows": "1", "void_rows": "2"}
+    assert duckdb.sql(f"select game_id, playing from '{url}'").fetchall() == [(2, 9.0), (3, 3.0), (4, 4.0), (5, 8.0)]
