@@ -6,6 +6,7 @@
 {% macro read_inputs() %}
     {% if not execute %} {{ return("") }} {% endif %}
     {% do create_input_tables(generation() ~ "/_inputs.json") %}
+    {% do run_query(create_previous_ranks()) %}
     {% set files = {} %}
     {% for entity in run_query("select distinct entity from inputs.sources").columns[0].values() %}
         {% do files.update({entity: []}) %}
@@ -123,6 +124,31 @@
         drop table _inputs;
     {% endset %}
     {% do run_query(tables) %}
+{% endmacro %}
+
+
+{#
+    The statement that makes a table of the ranks in the last published marts. A file without one of the columns has nulls
+    there: ranks came later than the marts.
+#}
+{% macro create_previous_ranks() %}
+    create or replace table inputs.previous_ranks as
+    select mart, coalesce(cast(game_id as varchar), theme) as key, rank
+    from
+        (
+            select
+                cast(null as varchar) as mart,
+                cast(null as bigint) as game_id,
+                cast(null as varchar) as theme,
+                cast(null as bigint) as rank
+            where false
+    {% for mart in run_query("select name, url from inputs.previous where name like 'mart_%' order by name").rows %}
+                union all by name
+                select '{{ mart.name }}' as mart, *
+                from read_parquet({{ quoted(mart.url) }}, hive_partitioning = false)
+    {% endfor %}
+        )
+    where rank is not null
 {% endmacro %}
 
 

@@ -1,37 +1,51 @@
-{% set parts = [
-    (0.50, "popularity.negative_reviews_percentile"),
-    (0.30, "popularity.positive_reviews_percentile"),
-    (0.20, "popularity.total_reviews_percentile"),
-] %}
-
 with
-    games as (select * from {{ ref("dim_games") }} where is_main_game),
+    games as ({{ listed_games() }}),
 
-    popularity as (select * from {{ ref("fct_game_popularity") }})
+    popularity as (select * from {{ ref("fct_game_popularity") }}),
 
-select
-    games.game_name,
-    {{ weighted_mean(parts) }} as controversy_score,
-    popularity.steam_negative_reviews,
-    popularity.steam_positive_reviews,
-    popularity.steam_total_reviews,
-    popularity.negative_reviews_percentile,
-    popularity.positive_reviews_percentile,
-    popularity.total_reviews_percentile,
-    popularity.igdb_total_engagement,
-    games.aggregated_rating,
-    games.platform_names,
-    games.genre_names,
-    games.first_release_date,
-    games.game_summary,
-    games.cover,
-    games.url,
-    games.game_id,
-from games
-join popularity on games.game_id = popularity.game_id
-where
-    popularity.negative_reviews_percentile >= 40
-    and popularity.positive_reviews_percentile >= 30
-    and popularity.total_reviews_percentile >= 30
-order by controversy_score desc, popularity.steam_total_reviews desc, games.game_id
-limit 100
+    balances as (select * from {{ ref("int_review_balance") }}),
+
+    scored as (
+        select
+            games.game_name,
+            {% if is_legacy() %}
+                0.50 * popularity.negative_reviews_percentile
+                + 0.30 * popularity.positive_reviews_percentile
+                + 0.20 * popularity.total_reviews_percentile
+            {% else %}
+                -- 1 where both sides are equally strong, 0 where all agree; times how many reviews there are
+                (1 - abs(2 * balances.positive_share - 1)) * popularity.total_reviews_percentile
+            {% endif %} as controversy_score,
+            popularity.steam_negative_reviews,
+            popularity.steam_positive_reviews,
+            popularity.steam_total_reviews,
+            popularity.negative_reviews_percentile,
+            popularity.positive_reviews_percentile,
+            popularity.total_reviews_percentile,
+            popularity.igdb_total_engagement,
+            games.aggregated_rating,
+            games.platform_names,
+            games.genre_names,
+            games.first_release_date,
+            games.game_summary,
+            games.cover,
+            games.url,
+            balances.positive_share,
+            games.game_id,
+        from games
+        join popularity on games.game_id = popularity.game_id
+        join balances on games.game_id = balances.game_id
+        where
+            popularity.total_reviews_percentile >= 30
+            {% if is_legacy() %}
+                and popularity.negative_reviews_percentile >= 40 and popularity.positive_reviews_percentile >= 30
+            {% endif %}
+    ),
+
+    ranked as (
+        select *, row_number() over (order by controversy_score desc, steam_total_reviews desc, game_id) as rank,
+        from scored
+        {% if not is_legacy() %} where controversy_score > 0 {% endif %}
+    )
+
+    {{ best_of("ranked", "mart_controversial_games", 100) }}

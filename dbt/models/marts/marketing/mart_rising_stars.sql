@@ -4,55 +4,96 @@
     (0.05, "played_now.engagement_percentile"),
     (0.15, "played_now.positive_reviews_percentile"),
     (0.10, "played_now.twitch_percentile"),
-    (0.15, "games.aggregated_rating"),
+    (0.15, "ratings.weighted_rating"),
 ] %}
 
 with
-    games as (select * from {{ ref("dim_games") }} where is_main_game),
+    games as ({{ listed_games() }}),
+
+    ratings as (select * from {{ ref("int_game_ratings") }}),
 
     velocities as (
         select
             *,
-            -- a game that nobody has played through yet has no velocity, rather than none
-            playing / nullif(played, 0) as velocity_ratio,
+            {% if is_legacy() %} case when played > 0 then playing / played else 0 end
+            {% else %} 1 + playing_growth_7d
+            {% endif %} as velocity_ratio,
         from {{ ref("fct_game_popularity") }}
         where playing is not null
+    ),
+
+    percentiles as (
+        select
+            *,
+            {{ percentile("velocity_ratio") }} as week_percentile,
+            {{ percentile("playing_growth_28d") }} as month_percentile,
+            {{ percentile("twitch_24hr_hours_watched") }} as twitch_percentile,
+        from velocities
     ),
 
     played_now as (
         select
             *,
-            {{ percentile("velocity_ratio") }} as velocity_percentile,
-            {{ percentile("twitch_24hr_hours_watched") }} as twitch_percentile,
-        from velocities
+            {% if is_legacy() %} week_percentile
+            {% else %} {{ weighted_mean([(0.5, "week_percentile"), (0.5, "month_percentile")]) }}
+            {% endif %} as velocity_percentile,
+        from percentiles
+    ),
+
+    scored as (
+        select
+            games.game_name,
+            {% if is_legacy() %}
+                0.30 * played_now.playing_percentile
+                + 0.25 * played_now.velocity_percentile
+                + 0.05 * played_now.engagement_percentile
+                + 0.15 * played_now.positive_reviews_percentile
+                + 0.10 * played_now.twitch_percentile
+                + 0.15 * coalesce(games.aggregated_rating, 75)
+            {% else %} {{ weighted_mean(parts) }}
+            {% endif %} as rising_score,
+            played_now.playing_percentile,
+            played_now.velocity_percentile,
+            played_now.engagement_percentile,
+            played_now.velocity_ratio,
+            played_now.positive_reviews_percentile,
+            played_now.twitch_percentile,
+            played_now.cross_platform_score,
+            played_now.steam_positive_reviews,
+            played_now.steam_total_reviews,
+            played_now.playing,
+            played_now.played,
+            played_now.igdb_total_engagement,
+            games.aggregated_rating,
+            games.platform_names,
+            games.genre_names,
+            games.first_release_date,
+            games.game_summary,
+            games.cover,
+            games.url,
+            cast({{ known_weight(parts) }} as double) as score_evidence,
+            played_now.playing_growth_7d,
+            played_now.playing_growth_28d,
+            games.game_id,
+        from games
+        join played_now on games.game_id = played_now.game_id
+        left join ratings on games.game_id = ratings.game_id
+        where
+            played_now.playing_percentile >= 30
+            {% if not is_legacy() %}
+                -- what is known to shrink is no rising star, however many play it
+                and coalesce(greatest(played_now.playing_growth_7d, played_now.playing_growth_28d) > 0, true)
+                and {{ known_weight(parts) }} >= {{ var("minimum_evidence") }}
+            {% endif %}
+    ),
+
+    ranked as (
+        select
+            *,
+            row_number() over (
+                order by rising_score desc, first_release_date desc nulls last, playing_percentile desc, game_id
+            ) as rank,
+        from scored
     )
 
-select
-    games.game_name,
-    {{ weighted_mean(parts) }} as rising_score,
-    played_now.playing_percentile,
-    played_now.velocity_percentile,
-    played_now.engagement_percentile,
-    played_now.velocity_ratio,
-    played_now.positive_reviews_percentile,
-    played_now.twitch_percentile,
-    played_now.cross_platform_score,
-    played_now.steam_positive_reviews,
-    played_now.steam_total_reviews,
-    played_now.playing,
-    played_now.played,
-    played_now.igdb_total_engagement,
-    games.aggregated_rating,
-    games.platform_names,
-    games.genre_names,
-    games.first_release_date,
-    games.game_summary,
-    games.cover,
-    games.url,
-    cast({{ known_weight(parts) }} as double) as score_evidence,
-    games.game_id,
-from games
-join played_now on games.game_id = played_now.game_id
-where played_now.playing_percentile >= 30 and {{ known_weight(parts) }} >= {{ var("minimum_evidence") }}
-order by rising_score desc, games.first_release_date desc nulls last, played_now.playing_percentile desc, games.game_id
-limit 100
+    {{ best_of("ranked", "mart_rising_stars", 100) }}

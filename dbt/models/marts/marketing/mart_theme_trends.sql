@@ -1,7 +1,8 @@
-with themes as (select unnest(theme_names) as theme from {{ ref("dim_games") }} where is_main_game)
+with
+    themes as (select unnest(theme_names) as theme, from ({{ listed_games() }})),
 
-select theme, count(*) as count,
-from themes
-group by theme
-order by count desc, theme
-limit 50
+    counts as (select theme, count(*) as "count", from themes group by theme),
+
+    ranked as (select theme, "count", row_number() over (order by "count" desc, theme) as rank, from counts)
+
+    {{ best_of("ranked", "mart_theme_trends", 50, key="theme") }}

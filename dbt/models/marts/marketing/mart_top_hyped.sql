@@ -1,18 +1,26 @@
-with games as (select * from {{ ref("dim_games") }} where is_main_game), run as (select * from {{ ref("stg_run") }})
+with
+    games as ({{ listed_games() }}),
 
-select
-    games.game_name,
-    games.hypes,
-    games.aggregated_rating,
-    games.aggregated_rating_count,
-    games.platform_names,
-    games.genre_names,
-    games.game_summary,
-    games.cover,
-    games.url,
-    games.game_id,
-from games
-cross join run
-where games.hypes > 0 and (games.first_release_date is null or games.first_release_date >= run.day + interval 1 day)
-order by games.hypes desc, games.game_id
-limit 50
+    run as (select * from {{ ref("stg_run") }}),
+
+    ranked as (
+        select
+            games.game_name,
+            games.hypes,
+            games.aggregated_rating,
+            games.aggregated_rating_count,
+            games.platform_names,
+            games.genre_names,
+            games.game_summary,
+            games.cover,
+            games.url,
+            games.game_id,
+            row_number() over (order by games.hypes desc, games.game_id) as rank,
+        from games
+        cross join run
+        where
+            games.hypes > 0
+            and (games.first_release_date is null or games.first_release_date >= run.day + interval 1 day)
+    )
+
+    {{ best_of("ranked", "mart_top_hyped", 50) }}

@@ -1,33 +1,25 @@
 with
-    rated as (
-        select *
-        from {{ ref("dim_games") }}
-        where is_main_game and aggregated_rating is not null and aggregated_rating_count > 0
-    ),
+    games as ({{ listed_games() }}),
 
-    prior as (
+    ratings as (select * from {{ ref("int_game_ratings") }}),
+
+    ranked as (
         select
-            -- summed as decimals: a sum of floats would differ in its last bits from build to build
-            cast(sum(cast(aggregated_rating as decimal(28, 12))) as double) / count(*) as mean_rating,
-            greatest(
-                percentile_cont(0.25) within group (order by aggregated_rating_count), {{ var("rating_prior_votes") }}
-            ) as votes,
-        from rated
+            games.game_name,
+            games.aggregated_rating,
+            games.aggregated_rating_count,
+            ratings.weighted_rating,
+            games.genre_names,
+            games.first_release_date,
+            games.cover,
+            games.url,
+            games.game_id,
+            row_number() over (
+                order by ratings.weighted_rating desc, games.aggregated_rating_count desc, games.game_id
+            ) as rank,
+        from games
+        join ratings on games.game_id = ratings.game_id
+        where games.aggregated_rating_count >= 5
     )
 
-select
-    rated.game_name,
-    rated.aggregated_rating,
-    rated.aggregated_rating_count,
-    (rated.aggregated_rating_count * rated.aggregated_rating + prior.votes * prior.mean_rating)
-    / (rated.aggregated_rating_count + prior.votes) as weighted_rating,
-    rated.genre_names,
-    rated.first_release_date,
-    rated.cover,
-    rated.url,
-    rated.game_id,
-from rated
-cross join prior
-where rated.aggregated_rating_count >= 5
-order by weighted_rating desc, rated.aggregated_rating_count desc, rated.game_id
-limit 50
+    {{ best_of("ranked", "mart_top_rated", 50) }}

@@ -1,27 +1,36 @@
 with
-    games as (select * from {{ ref("dim_games") }} where is_main_game),
+    games as ({{ listed_games() }}),
 
-    popularity as (select * from {{ ref("fct_game_popularity") }})
+    popularity as (select * from {{ ref("fct_game_popularity") }}),
 
-select
-    games.game_name,
-    popularity.playing,
-    popularity.played,
-    popularity.playing_percentile,
-    popularity.played_percentile,
-    popularity.igdb_total_engagement,
-    popularity.steam_positive_reviews,
-    popularity.cross_platform_score,
-    games.aggregated_rating,
-    games.platform_names,
-    games.genre_names,
-    games.first_release_date,
-    games.game_summary,
-    games.cover,
-    games.url,
-    games.game_id,
-from games
-join popularity on games.game_id = popularity.game_id
-where popularity.playing_percentile >= 50 and popularity.played_percentile >= 20
-order by popularity.playing_percentile desc, popularity.playing desc, games.game_id
-limit 100
+    ranked as (
+        select
+            games.game_name,
+            popularity.playing,
+            popularity.played,
+            popularity.playing_percentile,
+            popularity.played_percentile,
+            popularity.igdb_total_engagement,
+            popularity.steam_positive_reviews,
+            popularity.cross_platform_score,
+            games.aggregated_rating,
+            games.platform_names,
+            games.genre_names,
+            games.first_release_date,
+            games.game_summary,
+            games.cover,
+            games.url,
+            games.game_id,
+            row_number() over (
+                order by popularity.playing_percentile desc, popularity.playing desc, games.game_id
+            ) as rank,
+        from games
+        join popularity on games.game_id = popularity.game_id
+        where
+            popularity.playing is not null
+            and popularity.played is not null
+            and popularity.playing_percentile >= 50
+            and popularity.played_percentile >= 20
+    )
+
+    {{ best_of("ranked", "mart_trending_now", 100) }}

@@ -1,0 +1,28 @@
+{#
+    The games that a mart ranks: main games, unless `mart_game_types: all` asks for DLC, mods, bundles and the like too.
+    The predecessor ranked every type.
+#}
+{% macro listed_games() %}
+    {% set types = var("mart_game_types") %}
+    {% if types not in ["main", "all"] %}
+        {% do exceptions.raise_compiler_error("var mart_game_types: found " ~ types ~ ", expected main or all") %}
+    {% endif %}
+    select *
+    from {{ ref("dim_games") }}
+    {% if types == "main" and not is_legacy() %} where is_main_game {% endif %}
+{% endmacro %}
+
+
+{#
+    The best rows of a relation that has a `rank`, with the rank that each had in the last published generation of an
+    earlier day: rank_change is positive for a row that climbed, null for one that was not there.
+#}
+{% macro best_of(relation, mart, limit, key="game_id") %}
+    select {{ relation }}.*, previous.rank as previous_rank, previous.rank - {{ relation }}.rank as rank_change,
+    from {{ relation }}
+    left join
+        {{ ref("stg_previous_ranks") }} as previous
+        on previous.mart = '{{ mart }}'
+        and previous.key = cast({{ relation }}.{{ key }} as varchar)
+    where {{ relation }}.rank <= {{ limit }}
+{% endmacro %}

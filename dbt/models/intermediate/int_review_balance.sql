@@ -1,0 +1,35 @@
+-- IGDB gives each figure as the game's share of that figure over all games, so that positive and negative reviews have
+-- different units. But all reviews are the positive and the negative ones: total = a * positive + (1 - a) * negative
+-- for
+-- every game, where a is the share of the positive ones in all reviews of all games, and so a can be had from any game.
+with
+    reviews as (
+        select
+            game_id,
+            steam_positive_reviews as positive,
+            steam_negative_reviews as negative,
+            steam_total_reviews as total,
+        from {{ ref("fct_game_popularity") }}
+        where
+            steam_positive_reviews is not null
+            and steam_negative_reviews is not null
+            and steam_total_reviews is not null
+    ),
+
+    scale as (
+        -- the median, as single games round; a half if the figures do not bear the sum out at all
+        select case when a > 0 and a < 1 then a else 0.5 end as positive_weight,
+        from
+            (
+                select median((total - negative) / (positive - negative)) filter (where positive != negative) as a,
+                from reviews
+            )
+    )
+
+select
+    reviews.game_id,
+    positive_weight
+    * reviews.positive
+    / nullif(positive_weight * reviews.positive + (1 - positive_weight) * reviews.negative, 0) as positive_share,
+from reviews
+cross join scale
