@@ -26,3 +26,7 @@
         and previous.key = cast({{ relation }}.{{ key }} as varchar)
     where {{ relation }}.rank <= {{ limit }}
 {% endmacro %}
+
+
+{# A score to order by: what is equal by hand may differ in the last bit, and is a tie all the same. #}
+{% macro comparable(score) %} round({{ score }}, 9) {% endmacro %}

@@ -17,7 +17,7 @@ from dbt.cli.main import dbtRunner
 from include.registry import Kind, load_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"
 DAY = "2026-11-21"
@@ -172,6 +172,12 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def make_lake(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lake]:
+    """`make_lake(day)`: an empty lake for tests that share one."""
+    return lambda day: Lake(tmp_path_factory.mktemp("lake"), day)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,11 @@ with
     ),
 
     ranked as (
-        select *, row_number() over (order by controversy_score desc, steam_total_reviews desc, game_id) as rank,
+        select
+            *,
+            row_number() over (
+                order by {{ comparable("controversy_score") }} desc, steam_total_reviews desc, game_id
+            ) as rank,
         from scored
         {% if not is_legacy() %} where controversy_score > 0 {% endif %}
     )

@@ -62,7 +62,7 @@ with
             *,
             row_number() over (
                 order by
-                    hidden_score desc,
+                    {{ comparable("hidden_score") }} desc,
                     aggregated_rating desc nulls last,
                     positive_reviews_percentile desc nulls last,
                     game_id

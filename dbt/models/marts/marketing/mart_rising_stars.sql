@@ -91,7 +91,11 @@ with
         select
             *,
             row_number() over (
-                order by rising_score desc, first_release_date desc nulls last, playing_percentile desc, game_id
+                order by
+                    {{ comparable("rising_score") }} desc,
+                    first_release_date desc nulls last,
+                    playing_percentile desc,
+                    game_id
             ) as rank,
         from scored
     )

@@ -15,7 +15,8 @@ with
             games.url,
             games.game_id,
             row_number() over (
-                order by ratings.weighted_rating desc, games.aggregated_rating_count desc, games.game_id
+                order by
+                    {{ comparable("ratings.weighted_rating") }} desc, games.aggregated_rating_count desc, games.game_id
             ) as rank,
         from games
         join ratings on games.game_id = ratings.game_id
