@@ -1,0 +1,60 @@
+"""Ranks against the last published generation of an earlier day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODELS = ["+mart_top_hyped", "+mart_theme_trends"]
+
+
+def published(generation: Path, day: str) -> dict[str, Any]:
+    """What the next build is told of a generation."""
+    marts = [{"name": path.stem, "url": str(path)} for path in sorted(generation.glob("*.parquet"))]
+    return {"day": day, "generation": generation.name, "marts": marts}
+
+
+def ranks(generation: Path, mart: str, key: str) -> list[tuple[Any, ...]]:
+    columns = f"{key}, rank, previous_rank, rank_change"
+    return duckdb.sql(f"select {columns} from '{generation}/{mart}.parquet'").fetchall()
+
+
+def add_games(lake, hypes: dict[int, int]) -> None:
+    lake.add("games", [{"id": i, "name": f"Game {i}", "hypes": n, "themes": [i % 2]} for i, n in hypes.items()])
+
+
+def test_games_and_themes_climb_and_fall(lake, dbt):
+    lake.add("themes", [{"id": 0, "name": "Even"}, {"id": 1, "name": "Odd"}], claims=[(0, None)])
+    lake.day = "2026-11-20"
+    add_games(lake, {1: 30, 2: 20, 3: 10})
+    first = lake.generation()
+    assert dbt("run", "-s", *MODELS, generation=first).success
+    assert ranks(first, "mart_top_hyped", "game_id") == [(1, 1, None, None), (2, 2, None, None), (3, 3, None, None)]
+
+    lake.day = "2026-11-21"
+    lake.previous = published(first, "2026-11-20")
+    add_games(lake, {3: 40, 4: 25, 6: 1, 8: 1})
+    second = lake.generation()
+    assert dbt("run", "-s", *MODELS, generation=second).success
+    assert ranks(second, "mart_top_hyped", "game_id")[:4] == [
+        (3, 1, 3, 2),
+        (1, 2, 1, -1),
+        (4, 3, None, None),
+        (2, 4, 2, -2),
+    ]
+    assert ranks(second, "mart_theme_trends", "theme") == [("Even", 1, 2, 1), ("Odd", 2, 1, -1)]
+
+
+def test_a_mart_that_was_published_before_there_were_ranks(lake, dbt, tmp_path):
+    old = tmp_path / "marts" / "dt=2026-11-20" / "run"
+    old.mkdir(parents=True)
+    duckdb.sql(f"copy (select 1::bigint as game_id, 'One' as game_name) to '{old}/mart_top_hyped.parquet'")
+    lake.previous = published(old, "2026-11-20")
+    add_games(lake, {1: 3})
+    generation = lake.generation()
+    assert dbt("run", "-s", *MODELS, generation=generation).success
+    assert ranks(generation, "mart_top_hyped", "game_id") == [(1, 1, None, None)]

@@ -1,0 +1,260 @@
+"""What the predecessor's results get wrong, each shown on its formula (`scoring: legacy`, or its SQL) and on ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from include.transform.dbt_project import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Mart = dict[int, dict[str, Any]]
+
+TODAY = (date(2026, 11, 21) - date(1970, 1, 1)).days * 86_400
+PLAYING, PLAYED, POSITIVE, NEGATIVE, TOTAL = 3, 4, 6, 7, 8
+
+# Of all reviews of all games nine tenths are positive ones.
+WEIGHT = 0.9
+
+
+def game(game_id: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": game_id,
+        "name": f"Game {game_id}",
+        "updated_at": TODAY - 99,
+        "game_type": 0,
+        "platforms": [6],
+        **fields,
+    }
+
+
+GAMES = [
+    *(game(n) for n in range(1, 61)),
+    game(61, first_release_date=TODAY - 86_400),
+    game(62, first_release_date=TODAY - 86_400, game_type=1),  # a DLC
+    game(63, aggregated_rating=96.0, aggregated_rating_count=5),
+    game(64, aggregated_rating=94.0, aggregated_rating_count=60),
+    *(game(n, aggregated_rating=50.0 + n % 7, aggregated_rating_count=1 + n % 3) for n in range(65, 95)),
+    game(95),  # nobody rated it and nobody reviewed it
+    game(96, aggregated_rating=90.0, aggregated_rating_count=40),
+]
+
+
+def values(today: bool) -> list[dict[str, Any]]:
+    """Popularity of a day: few of games 1 to 60 have reviews; 58 divides its players, 60 is liked by all."""
+    found: dict[tuple[int, int], float] = {}
+    for n in range(1, 61):
+        found[n, PLAYING] = found[n, PLAYED] = 0.001 * (n // 2)
+        if n % 8 == 0:
+            found[n, POSITIVE], found[n, NEGATIVE] = 0.0001 * n, 0.00001 * n
+    found[58, POSITIVE], found[58, NEGATIVE] = 0.0030, 0.0270
+    found[60, POSITIVE], found[60, NEGATIVE] = 0.3, 0.03
+    found[41, PLAYING] = 0.020 if today else 0.002  # as many as play 40, but a week ago hardly any
+    for n in range(1, 61):
+        if (n, POSITIVE) in found:
+            found[n, TOTAL] = WEIGHT * found[n, POSITIVE] + (1 - WEIGHT) * found[n, NEGATIVE]
+    found[95, PLAYING] = found[96, PLAYING] = 0.0001
+    return [
+        {"id": 100 * n + kind, "game_id": n, "popularity_type": kind, "value": value}
+        for (n, kind), value in sorted(found.items())
+    ]
+
+
+@pytest.fixture(scope="module")
+def built(make_lake, dbt) -> Callable[[str, str], Mart]:
+    """`built(scoring, mart)`: its rows by game."""
+    lake = make_lake("2026-11-21")
+    lake.add("games", GAMES, claims=[(0, None)])
+    lake.add("platforms", [{"id": 6, "name": "PC"}], claims=[(0, None)])
+    lake.add("popscore", values(today=False), claims=[(0, None)], partition="2026-11-14")
+    lake.add("popscore", values(today=True), claims=[(0, None)])
+    generations = {}
+    for scoring in ("legacy", "default"):
+        generations[scoring] = lake.generation(scoring)
+        done = dbt("run", "--vars", json.dumps({"scoring": scoring}), generation=generations[scoring])
+        assert done.success, done.messages
+
+    def rows(scoring: str, mart: str) -> Mart:
+        found = duckdb.sql(f"from '{generations[scoring]}/{mart}.parquet'")
+        named = (dict(zip(found.columns, row, strict=True)) for row in found.fetchall())
+        return {row["game_id"]: row for row in named}
+
+    return rows
+
+
+def test_an_increment_without_a_column(lake, dbt):
+    """Its SQL names a column that no row of a small increment has: an error. A day that was not built is lost to it."""
+    lake.add("games", [game(1, hypes=3)], claims=[(0, None)], partition="2026-11-19")
+    never_built = lake.add("games", [game(2)], partition="2026-11-20")
+    lake.add("games", [game(3)])
+    with pytest.raises(duckdb.BinderException, match="hypes"):
+        duckdb.sql(f"select id, hypes from read_json('{never_built}', union_by_name = true, ignore_errors = true)")
+    generation = lake.generation()
+    assert dbt("run", "-s", "+dim_games", generation=generation).success
+    found = duckdb.sql(f"select game_id, hypes from '{generation}/dim_games.parquet'").fetchall()
+    assert found == [(1, 3), (2, None), (3, None)]
+
+
+def test_a_renamed_platform(lake, dbt):
+    """Two days' rows of a platform are two platforms to it; here every game has the new name the same night."""
+    old = lake.add("platforms", [{"id": 6, "name": "PC"}], claims=[(0, None)], partition="2026-11-20")
+    new = lake.add("platforms", [{"id": 6, "name": "PC (Windows)"}], claims=[(0, None)])
+    assert duckdb.sql(f"select count(*) from read_json(['{old}', '{new}']) where id = 6").fetchall() == [(2,)]
+    lake.add("games", [game(1)], claims=[(0, None)], partition="2026-11-20")
+    generation = lake.generation()
+    assert dbt("run", "-s", "+dim_games", generation=generation).success
+    found = duckdb.sql(f"select game_id, platform_names from '{generation}/dim_games.parquet'").fetchall()
+    assert found == [(1, ["PC (Windows)"])]
+
+
+def test_a_deleted_game(lake, dbt):
+    """It keeps the newest row of each id, of all that there ever were; here a range read again deletes."""
+    old = lake.add("games", [game(1), game(2)], claims=[(0, None)], partition="2026-11-20")
+    new = lake.add("games", [game(2)], claims=[(0, 3)])
+    newest = "qualify row_number() over (partition by id order by updated_at desc) = 1"
+    assert duckdb.sql(f"select id from read_json(['{old}', '{new}']) {newest} order by id").fetchall() == [(1,), (2,)]
+    generation = lake.generation()
+    assert dbt("run", "-s", "+dim_games", generation=generation).success
+    assert duckdb.sql(f"select game_id from '{generation}/dim_games.parquet'").fetchall() == [(2,)]
+
+
+def test_percentiles_of_what_nobody_knows(built):
+    legacy, ours = built("legacy", "fct_game_popularity"), built("default", "fct_game_popularity")
+    unknown = [n for n in legacy if legacy[n]["steam_positive_reviews"] is None]
+    assert len({legacy[n]["positive_reviews_percentile"] for n in unknown}) > 20
+    assert {ours[n]["positive_reviews_percentile"] for n in unknown} == {None}
+
+
+def test_percentiles_of_equal_values(built):
+    legacy, ours = built("legacy", "fct_game_popularity"), built("default", "fct_game_popularity")
+    assert legacy[20]["played"] == legacy[21]["played"]
+    assert legacy[20]["played_percentile"] != legacy[21]["played_percentile"]
+    assert ours[20]["played_percentile"] == ours[21]["played_percentile"]
+
+
+def test_praise_without_a_review(built):
+    """There a game that nobody reviewed has more praise than half of the others, which makes it good: a hidden gem."""
+    legacy, ours = built("legacy", "fct_game_popularity"), built("default", "fct_game_popularity")
+    unknown = [n for n in legacy if legacy[n]["steam_positive_reviews"] is None]
+    assert any(legacy[n]["positive_reviews_percentile"] >= 50 for n in unknown)
+    gems = built("default", "mart_hidden_gems")
+    assert gems
+    for n, row in gems.items():
+        assert ours[n]["steam_positive_reviews"] is not None or row["aggregated_rating"] is not None
+
+
+def test_the_unrated_are_not_average(built):
+    """Of two games that differ in nothing else, it scores the unrated one as one that critics gave 75."""
+    legacy, ours = built("legacy", "mart_rising_stars"), built("default", "mart_rising_stars")
+    unrated = [n for n in ours if ours[n]["aggregated_rating"] is None]
+    assert unrated
+    for n in set(unrated) & set(legacy):
+        row = legacy[n]
+        known = (
+            0.30 * row["playing_percentile"] + 0.25 * row["velocity_percentile"] + 0.05 * row["engagement_percentile"]
+            + 0.15 * row["positive_reviews_percentile"] + 0.10 * row["twitch_percentile"]
+        )  # fmt: skip
+        assert row["rising_score"] == pytest.approx(known + 0.15 * 75)
+    assert all(ours[n]["score_evidence"] <= 0.85 for n in unrated)
+    for n in unrated:
+        row = ours[n]
+        parts = {
+            0.30: row["playing_percentile"], 0.25: row["velocity_percentile"], 0.05: row["engagement_percentile"],
+            0.15: row["positive_reviews_percentile"], 0.10: row["twitch_percentile"],
+        }  # fmt: skip
+        weights = sum(weight for weight, part in parts.items() if part is not None)
+        score = sum(weight * part for weight, part in parts.items() if part is not None) / weights
+        assert row["rising_score"] == pytest.approx(score)
+        assert row["score_evidence"] == pytest.approx(weights)
+
+
+def test_velocity_is_growth(built):
+    """Games 40 and 41 are played and were played alike, but a week ago nobody played 41 yet."""
+    legacy, ours = built("legacy", "mart_rising_stars"), built("default", "mart_rising_stars")
+    assert legacy[40]["velocity_ratio"] == pytest.approx(legacy[41]["velocity_ratio"])
+    assert ours[41]["velocity_ratio"] > 1.2
+    assert 40 not in ours or ours[40]["velocity_ratio"] == 1
+    assert max(ours.values(), key=lambda row: row["velocity_percentile"] or 0)["game_id"] == 41
+
+
+def test_a_prior_that_draws(built):
+    """Five critics' 96 beats sixty critics' 94 there."""
+    legacy, ours = built("legacy", "mart_top_rated"), built("default", "mart_top_rated")
+    assert legacy[63]["weighted_rating"] > 85
+    assert ours[63]["weighted_rating"] < 80
+    for mart in (legacy, ours):
+        assert mart[64]["rank"] == 1
+    mean = sum(g["aggregated_rating"] for g in GAMES if "aggregated_rating" in g) / 33
+    drawn = {name: (96 - mart[63]["weighted_rating"]) / (96 - mean) for name, mart in (("old", legacy), ("new", ours))}
+    assert drawn["old"] == pytest.approx(1 / 6)  # the prior weighs one vote beside five
+    assert drawn["new"] == pytest.approx(10 / 15)
+
+
+def test_controversy_is_balance_and_not_size(built):
+    """Everybody likes game 60, the largest by far; 58 has as many reviews for it as against it."""
+    legacy, ours = built("legacy", "mart_controversial_games"), built("default", "mart_controversial_games")
+    assert legacy[60]["rank"] == 1
+    assert ours[58]["rank"] == 1
+    assert ours[58]["positive_share"] == pytest.approx(0.5)
+    assert ours[60]["positive_share"] == pytest.approx(0.9 * 0.3 / (0.9 * 0.3 + 0.1 * 0.03))
+    assert ours[60]["controversy_score"] < 3
+
+
+def test_dlc_beside_games(built):
+    assert set(built("legacy", "mart_recent_games")) == {61, 62}
+    assert set(built("default", "mart_recent_games")) == {61}
+
+
+def test_the_day_is_the_only_clock(lake, dbt):
+    """`first_release_date <= current_timestamp` lists what had not come out on the day that is built."""
+    lake.day = "2020-02-01"
+    on_the_day = (date(2020, 2, 1) - date(1970, 1, 1)).days * 86_400
+    path = lake.add("games", [game(1, first_release_date=on_the_day), game(2, first_release_date=on_the_day + 86_400)])
+    released = f"select id from read_json('{path}') where to_timestamp(first_release_date) <= current_timestamp"
+    assert sorted(duckdb.sql(released).fetchall()) == [(1,), (2,)]
+    generation = lake.generation()
+    assert dbt("run", "-s", "+mart_recent_games", generation=generation).success
+    assert duckdb.sql(f"select game_id from '{generation}/mart_recent_games.parquet'").fetchall() == [(1,)]
+    for file in PROJECT.glob("models/**/*.sql"):
+        assert not re.search(r"\b(now\(|today\(|current_(date|time|timestamp))", file.read_text("utf-8")), file
+
+
+def test_an_unknown_summary_is_no_text(lake, dbt):
+    path = lake.add("games", [game(1), game(2, summary="A game.")], claims=[(0, None)])
+    assert duckdb.sql(f"select coalesce(summary, '') from read_json('{path}')").fetchall() == [("",), ("A game.",)]
+    generation = lake.generation()
+    assert dbt("run", "-s", "+dim_games", generation=generation).success
+    found = duckdb.sql(f"select game_summary from '{generation}/dim_games.parquet'").fetchall()
+    assert found == [(None,), ("A game.",)]
+
+
+def test_a_torn_line_is_no_empty_row(lake, dbt):
+    path = lake.root / "torn.jsonl"
+    lake.root.mkdir()
+    path.write_text('{"id": 1, "name": "One"}\n{"id": 2, "na', encoding="utf-8")
+    columns = "columns = {id: 'bigint', name: 'varchar'}, format = 'newline_delimited'"
+    torn = duckdb.sql(f"select id from read_json('{path}', {columns}, ignore_errors = true)").fetchall()
+    assert torn == [(1,), (None,)]
+    lake.add("genres", [{"id": 1, "name": "One"}])
+    generation = lake.generation()
+    lake.files["genres"][0]["url"] = str(path)
+    (generation / "_inputs.json").write_text(json.dumps(lake_inputs(lake, path)))
+    done = dbt("run", "-s", "stg_genres", generation=generation)
+    assert done.statuses["stg_genres"] == "error"
+
+
+def lake_inputs(lake: Any, path: Any) -> dict[str, Any]:
+    """The inputs of a lake whose genres are one file that cannot be read in full."""
+    genres, lake.files["genres"] = lake.files["genres"], []
+    document = lake.inputs()
+    for source in document["sources"]:
+        if source["entity"] == "genres":
+            source["files"] = [{**genres[0], "url": str(path)}]
+    return document
