@@ -138,8 +138,9 @@ class Outcome:
 class Dbt:
     """dbt in this process, with database, target and log in one folder; parsing takes seconds, so tests share one."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, variables: dict[str, Any] | None = None, **environment: str) -> None:
         self.folder = folder
+        self.variables = ["--vars", json.dumps(variables)] if variables else []
         self.database = folder / "gamelake.duckdb"
         self.environment = {"GAMELAKE_DUCKDB": str(self.database), **environment}
 
@@ -153,7 +154,7 @@ class Dbt:
                 environment.setenv(name, value)
             if generation:
                 environment.setenv("GAMELAKE_GENERATION", str(generation))
-            result = dbtRunner().invoke([*arguments, *map(str, paths), "--quiet"])
+            result = dbtRunner().invoke([*arguments, *self.variables, *map(str, paths), "--quiet"])
             DuckDBConnectionManager.close_all_connections()  # dbt leaves its database open
         nodes = getattr(result.result, "results", None) or []
         return Outcome(
@@ -167,6 +168,12 @@ class Dbt:
 @pytest.fixture(scope="session")
 def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     return Dbt(tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture(scope="session")
+def legacy_dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """dbt with the predecessor's formulas; of its own, as other variables would make `dbt` parse anew."""
+    return Dbt(tmp_path_factory.mktemp("legacy"), variables={"scoring": "legacy"})
 
 
 @pytest.fixture

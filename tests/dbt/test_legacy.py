@@ -76,13 +76,13 @@ def facts(rows) -> dict[int, Row]:
 
 
 @pytest.fixture(scope="module")
-def mart(rows, dbt, make_lake) -> Callable[..., list[Any]]:
+def mart(rows, legacy_dbt, make_lake) -> Callable[..., list[Any]]:
     """Columns of a mart in the order of its file, built from the rows with the legacy formulas."""
     lake = make_lake(DAY)
     for entity, of_entity in rows.items():
         lake.add(entity, sorted(of_entity, key=lambda row: row["id"]), claims=[(0, None)])
     generation = lake.generation()
-    done = dbt("run", "--vars", json.dumps({"scoring": "legacy"}), generation=generation)
+    done = legacy_dbt("run", "-s", "+marts.marketing", generation=generation)
     assert done.success, done.messages
 
     def columns(name: str, *columns: str) -> list[Any]:

@@ -68,7 +68,7 @@ def values(today: bool) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def built(make_lake, dbt) -> Callable[[str, str], Mart]:
+def built(make_lake, dbt, legacy_dbt) -> Callable[[str, str], Mart]:
     """`built(scoring, mart)`: its rows by game."""
     lake = make_lake("2026-11-21")
     lake.add("games", GAMES, claims=[(0, None)])
@@ -76,9 +76,9 @@ def built(make_lake, dbt) -> Callable[[str, str], Mart]:
     lake.add("popscore", values(today=False), claims=[(0, None)], partition="2026-11-14")
     lake.add("popscore", values(today=True), claims=[(0, None)])
     generations = {}
-    for scoring in ("legacy", "default"):
+    for scoring, run in (("legacy", legacy_dbt), ("default", dbt)):
         generations[scoring] = lake.generation(scoring)
-        done = dbt("run", "--vars", json.dumps({"scoring": scoring}), generation=generations[scoring])
+        done = run("run", "-s", "+marts.marketing", generation=generations[scoring])
         assert done.success, done.messages
 
     def rows(scoring: str, mart: str) -> Mart:
