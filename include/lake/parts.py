@@ -5,8 +5,8 @@ with PartStage(store, entity="games", partition="2026-11-21", run_id=run_id, scr
     stage.add(more_rows, None)          # these rows changed
     files = stage.finish()
 
-PartError          a row, claim or call that cannot be right
-  PartDamaged      what the store holds is not what was written
+A part is put into the store as soon as it is full, while the next one is written: what a killed run has stored, its
+next try can take over. Errors: see the head of `uploads`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from isal import isal_zlib
 
 from include.lake.files import Claim, File, check_partition, merge_claims
 from include.lake.keys import part_key, run_prefix
-from include.lake.store import ObjectExists, ObjectNotFound
+from include.lake.uploads import PartError, PartUploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from include.lake.store import Store
@@ -38,14 +38,6 @@ _GZIP = 31  # zlib's code for a gzip header; it carries no time: the same rows g
 _CHUNK = 1024 * 1024
 
 
-class PartError(ValueError):
-    """A row, claim or call that cannot be right: names the part or table, what was found and what was expected."""
-
-
-class PartDamaged(PartError):
-    """What the store holds is not what was written."""
-
-
 class Row(NamedTuple):
     """One row: its JSON object as one line without line feed, its id, its updated_at (unix seconds) if it has one."""
 
@@ -55,13 +47,18 @@ class Row(NamedTuple):
 
 
 class PartStage:
-    """The parts of one run of one entity, on local scratch until `finish` puts them into the store.
+    """The parts of one run of one entity, each on local scratch until it is full and then put into the store.
 
-    Memory holds 1 MB of rows and the ids of one part; the disk under `scratch` holds the whole load, compressed. A
-    context manager: its scratch is removed at the end, however it ends. For one thread at a time.
+    Memory holds 1 MB of rows and the ids of one part; the disk under `scratch` holds the parts that are not in the
+    store yet, compressed. A context manager: its scratch is removed at the end, however it ends. For one thread at a
+    time.
 
     part_bytes: plain JSONL after which a new part begins. A claim is never split between parts: a part may be larger
     than this by what one `add` with a claim brings.
+    taken: verified parts of an earlier try of this run; they come before those that are added.
+    committed: parts of the newest commit. One of this run's is used again only by a part that says the same.
+    on_stored: called in the thread of the uploads, with all parts that are stored and verified so far, `taken` among
+    them, after each one that is not the only one of its run.
 
     Raises: ManifestError, for a partition that is no day.
     """
@@ -75,13 +72,19 @@ class PartStage:
         run_id: str,
         scratch: Path,
         part_bytes: int = PART_BYTES,
+        taken: Sequence[File] = (),
+        committed: Sequence[File] = (),
+        on_stored: Callable[[tuple[File, ...]], None] | None = None,
     ) -> None:
         check_partition("partition", partition)
-        self._store = store
-        self._run = (entity, partition, run_id)
-        self._where = run_prefix(entity, partition, run_id)
+        run = (entity, partition, run_id)
+        self._partition = partition
+        self._first_key = part_key(*run, 0)
+        self._where = run_prefix(*run)
         self._part_bytes = part_bytes
-        self._parts: list[_Part] = []
+        self._part: _Part | None = None
+        self._parts_begun = 0
+        self._uploads = PartUploads(store, run, taken=taken, committed=committed, on_stored=on_stored)
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{entity}-", dir=scratch))
 
@@ -116,7 +119,7 @@ class PartStage:
             part.write(row)
 
     def finish(self) -> tuple[File, ...]:
-        """Put the parts into the store: tagged `status=temp`, then read back and verified, then tagged `final`.
+        """Put the last part into the store too, and tag all of them `final`.
 
         A part that an earlier try of this run left, with the same bytes, is used again; with other bytes it is left
         alone, and ours gets the next free number: parts never change.
@@ -124,30 +127,22 @@ class PartStage:
         Returns: the parts in the order in which they apply; empty if nothing was added.
         Raises: PartDamaged, StoreError.
         """
-        files = []
-        number = 0
-        for part in self._parts:
-            part.close()
-            if not part.rows and not part.claims:
-                continue  # an `add` of no rows and no claim said nothing
-            number, key = self._put(part, number)
-            self._verify(part, key)
-            files.append(part.describe(key, self._run[1]))
-        for file in files:
-            self._store.tag(file.key, {"status": "final"})
+        self._store_part(more=False)
+        files = self._uploads.finish()
         self.discard()
-        return tuple(files)
+        return files
 
     def discard(self) -> None:
-        """Remove the local scratch; the store is not touched."""
-        for part in self._parts:
-            part.close()
-        self._parts = []
+        """Remove the local scratch; what is in the store stays."""
+        self._uploads.stop()
+        if self._part:
+            self._part.close()
+            self._part = None
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _part_for(self, claim: Claim | None) -> _Part:
         """The part in which an `add` begins: a part has either claims or none, and none of its claims overlap."""
-        part = self._parts[-1] if self._parts else None
+        part = self._part
         if (
             part is None
             or part.plain_bytes >= self._part_bytes
@@ -162,38 +157,19 @@ class PartStage:
     def _new_part(self, *, claimed: bool) -> _Part:
         if not self._scratch.exists():
             raise PartError(f"{self._where}: found a stage that is finished or discarded, expected a new one")
-        if self._parts:
-            self._parts[-1].close()
-        self._parts.append(_Part(self._scratch / f"{len(self._parts):05}", claimed=claimed))
-        return self._parts[-1]
+        self._store_part(more=True)
+        self._part = _Part(self._scratch / f"{self._parts_begun:05}", claimed=claimed)
+        self._parts_begun += 1
+        return self._part
 
-    def _put(self, part: _Part, number: int) -> tuple[int, str]:
-        """Put a part under the first number that is free or holds these bytes. Returns: the next number, its key."""
-        while True:
-            key = part_key(*self._run, number)
-            number += 1
-            try:
-                if self._store.info(key).size != part.bytes:
-                    continue
-            except ObjectNotFound:
-                pass  # free, as it mostly is
-            try:
-                self._store.put_file(key, part.path, if_absent=True, tags={"status": "temp"})
-            except ObjectExists:
-                continue
-            return number, key
-
-    def _verify(self, part: _Part, key: str) -> None:
-        held = hashlib.sha256()
-        size = 0
-        with self._store.open(key) as stream:
-            while chunk := stream.read(_CHUNK):
-                held.update(chunk)
-                size += len(chunk)
-        if size != part.bytes:
-            raise PartDamaged(f"{key}: the store holds {size} bytes, expected {part.bytes}, as were put")
-        if held.hexdigest() != part.sha256:
-            raise PartDamaged(f"{key}: the store holds sha256 {held.hexdigest()}, expected {part.sha256}, as was put")
+    def _store_part(self, *, more: bool) -> None:
+        """Hand the part that is being written over to the uploads."""
+        part, self._part = self._part, None
+        if part is None:
+            return
+        part.close()
+        if part.rows or part.claims:  # an `add` of no rows and no claim said nothing
+            self._uploads.add(part.path, part.describe(self._first_key, self._partition), more=more)
 
 
 class _Part:

@@ -10,7 +10,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from include.lake.files import Claim, merge_claims
-from include.lake.parts import PartDamaged
+from include.lake.uploads import PartDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

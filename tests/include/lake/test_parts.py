@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.lake.files import Claim, File, ManifestError
-from include.lake.parts import PartDamaged, PartError, PartStage, Row
+from include.lake.parts import PartStage, Row
 from include.lake.rows import read_ids
 from include.lake.store import ObjectNotFound, StoreError
+from include.lake.uploads import PartDamaged, PartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
