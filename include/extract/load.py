@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from include.extract.contract import Reject, RowContract
-from include.extract.errors import ContractError
+from include.extract.errors import ContractError, SupersededError
 from include.extract.read import Page, Reader
 from include.extract.reconcile import differing_ranges
-from include.extract.schedule import Period, check_readable, period_of_changes
+from include.extract.resume import RunProgress
+from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from include.lake.files import merge_files
 from include.lake.manifest import Draft, Manifest, Mode, Table
-from include.lake.parts import PartStage
+from include.lake.parts import PART_BYTES, PartStage
 from include.lake.rows import LiveIds, read_live_ids
 from include.partitions import format_day
 from include.registry import Kind
@@ -51,8 +52,9 @@ PROGRESS_SECONDS = 5.0
 class LoadReport:
     """What a load did: the figures of its asset event.
 
-    `rows` were read and staged by this load, `row_count` are in the table now, `source_count` the source counts;
-    `bytes` are compressed; `undeclared` counts fields that the registry does not declare.
+    `rows` were staged by this load, `resumed_rows` of them by an earlier try of its run; `row_count` are in the table
+    now, `source_count` the source counts; `bytes` are compressed; `undeclared` counts fields that the registry does
+    not declare.
     """
 
     entity: str
@@ -60,6 +62,7 @@ class LoadReport:
     mode: str
     version: int
     rows: int
+    resumed_rows: int
     files: int
     bytes: int
     requests: int
@@ -85,10 +88,19 @@ class Load:
         day: the Korean day that the load is for.
         run_id: names the run in the lake.
         full_refresh: read an incremental entity whole.
+        part_bytes: plain JSONL after which a new part begins.
     """
 
     def __init__(
-        self, client: IgdbClient, store: Store, entity: Entity, *, day: date, run_id: str, full_refresh: bool = False
+        self,
+        client: IgdbClient,
+        store: Store,
+        entity: Entity,
+        *,
+        day: date,
+        run_id: str,
+        full_refresh: bool = False,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._client = client
         self._store = store
@@ -96,6 +108,8 @@ class Load:
         self._day = day
         self._run_id = run_id
         self._full_refresh = full_refresh
+        self._part_bytes = part_bytes
+        self._run = (entity.name, format_day(day), run_id)
         self._table = Table(store, entity.name)
         self._reader = Reader(client, entity)
         self._contract = RowContract(entity)
@@ -103,33 +117,41 @@ class Load:
         self._rejects: list[Reject] = []
         self._undeclared: Counter[str] = Counter()
         self._rows = 0
+        self._expected_rows = 0
+        self._began = 0
         self._repaired = 0
 
     async def run(self) -> LoadReport:
         """Read, stage, commit.
 
-        Raises: LoadRefused, IncompleteError, ContractError; ApicalypseError and IgdbError of the client; StoreError and
-        ManifestError of the lake. In every case the table is as it was.
+        Raises: LoadRefused, IncompleteError, ContractError, SupersededError; ApicalypseError and IgdbError of the
+        client; StoreError and ManifestError of the lake. In every case the table is as it was.
         """
         began = time.monotonic()
         requests = self._client.stats.requests
         base = await asyncio.to_thread(self._table.latest)
-        with tempfile.TemporaryDirectory(prefix="gamelake-") as scratch, self._stage(Path(scratch)) as stage:
-            if self._entity.kind is Kind.INCREMENTAL and base is not None and not self._full_refresh:
-                mode = Mode.INCREMENTAL
+        mode = self._mode(base)
+        progress = RunProgress(
+            self._store, self._reader, run=self._run, mode=mode, base_version=base.version if base else 0
+        )
+        await progress.take_over()
+        with tempfile.TemporaryDirectory(prefix="gamelake-") as scratch, self._stage(scratch, base, progress) as stage:
+            if base is not None and mode is Mode.INCREMENTAL:
                 watermark, source_count = await self._read_changes(base, stage)
             else:
-                mode = Mode.FULL if self._entity.kind is Kind.INCREMENTAL else Mode.SNAPSHOT
-                watermark, source_count = await self._read_everything(stage, mode)
+                watermark, source_count = await self._read_everything(stage, progress, mode)
+            self._began = progress.began
             await asyncio.to_thread(self._check_rejects)
             files = await asyncio.to_thread(stage.finish)
-            manifest = await asyncio.to_thread(self._commit, files, mode, watermark, source_count)
+            manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count)
+        await asyncio.to_thread(progress.forget)
         report = LoadReport(
             entity=self._entity.name,
             partition=manifest.partition,
             mode=mode.value,
             version=manifest.version,
             rows=self._rows,
+            resumed_rows=sum(file.rows for file in progress.taken),
             files=len(files),
             bytes=sum(file.bytes for file in files),
             requests=self._client.stats.requests - requests,
@@ -148,13 +170,16 @@ class Load:
         )  # fmt: skip
         return report
 
-    async def _read_everything(self, stage: PartStage, mode: Mode) -> tuple[int, int]:
+    async def _read_everything(self, stage: PartStage, progress: RunProgress, mode: Mode) -> tuple[int, int]:
         """Stage all rows. Returns: the new watermark (unix seconds) and the source's count of rows."""
-        await self._stage_pages(stage, self._checking_day(self._reader.everything()), f"{mode} read")
-        return int(self._reader.clock.timestamp()), self._rows + len(self._rejects)
+        self._rows = sum(file.rows for file in progress.taken)
+        pages = self._reader.rest(progress.claims) if progress.taken else self._reader.everything()
+        await self._stage_pages(stage, self._checking_day(pages), f"{mode} read", progress)
+        return progress.began, self._rows + len(self._rejects)
 
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
         """Stage the rows that changed, then the id ranges that still differ from the source."""
+        self._expected_rows = base.row_count
         period = period_of_changes(self._day, base.watermark)
         await self._stage_pages(stage, self._checking_day(self._reader.changes(period.since, period.until)), "changes")
         live = await asyncio.to_thread(self._live_ids, base)
@@ -175,11 +200,17 @@ class Load:
             yield page
         check_readable(self._entity, self._day, self._reader.clock)
 
-    async def _stage_pages(self, stage: PartStage, pages: AsyncIterator[Page], what: str) -> None:
+    async def _stage_pages(
+        self, stage: PartStage, pages: AsyncIterator[Page], what: str, progress: RunProgress | None = None
+    ) -> None:
         said = time.monotonic()
         async for page in pages:
             checked = self._contract.check(page.rows)
             self._rejects += checked.rejects
+            if checked.rejects and self._too_many_rejects(max(self._expected_rows, self._reader.total, self._rows)):
+                await asyncio.to_thread(self._check_rejects)
+            if checked.rejects and progress and page.claim:
+                progress.spoil(page.claim)
             self._undeclared += checked.undeclared
             stage.add(checked.rows, page.claim)
             self._ids.append((page.claim, array("q", (row.id for row in checked.rows))))
@@ -189,13 +220,23 @@ class Load:
                 of = f" of about {self._reader.total}" if self._reader.total else ""
                 log.info("%s: %s: %d%s rows", self._entity.name, what, self._rows, of)
 
-    def _stage(self, scratch: Path) -> PartStage:
+    def _mode(self, base: Manifest | None) -> Mode:
+        if self._entity.kind is not Kind.INCREMENTAL:
+            return Mode.SNAPSHOT
+        return Mode.FULL if base is None or self._full_refresh else Mode.INCREMENTAL
+
+    def _stage(self, scratch: str, base: Manifest | None, progress: RunProgress) -> PartStage:
+        entity, partition, run_id = self._run
         return PartStage(
             self._store,
-            entity=self._entity.name,
-            partition=format_day(self._day),
-            run_id=self._run_id,
-            scratch=scratch,
+            entity=entity,
+            partition=partition,
+            run_id=run_id,
+            scratch=Path(scratch),
+            part_bytes=self._part_bytes,
+            taken=progress.taken,
+            committed=base.files if base else (),
+            on_stored=progress.note,
         )
 
     def _live_ids(self, base: Manifest | None) -> LiveIds:
@@ -208,8 +249,11 @@ class Load:
                 live.replace(claim, ids)
         return live
 
-    def _commit(self, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int) -> Manifest:
+    def _commit(
+        self, base: Manifest | None, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int
+    ) -> Manifest:
         def build(newest: Manifest | None) -> Draft:
+            self._check_not_superseded(base, newest)
             kept = () if newest is None else newest.files
             whole = mode is not Mode.INCREMENTAL
             return Draft(
@@ -224,6 +268,20 @@ class Load:
 
         return self._table.commit(build)
 
+    def _check_not_superseded(self, base: Manifest | None, newest: Manifest | None) -> None:
+        """Refuse to put rows over those of a load that read the source much later.
+
+        Within the overlap of two loads it does no harm: the next one reads again what changed since.
+        """
+        if newest is None or newest.watermark is None or (base is not None and newest.version == base.version):
+            return
+        behind = newest.watermark - self._began
+        if behind > OVERLAP_SECONDS:
+            raise SupersededError(self._entity.name, newest.run_id, newest.version, behind)
+
+    def _too_many_rejects(self, rows: int) -> bool:
+        return len(self._rejects) >= max(REJECTED_ROWS, REJECTED_SHARE * rows)
+
     def _check_rejects(self) -> None:
         if not self._rejects:
             return
@@ -231,7 +289,7 @@ class Load:
         lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._rejects)
         self._store.put(key, b"\n".join(lines) + b"\n")
         rows = self._rows + len(self._rejects)
-        if len(self._rejects) >= max(REJECTED_ROWS, REJECTED_SHARE * rows):
+        if self._too_many_rejects(rows):
             raise ContractError(self._entity.name, len(self._rejects), rows, self._rejects[0].reason, key)
         log.warning("%s: %d rows break the contract and are kept at %s", self._entity.name, len(self._rejects), key)
 

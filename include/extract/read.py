@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from igdb.apicalypse import MAX_PARTS, Query, SubQuery, at_least, below, matching
 from include.extract.errors import IncompleteError
 from include.extract.windows import PAGE, cut, window_width
-from include.lake.files import Claim
+from include.lake.files import Claim, unclaimed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -34,7 +34,7 @@ class Page:
 
 
 class Reader:
-    """Reads one entity through one client; `total` is the rows that the entity had when `everything` began."""
+    """Reads one entity through one client; `total` is the rows that the entity had when the reading began."""
 
     def __init__(self, client: IgdbClient, entity: Entity) -> None:
         self._client = client
@@ -42,6 +42,7 @@ class Reader:
         self._filter = () if entity.filter is None else (matching(entity.filter),)
         self._clock: datetime | None = None
         self.total = 0
+        self._highest = -1
 
     @property
     def clock(self) -> datetime:
@@ -62,6 +63,23 @@ class Reader:
         end = await self.highest_id() + 1
         width = window_width(self.total - len(rows), end - claim.high)
         async for page in self.ranges(cut(claim.high, end, width)):
+            yield page
+
+    async def look(self) -> None:
+        """Learn the clock, the number of rows and the highest id of the source, in one request."""
+        self._highest = await self.highest_id()
+
+    async def rest(self, taken: Iterable[Claim]) -> AsyncIterator[Page]:
+        """As `everything`, without the id ranges that an earlier try of the run has taken. `look` comes before."""
+        end = self._highest + 1
+        width = window_width(self.total, end)
+        windows: list[Claim] = []
+        for gap in unclaimed(taken):
+            if gap.high is None:
+                windows += cut(gap.low, end, width)
+            else:
+                windows += [Claim(low, min(low + width, gap.high)) for low in range(gap.low, gap.high, width)]
+        async for page in self.ranges(windows):
             yield page
 
     async def ranges(self, ranges: Iterable[Claim]) -> AsyncIterator[Page]:
@@ -108,6 +126,7 @@ class Reader:
         """The highest id of the entity, or -1 when it has no rows."""
         where = self._where(Claim(0, None))
         reply = await self._ask(Query(fields="id", where=where, sort="id desc", limit=1))
+        self.total = self.total or reply.total or 0
         return reply.rows[0]["id"] if reply.rows else -1
 
     async def _window(self, window: Claim) -> list[Page]:

@@ -154,7 +154,7 @@ class Manifest(Draft):
             committed_at = datetime.fromisoformat(document["committed_at"])
         except ValueError as error:
             raise ManifestError("committed_at", document["committed_at"], "an ISO 8601 time") from error
-        files = tuple(_file(file) for file in document["files"])
+        files = tuple(File.from_json(file) for file in document["files"])
         return cls(**document | {"committed_at": committed_at, "mode": Mode(document["mode"]), "files": files})
 
 
@@ -269,10 +269,6 @@ class Table:
                 self._store.tag(key, {"status": "outdated"})
             except ObjectNotFound:
                 continue  # removed already, which is all that the tag is for
-
-
-def _file(document: dict[str, Any]) -> File:
-    return File(**document | {"claims": tuple(Claim(**claim) for claim in document["claims"])})
 
 
 def _expect(key: str, found: object, holds: bool, expected: str) -> None:

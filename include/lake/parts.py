@@ -63,7 +63,7 @@ class PartStage:
     Raises: ManifestError, for a partition that is no day.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is one fact of a run
         self,
         store: Store,
         *,

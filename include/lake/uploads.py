@@ -73,6 +73,7 @@ class PartUploads:
         self._committed = {file.key: file for file in committed}
         self._on_stored = on_stored
         self._number = 0
+        self._failed = False
         self._thread = ThreadPoolExecutor(1, "part-uploads")
         self._waiting: list[Future[None]] = []
 
@@ -104,8 +105,14 @@ class PartUploads:
         self._thread.shutdown(cancel_futures=True)
 
     def _upload(self, path: Path, file: File, more: bool) -> None:
-        file = self._put(path, file)
-        verify_part(self._store, file)
+        if self._failed:
+            return  # the run ends with the error of the part that failed
+        try:
+            file = self._put(path, file)
+            verify_part(self._store, file)
+        except BaseException:
+            self._failed = True
+            raise
         path.unlink()
         self._files.append(file)
         if self._on_stored and (more or len(self._files) > 1):
