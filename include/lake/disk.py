@@ -97,11 +97,14 @@ class DiskStore:
                 except NotADirectoryError:
                     return  # a parent is an object: there is none of this key
 
-    def tag(self, key: str, tags: Mapping[str, str]) -> None:
-        """Replace an object's tags."""
+    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
+        """Replace an object's tags, and its time."""
         self.info(key)
+        path = self._path("tag", key)
         with _errors("tag", key):
-            _write_tags(self._path("tag", key), tags)
+            if anew:
+                os.utime(path)
+            _write_tags(path, tags)
 
     def tags(self, key: str) -> dict[str, str]:
         """An object's tags."""
@@ -112,6 +115,16 @@ class DiskStore:
             except FileNotFoundError:
                 return {}
             return found
+
+    def leftovers(self, before: datetime) -> list[Path]:
+        """Files that writers which were killed have left since before a time: unfinished objects, tags of none."""
+        found = [
+            path
+            for path in self._folder.rglob(".*")
+            if path.name.endswith(".tmp")
+            or (path.name.endswith(".tags") and not path.with_name(path.name[1:].removesuffix(".tags")).exists())
+        ]
+        return sorted(path for path in found if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before)
 
     def _path(self, operation: str, key: str) -> Path:
         check_key(operation, key)

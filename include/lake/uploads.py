@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from include.lake.keys import part_key
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from include.lake.store import Store
 
 _CHUNK = 1024 * 1024
+
+REUSE = timedelta(hours=24)
+"""A part that was left longer ago is not used again: the lifecycle rules or an audit may be about to remove it."""
 
 
 class PartError(ValueError):
@@ -127,7 +131,9 @@ class PartUploads:
             if file.key in self._taken or self._committed.get(file.key, file) != file:
                 continue
             try:
-                if self._store.info(file.key).size != file.bytes:
+                found = self._store.info(file.key)
+                old = datetime.now(UTC) - found.modified > REUSE and file.key not in self._committed
+                if found.size != file.bytes or old:
                     continue
             except ObjectNotFound:
                 pass  # free, as it mostly is

@@ -12,21 +12,23 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from include.lake.audit import RETENTION, Finding, Problem
 from include.lake.manifest import Table
 from include.lake.store import ObjectExists, ObjectNotFound
 from include.partitions import format_day
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from include.lake.manifest import Manifest
-    from include.lake.store import Store
+    from include.lake.store import ObjectInfo, Store
     from include.registry import Entity
 
 POINTER = "marts/_current.json"
@@ -116,6 +118,40 @@ def current(store: Store) -> dict[str, Any] | None:
     except ObjectNotFound:
         return None
     return document
+
+
+def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
+    """What is wrong with the marts: files that the pointer names wrongly, and generations that nobody reads.
+
+    Nobody reads a generation that the pointer does not name, once it is older than RETENTION; but the newest of these
+    is kept, whose readers may have followed the pointer a moment before it moved.
+
+    Raises: StoreError.
+    """
+    generations: dict[str, list[ObjectInfo]] = defaultdict(list)
+    for info in store.list("marts/dt="):
+        generations["/".join(info.key.split("/")[:3])].append(info)
+    ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
+    pointer = current(store) or {"generation": None, "marts": []}
+    ages.pop(pointer["generation"], None)
+    for generation in sorted(ages, key=lambda name: ages[name])[:-1]:
+        if ages[generation] < now - RETENTION:
+            for info in generations[generation]:
+                yield Finding.orphan(info, f"its generation is {RETENTION.days} days old, and not the published one")
+    for mart in pointer["marts"]:
+        yield from _check_mart(store, mart)
+
+
+def _check_mart(store: Store, mart: Mapping[str, Any]) -> Iterator[Finding]:
+    named = f"{POINTER} names it"
+    try:
+        info = store.info(mart["key"])
+    except ObjectNotFound:
+        yield Finding(Problem.MISSING, mart["key"], named)
+        return
+    if info.size != mart["bytes"]:
+        reason = f"{named} with {mart['bytes']} bytes, the store holds {info.size}"
+        yield Finding(Problem.DAMAGED, mart["key"], reason, info.size, info.modified)
 
 
 def _source(store: Store, manifest: Manifest) -> Mapping[str, Any]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from include.lake.files import Claim, File
 from include.lake.manifest import Manifest, Mode
-from include.lake.uploads import PartDamaged
 from include.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
 from include.lake.store import ObjectNotFound, open_store
+from include.lake.uploads import PartDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
