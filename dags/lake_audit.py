@@ -1,9 +1,9 @@
 """Hold the lake to its commits, and remove what nothing needs.
 
 Every Sunday at noon Korean time, when no load is due. Lists orphans (parts of loads that never committed, parts that no
-commit of the last 7 days names, generations of marts that nobody reads any more) and removes those that are old enough.
-Fails if an object that a commit or the marts' pointer names is missing or damaged: read the log, then load that entity
-with `full_refresh`.
+commit of the last 7 days names, rejected rows of 30 days ago, generations of marts that nobody reads any more) and
+removes those that are old enough. Fails if a commit, or an object that a commit or the marts' pointer names, is missing
+or damaged: read the log, then load that entity with `full_refresh`.
 
 - **remove**: remove the orphans; else only list them.
 - **older_than_hours**: orphans younger than this stay: a load may be using them.
@@ -42,7 +42,7 @@ def audit(**context: Any) -> dict[str, int]:
         verify=params["verify"],
     )
     for finding in report.findings:
-        log.info("%s: %s: %s", "removed" if finding in report.removed else finding.problem, finding.key, finding.reason)
+        log.info("%s: %s: %s", report.outcome(finding), finding.key, finding.reason)
     if report.broken:
         lines = "\n".join(f"{finding.problem}: {finding.key}: {finding.reason}" for finding in report.broken)
         raise AirflowFailException(f"{len(report.broken)} objects are missing or damaged:\n{lines}")

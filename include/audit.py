@@ -27,12 +27,16 @@ class AuditReport:
     """What an audit found, and which of the orphans it removed."""
 
     findings: list[Finding] = field(default_factory=list)
-    removed: list[Finding] = field(default_factory=list)
+    removed: set[Finding] = field(default_factory=set)
 
     @property
     def orphans(self) -> list[Finding]:
         """Objects that nothing needs."""
         return [finding for finding in self.findings if finding.problem is Problem.ORPHAN]
+
+    def outcome(self, finding: Finding) -> str:
+        """What became of a finding, in one word."""
+        return "removed" if finding in self.removed else finding.problem.value
 
     @property
     def broken(self) -> list[Finding]:
@@ -68,19 +72,18 @@ def audit(
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
             store.delete(orphan.key)
-            report.removed.append(orphan)
-    if marts and isinstance(store, DiskStore):
+            report.removed.add(orphan)
+    if marts and isinstance(store, DiskStore):  # on S3 a lifecycle rule ends unfinished uploads
         _audit_leftovers(store, report, before=now - older_than, remove=remove)
     return report
 
 
 def _audit_leftovers(store: DiskStore, report: AuditReport, *, before: datetime, remove: bool) -> None:
-    """On S3 a lifecycle rule ends unfinished uploads."""
-    for path in store.leftovers(before):
-        stat = path.stat()
-        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-        finding = Finding(Problem.ORPHAN, str(path), "a writer was killed here", stat.st_size, modified)
+    for path, info in store.leftovers():
+        if info.modified >= before:
+            continue
+        finding = Finding.orphan(info, "a writer was killed here")
         report.findings.append(finding)
         if remove:
             path.unlink(missing_ok=True)
-            report.removed.append(finding)
+            report.removed.add(finding)

@@ -124,16 +124,15 @@ def _audit(store: Store, options: argparse.Namespace) -> int:
         _say(f"{store.uri}: every object is as it should be")
         return 0
     _say(store.uri)
-    _say(_table(_FINDING_HEADER, (_finding_line(finding, finding in report.removed) for finding in report.findings)))
+    _say(_table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings)))
     left = len(report.orphans) - len(report.removed)
     _say(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
     return 1 if report.broken else 0
 
 
-def _finding_line(finding: Finding, removed: bool) -> tuple[str, ...]:
+def _finding_line(finding: Finding, outcome: str) -> tuple[str, ...]:
     modified = "" if finding.modified is None else f"{finding.modified:%Y-%m-%d %H:%M}"
-    problem = "removed" if removed else finding.problem.value
-    return (problem, f"{finding.bytes:,}", modified, finding.key, finding.reason)
+    return (outcome, f"{finding.bytes:,}", modified, finding.key, finding.reason)
 
 
 def _hours(text: str) -> int:

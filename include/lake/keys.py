@@ -4,6 +4,7 @@ raw/<entity>/dt=2026-11-21/<run>/part-00000.jsonl.gz
 raw/<entity>/dt=2026-11-21/<run>/_progress.json                while the run goes on
 raw/<entity>/_manifests/00000000000000000042.json
 raw/<entity>/_manifest.json
+raw/<entity>/_rejected/dt=2026-11-21/<time>.jsonl              rows that broke the contract, and why
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ def manifest_version(key: str) -> int | None:
 def pointer_key(entity: str) -> str:
     """The copy of the newest commit."""
     return f"{table_prefix(entity)}_manifest.json"
+
+
+def rejected_prefix(entity: str) -> str:
+    """What the keys of an entity's rejected rows start with."""
+    return f"{table_prefix(entity)}_rejected/"
 
 
 def run_prefix(entity: str, partition: str, run_id: str) -> str:

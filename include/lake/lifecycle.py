@@ -5,7 +5,8 @@
     multipart   uploads that never completed                           1 day
 
 S3 counts an object's days from its creation, not from when it was tagged; that is why a part is copied onto itself when
-it is tagged `outdated` (`Store.tag`, anew). On a disk nothing expires: `audit` removes there. Rules that others set on the bucket, or for other lakes in it, are left alone.
+it is tagged `outdated` (`Store.tag`, anew). On a disk nothing expires: `audit` removes there. Rules that others set on
+the bucket, or for other lakes in it, are left alone.
 
     LifecycleError     the bucket's rules are not the ones above
 """

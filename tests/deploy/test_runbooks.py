@@ -12,6 +12,8 @@ from typing import Any
 RIGHTS = {
     "abort_multipart_upload": {"s3:AbortMultipartUpload"},
     "complete_multipart_upload": {"s3:PutObject"},
+    # Of an object onto itself, with new tags.
+    "copy_object": {"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"},
     "create_multipart_upload": {"s3:PutObject", "s3:PutObjectTagging"},
     "delete_object": {"s3:DeleteObject"},
     "get_bucket_lifecycle_configuration": {"s3:GetLifecycleConfiguration"},

@@ -54,7 +54,7 @@ def test_old_orphans_are_removed_and_young_ones_are_not(store):
         store.put(key, b"x", tags={"status": "temp"})
         age(store, key, hours=hours)
     listed = audit(store, ["genres"], older_than=HOURS_48, remove=False)
-    assert (len(listed.orphans), listed.removed, listed.broken) == (2, [], [])
+    assert (len(listed.orphans), listed.removed, listed.broken) == (2, set(), [])
     report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
     assert [finding.key for finding in report.removed] == [ORPHAN]
     assert [info.key for info in store.list("raw/genres/dt=")] == [ORPHAN.replace("00000", "00001")]
@@ -71,9 +71,21 @@ def test_what_killed_writers_left_on_a_disk_goes(store):
     (folder / ".young.tmp").write_text("")
     store.put("raw/genres/dt=2026-11-21/kept", b"x", tags={"status": "final"})
     report = audit(store, [], older_than=HOURS_48, remove=True)
-    assert [Path(finding.key).name for finding in report.removed] == [".0123.tmp", ".gone.tags"]
+    assert sorted(Path(finding.key).name for finding in report.removed) == [".0123.tmp", ".gone.tags"]
     assert sorted(path.name for path in folder.iterdir()) == [".young.tmp"]
     assert store.tags("raw/genres/dt=2026-11-21/kept") == {"status": "final"}
+
+
+def test_rejected_rows_are_kept_for_30_days(store):
+    old, young = (f"raw/genres/_rejected/dt=2026-11-21/{number}.jsonl" for number in (1, 2))
+    for key, days in ((old, 31), (young, 29)):
+        store.put(key, b"{}")
+        age(store, key, days=days)
+    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    assert [(finding.key, finding.reason) for finding in report.removed] == [
+        (old, "rejected rows are kept for 30 days")
+    ]
+    assert [info.key for info in store.list("raw/genres/_rejected/")] == [young]
 
 
 def test_generations_that_nobody_reads_go(store):

@@ -7,7 +7,7 @@ import pytest
 
 from include.lake.audit import RETENTION, Problem, audit_table
 from include.lake.files import Claim, File, merge_files
-from include.lake.keys import progress_key, run_prefix
+from include.lake.keys import manifest_key, progress_key, run_prefix
 from include.lake.manifest import Draft, Manifest, Mode, Table
 from include.lake.parts import PartStage, Row
 
@@ -78,7 +78,36 @@ def test_what_is_not_there_is_missing(store: Store, tmp_path: Path, version: int
     assert found(store) == [("missing", file.key)]
     (finding,) = audit_table(store, "games", now=NOW)
     assert finding.reason == f"version {version} of 2026-11-21 names it"
-    assert found(store, now=LATER) == ([("missing", file.key)] if version == 2 else [])
+    (old,), _ = (commit.files for commit in commits)
+    assert found(store, now=LATER) == ([("orphan", old.key), ("missing", file.key)] if version == 2 else [])
+
+
+@pytest.mark.parametrize(
+    ("lost", "known"),
+    [
+        ([2], [2]),
+        ([3], [3]),
+        ([1, 2, 3], [3]),  # the pointer still tells of the newest
+    ],
+)
+def test_where_a_commit_is_missing_nothing_is_an_orphan(
+    store: Store, tmp_path: Path, lost: list[int], known: list[int]
+) -> None:
+    for run in ("one", "two", "three"):
+        load(store, tmp_path, run, 1)
+    stage(store, tmp_path, "killed", 1)
+    for version in lost:
+        store.delete(manifest_key("games", version))
+    assert found(store) == [("missing", manifest_key("games", version)) for version in known]
+
+
+def test_where_a_commit_cannot_be_read_nothing_is_an_orphan(store: Store, tmp_path: Path) -> None:
+    load(store, tmp_path, "one", 1)
+    stage(store, tmp_path, "killed", 1, 2)
+    store.put(manifest_key("games", 1), b"{}")
+    (finding,) = audit_table(store, "games", now=NOW)
+    assert (finding.problem, finding.key) == (Problem.DAMAGED, "raw/games/_manifests/")
+    assert manifest_key("games", 1) in finding.reason
 
 
 def test_another_size_is_damage(store: Store, tmp_path: Path) -> None:

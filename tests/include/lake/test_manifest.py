@@ -372,7 +372,7 @@ def test_the_next_commit_tags_what_a_killed_one_left(
         disk.put(file.key, b"x", tags={"status": "final"})
     commit(table, old)
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise StoreError("tag", "key", "killed")
 
     with monkeypatch.context() as patch:
