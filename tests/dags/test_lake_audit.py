@@ -1,9 +1,11 @@
-"""What the task of the DAG does with a lake; that the DAG parses is for test_policy."""
+"""What the DAG does with a lake, as a task and through Airflow; that it parses is for test_policy."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from include.lake.store import open_store
 from include.transform.dbt_project import REPOSITORY
 from include.transform.generation import POINTER
+from tests.e2e.running import airflow_environment
 
 ORPHAN = "raw/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
 PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}
@@ -46,3 +49,21 @@ def test_what_is_missing_fails_the_task_without_a_retry(store, audit):
     store.put(POINTER, b'{"generation": "marts/dt=2026-11-21/run", "marts": [{"key": "marts/gone", "bytes": 3}]}')
     with pytest.raises(AirflowFailException, match="1 objects are missing or damaged:\nmissing: marts/gone"):
         audit(params=PARAMS)
+
+
+def test_airflow_runs_it(store, tmp_path):
+    environment = airflow_environment(tmp_path, lake=store.uri, igdb={"conn_type": "igdb"})
+    laptop = [sys.executable, "-m", "include.local"]
+    subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
+    ran = subprocess.run(
+        [*laptop, "airflow", "dags", "test", "lake_audit"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-5000:]
+    assert f"removed: {ORPHAN}: no commit of the last 7 days names it" in ran.stdout
+    assert list(store.list("raw/")) == []
