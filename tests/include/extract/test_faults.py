@@ -46,7 +46,7 @@ MAX_ATTEMPTS = 3
 AT_ONCE = 8
 """Requests that may be under way when the first of them fails."""
 
-TRANSIENT = {
+TRANSIENT: dict[str, dict[str, Any]] = {
     "429": {"kind": "status", "status": 429},
     "429 with Retry-After": {"kind": "status", "status": 429, "retry_after": 1},
     "500": {"kind": "status", "status": 500},
@@ -203,7 +203,7 @@ def test_rows_that_stay_away_fail_the_load_with_the_range_and_both_numbers(
     assert shown(store) == held(sandbox), "as it was before"
 
 
-PERMANENT = {
+PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "400": ({"kind": "status", "status": 400}, QueryError, "paste the query into another client"),
     "401": ({"kind": "status", "status": 401}, AuthError, "check login .the client id. and password"),
     "403 User-Agent": ({"kind": "status", "status": 403}, ForbiddenError, "blocks this program's User-Agent"),
