@@ -171,9 +171,7 @@ async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:
     if fault.kind == FaultKind.TRUNCATE:
         return Reply(200, reply.body[: len(reply.body) // 2])
     if fault.kind == FaultKind.REPLACE:
-        return replace(
-            reply, body=reply.body.replace(fault.old.encode(), fault.new.encode(errors="surrogateescape"), 1)
-        )
+        return replace(reply, body=fault.replaced(reply.body))
     return Reply(200, bodies[FaultKind(fault.kind)]) if fault.kind in bodies else reply
 
 

@@ -66,10 +66,19 @@ class Fault:
             raise FaultError(f"fault.status: found {self.status!r}, expected one of {', '.join(map(str, ERRORS))}")
         if (self.kind == FaultKind.REPLACE) != bool(self.old):
             raise FaultError(f"fault.old: found {self.old!r}, expected a text for the kind `replace`, and only for it")
+        try:
+            self.replaced(b"")
+        except UnicodeEncodeError as error:
+            expected = "a text whose lone surrogates are \\udc80 to \\udcff"
+            raise FaultError(f"fault.new: found {self.new!r}, expected {expected}") from error
         if self.times is not None and self.times < 1:
             raise FaultError(f"fault.times: found {self.times!r}, expected 1 or more, or null for always")
         if self.after < 0:
             raise FaultError(f"fault.after: found {self.after!r}, expected 0 or more")
+
+    def replaced(self, body: bytes) -> bytes:
+        """What the kind `replace` makes of a reply."""
+        return body.replace(self.old.encode(), self.new.encode(errors="surrogateescape"), 1)
 
     @classmethod
     def from_json(cls, document: Any) -> Fault:

@@ -35,7 +35,10 @@ WRITES = {
     "a tag": "PUT ?tagging",
 }
 READS = {"a part that is verified": "GET /part-", "the newest commit": "GET /_manifest.json", "a list": "GET list-type"}
-PASSING = ["slow_down", "internal", "reset", "lose"]
+PASSING = [
+    *((request, fault) for request in WRITES for fault in ("slow_down", "internal", "reset", "lose")),
+    *((request, fault) for request in READS for fault in ("slow_down", "reset")),
+]
 ATTEMPTS = 6
 """How often the stores of these tests ask: once, and five times again."""
 
@@ -70,15 +73,14 @@ def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:  # no
     return faulty_store
 
 
-@pytest.mark.parametrize("fault", PASSING)
-@pytest.mark.parametrize("request_of", WRITES | READS)
+@pytest.mark.parametrize(("request_of", "fault"), PASSING)
 def test_what_passes_is_ridden_out(
     request_of: str,
     fault: str,
     store: Store,
-    proxy: Any,
+    proxy: Any,  # noqa: F811
     client: Callable[[], IgdbClient],
-    sandbox: Sandbox,  # noqa: F811
+    sandbox: Sandbox,
 ) -> None:
     proxy.plan = [((WRITES | READS)[request_of], fault)] * 2
     load_once(client(), store, full_refresh=True)
@@ -122,9 +124,9 @@ def test_what_stays_fails_the_load_and_commits_nothing(
 
 def test_a_part_that_the_store_does_not_hold_as_it_was_put(
     store: Store,
-    proxy: Any,
+    proxy: Any,  # noqa: F811
     client: Callable[[], IgdbClient],
-    sandbox: Sandbox,  # noqa: F811
+    sandbox: Sandbox,
 ) -> None:
     proxy.plan = [("GET /part-", "corrupt")]
     with pytest.raises(PartDamaged, match=r"part-00000\.jsonl\.gz: the store holds sha256"):

@@ -169,6 +169,7 @@ def test_an_endpoint_and_a_text() -> None:
         ({"kind": "null", "times": 0}, "fault.times: found 0"),
         ({"kind": "null", "after": -1}, "fault.after: found -1"),
         ({"kind": "replace", "new": "x"}, "fault.old: found ''"),
+        ({"kind": "replace", "old": "x", "new": "\udc28"}, "fault.new: found '.udc28', expected a text whose lone"),
         ({"kind": "null", "old": "x"}, "fault.old: found 'x', expected a text for the kind `replace`, and only for it"),
         ({"kind": "null", "often": 3}, "any of endpoint, times"),
         ({"times": 3}, "an object with `kind`"),
