@@ -48,7 +48,7 @@ def test_rights_on_objects_and_on_the_bucket_are_apart(repository: Path):
 
 def test_the_commands_exist(repository: Path, example: dict[str, str]):
     targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for name in ("docker-compose.md", "point-it-at-aws.md"):
+    for name in ("backfill.md", "docker-compose.md", "point-it-at-aws.md"):
         text = (repository / "docs" / "runbooks" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:`|\s)make ([a-z-]+)", text)) <= targets, name
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
