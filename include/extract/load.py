@@ -20,12 +20,12 @@ import orjson
 from include.extract.contract import Reject, RowContract
 from include.extract.errors import ContractError, SupersededError
 from include.extract.read import Page, Reader
-from include.extract.reconcile import differing_ranges
+from include.extract.reconcile import Comparison
 from include.extract.resume import RunProgress
 from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from include.lake.files import merge_files
 from include.lake.manifest import Draft, Manifest, Mode, Table
-from include.lake.parts import PART_BYTES, PartStage
+from include.lake.parts import PART_BYTES, PartStage, Rows
 from include.lake.rows import LiveIds, read_live_ids
 from include.partitions import format_day
 from include.registry import Kind
@@ -46,6 +46,8 @@ REJECTED_SHARE = 0.001
 REJECTED_ROWS = 10
 
 PROGRESS_SECONDS = 5.0
+
+_NO_ROWS = Rows(b"", (), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,7 @@ class Load:
         self._part_bytes = part_bytes
         self._run = (entity.name, format_day(day), run_id)
         self._table = Table(store, entity.name)
-        self._reader = Reader(client, entity)
-        self._contract = RowContract(entity)
+        self._reader = Reader(client, entity, RowContract(entity))
         self._ids: list[tuple[Claim | None, array[int]]] = []
         self._rejects: list[Reject] = []
         self._undeclared: Counter[str] = Counter()
@@ -173,25 +174,32 @@ class Load:
     async def _read_everything(self, stage: PartStage, progress: RunProgress, mode: Mode) -> tuple[int, int]:
         """Stage all rows. Returns: the new watermark (unix seconds) and the source's count of rows."""
         self._rows = sum(file.rows for file in progress.taken)
-        pages = self._reader.rest(progress.claims) if progress.taken else self._reader.everything()
+        pages = self._reader.rest(progress.claims, self._rows) if progress.taken else self._reader.everything()
         await self._stage_pages(stage, self._checking_day(pages), f"{mode} read", progress)
         return progress.began, self._rows + len(self._rejects)
 
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
-        """Stage the rows that changed, then the id ranges that still differ from the source."""
+        """Stage the rows that changed, then what still differs from the source's counts: see `reconcile`."""
         self._expected_rows = base.row_count
         period = period_of_changes(self._day, base.watermark)
+        highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
+        comparison = await Comparison.begin(self._reader, highest)
         await self._stage_pages(stage, self._checking_day(self._reader.changes(period.since, period.until)), "changes")
         live = await asyncio.to_thread(self._live_ids, base)
-        highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
-        ranges, source_count = await differing_ranges(self._reader, live, highest)
-        if ranges:
-            log.info("%s: %d id ranges differ from the source; reading them again", self._entity.name, len(ranges))
-            self._repaired = len(ranges)
-            before = self._rows + len(self._rejects)
-            await self._stage_pages(stage, self._reader.ranges(ranges), "repair")
-            source_count += self._rows + len(self._rejects) - before
-        return self._watermark(period, base), source_count
+        differences = await comparison.differences(self._reader, live)
+        self._repaired = differences.ranges
+        for gone in differences.gone:
+            self._stage_rows(stage, _NO_ROWS, gone)
+        before = self._rows + len(self._rejects)
+        pages = self._reader.ranges(differences.missing, rows=differences.missing_rows)
+        await self._stage_pages(stage, pages, "repair")
+        if differences.ranges:
+            log.info(
+                "%s: %d of %d id ranges differed from the source: %d rows are gone, %d were missing",
+                self._entity.name, differences.ranges, len(comparison.ranges),
+                sum(int(gone.end) - gone.low for gone in differences.gone), self._rows + len(self._rejects) - before,
+            )  # fmt: skip
+        return self._watermark(period, base), differences.agreed + self._rows + len(self._rejects) - before
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """The pages, once the source's clock (known with the first reply) says that the run's day can be read."""
@@ -205,20 +213,24 @@ class Load:
     ) -> None:
         said = time.monotonic()
         async for page in pages:
-            checked = self._contract.check(page.rows)
+            checked = page.checked
             self._rejects += checked.rejects
             if checked.rejects and self._too_many_rejects(max(self._expected_rows, self._reader.total, self._rows)):
                 await asyncio.to_thread(self._check_rejects)
             if checked.rejects and progress and page.claim:
                 progress.spoil(page.claim)
             self._undeclared += checked.undeclared
-            stage.add(checked.rows, page.claim)
-            self._ids.append((page.claim, array("q", (row.id for row in checked.rows))))
-            self._rows += len(checked.rows)
+            self._stage_rows(stage, checked.rows, page.claim)
+            await asyncio.sleep(0)  # requests that are due go out before the next page is compressed
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
                 of = f" of about {self._reader.total}" if self._reader.total else ""
                 log.info("%s: %s: %d%s rows", self._entity.name, what, self._rows, of)
+
+    def _stage_rows(self, stage: PartStage, rows: Rows, claim: Claim | None) -> None:
+        stage.add(rows, claim)
+        self._ids.append((claim, array("q", rows.ids)))
+        self._rows += len(rows.ids)
 
     def _mode(self, base: Manifest | None) -> Mode:
         if self._entity.kind is not Kind.INCREMENTAL:

@@ -55,6 +55,13 @@ class LiveIds:
                     for bit in _BITS_OF[byte]:
                         yield first + place * 8 + bit
 
+    def highest(self) -> int:
+        """The highest id, -1 if there is none."""
+        number = max(self._spans, default=-1)
+        if number < 0:
+            return -1
+        return (number << _SPAN_BITS) + int.from_bytes(self._spans[number], "little").bit_length() - 1
+
     def add(self, ids: Iterable[int]) -> None:
         """These rows changed: they are live now, if they were not before.
 

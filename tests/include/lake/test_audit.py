@@ -9,7 +9,7 @@ from include.lake.audit import RETENTION, Problem, audit_table
 from include.lake.files import Claim, File, merge_files
 from include.lake.keys import manifest_key, progress_key, run_prefix
 from include.lake.manifest import Draft, Manifest, Mode, Table
-from include.lake.parts import PartStage, Row
+from include.lake.parts import PartStage, Rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ LATER = NOW + RETENTION + timedelta(days=1)
 
 def stage(store: Store, tmp_path: Path, run_id: str, *ids: int) -> tuple[File, ...]:
     with PartStage(store, entity="games", partition="2026-11-21", run_id=run_id, scratch=tmp_path / "scratch") as parts:
-        parts.add([Row(b'{"id": %d}' % each, each, None) for each in ids], Claim(0, None))
+        parts.add(Rows(b"".join(b'{"id": %d}\n' % each for each in ids), ids, None), Claim(0, None))
         return parts.finish()
 
 
