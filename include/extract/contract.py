@@ -84,7 +84,7 @@ class RowContract:
         rows = Rows(
             lines=b"".join([orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in good]),
             ids=[row["id"] for row in good],
-            max_updated_at=max((row["updated_at"] for row in good if row.get("updated_at") is not None), default=None),
+            max_updated_at=max([at for row in good if (at := row.get("updated_at")) is not None], default=None),
         )
         true_ids = [*rows.ids, *(reject.row["id"] for reject in rejects if _has_id(reject.row))]
         return Checked(rows, rejects, undeclared, max(true_ids, default=None))
