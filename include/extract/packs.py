@@ -81,7 +81,7 @@ class WindowRows:
 
 @dataclass(slots=True)
 class _Ground:
-    """What is known of the ids for which nothing was asked yet: `rows` in about `ids`; `density` of the newest reply."""
+    """What is known of ids for which nothing was asked yet: `rows` in about `ids`; the density of the newest reply."""
 
     rows: float
     ids: float

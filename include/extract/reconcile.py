@@ -1,7 +1,8 @@
 """What of a table differs from the source although nothing says that it changed: deletions, and anything missed.
 
-A deleted row is in no reply, so only a comparison shows it. Counts are compared range by range; where they differ, the
-ranges are halved while that costs fewer requests than it saves, and then their ids are read.
+A deleted row is in no reply, so only a comparison shows it. Counts are compared range by range. Ranges that differ are
+cut into pieces and compared again while that costs fewer requests than it saves; then their ids are read, and nothing
+else of them: what is gone is claimed id by id, what is missing is read whole.
 
 The counts come before the changes are read: a row that is inserted in between is then too many here, and its range is
 looked at. The other way round it would make up for a deleted one, and hide it.
@@ -64,14 +65,17 @@ class Comparison:
         agreed, different = _compare(self.ranges, self.counts, live)
         ranges = len(different)
         highest = max(live.highest(), self.ranges[-1].low)
-        while different and _halving_pays(different, highest):
-            halves = [half for claim in different for half in _halves(claim, highest)]
-            more, different = _compare(halves, await reader.counts(halves), live)
+        rows = _rows(different, live)
+        while (pieces := _pieces_that_pay(len(different), rows)) > 1:
+            narrow = [piece for claim in different for piece in _cut(claim, pieces, highest)]
+            more, different = _compare(narrow, await reader.counts(narrow), live)
             agreed += more
+            before, rows = rows, _rows(different, live)
+            if rows > before / 2:
+                break  # differences in every piece: this does not narrow them down
         if not different:
             return Differences(agreed=agreed, ranges=ranges)
         source = LiveIds()
-        rows = sum(live.count(claim.low, claim.high) for claim in different)
         async for page in reader.ranges(different, rows=rows, fields="id"):
             source.add(page.checked.rows.ids)
         here = [row_id for claim in different for row_id in live.ids(claim.low, claim.high)]
@@ -93,20 +97,24 @@ def _compare(ranges: Sequence[Claim], counts: Sequence[int], live: LiveIds) -> t
     return agreed, different
 
 
-def _halving_pays(ranges: Sequence[Claim], highest: int) -> bool:
-    ids = [_ids(claim, highest) for claim in ranges]
-    reading = ceil(sum(ids) / (PAGE * PACK_WINDOWS))
-    counting = ceil(2 * len(ranges) / MAX_PARTS)
-    return min(ids) > 1 and reading - ceil(reading / 2) > counting
+def _rows(ranges: Sequence[Claim], live: LiveIds) -> int:
+    return sum(live.count(claim.low, claim.high) for claim in ranges)
 
 
-def _halves(claim: Claim, highest: int) -> tuple[Claim, Claim]:
-    middle = claim.low + _ids(claim, highest) // 2
-    return Claim(claim.low, middle), Claim(middle, claim.high)
+def _pieces_that_pay(ranges: int, rows: int) -> int:
+    """Into how many pieces to cut each range for the fewest requests of counts, and of the ids of one piece in each."""
+
+    def requests(pieces: int) -> int:
+        counting = ceil(ranges * pieces / MAX_PARTS) if pieces > 1 else 0
+        return counting + ceil(rows / pieces / (PAGE * PACK_WINDOWS))
+
+    return min(range(1, MAX_PARTS + 1), key=requests)
 
 
-def _ids(claim: Claim, highest: int) -> int:
-    return max(2, (highest + 1 if claim.high is None else claim.high) - claim.low)
+def _cut(claim: Claim, pieces: int, highest: int) -> list[Claim]:
+    ids = max(1, (highest + 1 if claim.high is None else claim.high) - claim.low)
+    lows = [*range(claim.low, claim.low + ids, max(1, ceil(ids / pieces)))]
+    return [Claim(low, high) for low, high in zip(lows, [*lows[1:], claim.high], strict=True)]
 
 
 def _clusters(ids: Sequence[int]) -> tuple[Claim, ...]:
