@@ -55,8 +55,8 @@ class LoadReport:
     """What a load did: the figures of its asset event.
 
     `rows` were staged by this load, `resumed_rows` of them by an earlier try of its run; `row_count` are in the table
-    now, `source_count` the source counts; `bytes` are compressed; `undeclared` counts fields that the registry does
-    not declare.
+    now, `source_count` the source counts; `repaired_ranges` differed from the source, where `gone` rows were deleted;
+    `bytes` are compressed; `undeclared` counts fields that the registry does not declare.
     """
 
     entity: str
@@ -72,6 +72,7 @@ class LoadReport:
     row_count: int
     source_count: int
     repaired_ranges: int
+    gone: int
     rejected: int
     undeclared: dict[str, int] = field(default_factory=dict)
 
@@ -121,6 +122,12 @@ class Load:
         self._expected_rows = 0
         self._began = 0
         self._repaired = 0
+        self._gone = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows are staged so far."""
+        return self._rows
 
     async def run(self) -> LoadReport:
         """Read, stage, commit.
@@ -160,6 +167,7 @@ class Load:
             row_count=manifest.row_count,
             source_count=manifest.source_count,
             repaired_ranges=self._repaired,
+            gone=self._gone,
             rejected=len(self._rejects),
             undeclared=dict(self._undeclared),
         )
@@ -188,6 +196,7 @@ class Load:
         live = await asyncio.to_thread(self._live_ids, base)
         differences = await comparison.differences(self._reader, live)
         self._repaired = differences.ranges
+        self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
         for gone in differences.gone:
             self._stage_rows(stage, _NO_ROWS, gone)
         before = self._rows + len(self._rejects)
@@ -197,7 +206,7 @@ class Load:
             log.info(
                 "%s: %d of %d id ranges differed from the source: %d rows are gone, %d were missing",
                 self._entity.name, differences.ranges, len(comparison.ranges),
-                sum(int(gone.end) - gone.low for gone in differences.gone), self._rows + len(self._rejects) - before,
+                self._gone, self._rows + len(self._rejects) - before,
             )  # fmt: skip
         return self._watermark(period, base), differences.agreed + self._rows + len(self._rejects) - before
 

@@ -34,7 +34,7 @@ PACK_BYTES = 9_500_000
 """What the reply to a pack is planned to weigh: a twentieth below the API's cap, since rows differ."""
 
 _SPREAD = 2.0  # standard deviations between the rows that a window is planned to hold, and a full page
-_CLUMPED = 0.1  # share of full windows from which on ids are not spread evenly; if they are, it is a fortieth
+_CLUMPED = 0.15  # share of full windows from which on ids are not spread evenly; if they are, it is a fortieth
 _CLUMPED_PAGES = 2  # planned for a window among clumped ids: its neighbour may well be empty
 
 
