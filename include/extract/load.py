@@ -9,7 +9,6 @@ import asyncio
 import logging
 import tempfile
 import time
-from array import array
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from include.extract.contract import Reject, RowContract
-from include.extract.errors import ContractError, SupersededError
+from include.extract.errors import ContractError, IncompleteError, SupersededError
+from include.extract.live import LiveTable
 from include.extract.read import Page, Reader
-from include.extract.reconcile import Comparison
+from include.extract.reconcile import Comparison, Differences
 from include.extract.resume import RunProgress
 from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from include.lake.files import merge_files
 from include.lake.manifest import Draft, Manifest, Mode, Table
 from include.lake.parts import PART_BYTES, PartStage, Rows
-from include.lake.rows import LiveIds, read_live_ids
 from include.partitions import format_day
 from include.registry import Kind
 
@@ -115,7 +114,7 @@ class Load:
         self._run = (entity.name, format_day(day), run_id)
         self._table = Table(store, entity.name)
         self._reader = Reader(client, entity, RowContract(entity))
-        self._ids: list[tuple[Claim | None, array[int]]] = []
+        self._live = LiveTable(store)
         self._rejects: list[Reject] = []
         self._undeclared: Counter[str] = Counter()
         self._rows = 0
@@ -189,26 +188,36 @@ class Load:
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
         """Stage the rows that changed, then what still differs from the source's counts: see `reconcile`."""
         self._expected_rows = base.row_count
-        period = period_of_changes(self._day, base.watermark)
-        highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
-        comparison = await Comparison.begin(self._reader, highest)
-        await self._stage_pages(stage, self._checking_day(self._reader.changes(period.since, period.until)), "changes")
-        live = await asyncio.to_thread(self._live_ids, base)
-        differences = await comparison.differences(self._reader, live)
-        self._repaired = differences.ranges
-        self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
+        reading_live = asyncio.create_task(asyncio.to_thread(self._live.read, base))  # takes as long as counting does
+        try:
+            period = period_of_changes(self._day, base.watermark)
+            highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
+            comparison = await Comparison.begin(self._reader, highest)
+            changes = self._checking_day(self._reader.changes(period.since, period.until))
+            await self._stage_pages(stage, changes, "changes")
+            await reading_live
+        finally:
+            reading_live.cancel()
+        differences = await comparison.differences(self._reader, self._live.on(base))
+        missing = await self._repair(stage, differences)
+        return self._watermark(period, base), differences.agreed + missing
+
+    async def _repair(self, stage: PartStage, differences: Differences) -> int:
+        """Stage what differs from the source. Returns: how many rows it has in the ranges that were read again."""
         for gone in differences.gone:
             self._stage_rows(stage, _NO_ROWS, gone)
         before = self._rows + len(self._rejects)
         pages = self._reader.ranges(differences.missing, rows=differences.missing_rows)
         await self._stage_pages(stage, pages, "repair")
+        missing = self._rows + len(self._rejects) - before
+        self._repaired = differences.ranges
+        self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
         if differences.ranges:
             log.info(
-                "%s: %d of %d id ranges differed from the source: %d rows are gone, %d were missing",
-                self._entity.name, differences.ranges, len(comparison.ranges),
-                self._gone, self._rows + len(self._rejects) - before,
+                "%s: %d id ranges differed from the source: %d rows are gone, %d were read again",
+                self._entity.name, differences.ranges, self._gone, missing,
             )  # fmt: skip
-        return self._watermark(period, base), differences.agreed + self._rows + len(self._rejects) - before
+        return missing
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """The pages, once the source's clock (known with the first reply) says that the run's day can be read."""
@@ -238,7 +247,7 @@ class Load:
 
     def _stage_rows(self, stage: PartStage, rows: Rows, claim: Claim | None) -> None:
         stage.add(rows, claim)
-        self._ids.append((claim, array("q", rows.ids)))
+        self._live.stage(rows.ids, claim)
         self._rows += len(rows.ids)
 
     def _mode(self, base: Manifest | None) -> Mode:
@@ -260,30 +269,23 @@ class Load:
             on_stored=progress.note,
         )
 
-    def _live_ids(self, base: Manifest | None) -> LiveIds:
-        """The ids of the table as it will be: those of a commit, and what this load read on top of it."""
-        live = LiveIds() if base is None else read_live_ids(self._store, base)
-        for claim, ids in self._ids:
-            if claim is None:
-                live.add(ids)
-            else:
-                live.replace(claim, ids)
-        return live
-
     def _commit(
         self, base: Manifest | None, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int
     ) -> Manifest:
         def build(newest: Manifest | None) -> Draft:
             self._check_not_superseded(base, newest)
             kept = () if newest is None else newest.files
-            whole = mode is not Mode.INCREMENTAL
+            row_count = self._rows if mode is not Mode.INCREMENTAL else len(self._live.on(newest))
+            others = newest is not None and (base is None or newest.version != base.version)
+            if not others and not row_count <= source_count <= row_count + len(self._rejects):
+                raise IncompleteError(self._entity.name, "the whole table", row_count, source_count)
             return Draft(
                 run_id=self._run_id,
                 partition=format_day(self._day),
                 mode=mode,
                 watermark=watermark if newest is None else max(watermark, newest.watermark or 0),
                 source_count=source_count,
-                row_count=self._rows if whole else len(self._live_ids(newest)),
+                row_count=row_count,
                 files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
             )
 

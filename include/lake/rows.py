@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 from isal import igzip
 from isal.igzip_lib import IsalError
 
@@ -26,6 +26,13 @@ _CHUNK = 1024 * 1024
 _BITS_OF = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
+class _HasId(msgspec.Struct):
+    id: int
+
+
+_ID = msgspec.json.Decoder(_HasId)
+
+
 class LiveIds:
     """A set of ids, 0 and up, one bit each: 8 KB for every span of 65,536 ids in which there is one.
 
@@ -41,6 +48,12 @@ class LiveIds:
 
     def __len__(self) -> int:
         return self.count(0, None)
+
+    def copy(self) -> LiveIds:
+        """The same ids, which can then change on their own."""
+        other = LiveIds()
+        other._spans = {number: bytearray(span) for number, span in self._spans.items()}
+        return other
 
     def count(self, low: int, high: int | None) -> int:
         """How many ids there are in `[low, high)`; high None: from low up."""
@@ -132,14 +145,11 @@ def read_ids(store: Store, file: File) -> Iterator[int]:
     """The id of each row of a part. Raises as `read_lines` does."""
     for number, line in enumerate(read_lines(store, file), start=1):
         try:
-            row_id = orjson.loads(line)["id"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            yield _ID.decode(line).id
+        except msgspec.DecodeError as error:
             raise PartDamaged(
-                f"{file.key}: line {number}: found {line[:80]!r}, expected an object with an id"
+                f"{file.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
             ) from error
-        if not isinstance(row_id, int):
-            raise PartDamaged(f"{file.key}: line {number}: found id {row_id!r}, expected an integer")
-        yield row_id
 
 
 def read_lines(store: Store, file: File) -> Iterator[bytes]:
