@@ -24,6 +24,7 @@ from include.extract.reconcile import Comparison, Differences
 from include.extract.resume import RunProgress
 from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from include.lake.files import merge_files
+from include.lake.keys import rejected_prefix
 from include.lake.manifest import Draft, Manifest, Mode, Table
 from include.lake.parts import PART_BYTES, PartStage, Rows
 from include.partitions import format_day
@@ -303,12 +304,12 @@ class Load:
             raise SupersededError(self._entity.name, newest.run_id, newest.version, behind)
 
     def _too_many_rejects(self, rows: int) -> bool:
-        return len(self._rejects) >= max(REJECTED_ROWS, REJECTED_SHARE * rows)
+        return len(self._rejects) >= REJECTED_ROWS and len(self._rejects) > REJECTED_SHARE * rows
 
     def _check_rejects(self) -> None:
         if not self._rejects:
             return
-        key = f"raw/{self._entity.name}/_rejected/dt={format_day(self._day)}/{time.time_ns()}.jsonl"
+        key = f"{rejected_prefix(self._entity.name)}dt={format_day(self._day)}/{time.time_ns()}.jsonl"
         lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._rejects)
         self._store.put(key, b"\n".join(lines) + b"\n")
         rows = self._rows + len(self._rejects)

@@ -100,8 +100,8 @@ class Answer:
         """Of `/multiquery`. Part by part, so that of the largest reply few rows are in memory as objects at once."""
         try:
             parts = _PARTS.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            self._refuse(f"not an array of results: {error}")
+        except (msgspec.DecodeError, RecursionError):
+            parts = self._mended_parts()
         results = {part.name: part for part in parts}
         wanted = {part.name for part in asked}
         if results.keys() != wanted or len(parts) != len(wanted):
@@ -117,6 +117,14 @@ class Answer:
             else:
                 self._refuse(f"no count in part {part.name!r}")
         return MultiReply(rows, counts, self._date(), len(self.body))
+
+    def _mended_parts(self) -> list[_Part]:
+        """The parts of a reply that msgspec refuses, as it does lone surrogates."""
+        results = self._array(self.body)
+        try:
+            return _PARTS.decode(orjson.dumps(results))
+        except msgspec.DecodeError as error:
+            self._refuse(f"not an array of results: {error}")
 
     def _array(self, body: bytes | msgspec.Raw) -> list[Any]:
         found = self._json(body)
