@@ -36,6 +36,12 @@ class Reject:
     row: Any
     reason: str
 
+    @property
+    def row_id(self) -> int | None:
+        """The row's id, None if it has no true one."""
+        row_id = self.row.get("id") if isinstance(self.row, dict) else None
+        return row_id if type(row_id) is int and row_id >= 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -86,7 +92,7 @@ class RowContract:
             ids=[row["id"] for row in good],
             max_updated_at=max([at for row in good if (at := row.get("updated_at")) is not None], default=None),
         )
-        true_ids = [*rows.ids, *(reject.row["id"] for reject in rejects if _has_id(reject.row))]
+        true_ids = [*rows.ids, *(row_id for reject in rejects if (row_id := reject.row_id) is not None)]
         return Checked(rows, rejects, undeclared, max(true_ids, default=None))
 
 
@@ -96,7 +102,3 @@ def _violation(value: Any, model: Any) -> str | None:
     except msgspec.ValidationError as error:
         return str(error)
     return None
-
-
-def _has_id(row: Any) -> bool:
-    return isinstance(row, dict) and type(row.get("id")) is int

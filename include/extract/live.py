@@ -27,6 +27,13 @@ class LiveTable:
         """These are all ids of the claim; without one: these rows changed."""
         self._staged.append((claim, array("q", ids)))
 
+    def staged(self) -> LiveIds:
+        """All ids that were staged."""
+        staged = LiveIds()
+        for _, ids in self._staged:
+            staged.add(ids)
+        return staged
+
     def read(self, commit: Manifest | None) -> LiveIds:
         """The ids of a commit alone; its parts are read once. Raises: PartDamaged, StoreError."""
         version = commit.version if commit else 0

@@ -189,17 +189,18 @@ class Load:
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
         """Stage the rows that changed, then what still differs from the source's counts: see `reconcile`."""
         self._expected_rows = base.row_count
-        reading_live = asyncio.create_task(asyncio.to_thread(self._live.read, base))  # takes as long as counting does
+        period = period_of_changes(self._day, base.watermark)
+        reading_live = asyncio.create_task(asyncio.to_thread(self._live.read, base))
         try:
-            period = period_of_changes(self._day, base.watermark)
-            highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
-            comparison = await Comparison.begin(self._reader, highest)
             changes = self._checking_day(self._reader.changes(period.since, period.until))
             await self._stage_pages(stage, changes, "changes")
             await reading_live
         finally:
             reading_live.cancel()
-        differences = await comparison.differences(self._reader, self._live.on(base))
+        changed = self._live.staged()
+        changed.add(row_id for reject in self._rejects if (row_id := reject.row_id) is not None)
+        since = period.since if period.until is None else None
+        differences = await Comparison(self._reader, self._live.on(base), changed, since=since).differences()
         missing = await self._repair(stage, differences)
         return self._watermark(period, base), differences.agreed + missing
 
@@ -215,8 +216,8 @@ class Load:
         self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
         if differences.ranges:
             log.info(
-                "%s: %d id ranges differed from the source: %d rows are gone, %d were read again",
-                self._entity.name, differences.ranges, self._gone, missing,
+                "%s: %d of %d id ranges differed from the source: %d rows are gone, %d were read again",
+                self._entity.name, differences.ranges, differences.compared, self._gone, missing,
             )  # fmt: skip
         return missing
 

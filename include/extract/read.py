@@ -106,18 +106,22 @@ class Reader:
             if len(page.checked):
                 yield Page(page.checked, None)
 
-    async def counts(self, ranges: Sequence[Claim]) -> list[int]:
-        """How many rows the source has in each range, ten ranges a request; several requests are open at once."""
+    async def counts(self, ranges: Sequence[Claim], *, before: int | None = None) -> list[int]:
+        """How many rows the source has in each range, ten ranges a request; several requests are open at once.
+
+        before: count only rows whose `updated_at` (unix seconds) is before that.
+        """
+        unchanged = () if before is None else (below("updated_at", before),)
         tens = [ranges[first : first + MAX_PARTS] for first in range(0, len(ranges), MAX_PARTS)]
         counts: list[int] = []
         for first in range(0, len(tens), PACKS_AHEAD):
             some = tens[first : first + PACKS_AHEAD]
-            for found in await asyncio.gather(*(self._count_ten(ten) for ten in some)):
+            for found in await asyncio.gather(*(self._count_ten(ten, unchanged) for ten in some)):
                 counts += found
         return counts
 
-    async def _count_ten(self, ranges: Sequence[Claim]) -> list[int]:
-        parts = [self._count_part(str(number), [claim]) for number, claim in enumerate(ranges)]
+    async def _count_ten(self, ranges: Sequence[Claim], conditions: Sequence[Condition]) -> list[int]:
+        parts = [self._count_part(str(number), [claim], conditions) for number, claim in enumerate(ranges)]
         if self._packs:
             try:
                 reply = await self._client.multiquery(parts, list)

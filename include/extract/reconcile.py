@@ -4,8 +4,10 @@ A deleted row is in no reply, so only a comparison shows it. Counts are compared
 cut into pieces and compared again while that costs fewer requests than it saves; then their ids are read, and nothing
 else of them: what is gone is claimed id by id, what is missing is read whole.
 
-The counts come before the changes are read: a row that is inserted in between is then too many here, and its range is
-looked at. The other way round it would make up for a deleted one, and hide it.
+The source does not hold still meanwhile. So the rows that are counted are those that have not changed since the last
+load, and they are counted after the changes were read. Whatever happens then makes their number smaller: a row that
+goes leaves it, so does one that changes, and a new one never enters it. Nothing makes up for a deleted row, and hides
+it, but a row of the same range that comes back with its old `updated_at`; the next full load shows both.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _NEAR = 100  # ids between two missing rows up to which they are read as one ran
 class Differences:
     """gone: ids that the source has no more. missing: ranges with rows that the table lacks, about `missing_rows`.
 
-    agreed: the source's count of rows in all ranges but `missing`. ranges: in how many of the compared they were.
+    agreed: the source's count of rows in all ranges but `missing`. ranges: in how many of the `compared` they were.
     """
 
     gone: tuple[Claim, ...] = ()
@@ -42,59 +44,69 @@ class Differences:
     missing_rows: int = 0
     agreed: int = 0
     ranges: int = 0
+    compared: int = 0
 
 
-@dataclass(slots=True)
 class Comparison:
-    """The counts of the source over ranges that hold every id, taken before the changes are read."""
+    """Of a table with its source.
 
-    ranges: Sequence[Claim]
-    counts: Sequence[int]
+    Args:
+        live: the ids of the table as it will be, the changes included.
+        changed: the ids of all changes that were read.
+        since: the changes were those from this time on (unix seconds). None: all rows are counted, as after changes of
+            one past day; what happens meanwhile may then hide a deletion until the next load.
+    """
 
-    @classmethod
-    async def begin(cls, reader: Reader, highest_id: int) -> Comparison:
-        """Count. highest_id: of the table as it is; -1 if it has no rows. Raises: the client's errors."""
-        ids = highest_id + 1
-        width = max(PAGE, ceil(ids / (RANGES - 1)))
-        lows = [*range(0, ids, width), ids]
-        ranges = [Claim(low, high) for low, high in zip(lows, [*lows[1:], None], strict=True)]
-        return cls(ranges, await reader.counts(ranges))
+    def __init__(self, reader: Reader, live: LiveIds, changed: LiveIds, *, since: int | None) -> None:
+        self._reader = reader
+        self._live = live
+        self._since = since
+        self._changed = LiveIds() if since is None else changed
+        self._counted = live.difference(self._changed)
 
-    async def differences(self, reader: Reader, live: LiveIds) -> Differences:
-        """Compare with the ids of the table as it will be. Raises: IncompleteError; the client's errors."""
-        agreed, different = _compare(self.ranges, self.counts, live)
-        ranges = len(different)
-        highest = max(live.highest(), self.ranges[-1].low)
+    async def differences(self) -> Differences:
+        """Compare. Raises: IncompleteError; the client's errors."""
+        live = self._live
+        ids = live.highest() + 1
+        ranges = _ranges(ids)
+        agreed, different = await self._compare(ranges)
+        differ = len(different)
         rows = _rows(different, live)
         while (pieces := _pieces_that_pay(len(different), rows)) > 1:
-            narrow = [piece for claim in different for piece in _cut(claim, pieces, highest)]
-            more, different = _compare(narrow, await reader.counts(narrow), live)
+            more, different = await self._compare([piece for claim in different for piece in _cut(claim, pieces, ids)])
             agreed += more
             before, rows = rows, _rows(different, live)
             if rows > before / 2:
                 break  # differences in every piece: this does not narrow them down
         if not different:
-            return Differences(agreed=agreed, ranges=ranges)
+            return Differences(agreed=agreed, ranges=differ, compared=len(ranges))
         source = LiveIds()
-        async for page in reader.ranges(different, rows=rows, fields="id"):
+        async for page in self._reader.ranges(different, rows=rows, fields="id"):
             source.add(page.checked.rows.ids)
         here = [row_id for claim in different for row_id in live.ids(claim.low, claim.high)]
         gone = merge_claims(Claim(row_id, row_id + 1) for row_id in here if row_id not in source)
-        lacking = [row_id for row_id in source.ids() if row_id not in live]
+        # A change that is not live was rejected: once is enough.
+        lacking = [row_id for row_id in source.difference(live).ids() if row_id not in self._changed]
         missing = _clusters(lacking)
         known = sum(source.count(claim.low, claim.high) for claim in missing)
-        return Differences(gone, missing, known, agreed + len(source) - known, ranges)
+        return Differences(gone, missing, known, agreed + len(source) - known, differ, len(ranges))
+
+    async def _compare(self, ranges: Sequence[Claim]) -> tuple[int, list[Claim]]:
+        """The source's rows in those ranges that agree, and the others."""
+        agreed, different = 0, []
+        for claim, count in zip(ranges, await self._reader.counts(ranges, before=self._since), strict=True):
+            if count == self._counted.count(claim.low, claim.high):
+                agreed += count + self._changed.count(claim.low, claim.high)
+            else:
+                different.append(claim)
+        return agreed, different
 
 
-def _compare(ranges: Sequence[Claim], counts: Sequence[int], live: LiveIds) -> tuple[int, list[Claim]]:
-    """The rows of the ranges that agree, and the others."""
-    agreed, different = 0, []
-    for claim, count in zip(ranges, counts, strict=True):
-        if count == live.count(claim.low, claim.high):
-            agreed += count
-        else:
-            different.append(claim)
-    return agreed, different
+def _ranges(ids: int) -> list[Claim]:
+    """Ranges that hold every id, of a table whose ids are below so many; the last one holds none of them."""
+    width = max(PAGE, ceil(ids / (RANGES - 1)))
+    lows = [*range(0, ids, width), ids]
+    return [Claim(low, high) for low, high in zip(lows, [*lows[1:], None], strict=True)]
 
 
 def _rows(ranges: Sequence[Claim], live: LiveIds) -> int:
@@ -111,8 +123,8 @@ def _pieces_that_pay(ranges: int, rows: int) -> int:
     return min(range(1, MAX_PARTS + 1), key=requests)
 
 
-def _cut(claim: Claim, pieces: int, highest: int) -> list[Claim]:
-    ids = max(1, (highest + 1 if claim.high is None else claim.high) - claim.low)
+def _cut(claim: Claim, pieces: int, end: int) -> list[Claim]:
+    ids = max(1, (end if claim.high is None else claim.high) - claim.low)
     lows = [*range(claim.low, claim.low + ids, max(1, ceil(ids / pieces)))]
     return [Claim(low, high) for low, high in zip(lows, [*lows[1:], claim.high], strict=True)]
 

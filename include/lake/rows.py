@@ -68,6 +68,15 @@ class LiveIds:
                     for bit in _BITS_OF[byte]:
                         yield first + place * 8 + bit
 
+    def difference(self, other: LiveIds) -> LiveIds:
+        """The ids that are not in another set."""
+        left = LiveIds()
+        for number, span in self._spans.items():
+            bits = int.from_bytes(span, "little") & ~int.from_bytes(other._spans.get(number, b""), "little")
+            if bits:
+                left._spans[number] = bytearray(bits.to_bytes(_SPAN_BYTES, "little"))
+        return left
+
     def highest(self) -> int:
         """The highest id, -1 if there is none."""
         number = max(self._spans, default=-1)

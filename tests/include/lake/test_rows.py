@@ -78,6 +78,10 @@ def test_live_ids_are_a_set(
     assert ids.count(*asked) == len(wanted)
     for row_id in (0, 7, 65_535, 65_536, 2**40):
         assert (row_id in ids) == (row_id in model)
+    others = LiveIds()
+    others.add(wanted)
+    assert list(ids.difference(others).ids()) == [row_id for row_id in sorted(model) if row_id not in Claim(*asked)]
+    assert list(ids.ids()) == sorted(model), "as they were"
 
 
 def test_an_id_below_zero_is_refused() -> None:
