@@ -6,8 +6,8 @@ back that day's `transform` until the load is cleared and succeeds.
 
 - **full_refresh**: read an incremental entity whole. Scheduled runs do it by themselves on Mondays
   (`GAMELAKE_FULL_REFRESH_WEEKDAY`, 0 to 6, or `never`).
-- **date**: a Korean day, `YYYY-MM-DD`. An incremental entity reads that day's changes again; the others can only be
-  read today.
+- **date**: a Korean day, `YYYY-MM-DD`. An incremental entity reads that day's changes again, as `airflow backfill
+  create` does for several days; the others can only be read today. A partition key wins over it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
 
     day = run_day(context)
     run = context["dag_run"]
-    weekly = run.partition_key is not None and str(day.weekday()) == FULL_REFRESH_WEEKDAY
+    # Not of a backfill or a run by hand: whoever asks for a Monday wants that day, and says so if it is to be more.
+    weekly = run.run_type == "scheduled" and str(day.weekday()) == FULL_REFRESH_WEEKDAY
     full_refresh = bool(context["params"]["full_refresh"]) or weekly
     store = open_store(lake_uri, s3=s3)
     try:

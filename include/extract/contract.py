@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import orjson
 
-from include.lake.parts import Row
+from include.lake.parts import Rows
 from include.registry import FieldType
 
 if TYPE_CHECKING:
@@ -36,14 +36,28 @@ class Reject:
     row: Any
     reason: str
 
+    @property
+    def row_id(self) -> int | None:
+        """The row's id, None if it has no true one."""
+        row_id = self.row.get("id") if isinstance(self.row, dict) else None
+        return row_id if type(row_id) is int and row_id >= 0 else None
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """A page of rows after the check: those to stage, those to reject, and how often each undeclared field occurred."""
+    """A page of rows after the check: those to stage, those to reject, and how often each undeclared field occurred.
 
-    rows: list[Row] = field(default_factory=list)
+    last_id: the highest id, of the rejected rows too where they have a true one; None if none has.
+    """
+
+    rows: Rows
     rejects: list[Reject] = field(default_factory=list)
     undeclared: Counter[str] = field(default_factory=Counter)
+    last_id: int | None = None
+
+    def __len__(self) -> int:
+        """How many rows the page had."""
+        return len(self.rows.ids) + len(self.rejects)
 
 
 class RowContract:
@@ -55,32 +69,36 @@ class RowContract:
     def __init__(self, entity: Entity) -> None:
         fields = [(name, _PYTHON_TYPES[kind], None) for name, kind in entity.fields.items() if name != "id"]
         self._model = msgspec.defstruct(entity.name, [("id", _Id), *fields], kw_only=True)
+        # One call in C passes a whole page; only a page that does not pass is looked at row by row.
+        self._page = list[msgspec.defstruct(entity.name, [], bases=(self._model,), forbid_unknown_fields=True)]  # type: ignore[misc]
         self._declared = frozenset(entity.fields)
 
     def check(self, page: Sequence[Any]) -> Checked:
         """Check a page of parsed rows and put each into one line of JSON."""
-        checked = Checked()
-        # One call in C passes a whole page; only a page with a bad row is looked at row by row.
-        if self._violation(page, list[self._model]) is None:  # type: ignore[name-defined]
-            good = page
-        else:
+        rejects = []
+        undeclared: Counter[str] = Counter()
+        good = page
+        if _violation(page, self._page):
             good = []
             for row in page:
-                reason = self._violation(row, self._model)
-                if reason is None:
-                    good.append(row)
-                else:
-                    checked.rejects.append(Reject(row, reason))
-        for row in good:
-            if not row.keys() <= self._declared:
-                checked.undeclared.update(row.keys() - self._declared)
-            checked.rows.append(Row(orjson.dumps(row), row["id"], row.get("updated_at")))
-        return checked
+                reason = _violation(row, self._model)
+                if reason:
+                    rejects.append(Reject(row, reason))
+                    continue
+                good.append(row)
+                undeclared.update(row.keys() - self._declared)
+        rows = Rows(
+            lines=b"".join([orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in good]),
+            ids=[row["id"] for row in good],
+            max_updated_at=max([at for row in good if (at := row.get("updated_at")) is not None], default=None),
+        )
+        true_ids = [*rows.ids, *(row_id for reject in rejects if (row_id := reject.row_id) is not None)]
+        return Checked(rows, rejects, undeclared, max(true_ids, default=None))
 
-    @staticmethod
-    def _violation(value: Any, model: Any) -> str | None:
-        try:
-            msgspec.convert(value, model, strict=True)
-        except msgspec.ValidationError as error:
-            return str(error)
-        return None
+
+def _violation(value: Any, model: Any) -> str | None:
+    try:
+        msgspec.convert(value, model, strict=True)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return None

@@ -3,7 +3,8 @@
 LoadError
 ├── LoadRefused         the run asks for what cannot be read; a retry cannot help
 ├── IncompleteError     the source's rows differ from its own count
-└── ContractError       too many rows break the registry's contract
+├── ContractError       too many rows break the registry's contract
+└── SupersededError     another load read the source much later and was faster to commit
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ class ContractError(LoadError):
 
     def __init__(self, entity: str, rejected: int, rows: int, example: str, kept_at: str) -> None:
         super().__init__(
-            f"{entity}: {rejected} of {rows} rows break the contract of entities.yaml, more than a load may have. "
-            f"The first one: {example}. All of them are kept at {kept_at}. Nothing was committed."
+            f"{entity}: {rejected} of the {rows} rows read so far break the contract of entities.yaml, more than a "
+            f"load may have. The first one: {example}. All of them are kept at {kept_at}. Nothing was committed."
+        )
+
+
+class SupersededError(LoadError):
+    """Another load read the source much later and was faster to commit: ours would put old rows over its new ones."""
+
+    def __init__(self, entity: str, run_id: str, version: int, behind: int) -> None:
+        super().__init__(
+            f"{entity}: run {run_id!r} committed version {version} meanwhile, and began to read {behind} s after this "
+            "one. Nothing was committed; run the load again."
         )

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import tempfile
 import time
-from array import array
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from include.extract.contract import Reject, RowContract
-from include.extract.errors import ContractError
+from include.extract.errors import ContractError, IncompleteError, SupersededError
+from include.extract.live import LiveTable
 from include.extract.read import Page, Reader
-from include.extract.reconcile import differing_ranges
-from include.extract.schedule import Period, check_readable, period_of_changes
+from include.extract.reconcile import Comparison, Differences
+from include.extract.resume import RunProgress
+from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from include.lake.files import merge_files
+from include.lake.keys import rejected_prefix
 from include.lake.manifest import Draft, Manifest, Mode, Table
-from include.lake.parts import PartStage
-from include.lake.rows import LiveIds, read_live_ids
+from include.lake.parts import PART_BYTES, PartStage, Rows
 from include.partitions import format_day
 from include.registry import Kind
 
@@ -46,12 +47,15 @@ REJECTED_ROWS = 10
 
 PROGRESS_SECONDS = 5.0
 
+_NO_ROWS = Rows(b"", (), None)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
     """What a load did: the figures of its asset event.
 
-    `rows` were read and staged by this load, `row_count` are in the table now, `source_count` the source counts;
+    `rows` were staged by this load, `resumed_rows` of them by an earlier try of its run; `row_count` are in the table
+    now, `source_count` the source counts; `repaired_ranges` differed from the source, where `gone` rows were deleted;
     `bytes` are compressed; `undeclared` counts fields that the registry does not declare.
     """
 
@@ -60,6 +64,7 @@ class LoadReport:
     mode: str
     version: int
     rows: int
+    resumed_rows: int
     files: int
     bytes: int
     requests: int
@@ -67,6 +72,7 @@ class LoadReport:
     row_count: int
     source_count: int
     repaired_ranges: int
+    gone: int
     rejected: int
     undeclared: dict[str, int] = field(default_factory=dict)
 
@@ -85,10 +91,19 @@ class Load:
         day: the Korean day that the load is for.
         run_id: names the run in the lake.
         full_refresh: read an incremental entity whole.
+        part_bytes: plain JSONL after which a new part begins.
     """
 
     def __init__(
-        self, client: IgdbClient, store: Store, entity: Entity, *, day: date, run_id: str, full_refresh: bool = False
+        self,
+        client: IgdbClient,
+        store: Store,
+        entity: Entity,
+        *,
+        day: date,
+        run_id: str,
+        full_refresh: bool = False,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._client = client
         self._store = store
@@ -96,40 +111,55 @@ class Load:
         self._day = day
         self._run_id = run_id
         self._full_refresh = full_refresh
+        self._part_bytes = part_bytes
+        self._run = (entity.name, format_day(day), run_id)
         self._table = Table(store, entity.name)
-        self._reader = Reader(client, entity)
-        self._contract = RowContract(entity)
-        self._ids: list[tuple[Claim | None, array[int]]] = []
+        self._reader = Reader(client, entity, RowContract(entity))
+        self._live = LiveTable(store)
         self._rejects: list[Reject] = []
         self._undeclared: Counter[str] = Counter()
         self._rows = 0
+        self._expected_rows = 0
+        self._began = 0
         self._repaired = 0
+        self._gone = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows are staged so far."""
+        return self._rows
 
     async def run(self) -> LoadReport:
         """Read, stage, commit.
 
-        Raises: LoadRefused, IncompleteError, ContractError; ApicalypseError and IgdbError of the client; StoreError and
-        ManifestError of the lake. In every case the table is as it was.
+        Raises: LoadRefused, IncompleteError, ContractError, SupersededError; ApicalypseError and IgdbError of the
+        client; StoreError and ManifestError of the lake. In every case the table is as it was.
         """
         began = time.monotonic()
         requests = self._client.stats.requests
         base = await asyncio.to_thread(self._table.latest)
-        with tempfile.TemporaryDirectory(prefix="gamelake-") as scratch, self._stage(Path(scratch)) as stage:
-            if self._entity.kind is Kind.INCREMENTAL and base is not None and not self._full_refresh:
-                mode = Mode.INCREMENTAL
+        mode = self._mode(base)
+        progress = RunProgress(
+            self._store, self._reader, run=self._run, mode=mode, base_version=base.version if base else 0
+        )
+        await progress.take_over()
+        with tempfile.TemporaryDirectory(prefix="gamelake-") as scratch, self._stage(scratch, base, progress) as stage:
+            if base is not None and mode is Mode.INCREMENTAL:
                 watermark, source_count = await self._read_changes(base, stage)
             else:
-                mode = Mode.FULL if self._entity.kind is Kind.INCREMENTAL else Mode.SNAPSHOT
-                watermark, source_count = await self._read_everything(stage, mode)
+                watermark, source_count = await self._read_everything(stage, progress, mode)
+            self._began = progress.began
             await asyncio.to_thread(self._check_rejects)
             files = await asyncio.to_thread(stage.finish)
-            manifest = await asyncio.to_thread(self._commit, files, mode, watermark, source_count)
+            manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count)
+        await asyncio.to_thread(progress.forget)
         report = LoadReport(
             entity=self._entity.name,
             partition=manifest.partition,
             mode=mode.value,
             version=manifest.version,
             rows=self._rows,
+            resumed_rows=sum(file.rows for file in progress.taken),
             files=len(files),
             bytes=sum(file.bytes for file in files),
             requests=self._client.stats.requests - requests,
@@ -137,6 +167,7 @@ class Load:
             row_count=manifest.row_count,
             source_count=manifest.source_count,
             repaired_ranges=self._repaired,
+            gone=self._gone,
             rejected=len(self._rejects),
             undeclared=dict(self._undeclared),
         )
@@ -148,25 +179,47 @@ class Load:
         )  # fmt: skip
         return report
 
-    async def _read_everything(self, stage: PartStage, mode: Mode) -> tuple[int, int]:
+    async def _read_everything(self, stage: PartStage, progress: RunProgress, mode: Mode) -> tuple[int, int]:
         """Stage all rows. Returns: the new watermark (unix seconds) and the source's count of rows."""
-        await self._stage_pages(stage, self._checking_day(self._reader.everything()), f"{mode} read")
-        return int(self._reader.clock.timestamp()), self._rows + len(self._rejects)
+        self._rows = sum(file.rows for file in progress.taken)
+        pages = self._reader.rest(progress.claims, self._rows) if progress.taken else self._reader.everything()
+        await self._stage_pages(stage, self._checking_day(pages), f"{mode} read", progress)
+        return progress.began, self._rows + len(self._rejects)
 
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
-        """Stage the rows that changed, then the id ranges that still differ from the source."""
+        """Stage the rows that changed, then what still differs from the source's counts: see `reconcile`."""
+        self._expected_rows = base.row_count
         period = period_of_changes(self._day, base.watermark)
-        await self._stage_pages(stage, self._checking_day(self._reader.changes(period.since, period.until)), "changes")
-        live = await asyncio.to_thread(self._live_ids, base)
-        highest = max((file.max_id for file in base.files if file.max_id is not None), default=-1)
-        ranges, source_count = await differing_ranges(self._reader, live, highest)
-        if ranges:
-            log.info("%s: %d id ranges differ from the source; reading them again", self._entity.name, len(ranges))
-            self._repaired = len(ranges)
-            before = self._rows + len(self._rejects)
-            await self._stage_pages(stage, self._reader.ranges(ranges), "repair")
-            source_count += self._rows + len(self._rejects) - before
-        return self._watermark(period, base), source_count
+        reading_live = asyncio.create_task(asyncio.to_thread(self._live.read, base))
+        try:
+            changes = self._checking_day(self._reader.changes(period.since, period.until))
+            await self._stage_pages(stage, changes, "changes")
+            await reading_live
+        finally:
+            reading_live.cancel()
+        changed = self._live.staged()
+        changed.add(row_id for reject in self._rejects if (row_id := reject.row_id) is not None)
+        since = period.since if period.until is None else None
+        differences = await Comparison(self._reader, self._live.on(base), changed, since=since).differences()
+        missing = await self._repair(stage, differences)
+        return self._watermark(period, base), differences.agreed + missing
+
+    async def _repair(self, stage: PartStage, differences: Differences) -> int:
+        """Stage what differs from the source. Returns: how many rows it has in the ranges that were read again."""
+        for gone in differences.gone:
+            self._stage_rows(stage, _NO_ROWS, gone)
+        before = self._rows + len(self._rejects)
+        pages = self._reader.ranges(differences.missing, rows=differences.missing_rows)
+        await self._stage_pages(stage, pages, "repair")
+        missing = self._rows + len(self._rejects) - before
+        self._repaired = differences.ranges
+        self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
+        if differences.ranges:
+            log.info(
+                "%s: %d of %d id ranges differed from the source: %d rows are gone, %d were read again",
+                self._entity.name, differences.ranges, differences.compared, self._gone, missing,
+            )  # fmt: skip
+        return missing
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """The pages, once the source's clock (known with the first reply) says that the run's day can be read."""
@@ -175,63 +228,93 @@ class Load:
             yield page
         check_readable(self._entity, self._day, self._reader.clock)
 
-    async def _stage_pages(self, stage: PartStage, pages: AsyncIterator[Page], what: str) -> None:
+    async def _stage_pages(
+        self, stage: PartStage, pages: AsyncIterator[Page], what: str, progress: RunProgress | None = None
+    ) -> None:
         said = time.monotonic()
         async for page in pages:
-            checked = self._contract.check(page.rows)
+            checked = page.checked
             self._rejects += checked.rejects
+            if checked.rejects and self._too_many_rejects(max(self._expected_rows, self._reader.total, self._rows)):
+                await asyncio.to_thread(self._check_rejects)
+            if checked.rejects and progress and page.claim:
+                progress.spoil(page.claim)
             self._undeclared += checked.undeclared
-            stage.add(checked.rows, page.claim)
-            self._ids.append((page.claim, array("q", (row.id for row in checked.rows))))
-            self._rows += len(checked.rows)
+            self._stage_rows(stage, checked.rows, page.claim)
+            await asyncio.sleep(0)  # requests that are due go out before the next page is compressed
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
                 of = f" of about {self._reader.total}" if self._reader.total else ""
                 log.info("%s: %s: %d%s rows", self._entity.name, what, self._rows, of)
 
-    def _stage(self, scratch: Path) -> PartStage:
+    def _stage_rows(self, stage: PartStage, rows: Rows, claim: Claim | None) -> None:
+        stage.add(rows, claim)
+        self._live.stage(rows.ids, claim)
+        self._rows += len(rows.ids)
+
+    def _mode(self, base: Manifest | None) -> Mode:
+        if self._entity.kind is not Kind.INCREMENTAL:
+            return Mode.SNAPSHOT
+        return Mode.FULL if base is None or self._full_refresh else Mode.INCREMENTAL
+
+    def _stage(self, scratch: str, base: Manifest | None, progress: RunProgress) -> PartStage:
+        entity, partition, run_id = self._run
         return PartStage(
             self._store,
-            entity=self._entity.name,
-            partition=format_day(self._day),
-            run_id=self._run_id,
-            scratch=scratch,
+            entity=entity,
+            partition=partition,
+            run_id=run_id,
+            scratch=Path(scratch),
+            part_bytes=self._part_bytes,
+            taken=progress.taken,
+            committed=base.files if base else (),
+            on_stored=progress.note,
         )
 
-    def _live_ids(self, base: Manifest | None) -> LiveIds:
-        """The ids of the table as it will be: those of a commit, and what this load read on top of it."""
-        live = LiveIds() if base is None else read_live_ids(self._store, base)
-        for claim, ids in self._ids:
-            if claim is None:
-                live.add(ids)
-            else:
-                live.replace(claim, ids)
-        return live
-
-    def _commit(self, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int) -> Manifest:
+    def _commit(
+        self, base: Manifest | None, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int
+    ) -> Manifest:
         def build(newest: Manifest | None) -> Draft:
+            self._check_not_superseded(base, newest)
             kept = () if newest is None else newest.files
-            whole = mode is not Mode.INCREMENTAL
+            row_count = self._rows if mode is not Mode.INCREMENTAL else len(self._live.on(newest))
+            others = newest is not None and (base is None or newest.version != base.version)
+            if not others and not row_count <= source_count <= row_count + len(self._rejects):
+                raise IncompleteError(self._entity.name, "the whole table", row_count, source_count)
             return Draft(
                 run_id=self._run_id,
                 partition=format_day(self._day),
                 mode=mode,
                 watermark=watermark if newest is None else max(watermark, newest.watermark or 0),
                 source_count=source_count,
-                row_count=self._rows if whole else len(self._live_ids(newest)),
+                row_count=row_count,
                 files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
             )
 
         return self._table.commit(build)
 
+    def _check_not_superseded(self, base: Manifest | None, newest: Manifest | None) -> None:
+        """Refuse to put rows over those of a load that read the source much later.
+
+        Within the overlap of two loads it does no harm: the next one reads again what changed since.
+        """
+        if newest is None or newest.watermark is None or (base is not None and newest.version == base.version):
+            return
+        behind = newest.watermark - self._began
+        if behind > OVERLAP_SECONDS:
+            raise SupersededError(self._entity.name, newest.run_id, newest.version, behind)
+
+    def _too_many_rejects(self, rows: int) -> bool:
+        return len(self._rejects) >= REJECTED_ROWS and len(self._rejects) > REJECTED_SHARE * rows
+
     def _check_rejects(self) -> None:
         if not self._rejects:
             return
-        key = f"raw/{self._entity.name}/_rejected/dt={format_day(self._day)}/{time.time_ns()}.jsonl"
+        key = f"{rejected_prefix(self._entity.name)}dt={format_day(self._day)}/{time.time_ns()}.jsonl"
         lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._rejects)
         self._store.put(key, b"\n".join(lines) + b"\n")
         rows = self._rows + len(self._rejects)
-        if len(self._rejects) >= max(REJECTED_ROWS, REJECTED_SHARE * rows):
+        if self._too_many_rejects(rows):
             raise ContractError(self._entity.name, len(self._rejects), rows, self._rejects[0].reason, key)
         log.warning("%s: %d rows break the contract and are kept at %s", self._entity.name, len(self._rejects), key)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from igdb.apicalypse import MAX_PARTS, Query, SubQuery, at_least, below, matching
+from igdb.apicalypse import MAX_PARTS, Query, SubQuery, any_of, at_least, below, matching
+from igdb.errors import ForbiddenError, PayloadTooLarge, QueryError, SlowQuery
 from include.extract.errors import IncompleteError
-from include.extract.windows import PAGE, cut, window_width
-from include.lake.files import Claim
+from include.extract.packs import PACK_WINDOWS, PAGE, PackPlan, WindowRows
+from include.lake.files import Claim, merge_claims, unclaimed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -18,30 +21,51 @@ if TYPE_CHECKING:
 
     from igdb.apicalypse import Condition
     from igdb.client import IgdbClient
-    from igdb.replies import Reply
+    from include.extract.contract import Checked, RowContract
+    from include.extract.packs import Pack
     from include.registry import Entity
 
-WINDOWS_AHEAD = 8
-"""Windows that are read at once: as many as the API lets be open, so that a slow reply does not cost a start."""
+log = logging.getLogger(__name__)
+
+PACKS_AHEAD = 8
+"""Packs that are asked for at once: as many as the API lets be open, so that a slow reply does not cost a start."""
+
+_ROW_BYTES = 2000.0  # of a row of games, until rows were seen
+_EVERY_ID = Claim(0, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of one reply. With a `claim` they are all rows of that id range; without one they are rows that changed."""
+    """Rows of one window. With a `claim` they are all rows of that id range; without one they are rows that changed."""
 
-    rows: list[Any]
+    checked: Checked
     claim: Claim | None
 
 
-class Reader:
-    """Reads one entity through one client; `total` is the rows that the entity had when `everything` began."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a request returned: the rows of each window, how many rows the source counts in all, and bytes."""
 
-    def __init__(self, client: IgdbClient, entity: Entity) -> None:
+    pages: list[Checked]
+    count: int | None
+    bytes: int
+
+
+class Reader:
+    """Reads one entity through one client, and holds its rows to the contract.
+
+    `total` is the number of rows that the entity had when reading began.
+    """
+
+    def __init__(self, client: IgdbClient, entity: Entity, contract: RowContract) -> None:
         self._client = client
         self._entity = entity
+        self._contract = contract
         self._filter = () if entity.filter is None else (matching(entity.filter),)
         self._clock: datetime | None = None
+        self._packs = True
         self.total = 0
+        self._highest = -1
 
     @property
     def clock(self) -> datetime:
@@ -55,104 +79,212 @@ class Reader:
 
         Raises: IncompleteError; the client's errors.
         """
-        rows, claim, self.total = await self._page(Claim(0, None))
-        yield Page(rows, claim)
-        if claim.high is None:
-            return
-        end = await self.highest_id() + 1
-        width = window_width(self.total - len(rows), end - claim.high)
-        async for page in self.ranges(cut(claim.high, end, width)):
+        async for page in self._all_where():
             yield page
 
-    async def ranges(self, ranges: Iterable[Claim]) -> AsyncIterator[Page]:
-        """All rows of some id ranges, in order; several are read at once."""
-        waiting = iter(ranges)
-        reading: deque[asyncio.Task[list[Page]]] = deque()
-        try:
-            while True:
-                while len(reading) < WINDOWS_AHEAD and (window := next(waiting, None)) is not None:
-                    reading.append(asyncio.create_task(self._window(window)))
-                if not reading:
-                    return
-                for page in await reading.popleft():
-                    yield page
-        finally:
-            for task in reading:
-                task.cancel()
-            await asyncio.gather(*reading, return_exceptions=True)
+    async def look(self) -> None:
+        """Learn the clock, the number of rows and the highest id of the source, in one request."""
+        await self._look((), rows=False)
+
+    async def rest(self, taken: Iterable[Claim], rows_taken: int) -> AsyncIterator[Page]:
+        """As `everything`, without the id ranges that an earlier try of the run has taken. `look` comes before."""
+        gaps = unclaimed(taken)
+        async for page in self._read(self._plan(gaps, rows=self.total - rows_taken, end=self._highest + 1)):
+            yield page
+
+    async def ranges(self, ranges: Sequence[Claim], *, rows: int, fields: str = "*") -> AsyncIterator[Page]:
+        """All rows of some id ranges, ascending, which hold about so many `rows`. fields: `id` for nothing but ids."""
+        end = max((claim.low if claim.high is None else claim.high for claim in ranges), default=0)
+        row_bytes = _ROW_BYTES if fields == "*" else 50.0
+        async for page in self._read(self._plan(ranges, rows=rows, end=end, row_bytes=row_bytes), fields=fields):
+            yield page
 
     async def changes(self, since: int, until: int | None) -> AsyncIterator[Page]:
         """Rows whose `updated_at` (unix seconds) lies in `[since, until)`, by id; pages without a claim."""
-        period = [at_least("updated_at", since), *([] if until is None else [below("updated_at", until)])]
-        low: int | None = 0
-        while low is not None:
-            rows, read, _ = await self._page(Claim(low, None), *period)
-            if rows:
-                yield Page(rows, None)
-            low = read.high
+        period = (at_least("updated_at", since), *(() if until is None else (below("updated_at", until),)))
+        async for page in self._all_where(*period):
+            if len(page.checked):
+                yield Page(page.checked, None)
 
-    async def counts(self, ranges: Sequence[Claim]) -> list[int]:
-        """How many rows the source has in each range, ten ranges a request."""
+    async def counts(self, ranges: Sequence[Claim], *, before: int | None = None) -> list[int]:
+        """How many rows the source has in each range, ten ranges a request; several requests are open at once.
+
+        before: count only rows whose `updated_at` (unix seconds) is before that.
+        """
+        unchanged = () if before is None else (below("updated_at", before),)
+        tens = [ranges[first : first + MAX_PARTS] for first in range(0, len(ranges), MAX_PARTS)]
         counts: list[int] = []
-        for first in range(0, len(ranges), MAX_PARTS):
-            some = ranges[first : first + MAX_PARTS]
-            parts = [
-                SubQuery(str(i), self._entity.endpoint, Query(where=self._where(claim)), count=True)
-                for i, claim in enumerate(some)
-            ]
-            reply = await self._client.multiquery(parts)
-            counts += [cast("int", reply[part.name]) for part in parts]
+        for first in range(0, len(tens), PACKS_AHEAD):
+            some = tens[first : first + PACKS_AHEAD]
+            for found in await asyncio.gather(*(self._count_ten(ten, unchanged) for ten in some)):
+                counts += found
         return counts
 
-    async def highest_id(self) -> int:
-        """The highest id of the entity, or -1 when it has no rows."""
-        where = self._where(Claim(0, None))
-        reply = await self._ask(Query(fields="id", where=where, sort="id desc", limit=1))
-        return reply.rows[0]["id"] if reply.rows else -1
+    async def _count_ten(self, ranges: Sequence[Claim], conditions: Sequence[Condition]) -> list[int]:
+        parts = [self._count_part(str(number), [claim], conditions) for number, claim in enumerate(ranges)]
+        if self._packs:
+            try:
+                reply = await self._client.multiquery(parts, list)
+            except (QueryError, ForbiddenError) as error:
+                self._give_up_packs(error)
+            else:
+                self._see(reply.date)
+                return [reply.counts[part.name] for part in parts]
+        counts = []
+        for part in parts:
+            one = await self._client.count(self._entity.endpoint, part.query.where)
+            self._see(one.date)
+            counts.append(one.count)
+        return counts
 
-    async def _window(self, window: Claim) -> list[Page]:
-        """All rows of one window. One that overflows goes on after its last row."""
-        pages = []
-        while True:
-            rows, claim, _ = await self._page(window)
-            pages.append(Page(rows, claim))
-            if claim.high is None or claim.high == window.high:
-                return pages
-            window = Claim(claim.high, window.high)
+    async def _all_where(self, *conditions: Condition) -> AsyncIterator[Page]:
+        """All rows that meet the conditions. The first request brings a page, and what the rest is planned by."""
+        head, count, highest = await self._look(conditions, rows=True)
+        low = 0
+        row_bytes = _ROW_BYTES
+        if head is not None:
+            (checked,) = head.pages
+            row_bytes = head.bytes / max(1, len(checked))
+            if _is_sound(checked, _EVERY_ID) and len(checked) == min(PAGE, count):
+                whole = count <= PAGE
+                if whole or checked.last_id is not None:
+                    low = (checked.last_id or 0) + 1
+                    yield Page(checked, _EVERY_ID if whole else Claim(0, low))
+                if whole:
+                    return
+        rows = count - (len(head.pages[0]) if head and low else 0)
+        plan = self._plan([Claim(low, None)], rows=rows, end=highest + 1, row_bytes=row_bytes)
+        async for page in self._read(plan, conditions):
+            yield page
 
-    async def _page(self, claim: Claim, *conditions: Condition) -> tuple[list[Any], Claim, int]:
-        """The first rows of a range, the part of the range that they are all of, and how many rows the whole range has.
+    async def _look(self, conditions: Sequence[Condition], *, rows: bool) -> tuple[_Answer | None, int, int]:
+        """The first page (unless it is not wanted or weighs too much), the number of rows, and the highest id."""
+        where = (*self._filter, *conditions, at_least("id", 0))
+        endpoint = self._entity.endpoint
+        last = Query(fields="id", where=where, sort="id desc", limit=1)
+        head = None
+        parts = [SubQuery("last", endpoint, last), SubQuery("count", endpoint, Query(where=where), count=True)]
+        if rows:
+            parts.append(SubQuery("rows", endpoint, Query(where=where)))
+        try:
+            reply = await self._client.multiquery(parts, self._contract.check)
+        except (PayloadTooLarge, SlowQuery):
+            if not rows:
+                raise
+            return await self._look(conditions, rows=False)
+        except (QueryError, ForbiddenError) as error:
+            self._give_up_packs(error)
+            one = await self._client.query(endpoint, last, self._contract.check)
+            date, found, count = one.date, one.rows, one.total
+            if count is None:
+                count = (await self._client.count(endpoint, where)).count
+        else:
+            date, found, count = reply.date, reply.rows["last"], reply.counts["count"]
+            if rows:
+                head = _Answer([reply.rows["rows"]], count, reply.bytes)
+        self._see(date)
+        if not conditions:
+            self.total = count
+            self._highest = -1 if found.last_id is None else found.last_id
+        return head, count, -1 if found.last_id is None else found.last_id
 
-        Asked twice before rows and count may disagree.
-        """
-        query = Query(where=(*self._where(claim), *conditions))
-        reply = await self._ask(query)
-        if not _proven(reply):
-            reply = await self._ask(query)
-        if not _proven(reply) or reply.total is None:
-            raise IncompleteError(self._entity.name, query.text(), len(reply.rows), reply.total)
-        if reply.total <= PAGE:
-            return reply.rows, claim, reply.total
-        # A row whose id is no number is rejected later; the page still ends at its highest true id.
-        last = max((row["id"] for row in reply.rows if _has_id(row)), default=None)
-        if last is None:
-            raise IncompleteError(self._entity.name, query.text(), 0, reply.total)
-        return reply.rows, Claim(claim.low, last + 1), reply.total
+    def _plan(self, ranges: Iterable[Claim], *, rows: int, end: int, row_bytes: float = _ROW_BYTES) -> PackPlan:
+        windows = PACK_WINDOWS if self._packs else 1
+        return PackPlan(ranges, rows=rows, end=end, row_bytes=row_bytes, windows=windows)
 
-    async def _ask(self, query: Query) -> Reply:
-        reply = await self._client.query(self._entity.endpoint, query)
-        if self._clock is None:
-            self._clock = reply.date
-        return reply
+    async def _read(
+        self, plan: PackPlan, conditions: Sequence[Condition] = (), fields: str = "*"
+    ) -> AsyncIterator[Page]:
+        """What a plan asks for, pack by pack; the rows of a pack are held until they are proven."""
+        reading: deque[tuple[Pack, asyncio.Task[_Answer]]] = deque()
+        held: dict[Pack, list[Checked]] = {}
+        try:
+            while True:
+                while len(reading) < PACKS_AHEAD and (pack := plan.take()) is not None:
+                    reading.append((pack, asyncio.create_task(self._ask(pack.windows, conditions, fields))))
+                if not reading:
+                    return
+                pack, task = reading.popleft()
+                try:
+                    answer = await task
+                except (PayloadTooLarge, SlowQuery) as error:
+                    if not plan.smaller(pack):
+                        raise
+                    log.info("%s: %s; asking for less at once", self._entity.name, error.what)
+                    continue
+                held[pack] = answer.pages
+                found = [_window_rows(*each) for each in zip(pack.windows, answer.pages, strict=True)]
+                for settled in plan.answer(pack, found, count=answer.count, reply_bytes=answer.bytes):
+                    pages = held.pop(settled)
+                    if settled.proven:
+                        for checked, claim in zip(pages, settled.claims, strict=True):
+                            yield Page(checked, claim)
+                    else:
+                        self._ask_again(plan, settled)
+        finally:
+            for _, task in reading:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in reading), return_exceptions=True)
 
-    def _where(self, claim: Claim) -> tuple[Condition, ...]:
-        low = at_least("id", claim.low)
-        return (*self._filter, low) if claim.high is None else (*self._filter, low, below("id", claim.high))
+    def _ask_again(self, plan: PackPlan, pack: Pack) -> None:
+        low, high = pack.claims[0].low, pack.claims[-1].high
+        where = f"ids {low} and above" if high is None else f"ids {low} to {high - 1}"
+        if pack.last_try:
+            raise IncompleteError(self._entity.name, where, pack.rows, pack.count)
+        log.warning(
+            "%s: %s: the source returned %d rows but counts %s; asking again, each window alone",
+            self._entity.name, where, pack.rows, pack.count,
+        )  # fmt: skip
+        plan.again(pack)
+
+    async def _ask(self, windows: Sequence[Claim], conditions: Sequence[Condition], fields: str) -> _Answer:
+        """One request for the rows of some windows, and for the count over them."""
+        endpoint = self._entity.endpoint
+        queries = [Query(fields, where=(*self._filter, *conditions, *_within(window))) for window in windows]
+        if len(queries) == 1:
+            reply = await self._client.query(endpoint, queries[0], self._contract.check)
+            self._see(reply.date)
+            return _Answer([reply.rows], reply.total, reply.bytes)
+        parts = [SubQuery(str(number), endpoint, query) for number, query in enumerate(queries)]
+        count = self._count_part("count", windows, conditions)
+        multi = await self._client.multiquery([*parts, count], self._contract.check)
+        self._see(multi.date)
+        return _Answer([multi.rows[part.name] for part in parts], multi.counts["count"], multi.bytes)
+
+    def _count_part(self, name: str, ranges: Sequence[Claim], conditions: Sequence[Condition] = ()) -> SubQuery:
+        merged = [_within(claim) for claim in merge_claims(ranges)]
+        ids = merged[0] if len(merged) == 1 else (any_of(*merged),)
+        where = (*self._filter, *conditions, *ids)
+        return SubQuery(name, self._entity.endpoint, Query(where=where), count=True)
+
+    def _see(self, date: datetime) -> None:
+        if self._clock is None or date < self._clock:
+            self._clock = date
+
+    def _give_up_packs(self, error: QueryError | ForbiddenError) -> None:
+        if self._packs:
+            self._packs = False
+            log.warning(
+                "%s: the API refuses multiqueries (%s); asking window by window, which takes longer",
+                self._entity.name, error.what,
+            )  # fmt: skip
 
 
-def _has_id(row: Any) -> bool:
-    return isinstance(row, dict) and type(row.get("id")) is int
+def _within(claim: Claim) -> tuple[Condition, ...]:
+    low = at_least("id", claim.low)
+    return (low,) if claim.high is None else (low, below("id", claim.high))
 
 
-def _proven(reply: Reply) -> bool:
-    return reply.total is not None and len(reply.rows) == min(PAGE, reply.total)
+def _is_sound(checked: Checked, window: Claim) -> bool:
+    """Whether the rows lie in the window and ascend: those of an API that lost the sort or the condition do not."""
+    ids = checked.rows.ids
+    ascending = all(one < following for one, following in pairwise(ids))
+    return ascending and (not ids or (ids[0] in window and ids[-1] in window))
+
+
+def _window_rows(window: Claim, checked: Checked) -> WindowRows:
+    """What a window returned; of unsound rows none count, so that they are asked for again."""
+    if not _is_sound(checked, window):
+        return WindowRows(0, None)
+    more = len(checked) >= PAGE and window.end - window.low > PAGE and checked.last_id is not None
+    return WindowRows(len(checked), (checked.last_id or 0) + 1 if more else None)

@@ -2,15 +2,19 @@
 
 python -m include.lake show [entity]          the newest commit of every table, or the newest ten of one
 python -m include.lake lifecycle [--apply]    check the bucket's lifecycle rules, or set them and read them back
+python -m include.lake audit [entity]         what lies there that nothing needs, and what is needed and not there
+    [--remove] [--older-than-hours 48] [--verify]
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from include.audit import LEAST_HOURS, audit
 from include.lake.lifecycle import LifecycleError, apply_rules, check_rules, wanted_rules
 from include.lake.manifest import Manifest, ManifestError, Table
 from include.lake.s3 import S3Store
@@ -19,6 +23,8 @@ from include.registry import load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from include.lake.audit import Finding
 
 _COMMIT_HEADER = (
     "entity",
@@ -32,6 +38,7 @@ _COMMIT_HEADER = (
     "committed (UTC)",
     "run",
 )
+_FINDING_HEADER = ("problem", "bytes", "modified (UTC)", "object", "why")
 _RULE_HEADER = ("rule", "prefix", "applies to", "days")
 
 
@@ -43,11 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show.add_argument("entity", nargs="?", choices=list(load_registry()), help="the newest commits of this table only")
     lifecycle = commands.add_parser("lifecycle", help="check the bucket's lifecycle rules")
     lifecycle.add_argument("--apply", action="store_true", help="set the rules, then check them")
+    audited = commands.add_parser("audit", help="find orphans and what is missing or damaged")
+    audited.add_argument("entity", nargs="?", choices=list(load_registry()), help="this table only, and no marts")
+    audited.add_argument("--remove", action="store_true", help="remove the orphans that are old enough")
+    audited.add_argument("--older-than-hours", type=_hours, default=48, metavar="HOURS", help="old enough; default 48")
+    audited.add_argument("--verify", action="store_true", help="read the newest commits' parts, and compare hashes")
     options = parser.parse_args(arguments)
     try:
         store = open_store(lake_uri())
         if options.command == "show":
             _show(store, options.entity)
+        elif options.command == "audit":
+            return _audit(store, options)
         else:
             _lifecycle(store, apply=options.apply)
     except (StoreError, ManifestError, LifecycleError) as error:
@@ -95,6 +109,36 @@ def _lifecycle(store: Store, *, apply: bool) -> None:
     rules = wanted_rules(store)
     what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
     _say(_table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules)))
+
+
+def _audit(store: Store, options: argparse.Namespace) -> int:
+    report = audit(
+        store,
+        [options.entity] if options.entity else load_registry(),
+        older_than=timedelta(hours=options.older_than_hours),
+        remove=options.remove,
+        verify=options.verify,
+        marts=options.entity is None,
+    )
+    if not report.findings:
+        _say(f"{store.uri}: every object is as it should be")
+        return 0
+    _say(store.uri)
+    _say(_table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings)))
+    left = len(report.orphans) - len(report.removed)
+    _say(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
+    return 1 if report.broken else 0
+
+
+def _finding_line(finding: Finding, outcome: str) -> tuple[str, ...]:
+    modified = "" if finding.modified is None else f"{finding.modified:%Y-%m-%d %H:%M}"
+    return (outcome, f"{finding.bytes:,}", modified, finding.key, finding.reason)
+
+
+def _hours(text: str) -> int:
+    if not text.isdecimal() or int(text) < LEAST_HOURS:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected {LEAST_HOURS} or more: a load may use them yet")
+    return int(text)
 
 
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,11 +97,14 @@ class DiskStore:
                 except NotADirectoryError:
                     return  # a parent is an object: there is none of this key
 
-    def tag(self, key: str, tags: Mapping[str, str]) -> None:
-        """Replace an object's tags."""
+    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
+        """Replace an object's tags; `anew` sets its time too."""
         self.info(key)
+        path = self._path("tag", key)
         with _errors("tag", key):
-            _write_tags(self._path("tag", key), tags)
+            if anew:
+                os.utime(path)
+            _write_tags(path, tags)
 
     def tags(self, key: str) -> dict[str, str]:
         """An object's tags."""
@@ -112,6 +115,19 @@ class DiskStore:
             except FileNotFoundError:
                 return {}
             return found
+
+    def leftovers(self) -> Iterator[tuple[Path, ObjectInfo]]:
+        """Files that killed writers may have left: unfinished objects, and tags of objects that are not there.
+
+        Writers that are at work have such files too: only old ones are left over. The infos are keyed by the path
+        relative to the store's folder.
+        """
+        with _errors("list", ""):
+            for path in sorted(self._folder.rglob(".*")):
+                tags_of_none = path.name.endswith(".tags") and not _tagged(path).exists()
+                if tags_of_none or path.name.endswith(".tmp"):
+                    with suppress(FileNotFoundError):  # its writer has just finished
+                        yield path, _info(path.relative_to(self._folder).as_posix(), path.stat())
 
     def _path(self, operation: str, key: str) -> Path:
         check_key(operation, key)
@@ -168,6 +184,11 @@ def _same_bytes(one: Path, other: Path) -> bool:
 
 def _tags_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.tags")
+
+
+def _tagged(tags: Path) -> Path:
+    """The object whose tags lie in that file."""
+    return tags.with_name(tags.name[1:].removesuffix(".tags"))
 
 
 def _write_tags(path: Path, tags: Mapping[str, str]) -> None:

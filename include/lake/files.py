@@ -9,12 +9,12 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.partitions import PartitionError, parse_day
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -69,6 +69,19 @@ def merge_claims(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     return tuple(merged)
 
 
+def unclaimed(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """The ids that no claim holds, ascending; the last range has no upper end unless a claim has none."""
+    gaps: list[Claim] = []
+    low = 0
+    for claim in merge_claims(claims):
+        if claim.low > low:
+            gaps.append(Claim(low, claim.low))
+        if claim.high is None:
+            return tuple(gaps)
+        low = claim.high
+    return (*gaps, Claim(low, None))
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One part: where it lies, what it holds, and what it claims.
@@ -98,6 +111,11 @@ class File:
         self._expect("max_updated_at", self.max_updated_at is None or self.max_updated_at >= 0, "seconds or null")
         self._check_ids()
         self._check_claims()
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> File:
+        """The file that a parsed JSON object of a manifest's `files` describes."""
+        return cls(**{**document, "claims": tuple(Claim(**claim) for claim in document["claims"])})
 
     @property
     def ids(self) -> Claim | None:

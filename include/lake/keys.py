@@ -1,8 +1,10 @@
 """Where everything of a table lies in the lake (contract).
 
 raw/<entity>/dt=2026-11-21/<run>/part-00000.jsonl.gz
+raw/<entity>/dt=2026-11-21/<run>/_progress.json                while the run goes on
 raw/<entity>/_manifests/00000000000000000042.json
 raw/<entity>/_manifest.json
+raw/<entity>/_rejected/dt=2026-11-21/<time>.jsonl              rows that broke the contract, and why
 """
 
 from __future__ import annotations
@@ -50,6 +52,11 @@ def pointer_key(entity: str) -> str:
     return f"{table_prefix(entity)}_manifest.json"
 
 
+def rejected_prefix(entity: str) -> str:
+    """What the keys of an entity's rejected rows start with."""
+    return f"{table_prefix(entity)}_rejected/"
+
+
 def run_prefix(entity: str, partition: str, run_id: str) -> str:
     """What the keys of one run's parts start with."""
     return f"{table_prefix(entity)}dt={partition}/{run_folder(run_id)}/"
@@ -58,6 +65,11 @@ def run_prefix(entity: str, partition: str, run_id: str) -> str:
 def part_key(entity: str, partition: str, run_id: str, number: int) -> str:
     """One part of a run."""
     return f"{run_prefix(entity, partition, run_id)}part-{number:05}.jsonl.gz"
+
+
+def progress_key(entity: str, partition: str, run_id: str) -> str:
+    """What a run has stored so far, for its next try."""
+    return f"{run_prefix(entity, partition, run_id)}_progress.json"
 
 
 def run_folder(run_id: str) -> str:

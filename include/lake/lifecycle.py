@@ -4,8 +4,9 @@
     outdated    parts that a later commit made void                    7 days
     multipart   uploads that never completed                           1 day
 
-S3 counts an object's days from its creation, not from when it was tagged: a part that was in use for a week goes in
-the night after it is tagged `outdated`. Rules that others set on the bucket, or for other lakes in it, are left alone.
+S3 counts an object's days from its creation, not from when it was tagged; that is why a part is copied onto itself when
+it is tagged `outdated` (`Store.tag`, anew). On a disk nothing expires: `audit` removes there. Rules that others set on
+the bucket, or for other lakes in it, are left alone.
 
     LifecycleError     the bucket's rules are not the ones above
 """

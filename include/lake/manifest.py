@@ -154,7 +154,7 @@ class Manifest(Draft):
             committed_at = datetime.fromisoformat(document["committed_at"])
         except ValueError as error:
             raise ManifestError("committed_at", document["committed_at"], "an ISO 8601 time") from error
-        files = tuple(_file(file) for file in document["files"])
+        files = tuple(File.from_json(file) for file in document["files"])
         return cls(**document | {"committed_at": committed_at, "mode": Mode(document["mode"]), "files": files})
 
 
@@ -189,6 +189,20 @@ class Table:
         """The newest commit of that day or an earlier one, None if there is none."""
         check_partition("partition", partition)
         return next((commit for commit in self.history() if commit.partition <= partition), None)
+
+    def current_since(self, moment: datetime) -> list[Manifest]:
+        """The commits that were the newest at some time since a moment, newest first.
+
+        A commit's time is the store's, of its object: the same clock as that of the objects it names.
+        """
+        found: list[Manifest] = []
+        for info in sorted(self._store.list(self._prefix), key=lambda info: info.key, reverse=True):
+            version = manifest_version(info.key)
+            if version is not None:
+                found.append(self.read(version))
+                if info.modified <= moment:
+                    break
+        return found
 
     def history(self) -> Iterator[Manifest]:
         """The commits, newest first; each is read when it is asked for."""
@@ -261,18 +275,18 @@ class Table:
             self._store.put(pointer_key(self.entity), self._store.get(manifest_key(self.entity, newest)))
 
     def _tag_outdated(self, manifest: Manifest) -> None:
-        """Tag what the two commits before had and this one has not: the last one's writer may have been killed here."""
+        """Tag what the two commits before had and this one has not: the last one's writer may have been killed here.
+
+        Their age begins anew: reads as of a past day need them for the days that the lifecycle rule gives them.
+        """
         before = [self.read(version) for version in (manifest.version - 2, manifest.version - 1) if version > 0]
         counting = {file.key for file in manifest.files}
         for key in sorted({file.key for commit in before for file in commit.files} - counting):
             try:
-                self._store.tag(key, {"status": "outdated"})
+                if self._store.tags(key).get("status") != "outdated":
+                    self._store.tag(key, {"status": "outdated"}, anew=True)
             except ObjectNotFound:
                 continue  # removed already, which is all that the tag is for
-
-
-def _file(document: dict[str, Any]) -> File:
-    return File(**document | {"claims": tuple(Claim(**claim) for claim in document["claims"])})
 
 
 def _expect(key: str, found: object, holds: bool, expected: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 from isal import igzip
 from isal.igzip_lib import IsalError
 
 from include.lake.files import Claim, merge_claims
-from include.lake.parts import PartDamaged
+from include.lake.uploads import PartDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +24,13 @@ _SPAN = 1 << _SPAN_BITS
 _SPAN_BYTES = _SPAN // 8
 _CHUNK = 1024 * 1024
 _BITS_OF = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
+
+
+class _HasId(msgspec.Struct):
+    id: int
+
+
+_ID = msgspec.json.Decoder(_HasId)
 
 
 class LiveIds:
@@ -42,6 +49,12 @@ class LiveIds:
     def __len__(self) -> int:
         return self.count(0, None)
 
+    def copy(self) -> LiveIds:
+        """The same ids, which can then change on their own."""
+        other = LiveIds()
+        other._spans = {number: bytearray(span) for number, span in self._spans.items()}
+        return other
+
     def count(self, low: int, high: int | None) -> int:
         """How many ids there are in `[low, high)`; high None: from low up."""
         return sum(bits.bit_count() for _, bits in self._within(low, high))
@@ -54,6 +67,22 @@ class LiveIds:
                 if byte:
                     for bit in _BITS_OF[byte]:
                         yield first + place * 8 + bit
+
+    def difference(self, other: LiveIds) -> LiveIds:
+        """The ids that are not in another set."""
+        left = LiveIds()
+        for number, span in self._spans.items():
+            bits = int.from_bytes(span, "little") & ~int.from_bytes(other._spans.get(number, b""), "little")
+            if bits:
+                left._spans[number] = bytearray(bits.to_bytes(_SPAN_BYTES, "little"))
+        return left
+
+    def highest(self) -> int:
+        """The highest id, -1 if there is none."""
+        number = max(self._spans, default=-1)
+        if number < 0:
+            return -1
+        return (number << _SPAN_BITS) + int.from_bytes(self._spans[number], "little").bit_length() - 1
 
     def add(self, ids: Iterable[int]) -> None:
         """These rows changed: they are live now, if they were not before.
@@ -125,14 +154,11 @@ def read_ids(store: Store, file: File) -> Iterator[int]:
     """The id of each row of a part. Raises as `read_lines` does."""
     for number, line in enumerate(read_lines(store, file), start=1):
         try:
-            row_id = orjson.loads(line)["id"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            yield _ID.decode(line).id
+        except msgspec.DecodeError as error:
             raise PartDamaged(
-                f"{file.key}: line {number}: found {line[:80]!r}, expected an object with an id"
+                f"{file.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
             ) from error
-        if not isinstance(row_id, int):
-            raise PartDamaged(f"{file.key}: line {number}: found id {row_id!r}, expected an integer")
-        yield row_id
 
 
 def read_lines(store: Store, file: File) -> Iterator[bytes]:

@@ -138,8 +138,11 @@ class S3Store:
         with s3_errors("DeleteObject", key):
             self.client.delete_object(Bucket=self.bucket, Key=name)
 
-    def tag(self, key: str, tags: Mapping[str, str]) -> None:
-        """Replace an object's tags."""
+    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
+        """Replace an object's tags; `anew` copies it onto itself, within the store."""
+        if anew:
+            self._copy_in_place(key, tags)
+            return
         name = self._name("PutObjectTagging", key)
         pairs = [{"Key": tag, "Value": value} for tag, value in tags.items()]
         with s3_errors("PutObjectTagging", key):
@@ -151,6 +154,18 @@ class S3Store:
         with s3_errors("GetObjectTagging", key):
             found = self.client.get_object_tagging(Bucket=self.bucket, Key=name)["TagSet"]
         return {tag["Key"]: tag["Value"] for tag in found}
+
+    def _copy_in_place(self, key: str, tags: Mapping[str, str]) -> None:
+        name = self._name("CopyObject", key)
+        with s3_errors("CopyObject", key):
+            self.client.copy_object(
+                Bucket=self.bucket,
+                Key=name,
+                CopySource={"Bucket": self.bucket, "Key": name},
+                MetadataDirective="REPLACE",  # S3 copies nothing onto itself that would stay what it was
+                TaggingDirective="REPLACE",
+                Tagging=urlencode(dict(tags)),
+            )
 
     def _name(self, operation: str, key: str) -> str:
         check_key(operation, key)

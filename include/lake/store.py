@@ -115,8 +115,11 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that does not exist is no error."""
 
-    def tag(self, key: str, tags: Mapping[str, str]) -> None:
+    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
         """Replace an object's tags.
+
+        anew: its age begins anew too, as if it was written now. S3's lifecycle rules count an object's days from its
+        creation, whenever it got the tag that they are for.
 
         Raises: ObjectNotFound.
         """

@@ -115,7 +115,7 @@ def _healthy(address: str) -> bool:
 def _unpause() -> None:
     # The consumer first: events that a paused consumer should have had are lost for good.
     subprocess.run([_airflow(), "dags", "reserialize"], check=True, capture_output=True)  # noqa: S603
-    for dag_id in ["transform", *(entity.dag_id for entity in load_registry().values())]:
+    for dag_id in ["transform", "lake_audit", *(entity.dag_id for entity in load_registry().values())]:
         subprocess.run([_airflow(), "dags", "unpause", "-y", dag_id], check=True, capture_output=True)  # noqa: S603
 
 

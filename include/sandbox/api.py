@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientConnectionResetError, web
@@ -31,6 +31,7 @@ from include.sandbox.replies import (
 if TYPE_CHECKING:
     from include.sandbox.evaluate import Answer, Evaluator
     from include.sandbox.server import Sandbox
+    from include.sandbox.table import Row
     from include.sandbox.world import World
 
 _GENERIC_AGENT = re.compile(r"(python-requests|python-urllib|python-httpx|python/\d.*aiohttp)", re.IGNORECASE)
@@ -102,16 +103,17 @@ class _Api:
         await asyncio.sleep(self._sandbox.latency)
         if fault and fault.kind == FaultKind.STATUS:
             return error_reply(fault.status, retry_after=fault.retry_after)
+        if fault and fault.kind == FaultKind.END_TOKENS:
+            self._sandbox.tokens.end_all()
+            return error_reply(401)
         if len(body) > MAX_REQUEST_BYTES:
             return text_reply(413, "Request Entity Too Large")
-        drop_row = fault is not None and fault.kind == FaultKind.DROP_ROW
-        reply = await self._sandbox.in_worker(
-            lambda world, evaluator: _answer(world, evaluator, endpoint, body, drop_row)
-        )
+        kind = FaultKind(fault.kind) if fault else None
+        reply = await self._sandbox.in_worker(lambda world, evaluator: _answer(world, evaluator, endpoint, body, kind))
         return await _spoilt(reply, fault)
 
 
-def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, drop_row: bool) -> Reply:
+def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: FaultKind | None) -> Reply:
     """The reply to a query, in a thread that holds the world."""
     try:
         text = body.decode()
@@ -119,7 +121,7 @@ def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, drop
         return query_error_reply(QueryError("Syntax Error", "the query is not UTF-8"))
     try:
         if endpoint == "multiquery":
-            return _multiquery(world, evaluator, text, drop_row)
+            return _multiquery(world, evaluator, text, fault)
         name, _, count = endpoint.partition("/")
         if name not in world.tables or count not in {"", "count"}:
             return error_reply(404)
@@ -128,11 +130,10 @@ def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, drop
         answer = evaluator.answer(name, world.tables[name], parse_query(text))
     except QueryError as error:
         return query_error_reply(error)
-    rows = answer.rows[:-1] if drop_row else answer.rows
-    return json_reply(rows, headers={"X-Count": str(answer.total)})
+    return json_reply(_shortened(answer.rows, fault), headers={"X-Count": str(answer.total)})
 
 
-def _multiquery(world: World, evaluator: Evaluator, text: str, drop_row: bool) -> Reply:
+def _multiquery(world: World, evaluator: Evaluator, text: str, fault: FaultKind | None) -> Reply:
     parts = parse_multiquery(text)
     if any(part.query.search is not None for part in parts):
         return json_reply([])
@@ -146,11 +147,16 @@ def _multiquery(world: World, evaluator: Evaluator, text: str, drop_row: bool) -
             results.append({"name": part.name, "count": evaluator.count(endpoint, table, part.query)})
             continue
         answer: Answer = evaluator.answer(endpoint, table, part.query)
-        if drop_row and answer.rows:
-            answer.rows.pop()
-            drop_row = False
-        results.append({"name": part.name, "result": answer.rows})
+        results.append({"name": part.name, "result": _shortened(answer.rows, fault)})
+        if fault == FaultKind.DROP_ROW and answer.rows:
+            fault = None
     return json_reply(results)
+
+
+def _shortened(rows: list[Row], fault: FaultKind | None) -> list[Row]:
+    if fault == FaultKind.NO_ROWS:
+        return []
+    return rows[:-1] if fault == FaultKind.DROP_ROW else rows
 
 
 async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:
@@ -164,6 +170,8 @@ async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:
         return html_reply()
     if fault.kind == FaultKind.TRUNCATE:
         return Reply(200, reply.body[: len(reply.body) // 2])
+    if fault.kind == FaultKind.REPLACE:
+        return replace(reply, body=fault.replaced(reply.body))
     return Reply(200, bodies[FaultKind(fault.kind)]) if fault.kind in bodies else reply
 
 

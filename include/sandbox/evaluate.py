@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.sandbox.conditions import Predicate, compile_condition, fields_of
 from include.sandbox.errors import invalid_field
-from include.sandbox.query import Comparison, Condition, Every, Query, Values
+from include.sandbox.query import Comparison, Condition, Either, Every, Query, Values
 from include.sandbox.table import NO_UPDATED_AT
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class _Narrowing:
     changed_from: int = NO_UPDATED_AT
     changed_before: int = _ENDLESS
     listed: frozenset[int] | None = None
+    spans: tuple[tuple[int, int], ...] | None = None
     rest: tuple[Condition, ...] = ()
 
     @classmethod
@@ -63,7 +64,9 @@ class _Narrowing:
         """Take the usable parts out of a condition."""
         narrowing = cls()
         for part in _conjuncts(where):
-            if not (isinstance(part, Comparison) and narrowing._take(part)):
+            if isinstance(part, Either) and narrowing.spans is None and (spans := _id_spans(part)) is not None:
+                narrowing.spans = spans
+            elif not (isinstance(part, Comparison) and narrowing._take(part)):
                 narrowing.rest += (part,)
         return narrowing
 
@@ -88,6 +91,9 @@ class _Narrowing:
         """Positions, ascending, of the rows that meet what was taken."""
         ids = table.ids
         found: Sequence[int] = range(bisect_left(ids, self.low), bisect_left(ids, self.high))
+        if self.spans is not None:
+            within = [range(bisect_left(ids, low), bisect_left(ids, high)) for low, high in self.spans]
+            found = sorted({at for places in within for at in places if at in found})
         if self.listed is not None:
             places = sorted(bisect_left(ids, row_id) for row_id in self.listed if row_id in table)
             found = [at for at in places if at in found]
@@ -103,6 +109,17 @@ def _conjuncts(condition: Condition | None) -> Iterable[Condition]:
     if isinstance(condition, Every):
         return (inner for part in condition.parts for inner in _conjuncts(part))
     return (condition,)
+
+
+def _id_spans(either: Either) -> tuple[tuple[int, int], ...] | None:
+    """The ranges of `(id >= 0 & id < 9) | (id >= 20 & id < 30)`; None if a part says anything else."""
+    spans = []
+    for part in either.parts:
+        narrowing = _Narrowing.of(part)
+        if narrowing.rest or narrowing != _Narrowing(low=narrowing.low, high=narrowing.high):
+            return None
+        spans.append((narrowing.low, narrowing.high))
+    return tuple(spans)
 
 
 def _whole_numbers(condition: Comparison) -> frozenset[int] | None:

@@ -31,7 +31,10 @@ class FaultKind(StrEnum):
     OBJECT = "object"  # 200 with `{}`
     EMPTY = "empty"  # 200 with `[]`
     DROP_ROW = "drop_row"  # the right reply short of a row
+    NO_ROWS = "no_rows"  # the right reply without its rows: counts and X-Count are there
+    REPLACE = "replace"  # the right reply with `old` replaced by `new`, once
     HANG = "hang"  # the right reply after `seconds`
+    END_TOKENS = "end_tokens"  # 401, and no token that was given out is good any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Fault:
     times: how many requests it hits; None is all until the faults are cleared. after: how many it lets pass before.
     status, retry_after (seconds of a Retry-After header): for the kind `status`. seconds: for the kind `hang`.
     contains: only requests whose query holds this text.
+    old, new: for the kind `replace`; a lone surrogate such as "\\udcff" in `new` is the byte 0xff, which is no UTF-8.
     """
 
     kind: FaultKind | str
@@ -52,16 +56,29 @@ class Fault:
     retry_after: int | None = None
     contains: str = ""
     seconds: float = 60.0
+    old: str = ""
+    new: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in list(FaultKind):
             raise FaultError(f"fault.kind: found {self.kind!r}, expected one of {', '.join(FaultKind)}")
         if self.status not in ERRORS:
             raise FaultError(f"fault.status: found {self.status!r}, expected one of {', '.join(map(str, ERRORS))}")
+        if (self.kind == FaultKind.REPLACE) != bool(self.old):
+            raise FaultError(f"fault.old: found {self.old!r}, expected a text for the kind `replace`, and only for it")
+        try:
+            self.replaced(b"")
+        except UnicodeEncodeError as error:
+            expected = "a text whose lone surrogates are \\udc80 to \\udcff"
+            raise FaultError(f"fault.new: found {self.new!r}, expected {expected}") from error
         if self.times is not None and self.times < 1:
             raise FaultError(f"fault.times: found {self.times!r}, expected 1 or more, or null for always")
         if self.after < 0:
             raise FaultError(f"fault.after: found {self.after!r}, expected 0 or more")
+
+    def replaced(self, body: bytes) -> bytes:
+        """What the kind `replace` makes of a reply."""
+        return body.replace(self.old.encode(), self.new.encode(errors="surrogateescape"), 1)
 
     @classmethod
     def from_json(cls, document: Any) -> Fault:

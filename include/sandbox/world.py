@@ -137,7 +137,9 @@ class World:
         `updated_at` becomes the clock, and `checksum` a new one, unless given. An endpoint that is not there begins.
         Returns: how many rows. Raises: WorldError for what is not a row; then nothing was written.
         """
-        table = self.tables.get(endpoint) or Table(StaticSource((), frozenset({"id"})))
+        table = self.tables.get(endpoint)
+        if table is None:  # not `or`: a table without rows keeps its fields
+            table = Table(StaticSource((), frozenset({"id"})))
         merged = [self._merged(table, row, f"{endpoint}, row {number}") for number, row in enumerate(rows)]
         table.put(merged, self.today)
         self.tables[endpoint] = table

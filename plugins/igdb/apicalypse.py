@@ -80,6 +80,14 @@ def matching(text: str) -> Condition:
     return Condition(f"({text.strip()})")
 
 
+def any_of(*alternatives: Sequence[Condition]) -> Condition:
+    """Any of several groups of conditions, each of which holds as a whole: `((a & b) | (c & d))`."""
+    if not alternatives or not all(alternatives):
+        raise ApicalypseError("any_of", alternatives, "groups of at least one condition")
+    groups = (" & ".join(condition.text for condition in group) for group in alternatives)
+    return Condition(f"({' | '.join(f'({group})' for group in groups)})")
+
+
 def _compare(field: str, operator: str, value: int) -> Condition:
     if not _FIELD.fullmatch(field):
         raise ApicalypseError("a condition's field", field, "a name such as updated_at")

@@ -27,7 +27,7 @@ import aiohttp
 from igdb.apicalypse import count_text, multiquery_text
 from igdb.errors import AuthError, IgdbError, PayloadTooLarge, RateLimitError, TransientError, error_for, unreachable
 from igdb.pacing import Pacer, Turn
-from igdb.replies import Answer, Count, Reply
+from igdb.replies import Answer, Count, MultiReply, Reply, Rows
 from igdb.retry import Backoff, retry, retry_after_seconds
 from igdb.tokens import USER_AGENT
 
@@ -113,20 +113,32 @@ class IgdbClient:
         if session is not None:
             await session.close()
 
-    async def query(self, endpoint: str, query: Query) -> Reply:
-        """The rows of one query. Raises an IgdbError: see the head of `errors`."""
-        return await self._ask(endpoint, query.text(), Answer.reply)
+    async def query(
+        self,
+        endpoint: str,
+        query: Query,
+        read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment] # mypy: a type variable has no default
+    ) -> Reply[Rows]:
+        """The rows of one query, made by `read` into what the caller wants of them.
+
+        Raises an IgdbError: see the head of `errors`.
+        """
+        return await self._ask(endpoint, query.text(), lambda answer: answer.reply(read))
 
     async def count(self, endpoint: str, where: Sequence[Condition] = ()) -> Count:
         """How many rows of an endpoint match all conditions; without any, how many there are."""
         return await self._ask(f"{endpoint}/count", count_text(where), Answer.count)
 
-    async def multiquery(self, parts: Sequence[SubQuery]) -> dict[str, list[Any] | int]:
-        """Up to 10 queries in one request: by the name of each part its rows, or their number for a count.
+    async def multiquery(
+        self,
+        parts: Sequence[SubQuery],
+        read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment]
+    ) -> MultiReply[Rows]:
+        """Up to 10 queries in one request: the rows of each, made by `read` into what the caller wants, and the counts.
 
         One bad part fails all of them. PayloadTooLarge means that the replies together are above 10 MB: ask for fewer.
         """
-        return await self._ask("multiquery", multiquery_text(parts), lambda answer: answer.parts(parts))
+        return await self._ask("multiquery", multiquery_text(parts), lambda answer: answer.parts(parts, read))
 
     async def _ask(self, endpoint: str, query: str, read: Callable[[Answer], _T]) -> _T:
         body = query.encode()

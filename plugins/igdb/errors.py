@@ -109,9 +109,15 @@ class UnexpectedStatusError(IgdbError):
 
 
 class TransientError(IgdbError):
-    """May go well later. `retry_after` is the seconds that the server asked to wait, if it did."""
+    """May go well later.
+
+    `retry_after` is the seconds that the server asked to wait, if it did. `given_up` means that it was asked again as
+    often as makes sense: who asked for something else on the way (a request, whose token cannot be had) does not repeat
+    all of that.
+    """
 
     retry_after: float | None = None
+    given_up: bool = False
 
 
 class RateLimitError(TransientError):

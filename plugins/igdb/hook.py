@@ -56,7 +56,7 @@ class IgdbHook(BaseHook):
 async def _probe(settings: IgdbSettings) -> str:
     # One attempt: a person is waiting for the answer.
     async with settings.client(max_attempts=1) as client:
-        reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1))
+        reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1), list)
     rows = "an unknown number of" if reply.total is None else f"{reply.total:,}"
     token = "the static token" if settings.static_token else "the client id and secret"
     return f"{settings.base_url} answers and accepts {token}: {rows} rows in /{_PROBE_ENDPOINT}"

@@ -55,7 +55,8 @@ async def retry(
 ) -> _Answer:
     """What `ask` returns, asked again after each TransientError, `max_attempts` times in all; other errors pass.
 
-    `before_wait` gets the error and the seconds of each wait. The last error is raised as it came.
+    `before_wait` gets the error and the seconds of each wait. The last error is raised as it came, and marked as given
+    up; one that `ask` has given up on itself passes at once.
     """
     attempt = 1
     while True:
@@ -63,7 +64,8 @@ async def retry(
             return await ask()
         except TransientError as error:
             limit = min(max_attempts, _SLOW_QUERY_ATTEMPTS) if isinstance(error, SlowQuery) else max_attempts
-            if attempt >= limit:
+            if error.given_up or attempt >= limit:
+                error.given_up = True
                 raise
             wait = backoff.wait(attempt, error.retry_after)
             log.warning(

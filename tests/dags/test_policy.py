@@ -15,7 +15,8 @@ from include.registry import load_registry
 from include.transform.dbt_project import REPOSITORY, published_models
 
 LOADS = [entity.dag_id for entity in load_registry().values()]
-DAGS = [*LOADS, "transform"]
+DAGS = [*LOADS, "transform", "lake_audit"]
+PARAMS = {"transform": {"date"}, "lake_audit": {"remove", "older_than_hours", "verify"}}
 
 # Parsed in a process without connections, Variables or a database to ask, and without a proxy to ask through.
 PARSE = """
@@ -96,7 +97,7 @@ def test_a_load_uses_the_pool_and_ends_in_time(dags, dag_id):
 @pytest.mark.parametrize("dag_id", DAGS)
 def test_every_parameter_is_described(dags, dag_id):
     params = dict(dags[dag_id]["params"])
-    assert set(params) == ({"date"} if dag_id == "transform" else {"date", "full_refresh"})
+    assert set(params) == PARAMS.get(dag_id, {"date", "full_refresh"})
     assert all(param["description"] for param in params.values())
 
 

@@ -233,7 +233,7 @@ def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, reposi
         "    print(sum(not paused for _, paused in dags), 'transform' in dict(dags), igdb.host, igdb.password)\n"
     )
     answer = run([sys.executable, "-c", query], environment, tmp_path).splitlines()[-1]
-    assert answer == "9 True http://sandbox:8900/v4 sandbox-secret"
+    assert answer == "10 True http://sandbox:8900/v4 sandbox-secret"
 
 
 def run(command: list[str], environment: dict[str, Any], folder: Path) -> str:

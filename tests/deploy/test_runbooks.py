@@ -12,6 +12,8 @@ from typing import Any
 RIGHTS = {
     "abort_multipart_upload": {"s3:AbortMultipartUpload"},
     "complete_multipart_upload": {"s3:PutObject"},
+    # Of an object onto itself, with new tags.
+    "copy_object": {"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"},
     "create_multipart_upload": {"s3:PutObject", "s3:PutObjectTagging"},
     "delete_object": {"s3:DeleteObject"},
     "get_bucket_lifecycle_configuration": {"s3:GetLifecycleConfiguration"},
@@ -46,7 +48,7 @@ def test_rights_on_objects_and_on_the_bucket_are_apart(repository: Path):
 
 def test_the_commands_exist(repository: Path, example: dict[str, str]):
     targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for name in ("docker-compose.md", "point-it-at-aws.md"):
+    for name in ("backfill.md", "docker-compose.md", "point-it-at-aws.md"):
         text = (repository / "docs" / "runbooks" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:`|\s)make ([a-z-]+)", text)) <= targets, name
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):

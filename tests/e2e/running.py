@@ -26,8 +26,9 @@ START_SECONDS = 120
 class Airflow:
     """A running Airflow, spoken to by its REST API."""
 
-    def __init__(self, address: str, log: Path) -> None:
+    def __init__(self, address: str, log: Path, environment: dict[str, str]) -> None:
         self.log = log
+        self._environment = environment
         token = httpx.post(f"{address}/auth/token", json={"username": "admin", "password": "admin"}).json()
         self._api = httpx.Client(
             base_url=f"{address}/api/v2",
@@ -44,6 +45,21 @@ class Airflow:
         assert reply.is_success, f"{method} {path}: {reply.status_code} {reply.text}"
         return reply.json()
 
+    def command(self, *arguments: str) -> str:
+        """What Airflow's own command, as people type it, says; stderr too."""
+        command = [sys.executable, "-m", "include.local", "airflow", *arguments]
+        ran = subprocess.run(
+            command,
+            env=self._environment,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, f"{' '.join(arguments)}: {ran.stdout[-3000:]}"
+        return ran.stdout
+
     def unpause(self, *dag_ids: str) -> None:
         for dag_id in dag_ids:
             self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
@@ -51,9 +67,17 @@ class Airflow:
     def trigger(self, dag_id: str, key: str) -> None:
         self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "partition_key": key})
 
+    def all_runs(self, dag_id: str) -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+        return runs
+
     def runs(self, dag_id: str, key: str) -> list[dict[str, Any]]:
-        found = self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
-        return [run for run in found if run["partition_key"] == key]
+        return [run for run in self.all_runs(dag_id) if run["partition_key"] == key]
+
+    def log_of(self, run: dict[str, Any], task_id: str, attempt: int = 1) -> str:
+        """The log of one try of a task."""
+        path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/{task_id}/logs/{attempt}"
+        return json.dumps(self.call("GET", path)["content"])
 
     def state(self, dag_id: str, key: str) -> str:
         """The state of the newest run of a day; `none` before there is one."""
@@ -116,7 +140,7 @@ def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airfl
     try:
         address = f"http://localhost:{environment['AIRFLOW__API__PORT']}"
         _wait_until_healthy(address, process, log)
-        yield Airflow(address, log)
+        yield Airflow(address, log, environment)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -49,7 +49,8 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path):
         }
         with running_airflow(tmp_path, airflow_environment(tmp_path, lake=lake, igdb=igdb)) as airflow:
             key = format_day(DAY)
-            sandbox.faults.add(Fault("status", status=400, endpoint="genres", times=1))
+            for where in ({"endpoint": "multiquery", "contains": "query genres "}, {"endpoint": "genres"}):
+                sandbox.faults.add(Fault("status", status=400, times=1, **where))
             airflow.unpause("transform", *LOADS)  # the consumer first: a paused one loses its events
 
             def all_loads_ended() -> bool:

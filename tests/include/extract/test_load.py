@@ -97,7 +97,7 @@ async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, 
 async def test_a_sparse_table_is_read_in_wide_windows(client, store, sandbox):
     report = await load(client, store, "popscore")
     assert same(table(store, "popscore"), source(sandbox, "popularity_primitives"))
-    assert report.requests <= 2 + 3 * report.rows / 500
+    assert report.requests <= 2 + 2 * report.rows / 5000
 
 
 async def test_a_small_table_costs_one_request(client, store, sandbox):
@@ -175,15 +175,15 @@ async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(cli
 
 
 async def test_a_reply_that_is_short_once_is_asked_again(client, store, sandbox):
-    sandbox.faults.add(Fault("drop_row", endpoint="games", times=1))
+    sandbox.faults.add(Fault("drop_row", endpoint="multiquery", times=2))
     await load(client, store, "games")
     assert same(table(store, "games"), source(sandbox, "games"))
 
 
 async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(client, store, sandbox):
     await load(client, store, "games")
-    sandbox.faults.add(Fault("drop_row", endpoint="games", times=2))
-    with pytest.raises(IncompleteError, match=r"games: .*returned 499 rows but counts 1300"):
+    sandbox.faults.add(Fault("drop_row", times=100))
+    with pytest.raises(IncompleteError, match=r"games: ids \d+ .*: the source returned \d+ rows but counts \d+"):
         await load(client, store, "games", full_refresh=True, run_id="again")
     assert Table(store, "games").latest().version == 1
 
@@ -202,7 +202,7 @@ async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
 
 async def test_many_bad_rows_fail_the_load(client, store, sandbox):
     sandbox.upsert("games", [{"id": i, "name": "Bad", "hypes": "many"} for i in sorted(source(sandbox, "games"))[:10]])
-    with pytest.raises(ContractError, match=r"10 of 1300 rows break the contract"):
+    with pytest.raises(ContractError, match=r"10 of the \d+ rows read so far break the contract"):
         await load(client, store, "games")
     assert Table(store, "games").latest() is None
 

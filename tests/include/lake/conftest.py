@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
+import struct
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -112,10 +114,12 @@ def make_file() -> Callable[..., File]:
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Passes requests on, but for the faults planned: each names a method and what becomes of its next request.
+    """Passes requests on, but for the faults planned, one after another.
 
-    `lose`: the request is served, its reply is never sent. `slow_down`: 503 SlowDown, the server sees nothing.
-    `conflict`: 409 ConditionalRequestConflict. `cut`: half of the reply's body. `corrupt`: its body, one byte changed.
+    Each names a method, or a method and a part of the path such as `PUT /_manifests/`, and what becomes of the next
+    such request. `lose`: it is served, its reply is never sent. `reset`: the connection is reset while its body is
+    read. `cut`: half of the reply's body. `corrupt`: its body, one byte changed. Others are error codes of S3
+    (`REFUSALS`), which the server behind never sees.
     """
 
     daemon_threads = True
@@ -131,21 +135,33 @@ class FaultyProxy(ThreadingHTTPServer):
         """A client that hangs up is what these tests are about."""
 
 
+REFUSALS = {
+    "slow_down": (503, "SlowDown"),
+    "internal": (500, "InternalError"),
+    "conflict": (409, "ConditionalRequestConflict"),
+    "denied": (403, "AccessDenied"),
+}
+
+
 class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes: the second would wait 40 ms for the first's ACK
     server: FaultyProxy
 
     def _serve(self) -> None:
         self.server.seen.append(self.command)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = None
-        if self.server.plan and self.server.plan[0][0] == self.command:
-            fault = self.server.plan.pop(0)[1]
-        if fault == "slow_down":
-            self._reply(503, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
+        fault = self._fault()
+        size = int(self.headers.get("Content-Length") or 0)
+        if fault == "reset":
+            self.rfile.read(size // 2)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
             return
-        if fault == "conflict":
-            self._reply(409, b"<Error><Code>ConditionalRequestConflict</Code><Message>Try again.</Message></Error>")
+        body = self.rfile.read(size)
+        if fault in REFUSALS:
+            status, code = REFUSALS[fault]
+            self._reply(status, f"<Error><Code>{code}</Code><Message>As was planned.</Message></Error>".encode())
             return
         connection = http.client.HTTPConnection(self.server.upstream)
         connection.request(self.command, self.path, body, dict(self.headers))
@@ -157,6 +173,13 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         if fault == "corrupt":
             data = bytes([data[0] ^ 1]) + data[1:]
         self._reply(reply.status, data, dict(reply.getheaders()), cut=fault == "cut")
+
+    def _fault(self) -> str | None:
+        """The planned fault that this request is to meet."""
+        if not self.server.plan:
+            return None
+        method, _, part = self.server.plan[0][0].partition(" ")
+        return self.server.plan.pop(0)[1] if method == self.command and part in self.path else None
 
     def _reply(self, status: int, data: bytes, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
         self.send_response(status)

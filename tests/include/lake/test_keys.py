@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.lake.keys import manifest_key, manifest_version, part_key, pointer_key, run_folder, table_prefix
+from include.lake.keys import (
+    manifest_key,
+    manifest_version,
+    part_key,
+    pointer_key,
+    rejected_prefix,
+    run_folder,
+    table_prefix,
+)
 from include.lake.store import check_key
 
 
@@ -12,6 +20,7 @@ def test_the_layout_is_the_contract() -> None:
     assert part_key("games", "2026-11-21", "manual_1", 7) == "raw/games/dt=2026-11-21/manual_1/part-00007.jsonl.gz"
     assert manifest_key("games", 42) == "raw/games/_manifests/00000000000000000042.json"
     assert pointer_key("games") == "raw/games/_manifest.json"
+    assert rejected_prefix("games") == "raw/games/_rejected/"
 
 
 @given(st.integers(0, 10**19))

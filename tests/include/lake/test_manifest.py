@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -370,7 +372,7 @@ def test_the_next_commit_tags_what_a_killed_one_left(
         disk.put(file.key, b"x", tags={"status": "final"})
     commit(table, old)
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise StoreError("tag", "key", "killed")
 
     with monkeypatch.context() as patch:
@@ -383,6 +385,32 @@ def test_the_next_commit_tags_what_a_killed_one_left(
     assert newest.version == 2  # the commit itself stands
     commit(table)
     assert disk.tags(old.key) == {"status": "outdated"}
+
+
+def test_what_is_outdated_is_tagged_once(disk: Store, make_file: MakeFile) -> None:
+    table = Table(disk, "games")
+    old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
+    for file in (old, new):
+        disk.put(file.key, b"x", tags={"status": "final"})
+    commit(table, old)
+    served_a_week = disk.info(old.key).modified
+    commit(table, new)
+    outdated = disk.info(old.key).modified
+    assert outdated > served_a_week, "its seven days begin when it no longer counts"
+    commit(table, new)
+    assert disk.info(old.key).modified == outdated
+
+
+def test_commits_that_were_current_since_a_moment(disk: Store) -> None:
+    table = Table(disk, "games")
+    now = datetime.now(UTC)
+    for age in (30, 9, 8, 3, 0):
+        version = commit(table).version
+        path = Path(disk.url(manifest_key("games", version)))
+        os.utime(path, ((now - timedelta(days=age)).timestamp(),) * 2)
+    assert [each.version for each in table.current_since(now - timedelta(days=7))] == [5, 4, 3]
+    assert [each.version for each in table.current_since(now - timedelta(days=99))] == [5, 4, 3, 2, 1]
+    assert Table(disk, "genres").current_since(now) == []
 
 
 def test_a_commit_whose_reply_was_lost_is_made_once(faulty_store: Store, proxy: Any) -> None:

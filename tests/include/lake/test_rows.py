@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from include.lake.files import Claim, File
 from include.lake.manifest import Manifest, Mode
-from include.lake.parts import PartDamaged
 from include.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
 from include.lake.store import ObjectNotFound, open_store
+from include.lake.uploads import PartDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +78,10 @@ def test_live_ids_are_a_set(
     assert ids.count(*asked) == len(wanted)
     for row_id in (0, 7, 65_535, 65_536, 2**40):
         assert (row_id in ids) == (row_id in model)
+    others = LiveIds()
+    others.add(wanted)
+    assert list(ids.difference(others).ids()) == [row_id for row_id in sorted(model) if row_id not in Claim(*asked)]
+    assert list(ids.ids()) == sorted(model), "as they were"
 
 
 def test_an_id_below_zero_is_refused() -> None:
@@ -133,14 +137,14 @@ def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (gzip.compress(b'{"id":1}\n'), "found 1 rows, expected 2"),
-        (gzip.compress(b'{"id":1}\n{"id":2}\n{"id":3}\n'), "found 3 rows, expected 2"),
-        (gzip.compress(b'{"id":1}\n{"id":2}\n')[:-3], "expected 2 rows of whole gzip"),
+        (gzip.compress(b'{"id":1}\n', mtime=0), "found 1 rows, expected 2"),
+        (gzip.compress(b'{"id":1}\n{"id":2}\n{"id":3}\n', mtime=0), "found 3 rows, expected 2"),
+        (gzip.compress(b'{"id":1}\n{"id":2}\n', mtime=0)[:-3], "expected 2 rows of whole gzip"),
         (b"no gzip at all", "expected 2 rows of whole gzip"),
-        (gzip.compress(b'{"id":1}\n{"id":\n'), 'line 2: found b\'{"id":.*expected an object with an id'),
-        (gzip.compress(b'{"id":1}\n{"name":2}\n'), "line 2: .*expected an object with an id"),
-        (gzip.compress(b'{"id":1}\n[]\n'), "line 2: .*expected an object with an id"),
-        (gzip.compress(b'{"id":1}\n{"id":"2"}\n'), "line 2: found id '2', expected an integer"),
+        (gzip.compress(b'{"id":1}\n{"id":\n', mtime=0), 'line 2: .*found b\'{"id":.*expected an object with an id'),
+        (gzip.compress(b'{"id":1}\n{"name":2}\n', mtime=0), "line 2: .*expected an object with an id"),
+        (gzip.compress(b'{"id":1}\n[]\n', mtime=0), "line 2: .*expected an object with an id"),
+        (gzip.compress(b'{"id":1}\n{"id":"2"}\n', mtime=0), "line 2: Expected `int`, got `str`"),
     ],
 )
 def test_a_part_that_is_not_what_its_manifest_says_is_an_error(disk: Store, data: bytes, message: str) -> None:

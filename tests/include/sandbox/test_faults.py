@@ -92,6 +92,24 @@ async def test_a_reply_short_of_a_row(client: Client, sandbox: Sandbox) -> None:
     assert sizes == [0, len(whole.json) - 1, len(whole.json)]
 
 
+async def test_a_reply_without_its_rows(client: Client, sandbox: Sandbox) -> None:
+    whole = await client.query("games", QUERY)
+    sandbox.faults.add(Fault("no_rows", times=2))
+    empty = await client.query("games", QUERY)
+    assert (empty.json, empty.headers["X-Count"]) == ([], whole.headers["X-Count"])
+    text = f'query games "a" {{ {QUERY} }}; query games "b" {{ {QUERY} }}; query games/count "n" {{ where id < 30; }};'
+    parts = (await client.query("multiquery", text)).json
+    assert [part.get("result", part.get("count")) for part in parts] == [[], [], len(whole.json)]
+
+
+async def test_a_text_of_the_reply_is_replaced(client: Client, sandbox: Sandbox) -> None:
+    sandbox.upsert("genres", [{"id": 999, "name": "Old"}])
+    sandbox.faults.add(Fault("replace", old='"Old"', new='"\udcff"'))
+    spoilt = await client.query("genres", "fields name; where id = 999;")
+    assert (spoilt.status, spoilt.headers["X-Count"]) == (200, "1")
+    assert b'"name": "\xff"' in spoilt.body
+
+
 async def test_a_slow_reply(client: Client, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("hang", seconds=0.3))
     started = monotonic()
@@ -109,7 +127,8 @@ async def test_token_failures(client: Client, sandbox: Sandbox) -> None:
 
 
 async def test_ended_tokens(client: Client, sandbox: Sandbox) -> None:
-    sandbox.tokens.end_all()
+    sandbox.faults.add(Fault("end_tokens"))
+    assert (await client.query("genres")).status == 401
     assert (await client.query("genres")).status == 401
     await client.log_in()
     assert (await client.query("genres")).status == 200
@@ -149,6 +168,9 @@ def test_an_endpoint_and_a_text() -> None:
         ({"kind": "status", "status": 418}, "fault.status: found 418"),
         ({"kind": "null", "times": 0}, "fault.times: found 0"),
         ({"kind": "null", "after": -1}, "fault.after: found -1"),
+        ({"kind": "replace", "new": "x"}, "fault.old: found ''"),
+        ({"kind": "replace", "old": "x", "new": "\udc28"}, "fault.new: found '.udc28', expected a text whose lone"),
+        ({"kind": "null", "old": "x"}, "fault.old: found 'x', expected a text for the kind `replace`, and only for it"),
         ({"kind": "null", "often": 3}, "any of endpoint, times"),
         ({"times": 3}, "an object with `kind`"),
         ({"kind": "null", "times": "3"}, "fault"),

@@ -328,3 +328,11 @@ def test_a_recorded_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> N
 def test_a_folder_without_rows_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match=r"no \*\.jsonl in .*expected one file an endpoint"):
         World.recorded(tmp_path, first_day=FIRST, today=FIRST)
+
+
+def test_a_table_without_rows_keeps_its_fields():
+    world = World.generate(seed=1, games=1, first_day=date(2026, 11, 20), today=date(2026, 11, 20))
+    world.delete("games", [row["id"] for row in world.rows("games")])
+    world.upsert("games", [{"id": 9, "name": "First again"}])
+    assert "updated_at" in world.table("games").fields
+    assert "updated_at" in world.table("games").row(9)

@@ -10,7 +10,7 @@ import pytest
 
 from include.lake.files import Claim, merge_files
 from include.lake.manifest import Draft, Mode, Table
-from include.lake.parts import PartStage, Row
+from include.lake.parts import PartStage, Rows
 from include.lake.store import open_store
 from include.registry import load_registry
 from include.transform.generation import TransformError, current, open_generation, publish
@@ -29,7 +29,7 @@ def commit(store, tmp_path, entity, partition, ids):
     with PartStage(
         store, entity=entity.name, partition=partition, run_id=f"run-{partition}", scratch=tmp_path / "scratch"
     ) as stage:
-        stage.add([Row(orjson.dumps({"id": i}), i, None) for i in ids], Claim(0, None))
+        stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), Claim(0, None))
         files = stage.finish()
     Table(store, entity.name).commit(
         lambda newest: Draft(

@@ -63,7 +63,8 @@ async def test_a_count(api: Any, client: IgdbClient) -> None:
 
 async def test_a_multiquery(api: Any, client: IgdbClient) -> None:
     api.then(body=[{"name": "n", "count": 3}, {"name": "a", "result": [{"id": 1}]}])
-    assert await client.multiquery(TWO_PARTS) == {"a": [{"id": 1}], "n": 3}
+    reply = await client.multiquery(TWO_PARTS)
+    assert (reply.rows, reply.counts) == ({"a": [{"id": 1}]}, {"n": 3})
     assert api.asked[0].path == "/v4/multiquery"
     assert api.asked[0].body.startswith('query games "a" {')
 

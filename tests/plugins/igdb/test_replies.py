@@ -31,7 +31,7 @@ def answer(body: str, **headers: str) -> Answer:
 
 
 def test_a_reply() -> None:
-    reply = answer('[\n  {\n    "id": 0, "name": "Pokémon ポケモン"\n  }\n]', **{"X-Count": "372770"}).reply()
+    reply = answer('[\n  {\n    "id": 0, "name": "Pokémon ポケモン"\n  }\n]', **{"X-Count": "372770"}).reply(list)
     assert reply.rows == [{"id": 0, "name": "Pokémon ポケモン"}]
     assert reply.total == 372_770
     assert reply.date == datetime(2025, 11, 21, 19, tzinfo=UTC)
@@ -40,11 +40,11 @@ def test_a_reply() -> None:
 
 
 def test_without_x_count_the_total_is_unknown() -> None:
-    assert answer("[]").reply().total is None
+    assert answer("[]").reply(list).total is None
 
 
 def test_rows_that_are_no_objects_are_for_others_to_judge() -> None:
-    assert answer('[1, null, {"id": 1}]').reply().rows == [1, None, {"id": 1}]
+    assert answer('[1, null, {"id": 1}]').reply(list).rows == [1, None, {"id": 1}]
 
 
 @pytest.mark.parametrize(
@@ -52,31 +52,31 @@ def test_rows_that_are_no_objects_are_for_others_to_judge() -> None:
 )
 def test_what_is_not_an_array_is_refused_with_its_first_part(body: str) -> None:
     with pytest.raises(ReplyError, match="IGDB games: status 200, but not ") as caught:
-        answer(body).reply()
+        answer(body).reply(list)
     assert caught.value.reply == body[:500]
     assert caught.value.query == "fields *;"
 
 
 def test_bytes_that_are_no_utf8_are_refused() -> None:
     with pytest.raises(ReplyError):
-        Answer(endpoint="games", query="", body=b'["\xff"]', headers=DATE).reply()
+        Answer(endpoint="games", query="", body=b'["\xff"]', headers=DATE).reply(list)
 
 
 @pytest.mark.parametrize("count", ["12.5", "many", "-1", ""])
 def test_an_x_count_that_is_no_number_is_refused(count: str) -> None:
     with pytest.raises(ReplyError, match="X-Count"):
-        answer("[]", **{"X-Count": count}).reply()
+        answer("[]", **{"X-Count": count}).reply(list)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_a_reply_without_the_sources_clock_is_refused(date: str) -> None:
     with pytest.raises(ReplyError, match="clock"):
-        answer("[]", Date=date).reply()
+        answer("[]", Date=date).reply(list)
 
 
 def test_a_lone_surrogate_becomes_the_replacement_character(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        rows = answer('[{"id": 1, "n\\ud800": ["a\\udfffb", {"x": "😀\\ud83d\\ude00"}]}, {"id": 2}]').reply().rows
+        rows = answer('[{"id": 1, "n\\ud800": ["a\\udfffb", {"x": "😀\\ud83d\\ude00"}]}, {"id": 2}]').reply(list).rows
     assert rows == [{"id": 1, "n\ufffd": ["a\ufffdb", {"x": "😀😀"}]}, {"id": 2}]
     assert orjson.loads(orjson.dumps(rows)) == rows, "what the client returns can be written"
     assert "games: lone surrogates" in caplog.text
@@ -86,7 +86,7 @@ def test_a_lone_surrogate_becomes_the_replacement_character(caplog: pytest.LogCa
 def test_whatever_json_the_api_sends_can_be_written_again(rows: list[Any]) -> None:
     """As sent, but for lone surrogates, in the place of which nothing but U+FFFD may come."""
     sent = json.dumps(rows)  # escapes surrogates, as a source would
-    got = answer(sent).reply().rows
+    got = answer(sent).reply(list).rows
     assert orjson.loads(orjson.dumps(got)) == got
     if not re.search("[\ud800-\udfff]", json.dumps(rows, ensure_ascii=False)):
         assert got == rows
@@ -94,11 +94,11 @@ def test_whatever_json_the_api_sends_can_be_written_again(rows: list[Any]) -> No
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**64 - 1])
 def test_integers_of_64_bits_stay_exact(number: int) -> None:
-    assert orjson.dumps(answer(f"[{number}]").reply().rows) == f"[{number}]".encode()
+    assert orjson.dumps(answer(f"[{number}]").reply(list).rows) == f"[{number}]".encode()
 
 
 def test_an_integer_beyond_64_bits_becomes_a_double() -> None:
-    (found,) = answer(f"[{2**64}]").reply().rows
+    (found,) = answer(f"[{2**64}]").reply(list).rows
     assert isinstance(found, float)
     assert orjson.dumps(found) == b"1.8446744073709552e+19"
 
@@ -118,13 +118,16 @@ def test_what_is_no_count_is_refused(body: str) -> None:
 
 def test_parts_come_by_name_in_whatever_order() -> None:
     body = '[{"name": "n", "count": 3}, {"name": "a", "result": [{"id": 1}]}]'
-    assert answer(body).parts(PARTS) == {"a": [{"id": 1}], "n": 3}
+    reply = answer(body).parts(PARTS, list)
+    assert (reply.rows, reply.counts) == ({"a": [{"id": 1}]}, {"n": 3})
+    assert (reply.date, reply.bytes) == (datetime(2025, 11, 21, 19, tzinfo=UTC), len(body))
 
 
 def test_a_part_without_a_result_is_empty_but_one_without_a_count_proves_nothing() -> None:
-    assert answer('[{"name": "a"}, {"name": "n", "count": 0}]').parts(PARTS) == {"a": [], "n": 0}
+    reply = answer('[{"name": "a"}, {"name": "n", "count": 0}]').parts(PARTS, list)
+    assert (reply.rows, reply.counts) == ({"a": []}, {"n": 0})
     with pytest.raises(ReplyError, match="no count in part 'n'"):
-        answer('[{"name": "a"}, {"name": "n"}]').parts(PARTS)
+        answer('[{"name": "a"}, {"name": "n"}]').parts(PARTS, list)
 
 
 @pytest.mark.parametrize(
@@ -142,4 +145,4 @@ def test_a_part_without_a_result_is_empty_but_one_without_a_count_proves_nothing
 )
 def test_parts_that_were_not_asked_for_or_are_missing_are_refused(body: str) -> None:
     with pytest.raises(ReplyError):
-        answer(body).parts(PARTS)
+        answer(body).parts(PARTS, list)

@@ -50,3 +50,19 @@ async def test_how_often_an_error_is_asked_again(kind: type[Exception], asked: i
         await retry(ask, max_attempts=4, backoff=Backoff(base=0.001), before_wait=before_wait)
     assert times == asked
     assert len(waits) == asked - 1
+
+
+async def test_what_was_given_up_on_the_way_is_not_asked_for_again() -> None:
+    times = 0
+
+    async def ask() -> None:
+        nonlocal times
+        times += 1
+        raise ServerError("no", endpoint="token")
+
+    async def ask_for_both() -> None:
+        await retry(ask, max_attempts=3, backoff=Backoff(base=0.001))
+
+    with pytest.raises(ServerError):
+        await retry(ask_for_both, max_attempts=3, backoff=Backoff(base=0.001))
+    assert times == 3

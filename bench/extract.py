@@ -1,0 +1,354 @@
+"""What extraction costs: requests, seconds, CPU, memory and bytes, beside the least that the API's limits allow.
+
+    .venv/bin/python bench/extract.py                    # everything, about 6 minutes; writes docs/extract.svg
+    .venv/bin/python bench/extract.py limits night       # these parts only
+
+A sandbox runs in a process of its own; every load runs in a child that has what a task process has (Airflow, Cosmos and
+DuckDB imported). After each load every row of the lake is compared with the sandbox.
+
+limits    all entities of a day, one after another, at the API's limits and 40 ms a request
+night     the day after, and a quiet night after that: changes, deletions, new objects
+ceiling   games without limits: rows per CPU second of the whole load, and from reply to part
+memory    the peak above an idle task process, for 345,000 and 1,000,000 games
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.partitions import day_of, format_day, parse_day
+from include.registry import load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+GAMES = 345_000
+MANY_GAMES = 1_000_000
+REQUESTS_PER_SECOND = 4
+PACK_ROWS = 10 * 500
+REPLY_BYTES = 10_000_000
+PLOT = Path(__file__).parents[1] / "docs" / "extract.svg"
+PARTS = ("limits", "night", "ceiling", "memory")
+
+
+def main() -> None:
+    """Run the parts that are asked for, or be their child."""
+    parser = argparse.ArgumentParser(description="what extraction costs")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--games", type=int, default=GAMES)
+    parser.add_argument("--child", nargs=4, metavar=("URL", "LAKE", "ENTITY", "DAY"), help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=float, default=float(REQUESTS_PER_SECOND), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        asyncio.run(child(*arguments.child, rate=arguments.rate))
+        return
+    parts = arguments.parts or PARTS
+    if not {*parts} <= {*PARTS}:
+        parser.error(f"parts: found {' '.join(parts)}, expected some of {', '.join(PARTS)}")
+    if {"limits", "night"} & {*parts}:
+        at_the_limits(arguments.games, whole_day="limits" in parts, nights="night" in parts)
+    if "ceiling" in parts:
+        ceiling(arguments.games)
+    if "memory" in parts:
+        memory([arguments.games, MANY_GAMES])
+
+
+def at_the_limits(games: int, *, whole_day: bool, nights: bool) -> None:
+    """A full day at real limits, and the two nights after it."""
+    day = day_of(datetime.now(UTC))
+    with sandbox(games, day) as url, tempfile.TemporaryDirectory() as folder:
+        lake = Path(folder) / "lake"
+        say(f"a full day, {games:,} games, {REQUESTS_PER_SECOND} requests a second, 40 ms a request")
+        total = 0.0
+        for name in load_registry() if whole_day else ("games",):
+            figures = load(url, lake, name, day)
+            total += figures["seconds"]
+            floor, why = floor_of(figures["rows"], figures["reply_bytes"])
+            say(
+                f"  {name:20} {figures['rows']:>9,} rows {figures['requests']:>4} requests {figures['seconds']:6.1f} s "
+                f"(floor {floor:5.2f} s by {why}: {figures['seconds'] / floor:4.2f} x) {figures['cpu']:5.2f} CPU s "
+                f"{figures['peak'] / 2**20:4.0f} MiB above idle  {figures['reply_bytes'] / 1e6:6.1f} MB of replies "
+                f"{figures['bytes'] / 1e6:6.1f} MB of parts"
+            )
+            if name == "games":
+                plot(figures["progress"], floor, figures["rows"])
+            compare(url, lake, name)
+        say(f"  one after another: {total:.1f} s")
+        check_starts(url)
+        if not nights:
+            return
+        after = day + timedelta(days=1)
+        turn(url, after)
+        for what in ("a night of changes", "a quiet night"):
+            before = bytes_of(lake)
+            figures = load(url, lake, "games", after)
+            say(
+                f"{what}: {figures['rows']:,} rows read, {figures['gone']:,} gone, in {figures['requests']} requests "
+                f"and {figures['seconds']:.1f} s; {(bytes_of(lake) - before) / 1e6:.2f} MB of new objects"
+            )
+            compare(url, lake, "games")
+        check_starts(url)
+
+
+def ceiling(games: int) -> None:
+    """Games as fast as the CPU goes."""
+    day = day_of(datetime.now(UTC))
+    with sandbox(games, day, "--no-limits", "--latency", "0") as url, tempfile.TemporaryDirectory() as folder:
+        lake = Path(folder) / "lake"
+        figures = load(url, lake, "games", day, rate=10_000)
+        say(
+            f"games without limits: {figures['rows']:,} rows, {figures['seconds']:.1f} s, {figures['cpu']:.2f} CPU s: "
+            f"{figures['rows'] / figures['cpu']:,.0f} rows a CPU second, HTTP and commit included"
+        )
+        compare(url, lake, "games")
+        say(f"from reply to part: {reply_to_part(url):,.0f} rows a CPU second")
+
+
+def memory(sizes: Sequence[int]) -> None:
+    """The peak of one load of games above an idle process, by the size of the table."""
+    day = day_of(datetime.now(UTC))
+    for games in sizes:
+        with sandbox(games, day, "--no-limits", "--latency", "0") as url, tempfile.TemporaryDirectory() as folder:
+            figures = load(url, Path(folder) / "lake", "games", day, rate=10_000)
+            say(f"memory: {games:>9,} games: {figures['peak'] / 2**20:.0f} MiB above the idle process")
+
+
+def reply_to_part(url: str) -> float:
+    """Rows a CPU second from the bytes of replies to a part on disk: parsed, checked, compressed; the best of 5."""
+    from igdb.apicalypse import Query, SubQuery, at_least, below
+    from igdb.replies import Answer
+    from include.extract.contract import RowContract
+    from include.lake.files import Claim
+    from include.lake.parts import PartStage
+    from include.lake.store import open_store
+
+    token = token_of(url)
+    bodies = []
+    for first in range(0, 45_000, 4_500):
+        parts = [
+            SubQuery(str(low), "games", Query(where=(at_least("id", low), below("id", low + 500))))
+            for low in range(first, first + 4_500, 500)
+        ]
+        bodies.append((parts, *fetch(url, token, "multiquery", "\n".join(part.text() for part in parts))))
+    contract = RowContract(load_registry()["games"])
+    best = 0.0
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as folder:
+            store = open_store((Path(folder) / "lake").as_uri())
+            scratch = Path(folder) / "scratch"
+            with PartStage(store, entity="games", partition="2026-11-21", run_id="bench", scratch=scratch) as stage:
+                began = time.process_time()
+                rows = 0
+                for parts, body, headers in bodies:
+                    answer = Answer("multiquery", "", body, headers).parts(parts, contract.check)
+                    for part in parts:
+                        stage.add(answer.rows[part.name].rows, Claim(int(part.name), int(part.name) + 500))
+                        rows += len(answer.rows[part.name])
+                best = max(best, rows / (time.process_time() - began))
+    return best
+
+
+async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> None:
+    """One load, in a process like a task's; prints its figures as JSON."""
+    import airflow.sdk  # noqa: F401
+    import cosmos  # noqa: F401
+    import duckdb  # noqa: F401
+
+    from igdb.client import IgdbClient
+    from igdb.tokens import ClientCredentials
+    from include.extract.load import Load
+    from include.lake.store import open_store
+
+    tokens = ClientCredentials(
+        token_url=f"{url}/oauth2/token",
+        client_id="sandbox",
+        client_secret="sandbox-secret",  # noqa: S106 - the sandbox keeps no secrets
+        cache_folder=Path(tempfile.mkdtemp()),
+    )
+    store = open_store(lake)
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    progress: list[tuple[float, int]] = [(0.0, 0)]
+    client = IgdbClient(base_url=f"{url}/v4", client_id="sandbox", tokens=tokens, requests_per_second=rate)
+    async with client:
+        load = Load(client, store, load_registry()[name], day=parse_day(day), run_id=f"bench-{time.time_ns()}")
+        began, cpu = time.monotonic(), time.process_time()
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.25):
+                progress.append((time.monotonic() - began, load.rows))
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            report = await load.run()
+        finally:
+            done.set()
+            watching.join()
+    progress.append((report.seconds, report.rows))
+    figures = {
+        **report.as_dict(),
+        "cpu": time.process_time() - cpu,
+        "peak": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) * 1024,
+        "reply_bytes": client.stats.bytes,
+        "progress": progress,
+    }
+    print(json.dumps(figures))
+
+
+def load(url: str, lake: Path, name: str, day: date, *, rate: float = REQUESTS_PER_SECOND) -> dict[str, Any]:
+    """One load in a child. Returns: its figures."""
+    command = [sys.executable, __file__, "--child", url, lake.as_uri(), name, format_day(day), "--rate", str(rate)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    figures: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def floor_of(rows: int, reply_bytes: int) -> tuple[float, str]:
+    """The fewest seconds that the API's limits allow, and which limit that is."""
+    requests, why = max((rows / PACK_ROWS, "rows"), (reply_bytes / REPLY_BYTES, "bytes"), (1.0, "one request"))
+    return requests / REQUESTS_PER_SECOND, why
+
+
+@contextmanager
+def sandbox(games: int, day: date, *options: str) -> Iterator[str]:
+    """A sandbox in a process of its own; gives its URL."""
+    command = [sys.executable, "-m", "include.sandbox", "--port", "0", "--games", str(games), *options]
+    command += ["--first-day", format_day(day), "--today", format_day(day)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        assert server.stdout is not None  # noqa: S101
+        yield next(word.rstrip(";") for word in server.stdout.readline().split() if word.startswith("http"))
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def turn(url: str, day: date) -> None:
+    """Let the sandbox go on to a day."""
+    data = json.dumps({"today": format_day(day)}).encode()
+    request = urllib.request.Request(f"{url}/sandbox/today", data=data, method="PUT")  # noqa: S310 - our own sandbox
+    with urllib.request.urlopen(request):  # noqa: S310
+        pass
+
+
+def check_starts(url: str) -> None:
+    """The most requests that the server saw start within any one second, and how many it refused."""
+    with urllib.request.urlopen(f"{url}/sandbox/requests?last=10000") as reply:  # noqa: S310 - our own sandbox
+        records = [record for record in json.load(reply) if record["endpoint"] != "oauth2/token"]
+    starts = sorted(record["started"] for record in records)
+    most = max(sum(other < start + 1.0 for other in starts[i : i + 50]) for i, start in enumerate(starts))
+    refused = sum(record["status"] == 429 for record in records)
+    say(f"  {len(starts)} requests: at most {most} started in any one second, {refused} were refused with 429")
+
+
+def compare(url: str, lake: Path, name: str) -> None:
+    """Every row of the lake against those of the sandbox: ids, and updated_at or value."""
+    from include.lake.files import merge_claims
+    from include.lake.manifest import Table
+    from include.lake.rows import read_lines
+    from include.lake.store import open_store
+
+    def facts(line: bytes) -> tuple[int, tuple[Any, Any]]:
+        row = json.loads(line)
+        return row["id"], (row.get("updated_at"), row.get("value"))
+
+    with urllib.request.urlopen(f"{url}/sandbox/rows/{load_registry()[name].endpoint}") as reply:  # noqa: S310
+        source = dict(map(facts, reply))
+    store = open_store(lake.as_uri())
+    manifest = Table(store, name).latest()
+    shown: dict[int, Any] = {}
+    for file in manifest.files if manifest else ():
+        for claim in merge_claims(file.claims):
+            for row_id in [row_id for row_id in shown if row_id in claim] if claim.end > 2 + claim.low else [claim.low]:
+                shown.pop(row_id, None)
+        shown |= dict(map(facts, read_lines(store, file)))
+    if shown != source:
+        say(f"  {name}: DIFFERENT from the sandbox: {len(shown):,} rows, expected {len(source):,}")
+        sys.exit(1)
+    say(f"  {name}: all {len(source):,} rows equal those of the sandbox")
+
+
+def bytes_of(lake: Path) -> int:
+    """The bytes of all objects of a lake on disk."""
+    return sum(path.stat().st_size for path in lake.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def token_of(url: str) -> str:
+    """A token of the sandbox."""
+    form = b"client_id=sandbox&client_secret=sandbox-secret&grant_type=client_credentials"
+    with urllib.request.urlopen(f"{url}/oauth2/token", data=form) as reply:  # noqa: S310 - our own sandbox
+        token: str = json.load(reply)["access_token"]
+    return token
+
+
+def fetch(url: str, token: str, endpoint: str, query: str) -> tuple[bytes, dict[str, str]]:
+    """One reply of the API, as bytes."""
+    headers = {"Client-ID": "sandbox", "Authorization": f"Bearer {token}", "User-Agent": "gamelake-bench/1"}
+    request = urllib.request.Request(f"{url}/v4/{endpoint}", data=query.encode(), headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request) as reply:  # noqa: S310
+        return reply.read(), dict(reply.headers)
+
+
+def plot(progress: Sequence[tuple[float, int]], floor: float, rows: int) -> None:
+    """Rows over time beside the floor, as an SVG for docs/performance.md."""
+    width, height, left, top = 640, 300, 80, 20
+    end = progress[-1][0]
+    seconds = max(end, floor) * 1.05
+
+    def x(second: float) -> float:
+        return round(left + second / seconds * width, 1)
+
+    def y(row: float) -> float:
+        return round(top + height - row / rows * height, 1)
+
+    lines = []
+    for second in range(0, int(seconds) + 1, 5):
+        lines.append(f'<line x1="{x(second)}" y1="{top}" x2="{x(second)}" y2="{top + height}" class="grid"/>')
+        lines.append(f'<text x="{x(second)}" y="{top + height + 18}" text-anchor="middle">{second} s</text>')
+    for row in (rows * quarter // 4 for quarter in range(5)):
+        lines.append(f'<line x1="{left}" y1="{y(row)}" x2="{left + width}" y2="{y(row)}" class="grid"/>')
+        lines.append(f'<text x="{left - 8}" y="{y(row) + 4}" text-anchor="end">{row:,}</text>')
+    points = " ".join(f"{x(second)},{y(row)}" for second, row in progress)
+    lines += [
+        f'<polyline points="{x(0)},{y(0)} {x(floor)},{y(rows)}" stroke="#999" stroke-dasharray="6 4"/>',
+        f'<polyline points="{points}" stroke="#1f77b4"/>',
+        f'<text x="{x(floor * 0.5)}" y="{y(rows * 0.6)}" text-anchor="end">floor: {floor:.1f} s</text>',
+        f'<text x="{x(end * 0.62)}" y="{y(rows * 0.5)}" class="measured">measured: {end:.1f} s</text>',
+        f'<text x="{left + width / 2}" y="{top + height + 40}" text-anchor="middle">'
+        f"{rows:,} games, {REQUESTS_PER_SECOND} requests a second</text>",
+    ]
+    style = (
+        "text { font: 12px sans-serif; fill: #555 } .measured { fill: #1f77b4 } "
+        ".grid { stroke: #ddd } polyline { fill: none; stroke-width: 2.5 }"
+    )
+    size = f"0 0 {left + width + 20} {top + height + 50}"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img">'
+    title = f"<title>Games read over time: {end:.1f} s; the floor is {floor:.1f} s</title>"
+    background = '<rect width="100%" height="100%" fill="#fff"/>'
+    text = "\n".join([head, title, f"<style>{style}</style>", background, *lines, "</svg>", ""])
+    PLOT.write_text(text, encoding="utf-8")
+
+
+def say(text: str) -> None:
+    """Print at once: a part takes a minute."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp())
+    main()

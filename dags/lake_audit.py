@@ -1,0 +1,88 @@
+"""Hold the lake to its commits, and remove what nothing needs.
+
+Every Sunday at noon Korean time, when no load is due. Lists orphans (parts of loads that never committed, parts that no
+commit of the last 7 days names, rejected rows of 30 days ago, generations of marts that nobody reads any more) and
+removes those that are old enough. Fails if a commit, or an object that a commit or the marts' pointer names, is missing
+or damaged: read the log, then load that entity with `full_refresh`.
+
+- **remove**: remove the orphans; else only list them.
+- **older_than_hours**: orphans younger than this stay: a load may be using them.
+- **verify**: read all parts of the newest commits and compare their hashes, not only sizes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.partitions import KST, TIMEZONE
+from include.registry import load_registry
+
+ENTITIES = tuple(load_registry())
+
+
+@task
+def audit(**context: Any) -> dict[str, int]:
+    """Audit the lake. Returns: how many orphans were found and removed, and the bytes removed."""
+    import logging
+
+    from include.audit import audit as audit_lake
+    from include.stores import connected_store
+
+    log = logging.getLogger(__name__)
+    params = context["params"]
+    report = audit_lake(
+        connected_store(),
+        ENTITIES,
+        older_than=timedelta(hours=params["older_than_hours"]),
+        remove=params["remove"],
+        verify=params["verify"],
+    )
+    for finding in report.findings:
+        log.info("%s: %s: %s", report.outcome(finding), finding.key, finding.reason)
+    if report.broken:
+        lines = "\n".join(f"{finding.problem}: {finding.key}: {finding.reason}" for finding in report.broken)
+        raise AirflowFailException(f"{len(report.broken)} objects are missing or damaged:\n{lines}")
+    return {
+        "orphans": len(report.orphans),
+        "removed": len(report.removed),
+        "removed_bytes": sum(finding.bytes for finding in report.removed),
+    }
+
+
+with DAG(
+    dag_id="lake_audit",
+    description="Find what is missing in the lake, and remove what nothing needs.",
+    doc_md=f"# lake_audit\n\n{__doc__}",
+    schedule=CronTriggerTimetable("0 12 * * 0", timezone=TIMEZONE),
+    start_date=datetime(2026, 1, 1, tzinfo=KST),
+    catchup=False,
+    max_active_runs=1,
+    tags=["lake", "maintenance"],
+    params={
+        "remove": Param(True, type="boolean", title="Remove", description="Remove the orphans; else only list them."),
+        "older_than_hours": Param(
+            48,
+            type="integer",
+            minimum=24,
+            title="Older than hours",
+            description="Orphans younger than this stay: a load may be using them.",
+        ),
+        "verify": Param(
+            False,
+            type="boolean",
+            title="Verify",
+            description="Read all parts of the newest commits and compare their hashes, not only sizes.",
+        ),
+    },
+    default_args={
+        "owner": "gamelake",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=1),
+    },
+) as dag:
+    audit()

@@ -1,0 +1,69 @@
+"""Holds the marts to their pointer: what it names that is not there, and what lies there that nobody reads any more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from include.lake.audit import RETENTION, Finding, Problem
+from include.lake.store import ObjectNotFound
+from include.transform.generation import POINTER, current
+from include.transform.history import LISTING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from include.lake.store import ObjectInfo, Store
+
+
+def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
+    """What is wrong with the marts: files that the pointer names wrongly, and files that nobody reads.
+
+    Nobody reads a generation that the pointer does not name, once it is older than RETENTION; but the newest of these
+    is kept, whose readers may have followed the pointer a moment before it moved. Nobody reads a day of the history
+    that no generation lists.
+
+    Raises: StoreError.
+    """
+    generations: dict[str, list[ObjectInfo]] = defaultdict(list)
+    for info in store.list("marts/dt="):
+        generations["/".join(info.key.split("/")[:3])].append(info)
+    pointer = current(store) or {"generation": None, "marts": []}
+    listed: set[str] = set()
+    for generation in generations:
+        days = _days(store, f"{generation}/{LISTING}")
+        listed.update(day["key"].removesuffix(".parquet") for day in days)
+        for named in (*pointer["marts"], *days) if generation == pointer["generation"] else ():
+            yield from _check_named(store, named)
+    ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
+    ages.pop(pointer["generation"], None)
+    for generation in sorted(ages, key=lambda name: ages[name])[:-1]:
+        if ages[generation] < now - RETENTION:
+            for info in generations[generation]:
+                yield Finding.orphan(info, f"its generation is {RETENTION.days} days old, and not the published one")
+    for info in store.list("marts/history/"):
+        if info.key.rpartition(".")[0] not in listed:
+            yield Finding.orphan(info, "no generation of the marts lists this day")
+
+
+def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:
+    try:
+        days: list[Mapping[str, Any]] = orjson.loads(store.get(listing))["days"]
+    except ObjectNotFound:  # a build that did not get so far
+        return []
+    return days
+
+
+def _check_named(store: Store, named: Mapping[str, Any]) -> Iterator[Finding]:
+    where = f"{POINTER} names it, or what it names"
+    try:
+        info = store.info(named["key"])
+    except ObjectNotFound:
+        yield Finding(Problem.MISSING, named["key"], where)
+        return
+    if info.size != named["bytes"]:
+        reason = f"{where} with {named['bytes']} bytes, the store holds {info.size}"
+        yield Finding(Problem.DAMAGED, named["key"], reason, info.size, info.modified)

@@ -1,0 +1,57 @@
+"""What the task of a load makes of its run; that the DAGs parse is for test_policy."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import SimpleNamespace
+
+import pytest
+
+from include.registry import load_registry
+from include.transform.dbt_project import REPOSITORY
+
+MONDAY, TUESDAY = "2026-11-23", "2026-11-24"
+
+
+@pytest.fixture
+def module(monkeypatch):
+    monkeypatch.delenv("GAMELAKE_FULL_REFRESH_WEEKDAY", raising=False)
+    spec = importlib.util.spec_from_file_location("extract_load", REPOSITORY / "dags" / "extract_load.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("run_type", "day", "asked", "full"),
+    [
+        ("scheduled", MONDAY, False, True),
+        ("scheduled", TUESDAY, False, False),
+        ("backfill", MONDAY, False, False),
+        ("manual", MONDAY, False, False),
+        ("backfill", TUESDAY, True, True),
+        ("manual", TUESDAY, True, True),
+    ],
+)
+async def test_scheduled_mondays_are_full_and_others_if_asked(
+    module, tmp_path, monkeypatch, run_type, day, asked, full
+):
+    given = {}
+
+    class Load:
+        def __init__(self, _client, _store, entity, **options):
+            given.update(options, entity=entity.name)
+
+        async def run(self):
+            return SimpleNamespace(as_dict=lambda: {"partition": day})
+
+    monkeypatch.setattr("include.extract.load.Load", Load)
+    context = {
+        "dag_run": SimpleNamespace(partition_key=day, run_type=run_type, run_id="a run"),
+        "params": {"full_refresh": asked, "date": None},
+    }
+    games = load_registry()["games"]
+    figures = await module.load(None, entity=games, s3=None, lake_uri=tmp_path.as_uri(), context=context)
+    assert figures == {"partition": day}
+    assert (given["entity"], str(given["day"]), given["run_id"]) == ("games", day, "a run")
+    assert given["full_refresh"] is full

@@ -1,0 +1,69 @@
+"""What the DAG does with a lake, as a task and through Airflow; that it parses is for test_policy."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.lake.store import open_store
+from include.transform.dbt_project import REPOSITORY
+from include.transform.generation import POINTER
+from tests.e2e.running import airflow_environment
+
+ORPHAN = "raw/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
+PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    store.put(ORPHAN, b"four")
+    old = (datetime.now(UTC) - timedelta(hours=49)).timestamp()
+    os.utime(store.url(ORPHAN), (old, old))
+    return store
+
+
+@pytest.fixture(scope="module")
+def audit():
+    spec = importlib.util.spec_from_file_location("lake_audit", REPOSITORY / "dags" / "lake_audit.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.audit.function
+
+
+def test_orphans_are_removed(store, audit):
+    assert audit(params=PARAMS | {"remove": False}) == {"orphans": 1, "removed": 0, "removed_bytes": 0}
+    assert audit(params=PARAMS) == {"orphans": 1, "removed": 1, "removed_bytes": 4}
+    assert list(store.list("raw/")) == []
+
+
+def test_what_is_missing_fails_the_task_without_a_retry(store, audit):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    store.put(POINTER, b'{"generation": "marts/dt=2026-11-21/run", "marts": [{"key": "marts/gone", "bytes": 3}]}')
+    with pytest.raises(AirflowFailException, match="1 objects are missing or damaged:\nmissing: marts/gone"):
+        audit(params=PARAMS)
+
+
+def test_airflow_runs_it(store, tmp_path):
+    environment = airflow_environment(tmp_path, lake=store.uri, igdb={"conn_type": "igdb"})
+    laptop = [sys.executable, "-m", "include.local"]
+    subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
+    ran = subprocess.run(
+        [*laptop, "airflow", "dags", "test", "lake_audit"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-5000:]
+    assert f"removed: {ORPHAN}: no commit of the last 7 days names it" in ran.stdout
+    assert list(store.list("raw/")) == []
