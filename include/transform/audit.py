@@ -32,12 +32,15 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     for info in store.list("marts/dt="):
         generations["/".join(info.key.split("/")[:3])].append(info)
     pointer = current(store) or {"generation": None, "marts": []}
+    for mart in pointer["marts"]:
+        yield from _check_named(store, mart, by=POINTER)
     listed: set[str] = set()
     for generation in generations:
-        days = _days(store, f"{generation}/{LISTING}")
-        listed.update(day["key"].removesuffix(".parquet") for day in days)
-        for named in (*pointer["marts"], *days) if generation == pointer["generation"] else ():
-            yield from _check_named(store, named)
+        listing = f"{generation}/{LISTING}"
+        for day in _days(store, listing):
+            listed.add(day["key"].removesuffix(".parquet"))
+            if generation == pointer["generation"]:
+                yield from _check_named(store, day, by=listing)
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     ages.pop(pointer["generation"], None)
     for generation in sorted(ages, key=lambda name: ages[name])[:-1]:
@@ -57,8 +60,8 @@ def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:
     return days
 
 
-def _check_named(store: Store, named: Mapping[str, Any]) -> Iterator[Finding]:
-    where = f"{POINTER} names it, or what it names"
+def _check_named(store: Store, named: Mapping[str, Any], *, by: str) -> Iterator[Finding]:
+    where = f"{by} names it"
     try:
         info = store.info(named["key"])
     except ObjectNotFound:
