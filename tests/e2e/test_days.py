@@ -88,7 +88,7 @@ def change_a_day(sandbox: Sandbox) -> None:
     games = sorted(sandbox.rows("games"), key=lambda row: row["id"])
     platform = max(sandbox.rows("platforms"), key=lambda row: sum(row["id"] in g.get("platforms", []) for g in games))
     sandbox.delete("games", [games[0]["id"], games[len(games) // 2]["id"], games[-1]["id"]])
-    renamed = {field: value for field, value in games[1].items() if field != "updated_at"}  # which moves, as IGDB's does
+    renamed = {field: value for field, value in games[1].items() if field != "updated_at"}  # IGDB moves it
     sandbox.upsert("games", [{**renamed, "name": "Renamed by hand", "platforms": [platform["id"]]}])
     sandbox.upsert("games", [{"id": games[-1]["id"] + 40, "name": "New at night", "genres": [games[1]["genres"][0]]
                               if games[1].get("genres") else []}])  # fmt: skip
