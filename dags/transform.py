@@ -115,7 +115,7 @@ with TransformDAG(
             },
             "append_env": True,
             "deferrable": False,
-            "poke_interval": 1,
+            "poke_interval": 5,  # each poke is a request to the API server, which has the dbt process to serve
             "execution_timeout": timedelta(hours=1),
         },
     )
