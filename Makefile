@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox lifecycle test drift lint format generate lock clean
+.PHONY: help setup run up down sandbox lifecycle test e2e drift lint format generate lock clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -31,8 +31,11 @@ sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e"
+
+e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 8 minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	GAMELAKE_DRIFT_SEEDS=200 $(BIN)/python -m pytest -n 2 tests/include/extract/test_drift.py
