@@ -56,13 +56,13 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path):
             def all_loads_ended() -> bool:
                 return all(airflow.state(dag_id, key) in {"success", "failed"} for dag_id in LOADS)
 
-            airflow.wait(all_loads_ended, 150, "every load of the first day has ended")
+            airflow.wait(all_loads_ended, 300, "every load of the first day has ended")
             assert {dag_id for dag_id in LOADS if airflow.state(dag_id, key) == "failed"} == {"igdb_genres"}
             assert airflow.state("transform", key) == "none"
             assert current(open_store(lake)) is None
 
             airflow.clear("igdb_genres", key)
-            airflow.wait(lambda: airflow.state("transform", key) == "success", 150, "the repaired day is transformed")
+            airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the repaired day is transformed")
             first = published(lake)
             assert first["day"] == key
             assert games_in(first, lake) == games_of(sandbox)
@@ -71,7 +71,7 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path):
             key = format_day(NEXT_DAY)
             for dag_id in LOADS:
                 airflow.trigger(dag_id, key)
-            airflow.wait(lambda: airflow.state("transform", key) == "success", 200, "the second day is transformed")
+            airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the second day is transformed")
             second = published(lake)
             assert second["day"] == key
             assert games_in(second, lake) == games_of(sandbox)
