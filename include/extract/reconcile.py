@@ -22,7 +22,7 @@ from include.lake.files import Claim, merge_claims
 from include.lake.rows import LiveIds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from include.extract.read import Reader
 
@@ -86,8 +86,11 @@ class Comparison:
         here = [row_id for claim in different for row_id in live.ids(claim.low, claim.high)]
         gone = merge_claims(Claim(row_id, row_id + 1) for row_id in here if row_id not in source)
         # A change that is not live was rejected: once is enough.
-        lacking = [row_id for row_id in source.difference(live).ids() if row_id not in self._changed]
-        missing = _clusters(lacking)
+        lacking = source.difference(live).difference(self._changed)
+        # Range by range: ids between two ranges agreed, and are counted already.
+        missing = tuple(
+            cluster for claim in merge_claims(different) for cluster in _clusters(lacking.ids(claim.low, claim.high))
+        )
         known = sum(source.count(claim.low, claim.high) for claim in missing)
         return Differences(gone, missing, known, agreed + len(source) - known, differ, len(ranges))
 
@@ -129,7 +132,7 @@ def _cut(claim: Claim, pieces: int, end: int) -> list[Claim]:
     return [Claim(low, high) for low, high in zip(lows, [*lows[1:], claim.high], strict=True)]
 
 
-def _clusters(ids: Sequence[int]) -> tuple[Claim, ...]:
+def _clusters(ids: Iterable[int]) -> tuple[Claim, ...]:
     """Ranges around ids that lie near each other."""
     clusters: list[Claim] = []
     for row_id in ids:
