@@ -202,7 +202,7 @@ async def test_the_26th_token_ends_the_oldest(client: Client) -> None:
 async def test_records_say_what_was_asked(client: Client, sandbox: Sandbox) -> None:
     reply = await client.query("genres", "fields name;")
     first, last = sandbox.requests
-    while not last.status:  # it is noted when the reply has left, which the client may see first
+    while not last.status:  # noqa: ASYNC110 - noted when the reply has left, which the client may see first
         await asyncio.sleep(0.01)
     assert (first.endpoint, first.status) == ("token", 200)
     assert (last.endpoint, last.query, last.status, last.bytes, last.open) == (
