@@ -56,8 +56,7 @@ ENV PATH=/opt/venv/bin:${PATH} \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
     DO_NOT_TRACK=1 \
-    GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb \
-    GAMELAKE_SCRATCH=/opt/airflow/.local/scratch
+    GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb
 
 WORKDIR /opt/airflow
 COPY --from=build /opt/venv /opt/venv
