@@ -15,6 +15,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from include.registry import load_registry
+
 PROJECT_IMAGE = re.compile(r"gamelake:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init"}
 
@@ -206,7 +208,6 @@ def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, reposi
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW_HOME": str(tmp_path),
-        "GAMELAKE_SCRATCH": str(tmp_path / "scratch"),
     }
     environment = {name: value.replace("/opt/airflow", str(tmp_path)) for name, value in environment.items()}
     (tmp_path / "keys").mkdir()
@@ -233,7 +234,8 @@ def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, reposi
         "    print(sum(not paused for _, paused in dags), 'transform' in dict(dags), igdb.host, igdb.password)\n"
     )
     answer = run([sys.executable, "-c", query], environment, tmp_path).splitlines()[-1]
-    assert answer == "10 True http://sandbox:8900/v4 sandbox-secret"
+    unpaused = len(load_registry()) + len(("transform", "lake_audit"))
+    assert answer == f"{unpaused} True http://sandbox:8900/v4 sandbox-secret"
 
 
 def run(command: list[str], environment: dict[str, Any], folder: Path) -> str:
