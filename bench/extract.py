@@ -30,6 +30,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plot import progress_svg  # beside this script
+
 from include.partitions import day_of, format_day, parse_day
 from include.registry import load_registry
 
@@ -85,7 +87,10 @@ def at_the_limits(games: int, *, whole_day: bool, nights: bool) -> None:
                 f"{figures['bytes'] / 1e6:6.1f} MB of parts"
             )
             if name == "games":
-                plot(figures["progress"], floor, figures["rows"])
+                text = progress_svg(
+                    figures["progress"], floor, f"{games:,} games, {REQUESTS_PER_SECOND} requests a second"
+                )
+                PLOT.write_text(text, encoding="utf-8")
             compare(url, lake, name)
         say(f"  one after another: {total:.1f} s")
         check_starts(url)
@@ -302,46 +307,6 @@ def fetch(url: str, token: str, endpoint: str, query: str) -> tuple[bytes, dict[
     request = urllib.request.Request(f"{url}/v4/{endpoint}", data=query.encode(), headers=headers)  # noqa: S310
     with urllib.request.urlopen(request) as reply:  # noqa: S310
         return reply.read(), dict(reply.headers)
-
-
-def plot(progress: Sequence[tuple[float, int]], floor: float, rows: int) -> None:
-    """Rows over time beside the floor, as an SVG for docs/performance.md."""
-    width, height, left, top = 640, 300, 80, 20
-    end = progress[-1][0]
-    seconds = max(end, floor) * 1.05
-
-    def x(second: float) -> float:
-        return round(left + second / seconds * width, 1)
-
-    def y(row: float) -> float:
-        return round(top + height - row / rows * height, 1)
-
-    lines = []
-    for second in range(0, int(seconds) + 1, 5):
-        lines.append(f'<line x1="{x(second)}" y1="{top}" x2="{x(second)}" y2="{top + height}" class="grid"/>')
-        lines.append(f'<text x="{x(second)}" y="{top + height + 18}" text-anchor="middle">{second} s</text>')
-    for row in (rows * quarter // 4 for quarter in range(5)):
-        lines.append(f'<line x1="{left}" y1="{y(row)}" x2="{left + width}" y2="{y(row)}" class="grid"/>')
-        lines.append(f'<text x="{left - 8}" y="{y(row) + 4}" text-anchor="end">{row:,}</text>')
-    points = " ".join(f"{x(second)},{y(row)}" for second, row in progress)
-    lines += [
-        f'<polyline points="{x(0)},{y(0)} {x(floor)},{y(rows)}" stroke="#999" stroke-dasharray="6 4"/>',
-        f'<polyline points="{points}" stroke="#1f77b4"/>',
-        f'<text x="{x(floor * 0.5)}" y="{y(rows * 0.6)}" text-anchor="end">floor: {floor:.1f} s</text>',
-        f'<text x="{x(end * 0.62)}" y="{y(rows * 0.5)}" class="measured">measured: {end:.1f} s</text>',
-        f'<text x="{left + width / 2}" y="{top + height + 40}" text-anchor="middle">'
-        f"{rows:,} games, {REQUESTS_PER_SECOND} requests a second</text>",
-    ]
-    style = (
-        "text { font: 12px sans-serif; fill: #555 } .measured { fill: #1f77b4 } "
-        ".grid { stroke: #ddd } polyline { fill: none; stroke-width: 2.5 }"
-    )
-    size = f"0 0 {left + width + 20} {top + height + 50}"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img">'
-    title = f"<title>Games read over time: {end:.1f} s; the floor is {floor:.1f} s</title>"
-    background = '<rect width="100%" height="100%" fill="#fff"/>'
-    text = "\n".join([head, title, f"<style>{style}</style>", background, *lines, "</svg>", ""])
-    PLOT.write_text(text, encoding="utf-8")
 
 
 def say(text: str) -> None:

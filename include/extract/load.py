@@ -109,7 +109,6 @@ class Load:
         self._store = store
         self._entity = entity
         self._day = day
-        self._run_id = run_id
         self._full_refresh = full_refresh
         self._part_bytes = part_bytes
         self._run = (entity.name, format_day(day), run_id)
@@ -118,6 +117,7 @@ class Load:
         self._live = LiveTable(store)
         self._rejects: list[Reject] = []
         self._undeclared: Counter[str] = Counter()
+        self._requests_before = 0
         self._rows = 0
         self._expected_rows = 0
         self._began = 0
@@ -136,7 +136,7 @@ class Load:
         client; StoreError and ManifestError of the lake. In every case the table is as it was.
         """
         began = time.monotonic()
-        requests = self._client.stats.requests
+        self._requests_before = self._client.stats.requests
         base = await asyncio.to_thread(self._table.latest)
         mode = self._mode(base)
         progress = RunProgress(
@@ -162,7 +162,7 @@ class Load:
             resumed_rows=sum(file.rows for file in progress.taken),
             files=len(files),
             bytes=sum(file.bytes for file in files),
-            requests=self._client.stats.requests - requests,
+            requests=manifest.requests,
             seconds=round(time.monotonic() - began, 3),
             row_count=manifest.row_count,
             source_count=manifest.source_count,
@@ -274,6 +274,8 @@ class Load:
     def _commit(
         self, base: Manifest | None, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int
     ) -> Manifest:
+        _, partition, run_id = self._run
+
         def build(newest: Manifest | None) -> Draft:
             self._check_not_superseded(base, newest)
             kept = () if newest is None else newest.files
@@ -282,12 +284,13 @@ class Load:
             if not others and not row_count <= source_count <= row_count + len(self._rejects):
                 raise IncompleteError(self._entity.name, "the whole table", row_count, source_count)
             return Draft(
-                run_id=self._run_id,
-                partition=format_day(self._day),
+                run_id=run_id,
+                partition=partition,
                 mode=mode,
                 watermark=watermark if newest is None else max(watermark, newest.watermark or 0),
                 source_count=source_count,
                 row_count=row_count,
+                requests=self._client.stats.requests - self._requests_before,
                 files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
             )
 
@@ -310,7 +313,7 @@ class Load:
     def _check_rejects(self) -> None:
         if not self._rejects:
             return
-        key = f"{rejected_prefix(self._entity.name)}dt={format_day(self._day)}/{time.time_ns()}.jsonl"
+        key = f"{rejected_prefix(self._entity.name)}dt={self._run[1]}/{time.time_ns()}.jsonl"
         lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._rejects)
         self._store.put(key, b"\n".join(lines) + b"\n")
         rows = self._rows + len(self._rejects)

@@ -146,13 +146,13 @@ class Reader:
             (checked,) = head.pages
             row_bytes = head.bytes / max(1, len(checked))
             if _is_sound(checked, _EVERY_ID) and len(checked) == min(PAGE, count):
-                whole = count <= PAGE
-                if whole or checked.last_id is not None:
-                    low = (checked.last_id or 0) + 1
-                    yield Page(checked, _EVERY_ID if whole else Claim(0, low))
-                if whole:
+                if count <= PAGE:
+                    yield Page(checked, _EVERY_ID)
                     return
-        rows = count - (len(head.pages[0]) if head and low else 0)
+                if checked.last_id is not None:
+                    low = checked.last_id + 1
+                    yield Page(checked, Claim(0, low))
+        rows = count - (PAGE if low else 0)
         plan = self._plan([Claim(low, None)], rows=rows, end=highest + 1, row_bytes=row_bytes)
         async for page in self._read(plan, conditions):
             yield page
@@ -183,10 +183,10 @@ class Reader:
             if rows:
                 head = _Answer([reply.rows["rows"]], count, reply.bytes)
         self._see(date)
+        highest = -1 if found.last_id is None else found.last_id
         if not conditions:
-            self.total = count
-            self._highest = -1 if found.last_id is None else found.last_id
-        return head, count, -1 if found.last_id is None else found.last_id
+            self.total, self._highest = count, highest
+        return head, count, highest
 
     def _plan(self, ranges: Iterable[Claim], *, rows: int, end: int, row_bytes: float = _ROW_BYTES) -> PackPlan:
         windows = PACK_WINDOWS if self._packs else 1

@@ -55,7 +55,7 @@ class Draft:
     partition: the Korean day that was loaded, as 2026-11-21.
     watermark: the source's clock when the run began to read, unix seconds; an incremental run must have one.
     source_count: rows that the source said it has. row_count: rows that the table now shows, of a time series those of
-    the partition.
+    the partition. requests: what the run spent at the API; 0 in commits that were made before it was counted.
     files: every file of the table in the order in which they apply; see merge_files.
 
     Raises: ManifestError.
@@ -67,12 +67,14 @@ class Draft:
     watermark: int | None
     source_count: int
     row_count: int
+    requests: int = 0
     files: tuple[File, ...]
 
     def __post_init__(self) -> None:
         check_partition("partition", self.partition)
         _expect("run_id", self.run_id, bool(self.run_id), "a text that is not empty")
         _expect("source_count", self.source_count, self.source_count >= 0, "0 or more")
+        _expect("requests", self.requests, self.requests >= 0, "0 or more")
         if self.mode is Mode.INCREMENTAL:
             _expect("watermark", self.watermark, self.watermark is not None, "a time: the next run continues from it")
         _expect("watermark", self.watermark, self.watermark is None or self.watermark >= 0, "unix seconds or null")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 REGISTRY = load_registry()
 DAY = date(2026, 11, 21)
+GAMES = 1_100
 SMALL_PARTS = 10_000
 """Plain bytes of a part: every page of the small sandbox is a part of its own."""
 LONG_AGO = 1_700_000_000
@@ -36,7 +37,7 @@ Rows = dict[int, dict[str, Any]]
 
 
 @contextmanager
-def small_sandbox(games: int = 1_100) -> Iterator[tuple[Sandbox, str]]:
+def small_sandbox(games: int = GAMES) -> Iterator[tuple[Sandbox, str]]:
     """A sandbox without limits whose games are small rows with gaps in their ids; gives its URL too."""
     world = World.generate(seed=3, games=1, first_day=DAY, today=DAY, popularity_per_game=1)
     sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)

@@ -11,42 +11,27 @@ import pytest
 from igdb.errors import PayloadTooLarge, ReplyError
 from include.extract.errors import ContractError
 from include.lake.manifest import Table
-from include.lake.store import open_store
 from include.sandbox import Fault
-from tests.include.extract.running import LONG_AGO, Rows, held, load_once, new_client, shown, small_sandbox, token_of
+from tests.include.extract.running import (
+    GAMES,
+    LONG_AGO,
+    Rows,
+    held,
+    load_once,
+    new_client,
+    shown,
+    small_sandbox,
+    token_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from igdb.client import IgdbClient
     from include.lake.store import Store
     from include.sandbox import Sandbox
 
-GAMES = 1_100
 MEGABYTE = 1_000_000
-
-
-@pytest.fixture
-def served() -> Iterator[tuple[Sandbox, str]]:
-    with small_sandbox(GAMES) as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(served: tuple[Sandbox, str]) -> Sandbox:
-    return served[0]
-
-
-@pytest.fixture
-def client(served: tuple[Sandbox, str]) -> Callable[[], IgdbClient]:
-    token = token_of(served[0])
-    return lambda: new_client(served[1], token)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store((tmp_path / "lake").as_uri())
 
 
 def rejects(store: Store) -> list[dict[str, Any]]:

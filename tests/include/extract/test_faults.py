@@ -29,7 +29,6 @@ from igdb.retry import Backoff
 from igdb.tokens import ClientCredentials
 from include.extract.errors import IncompleteError
 from include.lake.manifest import Table
-from include.lake.store import open_store
 from include.sandbox import Fault
 from tests.include.extract.running import held, load_once, new_client, shown, small_sandbox, token_of
 
@@ -101,11 +100,6 @@ def sandbox(served: tuple[Sandbox, str]) -> Iterator[Sandbox]:
 @pytest.fixture
 def client(served: tuple[Sandbox, str], sandbox: Sandbox) -> IgdbClient:
     return new_client(served[1], token_of(sandbox), timeout=0.4, max_attempts=MAX_ATTEMPTS)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store((tmp_path / "lake").as_uri())
 
 
 def minting(url: str, tmp_path: Path, secret: str = SECRET, token_url: str = "") -> ClientCredentials:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from igdb.client import IgdbClient
-from igdb.tokens import StaticToken
 from include.extract.errors import ContractError, IncompleteError, LoadRefused
-from include.extract.load import Load
 from include.lake.manifest import Mode, Table
-from include.lake.rows import read_lines
-from include.lake.store import open_store
-from include.registry import load_registry
+from include.lake.parts import PART_BYTES
 from include.sandbox import Fault, Sandbox, World
-
-REGISTRY = load_registry()
-DAY = date(2026, 11, 21)
+from tests.include.extract.running import DAY, held, shown, token_of
+from tests.include.extract.running import load as load_into
 
 
 @pytest.fixture
@@ -28,45 +24,19 @@ def sandbox():
 
 
 @pytest.fixture
-def store(tmp_path):
-    return open_store((tmp_path / "lake").as_uri())
-
-
-@pytest.fixture
 async def client(sandbox):
-    form = {"client_id": "sandbox", "client_secret": "sandbox-secret", "grant_type": "client_credentials"}
-    token = json.loads(sandbox.tokens.grant(form).body)["access_token"]
     with sandbox.running() as url:
         async with IgdbClient(
             base_url=f"{url}/v4",
             client_id="sandbox",
-            tokens=StaticToken(token),
+            tokens=token_of(sandbox),
             requests_per_second=1000,
             max_attempts=2,
         ) as client:
             yield client
 
 
-async def load(client, store, name, **options):
-    options = {"day": DAY, "run_id": "run", **options}
-    return await Load(client, store, REGISTRY[name], **options).run()
-
-
-def table(store, name):
-    """The rows that a reader sees, by id: applied file by file, as the contract says."""
-    manifest = Table(store, name).latest()
-    rows = {}
-    for file in manifest.files:
-        for claim in file.claims:
-            rows = {i: row for i, row in rows.items() if i not in claim}
-        for line in read_lines(store, file):
-            row = json.loads(line)
-            rows[row["id"]] = row
-    return rows
-
-
-def source(sandbox, endpoint):
-    return {row["id"]: row for row in sandbox.rows(endpoint)}
+load = partial(load_into, part_bytes=PART_BYTES)
 
 
 def same(left, right):
@@ -80,11 +50,12 @@ def same(left, right):
 
 async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sandbox):
     report = await load(client, store, "games")
-    assert same(table(store, "games"), source(sandbox, "games"))
+    assert same(shown(store, "games"), held(sandbox, "games"))
     manifest = Table(store, "games").latest()
     assert (manifest.mode, manifest.row_count, manifest.source_count) == (Mode.FULL, 1300, 1300)
     assert [(claim.low, claim.high) for file in manifest.files for claim in file.claims] == [(0, None)]
     assert (report.rows, report.version, report.mode, report.partition) == (1300, 1, "full", "2026-11-21")
+    assert manifest.requests == report.requests == client.stats.requests
 
 
 async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, store, sandbox):
@@ -96,26 +67,26 @@ async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, 
 
 async def test_a_sparse_table_is_read_in_wide_windows(client, store, sandbox):
     report = await load(client, store, "popscore")
-    assert same(table(store, "popscore"), source(sandbox, "popularity_primitives"))
+    assert same(shown(store, "popscore"), held(sandbox, "popularity_primitives"))
     assert report.requests <= 2 + 2 * report.rows / 5000
 
 
 async def test_a_small_table_costs_one_request(client, store, sandbox):
     report = await load(client, store, "genres")
     assert report.requests == 1
-    assert same(table(store, "genres"), source(sandbox, "genres"))
+    assert same(shown(store, "genres"), held(sandbox, "genres"))
 
 
 async def test_an_empty_table_is_a_table(client, store, sandbox):
-    sandbox.delete("genres", list(source(sandbox, "genres")))
+    sandbox.delete("genres", list(held(sandbox, "genres")))
     report = await load(client, store, "genres")
     assert report.row_count == 0
-    assert table(store, "genres") == {}
+    assert shown(store, "genres") == {}
 
 
 async def test_an_incremental_night_brings_changes_and_deletions(client, store, sandbox):
     await load(client, store, "games")
-    games = sorted(source(sandbox, "games"))
+    games = sorted(held(sandbox, "games"))
     tomorrow = DAY + timedelta(days=1)
     sandbox.advance(tomorrow)
     sandbox.delete("games", [games[0], games[700], games[-1]])
@@ -123,8 +94,8 @@ async def test_an_incremental_night_brings_changes_and_deletions(client, store, 
     report = await load(client, store, "games", day=tomorrow, run_id="tomorrow")
     assert report.mode == "incremental"
     assert report.repaired_ranges == 3
-    assert same(table(store, "games"), source(sandbox, "games"))
-    assert report.row_count == report.source_count == len(source(sandbox, "games"))
+    assert same(shown(store, "games"), held(sandbox, "games"))
+    assert report.row_count == report.source_count == len(held(sandbox, "games"))
 
 
 async def test_a_quiet_night_costs_few_requests_and_no_rows(client, store, sandbox):
@@ -132,7 +103,7 @@ async def test_a_quiet_night_costs_few_requests_and_no_rows(client, store, sandb
     report = await load(client, store, "games", run_id="again")
     assert report.requests <= 2
     assert report.files == report.rows == 0
-    assert same(table(store, "games"), source(sandbox, "games"))
+    assert same(shown(store, "games"), held(sandbox, "games"))
 
 
 async def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(client, store, sandbox):
@@ -164,7 +135,7 @@ async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, s
     assert (report.mode, report.partition) == ("incremental", "2026-11-22")
     assert 0 < report.rows < 1300
     assert Table(store, "games").latest().watermark == before.watermark
-    assert same(table(store, "games"), source(sandbox, "games"))
+    assert same(shown(store, "games"), held(sandbox, "games"))
 
 
 @pytest.mark.parametrize("days", [-2, 1])
@@ -177,7 +148,7 @@ async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(cli
 async def test_a_reply_that_is_short_once_is_asked_again(client, store, sandbox):
     sandbox.faults.add(Fault("drop_row", endpoint="multiquery", times=2))
     await load(client, store, "games")
-    assert same(table(store, "games"), source(sandbox, "games"))
+    assert same(shown(store, "games"), held(sandbox, "games"))
 
 
 async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(client, store, sandbox):
@@ -189,11 +160,11 @@ async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(clien
 
 
 async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
-    bad = sorted(source(sandbox, "games"))[5]
+    bad = sorted(held(sandbox, "games"))[5]
     sandbox.upsert("games", [{"id": bad, "name": "Bad", "hypes": "many"}])
     report = await load(client, store, "games")
     assert (report.rejected, report.row_count, report.source_count) == (1, 1299, 1300)
-    assert bad not in table(store, "games")
+    assert bad not in shown(store, "games")
     (kept,) = [info.key for info in store.list("raw/games/_rejected/dt=2026-11-21/")]
     rejected = json.loads(store.get(kept))
     assert rejected["row"]["hypes"] == "many"
@@ -201,7 +172,7 @@ async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
 
 
 async def test_many_bad_rows_fail_the_load(client, store, sandbox):
-    sandbox.upsert("games", [{"id": i, "name": "Bad", "hypes": "many"} for i in sorted(source(sandbox, "games"))[:10]])
+    sandbox.upsert("games", [{"id": i, "name": "Bad", "hypes": "many"} for i in sorted(held(sandbox, "games"))[:10]])
     with pytest.raises(ContractError, match=r"10 of the \d+ rows read so far break the contract"):
         await load(client, store, "games")
     assert Table(store, "games").latest() is None
@@ -211,4 +182,4 @@ async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
     sandbox.upsert("genres", [{"id": 999, "name": "New", "mood": "blue"}])
     report = await load(client, store, "genres")
     assert report.undeclared == {"mood": 1}
-    assert table(store, "genres")[999]["mood"] == "blue"
+    assert shown(store, "genres")[999]["mood"] == "blue"

@@ -13,7 +13,6 @@ from include.extract import packs
 from include.extract.errors import IncompleteError
 from include.extract.packs import PACK_WINDOWS, PAGE
 from include.lake.manifest import Table
-from include.lake.store import open_store
 from include.sandbox import Fault
 from include.sandbox.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
 from tests.include.extract.moving import MovingSandbox
@@ -21,7 +20,6 @@ from tests.include.extract.running import LONG_AGO, held, ids_of, load_once, new
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from include.extract.load import LoadReport
     from include.lake.store import Store
@@ -50,11 +48,6 @@ def rows() -> list[dict[str, Any]]:
 @pytest.fixture
 def sandbox(rows: list[dict[str, Any]]) -> MovingSandbox:
     return MovingSandbox(rows)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store((tmp_path / "lake").as_uri())
 
 
 @pytest.fixture

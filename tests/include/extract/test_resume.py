@@ -12,21 +12,16 @@ from include.extract.errors import ContractError
 from include.extract.resume import RESUME_SECONDS, Progress
 from include.lake.files import Claim, File, ManifestError, unclaimed
 from include.lake.manifest import Mode, Table
-from include.lake.store import open_store
 from include.sandbox import World
 from tests.include.extract.running import (
     check_whole,
     held,
     load_once,
-    new_client,
     shown,
-    small_sandbox,
-    token_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from igdb.client import IgdbClient
     from include.lake.store import Store
@@ -37,28 +32,6 @@ PROGRESS = "raw/games/dt=2026-11-21/run/_progress.json"
 
 class Killed(BaseException):
     """Stands for a kill that a test can catch."""
-
-
-@pytest.fixture
-def served() -> Iterator[tuple[Sandbox, str]]:
-    with small_sandbox() as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(served: tuple[Sandbox, str]) -> Sandbox:
-    return served[0]
-
-
-@pytest.fixture
-def client(served: tuple[Sandbox, str]) -> Callable[[], IgdbClient]:
-    token = token_of(served[0])
-    return lambda: new_client(served[1], token)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store((tmp_path / "lake").as_uri())
 
 
 def keys(store: Store) -> list[str]:

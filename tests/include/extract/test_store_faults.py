@@ -13,10 +13,8 @@ from tests.include.extract.running import (
     check_whole,
     held,
     load_once,
-    new_client,
     shown,
     small_sandbox,
-    token_of,
 )
 from tests.include.lake.conftest import bucket, faulty_store, moto_endpoint, proxy, s3  # noqa: F401 - fixtures
 
@@ -47,17 +45,6 @@ ATTEMPTS = 6
 def served() -> Iterator[tuple[Sandbox, str]]:
     with small_sandbox(games=700) as served:
         yield served
-
-
-@pytest.fixture
-def sandbox(served: tuple[Sandbox, str]) -> Sandbox:
-    return served[0]
-
-
-@pytest.fixture
-def client(served: tuple[Sandbox, str]) -> Callable[[], IgdbClient]:
-    token = token_of(served[0])
-    return lambda: new_client(served[1], token)
 
 
 @pytest.fixture(autouse=True)
