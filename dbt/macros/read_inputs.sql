@@ -57,7 +57,12 @@
     {% set day = run_query("select day from inputs.run").rows[0][0] | string %}
     {% if var("as_of") and var("as_of") | string != day %}
         {% do exceptions.raise_compiler_error(
-            "var as_of: found " ~ var("as_of") ~ ", expected none or " ~ day ~ ", the day of the generation " ~ generation()
+            "var as_of: found "
+            ~ var("as_of")
+            ~ ", expected none or "
+            ~ day
+            ~ ", the day of the generation "
+            ~ generation()
         ) %}
     {% endif %}
     {% if not env_var("GAMELAKE_GENERATION", "") %}
