@@ -22,16 +22,28 @@ import orjson
 
 from include.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
 from include.lake.keys import manifest_key, manifest_version, manifests_prefix, pointer_key, table_prefix
-from include.lake.store import ObjectExists, ObjectNotFound
+from include.lake.store import ObjectExists, ObjectNotFound, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jsonschema.protocols import Validator
 
-    from include.lake.store import Store
+    from include.lake.store import ReadableStore
 
-__all__ = ["Claim", "Draft", "File", "Manifest", "ManifestError", "Mode", "Table", "merge_claims", "merge_files"]
+__all__ = [
+    "Claim",
+    "Draft",
+    "File",
+    "Manifest",
+    "ManifestError",
+    "Mode",
+    "Table",
+    "TableReader",
+    "merge_claims",
+    "merge_files",
+    "open_table",
+]
 
 FORMAT_VERSION = 1
 SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
@@ -160,22 +172,19 @@ class Manifest(Draft):
         return cls(**document | {"committed_at": committed_at, "mode": Mode(document["mode"]), "files": files})
 
 
-class Table:
-    """The commits of one entity's table.
+class TableReader:
+    """The commits of one entity's table, for those who cannot list: `_manifest.json` says which is the newest.
 
     Methods raise StoreError where the store fails, and ManifestError where a stored manifest cannot be right.
     """
 
-    def __init__(self, store: Store, entity: str) -> None:
+    def __init__(self, store: ReadableStore, entity: str) -> None:
         self.entity = entity
-        self._store = store
-        self._prefix = manifests_prefix(entity)
+        self._objects = store
 
     def latest(self) -> Manifest | None:
-        """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
-        pointer = self._pointer()
-        newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
-        return pointer if newest is None else self.read(newest)
+        """The newest commit, None if there is none."""
+        return self._pointer()
 
     def read(self, version: int) -> Manifest:
         """The commit of that number.
@@ -191,6 +200,48 @@ class Table:
         """The newest commit of that day or an earlier one, None if there is none."""
         check_partition("partition", partition)
         return next((commit for commit in self.history() if commit.partition <= partition), None)
+
+    def history(self) -> Iterator[Manifest]:
+        """The commits, newest first; each is read when it is asked for."""
+        newest = self.latest()
+        if newest is not None:
+            yield newest
+            for version in range(newest.version - 1, 0, -1):
+                yield self.read(version)
+
+    def _pointer(self) -> Manifest | None:
+        try:
+            return self._parse(pointer_key(self.entity))
+        except ObjectNotFound:
+            return None
+
+    def _parse(self, key: str) -> Manifest:
+        try:
+            manifest = Manifest.from_json(self._objects.get(key))
+        except ManifestError as error:
+            way_out = (
+                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it anew"
+                if key == pointer_key(self.entity)
+                else ""
+            )
+            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{way_out}") from error
+        _expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
+        return manifest
+
+
+class Table(TableReader):
+    """The commits of one entity's table in a store that can list and be written to."""
+
+    def __init__(self, store: Store, entity: str) -> None:
+        super().__init__(store, entity)
+        self._store = store
+        self._prefix = manifests_prefix(entity)
+
+    def latest(self) -> Manifest | None:
+        """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
+        pointer = self._pointer()
+        newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
+        return pointer if newest is None else self.read(newest)
 
     def current_since(self, moment: datetime) -> list[Manifest]:
         """The commits that were the newest at some time since a moment, newest first.
@@ -244,25 +295,6 @@ class Table:
         keys = self._store.list(self._prefix, after=manifest_key(self.entity, after))
         return [version for info in keys if (version := manifest_version(info.key)) is not None]
 
-    def _pointer(self) -> Manifest | None:
-        try:
-            return self._parse(pointer_key(self.entity))
-        except ObjectNotFound:
-            return None
-
-    def _parse(self, key: str) -> Manifest:
-        try:
-            manifest = Manifest.from_json(self._store.get(key))
-        except ManifestError as error:
-            way_out = (
-                "; it is a copy: delete it, and the next commit makes it anew"
-                if key == pointer_key(self.entity)
-                else ""
-            )
-            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{way_out}") from error
-        _expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
-        return manifest
-
     def _refresh_pointer(self) -> None:
         """Make `_manifest.json` a copy of the newest commit.
 
@@ -289,6 +321,11 @@ class Table:
                     self._store.tag(key, {"status": "outdated"}, anew=True)
             except ObjectNotFound:
                 continue  # removed already, which is all that the tag is for
+
+
+def open_table(store: ReadableStore, entity: str) -> TableReader:
+    """The commits of one entity's table, by listing them if the store can."""
+    return Table(store, entity) if isinstance(store, Store) else TableReader(store, entity)
 
 
 def _expect(key: str, found: object, holds: bool, expected: str) -> None:
