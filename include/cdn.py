@@ -100,7 +100,7 @@ def _unfinished(
         reason = f"{error}{f'; {hint}' if hint else ''}"
         return InvalidationError(distribution, paths, reason)
     reason = (
-        f"invalidation {invalidation} is not done after {seconds:.0f} s; until it is, readers may see old copies; "
+        f"invalidation {invalidation} is not done after {seconds:g} s; until it is, readers may see old copies; "
         "look at it in CloudFront's console, then run the task again"
     )
     return InvalidationPending(distribution, paths, reason)

@@ -191,4 +191,4 @@ def _is_loopback(host: str) -> bool:
 def _said(error: urllib3.exceptions.HTTPError) -> str:
     """What went wrong, without urllib3's own objects in the text."""
     reason = getattr(error, "reason", None) or error
-    return f"{type(reason).__name__}: {reason}"
+    return f"{type(reason).__name__}: {reason.args[0] if reason.args else reason}"
