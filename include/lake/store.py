@@ -116,6 +116,12 @@ class Store(ReadableStore, Protocol):
         Ceph does not hold to `if_absent` for files above s3.SINGLE_PUT_BYTES.
         """
 
+    def copy(self, source: str, target: str) -> None:
+        """Write an object with the bytes of another one, within the store; it has no tags. Readers see it whole or not.
+
+        Raises: ObjectNotFound.
+        """
+
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """Objects whose keys start with `prefix` and are greater than `after`, by key, ascending."""
 

@@ -107,7 +107,6 @@ def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
         query = "select entity, sum(staged_rows)::int from int_load_accounting where staged_rows > 0 group by all"
         staged = dict(database.execute(query).fetchall())
     expected = {entity: sum(fates["staged"] for fates in small_lake.fates(entity).values()) for entity in REGISTRY}
-    expected["popscore"] += 50  # of the day before, of which a history is kept
     assert staged == {entity: rows for entity, rows in expected.items() if rows}
     assert publish(remote, first, published_models())["published"]
     assert {request.split("/")[3] for request in cdn.requests} == {"raw"}

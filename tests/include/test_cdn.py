@@ -114,9 +114,10 @@ def test_nothing_happens_without_a_distribution(airflow, cdn: CachingCdn, monkey
     assert cdn.invalidated() == []
 
 
-def test_the_pointer_changes_when_a_generation_is_published() -> None:
-    assert changed_keys({"published": True}) == [POINTER]
-    assert changed_keys({"published": False}) == []
+def test_a_publication_changes_the_pointer_and_the_fixed_paths() -> None:
+    marts = [{"key": "marts/dt=2026-11-21/run/dim_games.parquet", "copy": "marts/dim_games.parquet"}]
+    assert changed_keys({"published": True, "marts": marts}) == [POINTER, "marts/dim_games.parquet"]
+    assert changed_keys({"published": False, "marts": marts}) == []
 
 
 @pytest.mark.parametrize(
