@@ -155,7 +155,7 @@ def current(store: Store) -> dict[str, Any] | None:
 def _reader_of_marts(store: Store, sources: ReadableStore | None) -> ReadableStore:
     """Where a build reads earlier marts: where they are written, or through the CDN if it serves this very lake.
 
-    It does if it has the record of the shown generation: no other lake has the same bytes there.
+    It does if it has the record of the shown generation, byte by byte: that names the run, its time and all hashes.
     """
     shown = current(store)
     if sources is None or shown is None:
