@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import duckdb
 import pytest
 from botocore.config import Config
 
@@ -16,16 +19,20 @@ from include.lake.https import HttpsStore
 from include.lake.keys import pointer_key
 from include.lake.manifest import Draft, Mode, Table, TableReader
 from include.lake.store import Store, open_store
+from include.registry import load_registry
 from include.stores import invalidate_changed
-from include.transform.generation import POINTER, changed_keys
+from include.transform.generation import POINTER, changed_keys, open_generation, publish
 from tests.include.lake.conftest import FaultyProxy, proxy  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
     from tests.include.cloudfront import CachingCdn
+
+REGISTRY = load_registry()
 
 
 @pytest.fixture
@@ -77,6 +84,38 @@ def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(airflow, lake: St
     invalidate_changed([pointer_key("games")], change="games version 2")
     assert newest_day(cdn) == "2026-11-21"
     assert cdn.invalidated() == [["/some/lake/raw/games/_manifest.json"]]
+
+
+def publish_day(lake: Store, day: date, rows: int, tmp_path: Path) -> dict[str, Any]:
+    """A publication of one mart. Returns: its document."""
+    generation = open_generation(lake, [REGISTRY["games"]], day=day, run_id="run")
+    file = tmp_path / "dim_games.parquet"
+    duckdb.sql(f"copy (select * from range({rows})) to '{file}' (format parquet)")
+    lake.put_file(f"{generation}/dim_games.parquet", file)
+    return publish(lake, generation, {"dim_games": "marts/dim_games.parquet"})
+
+
+def test_a_publication_is_seen_only_once_it_is_invalidated(
+    airflow, lake: Store, cdn: CachingCdn, tmp_path: Path
+) -> None:
+    airflow({"cloudfront_distribution_id": cdn.distribution})
+    remote = HttpsStore(f"{cdn.url}/some/lake")
+
+    def shown() -> tuple[str, bool]:
+        """The day that the pointer shows, and whether the fixed path is of the same publication."""
+        document = json.loads(remote.get(POINTER))
+        (mart,) = document["marts"]
+        return document["day"], hashlib.sha256(remote.get(mart["copy"])).hexdigest() == mart["sha256"]
+
+    commit(lake, "2026-11-20")
+    first = publish_day(lake, date(2026, 11, 20), 1, tmp_path)
+    assert shown() == ("2026-11-20", True)
+    second = publish_day(lake, date(2026, 11, 21), 2, tmp_path)
+    assert shown() == ("2026-11-20", True)
+    invalidate_changed(changed_keys(second), change=second["generation"])
+    assert shown() == ("2026-11-21", True)
+    assert cdn.invalidated() == [["/some/lake/marts/_current.json", "/some/lake/marts/dim_games.parquet"]]
+    assert remote.get(first["marts"][0]["key"]) != remote.get(second["marts"][0]["key"])
 
 
 def test_only_what_changed_is_forgotten(airflow, lake: Store, cdn: CachingCdn) -> None:
