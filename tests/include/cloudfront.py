@@ -36,7 +36,7 @@ class CachingCdn(ThreadingHTTPServer):
     """Copies of a bucket's objects, kept until a path that CloudFront's API was given names them.
 
     faults: by a part of the path, how such requests are answered: `html` (200 and a page), `cut` (half of the body and
-    the length of all), `denied`, `firewall`, or a status as text. may_list: S3 says 404 of what is absent, and not 403.
+    the length of all), `firewall`, or a status as text. may_list: S3 says 404 of what is absent, and not 403.
     """
 
     daemon_threads = True
@@ -134,8 +134,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _faulty(self, fault: str) -> Copy | None:
         if fault == "html":
             return Copy(b"<!doctype html><title>Welcome</title>", {"Content-Type": "text/html; charset=utf-8"})
-        if fault == "denied":
-            return denied()
         if fault == "firewall":
             return Copy(b"<html>Request blocked.</html>", {"Content-Type": "text/html", "Server": "CloudFront"}, 403)
         return Copy(b"as planned", {}, int(fault)) if fault.isdigit() else None
