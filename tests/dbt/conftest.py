@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class Lake:
     rejected: Counter[str] = field(default_factory=Counter)
     built: dict[str, dict[str, int]] = field(default_factory=dict)
     previous: dict[str, Any] | None = None
+    committed_at: datetime = datetime(2026, 11, 20, 19, 5, tzinfo=UTC)
 
     def add(
         self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
@@ -92,6 +94,7 @@ class Lake:
                 "version": 1,
                 "partition": self.day,
                 "watermark": 1763668800,
+                "committed_at": self.committed_at.isoformat(),
                 "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
                 "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
                 "files": self.files[entity],
