@@ -141,15 +141,19 @@ class Outcome:
 class Dbt:
     """dbt in this process, with database, target and log in one folder; parsing takes seconds, so tests share one."""
 
-    def __init__(self, folder: Path, *, variables: dict[str, Any] | None = None, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, project: Path = DBT, variables: dict[str, Any] | None = None, **environment: str
+    ) -> None:
         self.folder = folder
+        self.project = project
         self.variables = ["--vars", json.dumps(variables)] if variables else []
         self.database = folder / "gamelake.duckdb"
         self.environment = {"GAMELAKE_DUCKDB": str(self.database), **environment}
 
     def __call__(self, *arguments: str, generation: Path | str | None) -> Outcome:
         """Run one command, such as `dbt("run", "-s", "stg_games", generation=folder)`."""
-        paths = ["--project-dir", DBT, "--profiles-dir", DBT, "--target-path", self.folder, "--log-path", self.folder]
+        paths = ["--project-dir", self.project, "--profiles-dir", DBT]
+        paths += ["--target-path", self.folder, "--log-path", self.folder]
         with pytest.MonkeyPatch.context() as environment:
             for name in [name for name in os.environ if name.startswith(("AWS_", "DBT_", "GAMELAKE_"))]:
                 environment.delenv(name)
