@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
+from include.partitions import KST
 from include.registry import load_registry
+from include.transform.dbt_project import REPOSITORY
 
 
-def freshness(done):
-    """The status of each source table, without that of the hook that makes them."""
-    return {name: status for name, status in done.statuses.items() if "on-run-start" not in name}
-
-
-@pytest.mark.parametrize(
-    ("hours", "status"), [(0, "pass"), (29.9, "pass"), (30.1, "warn"), (53.9, "warn"), (54.1, "error")]
-)
-def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake, hours, status):
-    lake.committed_at = datetime.now(UTC) - timedelta(hours=hours)
-    done = dbt("source", "freshness", generation=lake.generation())
-    assert done.success == (status != "error")
-    assert freshness(done) == dict.fromkeys([*load_registry(), "popscore_newest"], status)
-
-
-def test_each_entity_is_judged_by_its_own_commit(dbt, lake):
-    lake.committed_at = datetime.now(UTC)
+def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
+    hours = {"games": 29.9, "genres": 30.1, "themes": 53.9, "covers": 54.1, "popscore": 4000}
     generation = lake.generation()
     inputs = lake.inputs()
-    late = next(source for source in inputs["sources"] if source["entity"] == "themes")
-    # another zone, as another machine may write it
-    late["committed_at"] = "2026-06-08T04:05:00+09:00"
+    for place, each in enumerate(inputs["sources"]):
+        zone = (UTC, KST)[place % 2]  # one moment, however it is written
+        each["committed_at"] = (datetime.now(zone) - timedelta(hours=hours.get(each["entity"], 0))).isoformat()
     (generation / "_inputs.json").write_text(json.dumps(inputs))
     done = dbt("source", "freshness", generation=generation)
-    assert {name: status for name, status in freshness(done).items() if status != "pass"} == {"themes": "error"}
-    sources = json.loads((dbt.folder / "sources.json").read_text("utf-8"))["results"]
-    loaded = {each["unique_id"].split(".")[-1]: each["max_loaded_at"] for each in sources}
-    assert datetime.fromisoformat(loaded["themes"]) == datetime(2026, 6, 7, 19, 5, tzinfo=UTC)
+    assert not done.success
+    found = {name: status for name, status in done.statuses.items() if "on-run-start" not in name}
+    assert set(found) == {*load_registry(), "popscore_newest"}
+    assert {name: status for name, status in found.items() if status != "pass"} == {
+        "genres": "warn",
+        "themes": "warn",
+        "covers": "error",
+        "popscore": "error",
+        "popscore_newest": "error",
+    }
+
+
+def published_freshness(lake):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GAMELAKE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "include.transform.freshness"],
+        cwd=REPOSITORY,
+        env={**environment, "GAMELAKE_URI": lake.root.as_uri(), "GAMELAKE_DUCKDB": str(lake.root / "scratch.duckdb")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_asks_of_the_generation_that_readers_see(lake):
+    lake.root.mkdir(parents=True)
+    nothing = published_freshness(lake)
+    assert nothing.returncode == 1
+    assert "nothing is published yet" in nothing.stderr
+
+    lake.committed_at = datetime.now(UTC) - timedelta(hours=60)
+    generation = lake.generation()
+    pointer = {"generation": str(generation.relative_to(lake.root))}
+    (lake.root / "marts/_current.json").write_text(json.dumps(pointer))
+    stale = published_freshness(lake)
+    assert stale.returncode == 1
+    assert stale.stdout.count("ERROR STALE freshness of raw.") == len(load_registry()) + 1
+    assert not (lake.root / "scratch.duckdb").exists()
