@@ -38,6 +38,12 @@ class Project:
     def sources_of(self, model: str, source: str = "") -> set[str]:
         return {parent for parent in self.parents[model] & set(self.sources) if parent.startswith(source)}
 
+    def tests_of(self, model: str, *names: str) -> list[dict[str, Any]]:
+        """The generic tests of a model that fail a build."""
+        attached = [test for test in self.tests if test["attached_node"] == self.models[model]["unique_id"]]
+        named = [test for test in attached if test["test_metadata"]["name"] in names]
+        return [test for test in named if test["config"]["severity"].lower() == "error"]
+
     def _is_own(self, entry: dict[str, Any]) -> bool:
         return bool(entry["package_name"] == self.name)
 
@@ -45,3 +51,9 @@ class Project:
     def _named(unique_id: str) -> str:
         kind, _, *rest = unique_id.split(".")
         return ".".join(["exposure", *rest] if kind == "exposure" else rest)
+
+
+def arguments(test: dict[str, Any]) -> dict[str, Any]:
+    """What a generic test was told."""
+    told: dict[str, Any] = test["test_metadata"]["kwargs"]
+    return told

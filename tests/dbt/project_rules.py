@@ -1,17 +1,16 @@
 """The rules of dbt-project-evaluator, and some of our own, over dbt's manifest.json.
 
-A rule is a function from a Project to what breaks it, as pairs of a subject and a message. EXCEPTIONS has what is meant
-to be so. The package itself comes from dbt's hub and needs a database for what can be read from the manifest.
+A rule is a function from a Project to what breaks it, as pairs of a subject and a message. The package itself comes
+from dbt's hub, and needs a database for what can be read from the manifest.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tests.dbt.project import Project
+from tests.dbt.project import Project, arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,32 +28,6 @@ FOLDERS = {
     "marts": (("bridge_", "dim_", "fct_"), "public", "marts"),
     "marketing": (("mart_",), "public", "marts"),
 }
-
-# (rule, subject): why it is meant to be so. A star stands for any text. One that nothing needs fails the tests.
-EXCEPTIONS = {
-    ("staging_reads_no_other_staging", "stg_game_*_bridge"): "a game's row holds the list that the bridge takes apart",
-    ("staging_reads_no_other_staging", "stg_popscore*"): "whose figure a value is follows from its type",
-    ("one_source_a_model", "base_row_fates"): "accounts for the rows of every source in one place, and reads ids only",
-    ("no_join_of_a_source_with_a_model", "stg_popscore*"): "whose figure a value is follows from its type",
-    (
-        "no_rejoining",
-        "stg_game_*_bridge",
-    ): "staged and tested as a table of its own; dim_games reads the names through it",
-    ("no_rejoining", "int_popularity_bases"): "the day that growth is measured from, with unit tests of its own",
-    ("no_rejoining", "int_review_balance"): "a formula with unit tests of its own",
-    ("few_parents", "dim_games"): "a wide dimension: each join but the releases' is to one name table, by its key",
-    ("few_leaves", "dim_games"): "every marketing mart ranks games",
-    ("few_leaves", "fct_game_popularity"): "half of the marketing marts rank by popularity",
-    ("few_leaves", "stg_previous_ranks"): "every marketing mart says what its ranks were",
-    ("every_source_is_read", "inputs.previous"): "the hook reads it, to make inputs.previous_ranks",
-    ("sources_have_freshness", "inputs.*"): "the run itself makes them",
-    (
-        "primary_key_tested",
-        "stg_popscore_day",
-    ): "shows one day after the other while fct_game_popularity_daily is built, and the key is tested there",
-    ("primary_key_tested", "fct_game_popularity_daily.day"): "the name of the folder that the rows lie in, never null",
-}
-
 
 # What depends on what
 
@@ -233,24 +206,20 @@ def sources_have_freshness(project: Project) -> Iterator[Finding]:
 
 
 def primary_key_tested(project: Project) -> Iterator[Finding]:
-    for model, node in project.models.items():
-        tests = [test for test in project.tests if test["attached_node"] == node["unique_id"]]
-        if any(test["test_metadata"]["name"] == "primary_key" for test in tests):
-            continue
-        keys = [test["test_metadata"]["kwargs"]["columns"] for test in tests if _is(test, "unique_combination")]
+    for model in project.models:
+        known = {column for test in project.tests_of(model, "never_null") for column in arguments(test)["columns"]}
+        known |= {test["column_name"] for test in project.tests_of(model, "not_null", "primary_key")}
+        keys = _keys(project, model)
         if not keys:
             yield model, "its grain is not tested: give a column primary_key, or the model unique_combination"
-            continue
-        known = {
-            column for test in tests if _is(test, "never_null") for column in test["test_metadata"]["kwargs"]["columns"]
-        }
-        known |= {test["column_name"] for test in tests if _is(test, "not_null")}
-        for column in min((sorted(set(key) - known) for key in keys), key=len):
+        for column in sorted(min((key - known for key in keys), key=len, default=())):
             yield f"{model}.{column}", "a part of the primary key, and no test says that it is never null"
 
 
-def _is(test: dict[str, Any], name: str) -> bool:
-    return bool(test["test_metadata"]["name"] == name)
+def _keys(project: Project, model: str) -> list[set[str]]:
+    """The sets of columns of which a test says that no two rows agree in them, and fails if they do."""
+    keys = [{test["column_name"]} for test in project.tests_of(model, "primary_key", "unique")]
+    return keys + [set(arguments(test)["columns"]) for test in project.tests_of(model, "unique_combination")]
 
 
 # Who may rely on it
@@ -269,11 +238,20 @@ def public_models_have_contracts(project: Project) -> Iterator[Finding]:
             continue
         if not node["contract"]["enforced"]:
             yield model, "is public without a contract: what readers rely on has enforced types"
-        if not node["config"]["meta"].get("order_by"):
-            yield model, "has no meta.order_by: the order of its file would differ from build to build"
         for column in node["columns"].values():
             if not column["data_type"]:
                 yield f"{model}.{column['name']}", "has no data_type"
+
+
+def files_have_one_order(project: Project) -> Iterator[Finding]:
+    for model, node in project.models.items():
+        if node["access"] != "public":
+            continue
+        order = {part.strip().removesuffix(" desc") for part in node["config"]["meta"].get("order_by", "").split(",")}
+        if unknown := order - set(node["columns"]):
+            yield model, f"meta.order_by names {sorted(unknown)}, which are no columns of it"
+        elif not any(key <= order for key in _keys(project, model)):
+            yield model, "meta.order_by has no key: rows that are equal in it could change places from build to build"
 
 
 def public_models_are_exposed(project: Project) -> Iterator[Finding]:
@@ -324,26 +302,7 @@ RULES: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     primary_key_tested,
     access_follows_the_folder,
     public_models_have_contracts,
+    files_have_one_order,
     public_models_are_exposed,
     exposures_read_public_tables,
 )
-
-
-def check(manifest: dict[str, Any]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
-    """Every rule over a manifest.
-
-    Returns: message by (rule, subject) of what no exception covers, and the exceptions that something needs.
-    """
-    project = Project(manifest)
-    broken, needed = {}, set()
-    for rule in RULES:
-        for subject, message in rule(project):
-            covering = {
-                (name, pattern)
-                for name, pattern in EXCEPTIONS
-                if name == rule.__name__ and fnmatchcase(subject, pattern)
-            }
-            needed |= covering
-            if not covering:
-                broken[rule.__name__, subject] = message
-    return broken, needed
