@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +40,22 @@ def target() -> str:
     return "s3" if lake_uri().startswith("s3://") else "disk"
 
 
-def published_models(manifest: Path = MANIFEST) -> list[str]:
+def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
     """The models that each build leaves as Parquet files: every table below `models/marts`.
 
+    Returns: by name, the key of the copy for readers that know of no generations; it has the model's folder.
     Raises: FileNotFoundError saying how to make the manifest.
     """
     if not manifest.exists():
         raise FileNotFoundError(f"{manifest} is missing: run `make setup`, or `python -m {__spec__.name}` in an image")
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-    return sorted(
-        node["name"]
-        for node in nodes
+    return {
+        node["name"]: f"{'/'.join(node['fqn'][1:])}.parquet"
+        for node in sorted(nodes, key=itemgetter("name"))
         if node["resource_type"] == "model"
         and node["fqn"][1] == "marts"
         and node["config"]["materialized"] == "table"  # the history is not written anew by every build
-    )
+    }
 
 
 def parse() -> None:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from dbt.jsonschemas import jsonschemas
 
-from include.transform.dbt_project import PROJECT, published_models
+from include.transform.dbt_project import PROJECT
 from tests.dbt.conftest import Dbt
 from tests.dbt.project import Project
 from tests.dbt.project_rules import RULES
@@ -113,6 +113,8 @@ def chain_of_views(manifest: Manifest) -> None:
         model(manifest, f"int_{number}")["config"]["materialized"] = "view"
 
 
+STAGED = ("stg_genres", "stg_themes", "stg_covers", "stg_platforms", "stg_game_modes", "stg_game_types")
+
 # (rule, subject, what is done to the manifest): the rule then finds the subject.
 BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
     ("no_roots", "stg_run", lambda m: model(m, "stg_run")["depends_on"].update(nodes=[])),
@@ -126,7 +128,7 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
     ("staging_reads_nothing_later", "stg_games", lambda m: depend(m, "stg_games", "dim_games")),
     ("staging_reads_no_other_staging", "stg_covers", lambda m: depend(m, "stg_covers", "stg_games")),
     ("no_rejoining", "stg_covers", lambda m: depend(m, "stg_covers", "stg_games")),
-    ("few_parents", "dim_companies", lambda m: depend(m, "dim_companies", *published_models()[-6:])),
+    ("few_parents", "dim_companies", lambda m: depend(m, "dim_companies", *STAGED)),
     (
         "few_leaves",
         "stg_covers",
