@@ -52,7 +52,7 @@ WORKDIR ${AIRFLOW_HOME}
 # the entry point through which Airflow finds the connection type `igdb`.
 #
 # The bases carry no bytecode, and where the image runs none can be written: a process would take ten times as long to
-# start. Not compiled are the clouds that nothing here talks to, which are the larger half, and what is not for this Python.
+# start. Not compiled are tests, the clouds that nothing here talks to (the larger half), and what is not for this Python.
 COPY pyproject.toml README.md LICENSE requirements.txt requirements-celery.txt requirements-dev.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=build,source=/opt/uv,target=/opt/uv \
@@ -65,7 +65,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     && uv pip install --python "${UV_PYTHON}" -r requirements.txt -r requirements-celery.txt -c /tmp/build/lacked \
     && uv pip install --python "${UV_PYTHON}" --no-deps --build-constraint requirements-dev.lock --editable . \
     && uv pip check --python "${UV_PYTHON}" \
-    && "${UV_PYTHON}" -c 'import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0, rx=re.compile("/(azure|google|kiota.*|msgraph|snowflake)/"))' \
+    && "${UV_PYTHON}" -c 'import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0, rx=re.compile("/(azure|google|kiota.*|msgraph|snowflake|tests?)/"))' \
     && rm -r /tmp/build
 
 COPY --from=build /opt/dbt /opt/dbt
