@@ -56,7 +56,7 @@ def check(name: str, environ: Mapping[str, str]) -> None:
             with socket.create_connection(("127.0.0.1", 8900), timeout=TIMEOUT):
                 pass
         case "worker":
-            _run(sys.executable, "-m", "celery", "--app", CELERY_APP, "inspect", "ping",
+            _run(sys.executable, "-m", "celery", "--app", CELERY_APP, "inspect", "--timeout", "15", "ping",
                  "--destination", f"celery@{socket.gethostname()}")  # fmt: skip
         case _:
             _run("airflow", "jobs", "check", "--job-type", JOBS[name], "--local")
