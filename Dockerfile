@@ -23,11 +23,13 @@ ARG UV_VERSION=0.13.9
 RUN python -m venv /opt/uv \
     && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
 
+# The .pth file is for the project's plugin of dbt (include/transform/dbt_plugin.py).
 COPY requirements-dbt.lock /tmp/
 RUN --mount=type=cache,target=/root/.cache/uv \
     export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
     && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/dbt \
-    && /opt/uv/bin/uv pip sync --python /opt/dbt/bin/python --compile-bytecode /tmp/requirements-dbt.lock
+    && /opt/uv/bin/uv pip sync --python /opt/dbt/bin/python --compile-bytecode /tmp/requirements-dbt.lock \
+    && echo "${AIRFLOW_HOME}" > "$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
 
 
 FROM ${AIRFLOW_IMAGE}
