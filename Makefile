@@ -63,18 +63,20 @@ drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 ran
 lint: $(VENV)/.dev ## check style, types, SQL and generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins/igdb include dags
+	$(BIN)/mypy plugins/igdb include dags deploy
 	$(BIN)/sqlfmt --check --no-progressbar dbt
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m include.dbt_sources --check
+	$(BIN)/python -m include.configuration --check
 
 format: $(VENV)/.dev ## format Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --no-progressbar dbt
 
-generate: $(VENV)/.installed ## write what is generated from include/entities.yaml
+generate: $(VENV)/.installed ## write what is generated: from include/entities.yaml, and the page of environment variables
 	$(BIN)/python -m include.dbt_sources --write
+	$(BIN)/python -m include.configuration --write
 
 lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
