@@ -2,8 +2,8 @@
 
     python -m include.compose_env [FILE]        FILE is .env if not named
 
-Needs nothing but Python. A file that is there stays as it is: with another Fernet key or password the volumes of a stack
-could not be read any more.
+Needs nothing but Python. A file that is there stays as it is: with another Fernet key or password the volumes of a
+stack could not be read any more.
 """
 
 from __future__ import annotations

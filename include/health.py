@@ -2,8 +2,8 @@
 
     python -m include.health        exit status 0 or 1, with the reason
 
-What runs is read from process 1, so that one image needs one check. Airflow's api-server and scheduler answer over HTTP;
-of the others Airflow's own command tells, which costs three seconds of a core: once a minute is often enough.
+What runs is read from process 1, so that one image needs one check. Airflow's api-server and scheduler answer over
+HTTP; of the others Airflow's own command tells, which costs three seconds of a core: once a minute is often enough.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def check(name: str, environ: Mapping[str, str]) -> None:
 def _get(port: str, path: str) -> dict[str, dict[str, str]]:
     address = f"http://127.0.0.1:{port}{path}"
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT) as reply:  # noqa: S310 - this container's own
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as reply:
             body = reply.read()
     except OSError as error:
         raise Unwell(f"{address}: {error}") from None

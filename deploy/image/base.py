@@ -1,10 +1,10 @@
 """A stand-in for Apache's Airflow image, made from Debian's and PyPI's packages: for where no registry can be reached.
 
-It has what the Dockerfile counts on: Debian 12, Airflow with its providers in /home/airflow/.local without bytecode, the
-user 50000 of group 0, /opt/airflow. The versions are those that the real image was resolved to, as near as PyPI can tell:
-the newest that were there on the day of the release (for 3.3.2 this gives pathspec 1.1.1 and apache-airflow-providers-amazon
-9.36.0, as its constraints have). Python is Debian's 3.11, not 3.12, and providers that need a compiler or a cloud's
-gigabyte are left out.
+It has what the Dockerfile counts on: Debian 12, Airflow with its providers in /home/airflow/.local without bytecode,
+the user 50000 of group 0, /opt/airflow. The versions are those that the real image was resolved to, as near as PyPI can
+tell: the newest that were there on the day of the release. For 3.3.2 this gives pathspec 1.1.1 and
+apache-airflow-providers-amazon 9.36.0, as its constraints have. Python is Debian's 3.11, not 3.12, and providers that
+need a compiler or a cloud's gigabyte are left out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ENV = {
     "VIRTUAL_ENV": VENV,
     "AIRFLOW_HOME": "/opt/airflow",
     "LANG": "C.UTF-8",
-    "UV_CACHE_DIR": "/tmp/.cache/uv",  # noqa: S108 - as the real image has it, in the root that is made here
+    "UV_CACHE_DIR": "/tmp/.cache/uv",
 }
 
 
@@ -52,11 +52,11 @@ def make(root: Path, uv: Path, outside: Outside) -> None:
     unfinished = root.with_suffix(".part")
     shutil.rmtree(unfinished, ignore_errors=True)
     install = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(unfinished), MIRROR]
-    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
     for folder in ("dags", "logs"):
         (unfinished / "opt" / "airflow" / folder).mkdir(parents=True)
     with Root(unfinished) as inside:
-        inside.bind(uv, "/tmp/uv")  # noqa: S108 - inside
+        inside.bind(uv, "/tmp/uv")
         inside.show(outside)
         for command in (
             f"adduser --quiet --disabled-password --gecos '' --uid 50000 --gid 0 --home {HOME} airflow",

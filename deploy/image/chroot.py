@@ -51,7 +51,9 @@ class Root:
             self.bind(Path(file), file)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.unbind(len(self._mounted))
 
     def bind(self, source: Path, target: str) -> None:
@@ -70,11 +72,11 @@ class Root:
     def unbind(self, count: int) -> None:
         """Take off the last `count` mounts."""
         for _ in range(count):
-            subprocess.run(["umount", "--lazy", str(self._mounted.pop())], check=True)  # noqa: S607
+            subprocess.run(["umount", "--lazy", str(self._mounted.pop())], check=True)
 
     def read_only(self) -> None:
         """From here on nothing can be written but to what is mounted. The root has to be a mount itself."""
-        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)  # noqa: S607
+        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
 
     def shell(self, script: str, *, env: Mapping[str, str], workdir: str = "/", user: str = "0:0") -> None:
         """Run a line of shell, as RUN does. Raises: StepFailed."""
@@ -99,7 +101,7 @@ class Root:
             isolate = [*isolate, "--net", "sh", "-c", up]
         with contextlib.ExitStack() as stack:
             stdin = stack.enter_context(script.open("rb")) if script else subprocess.DEVNULL
-            status = subprocess.run([*isolate, *inside], env=dict(env), stdin=stdin, check=False).returncode  # noqa: S603
+            status = subprocess.run([*isolate, *inside], env=dict(env), stdin=stdin, check=False).returncode
         if status:
             raise StepFailed(f"exit status {status} of: {' '.join(command)}")
 
@@ -110,7 +112,7 @@ class Root:
         elif not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch()
-        subprocess.run(["mount", *what, str(place)], check=True)  # noqa: S603, S607
+        subprocess.run(["mount", *what, str(place)], check=True)
         self._mounted.append(place)
 
 
@@ -120,7 +122,7 @@ def overlay(lower: Sequence[Path], folder: Path) -> Path:
         (folder / name).mkdir(parents=True)
     options = f"lowerdir={':'.join(map(str, lower))},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     root = folder / "root"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)  # noqa: S603, S607
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
     return root
 
 
@@ -129,4 +131,4 @@ def in_own_namespace(arguments: Sequence[str]) -> None:
     marker = "GAMELAKE_OWN_NAMESPACE"
     if os.environ.pop(marker, None) is None:
         os.environ[marker] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", *arguments])  # noqa: S606, S607
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", *arguments])  # noqa: S606

@@ -2,10 +2,10 @@
 
     python -m deploy.image.steps [--work FOLDER] [--bind PATH ...]
 
-Each stage is an overlay over its base; RUN, COPY, ENV, ARG, WORKDIR and USER do what an engine makes them do, in a chroot.
-The base is a stand-in that is made of Debian's and PyPI's packages (see base.py), as no registry is asked. The result runs
-check.sh as the image's user, on a read-only root, without network. Needs root, debootstrap, and some minutes; the stand-in
-is kept in the folder and made only once.
+Each stage is an overlay over its base; RUN, COPY, ENV, ARG, WORKDIR and USER do what an engine makes them do, in a
+chroot. The base is a stand-in that is made of Debian's and PyPI's packages (see base.py), as no registry is asked. The
+result runs check.sh as the image's user, on a read-only root, without network. Needs root, debootstrap, and some
+minutes; the stand-in is kept in the folder and made only once.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHECK = Path(__file__).with_name("check.sh")
+
 
 @dataclass
 class Built:
@@ -117,10 +118,8 @@ class Builder:
                     raise DockerfileError(f"{each}: --{name} is not understood here")
                 options = dict(option.partition("=")[::2] for option in value.split(","))
                 inside.bind(self._source(options, each), options["target"])
-            inside.shell(
-                split.rest, env={**self._outside.env, **built.variables.args, **built.variables.env}, workdir=built.workdir,
-                user=built.user,
-            )  # fmt: skip
+            env = {**self._outside.env, **built.variables.args, **built.variables.env}
+            inside.shell(split.rest, env=env, workdir=built.workdir, user=built.user)
 
     def _source(self, options: dict[str, str], each: Instruction) -> Path:
         """What a mount of RUN shows."""
@@ -156,7 +155,7 @@ class Builder:
     @staticmethod
     def _copy_tree(source: Path, destination: Path) -> None:
         destination.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "--archive", f"{source}/.", str(destination)], check=True)  # noqa: S603, S607
+        subprocess.run(["cp", "--archive", f"{source}/.", str(destination)], check=True)
 
     @staticmethod
     def _inside(built: Built, path: str) -> Path:
@@ -166,7 +165,7 @@ class Builder:
 def check(built: Built) -> None:
     """Run check.sh in the image as a hardened container would: its user, read-only, no network. Raises: StepFailed."""
     with Root(built.root) as inside:
-        inside.tmpfs("/tmp")  # noqa: S108 - inside
+        inside.tmpfs("/tmp")
         inside.read_only()
         inside.run(
             ["/bin/bash", "-s"], env=built.variables.env, workdir=built.workdir, user=built.user, network=False,
@@ -189,8 +188,8 @@ def _size(folder: Path) -> str:
 def main(arguments: Sequence[str]) -> int:
     """The command line. Returns: the exit code."""
     parser = argparse.ArgumentParser(prog="python -m deploy.image.steps", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--work", type=Path, default=REPOSITORY / ".local" / "image-steps", help="(default: %(default)s)")
-    parser.add_argument("--bind", type=Path, action="append", default=[], help="shown inside too, such as a trust store")
+    parser.add_argument("--work", type=Path, default=REPOSITORY / ".local" / "image-steps", help="the folder to use")
+    parser.add_argument("--bind", type=Path, action="append", default=[], help="shown inside, such as a trust store")
     options = parser.parse_args(arguments)
     missing = [tool for tool in ("debootstrap", "unshare", "chroot", "ip") if not shutil.which(tool)]
     if os.geteuid() != 0 or missing:

@@ -298,7 +298,9 @@ def test_the_api_server_knows_the_password_and_nobody_else_can_read_it(services:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(("account", "status"), [(("", ""), 1), (("id", ""), 1), (("", "secret"), 1), (("id", "secret"), 0)])
+@pytest.mark.parametrize(
+    ("account", "status"), [(("", ""), 1), (("id", ""), 1), (("", "secret"), 1), (("id", "secret"), 0)]
+)
 def test_the_real_api_wants_an_account(services: Services, account: tuple[str, str], status: int):
     environment = dict(zip(services["igdb-account"]["environment"], account, strict=True))
     result = subprocess.run(
@@ -314,7 +316,7 @@ def test_the_override_is_of_services_that_the_astro_cli_has(repository: Path):
     override = yaml.safe_load((repository / "docker-compose.override.yml").read_text(encoding="utf-8"))
 
     assert set(override["services"]) == {"scheduler", "dag-processor", "sandbox"}
-    assert override["services"]["sandbox"]["network_mode"] == "service:scheduler", "airflow_settings.yaml says 127.0.0.1"
+    assert override["services"]["sandbox"]["network_mode"] == "service:scheduler", "settings: 127.0.0.1"
 
 
 def started(services: Services, profile: str) -> set[str]:

@@ -53,9 +53,7 @@ def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
     stages = [each.value.split()[0] for each in dockerfile if each.name == "FROM"]
     airflow = pins((repository / "requirements.txt").read_text(encoding="utf-8"))["apache-airflow"]
 
-    assert re.fullmatch(
-        rf"AIRFLOW_IMAGE=apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}}", base
-    )
+    assert re.fullmatch(rf"AIRFLOW_IMAGE=apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}}", base)
     assert stages == ["${AIRFLOW_IMAGE}"] * 2
     assert 'base.name="${AIRFLOW_IMAGE}"' in labels(dockerfile)
 

@@ -24,7 +24,7 @@ def repository(tmp_path: Path) -> Path:
         "plugins/two.py": "def f(environ):\n    return environ.get('D')\n",
         "dags/three.py": "import os\nos.environ.get('AIRFLOW__CORE__X')\n",
         "airflow_local_settings.py": "",
-        "dbt/profiles.yml": "a: \"{{ env_var('E', 'e') }}\"\nb: \"{{ env_var(\"F\") }}\"\n",
+        "dbt/profiles.yml": 'a: "{{ env_var(\'E\', \'e\') }}"\nb: "{{ env_var("F") }}"\n',
         "dbt/target/x.yml": "\"{{ env_var('BUILT') }}\"",
         "docker-compose.yaml": "a: ${G:-g}\nb: ${H:?is missing}\nc: $${NOT_ONE}\n",
         "Dockerfile": "ARG I=i\nARG J\n",

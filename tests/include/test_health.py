@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -35,9 +35,9 @@ def test_the_service_is_read_from_process_1(command_line: str, name: str | None)
 
 
 class Answer(BaseHTTPRequestHandler):
-    replies: dict[str, tuple[int, bytes]]
+    replies: ClassVar[dict[str, tuple[int, bytes]]]
 
-    def do_GET(self):  # noqa: N802 - the library's name
+    def do_GET(self):
         status, body = self.replies.get(self.path, (404, b""))
         self.send_response(status)
         self.end_headers()
@@ -50,7 +50,7 @@ class Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[tuple[type[Answer], dict[str, str]]]:
     class Own(Answer):
-        replies = {}
+        replies: ClassVar[dict[str, tuple[int, bytes]]] = {}
 
     with HTTPServer(("127.0.0.1", 0), Own) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()

@@ -11,7 +11,6 @@ from deploy.image.dockerfile import (
     command,
     flagged,
     ignore_regex,
-    instructions,
     pairs,
     stages,
 )
@@ -71,7 +70,6 @@ def test_a_command_is_a_list_of_words(text: str):
 @pytest.mark.parametrize("text", ["run x", "RUN", "FROM a b", "RUN x\nFROM a"])
 def test_what_is_no_dockerfile_is_an_error(text: str):
     with pytest.raises(DockerfileError):
-        instructions(text)
         stages(text, {})
 
 
