@@ -78,11 +78,12 @@ COPY dbt dbt
 COPY dags dags
 
 # No check of the database before each command: compose and the Helm chart have their own order of start, and the sandbox
-# has no database. Caches go where a read-only container may write.
+# has no database. Caches go where a read-only container may write. The scheduler answers the health check below.
 ENV PYTHONUNBUFFERED=1 \
     CONNECTION_CHECK_MAX_COUNT=0 \
     XDG_CACHE_HOME=/tmp/.cache \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
     DO_NOT_TRACK=1 \
     GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.image.dockerfile import reaches_the_build
+from include import health
 
 Instructions = list[Any]
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
@@ -37,6 +38,16 @@ def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions,
         number for number, each in enumerate(dockerfile) if each.name in ("RUN", "COPY")
     ), "what the processes read is root's"
     assert {each["user"] for each in services.values() if each["image"].startswith("gamelake:")} == {users[-1]}
+
+
+def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
+    (check,) = [each.value for each in dockerfile if each.name == "HEALTHCHECK"]
+
+    assert check.endswith('CMD ["python", "-m", "include.health"]')
+    assert float(re.findall(r"--timeout=(\d+)s", check)[0]) > health.TIMEOUT
+    assert "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True" in " ".join(
+        each.value for each in dockerfile if each.name == "ENV"
+    ), "the scheduler has no port without it"
 
 
 def test_no_layer_holds_a_secret(dockerfile: Instructions):
