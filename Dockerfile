@@ -97,7 +97,7 @@ RUN ln -s /opt/dbt/bin/dbt /usr/local/bin/dbt \
     && GAMELAKE_URI=s3://gamelake/lake /opt/dbt/bin/python -m include.transform.dbt_project \
     && touch airflow.cfg \
     && rm -rf dbt/logs .local logs \
-    && install -d -o 0 -g 0 -m 0755 . dags plugins \
+    && install -d -o 0 -g 0 -m 0755 dags plugins \
     && install -d -o 50000 -g 0 -m 0775 logs .local .local/scratch
 
 USER 50000:0
