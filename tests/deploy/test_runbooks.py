@@ -55,15 +55,15 @@ def test_rights_on_objects_and_on_the_bucket_are_apart(repository: Path):
                 assert ("Object" in action or "Multipart" in action) is on_objects, action
 
 
-def test_the_commands_exist(repository: Path, example: dict[str, str]):
+def test_the_commands_exist(repository: Path):
     targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for name in ("backfill.md", "docker-compose.md", "point-it-at-aws.md", "read-through-a-cdn.md"):
+    for name in ("astro.md", "backfill.md", "docker-compose.md", "point-it-at-aws.md", "read-through-a-cdn.md"):
         text = (repository / "docs" / "runbooks" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:`|\s)make ([a-z-]+)", text)) <= targets, name
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
             assert (repository / "docs" / "runbooks" / link).resolve().exists(), f"{name}: {link}"
-        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            assert set(re.findall(rf"{key}=(\S+)", text)) <= {example[key]}, name
+        # Keys are in .env, which `make env` makes.
+        assert not re.findall(r"AWS_(?:SECRET_)?ACCESS_KEY\w*=\w", text), name
 
 
 def policies(repository: Path, runbook: str = "point-it-at-aws.md") -> list[dict[str, Any]]:
