@@ -20,6 +20,7 @@ from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
 from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.dag import TransformDAG
+from include.transform.retries import build_again_when_lost
 
 ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
@@ -108,4 +109,5 @@ with TransformDAG(
             "execution_timeout": timedelta(hours=1),
         },
     )
+    build_again_when_lost(build)
     opened >> build >> publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
