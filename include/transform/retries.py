@@ -24,8 +24,11 @@ from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOp
 if TYPE_CHECKING:
     from airflow.sdk import Context, TaskGroup
 
-PATIENCE = timedelta(seconds=30)
-"""A task that watches gives its slot back when no dbt process has run for so long: that may be what it waits for."""
+PATIENCE = timedelta(seconds=90)
+"""A task that watches gives its slot back when no dbt process has run for so long: that may be what it waits for.
+
+More than a try waits after the one before it (a minute), so that with slots to spare nobody moves.
+"""
 
 WATCHER_RETRIES = 10
 """They cost nothing, and each time that the dbt process is lost takes one or two."""

@@ -36,8 +36,8 @@ def watch(tasks, request, monkeypatch) -> Any:
     def poke(process: str | None, status: str | None = None, try_number: int = 1) -> bool:
         reported = status if task.is_test_sensor or status is None else {"status": status, "outlet_uris": []}
         pushed = {key: reported}
-        ti = SimpleNamespace(try_number=try_number, xcom_pull=lambda task_ids, key: pushed.get(key))
-        monkeypatch.setattr(task, "_get_producer_task_status", lambda context: process)
+        ti = SimpleNamespace(try_number=try_number, xcom_pull=lambda _, key: pushed.get(key))
+        monkeypatch.setattr(task, "_get_producer_task_status", lambda _: process)
         return bool(task.poke({"ti": ti}))
 
     poke.interval = task.poke_interval  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def test_the_slot_is_given_back_when_no_process_runs(watch, process):
 @pytest.mark.parametrize("try_number", [1, 2, 3])
 def test_each_try_of_the_process_builds(tasks, monkeypatch, try_number):
     ran = []
-    monkeypatch.setattr(DbtLocalBaseOperator, "execute", lambda self, context, **_: ran.append(self.base_cmd))
+    monkeypatch.setattr(DbtLocalBaseOperator, "execute", lambda self, **_: ran.append(self.base_cmd))
     ti = SimpleNamespace(try_number=try_number)
     RetriedBuild.execute.__wrapped__(tasks["dbt.dbt_producer_watcher"], {"ti": ti})
     assert ran == [["build"]]
