@@ -6,6 +6,7 @@ reference for S3; moto itself checks none.
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 from contextlib import contextmanager
@@ -44,11 +45,13 @@ class Need:
     """A right that a request needs: an IAM action on a key, or on the bucket if the key is empty.
 
     status: the value of the tag `status` that the request sets, if it sets one.
+    if_none_match: whether the request creates the object or fails.
     """
 
     action: str
     key: str = ""
     status: str | None = None
+    if_none_match: bool = False
 
 
 @dataclass
@@ -68,7 +71,8 @@ class Recording:
             raise KeyError(f"{method} {path}: a request for another bucket than {self.bucket}")
         kinds = [name for name in ("tagging", "uploads", "uploadId", "list-type", "lifecycle") if name in query]
         kind = kinds[0] if kinds else ""
-        needs = {Need((OBJECT_RIGHTS if key else BUCKET_RIGHTS)[method, kind], key, headers.get("status"))}
+        right = (OBJECT_RIGHTS if key else BUCKET_RIGHTS)[method, kind]
+        needs = {Need(right, key, headers.get("status"), bool(headers["condition"]))}
         if source := headers.get("copy"):
             needs.add(Need("s3:GetObject", unquote(source).removeprefix("/").partition("/")[2]))
         if headers.get("status") and kind != "tagging":
@@ -83,7 +87,7 @@ class Recording:
 
 @contextmanager
 def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
-    """A server with an empty bucket. Gives a list: requests go into its last Recording, errors are raised at the end."""
+    """A server and an empty bucket. Gives a list: requests go into its last Recording; errors are raised at the end."""
     recordings = [Recording(bucket, "")]
     moto = DomainDispatcherApplication(create_backend_app)
     errors: list[Exception] = []
@@ -91,7 +95,10 @@ def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = unquote(environ["RAW_URI"].partition("?")[0])
         query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
-        headers = {"copy": environ.get("HTTP_X_AMZ_COPY_SOURCE", "")}
+        headers = {
+            "copy": environ.get("HTTP_X_AMZ_COPY_SOURCE", ""),
+            "condition": environ.get("HTTP_IF_NONE_MATCH", ""),
+        }
         if "tagging" in query and environ["REQUEST_METHOD"] == "PUT":
             headers["status"] = _tag_of_body(environ)
         elif tagging := environ.get("HTTP_X_AMZ_TAGGING"):
@@ -99,7 +106,7 @@ def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
 
         def answer(status: str, *more: Any) -> Any:
             try:
-                recordings[-1].note(environ["REQUEST_METHOD"], path, query, headers, int(status.split()[0]))
+                recordings[-1].note(environ["REQUEST_METHOD"], path, query, headers, int(status.split(maxsplit=1)[0]))
             except KeyError as error:
                 errors.append(error)
             return start_response(status, *more)
@@ -130,8 +137,6 @@ def new_client(endpoint: str) -> Any:
 
 def _tag_of_body(environ: dict[str, Any]) -> str:
     """The tag in a PutObjectTagging's body, which is given back to moto unread."""
-    import io
-
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
     return body.decode().partition("<Value>")[2].partition("</Value>")[0]

@@ -2,7 +2,7 @@
 
 locals {
   # Never written twice: parts, commits, generations of marts, days of the history.
-  immutable_paths = ["/raw/*/dt=*", "/raw/*/_manifests/*", "/marts/dt=*", "/marts/history/*"]
+  immutable_paths = ["/raw/*/dt=*/*/*", "/raw/*/_manifests/*", "/marts/dt=*", "/marts/history/*"]
 
   # Replaced by every load or publication. They come after the ones above, or `/marts/*.parquet` would take those too.
   mutable_paths = ["/raw/*/_manifest.json", "/marts/_current.json", "/marts/marketing/*.parquet", "/marts/*.parquet"]

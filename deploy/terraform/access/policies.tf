@@ -5,7 +5,9 @@ locals {
   bucket_arn = "arn:aws:s3:::${var.bucket}"
   lake_arn   = "${local.bucket_arn}/${var.prefix}"
 
-  parts     = "${local.lake_arn}raw/*/dt=*"
+  # In IAM `*` takes slashes too. The two behind the day tell a part (<day>/<run>/<part>) from a file of rejected rows
+  # (_rejected/<day>/<time>), which nobody but maintenance needs.
+  parts     = "${local.lake_arn}raw/*/dt=*/*/*"
   commits   = "${local.lake_arn}raw/*/_manifests/*"
   pointers  = "${local.lake_arn}raw/*/_manifest.json"
   rejected  = "${local.lake_arn}raw/*/_rejected/*"
@@ -66,7 +68,7 @@ locals {
         Sid      = "RemoveProgress"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = ["${local.parts}/_progress.json"]
+        Resource = ["${local.lake_arn}raw/*/dt=*/*/_progress.json"]
       },
     ], local.invalidate)
 
