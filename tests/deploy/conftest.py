@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,6 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-DISTRIBUTION = "arn:aws:cloudfront::111122223333:distribution/E1"
 
 
 @dataclass(frozen=True)
@@ -34,21 +29,9 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def access(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What Terraform makes of deploy/terraform/access, which needs no provider: policies, lifecycle rules, paths."""
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    folder = tmp_path_factory.mktemp("terraform") / "access"
-    shutil.copytree(REPOSITORY / "deploy" / "terraform" / "access", folder)
-    variables = {"bucket": "lake", "prefix": "deep/lake/", "distribution_arn": DISTRIBUTION}
-    (folder / "terraform.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
+    from tests.deploy.terraform import render
 
-    def terraform(*arguments: str) -> str:
-        command = ["terraform", f"-chdir={folder}", *arguments]
-        environment = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-
-    terraform("init", "-input=false")
-    terraform("apply", "-input=false", "-auto-approve")
-    return {name: output["value"] for name, output in json.loads(terraform("output", "-json")).items()}
+    return render(tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +14,7 @@ from include.lake.store import open_store
 from include.transform.generation import POINTER
 from tests.deploy.iam import matches
 from tests.deploy.recording import new_client, recording_server
-
-FOLDER = Path(__file__).parents[2] / "deploy" / "terraform"
-FILES = sorted(FOLDER.rglob("*.tf"))
+from tests.deploy.terraform import FOLDER, terraform
 
 
 def s3_rule(rule: dict[str, Any]) -> dict[str, Any]:
@@ -72,11 +66,7 @@ def test_caches_keep_what_never_changes(access, key, immutable):
 
 
 def test_the_files_are_formatted():
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
-    environment = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull}
-    command = ["terraform", "fmt", "-check", "-recursive", str(FOLDER)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = terraform("fmt", "-check", "-recursive", str(FOLDER), check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -112,17 +102,13 @@ def test_every_name_that_is_used_is_declared():
 )
 def test_a_variable_refuses_nonsense(name, good, bad, tmp_path):
     """Each variable by itself, with its own validation, as Terraform checks it."""
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not installed")
     text = (FOLDER / "variables.tf").read_text("utf-8")
     (block,) = re.findall(rf'^variable "{name}" \{{.*?^\}}', text, re.MULTILINE | re.DOTALL)
     (tmp_path / "main.tf").write_text(block, encoding="utf-8")
-    environment = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
 
     def takes(value: Any) -> bool:
         (tmp_path / "terraform.tfvars.json").write_text(json.dumps({name: value}), encoding="utf-8")
-        command = ["terraform", f"-chdir={tmp_path}", "plan", "-input=false"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = terraform(f"-chdir={tmp_path}", "plan", "-input=false", check=False)
         assert done.returncode == 0 or "Invalid value for variable" in done.stderr, done.stderr
         return done.returncode == 0
 

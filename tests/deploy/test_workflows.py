@@ -117,7 +117,7 @@ def test_they_run_what_people_run():
 def test_the_pythons_are_those_of_the_project_and_of_the_image():
     (matrix,) = [job["strategy"]["matrix"]["python"] for _, job in jobs() if "strategy" in job]
     (least,) = re.findall(r'requires-python = ">=([\d.]+)"', (REPOSITORY / "pyproject.toml").read_text("utf-8"))
-    (image,) = re.findall(r"PYTHON_IMAGE=python:(\d+\.\d+)", (REPOSITORY / "Dockerfile").read_text("utf-8"))
+    (image,) = re.findall(r"(?m)^ARG \w+_IMAGE=.*python:?(\d+\.\d+)", (REPOSITORY / "Dockerfile").read_text("utf-8"))
     assert matrix[0] == least
     others = {step["with"]["python-version"] for _, step in steps() if "python-version" in step.get("with", {})}
     assert others - {"${{ matrix.python }}"} == {image}
