@@ -92,14 +92,15 @@ def storage() -> list[tuple[str, str, float]]:
     return [
         ("games", "115 MB whole, twice (the last one outdated), and 7 nights of 0.85 MB", (2 * 115 + 7 * 0.85) / 1000),
         ("popscore", "365 × 23 MB: its past is kept", 365 * 23 / 1000),
-        ("the other 14", "60 MB (half of it covers and involved_companies), kept 7 days more", 8 * 60 / 1000),
+        ("covers and 10 small snapshots", "20 MB × 8 nights", 20 * 8 / 1000),
+        ("companies, their games, release dates", "70 MB (assumed) whole, twice", 2 * 70 / 1000),
         (
             "marts",
             f"150 MB (assumed) × {2 * DAYS_KEPT + 1} generations: the audit is weekly",
             150 * (2 * DAYS_KEPT + 1) / 1000,
         ),
         ("history of popularity", "365 × 6 MB (assumed)", 365 * 6 / 1000),
-        ("noncurrent versions", f"{DAYS_KEPT} days of what expires: 60 MB a day, 115 MB a week", (7 * 60 + 115) / 1000),
+        ("noncurrent versions", f"{DAYS_KEPT} days of what expires: 20 MB a day, 185 MB a week", (7 * 20 + 185) / 1000),
     ]
 
 
