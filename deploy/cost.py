@@ -68,8 +68,7 @@ def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0) -> Req
 
 def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 12) -> Requests:
     """One run of `transform`: commits are listed and read, parts are read in pieces of 2 MB, marts written and read."""
-    writes = 2 * entities + marts + 8
-    return Requests(writes, 3 * entities + raw_mb / 2 + 3 * marts + marts_mb / 2)
+    return Requests(entities + marts + 8, 4 * entities + raw_mb / 2 + 3 * marts + marts_mb / 2)
 
 
 def month() -> list[tuple[str, str, Requests]]:
@@ -130,8 +129,8 @@ def tables(prices: Prices) -> str:
     lines += ["", "| the CDN, a month | arithmetic | GB | $ |", "| --- | --- | --- | --- |"]
     for readers, files in ((10, 3), (1000, 3)):
         size = readers * NIGHTS * files * 2 / 1000
-        requests = readers * NIGHTS * files * 4
-        dollars = size * prices.cdn_gb + requests / 10_000 * prices.cdn_ten_thousand
+        asked = readers * NIGHTS * files * 4
+        dollars = size * prices.cdn_gb + asked / 10_000 * prices.cdn_ten_thousand
         how = f"{readers:,} readers × {NIGHTS} days × {files} marts of 2 MB, 4 requests each"
         lines.append(f"| {readers:,} readers | {how} | {size:,.1f} | {dollars:.2f} |")
     return "\n".join(lines) + "\n"

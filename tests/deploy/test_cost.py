@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.lake.manifest import Table
 from include.lake.store import open_store
-from tests.deploy.recording import Recording, new_client, recording_server
+from tests.deploy.counting import load_script, made
+from tests.deploy.recording import new_client, recording_server
 from tests.include.extract.running import load_once, small_sandbox, token_of
 from tests.include.extract.running import new_client as new_igdb_client
-
-PATH = Path(__file__).parents[2] / "deploy" / "cost.py"
 
 
 @pytest.fixture(scope="module")
 def cost() -> Any:
-    spec = importlib.util.spec_from_file_location("deploy_cost", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-def made(recording: Recording) -> tuple[int, int]:
-    """Writes and reads, as AWS prices them; deletions are free."""
-    requests = dict(recording.requests)
-    requests.pop("DELETE object", None)
-    writes = sum(n for what, n in requests.items() if what.startswith(("PUT", "POST")) or what == "GET list-type")
-    return writes, sum(requests.values()) - writes
+    return load_script()
 
 
 def test_a_load_makes_the_requests_that_are_counted(cost):
