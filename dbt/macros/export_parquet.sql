@@ -1,12 +1,19 @@
 {#
     Writes a model into the generation as <model>.parquet, sorted by its meta.order_by: the same rows give the same bytes.
-    Readers do not see it until the whole generation is published. dbt renders hooks while it parses too, and then there
-    is no generation.
+    Readers do not see it until the whole generation is published. Its metadata has the day, for readers of the copies. Row
+    groups are small enough that a condition on the leading column of the order leaves most of a large file unread.
+
+    dbt renders hooks while it parses too, and then there is no generation.
 #}
 {% macro export_parquet() %}
     {% if execute %}
         copy (select * from {{ this }} order by {{ model.config.meta.order_by }})
         to {{ quoted(generation() ~ "/" ~ this.identifier ~ ".parquet") }}
-        (format parquet, compression zstd)
+        (
+            format parquet,
+            compression zstd,
+            row_group_size 32768,
+            kv_metadata {day: '{{ run_query("select day from inputs.run").rows[0][0] }}'}
+        )
     {% endif %}
 {% endmacro %}

@@ -1,11 +1,12 @@
 {#
-    Makes what the models read, at the start of every run, from <GAMELAKE_GENERATION>/_inputs.json: the tables of the
-    schema `inputs` and, for each source table of `raw`, a view over its files. Nothing of it is looked at while dbt
-    parses, so that a manifest can be made anywhere.
+    Makes what the models read, at the start of every run, from the generation's _inputs.json: the tables of the schema
+    `inputs` and, for each source table of `raw`, a view over its files. Nothing of it is looked at while dbt parses, so
+    that a manifest can be made anywhere.
 #}
 {% macro read_inputs() %}
     {% if not execute %} {{ return("") }} {% endif %}
     {% do create_input_tables(generation() ~ "/_inputs.json") %}
+    {% do check_day() %}
     {% do run_query(create_previous_ranks()) %}
     {% set files = {} %}
     {% for entity in run_query("select distinct entity from inputs.sources").columns[0].values() %}
@@ -35,16 +36,38 @@
 {% endmacro %}
 
 
-{# The folder or s3:// prefix of this build: what it reads is listed there, and its Parquet files go there. #}
+{#
+    The folder or s3:// prefix of this build: what it reads is listed there, and its Parquet files go there. It is that of
+    GAMELAKE_GENERATION, or one that include/transform/dbt_plugin.py has opened.
+#}
 {% macro generation() %}
-    {% set prefix = env_var("GAMELAKE_GENERATION", "") %}
+    {% set prefix = run_query("select getvariable('generation')").rows[0][0] %}
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json, "
-            ~ "such as /lake/marts/dt=2026-11-21/manual; the DAG `transform` sets it"
+            ~ "such as /lake/marts/dt=2026-11-21/manual. The DAG `transform` sets it; `dbt build` and `dbt run` need none"
         ) %}
     {% endif %}
-    {{ return(prefix.rstrip("/")) }}
+    {{ return(prefix) }}
+{% endmacro %}
+
+
+{# The day of a generation is fixed; `as_of` is for opening one. Says where a build goes that no DAG will publish. #}
+{% macro check_day() %}
+    {% set day = run_query("select day from inputs.run").rows[0][0] | string %}
+    {% if var("as_of") and var("as_of") | string != day %}
+        {% do exceptions.raise_compiler_error(
+            "var as_of: found "
+            ~ var("as_of")
+            ~ ", expected none or "
+            ~ day
+            ~ ", the day of the generation "
+            ~ generation()
+        ) %}
+    {% endif %}
+    {% if not env_var("GAMELAKE_GENERATION", "") %}
+        {% do log("Building " ~ day ~ " in " ~ generation() ~ "; the DAG `transform` is what publishes", info=true) %}
+    {% endif %}
 {% endmacro %}
 
 

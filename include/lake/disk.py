@@ -61,6 +61,11 @@ class DiskStore:
         """Write an object from a local file."""
         self._put(key, lambda temporary: _copy(path, temporary), if_absent=if_absent, tags=tags)
 
+    def copy(self, source: str, target: str) -> None:
+        """Write an object with the bytes of another one."""
+        self.info(source)
+        self.put_file(target, self._path("copy", source))
+
     def get(self, key: str) -> bytes:
         """The object's bytes."""
         with self.open(key) as stream:

@@ -188,9 +188,23 @@ class Table:
         return manifest
 
     def as_of(self, partition: str) -> Manifest | None:
-        """The newest commit of that day or an earlier one, None if there is none."""
+        """The commit that shows the table as it stood on that day, None if there is none.
+
+        It is the newest one of that day or an earlier one that holds nothing of a later day. A day that was loaded
+        after a later one is in no such commit: then the one that brought it counts.
+        """
         check_partition("partition", partition)
-        return next((commit for commit in self.history() if commit.partition <= partition), None)
+        clean = late = None
+        for commit in self.history():
+            if commit.partition > partition:
+                continue
+            if any(file.partition > partition for file in commit.files):
+                late = late or commit
+                continue
+            clean = clean or commit
+            if late is None or commit.partition >= late.partition:
+                return clean
+        return late or clean
 
     def current_since(self, moment: datetime) -> list[Manifest]:
         """The commits that were the newest at some time since a moment, newest first.

@@ -91,6 +91,12 @@ class Store(Protocol):
         Ceph does not hold to `if_absent` for files above s3.SINGLE_PUT_BYTES.
         """
 
+    def copy(self, source: str, target: str) -> None:
+        """Write an object with the bytes of another one, within the store; it has no tags. Readers see it whole or not.
+
+        Raises: ObjectNotFound.
+        """
+
     def get(self, key: str) -> bytes:
         """The object's bytes.
 

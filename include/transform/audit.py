@@ -9,7 +9,7 @@ import orjson
 
 from include.lake.audit import RETENTION, Finding, Problem
 from include.lake.store import ObjectNotFound
-from include.transform.generation import POINTER, current
+from include.transform.generation import POINTER, RECORD, current
 from include.transform.history import LISTING
 
 if TYPE_CHECKING:
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
     from include.lake.store import ObjectInfo, Store
 
+KEPT = 10
+"""Published generations that stay whatever their age: more than the days for which parts stay that no longer count."""
+
 
 def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     """What is wrong with the marts: files that the pointer names wrongly, and files that nobody reads.
 
-    Nobody reads a generation that the pointer does not name, once it is older than RETENTION; but the newest of these
-    is kept, whose readers may have followed the pointer a moment before it moved. Nobody reads a day of the history
+    Nobody reads a generation that is older than RETENTION, but for the KEPT newest of those that were published: the
+    ranks of a day that is built again are compared with those of the day before. Nobody reads a day of the history
     that no generation lists.
 
     Raises: StoreError.
@@ -42,11 +45,13 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
             if generation == pointer["generation"]:
                 yield from _check_named(store, day, by=listing)
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
-    ages.pop(pointer["generation"], None)
-    for generation in sorted(ages, key=lambda name: ages[name])[:-1]:
+    records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
+    kept = {pointer["generation"], *sorted(records, key=lambda name: ages[name])[-KEPT:]}
+    for generation in sorted(generations.keys() - kept):
         if ages[generation] < now - RETENTION:
             for info in generations[generation]:
-                yield Finding.orphan(info, f"its generation is {RETENTION.days} days old, and not the published one")
+                reason = f"its generation is older than {RETENTION.days} days and none of the last {KEPT} published"
+                yield Finding.orphan(info, reason)
     for info in store.list("marts/history/"):
         if info.key.rpartition(".")[0] not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")

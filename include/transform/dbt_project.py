@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+from operator import itemgetter
 from pathlib import Path
 
 from include.lake.store import lake_uri
@@ -36,21 +37,22 @@ def target() -> str:
     return "s3" if lake_uri().startswith("s3://") else "disk"
 
 
-def published_models(manifest: Path = MANIFEST) -> list[str]:
+def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
     """The models that each build leaves as Parquet files: every table below `models/marts`.
 
+    Returns: by name, the key of the copy for readers that know of no generations; it has the model's folder.
     Raises: FileNotFoundError saying how to make the manifest.
     """
     if not manifest.exists():
         raise FileNotFoundError(f"{manifest} is missing: run `make setup`, or `python -m {__spec__.name}` in an image")
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-    return sorted(
-        node["name"]
-        for node in nodes
+    return {
+        node["name"]: f"{'/'.join(node['fqn'][1:])}.parquet"
+        for node in sorted(nodes, key=itemgetter("name"))
         if node["resource_type"] == "model"
         and node["fqn"][1] == "marts"
         and node["config"]["materialized"] == "table"  # the history is not written anew by every build
-    )
+    }
 
 
 def parse() -> None:
@@ -58,7 +60,10 @@ def parse() -> None:
     from dbt.cli.main import dbtRunner
 
     os.environ.update(environment())
-    result = dbtRunner().invoke(["parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"])
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    # Named as Cosmos names them: else a run would take this parse for that of another project, and parse anew.
+    profile = ["--profile", "gamelake", "--target", target()]
+    result = dbtRunner().invoke(["parse", *folders, *profile, "--quiet"])
     if not result.success:
         raise SystemExit(f"dbt parse failed: {result.exception or 'see the messages above'}")
 

@@ -5,8 +5,11 @@
     marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
     marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
     marts/_current.json                           the pointer: a copy of that of the generation that readers use
+    marts/dim_games.parquet                       copies of the published files, for readers that know of no generations
+    marts/marketing/mart_top_rated.parquet
 
-Readers follow the pointer, so they see the old generation or the new one and never a mix.
+Readers follow the pointer, so they see the old generation or the new one and never a mix. The copies follow it one by
+one, each of them whole, with the day in the file's metadata.
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from include.lake.audit import RETENTION
 from include.lake.manifest import Table
 from include.lake.store import ObjectExists, ObjectNotFound
-from include.partitions import format_day
+from include.partitions import format_day, parse_day
 from include.transform import history
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
+    from include.lake.files import File
     from include.lake.manifest import Manifest
     from include.lake.store import Store
     from include.registry import Entity
@@ -45,7 +50,7 @@ def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_
     """Fix what a build reads: of each entity the newest commit of the day or of one before it.
 
     Returns: the generation's key prefix, `marts/dt=<day>/<run>`; `_inputs.json` is in it.
-    Raises: TransformError when an entity was never loaded; StoreError.
+    Raises: TransformError when an entity was never loaded, or a part that the day needs is gone; StoreError.
     """
     commits: dict[str, Manifest | None] = {e.name: Table(store, e.name).as_of(format_day(day)) for e in entities}
     if missing := [name for name, manifest in commits.items() if manifest is None]:
@@ -55,6 +60,7 @@ def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_
         )
     days = _history_days(store, commits.get(history.ENTITY))
     built = {file.key for each in days[:-1] if each.built for file in each.files}
+    _check_parts(store, format_day(day), [file for each in commits.values() if each for file in each.files], built)
     document = {
         "day": format_day(day),
         "run_id": run_id,
@@ -77,20 +83,29 @@ def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_
             return generation
 
 
-def publish(store: Store, generation: str, names: Iterable[str]) -> dict[str, Any]:
-    """Move the pointer to a generation that is whole.
+def newest_day(store: Store, entities: Iterable[Entity]) -> date:
+    """The newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
+    commits = [Table(store, entity.name).latest() for entity in entities]
+    if not any(commits):
+        raise TransformError(f"no load was ever committed in {store.uri}; run the DAGs igdb_* first, or `make run`")
+    return parse_day(max(commit.partition for commit in commits if commit))
 
-    The pointer does not move when it already shows a later day: a rebuilt past day stays beside it.
 
-    Args: `names` of the marts that must be there.
+def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[str, Any]:
+    """Move the pointer to a generation that is whole, then bring the copies up to date.
+
+    Neither happens when the pointer already shows a later day: a rebuilt past day stays beside it. Killed anywhere, it
+    can be called again.
+
+    Args: `copies` names each mart that must be there, with the key of its copy.
     Returns: the pointer's document, with `published` false when it was left alone.
     Raises: TransformError naming the marts without a file; StoreError.
     """
     inputs = orjson.loads(store.get(f"{generation}/{INPUTS}"))
     marts, missing = [], []
-    for name in sorted(names):
+    for name, copy in sorted(copies.items()):
         try:
-            marts.append({"name": name, **_read(store, f"{generation}/{name}.parquet")[0]})
+            marts.append({"name": name, **_read(store, f"{generation}/{name}.parquet")[0], "copy": copy})
         except ObjectNotFound:
             missing.append(name)
     days = []
@@ -117,6 +132,8 @@ def publish(store: Store, generation: str, names: Iterable[str]) -> dict[str, An
     published = shown is None or shown["day"] <= document["day"]
     if published:
         store.put(POINTER, orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        for mart in marts:
+            store.copy(mart["key"], mart["copy"])
     return {**document, "published": published}
 
 
@@ -127,6 +144,22 @@ def current(store: Store) -> dict[str, Any] | None:
     except ObjectNotFound:
         return None
     return document
+
+
+def _check_parts(store: Store, day: str, files: Sequence[File], left_out: Container[str]) -> None:
+    """Hold a build to what it will read, rather than let it run into a hole."""
+    gone = []
+    for file in files:
+        if file.key not in left_out:
+            try:
+                store.info(file.key)
+            except ObjectNotFound:
+                gone.append(file.key)
+    if gone:
+        raise TransformError(
+            f"{day} cannot be built: {len(gone)} of the parts that it reads are gone, such as {gone[0]}. Parts that no "
+            f"longer count are kept for {RETENTION.days} days; build a later day"
+        )
 
 
 def _previous(store: Store, day: str) -> dict[str, Any] | None:

@@ -19,8 +19,8 @@ def test_parsing_and_listing_need_no_generation(dbt):
     assert dbt("list", "--resource-type", "model", generation=None).success
 
 
-def test_an_unset_generation_says_what_to_set(dbt):
-    done = dbt("run", "-s", "stg_run", generation=None)
+def test_tests_without_a_generation_say_what_to_set(dbt):
+    done = dbt("test", "-s", "stg_run", generation=None)
     assert not done.success
     assert "GAMELAKE_GENERATION: not set" in done.error
 

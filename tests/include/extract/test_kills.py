@@ -1,17 +1,12 @@
 """SIGKILL at every step of a run: readers never see half a table, and the next run makes it equal to the source.
 
-The steps are counted, not guessed: on a disk they are every call that changes the file system under the lake and every
-request to the API, as Python's audit hooks and the client report them; on S3 they are every request to either server.
-A child process, forked so that it starts at once, counts its own steps and kills itself at the one it was told.
+The steps are those of tests/killing.py and every request to the API, as the client reports them.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
-import threading
 import traceback
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -33,16 +28,16 @@ from tests.include.extract.running import (
 )
 from tests.include.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
 from tests.include.lake.conftest import new_client as new_s3
+from tests.killing import Steps, in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from igdb.tokens import StaticToken
     from include.lake.store import Store
     from include.sandbox import Sandbox
 
-CHANGES = {"os.link", "os.rename", "os.remove", "os.mkdir", "os.utime"}
 SCENARIOS = {
     # entity, options, whether the table was there before
     "first full load": ("games", {}, False),
@@ -76,58 +71,17 @@ def served() -> Iterator[Served]:
         yield Served(sandbox, url)
 
 
-class Steps:
-    """Counts the steps of this process from now on, and kills it at one of them."""
+def watch_api(steps: Steps) -> None:
+    """A request to the API is a step when it goes, and when its reply is there."""
+    send = IgdbClient._send
 
-    def __init__(self, kill_at: int | None) -> None:
-        self.taken = 0
-        self._kill_at = kill_at
-        self._lock = threading.Lock()
+    async def counted(client: IgdbClient, *given: Any) -> Any:
+        steps.step()
+        reply = await send(client, *given)
+        steps.step()
+        return reply
 
-    def step(self) -> None:
-        with self._lock:
-            self.taken += 1
-            if self.taken == self._kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def watch_disk(self, folder: Path) -> None:
-        root = str(folder)
-
-        def hook(event: str, given: tuple[Any, ...]) -> None:
-            changes = event in CHANGES or (event == "open" and isinstance(given[2], int) and given[2] & os.O_CREAT)
-            if changes and str(given[0]).startswith(root):
-                self.step()
-
-        sys.addaudithook(hook)  # it cannot be taken away: only for a child that ends
-
-    def watch_api(self) -> None:
-        send = IgdbClient._send
-
-        async def counted(client: IgdbClient, *given: Any) -> Any:
-            self.step()
-            reply = await send(client, *given)
-            self.step()
-            return reply
-
-        IgdbClient._send = counted  # type: ignore[method-assign]
-
-
-def in_child(run: Callable[[], int]) -> int | None:
-    """Run in a forked process. Returns: what it returned (0 to 255), or None if it was killed."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(run())
-        except BaseException:  # noqa: BLE001 - nothing of the child may reach pytest
-            traceback.print_exc()
-            os._exit(255)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return None
-    code = os.waitstatus_to_exitcode(status)
-    assert code != 255, "the child failed; its traceback is above"
-    return code
+    IgdbClient._send = counted  # type: ignore[method-assign]
 
 
 def change(sandbox: Sandbox, n: int) -> None:
@@ -158,7 +112,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
         def run(kill_at: int = kill_at, folder: Path = folder, store: Store = store) -> int:
             steps = Steps(kill_at)
             steps.watch_disk(folder)
-            steps.watch_api()
+            watch_api(steps)
             served.load(store, name, run_id="killed", **options)
             return 0
 
@@ -192,10 +146,9 @@ def test_killed_at_every_request_on_s3(scenario: str, served: Served, bucket: st
 
         def run(kill_at: int = kill_at, uri: str = store.uri) -> int:
             steps = Steps(kill_at)
-            steps.watch_api()
+            watch_api(steps)
             own = new_s3(moto_endpoint)
-            own.meta.events.register("before-send.s3", lambda **_: steps.step())
-            own.meta.events.register("response-received.s3", lambda **_: steps.step())
+            steps.watch_s3(own)
             served.load(open_store(uri, s3=own), name, run_id="killed", **options)
             return 0
 

@@ -258,6 +258,22 @@ def test_a_day_as_it_was(store: Store) -> None:
         table.as_of("today")
 
 
+def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: MakeFile) -> None:
+    table = Table(store, "games")
+    for number, day in enumerate(("18", "20", "19", "21", "20"), start=1):
+        file = make_file(f"part-{number}", partition=f"2026-11-{day}")
+        store.put(file.key, b"x")
+        commit(table, file, partition=f"2026-11-{day}", run_id=str(number))
+    found = {day: table.as_of(f"2026-11-{day}") for day in ("18", "19", "20", "21")}
+    # The 19th was loaded after the 20th, and is in no commit without it; the 20th once again after the 21st.
+    assert {day: manifest and manifest.version for day, manifest in found.items()} == {
+        "18": 1,
+        "19": 3,
+        "20": 3,
+        "21": 5,
+    }
+
+
 def test_the_pointer_is_only_a_hint(store: Store) -> None:
     table = Table(store, "games")
     first, second, third = (commit(table) for _ in range(3))

@@ -29,6 +29,7 @@ ABSENT: list[Callable[[Store], object]] = [
     lambda store: store.info("raw/absent"),
     lambda store: store.tag("raw/absent", {"status": "final"}),
     lambda store: store.tags("raw/absent"),
+    lambda store: store.copy("raw/absent", "raw/other"),
 ]
 BAD_KEYS = ["", "/abs", "a//b", "a/", "../up", "a/../../up", "a/.", ".hidden", "a/.hidden", "a\\b", "a\x00b", "a\nb"]
 
@@ -56,6 +57,14 @@ def test_a_put_replaces(store: Store) -> None:
     store.put("key", b"old and longer")
     store.put("key", b"new")
     assert store.get("key") == b"new"
+
+
+def test_a_copy_replaces_and_has_no_tags(store: Store) -> None:
+    store.put("marts/dt=2026-11-21/é.parquet", b"new", tags={"status": "final"})
+    store.put("marts/é.parquet", b"old and longer", tags={"status": "old"})
+    store.copy("marts/dt=2026-11-21/é.parquet", "marts/é.parquet")
+    assert store.get("marts/é.parquet") == store.get("marts/dt=2026-11-21/é.parquet") == b"new"
+    assert store.tags("marts/é.parquet") == {}
 
 
 def test_info_tells_size_and_time(store: Store) -> None:

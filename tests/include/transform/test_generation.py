@@ -13,11 +13,13 @@ from include.lake.manifest import Draft, Mode, Table
 from include.lake.parts import PartStage, Rows
 from include.lake.store import open_store
 from include.registry import load_registry
-from include.transform.generation import TransformError, current, open_generation, publish
+from include.transform.generation import TransformError, current, newest_day, open_generation, publish
 
 REGISTRY = load_registry()
 GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
 DAY = date(2026, 11, 21)
+GAMES = {"dim_games": "marts/dim_games.parquet"}
+COPIES = {**GAMES, "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
 
 
 @pytest.fixture
@@ -84,11 +86,11 @@ def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
     generation = open_generation(store, [GENRES], day=DAY, run_id="r")
     write_mart(store, generation, "dim_games", 7)
     with pytest.raises(TransformError, match=r"no file of mart_top_rated"):
-        publish(store, generation, ["dim_games", "mart_top_rated"])
+        publish(store, generation, COPIES)
     assert current(store) is None
 
     write_mart(store, generation, "mart_top_rated", 2)
-    document = publish(store, generation, ["dim_games", "mart_top_rated"])
+    document = publish(store, generation, COPIES)
     assert document["published"]
     shown = current(store)
     assert shown is not None
@@ -97,19 +99,41 @@ def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
     assert {mart["name"]: mart["rows"] for mart in shown["marts"]} == {"dim_games": 7, "mart_top_rated": 2}
     for mart in shown["marts"]:
         assert store.info(mart["key"]).size == mart["bytes"]
+        assert mart["copy"] == COPIES[mart["name"]]
+        assert store.get(mart["copy"]) == store.get(mart["key"])
 
 
 def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
     later = open_generation(store, [GENRES], day=DAY, run_id="r")
     earlier = open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
-    for generation in (later, earlier):
-        write_mart(store, generation, "dim_games", 1)
-    publish(store, later, ["dim_games"])
-    assert not publish(store, earlier, ["dim_games"])["published"]
+    for rows, generation in enumerate((later, earlier)):
+        write_mart(store, generation, "dim_games", rows)
+    publish(store, later, GAMES)
+    assert not publish(store, earlier, GAMES)["published"]
     shown = current(store)
     assert shown is not None
     assert shown["generation"] == later
+    assert store.get("marts/dim_games.parquet") == store.get(f"{later}/dim_games.parquet")
+
+
+def test_a_part_that_is_gone_is_named_before_a_build_begins(store, tmp_path):
+    for partition, ids in (("2026-11-20", [1]), ("2026-11-21", [1, 2])):
+        commit(store, tmp_path, GENRES, partition, ids)
+    (gone,) = Table(store, "genres").read(1).files
+    store.delete(gone.key)  # as the lifecycle rule does
+    with pytest.raises(TransformError, match=rf"2026-11-20 cannot be built: 1 of .* {gone.key}.* a later day"):
+        open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
+    assert list(store.list("marts/")) == []
+    open_generation(store, [GENRES], day=DAY, run_id="r")
+
+
+def test_the_newest_day_that_was_loaded(store, tmp_path):
+    with pytest.raises(TransformError, match=r"no load was ever committed in file://.*make run"):
+        newest_day(store, [GENRES, THEMES])
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, THEMES, "2026-11-21", [1])
+    assert newest_day(store, [GENRES, THEMES]) == DAY
 
 
 POPSCORE = REGISTRY["popscore"]
@@ -155,7 +179,7 @@ def build_and_publish(store, day, run_id="r"):
     new = [each for each in inputs_of(store, generation)["days"] if not each["built"]]
     for each in new:
         write_day(store, each, 3)
-    publish(store, generation, ["dim_games"])
+    publish(store, generation, GAMES)
     return generation, [each["day"] for each in new]
 
 
@@ -197,7 +221,7 @@ def test_a_generation_without_a_day_of_its_history_is_not_whole(store, tmp_path)
     generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
     write_mart(store, generation, "dim_games", 1)
     with pytest.raises(TransformError, match="no file of fct_game_popularity_daily of 2026-11-21"):
-        publish(store, generation, ["dim_games"])
+        publish(store, generation, GAMES)
     assert current(store) is None
 
 

@@ -1,0 +1,53 @@
+"""Tells dbt which generation it builds: that of the DAG's run or, without a DAG, a new one of the day asked for.
+
+    dbt build                                    the newest day that was loaded
+    dbt build --vars 'as_of: 2026-11-21'         that day, from the manifests as they stood
+
+Named in dbt/profiles.yml; the macros read the DuckDB variable `generation`. A generation that is opened here is built
+beside the published ones: only the DAG `transform` publishes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+VARIABLE = "GAMELAKE_GENERATION"
+_BUILDING = {"build", "run"}
+
+
+class Plugin(BasePlugin):
+    """Sets the variable on each cursor; dbt makes one of these objects for each process."""
+
+    _opened: str | None = None
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:  # noqa: ARG002 - dbt-duckdb's signature
+        """Open a generation, if dbt is to build one and nobody has."""
+        from dbt.flags import get_flags
+
+        flags = get_flags()  # type: ignore[no-untyped-call]
+        if flags.WHICH in _BUILDING and not os.environ.get(VARIABLE):
+            self._opened = _open_generation(str((flags.VARS or {}).get("as_of") or ""))
+
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        """Name the generation to the macros."""
+        if generation := os.environ.get(VARIABLE) or self._opened:
+            cursor.execute(f"set variable generation = '{generation.rstrip('/').replace(chr(39), chr(39) * 2)}'")
+
+
+def _open_generation(as_of: str) -> str:
+    """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
+    from include.lake.store import lake_uri, open_store
+    from include.partitions import parse_day
+    from include.registry import load_registry
+    from include.transform.generation import newest_day, open_generation
+
+    store = open_store(lake_uri())
+    entities = tuple(load_registry().values())
+    day = parse_day(as_of) if as_of else newest_day(store, entities)
+    return store.url(open_generation(store, entities, day=day, run_id="dbt"))

@@ -1,0 +1,143 @@
+"""`dbt build` without a DAG: of the newest day, or of a past one, to the same bytes; killed, it harms nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from include.lake.store import open_store
+from include.registry import load_registry
+from include.sandbox import Sandbox, World
+from include.transform.dbt_project import published_models
+from include.transform.generation import current, publish
+from tests.include.extract.running import load_once, new_client, token_of
+
+from .conftest import DBT, Dbt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from include.lake.store import Store
+
+DAYS = (date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22))
+
+
+class Source:
+    """A sandbox that is loaded day by day into a lake."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store: Store = open_store(folder.as_uri())
+        world = World.generate(seed=5, games=300, first_day=DAYS[0], today=DAYS[0])
+        self._sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
+
+    def load(self, day: date) -> None:
+        """Every entity, as its DAG would."""
+        self._sandbox.advance(day)
+        with self._sandbox.running() as url:
+            for name in load_registry():
+                client = new_client(url, token_of(self._sandbox))
+                load_once(client, self.store, name, day=day, run_id=f"load-{day}", part_bytes=1_000_000)
+
+    def generations(self, day: date) -> list[str]:
+        """Of a day, in the order of their names."""
+        return sorted({info.key.rpartition("/")[0] for info in self.store.list(f"marts/dt={day}/")})
+
+    def hashes(self, generation: str) -> dict[str, str]:
+        """Of the Parquet files of a generation, by name."""
+        files = [info.key for info in self.store.list(f"{generation}/") if info.key.endswith(".parquet")]
+        return {key.rpartition("/")[2]: hashlib.sha256(self.store.get(key)).hexdigest() for key in files}
+
+    def history(self) -> dict[str, str]:
+        """Hashes of the days of the history, by key."""
+        files = [info.key for info in self.store.list("marts/history/") if info.key.endswith(".parquet")]
+        return {key: hashlib.sha256(self.store.get(key)).hexdigest() for key in files}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """Two days, the first of them built and published; nothing is built of the second."""
+    source = Source(tmp_path_factory.mktemp("lake"))
+    source.load(DAYS[0])
+    dbt = Dbt(tmp_path_factory.mktemp("first"), GAMELAKE_URI=source.store.uri)
+    assert dbt("run", generation=None).success
+    publish(source.store, *source.generations(DAYS[0]), published_models())
+    source.load(DAYS[1])
+    return source
+
+
+def test_a_past_day_is_built_again_to_the_same_bytes(source: Source, tmp_path: Path) -> None:
+    dbt = Dbt(tmp_path / "one", GAMELAKE_URI=source.store.uri)
+    assert dbt("run", generation=None).success
+    (newest,) = source.generations(DAYS[1])
+    publish(source.store, newest, published_models())
+    expected, history = source.hashes(newest), source.history()
+    source.load(DAYS[2])
+    rebuilt = Dbt(tmp_path / "two", variables={"as_of": str(DAYS[1])}, GAMELAKE_URI=source.store.uri)
+    assert rebuilt("build", "--exclude-resource-type", "unit_test", generation=None).success
+    assert source.generations(DAYS[1]) == [newest, f"{newest}-2"]
+    assert source.hashes(f"{newest}-2") == expected
+    assert len(expected) == len(published_models())
+    assert source.history() == history
+    pointer = current(source.store)
+    assert pointer is not None
+    assert pointer["generation"] == newest, "only the DAG publishes"
+
+
+def test_ranks_are_those_of_the_day_before(source: Source) -> None:
+    mart = source.store.url(f"{source.generations(DAYS[1])[0]}/mart_theme_trends.parquet")
+    assert duckdb.sql(f"select count(*) from '{mart}' where previous_rank is not null").fetchall() != [(0,)]
+
+
+def test_files_say_their_day_and_row_groups_can_be_left_unread(source: Source) -> None:
+    mart = source.store.url(f"{source.generations(DAYS[0])[0]}/dim_games.parquet")
+    notes = dict(duckdb.sql(f"select decode(key), decode(value) from parquet_kv_metadata('{mart}')").fetchall())
+    assert notes["day"] == str(DAYS[0])
+    (facts,) = duckdb.sql(
+        f"select bool_and(compression = 'ZSTD'), bool_and(stats_min is not null) from parquet_metadata('{mart}')"
+        " where path_in_schema = 'game_id'"
+    ).fetchall()
+    assert facts == (True, True)
+
+
+def test_a_day_that_was_never_loaded_is_named(source: Source, tmp_path: Path) -> None:
+    dbt = Dbt(tmp_path, variables={"as_of": "2026-11-01"}, GAMELAKE_URI=source.store.uri)
+    done = dbt("run", generation=None)
+    assert not done.success
+    assert "no load of games, popscore" in done.error
+    assert "2026-11-01 or a day before it" in done.error
+
+
+def test_another_day_than_that_of_the_generation_is_refused(source: Source, tmp_path: Path) -> None:
+    (generation,) = source.generations(DAYS[0])
+    dbt = Dbt(tmp_path, variables={"as_of": str(DAYS[1])}, GAMELAKE_URI=source.store.uri)
+    done = dbt("run", generation=source.store.url(generation))
+    assert not done.success
+    assert f"var as_of: found {DAYS[1]}, expected none or {DAYS[0]}" in done.error
+
+
+def test_killed_while_it_writes(source: Source, tmp_path: Path) -> None:
+    """Before a file is written and after it, of which a sample; the next build is whole, and readers see no other."""
+    shown = current(source.store)
+    assert shown is not None
+
+    def build(kill_at: int) -> int:
+        environment = {**os.environ, "GAMELAKE_URI": source.store.uri}
+        command = [sys.executable, "-m", "tests.dbt.killed_build", str(tmp_path), str(kill_at)]
+        return subprocess.run(command, env=environment, cwd=DBT.parent, check=False).returncode
+
+    for kill_at in (9, 22):
+        assert build(kill_at) == -signal.SIGKILL
+        assert current(source.store) == shown
+        for mart in shown["marts"]:
+            assert hashlib.sha256(source.store.get(mart["copy"])).hexdigest() == mart["sha256"]
+    assert build(1_000) == 0, "on the database that the killed builds left"
+    publish(source.store, source.generations(date.fromisoformat(shown["day"]))[-1], published_models())
