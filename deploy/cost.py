@@ -67,8 +67,9 @@ def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0) -> Req
 
 
 def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 12) -> Requests:
-    """One run of `transform`: commits are listed and read, parts are read in pieces of 2 MB, marts written and read."""
-    return Requests(entities + marts + 8, 4 * entities + raw_mb / 2 + 3 * marts + marts_mb / 2)
+    """One run of `transform`: commits are listed and read, parts looked for and read in pieces of 2 MB, marts
+    written, read and copied."""
+    return Requests(entities + 2 * marts + 8, 5 * entities + raw_mb / 2 + 4 * marts + marts_mb / 2)
 
 
 def month() -> list[tuple[str, str, Requests]]:

@@ -98,9 +98,14 @@ def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch):
     code = "\n".join(line.removeprefix("    ") for line in shlex.split(command)[2].splitlines())
     store = open_store((tmp_path / "lake").as_uri())
     for number, previous in ((1, None), (2, "marts/dt=2026-11-21/1")):
-        document = {"generation": f"marts/dt=2026-11-21/{number}", "previous": previous}
-        store.put(f"marts/dt=2026-11-21/{number}/_generation.json", json.dumps(document).encode())
+        generation = f"marts/dt=2026-11-21/{number}"
+        mart = {"key": f"{generation}/mart.parquet", "copy": "marts/mart.parquet"}
+        document = {"generation": generation, "previous": previous, "marts": [mart]}
+        store.put(mart["key"], str(number).encode())
+        store.put(mart["copy"], str(number).encode())
+        store.put(f"{generation}/_generation.json", json.dumps(document).encode())
         store.put("marts/_current.json", json.dumps(document).encode())
     monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
     exec(compile(code, "upgrade.md", "exec"), {})  # noqa: S102 - it is what the page says to run
     assert json.loads(store.get("marts/_current.json"))["generation"] == "marts/dt=2026-11-21/1"
+    assert store.get("marts/mart.parquet") == b"1"

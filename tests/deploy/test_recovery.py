@@ -137,7 +137,7 @@ def build(store: Store, run_id: str) -> str:
             notes = "kv_metadata {staged_rows: '1', superseded_rows: '0', void_rows: '0'}"
             duckdb.sql(f"copy (select 1 as id) to '{day['url']}' (format parquet, {notes})")
     duckdb.sql(f"copy (select 1 as id) to '{store.url(f'{generation}/mart.parquet')}' (format parquet)")
-    publish(store, generation, ["mart"])
+    publish(store, generation, {"mart": "marts/mart.parquet"})
     return generation
 
 
