@@ -1,17 +1,50 @@
-"""What the runbooks tell people to type exists."""
+"""What the runbooks tell people to type and to allow exists, and is what the code does."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from pathlib import Path
+from typing import Any
+
+
+def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path):
+    assert client_calls(repository / "include" / "cdn.py") == {
+        "create_invalidation",
+        "get_waiter",
+    }  # of GetInvalidation
+    (policy,) = policies(repository, "read-through-a-cdn.md")
+    assert allowed(policy) == {"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}
 
 
 def test_the_commands_exist(repository: Path, example: dict[str, str]):
     targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for name in ("runbooks/backfill.md", "deploy/compose.md", "deploy/aws.md"):
+    for name in ("runbooks/backfill.md", "runbooks/read-through-a-cdn.md", "deploy/compose.md", "deploy/aws.md"):
         text = (repository / "docs" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:`|\s)make ([a-z-]+)", text)) <= targets, name
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
             assert (repository / "docs" / name).parent.joinpath(link).resolve().exists(), f"{name}: {link}"
         for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             assert set(re.findall(rf"{key}=(\S+)", text)) <= {example[key]}, name
+
+
+def policies(repository: Path, runbook: str) -> list[dict[str, Any]]:
+    text = (repository / "docs" / "runbooks" / runbook).read_text(encoding="utf-8")
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+
+
+def allowed(policy: dict[str, Any]) -> set[str]:
+    assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+def client_calls(path: Path) -> set[str]:
+    """The methods that a module calls on something named `client`, such as `self.client` or `store.client`."""
+    return {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value).endswith("client")
+    }
