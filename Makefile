@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox lifecycle settings env image image-steps test e2e drift lint format generate lock clean
+.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e drift lint format generate lock clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -32,6 +32,9 @@ down: ## stop what `make up` started
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@$(BIN)/python -m include.sandbox
+
+freshness: $(READY) ## say how long ago the loads that readers see were committed
+	@$(BIN)/python -m include.transform.freshness
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply
@@ -104,6 +107,7 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	@$(BIN)/python -m include.local launcher
 	@touch $@
 
-# Cosmos renders the tasks from dbt's manifest: it is parsed anew whenever the project changed.
-$(MANIFEST): $(VENV)/.installed include/entities.yaml $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+# Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the
+# project changed.
+$(MANIFEST): $(VENV)/.installed include/entities.yaml include/transform/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@$(BIN)/python -m include.transform.dbt_project

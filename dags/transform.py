@@ -12,52 +12,41 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
+from airflow.sdk import Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
-from cosmos.operators._watcher.base import BaseConsumerSensor
 
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
 from include.registry import load_registry
 from include.transform import dbt_project
+from include.transform.dag import TransformDAG
 
 ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
 
 
-class TransformDAG(DAG):
-    """A DAG that `airflow dags test` can run.
-
-    Cosmos' sensors wait for the dbt process, which a scheduler starts beside them. One process that runs a task after
-    the other would wait for ever, so there the dbt process goes first.
-    """
-
-    def test(self, *args: Any, **kwargs: Any) -> Any:
-        """Run one DAG run in this process; see `airflow.sdk.DAG.test`."""
-        sensors = [each for each in self.tasks if isinstance(each, BaseConsumerSensor)]
-        producer = next(each for each in self.tasks if each.task_id.endswith("dbt_producer_watcher"))
-        producer.set_downstream(sensors)
-        return super().test(*args, **kwargs)
-
-
 @task
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its url as dbt takes it."""
+    from include.lake.https import open_cdn
     from include.stores import connected_store
     from include.transform import generation
 
     store = connected_store()
-    key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=context["dag_run"].run_id)
+    run_id = context["dag_run"].run_id
+    key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=run_id, sources=open_cdn())
     return {"key": key, "url": store.url(key)}
 
 
 @task(outlets=[MARTS])
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed."""
-    from include.stores import connected_store
+    from include.stores import connected_store, invalidate_changed
     from include.transform import generation as generations
 
     document = generations.publish(connected_store(), generation, dbt_project.published_models())
+    change = f"{generation} published at {document['published_at']}"
+    invalidate_changed(generations.changed_keys(document), change=change)
     event = context["outlet_events"][MARTS]
     event.extra = {"generation": generation, "published": document["published"], "sources": document["sources"]}
     if context["dag_run"].partition_key is None:

@@ -38,6 +38,15 @@ def test_the_policies_allow_what_the_code_calls_and_nothing_else(repository: Pat
     assert not allowed(work) & allowed(lifecycle)
 
 
+def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path):
+    assert client_calls(repository / "include" / "cdn.py") == {
+        "create_invalidation",
+        "get_waiter",
+    }  # of GetInvalidation
+    (policy,) = policies(repository, "read-through-a-cdn.md")
+    assert allowed(policy) == {"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}
+
+
 def test_rights_on_objects_and_on_the_bucket_are_apart(repository: Path):
     for policy in policies(repository):
         for statement in policy["Statement"]:
@@ -48,7 +57,8 @@ def test_rights_on_objects_and_on_the_bucket_are_apart(repository: Path):
 
 def test_the_commands_exist(repository: Path):
     targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for name in ("astro.md", "backfill.md", "docker-compose.md", "point-it-at-aws.md"):
+    names = ("astro.md", "backfill.md", "docker-compose.md", "point-it-at-aws.md", "read-through-a-cdn.md")
+    for name in names:
         text = (repository / "docs" / "runbooks" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:`|\s)make ([a-z-]+)", text)) <= targets, name
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
@@ -57,8 +67,8 @@ def test_the_commands_exist(repository: Path):
         assert not re.findall(r"AWS_(?:SECRET_)?ACCESS_KEY\w*=\w", text), name
 
 
-def policies(repository: Path) -> list[dict[str, Any]]:
-    text = (repository / "docs" / "runbooks" / "point-it-at-aws.md").read_text(encoding="utf-8")
+def policies(repository: Path, runbook: str = "point-it-at-aws.md") -> list[dict[str, Any]]:
+    text = (repository / "docs" / "runbooks" / runbook).read_text(encoding="utf-8")
     return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
 
 
