@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e test-cluster drift lint format generate lock clean
+.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e test-cluster drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
+CYCLONEDX_VERSION := 7.5.0
 MANIFEST := dbt/target/manifest.json
 IMAGE ?= gamelake:0.1.0
 AIRFLOW ?= $(BIN)/airflow
@@ -88,6 +89,11 @@ lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
 	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
 	$(COMPILE) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked Python packages
+	@mkdir -p .local
+	$(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
 clean: down ## remove everything that was generated, the local lake included
 	rm -rf $(VENV) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis

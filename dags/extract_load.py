@@ -24,6 +24,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from igdb.operators import IgdbToS3Operator
 from include.lake.store import lake_uri
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.pods import executor_config
 from include.registry import Entity, load_registry
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def extract_load(entity: Entity) -> DAG:
             lake_uri=lake_uri(),
             outlets=[Asset(entity.asset_name)],
             pool="igdb_api",
+            executor_config=executor_config("load"),
             execution_timeout=timedelta(hours=1),
             doc_md=__doc__,
         )

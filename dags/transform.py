@@ -17,6 +17,7 @@ from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, 
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.dag import TransformDAG
@@ -26,7 +27,7 @@ ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
 
 
-@task
+@task(executor_config=executor_config("transform"))
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its url as dbt takes it."""
     from include.lake.https import open_cdn
@@ -39,7 +40,7 @@ def open_generation(**context: Any) -> dict[str, str]:
     return {"key": key, "url": store.url(key)}
 
 
-@task(outlets=[MARTS])
+@task(outlets=[MARTS], executor_config=executor_config("transform"))
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed."""
     from include.stores import connected_store, invalidate_changed
@@ -92,7 +93,10 @@ with TransformDAG(
             target_name=dbt_project.target(),
             profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
         ),
-        execution_config=ExecutionConfig(execution_mode=ExecutionMode.WATCHER),
+        execution_config=ExecutionConfig(
+            execution_mode=ExecutionMode.WATCHER,
+            setup_operator_args={"executor_config": executor_config("transform")},  # of the dbt process; sensors wait
+        ),
         # The models' own assets would be named by the path of the scratch file; `marts` is the one to schedule on.
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False

@@ -94,7 +94,8 @@ class Root:
     ) -> None:
         """Run a command, with a file as its standard input if there is one. Raises: StepFailed."""
         inside = ["chroot", f"--userspec={user}", str(self.path), "/usr/bin/env", f"--chdir={workdir}", *command]
-        isolate = ["unshare", "--pid", "--fork", "--kill-child"]
+        # With a /proc of its own: the one below numbers the processes of the outside.
+        isolate = ["unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={self.path / 'proc'}"]
         if not network:
             # Loopback is down in a new namespace; a container's is up.
             up = 'ip link set lo up && exec "$0" "$@"'
