@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_tools()), reason=f"not on this machine: {', '.join(missing_tools())}"),
 ]
 
-GAMES = 40_000  # 92 MB of rows, of which a part holds 64
+GAMES = 60_000  # 83 MB of rows, of which a part holds 64 MiB
 BUILD = "dbt.dbt_producer_watcher"
 DAY_SECONDS = 1200
 SETTINGS = {
@@ -54,7 +54,7 @@ SETTINGS = {
 def test_a_day_survives_its_worker_twice(tmp_path: Path) -> None:
     world = World.generate(seed=11, games=GAMES, first_day=DAY, today=DAY)
     sandbox = Sandbox(world, latency=0.0)
-    # All packs of games come but the last one, so that a part is stored and the table is not whole.
+    # All packs of games come but the last ones, so that a part is stored and the table is not whole.
     last = max(row["id"] for row in sandbox.rows("games"))
     pack = f'query games "0" {{ fields *; where id >= {last // 10_000}'
     sandbox.faults.add(Fault("hang", endpoint="multiquery", contains=pack, times=None, seconds=3600))
