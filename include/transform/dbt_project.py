@@ -60,7 +60,10 @@ def parse() -> None:
     from dbt.cli.main import dbtRunner
 
     os.environ.update(environment())
-    result = dbtRunner().invoke(["parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"])
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    # Named as Cosmos names them: else a run would take this parse for that of another project, and parse anew.
+    profile = ["--profile", "gamelake", "--target", target()]
+    result = dbtRunner().invoke(["parse", *folders, *profile, "--quiet"])
     if not result.success:
         raise SystemExit(f"dbt parse failed: {result.exception or 'see the messages above'}")
 
