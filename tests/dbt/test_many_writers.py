@@ -2,22 +2,142 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from include.lake.store import open_store
-from include.registry import load_registry
 from include.transform.dbt_project import published_models
 from include.transform.generation import clean_up
-from tests.dbt.writers import Writers, run_in_order
-from tests.include.lake.recorded import recorded_rows
+from tests.dbt.writers import Writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.dbt.conftest import Dbt, Lake
+
+
+@pytest.fixture(scope="module")
+def writers(tmp_path_factory: pytest.TempPathFactory) -> Writers:
+    return Writers(tmp_path_factory.mktemp("writers"))
+
+
+@pytest.fixture(scope="module")
+def parents(writers: Writers) -> dict[str, list[str]]:
+    return writers.parse()
+
+
+def built(generation: Path) -> dict[str, bytes]:
+    """The marts of a generation."""
+    return {file.name: file.read_bytes() for file in generation.glob("*.parquet") if not file.name.startswith("_")}
+
+
+def history(lake: Lake) -> dict[str, bytes]:
+    """The days of the history."""
+    return {str(file): file.read_bytes() for file in (lake.root / "marts" / "history").rglob("*.parquet")}
+
+
+def ran(result: tuple[int | None, str]) -> None:
+    assert result[0] == 0, result[1]
+
+
+def by_depth(parents: dict[str, list[str]]) -> list[list[str]]:
+    """The models, first those that build on none, then those that build on these only, and so on."""
+    left, levels = dict(parents), []
+    while left:
+        levels.append([name for name, needs in left.items() if not left.keys() & set(needs)])
+        for name in levels[-1]:
+            del left[name]
+    return levels
+
+
+@dataclass(frozen=True)
+class Builds:
+    """The same inputs, built by one process and by many: the folders, the days of the history, the scratch database."""
+
+    one: Path
+    many: Path
+    days_of_one: dict[str, bytes]
+    days_of_many: dict[str, bytes]
+    database: Path
+
+
+@pytest.fixture(scope="module")
+def builds(small_lake: Lake, dbt: Dbt, writers: Writers, parents: dict[str, list[str]]) -> Builds:
+    """Here with some models to a process; tests/e2e/test_many_writers.py has one to each."""
+    one, many = small_lake.generation("one_process"), small_lake.generation("many_writers")
+    assert dbt("run", generation=one).success
+    days = history(small_lake)
+    for day in days:
+        (small_lake.root / day).unlink()
+    with ThreadPoolExecutor(4) as pool:
+        for level in by_depth(parents):
+            shares = [level[share::4] for share in range(4)] if len(level) > 8 else [level]
+            for result in pool.map(lambda share: writers("run", "-s", *share, generation=many), shares):
+                ran(result)
+    return Builds(one, many, days, history(small_lake), dbt.database)
+
+
+def test_the_marts_are_those_of_one_process(builds: Builds) -> None:
+    assert len(built(builds.one)) == len(published_models())
+    assert built(builds.many) == built(builds.one)
+    assert builds.days_of_one
+    assert builds.days_of_many == builds.days_of_one
+
+
+def test_a_file_keeps_the_types_of_its_model(builds: Builds) -> None:
+    """Parquet has no type for some of DuckDB's, such as hugeint: a model of many writers must not have them."""
+    with duckdb.connect(str(builds.database), read_only=True) as database:
+        tables = database.execute("select table_name from duckdb_tables() where schema_name = 'main'").fetchall()
+        assert len(tables) > len(published_models()) + 20
+        for (table,) in tables:
+            [file] = [path for path in builds.many.glob("*.parquet") if path.stem.removeprefix("_") == table]
+            handed_on = f"describe from read_parquet('{file}', hive_partitioning = false)"
+            columns = [row[:2] for row in database.execute(f"describe main.{table}").fetchall()]
+            assert [row[:2] for row in database.execute(handed_on).fetchall()] == columns, table
+
+
+def test_nothing_but_marts_stays_of_a_published_generation(builds: Builds, small_lake: Lake) -> None:
+    store = open_store(small_lake.root.as_uri())
+    assert clean_up(store, f"marts/dt={small_lake.day}/many_writers") > 20
+    assert {file.name for file in builds.many.iterdir()} == {*built(builds.one), "_inputs.json"}
+
+
+def test_a_killed_writer_is_run_again(small_lake: Lake, writers: Writers, parents: dict[str, list[str]]) -> None:
+    once, killed = small_lake.generation("unharmed"), small_lake.generation("killed")
+    for generation in (once, killed):
+        ran(writers("run", "-s", *parents["dim_companies"], "base_games", generation=generation))
+    ran(writers("run", "-s", "dim_companies", generation=once))
+    for kill_at in (1, 2):  # when it begins to write, and when it has written
+        result = writers("run", "-s", "dim_companies", generation=killed, kill_at=kill_at)
+        assert result[0] == -signal.SIGKILL, result
+    (killed / "dim_companies.parquet").write_bytes((once / "dim_companies.parquet").read_bytes()[:100])
+    ran(writers("run", "-s", "dim_companies", generation=killed))
+    assert built(killed) == built(once)
+
+
+def test_two_generations_at_once_do_not_mix(
+    make_lake: Callable[[str], Lake], writers: Writers, parents: dict[str, list[str]]
+) -> None:
+    lakes = [make_lake("2026-11-20"), make_lake("2026-11-21")]
+    for number, lake in enumerate(lakes):
+        lake.add("genres", [{"id": 1, "name": f"Genre of lake {number}"}], claims=[(0, None)])
+    generations = [lake.generation() for lake in lakes]
+    with ThreadPoolExecutor(2) as pool:
+        for result in pool.map(lambda each: writers("run", "-s", "stg_genres", generation=each), generations):
+            ran(result)
+    names = [duckdb.sql(f"select name from '{each}/_stg_genres.parquet'").fetchall() for each in generations]
+    assert names == [[("Genre of lake 0",)], [("Genre of lake 1",)]]
+
+
+def test_a_model_that_is_not_there_is_named(small_lake: Lake, writers: Writers, parents: dict[str, list[str]]) -> None:
+    generation = small_lake.generation("nothing")
+    code, said = writers("run", "-s", "stg_games", generation=generation)
+    assert code == 1
+    assert f"base_games: found no file {generation}/_base_games.parquet" in said
+    assert "clear open_generation" in said
