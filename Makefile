@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox lifecycle test e2e drift lint format generate lock clean
+.PHONY: help setup run up down sandbox freshness lifecycle test e2e drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -8,6 +8,7 @@ PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+CYCLONEDX_VERSION := 7.5.0
 MANIFEST := dbt/target/manifest.json
 READY := $(VENV)/.installed $(MANIFEST)
 
@@ -27,6 +28,9 @@ down: ## stop what `make up` started
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@$(BIN)/python -m include.sandbox
+
+freshness: $(READY) ## say how long ago the loads that readers see were committed
+	@$(BIN)/python -m include.transform.freshness
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply
@@ -60,6 +64,11 @@ lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header -c requirements.lock requirements-dev.txt -o requirements-dev.lock
 
+sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked Python packages
+	@mkdir -p .local
+	$(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
+
 clean: down ## remove everything that was generated, the local lake included
 	rm -rf $(VENV) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -81,6 +90,7 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	@$(BIN)/python -m include.local launcher
 	@touch $@
 
-# Cosmos renders the tasks from dbt's manifest: it is parsed anew whenever the project changed.
-$(MANIFEST): $(VENV)/.installed include/entities.yaml $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+# Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the
+# project changed.
+$(MANIFEST): $(VENV)/.installed include/entities.yaml include/transform/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@$(BIN)/python -m include.transform.dbt_project

@@ -12,6 +12,7 @@ back that day's `transform` until the load is cleared and succeeds.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from igdb.operators import IgdbToS3Operator
 from include.lake.store import lake_uri
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.pods import executor_config
 from include.registry import Entity, load_registry
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
     """What a task of these DAGs does: one load, by the run's key and params."""
     from include.extract.errors import LoadRefused
     from include.extract.load import Load
+    from include.lake.keys import pointer_key
     from include.lake.store import open_store
+    from include.stores import invalidate_changed
 
     day = run_day(context)
     run = context["dag_run"]
@@ -52,6 +56,8 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
         report = await Load(client, store, entity, day=day, run_id=run.run_id, full_refresh=full_refresh).run()
     except LoadRefused as error:
         raise AirflowFailException(f"no retry can mend this: {error}") from error
+    commit = f"{entity.name} version {report.version}"
+    await asyncio.to_thread(invalidate_changed, [pointer_key(entity.name)], change=commit)
     return report.as_dict()
 
 
@@ -95,6 +101,7 @@ def extract_load(entity: Entity) -> DAG:
             lake_uri=lake_uri(),
             outlets=[Asset(entity.asset_name)],
             pool="igdb_api",
+            executor_config=executor_config("load"),
             execution_timeout=timedelta(hours=1),
             doc_md=__doc__,
         )

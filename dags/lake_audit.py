@@ -19,12 +19,13 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.partitions import KST, TIMEZONE
+from include.pods import executor_config
 from include.registry import load_registry
 
 ENTITIES = tuple(load_registry())
 
 
-@task
+@task(executor_config=executor_config("maintain"))
 def audit(**context: Any) -> dict[str, int]:
     """Audit the lake. Returns: how many orphans were found and removed, and the bytes removed."""
     import logging

@@ -13,51 +13,41 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
-from cosmos.operators._watcher.base import BaseConsumerSensor
+from airflow.sdk import Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
 
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
+from include.transform.dag import TransformDAG
 from include.transform.dbt_tasks import dbt_tasks, many_writers
 
 ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
 
 
-class TransformDAG(DAG):
-    """A DAG that `airflow dags test` can run.
-
-    Cosmos' sensors wait for the dbt process, which a scheduler starts beside them. One process that runs a task after
-    the other would wait for ever, so there the dbt process goes first.
-    """
-
-    def test(self, *args: Any, **kwargs: Any) -> Any:
-        """Run one DAG run in this process; see `airflow.sdk.DAG.test`."""
-        sensors = [each for each in self.tasks if isinstance(each, BaseConsumerSensor)]
-        for producer in [each for each in self.tasks if each.task_id.endswith("dbt_producer_watcher")]:
-            producer.set_downstream(sensors)
-        return super().test(*args, **kwargs)
-
-
-@task
+@task(executor_config=executor_config("transform"))
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its url as dbt takes it."""
+    from include.lake.https import open_cdn
     from include.stores import connected_store
     from include.transform import generation
 
     store = connected_store()
-    key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=context["dag_run"].run_id)
+    run_id = context["dag_run"].run_id
+    key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=run_id, sources=open_cdn())
     return {"key": key, "url": store.url(key)}
 
 
-@task(outlets=[MARTS])
+@task(outlets=[MARTS], executor_config=executor_config("transform"))
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed."""
-    from include.stores import connected_store
+    from include.stores import connected_store, invalidate_changed
     from include.transform import generation as generations
 
     document = generations.publish(connected_store(), generation, dbt_project.published_models())
+    change = f"{generation} published at {document['published_at']}"
+    invalidate_changed(generations.changed_keys(document), change=change)
     event = context["outlet_events"][MARTS]
     event.extra = {"generation": generation, "published": document["published"], "sources": document["sources"]}
     if context["dag_run"].partition_key is None:
@@ -65,7 +55,7 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
     return document
 
 
-@task
+@task(executor_config=executor_config("transform"))
 def clean_up(generation: str) -> int:
     """Remove what the models of many writers handed to each other. Returns: how many objects."""
     from include.stores import connected_store

@@ -25,6 +25,11 @@ ENTITIES_PAGE_PATH = ROOT / "docs/entities.md"
 
 _HEADER = "Generated from include/entities.yaml by `make generate`; do not edit."
 
+# `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
+# 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
+_WARN_AFTER_HOURS = 30
+_ERROR_AFTER_HOURS = 54
+
 _KINDS = {
     Kind.INCREMENTAL: "incremental: changed rows every day, read whole once a week",
     Kind.SNAPSHOT: "snapshot: read whole every day",
@@ -71,6 +76,10 @@ def sources_yaml(registry: Mapping[str, Entity]) -> str:
         "      Views over the files that this build reads, with declared columns. Each has two columns more than the",
         "      source sends: `_ordinal`, the place of the row's file among its table's files (higher is newer), and",
         "      `_partition`, the Korean day that loaded it.",
+        "    config:",
+        "      freshness:",
+        f"        warn_after: {{count: {_WARN_AFTER_HOURS}, period: hour}}",
+        f"        error_after: {{count: {_ERROR_AFTER_HOURS}, period: hour}}",
         "    tables:",
     ]
     for table in source_tables(registry):
@@ -82,8 +91,10 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
     yield f"      - name: {table.name}"
     yield f"        description: {_quoted(table.description)}"
     yield "        config:"
+    entity = table.entity.name
+    yield f"          loaded_at_query: select committed_at from inputs.sources where entity = '{entity}'"  # noqa: S608 - text of YAML
     yield "          meta:"
-    yield f"            entity: {table.entity.name}"
+    yield f"            entity: {entity}"
     yield f"            files: {_files(table)}"
     yield "        columns:"
     for field, field_type in table.entity.fields.items():

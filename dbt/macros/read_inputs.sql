@@ -103,7 +103,7 @@
                     )[]',
                     sources: 'struct(
                         entity varchar, "version" bigint, "partition" varchar, watermark bigint,
-                        source_count bigint, row_count bigint,
+                        committed_at timestamptz, source_count bigint, row_count bigint,
                         files struct(
                             ordinal integer, url varchar, "partition" varchar, "rows" bigint,
                             claims struct(low bigint, high bigint)[]

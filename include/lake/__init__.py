@@ -1,8 +1,10 @@
 """The lake: immutable parts of rows in an object store, and manifests that commit them.
 
     store.py      one small interface to objects; open_store(uri) gives S3 (s3.py) or a local folder (disk.py)
+    https.py      its reading half, through a CDN
     keys.py       where everything lies
     files.py      what a manifest says of one part, and which parts still count after a commit
+    commit.py     what a commit says, as a document
     manifest.py   the commit: one numbered object, created only if absent
     parts.py      writes rows as parts
     rows.py       the ids that are live in a table

@@ -1,4 +1,4 @@
-"""The lake from a shell, at `GAMELAKE_URI` or `.local/lake`.
+"""The lake from a shell, at `GAMELAKE_URI` or `.local/lake`; `show` reads through `GAMELAKE_CDN_URL` if that is set.
 
 python -m include.lake show [entity]          the newest commit of every table, or the newest ten of one
 python -m include.lake lifecycle [--apply]    check the bucket's lifecycle rules, or set them and read them back
@@ -15,10 +15,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from include.audit import LEAST_HOURS, audit
+from include.lake.https import open_cdn
 from include.lake.lifecycle import LifecycleError, apply_rules, check_rules, wanted_rules
-from include.lake.manifest import Manifest, ManifestError, Table
+from include.lake.manifest import Manifest, ManifestError, open_table
 from include.lake.s3 import S3Store
-from include.lake.store import Store, StoreError, lake_uri, open_store
+from include.lake.store import ReadableStore, Store, StoreError, lake_uri, open_store
 from include.registry import load_registry
 
 if TYPE_CHECKING:
@@ -57,24 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audited.add_argument("--verify", action="store_true", help="read the newest commits' parts, and compare hashes")
     options = parser.parse_args(arguments)
     try:
-        store = open_store(lake_uri())
         if options.command == "show":
-            _show(store, options.entity)
+            _show(open_cdn() or open_store(lake_uri()), options.entity)
         elif options.command == "audit":
-            return _audit(store, options)
+            return _audit(open_store(lake_uri()), options)
         else:
-            _lifecycle(store, apply=options.apply)
+            _lifecycle(open_store(lake_uri()), apply=options.apply)
     except (StoreError, ManifestError, LifecycleError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def _show(store: Store, entity: str | None) -> None:
+def _show(store: ReadableStore, entity: str | None) -> None:
     if entity:
-        commits: list[Manifest] = list(islice(Table(store, entity).history(), 10))
+        commits: list[Manifest] = list(islice(open_table(store, entity).history(), 10))
     else:
-        commits = [newest for name in load_registry() if (newest := Table(store, name).latest())]
+        commits = [newest for name in load_registry() if (newest := open_table(store, name).latest())]
     if not commits:
         _say(f"{store.uri}: nothing is committed yet")
         return

@@ -10,172 +10,51 @@ cannot both have a number, and history stays. `_manifest.json` is a copy of the 
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-
+from include.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, expect
 from include.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
-from include.lake.keys import manifest_key, manifest_version, manifests_prefix, pointer_key, table_prefix
-from include.lake.store import ObjectExists, ObjectNotFound
+from include.lake.keys import manifest_key, manifest_version, manifests_prefix, pointer_key
+from include.lake.store import ObjectExists, ObjectNotFound, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jsonschema.protocols import Validator
+    from include.lake.store import ReadableStore
 
-    from include.lake.store import Store
-
-__all__ = ["Claim", "Draft", "File", "Manifest", "ManifestError", "Mode", "Table", "merge_claims", "merge_files"]
-
-FORMAT_VERSION = 1
-SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
+__all__ = [
+    "SCHEMA_PATH",
+    "Claim",
+    "Draft",
+    "File",
+    "Manifest",
+    "ManifestError",
+    "Mode",
+    "Table",
+    "TableReader",
+    "merge_claims",
+    "merge_files",
+    "open_table",
+]
 
 _LOST_RACES = 100
 """So many commits of one table cannot happen while one run tries: something else takes our numbers."""
 
 
-class Mode(StrEnum):
-    """How a run read its source."""
-
-    FULL = "full"
-    INCREMENTAL = "incremental"
-    SNAPSHOT = "snapshot"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What a run decides of its commit; the table adds number and time.
-
-    partition: the Korean day that was loaded, as 2026-11-21.
-    watermark: the source's clock when the run began to read, unix seconds; an incremental run must have one.
-    source_count: rows that the source said it has. row_count: rows that the table now shows, of a time series those of
-    the partition. requests: what the run spent at the API; 0 in commits that were made before it was counted.
-    files: every file of the table in the order in which they apply; see merge_files.
-
-    Raises: ManifestError.
-    """
-
-    run_id: str
-    partition: str
-    mode: Mode
-    watermark: int | None
-    source_count: int
-    row_count: int
-    requests: int = 0
-    files: tuple[File, ...]
-
-    def __post_init__(self) -> None:
-        check_partition("partition", self.partition)
-        _expect("run_id", self.run_id, bool(self.run_id), "a text that is not empty")
-        _expect("source_count", self.source_count, self.source_count >= 0, "0 or more")
-        _expect("requests", self.requests, self.requests >= 0, "0 or more")
-        if self.mode is Mode.INCREMENTAL:
-            _expect("watermark", self.watermark, self.watermark is not None, "a time: the next run continues from it")
-        _expect("watermark", self.watermark, self.watermark is None or self.watermark >= 0, "unix seconds or null")
-        seen: set[str] = set()
-        for file in self.files:
-            _expect("files.key", file.key, file.key not in seen, "each part once")
-            seen.add(file.key)
-        # Older parts may be void in any degree; of the last one every row shows.
-        most, least = sum(file.rows for file in self.files), self.files[-1].rows if self.files else 0
-        expected = f"{least} to {most}: at least the last file's rows, at most those of all files"
-        _expect("row_count", self.row_count, least <= self.row_count <= most, expected)
-
-    def check_follows(self, newest: Manifest | None) -> None:
-        """Refuse a draft that changes a part of the newest commit or takes the table back in time.
-
-        Raises: ManifestError.
-        """
-        if newest is None:
-            return
-        before = {file.key: file for file in newest.files}
-        for file in self.files:
-            expected = f"{before.get(file.key)}, as version {newest.version} has it: parts never change"
-            _expect("files", file, before.get(file.key, file) == file, expected)
-        if newest.watermark is None or (self.watermark is None and self.mode is Mode.SNAPSHOT):
-            return
-        _expect(
-            "watermark",
-            self.watermark,
-            self.watermark is not None and self.watermark >= newest.watermark,
-            f"{newest.watermark} or later, as version {newest.version} of run {newest.run_id!r} has it: "
-            "another run read the source after this one; run this one again",
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest(Draft):
-    """One commit: the whole state of a table. See Draft for the fields that a run decides.
-
-    version: 1, 2, 3, ... without gaps. committed_at: UTC, by the writer's clock; for people, nothing is decided by it.
-
-    Raises: ManifestError.
-    """
-
-    entity: str
-    version: int
-    committed_at: datetime
-    format_version: int = FORMAT_VERSION
-
-    def __post_init__(self) -> None:
-        # dataclass(slots=True) makes a new class, which super() without arguments does not find
-        Draft.__post_init__(self)
-        _expect("version", self.version, self.version >= 1, "1 or more")
-        _expect("committed_at", self.committed_at, self.committed_at.tzinfo is not None, "a time with its zone")
-        prefix = table_prefix(self.entity)
-        for file in self.files:
-            expected = f"{prefix}dt={file.partition}/<run>/<part>"
-            _expect("files.key", file.key, file.key.startswith(f"{prefix}dt={file.partition}/"), expected)
-
-    def to_json(self) -> bytes:
-        """The manifest as the lake holds it, in the schema's order, indented for people."""
-        document = asdict(self) | {"committed_at": self.committed_at.astimezone(UTC).isoformat()}
-        ordered = {key: document[key] for key in _schema()["properties"]}
-        return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Manifest:
-        """Read a manifest and hold it to the schema.
-
-        Raises: ManifestError.
-        """
-        try:
-            document = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise ManifestError("manifest", data[:100], f"JSON: {error}") from error
-        for problem in _validator().iter_errors(document):
-            path = ".".join(str(step) for step in problem.absolute_path) or "manifest"
-            raise ManifestError(path, problem.instance, f"what manifest.schema.json says: {problem.message}")
-        try:
-            committed_at = datetime.fromisoformat(document["committed_at"])
-        except ValueError as error:
-            raise ManifestError("committed_at", document["committed_at"], "an ISO 8601 time") from error
-        files = tuple(File.from_json(file) for file in document["files"])
-        return cls(**document | {"committed_at": committed_at, "mode": Mode(document["mode"]), "files": files})
-
-
-class Table:
-    """The commits of one entity's table.
+class TableReader:
+    """The commits of one entity's table, for those who cannot list: `_manifest.json` says which is the newest.
 
     Methods raise StoreError where the store fails, and ManifestError where a stored manifest cannot be right.
     """
 
-    def __init__(self, store: Store, entity: str) -> None:
+    def __init__(self, store: ReadableStore, entity: str) -> None:
         self.entity = entity
-        self._store = store
-        self._prefix = manifests_prefix(entity)
+        self._objects = store
 
     def latest(self) -> Manifest | None:
-        """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
-        pointer = self._pointer()
-        newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
-        return pointer if newest is None else self.read(newest)
+        """The newest commit, None if there is none."""
+        return self._pointer()
 
     def read(self, version: int) -> Manifest:
         """The commit of that number.
@@ -184,7 +63,7 @@ class Table:
         """
         key = manifest_key(self.entity, version)
         manifest = self._parse(key)
-        _expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
+        expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
         return manifest
 
     def as_of(self, partition: str) -> Manifest | None:
@@ -205,6 +84,48 @@ class Table:
             if late is None or commit.partition >= late.partition:
                 return clean
         return late or clean
+
+    def history(self) -> Iterator[Manifest]:
+        """The commits, newest first; each is read when it is asked for."""
+        newest = self.latest()
+        if newest is not None:
+            yield newest
+            for version in range(newest.version - 1, 0, -1):
+                yield self.read(version)
+
+    def _pointer(self) -> Manifest | None:
+        try:
+            return self._parse(pointer_key(self.entity))
+        except ObjectNotFound:
+            return None
+
+    def _parse(self, key: str) -> Manifest:
+        try:
+            manifest = Manifest.from_json(self._objects.get(key))
+        except ManifestError as error:
+            way_out = (
+                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it anew"
+                if key == pointer_key(self.entity)
+                else ""
+            )
+            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{way_out}") from error
+        expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
+        return manifest
+
+
+class Table(TableReader):
+    """The commits of one entity's table in a store that can list and be written to."""
+
+    def __init__(self, store: Store, entity: str) -> None:
+        super().__init__(store, entity)
+        self._store = store
+        self._prefix = manifests_prefix(entity)
+
+    def latest(self) -> Manifest | None:
+        """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
+        pointer = self._pointer()
+        newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
+        return pointer if newest is None else self.read(newest)
 
     def current_since(self, moment: datetime) -> list[Manifest]:
         """The commits that were the newest at some time since a moment, newest first.
@@ -258,25 +179,6 @@ class Table:
         keys = self._store.list(self._prefix, after=manifest_key(self.entity, after))
         return [version for info in keys if (version := manifest_version(info.key)) is not None]
 
-    def _pointer(self) -> Manifest | None:
-        try:
-            return self._parse(pointer_key(self.entity))
-        except ObjectNotFound:
-            return None
-
-    def _parse(self, key: str) -> Manifest:
-        try:
-            manifest = Manifest.from_json(self._store.get(key))
-        except ManifestError as error:
-            way_out = (
-                "; it is a copy: delete it, and the next commit makes it anew"
-                if key == pointer_key(self.entity)
-                else ""
-            )
-            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{way_out}") from error
-        _expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
-        return manifest
-
     def _refresh_pointer(self) -> None:
         """Make `_manifest.json` a copy of the newest commit.
 
@@ -305,19 +207,6 @@ class Table:
                 continue  # removed already, which is all that the tag is for
 
 
-def _expect(key: str, found: object, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ManifestError(key, found, expected)
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
-    return schema
-
-
-@cache
-def _validator() -> Validator:
-    from jsonschema import Draft202012Validator  # takes a quarter of a second
-
-    return Draft202012Validator(_schema())
+def open_table(store: ReadableStore, entity: str) -> TableReader:
+    """The commits of one entity's table, by listing them if the store can."""
+    return Table(store, entity) if isinstance(store, Store) else TableReader(store, entity)

@@ -1,6 +1,7 @@
 """The store: objects by key, on S3 or on a local disk, behind one small interface.
 
-Both implementations pass one conformance suite (tests/include/lake/test_store.py): what is said here holds for either.
+Both kinds pass one conformance suite (tests/include/lake/test_store.py): what is said here holds for either. The
+reading half is a protocol of its own, `ReadableStore`, because a CDN (https.py) offers no more.
 
     StoreError             a request failed: names the operation, the key, the reason, and the way out where it is known
       ObjectNotFound       there is no object of that key
@@ -14,7 +15,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 URI_VARIABLE = "GAMELAKE_URI"
+CDN_VARIABLE = "GAMELAKE_CDN_URL"
 DEFAULT_FOLDER = Path(__file__).parents[2] / ".local" / "lake"
 
 
@@ -62,18 +64,41 @@ class ObjectInfo:
     modified: datetime
 
 
-class Store(Protocol):
-    """Objects by key, under one URI.
+class ReadableStore(Protocol):
+    """Objects by key, under one URI, for those who only read and need not list.
 
     A key is a path such as `raw/games/_manifest.json`: not absolute, no empty, `..` or hidden (`.name`) segment. Hidden
     names are the store's own, or of another program, and are never listed. Every method may raise StoreError.
     """
 
     uri: str
-    """`s3://bucket/prefix` or `file:///folder`, without a slash at its end."""
+    """`s3://bucket/prefix`, `file:///folder` or `https://host/prefix`, without a slash at its end."""
 
     def url(self, key: str) -> str:
-        """What DuckDB reads: `s3://bucket/prefix/key`, or the absolute path of the file."""
+        """What DuckDB reads: `s3://bucket/prefix/key`, `https://host/prefix/key`, or the absolute path of the file."""
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises: ObjectNotFound.
+        """
+
+    def open(self, key: str) -> BinaryIO:
+        """A stream of the object's bytes, also a context manager; reading it may raise StoreError.
+
+        Raises: ObjectNotFound.
+        """
+
+    def info(self, key: str) -> ObjectInfo:
+        """Size and time of an object.
+
+        Raises: ObjectNotFound.
+        """
+
+
+@runtime_checkable
+class Store(ReadableStore, Protocol):
+    """Objects by key, under one URI: all that a lake needs. See ReadableStore for keys and for reading."""
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
         """Write an object: readers see the old one (or none) or the new one, never a part.
@@ -93,24 +118,6 @@ class Store(Protocol):
 
     def copy(self, source: str, target: str) -> None:
         """Write an object with the bytes of another one, within the store; it has no tags. Readers see it whole or not.
-
-        Raises: ObjectNotFound.
-        """
-
-    def get(self, key: str) -> bytes:
-        """The object's bytes.
-
-        Raises: ObjectNotFound.
-        """
-
-    def open(self, key: str) -> BinaryIO:
-        """A stream of the object's bytes, also a context manager; reading it may raise StoreError.
-
-        Raises: ObjectNotFound.
-        """
-
-    def info(self, key: str) -> ObjectInfo:
-        """Size and time of an object.
 
         Raises: ObjectNotFound.
         """
@@ -140,6 +147,11 @@ class Store(Protocol):
 def lake_uri() -> str:
     """Where the lake is: `GAMELAKE_URI`, or `.local/lake` of this repository."""
     return os.environ.get(URI_VARIABLE) or DEFAULT_FOLDER.as_uri()
+
+
+def cdn_url() -> str | None:
+    """Through which CDN a lake is read: `GAMELAKE_CDN_URL`, None if it is not set."""
+    return os.environ.get(CDN_VARIABLE) or None
 
 
 def open_store(uri: str, *, s3: S3Client | None = None) -> Store:

@@ -6,6 +6,7 @@ Nothing here imports Airflow: the launcher passes through it at every call.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import sys
@@ -37,6 +38,9 @@ def environment() -> dict[str, str]:
         "AIRFLOW__API__PORT": port,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{port}/execution/",
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(
+            {"gamelake": {"dir": str(REPOSITORY / "dbt" / "target"), "name": "dbt docs"}}
+        ),
         "DO_NOT_TRACK": "1",
     }
     # `standalone` calls its parts by name, and means this virtual environment's.

@@ -42,12 +42,13 @@ class Plugin(BasePlugin):
 
 def _open_generation(as_of: str) -> str:
     """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
+    from include.lake.https import open_cdn
     from include.lake.store import lake_uri, open_store
     from include.partitions import parse_day
     from include.registry import load_registry
     from include.transform.generation import newest_day, open_generation
 
-    store = open_store(lake_uri())
+    store, sources = open_store(lake_uri()), open_cdn()
     entities = tuple(load_registry().values())
-    day = parse_day(as_of) if as_of else newest_day(store, entities)
-    return store.url(open_generation(store, entities, day=day, run_id="dbt"))
+    day = parse_day(as_of) if as_of else newest_day(sources or store, entities)
+    return store.url(open_generation(store, entities, day=day, run_id="dbt", sources=sources))

@@ -1,6 +1,6 @@
 """The dbt project as Airflow sees it: where it is, its manifest, the names of its marts, the environment it builds in.
 
-python -m include.transform.dbt_project      parses the project into dbt/target/manifest.json
+python -m include.transform.dbt_project      parses the project into dbt/target: manifest.json and dbt's docs
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
+from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from include.lake.store import lake_uri
 
@@ -56,7 +59,11 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
 
 
 def parse() -> None:
-    """Write the manifest. Raises: SystemExit with dbt's own message when the project does not parse."""
+    """Write the manifest, and beside it dbt's docs: index.html and catalog.json.
+
+    No database is looked at. The docs need nothing from the internet, and name no folder of this machine.
+    Raises: SystemExit with dbt's own message when the project does not parse.
+    """
     from dbt.cli.main import dbtRunner
 
     os.environ.update(environment())
@@ -66,6 +73,36 @@ def parse() -> None:
     result = dbtRunner().invoke(["parse", *folders, *profile, "--quiet"])
     if not result.success:
         raise SystemExit(f"dbt parse failed: {result.exception or 'see the messages above'}")
+    _write_docs()
+
+
+def _write_docs() -> None:
+    """What `dbt docs generate` would, which wants the tables of a build for the catalog of columns and their types.
+
+    Sources and contracts declare theirs, and a build holds to them: no table needs to be looked at.
+    """
+    from dbt.artifacts.schemas.catalog import CatalogArtifact
+    from dbt.task.docs import DOCS_INDEX_FILE_PATH
+    from dbt_common.contracts.metadata import CatalogTable, ColumnMetadata, TableMetadata
+
+    def declared(node: dict[str, Any]) -> CatalogTable:
+        columns = {
+            name: ColumnMetadata(column["data_type"], index, name)
+            for index, (name, column) in enumerate(node["columns"].items())
+            if column["data_type"]
+        }
+        kind = node["config"].get("materialized", "view")
+        return CatalogTable(TableMetadata(kind, node["schema"], node["name"]), columns, stats={})
+
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    CatalogArtifact.from_results(
+        generated_at=datetime.now(UTC),
+        nodes={key: declared(node) for key, node in manifest["nodes"].items() if node["resource_type"] == "model"},
+        sources={key: declared(node) for key, node in manifest["sources"].items()},
+        compile_results=None,
+        errors=None,
+    ).write(str(MANIFEST.with_name("catalog.json")))
+    shutil.copyfile(DOCS_INDEX_FILE_PATH, MANIFEST.with_name("index.html"))
 
 
 if __name__ == "__main__":

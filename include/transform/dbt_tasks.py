@@ -13,6 +13,7 @@ from typing import Any
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
+from include.pods import executor_config
 from include.transform import dbt_project
 
 VARIABLE = "GAMELAKE_TRANSFORM"
@@ -35,10 +36,13 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         "GAMELAKE_GENERATION": generation,
     }
     arguments: dict[str, Any] = {"env": environment, "append_env": True, "execution_timeout": timedelta(hours=1)}
+    pod = {"executor_config": executor_config("transform")}
     if many_writers():
-        mode = ExecutionMode.LOCAL
+        execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL)
+        arguments |= pod
     else:
-        mode = ExecutionMode.WATCHER
+        # The pod is for the dbt process; the others are sensors that wait for it.
+        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=pod)
         # Each poke is a request to the API server, which has the dbt process to serve.
         arguments |= {"deferrable": False, "poke_interval": 5}
     return DbtTaskGroup(
@@ -53,7 +57,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
             target_name=dbt_project.target(),
             profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
         ),
-        execution_config=ExecutionConfig(execution_mode=mode),
+        execution_config=execution,
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.AFTER_EACH,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from include.lake.audit import RETENTION
-from include.lake.manifest import Table
+from include.lake.manifest import open_table
 from include.lake.store import ObjectExists, ObjectNotFound
 from include.partitions import format_day, parse_day
 from include.transform import history
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from include.lake.files import File
     from include.lake.manifest import Manifest
-    from include.lake.store import Store
+    from include.lake.store import ReadableStore, Store
     from include.registry import Entity
 
 POINTER = "marts/_current.json"
@@ -47,27 +47,33 @@ class TransformError(Exception):
     """A build that cannot begin or cannot be published; names what is missing and the way out."""
 
 
-def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_id: str) -> str:
+def open_generation(
+    store: Store, entities: Iterable[Entity], *, day: date, run_id: str, sources: ReadableStore | None = None
+) -> str:
     """Fix what a build reads: of each entity the newest commit of the day or of one before it.
 
+    Args: `store` is where marts are written; `sources` holds the tables that they are built from, if that is not the
+    store itself but a CDN before it, or before another lake.
     Returns: the generation's key prefix, `marts/dt=<day>/<run>`; `_inputs.json` is in it.
     Raises: TransformError when an entity was never loaded, or a part that the day needs is gone; StoreError.
     """
-    commits: dict[str, Manifest | None] = {e.name: Table(store, e.name).as_of(format_day(day)) for e in entities}
+    raw = sources or store
+    commits: dict[str, Manifest | None] = {e.name: open_table(raw, e.name).as_of(format_day(day)) for e in entities}
     if missing := [name for name, manifest in commits.items() if manifest is None]:
         raise TransformError(
-            f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in {store.uri}; "
+            f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in {raw.uri}; "
             f"run {', '.join('igdb_' + name for name in missing)} first"
         )
+    marts = _reader_of_marts(store, sources)
     days = _history_days(store, commits.get(history.ENTITY))
     built = {file.key for each in days[:-1] if each.built for file in each.files}
-    _check_parts(store, format_day(day), [file for each in commits.values() if each for file in each.files], built)
+    _check_parts(raw, format_day(day), [file for each in commits.values() if each for file in each.files], built)
     document = {
         "day": format_day(day),
         "run_id": run_id,
-        "previous": _previous(store, format_day(day)),
-        "days": [each.as_input(store) for each in days],
-        "sources": [_source(store, manifest, built) for manifest in commits.values() if manifest is not None],
+        "previous": _previous(store, marts, format_day(day)),
+        "days": [each.as_input(store, marts) for each in days],
+        "sources": [_source(raw, manifest, built) for manifest in commits.values() if manifest is not None],
     }
     inputs = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     history.describe(store, days)
@@ -84,9 +90,9 @@ def open_generation(store: Store, entities: Iterable[Entity], *, day: date, run_
             return generation
 
 
-def newest_day(store: Store, entities: Iterable[Entity]) -> date:
+def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
     """The newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
-    commits = [Table(store, entity.name).latest() for entity in entities]
+    commits = [open_table(store, entity.name).latest() for entity in entities]
     if not any(commits):
         raise TransformError(f"no load was ever committed in {store.uri}; run the DAGs igdb_* first, or `make run`")
     return parse_day(max(commit.partition for commit in commits if commit))
@@ -159,7 +165,27 @@ def current(store: Store) -> dict[str, Any] | None:
     return document
 
 
-def _check_parts(store: Store, day: str, files: Sequence[File], left_out: Container[str]) -> None:
+def _reader_of_marts(store: Store, sources: ReadableStore | None) -> ReadableStore:
+    """Where a build reads earlier marts: where they are written, or through the CDN if it serves this very lake.
+
+    It does if it has the record of the shown generation, byte by byte: that names the run, its time and all hashes.
+    """
+    shown = current(store)
+    if sources is None or shown is None:
+        return store
+    record = f"{shown['generation']}/{RECORD}"
+    try:
+        return sources if sources.get(record) == store.get(record) else store
+    except ObjectNotFound:
+        return store
+
+
+def changed_keys(document: Mapping[str, Any]) -> list[str]:
+    """What a publication put in the place of something else, given its document: copies of it are outdated."""
+    return [POINTER, *(mart["copy"] for mart in document["marts"])] if document["published"] else []
+
+
+def _check_parts(store: ReadableStore, day: str, files: Sequence[File], left_out: Container[str]) -> None:
     """Hold a build to what it will read, rather than let it run into a hole."""
     gone = []
     for file in files:
@@ -175,7 +201,7 @@ def _check_parts(store: Store, day: str, files: Sequence[File], left_out: Contai
         )
 
 
-def _previous(store: Store, day: str) -> dict[str, Any] | None:
+def _previous(store: Store, reader: ReadableStore, day: str) -> dict[str, Any] | None:
     """The last published generation of an earlier day, or None: the same whenever a day is built again."""
     shown = current(store)
     try:
@@ -186,7 +212,7 @@ def _previous(store: Store, day: str) -> dict[str, Any] | None:
         return None
     if shown is None:
         return None
-    marts = [{"name": mart["name"], "url": store.url(mart["key"])} for mart in shown["marts"]]
+    marts = [{"name": mart["name"], "url": reader.url(mart["key"])} for mart in shown["marts"]]
     return {"day": shown["day"], "generation": shown["generation"], "marts": marts}
 
 
@@ -206,13 +232,14 @@ def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"day": day["day"], **object_, **{name: int(notes[name]) for name in history.FATES}}
 
 
-def _source(store: Store, manifest: Manifest, left_out: Container[str]) -> Mapping[str, Any]:
+def _source(store: ReadableStore, manifest: Manifest, left_out: Container[str]) -> Mapping[str, Any]:
     """A commit as a build is told of it, without the files of days that it need not read."""
     return {
         "entity": manifest.entity,
         "version": manifest.version,
         "partition": manifest.partition,
         "watermark": manifest.watermark,
+        "committed_at": manifest.committed_at.astimezone(UTC).isoformat(),
         "source_count": manifest.source_count,
         "row_count": manifest.row_count,
         "files": [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from include.lake.files import File
-    from include.lake.store import Store
+    from include.lake.store import ReadableStore, Store
 
 ENTITY = "popscore"
 MODEL = "fct_game_popularity_daily"
@@ -45,9 +45,10 @@ class Day:
     files: tuple[File, ...]
     built: Mapping[str, Any] | None
 
-    def as_input(self, store: Store) -> dict[str, Any]:
-        """What a build is told of it."""
-        return {"day": self.day, "key": self.key, "url": store.url(self.key), "built": self.built}
+    def as_input(self, store: Store, marts: ReadableStore) -> dict[str, Any]:
+        """What a build is told of it: where to write it in `store`, or where to read it, if it is built, in `marts`."""
+        place = store if self.built is None else marts
+        return {"day": self.day, "key": self.key, "url": place.url(self.key), "built": self.built}
 
 
 def days_of(files: Sequence[File], listing: Iterable[Mapping[str, Any]]) -> list[Day]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -37,15 +38,21 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
     module, tmp_path, monkeypatch, run_type, day, asked, full
 ):
     given = {}
+    threads = []
+
+    def invalidate(keys, *, change):
+        threads.append(threading.current_thread())
+        given.update(invalidated=keys, change=change)
 
     class Load:
         def __init__(self, _client, _store, entity, **options):
             given.update(options, entity=entity.name)
 
         async def run(self):
-            return SimpleNamespace(as_dict=lambda: {"partition": day})
+            return SimpleNamespace(version=7, as_dict=lambda: {"partition": day})
 
     monkeypatch.setattr("include.extract.load.Load", Load)
+    monkeypatch.setattr("include.stores.invalidate_changed", invalidate)
     context = {
         "dag_run": SimpleNamespace(partition_key=day, run_type=run_type, run_id="a run"),
         "params": {"full_refresh": asked, "date": None},
@@ -55,3 +62,5 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
     assert figures == {"partition": day}
     assert (given["entity"], str(given["day"]), given["run_id"]) == ("games", day, "a run")
     assert given["full_refresh"] is full
+    assert (given["invalidated"], given["change"]) == (["raw/games/_manifest.json"], "games version 7")
+    assert threads != [threading.main_thread()]  # it waits, and this loop must not

@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from include.registry import Kind, load_registry
+from tests.include.cloudfront import cdn, cloudfront, status  # noqa: F401 - fixtures
+from tests.include.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,6 +46,7 @@ class Lake:
     rejected: Counter[str] = field(default_factory=Counter)
     built: dict[str, dict[str, int]] = field(default_factory=dict)
     previous: dict[str, Any] | None = None
+    committed_at: datetime = datetime(2026, 11, 20, 19, 5, tzinfo=UTC)
 
     def add(
         self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
@@ -92,6 +96,7 @@ class Lake:
                 "version": 1,
                 "partition": self.day,
                 "watermark": 1763668800,
+                "committed_at": self.committed_at.isoformat(),
                 "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
                 "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
                 "files": self.files[entity],
@@ -138,15 +143,19 @@ class Outcome:
 class Dbt:
     """dbt in this process, with database, target and log in one folder; parsing takes seconds, so tests share one."""
 
-    def __init__(self, folder: Path, *, variables: dict[str, Any] | None = None, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, project: Path = DBT, variables: dict[str, Any] | None = None, **environment: str
+    ) -> None:
         self.folder = folder
+        self.project = project
         self.variables = ["--vars", json.dumps(variables)] if variables else []
         self.database = folder / "gamelake.duckdb"
         self.environment = {"GAMELAKE_DUCKDB": str(self.database), **environment}
 
     def __call__(self, *arguments: str, generation: Path | str | None) -> Outcome:
         """Run one command, such as `dbt("run", "-s", "stg_games", generation=folder)`."""
-        paths = ["--project-dir", DBT, "--profiles-dir", DBT, "--target-path", self.folder, "--log-path", self.folder]
+        paths = ["--project-dir", self.project, "--profiles-dir", DBT]
+        paths += ["--target-path", self.folder, "--log-path", self.folder]
         with pytest.MonkeyPatch.context() as environment:
             for name in [name for name in os.environ if name.startswith(("AWS_", "DBT_", "GAMELAKE_"))]:
                 environment.delenv(name)

@@ -13,59 +13,23 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from include.lake.store import open_store
-from include.registry import load_registry
-from include.sandbox import Sandbox, World
 from include.transform.dbt_project import published_models
 from include.transform.generation import current, publish
-from tests.include.extract.running import load_once, new_client, token_of
+from tests.loading import Source
 
 from .conftest import DBT, Dbt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from include.lake.store import Store
 
 DAYS = (date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22))
-
-
-class Source:
-    """A sandbox that is loaded day by day into a lake."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store: Store = open_store(folder.as_uri())
-        world = World.generate(seed=5, games=300, first_day=DAYS[0], today=DAYS[0])
-        self._sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
-
-    def load(self, day: date) -> None:
-        """Every entity, as its DAG would."""
-        self._sandbox.advance(day)
-        with self._sandbox.running() as url:
-            for name in load_registry():
-                client = new_client(url, token_of(self._sandbox))
-                load_once(client, self.store, name, day=day, run_id=f"load-{day}", part_bytes=1_000_000)
-
-    def generations(self, day: date) -> list[str]:
-        """Of a day, in the order of their names."""
-        return sorted({info.key.rpartition("/")[0] for info in self.store.list(f"marts/dt={day}/")})
-
-    def hashes(self, generation: str) -> dict[str, str]:
-        """Of the Parquet files of a generation, by name."""
-        files = [info.key for info in self.store.list(f"{generation}/") if info.key.endswith(".parquet")]
-        return {key.rpartition("/")[2]: hashlib.sha256(self.store.get(key)).hexdigest() for key in files}
-
-    def history(self) -> dict[str, str]:
-        """Hashes of the days of the history, by key."""
-        files = [info.key for info in self.store.list("marts/history/") if info.key.endswith(".parquet")]
-        return {key: hashlib.sha256(self.store.get(key)).hexdigest() for key in files}
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     """Two days, the first of them built and published; nothing is built of the second."""
-    source = Source(tmp_path_factory.mktemp("lake"))
+    source = Source(tmp_path_factory.mktemp("lake"), DAYS[0])
     source.load(DAYS[0])
     dbt = Dbt(tmp_path_factory.mktemp("first"), GAMELAKE_URI=source.store.uri)
     assert dbt("run", generation=None).success

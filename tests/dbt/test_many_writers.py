@@ -111,7 +111,7 @@ def test_nothing_but_marts_stays_of_a_published_generation(builds: Builds, small
 def test_a_killed_writer_is_run_again(small_lake: Lake, writers: Writers, parents: dict[str, list[str]]) -> None:
     once, killed = small_lake.generation("unharmed"), small_lake.generation("killed")
     for generation in (once, killed):
-        ran(writers("run", "-s", *parents["dim_companies"], "base_games", generation=generation))
+        ran(writers("run", "-s", "+dim_companies", "--exclude", "dim_companies", generation=generation))
     ran(writers("run", "-s", "dim_companies", generation=once))
     for kill_at in (1, 2):  # when it begins to write, and when it has written
         result = writers("run", "-s", "dim_companies", generation=killed, kill_at=kill_at)

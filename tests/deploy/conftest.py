@@ -27,6 +27,14 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def access(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What Terraform makes of deploy/terraform/access, which needs no provider: policies, lifecycle rules, paths."""
+    from tests.deploy.terraform import render
+
+    return render(tmp_path_factory.mktemp("terraform"))
+
+
+@pytest.fixture(scope="session")
 def dockerfile() -> list[Instruction]:
     lines = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))

@@ -1,4 +1,4 @@
-"""A day whose models are tasks of their own, four at once under a real scheduler; one of them is killed while it works."""
+"""A day whose models are tasks of their own, four at once under a real scheduler; one is killed while it works."""
 
 from __future__ import annotations
 

@@ -244,3 +244,42 @@ def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store, tm
     store.delete(f"{repeated}/_generation.json")  # generations are not kept for ever
     forgotten = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="much later")
     assert inputs_of(store, forgotten)["previous"] is None
+
+
+def test_sources_come_from_another_lake_and_marts_stay_at_home(store, tmp_path):
+    other = open_store((tmp_path / "other").as_uri())
+    for day in (20, 21):
+        commit_day(other, tmp_path, f"2026-11-{day}", [1])
+    build_and_publish(other, date(2026, 11, 20))  # of the same name as ours will be, and with other bytes
+    ours = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="r", sources=other)
+    write_mart(store, ours, "dim_games", 2)
+    for each in inputs_of(store, ours)["days"]:
+        assert each["url"] == store.url(each["key"])
+        write_day(store, each, 3)
+    publish(store, ours, {"dim_games": "marts/dim_games.parquet"})
+
+    inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=other))
+    assert [file["url"].startswith(other.url("raw")) for file in inputs["sources"][0]["files"]] == [True]
+    assert [mart["url"] for mart in inputs["previous"]["marts"]] == [store.url(f"{ours}/dim_games.parquet")]
+    assert [day["url"] for day in inputs["days"]] == [store.url(day["key"]) for day in inputs["days"]]
+    assert [bool(day["built"]) for day in inputs["days"]] == [True, False]
+    assert list(store.list("raw/")) == []
+
+
+def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store, tmp_path):
+    for day in (20, 21):
+        commit_day(store, tmp_path, f"2026-11-{day}", [1])
+    build_and_publish(store, date(2026, 11, 20))
+    (tmp_path / "way").symlink_to(tmp_path / "lake")
+    way = open_store((tmp_path / "way").as_uri())
+    inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=way))
+    built, new = inputs["days"]
+    assert (built["url"], new["url"]) == (way.url(built["key"]), store.url(new["key"]))
+    assert [mart["url"].startswith(way.url("marts")) for mart in inputs["previous"]["marts"]] == [True]
+
+
+def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store, tmp_path):
+    other = open_store((tmp_path / "other").as_uri())
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    with pytest.raises(TransformError, match=rf"no load of genres .* in {other.uri}"):
+        open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)

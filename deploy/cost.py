@@ -1,0 +1,150 @@
+"""What the lake costs on AWS in a month, with the arithmetic: the tables of docs/deploy/cost.md.
+
+    python deploy/cost.py            prints them
+    python deploy/cost.py --write    puts them into the page
+
+Requests are counted on real loads and builds (tests/deploy/test_cost.py holds the formulas to a recording); sizes are
+those of docs/performance.md or, where it has none, assumed, and marked so. Prices are parameters: look yours up.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "deploy" / "cost.md"
+BEGIN, END = "<!-- python deploy/cost.py --write -->\n", "<!-- end -->\n"
+
+NIGHTS = 30
+FULL_READS = 30 / 7
+"""Mondays of a month."""
+ENTITIES = 16
+DAYS_KEPT = 7
+"""For which outdated parts, earlier generations and noncurrent versions are kept."""
+GENERATIONS = 2 * DAYS_KEPT + 1
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars, S3 Standard and CloudFront in Seoul, no free tier: remembered of 2025, not looked up."""
+
+    as_of: str = "as remembered of 2025, not looked up"
+    thousand_writes: float = 0.0045  # PUT, COPY, POST, LIST
+    thousand_reads: float = 0.00035  # GET, HEAD and all others
+    storage_gb: float = 0.025
+    cdn_gb: float = 0.12
+    cdn_ten_thousand: float = 0.012
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests to S3, by what they cost."""
+
+    writes: float
+    reads: float
+
+    def __add__(self, other: Requests) -> Requests:
+        return Requests(self.writes + other.writes, self.reads + other.reads)
+
+    def times(self, number: float) -> Requests:
+        """So many of them."""
+        return Requests(self.writes * number, self.reads * number)
+
+    def dollars(self, prices: Prices) -> float:
+        """What they cost."""
+        return (self.writes * prices.thousand_writes + self.reads * prices.thousand_reads) / 1000
+
+
+def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0) -> Requests:
+    """One load.
+
+    new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
+    outdated: parts that its commit makes void. checked: parts whose tag it looks at.
+    """
+    lists, commit, part = 5, 2, 3  # a part is put, tagged final, and noted in _progress.json
+    return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked)
+
+
+def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 12) -> Requests:
+    """One run of `transform`: commits are listed and read, parts looked for and read in pieces of 2 MB, marts
+    written, read and copied."""
+    return Requests(entities + 2 * marts + 8, 5 * entities + raw_mb / 2 + 4 * marts + marts_mb / 2)
+
+
+def month() -> list[tuple[str, str, Requests]]:
+    """What is done in a month of 345,000 games: name, arithmetic, requests."""
+    full, night = load(new=13, outdated=20, checked=33), load(new=1, live=17, checked=1)
+    popularity, snapshot = load(new=3), load(new=1, outdated=1, checked=2)
+    transform = build(raw_mb=250, marts_mb=150)
+    return [
+        ("`igdb_games`, whole", f"{FULL_READS:.1f} × 13 parts of 64 MB plain", full.times(FULL_READS)),
+        ("`igdb_games`, a night", f"{NIGHTS - FULL_READS:.1f} × 1 part", night.times(NIGHTS - FULL_READS)),
+        ("`igdb_popscore`", f"{NIGHTS} × 3 parts", popularity.times(NIGHTS)),
+        ("the other 14", f"14 × {NIGHTS} × 1 part", snapshot.times(14 * NIGHTS)),
+        ("`transform`", f"{NIGHTS} × (250 MB read, 150 MB of marts)", transform.times(NIGHTS)),
+        ("`lake_audit`", "4 × lists of 16 tables and the marts", Requests(4 * 80, 4 * 400)),
+    ]
+
+
+def storage() -> list[tuple[str, str, float]]:
+    """What lies in the bucket after a year: name, arithmetic, GB."""
+    return [
+        ("games", "115 MB whole, twice (the last one outdated), and 7 nights of 0.85 MB", (2 * 115 + 7 * 0.85) / 1000),
+        ("popscore", "365 × 23 MB: its past is kept", 365 * 23 / 1000),
+        ("covers and 10 small snapshots", "20 MB × 8 nights", 20 * 8 / 1000),
+        ("companies, their games, release dates", "70 MB (assumed) whole, twice", 2 * 70 / 1000),
+        (
+            "marts",
+            f"150 MB (assumed) × {2 * DAYS_KEPT + 1} generations: the audit is weekly",
+            150 * (2 * DAYS_KEPT + 1) / 1000,
+        ),
+        ("history of popularity", "365 × 6 MB (assumed)", 365 * 6 / 1000),
+        ("noncurrent versions", f"{DAYS_KEPT} days of what expires: 20 MB a day, 185 MB a week", (7 * 20 + 185) / 1000),
+    ]
+
+
+def tables(prices: Prices) -> str:
+    """The page's tables."""
+    lines = [
+        f"Prices in US dollars, {prices.as_of}, Seoul; **check yours**: 1,000 writes (PUT, COPY, POST, LIST) "
+        f"{prices.thousand_writes}; 1,000 reads (GET and others) {prices.thousand_reads}; a GB of storage a month "
+        f"{prices.storage_gb}; a GB from the CDN {prices.cdn_gb}, 10,000 of its requests {prices.cdn_ten_thousand}.",
+        "",
+        "| requests to S3, a month | arithmetic | writes | reads | $ |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    total = Requests(0, 0)
+    for name, how, requests in month():
+        total += requests
+        lines.append(
+            f"| {name} | {how} | {requests.writes:,.0f} | {requests.reads:,.0f} | {requests.dollars(prices):.2f} |"
+        )
+    lines.append(f"| **all** | | {total.writes:,.0f} | {total.reads:,.0f} | **{total.dollars(prices):.2f}** |")
+    lines += ["", "| storage after a year | arithmetic | GB | $ a month |", "| --- | --- | --- | --- |"]
+    gigabytes = 0.0
+    for name, how, size in storage():
+        gigabytes += size
+        lines.append(f"| {name} | {how} | {size:.2f} | {size * prices.storage_gb:.2f} |")
+    lines.append(f"| **all** | | {gigabytes:.1f} | **{gigabytes * prices.storage_gb:.2f}** |")
+    lines += ["", "| the CDN, a month | arithmetic | GB | $ |", "| --- | --- | --- | --- |"]
+    for readers, files in ((10, 3), (1000, 3)):
+        size = readers * NIGHTS * files * 2 / 1000
+        asked = readers * NIGHTS * files * 4
+        dollars = size * prices.cdn_gb + asked / 10_000 * prices.cdn_ten_thousand
+        how = f"{readers:,} readers × {NIGHTS} days × {files} marts of 2 MB, 4 requests each"
+        lines.append(f"| {readers:,} readers | {how} | {size:,.1f} | {dollars:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def page(text: str) -> str:
+    """The page with its tables as they are now."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{tables(Prices())}{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        sys.stdout.write(tables(Prices()))

@@ -1,0 +1,18 @@
+"""Which pod a task runs in, where each task has one of its own (Airflow's KubernetesExecutor).
+
+`GAMELAKE_POD_TEMPLATES` names the folder of pod templates, as the scheduler sees it: `load.yaml`, `transform.yaml`,
+`maintain.yaml`. deploy/helm/values.yaml makes them. Unset, nothing is said, and other executors would not read it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+VARIABLE = "GAMELAKE_POD_TEMPLATES"
+
+
+def executor_config(kind: Literal["load", "transform", "maintain"]) -> dict[str, str]:
+    """What an operator takes as its `executor_config`."""
+    folder = os.environ.get(VARIABLE)
+    return {"pod_template_file": f"{folder}/{kind}.yaml"} if folder else {}

@@ -1,0 +1,69 @@
+"""What the tasks of `transform` do beside the build; that the DAG parses is for test_policy."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from include.lake.store import open_store
+from include.transform import generation
+from include.transform.dbt_project import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    spec = importlib.util.spec_from_file_location("transform", REPOSITORY / "dags" / "transform.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def calls(module, monkeypatch, tmp_path) -> list[Any]:
+    """What the tasks asked for, in order."""
+    found: list[Any] = []
+
+    def open_generation(store, entities, *, day, run_id, sources):
+        found.append((store.uri, day, run_id, sources and sources.uri))
+        return "marts/dt=2026-11-21/run"
+
+    def publish(store, name, copies):
+        found.append((name, sorted(copies)[:1]))
+        marts = [{"name": "dim_games", "copy": "marts/dim_games.parquet"}]
+        return {"published": True, "day": "2026-11-21", "published_at": "now", "sources": {}, "marts": marts}
+
+    monkeypatch.setenv("GAMELAKE_URI", open_store((tmp_path / "lake").as_uri()).uri)
+    monkeypatch.setattr(generation, "open_generation", open_generation)
+    monkeypatch.setattr(generation, "publish", publish)
+    monkeypatch.setattr("include.stores.invalidate_changed", lambda keys, change: found.append((keys, change)))
+    return found
+
+
+def context(module, **more: Any) -> dict[str, Any]:
+    run = SimpleNamespace(partition_key="2026-11-21", run_id="a run")
+    return {"dag_run": run, "params": {"date": None}, **more}
+
+
+@pytest.mark.parametrize("cdn", [None, "https://cdn.example.org/lake"])
+def test_sources_come_through_the_cdn_if_one_is_named(module, calls, monkeypatch, tmp_path, cdn):
+    monkeypatch.setenv("GAMELAKE_CDN_URL", cdn or "")
+    opened = module.open_generation.function(**context(module))
+    folder = tmp_path / "lake"
+    assert opened == {"key": "marts/dt=2026-11-21/run", "url": f"{folder}/marts/dt=2026-11-21/run"}
+    assert calls == [(folder.as_uri(), date(2026, 11, 21), "a run", cdn)]
+
+
+def test_what_was_published_is_invalidated(module, calls):
+    events = {module.MARTS: SimpleNamespace(extra=None)}
+    module.publish.function("marts/dt=2026-11-21/run", **context(module, outlet_events=events))
+    published, (keys, change) = calls
+    assert published == ("marts/dt=2026-11-21/run", ["bridge_game_company"])
+    assert keys == ["marts/_current.json", "marts/dim_games.parquet"]
+    assert change == "marts/dt=2026-11-21/run published at now"
+    assert events[module.MARTS].extra["published"] is True

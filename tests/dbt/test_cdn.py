@@ -1,0 +1,159 @@
+"""A whole build whose sources come through a CDN, while its marts go to a folder or to the lake behind the CDN."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import orjson
+import pytest
+
+from include.duckdb_extensions import link_extensions
+from include.lake.files import Claim, File
+from include.lake.https import HttpsStore
+from include.lake.manifest import Draft, Mode, Table
+from include.lake.store import Store, open_store
+from include.registry import load_registry
+from include.transform.dbt_project import published_models
+from include.transform.generation import open_generation, publish
+from tests.dbt.conftest import Dbt, Lake, rows_in
+
+if TYPE_CHECKING:
+    from tests.include.cloudfront import CachingCdn
+
+REGISTRY = load_registry()
+DAY, NEXT_DAY = date(2026, 11, 21), date(2026, 11, 22)
+HISTORY = ("stg_popularity_types", "stg_popscore_day", "fct_game_popularity_daily", "stg_previous_ranks")
+
+
+@pytest.fixture
+def remote(s3: Any, bucket: str, small_lake: Lake) -> Store:
+    """The small lake in moto's S3, committed."""
+    store = open_store(f"s3://{bucket}/some/lake", s3=s3)
+    figures = {source["entity"]: source for source in small_lake.inputs()["sources"]}
+    for entity in REGISTRY:
+        files = tuple(put(store, entity, small_lake.root, file) for file in small_lake.files[entity])
+        commit(store, entity, files, figures[entity])
+    return store
+
+
+def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> File:
+    path, ids = Path(file["url"]), [row["id"] for row in rows_in(file)]
+    data, key = path.read_bytes(), path.relative_to(root).as_posix()
+    store.put(key, data)
+    return File(
+        key=key,
+        partition=file["partition"],
+        rows=file["rows"],
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        min_id=min(ids, default=None),
+        max_id=max(ids, default=None),
+        max_updated_at=None,
+        claims=tuple(Claim(**claim) for claim in file["claims"]),
+    )
+
+
+def commit(store: Store, entity: str, files: tuple[File, ...], figures: dict[str, Any], day: date = DAY) -> None:
+    draft = Draft(
+        run_id="run",
+        partition=day.isoformat(),
+        mode=Mode.FULL,
+        watermark=None,
+        source_count=figures["source_count"],
+        row_count=figures["row_count"],
+        files=files,
+    )
+    Table(store, entity).commit(lambda _: draft)
+
+
+def commit_next_day(store: Store) -> None:
+    """Popularity of another day, beside that of the days before."""
+    newest = Table(store, "popscore").latest()
+    assert newest is not None
+    data = gzip.compress(b'{"id": 1, "game_id": 1, "popularity_type": 3, "value": 0.5}\n')
+    key = f"raw/popscore/dt={NEXT_DAY}/run/part-00000.jsonl.gz"
+    store.put(key, data)
+    part = File(key, f"{NEXT_DAY}", 1, len(data), hashlib.sha256(data).hexdigest(), 1, 1, None, (Claim(0, None),))
+    commit(store, "popscore", (*newest.files, part), {"source_count": 1, "row_count": 1}, NEXT_DAY)
+
+
+def inputs_of(store: Store, generation: str) -> dict[str, Any]:
+    return orjson.loads(store.get(f"{generation}/_inputs.json"))
+
+
+def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
+    remote: Store, cdn: CachingCdn, small_lake: Lake, tmp_path: Path
+) -> None:
+    sources = HttpsStore(f"{cdn.url}/some/lake")
+    dbt = Dbt(
+        tmp_path,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_REGION="us-east-1",
+        AWS_ENDPOINT_URL=cdn.s3.meta.endpoint_url,
+        GAMELAKE_URI=remote.uri,
+        GAMELAKE_CDN_URL=sources.uri,
+        GAMELAKE_DUCKDB_EXTENSIONS=str(link_extensions(tmp_path / "extensions")),
+    )
+    first = open_generation(remote, REGISTRY.values(), day=DAY, run_id="first", sources=sources)
+    done = dbt("run", generation=remote.url(first))
+    assert done.success, done.messages
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        query = "select entity, sum(staged_rows)::int from int_load_accounting where staged_rows > 0 group by all"
+        staged = dict(database.execute(query).fetchall())
+    expected = {entity: sum(fates["staged"] for fates in small_lake.fates(entity).values()) for entity in REGISTRY}
+    assert staged == {entity: rows for entity, rows in expected.items() if rows}
+    assert publish(remote, first, published_models())["published"]
+    assert {request.split("/")[3] for request in cdn.requests} == {"raw"}
+
+    commit_next_day(remote)
+    cdn.cloudfront.create_invalidation(
+        DistributionId=cdn.distribution,
+        InvalidationBatch={
+            "Paths": {"Quantity": 1, "Items": ["/some/lake/raw/popscore/_manifest.json"]},
+            "CallerReference": "next day",
+        },
+    )
+    second = open_generation(remote, REGISTRY.values(), day=NEXT_DAY, run_id="second", sources=sources)
+    inputs = inputs_of(remote, second)
+    places = [day["url"].partition("marts/")[0] for day in inputs["days"]]
+    assert places == [f"{sources.uri}/", f"{sources.uri}/", f"{remote.uri}/"]  # what is built is read, the rest written
+    assert {mart["url"].partition("marts/")[0] for mart in inputs["previous"]["marts"]} == {f"{sources.uri}/"}
+    cdn.requests.clear()
+    done = dbt("run", "-s", *HISTORY, generation=remote.url(second))
+    assert done.success, done.messages
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        assert database.execute("select count(*) from inputs.previous_ranks").fetchone() != (0,)
+    assert any("/marts/marketing" in request or "/mart_" in request for request in cdn.requests)
+    assert any("/marts/history/" in request for request in cdn.requests)
+
+
+def test_a_folder_has_its_own_marts_of_the_sources_behind_the_cdn(
+    remote: Store, cdn: CachingCdn, small_lake: Lake, tmp_path: Path
+) -> None:
+    folder, sources = open_store((tmp_path / "mine").as_uri()), HttpsStore(f"{cdn.url}/some/lake")
+    dbt = Dbt(tmp_path, GAMELAKE_CDN_URL=sources.uri, GAMELAKE_DUCKDB_EXTENSIONS=str(link_extensions(tmp_path / "x")))
+    generation = open_generation(folder, REGISTRY.values(), day=DAY, run_id="r", sources=sources)
+    inputs = inputs_of(folder, generation)
+    assert {Path(day["url"]).parents[4] for day in inputs["days"]} == {tmp_path / "mine"}
+    models = ("stg_genres", "stg_popularity_types", "stg_popscore_day", "fct_game_popularity_daily")
+    done = dbt("run", "-s", *models, generation=folder.url(generation))
+    assert done.success, done.messages
+    days = duckdb.execute("select count(*) from read_parquet(?)", [[day["url"] for day in inputs["days"]]])
+    assert days.fetchone() == (90,)
+
+    part = f"{sources.uri}/raw/genres/dt=2026-11-21/run/part-00000.jsonl.gz"
+    for fault, message in (
+        ("cut", "Transferred a partial file"),
+        ("html", f"Input is not a GZIP stream: {part}"),
+        ("404", f"HTTP GET error on '{part}' (HTTP 404 Not Found)"),
+    ):
+        cdn.faults = {"raw/genres/": fault}
+        done = dbt("run", "-s", "stg_genres", generation=folder.url(generation))
+        assert done.statuses["stg_genres"] == "error", fault
+        assert message in done.messages["stg_genres"]

@@ -1,0 +1,265 @@
+"""The dbt project keeps to its rules, and a project that breaks one is told so."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from dbt.jsonschemas import jsonschemas
+
+from include.transform.dbt_project import PROJECT
+from tests.dbt.conftest import Dbt
+from tests.dbt.project import Project
+from tests.dbt.project_rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Manifest = dict[str, Any]
+# Everything is parsed anew, and a warning is an error.
+STRICT = ("--no-partial-parse", "--show-all-deprecations", "--warn-error")
+
+
+# (rule, subject): why it is meant to be so. A star stands for any text. One that nothing needs fails the tests.
+EXCEPTIONS = {
+    ("staging_reads_no_other_staging", "stg_game_*_bridge"): "a game's row holds the list that the bridge takes apart",
+    ("staging_reads_no_other_staging", "stg_popscore*"): "whose figure a value is follows from its type",
+    ("one_source_a_model", "base_row_fates"): "accounts for the rows of every source in one place, and reads ids only",
+    ("no_join_of_a_source_with_a_model", "stg_popscore*"): "whose figure a value is follows from its type",
+    ("no_rejoining", "stg_game_*_bridge"): "a table of its own, tested as one; dim_games finds the names through it",
+    ("no_rejoining", "int_popularity_bases"): "the day that growth is measured from, with unit tests of its own",
+    ("no_rejoining", "int_review_balance"): "a formula with unit tests of its own",
+    ("few_parents", "dim_games"): "a wide dimension: each join but the releases' is to one name table, by its key",
+    ("few_leaves", "dim_games"): "every marketing mart ranks games",
+    ("few_leaves", "fct_game_popularity"): "half of the marketing marts rank by popularity",
+    ("few_leaves", "stg_previous_ranks"): "every marketing mart says what its ranks were",
+    ("every_source_is_read", "inputs.previous"): "the hook reads it, to make inputs.previous_ranks",
+    ("sources_have_freshness", "inputs.*"): "the run itself makes them",
+    ("files_have_one_order", "fct_game_popularity_daily"): "each day is a file of its own, in the order of its games",
+    ("primary_key_tested", "stg_popscore_day"): "one day after the other; fct_game_popularity_daily has the key tested",
+    ("primary_key_tested", "fct_game_popularity_daily.day"): "the name of the folder that the rows lie in, never null",
+}
+
+
+def check(manifest: Manifest) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
+    """Every rule over a manifest: message by (rule, subject) of what no exception covers; and the exceptions in use."""
+    project, broken, needed = Project(manifest), {}, set()
+    for rule in RULES:
+        for subject, message in rule(project):
+            covering = {key for key in EXCEPTIONS if key[0] == rule.__name__ and fnmatchcase(subject, key[1])}
+            needed |= covering
+            if not covering:
+                broken[rule.__name__, subject] = message
+    return broken, needed
+
+
+@pytest.fixture(scope="module")
+def manifest(dbt) -> Manifest:
+    assert dbt("parse", generation=None).success
+    return json.loads((dbt.folder / "manifest.json").read_text("utf-8"))
+
+
+def test_no_rule_is_broken(manifest):
+    broken, _ = check(manifest)
+    assert not broken
+
+
+def test_every_exception_is_needed_and_has_its_reason(manifest):
+    _, needed = check(manifest)
+    assert needed == set(EXCEPTIONS)
+    assert all(EXCEPTIONS.values())
+
+
+def model(manifest: Manifest, name: str) -> dict[str, Any]:
+    return manifest["nodes"][f"model.gamelake.{name}"]
+
+
+def source(manifest: Manifest, name: str) -> dict[str, Any]:
+    return manifest["sources"][f"source.gamelake.{name}"]
+
+
+def depend(manifest: Manifest, name: str, *parents: str) -> None:
+    """Make a model depend on more models, or sources (`raw.games`)."""
+    keys = [f"{'source' if '.' in parent else 'model'}.gamelake.{parent}" for parent in parents]
+    model(manifest, name)["depends_on"]["nodes"] += keys
+
+
+def add(manifest: Manifest, name: str, like: str, *parents: str) -> None:
+    """Add a model that differs from another in its name and in what it depends on."""
+    node = copy.deepcopy(model(manifest, like)) | {"name": name, "unique_id": f"model.gamelake.{name}"}
+    manifest["nodes"][node["unique_id"]] = node
+    node["depends_on"]["nodes"] = []
+    depend(manifest, name, *parents)
+
+
+def drop_tests(manifest: Manifest, name: str, *kinds: str) -> None:
+    """Take the tests of these kinds from a model."""
+    attached = f"model.gamelake.{name}"
+    manifest["nodes"] = {
+        key: node
+        for key, node in manifest["nodes"].items()
+        if not (node.get("attached_node") == attached and node["test_metadata"]["name"] in kinds)
+    }
+
+
+def chain_of_views(manifest: Manifest) -> None:
+    for number, parent in enumerate(["base_games", "int_0", "int_1", "int_2"]):
+        add(manifest, f"int_{number}", "int_game_ratings", parent)
+        model(manifest, f"int_{number}")["config"]["materialized"] = "view"
+
+
+STAGED = ("stg_genres", "stg_themes", "stg_covers", "stg_platforms", "stg_game_modes", "stg_game_types")
+
+# (rule, subject, what is done to the manifest): the rule then finds the subject.
+BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
+    ("no_roots", "stg_run", lambda m: model(m, "stg_run")["depends_on"].update(nodes=[])),
+    ("sources_are_read_by_staging", "dim_games", lambda m: depend(m, "dim_games", "raw.games")),
+    ("sources_are_read_by_staging", "int_load_accounting", lambda m: depend(m, "int_load_accounting", "inputs.files")),
+    ("no_join_of_a_source_with_a_model", "stg_genres", lambda m: depend(m, "stg_genres", "base_games")),
+    ("one_source_a_model", "stg_genres", lambda m: depend(m, "stg_genres", "raw.themes")),
+    ("one_model_a_source", "raw.genres", lambda m: add(m, "stg_kinds", "stg_genres", "raw.genres")),
+    ("every_source_is_read", "inputs.days", lambda m: model(m, "stg_popularity_days")["depends_on"].update(nodes=[])),
+    ("no_source_twice", "raw.games", lambda m: source(m, "raw.games").update(source(m, "raw.genres"), name="games")),
+    ("staging_reads_nothing_later", "stg_games", lambda m: depend(m, "stg_games", "dim_games")),
+    ("staging_reads_no_other_staging", "stg_covers", lambda m: depend(m, "stg_covers", "stg_games")),
+    ("no_rejoining", "stg_covers", lambda m: depend(m, "stg_covers", "stg_games")),
+    ("few_parents", "dim_companies", lambda m: depend(m, "dim_companies", *STAGED)),
+    (
+        "few_leaves",
+        "stg_covers",
+        lambda m: [add(m, f"mart_{n}", "mart_top_rated", "stg_covers") for n in range(4)],
+    ),
+    ("short_chains_of_views", "int_3", chain_of_views),
+    ("no_hard_coded_references", "dim_games", lambda m: model(m, "dim_games").update(raw_code="select 1 from main.x")),
+    (
+        "no_hard_coded_references",
+        "stg_run",
+        lambda m: model(m, "stg_run").update(
+            raw_code="with a as ({{ b() }}) select 1 from a join stg_games using (id)"
+        ),
+    ),
+    ("names_tell_the_folder", "game_ratings", lambda m: add(m, "game_ratings", "int_game_ratings", "dim_games")),
+    ("names_tell_the_folder", "dim_marketing", lambda m: add(m, "dim_marketing", "mart_top_rated", "dim_games")),
+    ("one_yaml_a_model", "stg_themes", lambda m: model(m, "stg_themes").update(patch_path="gamelake://models/all.yml")),
+    (
+        "every_macro_is_used",
+        "best_of",
+        lambda m: [each["depends_on"].update(macros=[]) for each in m["nodes"].values()],
+    ),
+    ("everything_is_described", "stg_run", lambda m: model(m, "stg_run").update(description=" ")),
+    ("everything_is_described", "raw.games", lambda m: source(m, "raw.games").update(description="")),
+    ("everything_is_described", "stg_run.day", lambda m: model(m, "stg_run")["columns"]["day"].update(description="")),
+    ("every_doc_block_is_used", "new", lambda m: m["docs"].update(new={"name": "new", "package_name": "gamelake"})),
+    ("sources_have_freshness", "raw.games", lambda m: source(m, "raw.games").update(freshness=None)),
+    ("sources_have_freshness", "raw.games", lambda m: source(m, "raw.games").update(loaded_at_query=None)),
+    ("primary_key_tested", "stg_genres", lambda m: drop_tests(m, "stg_genres", "primary_key")),
+    (
+        "primary_key_tested",
+        "base_games",
+        lambda m: [each["config"].update(severity="warn") for each in m["nodes"].values()],
+    ),
+    (
+        "primary_key_tested",
+        "int_load_accounting.entity",
+        lambda m: drop_tests(m, "int_load_accounting", "never_null"),
+    ),
+    ("access_follows_the_folder", "stg_games", lambda m: model(m, "stg_games").update(access="public")),
+    ("access_follows_the_folder", "int_game_ratings", lambda m: model(m, "int_game_ratings").update(group="staging")),
+    (
+        "public_models_have_contracts",
+        "dim_games",
+        lambda m: model(m, "dim_games").update(contract={"enforced": False}),
+    ),
+    (
+        "public_models_have_contracts",
+        "dim_games.url",
+        lambda m: model(m, "dim_games")["columns"]["url"].update(data_type=None),
+    ),
+    ("files_have_one_order", "dim_games", lambda m: model(m, "dim_games")["config"].update(meta={})),
+    (
+        "files_have_one_order",
+        "dim_games",
+        lambda m: model(m, "dim_games")["config"]["meta"].update(order_by="url desc"),
+    ),
+    ("files_have_one_order", "stg_games", lambda m: model(m, "stg_games").update(access="public")),
+    ("public_models_are_exposed", "mart_new", lambda m: add(m, "mart_new", "mart_top_rated", "dim_games")),
+    (
+        "exposures_read_public_tables",
+        "exposure.published_marts",
+        lambda m: m["exposures"]["exposure.gamelake.published_marts"]["depends_on"]["nodes"].append(
+            "model.gamelake.int_game_ratings"
+        ),
+    ),
+    (
+        "exposures_read_public_tables",
+        "exposure.marketing_dashboard",
+        lambda m: model(m, "mart_top_rated")["config"].update(materialized="view"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "subject", "damage"), BROKEN, ids=[f"{rule}-{name}" for rule, name, _ in BROKEN])
+def test_a_broken_rule_is_found(manifest, rule, subject, damage):
+    damaged = json.loads(json.dumps(manifest))
+    damage(damaged)
+    broken, _ = check(damaged)
+    assert (rule, subject) in broken
+
+
+def test_every_rule_is_broken_once():
+    assert {rule for rule, *_ in BROKEN} == {rule.__name__ for rule in RULES}
+
+
+def test_a_model_in_no_known_folder_is_refused(manifest):
+    damaged = json.loads(json.dumps(manifest))
+    model(damaged, "stg_run")["fqn"] = ["gamelake", "elsewhere", "stg_run"]
+    with pytest.raises(KeyError, match=r"stg_run: found in .*elsewhere.*, expected one of"):
+        check(damaged)
+
+
+def test_the_columns_that_are_described_are_those_that_are_there(dbt, manifest, lake):
+    assert dbt("run", generation=lake.generation()).success
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        columns = "select table_name, list(column_name) from duckdb_columns() where schema_name = 'main' group by all"
+        found = dict(database.execute(columns).fetchall())
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    assert {node["name"]: sorted(node["columns"]) for node in models} == {
+        node["name"]: sorted(found[node["name"]]) for node in models
+    }
+
+
+@pytest.fixture
+def schemas(monkeypatch) -> None:
+    """dbt holds YAML to its JSON schemas: most deprecations come from there, and it does so for four databases only."""
+    monkeypatch.setattr(jsonschemas, "_JSONSCHEMA_SUPPORTED_ADAPTERS", {"duckdb"})
+
+
+@pytest.mark.usefixtures("schemas")
+def test_dbt_parses_the_project_without_a_warning(dbt):
+    done = dbt("parse", *STRICT, generation=None)
+    assert done.success, done.error
+
+
+@pytest.mark.usefixtures("schemas")
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        ("models/staging/igdb/stg_run.yml", "    config:\n", "    colour: red\n    config:\n", "colour"),
+        ("models/staging/igdb/stg_run.yml", "    config:\n", "    materialized: view\n    config:\n", "materialized"),
+        ("dbt_project.yml", "  gamelake:\n    +materialized", "  gamelake:\n    materialized", "materialized"),
+    ],
+)
+def test_what_dbt_deprecates_is_an_error(tmp_path, file, old, new, named):
+    project = tmp_path / "dbt"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    text = (project / file).read_text("utf-8")
+    assert old in text
+    (project / file).write_text(text.replace(old, new), "utf-8")
+    done = Dbt(tmp_path / "target", project=project)("parse", *STRICT, generation=None)
+    assert not done.success
+    assert named in done.error

@@ -1,0 +1,53 @@
+"""The requests that docs/deploy/cost.md multiplies are those that loads make, and the page is what the script says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from include.lake.manifest import Table
+from include.lake.store import open_store
+from tests.deploy.counting import load_script, made
+from tests.deploy.recording import new_client, recording_server
+from tests.include.extract.running import load_once, small_sandbox, token_of
+from tests.include.extract.running import new_client as new_igdb_client
+
+
+@pytest.fixture(scope="module")
+def cost() -> Any:
+    return load_script()
+
+
+def test_a_load_makes_the_requests_that_are_counted(cost):
+    with recording_server() as recordings, small_sandbox(1100) as (sandbox, url):
+        store = open_store("s3://lake/lake", s3=new_client(recordings[0].endpoint))
+        token = token_of(sandbox)
+
+        def load(run_id: str, **options: Any) -> tuple[int, int]:
+            recordings.append(replace(recordings[0], needs=set(), requests={}))
+            load_once(new_igdb_client(url, token), store, run_id=run_id, **options)
+            return made(recordings[-1])
+
+        found = {
+            "whole": load("a", part_bytes=10_000),
+            "quiet": load("b"),
+            "night": [sandbox.upsert("games", [{"id": 3, "name": "Changed"}]), load("c")][1],
+            "whole again": load("d", part_bytes=10_000, full_refresh=True),
+        }
+        assert len(Table(store, "games").latest().files) == 3
+    counted = {
+        "whole": cost.load(new=3),
+        "quiet": cost.load(new=0, live=3, checked=0),
+        "night": cost.load(new=1, live=3),
+        "whole again": cost.load(new=3, outdated=4, checked=4),
+    }
+    for name, (writes, reads) in found.items():
+        assert counted[name].writes - 2 <= writes <= counted[name].writes, name
+        assert counted[name].reads - 3 <= reads <= counted[name].reads, name
+
+
+def test_the_page_is_up_to_date(cost):
+    text = cost.PAGE.read_text(encoding="utf-8")
+    assert cost.page(text) == text, "python deploy/cost.py --write"

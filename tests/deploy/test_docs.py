@@ -1,0 +1,111 @@
+"""The pages of docs/deploy: each block of commands says whether it was run, and what it names exists."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+FOLDER = REPOSITORY / "docs" / "deploy"
+PAGES = sorted(FOLDER.glob("*.md"))
+ELSEWHERE = {"docker", "kubectl", "helm", "aws", "astro"}
+"""What no machine of ours has: a block with one of these cannot have been run."""
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Each indented block with the paragraph before it."""
+    found: list[tuple[str, str]] = []
+    paragraph: list[str] = []
+    block: list[str] = []
+    blank = False
+    for line in [*text.splitlines(), "end"]:
+        if line.startswith("    ") or (not line and block):
+            block.append(line)
+        elif line:
+            if block:
+                found.append((" ".join(" ".join(paragraph).split()), "\n".join(block).strip("\n")))
+            paragraph = [line] if block or blank else [*paragraph, line]
+            block = []
+        blank = not line
+    return found
+
+
+def test_blocks_are_found():
+    text = "Do (run):\n\n    make run\n\n    make up\n\nThen (not run here: no\ncluster):\n\n    helm x\n"
+    assert blocks(text) == [
+        ("Do (run):", "    make run\n\n    make up"),
+        ("Then (not run here: no cluster):", "    helm x"),
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_each_block_says_whether_it_was_run(page):
+    for paragraph, block in blocks(page.read_text("utf-8")):
+        said = re.search(r"\((run(?:[,:][^)]*)?|not run here: [^)]+)\)", paragraph)
+        assert said, f"{page.name}: {paragraph[-80:]!r} has to say (run) or (not run here: why)"
+        words = {line.split()[0] for line in block.splitlines() if line.split()}
+        assert not (said[1].startswith("run") and words & ELSEWHERE), block
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_names_exists(page):
+    text = page.read_text("utf-8")
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
+        assert (FOLDER / link).resolve().exists(), link
+    targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:`|    )make ([a-z0-9-]+)", text)) <= targets
+    for module in re.findall(r"python -m (include[\w.]+)", text):
+        path = REPOSITORY / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+    for path in re.findall(r"(?<![\w/])deploy/[\w./-]+\w", text):
+        assert (REPOSITORY / path).exists(), path
+
+
+def test_every_page_is_listed():
+    listed = re.findall(r"\]\(([\w-]+\.md)\)", (FOLDER / "README.md").read_text("utf-8"))
+    assert sorted(listed) == sorted(page.name for page in PAGES if page.name != "README.md")
+
+
+def test_the_variables_of_terraform_are_its_own():
+    declared = set(re.findall(r'^variable "(\w+)"', (REPOSITORY / "deploy/terraform/variables.tf").read_text(), re.M))
+    declared |= set(
+        re.findall(r'^variable "(\w+)"', (REPOSITORY / "deploy/terraform/access/variables.tf").read_text(), re.M)
+    )
+    outputs = set(re.findall(r'^output "(\w+)"', (REPOSITORY / "deploy/terraform/outputs.tf").read_text(), re.M))
+    text = (FOLDER / "aws.md").read_text("utf-8")
+    assert set(re.findall(r"-var (\w+)=", text)) <= declared
+    assert outputs == {"GAMELAKE_URI", "GAMELAKE_CDN_URL", "distribution_id", "role_arns", "policy_arns"}
+    assert all(f"`{name}`" in text for name in outputs)
+
+
+def test_the_connection_of_the_astro_page_is_one(monkeypatch):
+    (line,) = re.findall(r"AIRFLOW_CONN_IGDB_DEFAULT=(\{.*\})", (FOLDER / "astro.md").read_text("utf-8"))
+    connection = json.loads(line)
+    assert connection["conn_type"] == "igdb"
+    assert connection["host"] == "https://api.igdb.com/v4"
+    assert set(connection["extra"]) == {"token_url"}
+
+
+def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch):
+    """The snippet of the page, on a lake of two generations."""
+    from include.lake.store import open_store
+
+    (command,) = re.findall(r'    (python -c "\n.*?")\n', (FOLDER / "upgrade.md").read_text("utf-8"), re.DOTALL)
+    code = "\n".join(line.removeprefix("    ") for line in shlex.split(command)[2].splitlines())
+    store = open_store((tmp_path / "lake").as_uri())
+    for number, previous in ((1, None), (2, "marts/dt=2026-11-21/1")):
+        generation = f"marts/dt=2026-11-21/{number}"
+        mart = {"key": f"{generation}/mart.parquet", "copy": "marts/mart.parquet"}
+        document = {"generation": generation, "previous": previous, "marts": [mart]}
+        store.put(mart["key"], str(number).encode())
+        store.put(mart["copy"], str(number).encode())
+        store.put(f"{generation}/_generation.json", json.dumps(document).encode())
+        store.put("marts/_current.json", json.dumps(document).encode())
+    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
+    exec(compile(code, "upgrade.md", "exec"), {})  # noqa: S102 - it is what the page says to run
+    assert json.loads(store.get("marts/_current.json"))["generation"] == "marts/dt=2026-11-21/1"
+    assert store.get("marts/mart.parquet") == b"1"

@@ -1,0 +1,203 @@
+"""The chart's values: keys that the chart documents, pods that Kubernetes takes, and no secret of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from include.duckdb_extensions import link_extensions
+from include.pods import VARIABLE, executor_config
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "helm"
+VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
+KINDS = ("load", "transform", "maintain")
+KUBERNETES = "1.31"
+"""The oldest version that the chart's 1.22.0 is for and that still gets support; a newer one takes the same pods."""
+
+
+def render(template: str) -> str:
+    """A text of the values as Helm renders it, of which only names of values are used. Raises: KeyError."""
+
+    def value(match: re.Match[str]) -> str:
+        found: Any = {"Values": VALUES, "Release": {"Name": "airflow"}}
+        for name in match[1].split(".")[1:]:
+            found = found[name]
+        return str(found)
+
+    return re.sub(r"\{\{ ([\w.]+) \}\}", value, template)
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """The pods of tasks by kind, as Airflow reads them."""
+    templates = yaml.safe_load(render(VALUES["extraConfigMaps"]["gamelake-pods"]["data"]))
+    texts = {name.removesuffix(".yaml"): text for name, text in templates.items()} | {
+        "wait": render(VALUES["podTemplate"])
+    }
+    assert not [name for name, text in texts.items() if "{{" in text]
+    return {name: yaml.safe_load(text) for name, text in texts.items()}
+
+
+PODS = pods()
+
+
+def test_the_values_are_those_that_the_chart_documents(repository: Path):
+    schema = json.loads((repository / "tests" / "deploy" / "chart.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(VALUES, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(VALUES | {"webserver": {}}, schema)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "wait"])
+def test_a_pod_is_one_that_kubernetes_takes(kind):
+    validate = pytest.importorskip("kubernetes_validate").validate
+    validate(PODS[kind], KUBERNETES, strict=True)
+
+
+def test_the_accounts_are_those_of_the_pods():
+    accounts = list(yaml.safe_load_all((FOLDER / "accounts.yaml").read_text("utf-8")))
+    assert {each["metadata"]["name"] for each in accounts} == {f"gamelake-{kind}" for kind in PODS}
+    assert {pod["spec"]["serviceAccountName"] for pod in PODS.values()} == {f"gamelake-{kind}" for kind in PODS}
+    assert not any(
+        each["automountServiceAccountToken"] for each in [*accounts, *(pod["spec"] for pod in PODS.values())]
+    )
+
+
+def test_terraform_gives_roles_to_the_same_accounts(repository: Path):
+    text = (repository / "deploy" / "terraform" / "iam.tf").read_text("utf-8")
+    (names,) = re.findall(r"workers = toset\(\[(.*?)\]\)", text)
+    assert set(json.loads(f"[{names}]")) == set(KINDS)
+    assert 'service_account = "gamelake-${each.key}"' in text
+
+
+@pytest.mark.parametrize("kind", PODS)
+def test_a_pod_may_do_little(kind):
+    spec = PODS[kind]["spec"]
+    (container,) = spec["containers"]
+    assert spec["securityContext"] == VALUES["securityContexts"]["pod"]
+    assert container["securityContext"] == VALUES["securityContexts"]["containers"]
+    assert container["name"] == "base"
+    assert not [each for each in container["env"] if "valueFrom" in each], "no key of Airflow's in a task's pod"
+    assert container["envFrom"] == yaml.safe_load(VALUES["extraEnvFrom"])
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}
+    assert container["image"] == f"{VALUES['images']['airflow']['repository']}@{VALUES['images']['airflow']['digest']}"
+
+
+def test_what_a_user_has_to_name_cannot_be_forgotten():
+    image = VALUES["images"]["airflow"]
+    assert image["digest"] == f"sha256:{'0' * 64}"
+    assert image["repository"].partition("/")[0].endswith(".invalid")
+
+
+def test_no_secret_is_made_and_none_is_in_the_values():
+    names = [VALUES["data"]["metadataSecretName"]]
+    names += [VALUES[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")]
+    volumes = [*VALUES["apiServer"]["extraVolumes"], *VALUES["migrateDatabaseJob"]["extraVolumes"]]
+    names += [volume["secret"]["secretName"] for volume in volumes]
+    page = (FOLDER.parents[1] / "docs" / "deploy" / "kubernetes.md").read_text("utf-8")
+    assert set(names) == set(re.findall(r"create secret generic ([\w-]+)", page))
+    assert not re.search(
+        r"(?i)(password|secret|key): +[^\s&*{#]*[A-Za-z0-9+/]{16}", (FOLDER / "values.yaml").read_text()
+    )
+
+
+def test_dags_ask_for_the_pods_that_are_there(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert executor_config("load") == {}
+    environment = yaml.safe_load(VALUES["extraConfigMaps"]["gamelake-environment"]["data"])
+    monkeypatch.setenv(VARIABLE, environment[VARIABLE])
+    (mount,) = VALUES["scheduler"]["extraVolumeMounts"]
+    templates = yaml.safe_load(VALUES["extraConfigMaps"]["gamelake-pods"]["data"])
+    for kind in KINDS:
+        folder, _, name = executor_config(kind)["pod_template_file"].rpartition("/")
+        assert (folder, name in templates) == (mount["mountPath"], True)
+
+
+def test_every_task_asks_for_its_pod(repository: Path, tmp_path: Path):
+    """In a process of its own: the DAGs read the variable when they are parsed."""
+    code = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag("dags")
+assert not bag.import_errors, bag.import_errors
+print("RESULT" + json.dumps({
+    f"{dag.dag_id}.{task.task_id}": (task.executor_config or {}).get("pod_template_file")
+    for dag in bag.dags.values() for task in dag.tasks
+}))
+"""
+    environment = os.environ | {
+        VARIABLE: "/pods",
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PYTHONPATH": f"{repository}:{repository / 'plugins'}",
+    }
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    assert "RESULT" in done.stdout, done.stderr[-2000:]
+    found = json.loads(done.stdout.rpartition("RESULT")[2])
+    wanted = dict.fromkeys(found)
+    wanted |= {name: "/pods/load.yaml" for name in found if name.startswith("igdb_")}
+    wanted |= {f"transform.{task}": "/pods/transform.yaml" for task in ("open_generation", "publish")}
+    wanted |= {"transform.dbt.dbt_producer_watcher": "/pods/transform.yaml", "lake_audit.audit": "/pods/maintain.yaml"}
+    assert found == wanted
+
+
+def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path):
+    """EKS Pod Identity: an address and a token file in the environment, no key. A server stands for its agent."""
+    seen: dict[str, str] = {}
+
+    class Agent(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/v1/credentials":
+                seen["token"] = self.headers.get("Authorization", "")
+                role = {"AccessKeyId": "ROLEOFTHEPOD", "SecretAccessKey": "s", "Token": "t"}
+                body = json.dumps(role | {"Expiration": "2099-01-01T00:00:00Z", "AccountId": "1"}).encode()
+            else:
+                seen[self.path.rpartition("/")[2]] = self.headers.get("Authorization", "")
+                body = b"id\n1\n"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *arguments: object) -> None:
+            """Nothing to say."""
+
+    (tmp_path / "token").write_text("token-of-the-pod")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Agent)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_address[1]}"
+    code = f"""
+import boto3, duckdb
+boto3.client("s3", endpoint_url="http://{host}", region_name="us-east-1").get_object(Bucket="lake", Key="boto3")
+connection = duckdb.connect(config={{"extension_directory": {str(link_extensions(tmp_path / "extensions"))!r}}})
+connection.load_extension("httpfs"); connection.load_extension("aws")
+connection.execute(\"\"\"create secret (type s3, provider credential_chain, refresh auto, region 'us-east-1',
+    endpoint '{host}', url_style 'path', use_ssl false)\"\"\")
+connection.execute("select * from read_csv('s3://lake/duckdb')").fetchall()
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{host}/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    server.shutdown()
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert seen["token"] == "token-of-the-pod"
+    assert "Credential=ROLEOFTHEPOD/" in seen["boto3"]
+    assert "Credential=ROLEOFTHEPOD/" in seen["duckdb"]

@@ -1,0 +1,119 @@
+"""Each role may do what its work does, and nothing else: the requests of real work against the rendered policies."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.deploy.counting import load_script, made
+from tests.deploy.flows import record
+from tests.deploy.iam import BUCKET, Policy, matches
+from tests.deploy.recording import Need
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.deploy.recording import Recording
+
+ROLES = ("load", "transform", "maintain", "read")
+LAKE = "deep/lake"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
+    """What each role's real work asked of S3."""
+    return record(tmp_path_factory.mktemp("flows"))
+
+
+@pytest.fixture(scope="module")
+def policies(access: dict[str, Any]) -> dict[str, Policy]:
+    return {role: Policy.of(text) for role, text in access["policies"].items()}
+
+
+@pytest.fixture(scope="module")
+def on_bucket(access: dict[str, Any]) -> Policy:
+    return Policy.of(access["bucket_policy"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_request_is_allowed(role, policies, on_bucket, work):
+    assert len(work[role].needs) > 20
+    assert [need for need in work[role].needs if not policies[role].allows(need)] == []
+    assert [need for need in work[role].needs if on_bucket.denies(need)] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_right_is_used(role, policies, work):
+    asked = [(need.action, f"{BUCKET}/{need.key}" if need.key else BUCKET) for need in work[role].needs]
+    unused = [
+        (statement["Sid"], action, resource)
+        for statement, action, resource in policies[role].grants()
+        if not action.startswith("cloudfront:")
+        and not any(name == action and matches(resource, arn) for name, arn in asked)
+    ]
+    assert unused == []
+
+
+def test_every_tag_that_a_load_may_set_is_set(policies, work):
+    (tagging,) = [each for each, action, _ in policies["load"].grants() if action == "s3:PutObjectTagging"]
+    may = set(tagging["Condition"]["StringEquals"]["s3:RequestObjectTag/status"])
+    assert may == {need.status for need in work["load"].needs if need.action == "s3:PutObjectTagging"}
+
+
+@pytest.mark.parametrize(
+    ("role", "need"),
+    [
+        ("load", Need("s3:DeleteObject", f"{LAKE}/raw/games/dt=2026-11-21/run/part-00000.jsonl.gz")),
+        ("load", Need("s3:PutObject", f"{LAKE}/marts/_current.json")),
+        ("load", Need("s3:PutObjectTagging", f"{LAKE}/raw/games/dt=2026-11-21/run/part-00000.jsonl.gz", "keep")),
+        ("transform", Need("s3:PutObject", f"{LAKE}/raw/games/_manifest.json")),
+        ("transform", Need("s3:DeleteObject", f"{LAKE}/marts/dt=2026-11-21/run/dim_games.parquet")),
+        ("maintain", Need("s3:DeleteObject", f"{LAKE}/raw/games/_manifests/00000000000000000001.json")),
+        ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_current.json")),
+        ("maintain", Need("s3:PutObject", f"{LAKE}/raw/games/_manifest.json")),
+        ("read", Need("s3:GetObject", f"{LAKE}/raw/games/_rejected/dt=2026-11-21/1.jsonl")),
+        ("load", Need("s3:DeleteObject", f"{LAKE}/raw/games/_rejected/dt=2026-11-21/_progress.json")),
+        ("read", Need("s3:GetObject", "elsewhere/in/the/bucket")),
+    ],
+)
+def test_the_rest_is_not_allowed(role, need, policies):
+    assert not policies[role].allows(need)
+
+
+def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket):
+    commit = f"{LAKE}/raw/games/_manifests/00000000000000000001.json"
+    assert on_bucket.denies(Need("s3:GetObject", commit), secure=False)
+    assert on_bucket.denies(Need("s3:PutObject", commit))
+    assert not on_bucket.denies(Need("s3:PutObject", commit, if_none_match=True))
+
+
+def test_the_cdn_shows_what_readers_may_read(on_bucket, policies):
+    (cdn,) = [each for each in on_bucket.document["Statement"] if each["Effect"] == "Allow"]
+    read = [resource for _, action, resource in policies["read"].grants() if action == "s3:GetObject"]
+    assert (cdn["Action"], cdn["Resource"]) == (["s3:GetObject"], read)
+    assert set(cdn["Condition"]["StringEquals"]) == {"AWS:SourceArn"}
+
+
+def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies, repository: Path):
+    """Its requests go to no S3 server: here the code is read."""
+    calls = {
+        f"cloudfront:{''.join(word.title() for word in node.attr.split('_'))}"
+        for path in (repository / "include").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr.endswith("_invalidation")
+    }
+    for role in ("load", "transform"):
+        allowed = {action for _, action, _ in policies[role].grants() if action.startswith("cloudfront:")}
+        assert calls <= allowed == {"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}
+    for role in ("maintain", "read"):
+        assert not any(action.startswith("cloudfront:") for _, action, _ in policies[role].grants())
+
+
+def test_a_build_makes_the_requests_that_are_counted(work):
+    """One build, and two that only said what they would read: that of deploy/cost.py, with next to no data."""
+    writes, reads = made(work["transform"])
+    counted, opened = load_script().build(raw_mb=0, marts_mb=0), (16 + 3, 2 * 16 + 8)
+    assert counted.writes - 6 <= writes - 2 * opened[0] <= counted.writes
+    assert counted.reads - 20 <= reads - 2 * opened[1] <= counted.reads

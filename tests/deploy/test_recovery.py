@@ -1,0 +1,168 @@
+"""What docs/deploy/backup.md says of each loss: what is seen, and what brings it back."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+import orjson
+import pytest
+
+from include.audit import audit
+from include.lake.files import Claim
+from include.lake.keys import manifest_key, pointer_key
+from include.lake.manifest import Draft, Mode, Table
+from include.lake.parts import PartStage, Rows
+from include.lake.store import ObjectNotFound, open_store
+from include.registry import load_registry
+from include.transform.generation import POINTER, current, open_generation, publish
+from tests.include.extract.running import held, load_once, new_client, shown, small_sandbox, token_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from include.extract.load import LoadReport
+    from include.lake.store import Store
+    from include.sandbox import Sandbox
+
+DAY = date(2026, 11, 21)
+POPSCORE = load_registry()["popscore"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store((tmp_path / "lake").as_uri())
+
+
+@pytest.fixture
+def sandbox() -> Iterator[tuple[Sandbox, str]]:
+    with small_sandbox(60) as served:
+        yield served
+
+
+@pytest.fixture
+def load(store: Store, sandbox: tuple[Sandbox, str]) -> Callable[..., LoadReport]:
+    """Makes a load of games; three are made already, each with a change: a table of three commits and three parts."""
+    source, url = sandbox
+    token = token_of(source)
+    number = iter(range(1, 100))
+
+    def make(**options: bool) -> LoadReport:
+        n = next(number)
+        source.upsert("games", [{"id": 3, "name": f"Change {n}"}])
+        return load_once(new_client(url, token), store, run_id=f"run-{n}", **options)
+
+    for _ in range(3):
+        make()
+    return make
+
+
+def missing(store: Store) -> list[str]:
+    report = audit(store, ["games"], older_than=timedelta(hours=48), remove=False)
+    return [finding.key for finding in report.broken]
+
+
+def test_a_pointer_is_made_anew_by_the_next_load(store, load, sandbox):
+    store.delete(pointer_key("games"))
+    assert shown(store) == held(sandbox[0]), "who may list does not need it"
+    assert load().version == 4
+    assert store.get(pointer_key("games")) == store.get(manifest_key("games", 4))
+
+
+def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
+    lost = manifest_key("games", 3)
+    before = store.get(lost)
+    store.delete(lost)
+    assert missing(store) == [lost]
+    store.put(lost, store.get(pointer_key("games")), if_absent=True)
+    assert store.get(lost) == before
+    assert missing(store) == []
+    assert load().version == 4
+    assert shown(store) == held(sandbox[0])
+
+
+def test_without_an_older_commit_loads_go_on_after_a_failure(store, load, sandbox):
+    lost = manifest_key("games", 2)
+    store.delete(lost)
+    with pytest.raises(ObjectNotFound, match=lost):
+        load()  # what it read is committed; what follows a commit wants the two before it
+    assert load().version == 5
+    assert shown(store) == held(sandbox[0])
+    assert missing(store) == [lost]
+
+
+def test_a_part_is_brought_back_by_a_full_refresh(store, load, sandbox):
+    lost = Table(store, "games").latest().files[0].key
+    store.delete(lost)
+    assert missing(store) == [lost]
+    with pytest.raises(ObjectNotFound, match=lost):
+        load()
+    assert (load(full_refresh=True).mode, shown(store)) == ("full", held(sandbox[0]))
+    report = audit(store, ["games"], older_than=timedelta(hours=48), remove=False)
+    assert {finding.reason for finding in report.broken} == {"version 3 of 2026-11-21 names it"}, "for seven days more"
+
+
+def test_a_table_is_brought_back_by_its_next_load(store, load, sandbox):
+    for info in list(store.list("raw/games/")):
+        store.delete(info.key)
+    assert (load().mode, shown(store)) == ("full", held(sandbox[0]))
+    assert missing(store) == []
+
+
+def write_day(store: Store, scratch: Path, day: str) -> None:
+    """A day of popularity, as a load commits it."""
+    with PartStage(store, entity="popscore", partition=day, run_id=day, scratch=scratch) as stage:
+        stage.add(Rows(b'{"id": 1}\n', [1], None), Claim(0, None))
+        parts = stage.finish()
+    Table(store, "popscore").commit(
+        lambda newest: Draft(
+            run_id=day,
+            partition=day,
+            mode=Mode.SNAPSHOT,
+            watermark=None,
+            source_count=1,
+            row_count=1,
+            files=(*(newest.files if newest else ()), *parts),
+        )
+    )
+
+
+def build(store: Store, run_id: str) -> str:
+    """A build whose marts are one file, with the days of the history that it is told to write."""
+    generation = open_generation(store, [POPSCORE], day=DAY, run_id=run_id)
+    for day in orjson.loads(store.get(f"{generation}/_inputs.json"))["days"]:
+        if day["built"] is None:
+            notes = "kv_metadata {staged_rows: '1', superseded_rows: '0', void_rows: '0'}"
+            duckdb.sql(f"copy (select 1 as id) to '{day['url']}' (format parquet, {notes})")
+    duckdb.sql(f"copy (select 1 as id) to '{store.url(f'{generation}/mart.parquet')}' (format parquet)")
+    publish(store, generation, {"mart": "marts/mart.parquet"})
+    return generation
+
+
+@pytest.fixture
+def published(store: Store, tmp_path: Path) -> str:
+    """Two days of popularity, and the generation that shows them."""
+    for day in ("2026-11-20", "2026-11-21"):
+        write_day(store, tmp_path / "scratch", day)
+    return build(store, "first")
+
+
+def test_the_readers_pointer_is_a_copy(store, published):
+    before = store.get(POINTER)
+    store.delete(POINTER)
+    assert current(store) is None
+    store.put(POINTER, store.get(f"{published}/_generation.json"))
+    assert store.get(POINTER) == before
+
+
+def test_all_marts_come_back_from_the_tables(store, published):
+    days = [day["url"] for day in orjson.loads(store.get(f"{published}/_inputs.json"))["days"]]
+    for info in list(store.list("marts/")):
+        store.delete(info.key)
+    generation = build(store, "again")
+    inputs = orjson.loads(store.get(f"{generation}/_inputs.json"))
+    assert [day["url"] for day in inputs["days"]] == days, "every day of the history, at its old address"
+    assert inputs["previous"] is None, "ranks are compared again from the next day on"
+    assert not audit(store, [], older_than=timedelta(hours=48), remove=False).broken
