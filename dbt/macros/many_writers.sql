@@ -17,7 +17,7 @@
 {% macro hand_on() %}
     {% if execute and many_writers() and model.fqn[1] != "marts" %}
         {% set is_view = model.config.materialized == "view" %}
-        copy ({{ "select " ~ quoted(compiled_code) ~ " as sql" if is_view else "from " ~ this }})
+        copy (select {{ quoted(compiled_code) ~ " as sql" if is_view else "* from " ~ this }})
         to {{ quoted(file_of(model)) }} (format parquet, compression zstd)
     {% endif %}
 {% endmacro %}

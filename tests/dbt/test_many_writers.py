@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -109,16 +110,17 @@ def test_nothing_but_marts_stays_of_a_published_generation(builds: Builds, small
 
 
 def test_a_killed_writer_is_run_again(small_lake: Lake, writers: Writers, parents: dict[str, list[str]]) -> None:
-    once, killed = small_lake.generation("unharmed"), small_lake.generation("killed")
-    for generation in (once, killed):
-        ran(writers("run", "-s", "+dim_companies", "--exclude", "dim_companies", generation=generation))
-    ran(writers("run", "-s", "dim_companies", generation=once))
+    unharmed, killed = small_lake.generation("unharmed"), small_lake.generation("killed")
+    ran(writers("run", "-s", "stg_genres", generation=unharmed))
+    expected = (unharmed / "_stg_genres.parquet").read_bytes()
+    file = killed / "_stg_genres.parquet"
     for kill_at in (1, 2):  # when it begins to write, and when it has written
-        result = writers("run", "-s", "dim_companies", generation=killed, kill_at=kill_at)
-        assert result[0] == -signal.SIGKILL, result
-    (killed / "dim_companies.parquet").write_bytes((once / "dim_companies.parquet").read_bytes()[:100])
-    ran(writers("run", "-s", "dim_companies", generation=killed))
-    assert built(killed) == built(once)
+        code, said = writers("run", "-s", "stg_genres", generation=killed, kill_at=kill_at)
+        assert code == -signal.SIGKILL, said
+        assert file.exists() == (kill_at == 2)
+    file.write_bytes(expected[:100])  # between the two
+    ran(writers("run", "-s", "stg_genres", generation=killed))
+    assert file.read_bytes() == expected
 
 
 def test_two_generations_at_once_do_not_mix(
@@ -141,3 +143,10 @@ def test_a_model_that_is_not_there_is_named(small_lake: Lake, writers: Writers, 
     assert code == 1
     assert f"base_games: found no file {generation}/_base_games.parquet" in said
     assert "clear open_generation" in said
+
+
+def test_two_processes_spill_to_folders_of_their_own(writers: Writers, parents: dict[str, list[str]]) -> None:
+    inline = "select error(current_setting('temp_directory'))"
+    said = [writers("show", "--inline", inline, generation=None)[1] for _ in range(2)]
+    folders = [re.search(r"gamelake\.duckdb\.\w+\.tmp", each)[0] for each in said]
+    assert folders[0] != folders[1]

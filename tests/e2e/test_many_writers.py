@@ -15,7 +15,7 @@ from include.registry import load_registry
 from include.transform.dbt_project import published_models
 from include.transform.generation import current, open_generation
 from tests.dbt.conftest import Dbt
-from tests.dbt.test_as_of import Source
+from tests.loading import Source
 from tests.e2e.running import airflow_environment, running_airflow
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ NOBODY = {"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "nobody", 
 
 
 def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
-    source = Source(tmp_path / "lake")
+    source = Source(tmp_path / "lake", DAY)
     source.load(DAY)
     store = source.store
     expected = open_generation(store, tuple(load_registry().values()), day=DAY, run_id="one-process")
@@ -43,7 +43,7 @@ def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
         airflow.trigger("transform", str(DAY))
         airflow.wait(lambda: airflow.runs("transform", str(DAY)) != [], 60, "the run is there")
         kill(airflow, "dbt.base_games.run")
-        airflow.wait(lambda: airflow.state("transform", str(DAY)) in {"success", "failed"}, 900, "the run has ended")
+        airflow.wait(lambda: airflow.state("transform", str(DAY)) in {"success", "failed"}, 1500, "the run has ended")
         tasks = tasks_of(airflow)
         print(f"{len(tasks)} tasks, {airflow.runs('transform', str(DAY))[0]['duration']:.0f} s")
     assert {name: task["state"] for name, task in tasks.items() if task["state"] != "success"} == {}
