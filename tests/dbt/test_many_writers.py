@@ -15,7 +15,8 @@ import pytest
 from include.lake.store import open_store
 from include.transform.dbt_project import published_models
 from include.transform.generation import clean_up
-from tests.dbt.writers import Writers
+from tests.dbt.test_build import recorded_rows
+from tests.dbt.writers import Writers, run_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ def by_depth(parents: dict[str, list[str]]) -> list[list[str]]:
 class Builds:
     """The same inputs, built by one process and by many: the folders, the days of the history, the scratch database."""
 
+    lake: Lake
     one: Path
     many: Path
     days_of_one: dict[str, bytes]
@@ -69,19 +71,34 @@ class Builds:
 
 
 @pytest.fixture(scope="module")
-def builds(small_lake: Lake, dbt: Dbt, writers: Writers, parents: dict[str, list[str]]) -> Builds:
-    """Here with some models to a process; tests/e2e/test_many_writers.py has one to each."""
-    one, many = small_lake.generation("one_process"), small_lake.generation("many_writers")
+def recorded_lake(make_lake: Callable[[str], Lake]) -> Lake:
+    """Real rows where IGDB_RECORDED names a folder of them, else rows of the same shape."""
+    lake = make_lake("2026-06-08")
+    for entity, rows in recorded_rows().items():
+        middle = rows[len(rows) // 2]["id"]
+        lake.add(entity, [row for row in rows if row["id"] < middle], claims=[(0, middle)])
+        lake.add(entity, [row for row in rows if row["id"] >= middle], claims=[(middle, None)])
+    return lake
+
+
+@pytest.fixture(scope="module", params=["small_lake", pytest.param("recorded_lake", marks=pytest.mark.e2e)])
+def builds(request: pytest.FixtureRequest, dbt: Dbt, writers: Writers, parents: dict[str, list[str]]) -> Builds:
+    """Four processes at once; of the recorded rows one for each model, as tasks are, which takes a minute."""
+    lake = request.getfixturevalue(request.param)
+    one, many = lake.generation("one_process"), lake.generation("many_writers")
     assert dbt("run", generation=one).success
-    days = history(small_lake)
+    days = history(lake)
     for day in days:
-        (small_lake.root / day).unlink()
-    with ThreadPoolExecutor(4) as pool:
-        for level in by_depth(parents):
-            shares = [level[share::4] for share in range(4)] if len(level) > 8 else [level]
-            for result in pool.map(lambda share: writers("run", "-s", *share, generation=many), shares):
-                ran(result)
-    return Builds(one, many, days, history(small_lake), dbt.database)
+        (lake.root / day).unlink()
+    if request.param == "recorded_lake":
+        run_in_order(parents, lambda model: ran(writers("run", "-s", model, generation=many)), at_once=4)
+    else:
+        with ThreadPoolExecutor(4) as pool:
+            for level in by_depth(parents):
+                shares = [level[share::4] for share in range(4)] if len(level) > 8 else [level]
+                for result in pool.map(lambda share: writers("run", "-s", *share, generation=many), shares):
+                    ran(result)
+    return Builds(lake, one, many, days, history(lake), dbt.database)
 
 
 def test_the_marts_are_those_of_one_process(builds: Builds) -> None:
@@ -103,9 +120,9 @@ def test_a_file_keeps_the_types_of_its_model(builds: Builds) -> None:
             assert [row[:2] for row in database.execute(handed_on).fetchall()] == columns, table
 
 
-def test_nothing_but_marts_stays_of_a_published_generation(builds: Builds, small_lake: Lake) -> None:
-    store = open_store(small_lake.root.as_uri())
-    assert clean_up(store, f"marts/dt={small_lake.day}/many_writers") > 20
+def test_nothing_but_marts_stays_of_a_published_generation(builds: Builds) -> None:
+    store = open_store(builds.lake.root.as_uri())
+    assert clean_up(store, f"marts/dt={builds.lake.day}/many_writers") > 20
     assert {file.name for file in builds.many.iterdir()} == {*built(builds.one), "_inputs.json"}
 
 

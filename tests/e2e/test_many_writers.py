@@ -46,6 +46,7 @@ def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
         airflow.wait(lambda: airflow.state("transform", str(DAY)) in {"success", "failed"}, 1500, "the run has ended")
         tasks = tasks_of(airflow)
         print(f"{len(tasks)} tasks, {airflow.runs('transform', str(DAY))[0]['duration']:.0f} s")
+    assert len(tasks) > 100
     assert {name: task["state"] for name, task in tasks.items() if task["state"] != "success"} == {}
     assert {name: task["try_number"] for name, task in tasks.items() if task["try_number"] > 1} == {
         "dbt.base_games.run": 2
@@ -59,8 +60,13 @@ def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
 
 def tasks_of(airflow: Airflow) -> dict[str, dict[str, Any]]:
     [run] = airflow.runs("transform", str(DAY))
-    found = airflow.call("GET", f"/dags/transform/dagRuns/{run['dag_run_id']}/taskInstances?limit=1000")
-    return {task["task_id"]: task for task in found["task_instances"]}
+    tasks: dict[str, dict[str, Any]] = {}
+    path = f"/dags/transform/dagRuns/{run['dag_run_id']}/taskInstances?limit=100"
+    while True:
+        page = airflow.call("GET", f"{path}&offset={len(tasks)}")
+        tasks |= {task["task_id"]: task for task in page["task_instances"]}
+        if len(tasks) >= page["total_entries"]:
+            return tasks
 
 
 def kill(airflow: Airflow, task_id: str) -> None:
