@@ -1,41 +1,40 @@
 # syntax=docker/dockerfile:1
 #
-# One image for every service: Airflow, dbt, DuckDB with its extensions, the DAGs and the parsed dbt project.
+# One image for every service: Airflow with the project, and beside it dbt with DuckDB, its extensions and the manifest.
 #
-# Why not Airflow's own image: its constraints (pathspec 1.1.1) exclude dbt, so dbt would need a second environment beside
-# it. Resolved together, as requirements.lock has them, they agree; a slim Python and that lock are the whole recipe.
+#     make image                                                              on Apache's image
+#     make image AIRFLOW_IMAGE=astrocrpublic.azurecr.io/runtime:3.3-8-base    on Astronomer's
+#
+# dbt has an environment of its own, because the constraints that either base is built with (pathspec 1.1.1) exclude it.
+# Cosmos finds no dbt to import, so it runs the command; docs/decisions/0012-dbt-beside-airflow-in-the-image.md has more.
 
 # The tag is for the reader, the digest is what is taken: an index of several platforms.
-ARG PYTHON_IMAGE=python:3.12.14-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
+ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12@sha256:9df9c8be4096b9cc626bd7cb1f2b8c712eef66c59c615f8c7e6200871ca10bd1
 
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${AIRFLOW_IMAGE} AS build
 
+# Of this stage only files are taken.
+# hadolint ignore=DL3002
+USER 0
+
+# In an environment of its own: the bases bring a uv of some version, and Apache's refuses pip to root.
 ARG UV_VERSION=0.13.9
-RUN pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
+RUN python -m venv /opt/uv \
+    && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
 
-ENV UV_LINK_MODE=copy \
-    UV_PYTHON_DOWNLOADS=never \
-    VIRTUAL_ENV=/opt/venv
-
-# The dependencies alone: this layer is built again only when the lock changes. Bytecode is compiled here, because a
-# process without it takes ten times as long to start, and the image is read-only where it runs.
-COPY requirements.lock /tmp/
+# The .pth file is for the project's plugin of dbt (include/transform/dbt_plugin.py).
+COPY requirements-dbt.lock /tmp/
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv venv "${VIRTUAL_ENV}" \
-    && uv pip sync --compile-bytecode /tmp/requirements.lock
-
-# The project itself, installed in place: a .pth file, so that `include` and `igdb` import everywhere, and the entry point
-# through which Airflow finds the connection type `igdb`. The build backend is held to the development lock.
-WORKDIR /opt/airflow
-COPY pyproject.toml README.md LICENSE requirements-dev.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
-    mkdir include plugins \
-    && uv pip install --no-deps --build-constraint requirements-dev.lock --editable .
+    export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
+    && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/dbt \
+    && /opt/uv/bin/uv pip sync --python /opt/dbt/bin/python --compile-bytecode /tmp/requirements-dbt.lock \
+    && echo "${AIRFLOW_HOME}" > "$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
 
 
-FROM ${PYTHON_IMAGE}
+FROM ${AIRFLOW_IMAGE}
 
+ARG AIRFLOW_IMAGE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="gamelake" \
@@ -43,44 +42,71 @@ LABEL org.opencontainers.image.title="gamelake" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="docker.io/library/python:3.12.14-slim-bookworm"
+      org.opencontainers.image.base.name="${AIRFLOW_IMAGE}"
 
-# The user and group of Airflow's own image: charts and volumes expect them.
-RUN useradd --uid 50000 --gid 0 --create-home airflow
+USER 0
 
-ENV PATH=/opt/venv/bin:${PATH} \
-    PYTHONUNBUFFERED=1 \
-    AIRFLOW_HOME=/opt/airflow \
-    AIRFLOW__CORE__DAGS_FOLDER=/opt/airflow/dags \
-    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/airflow/plugins \
-    AIRFLOW__CORE__LOAD_EXAMPLES=False \
-    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
-    DO_NOT_TRACK=1 \
-    GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb
+# /opt/airflow on Apache's image, /usr/local/airflow on Astronomer's.
+WORKDIR ${AIRFLOW_HOME}
 
-WORKDIR /opt/airflow
-COPY --from=build /opt/venv /opt/venv
-COPY pyproject.toml README.md LICENSE airflow_settings.yaml airflow_local_settings.py ./
+# The Airflow side. The base holds what it has, at the versions that its Airflow was tested with; only what it lacks comes
+# from the lock, and what requirements.txt pins is as pinned. `include` and `igdb` are installed in place: a .pth file, and
+# the entry point through which Airflow finds the connection type `igdb`.
+#
+# The bases carry no bytecode, and where the image runs none can be written: a process would take ten times as long to
+# start. Not compiled are tests, the clouds that nothing here talks to (the larger half), and what is not for this Python.
+COPY pyproject.toml README.md LICENSE requirements.txt requirements-celery.txt requirements-dev.lock ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,from=build,source=/opt/uv,target=/opt/uv \
+    UV_PYTHON="$(command -v python)" \
+    && export UV_PYTHON UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy PATH="/opt/uv/bin:${PATH}" \
+    && mkdir -p include plugins /tmp/build \
+    && uv pip freeze --python "${UV_PYTHON}" > /tmp/build/base \
+    && sed -nE 's/^([a-z0-9-]+)==.*/^\1==/p' /tmp/build/base > /tmp/build/held \
+    && grep -v -f /tmp/build/held requirements-dev.lock > /tmp/build/lacked \
+    && uv pip install --python "${UV_PYTHON}" -r requirements.txt -r requirements-celery.txt -c /tmp/build/lacked \
+    && uv pip install --python "${UV_PYTHON}" --no-deps --build-constraint requirements-dev.lock --editable . \
+    && uv pip check --python "${UV_PYTHON}" \
+    && "${UV_PYTHON}" -c 'import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0, rx=re.compile("/(azure|google|kiota.*|msgraph|snowflake|tests?)/"))' \
+    && rm -r /tmp/build
+
+COPY --from=build /opt/dbt /opt/dbt
+COPY airflow_settings.yaml airflow_local_settings.py ./
 COPY plugins plugins
 COPY include include
 COPY dbt dbt
 COPY dags dags
 
-# What the processes read is root's; what they write is in three folders, which are volumes where it has to last. The empty
+# No check of the database before each command: compose and the Helm chart have their own order of start, and the sandbox
+# has no database. Caches go where a read-only container may write. The scheduler answers the health check below.
+ENV PYTHONUNBUFFERED=1 \
+    CONNECTION_CHECK_MAX_COUNT=0 \
+    XDG_CACHE_HOME=/tmp/.cache \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    DO_NOT_TRACK=1 \
+    GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb
+
+# What the processes read is root's; what they write is in two folders, which are volumes where it has to last. The empty
 # airflow.cfg is there because Airflow otherwise writes one, with a Fernet key of its own in every container. dbt's manifest
 # is parsed for the target that deployments use (s3): with another one dbt would parse the project again in every run.
-RUN python -m compileall -q airflow_local_settings.py dags plugins include \
-    && python -m include.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
+RUN ln -s /opt/dbt/bin/dbt /usr/local/bin/dbt \
+    && python -m compileall -q airflow_local_settings.py dags plugins include \
+    && /opt/dbt/bin/python -m include.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
+    && GAMELAKE_URI=s3://gamelake/lake /opt/dbt/bin/python -m include.transform.dbt_project \
     && touch airflow.cfg \
-    && GAMELAKE_URI=s3://gamelake/lake python -m include.transform.dbt_project \
     && rm -rf dbt/logs .local logs \
-    && install -d -o airflow -g 0 -m 0775 logs .local .local/scratch \
-    && install -d -o airflow -g 0 -m 0700 keys
+    && install -d -o 0 -g 0 -m 0755 dags plugins \
+    && install -d -o 50000 -g 0 -m 0775 logs .local .local/scratch
 
 USER 50000:0
 
 EXPOSE 8080
 
-# No entry point: compose, the Helm chart (`bash -c …`) and `docker run IMAGE airflow …` each give a whole command. Signals
-# reach it as process 1; `docker run --init`, or `init: true` in compose, adds the one who buries orphans.
+# Of the service that process 1 runs, whichever it is.
+HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["python", "-m", "include.health"]
+
+# The entry point is the base's: it hands on signals and gives an arbitrary user id a name. It takes `airflow ...`,
+# `python ...` and `bash ...`.
 CMD ["airflow", "--help"]

@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness lifecycle test e2e drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -8,12 +8,17 @@ PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
 CYCLONEDX_VERSION := 7.5.0
 MANIFEST := dbt/target/manifest.json
+IMAGE ?= gamelake:0.1.0
+AIRFLOW ?= $(BIN)/airflow
+# The first engine that answers: a client may have nothing behind it. Asked only by the target that builds.
+ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && echo $$each && break; done)
 READY := $(VENV)/.installed $(MANIFEST)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
@@ -35,6 +40,21 @@ freshness: $(READY) ## say how long ago the loads that readers see were committe
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply
 
+settings: $(VENV)/.installed ## import airflow_settings.yaml by AIRFLOW's command line, ours if not said
+	@$(BIN)/python -m include.airflow_settings --cli "$(AIRFLOW)"
+
+env: ## write .env for docker compose, with secrets of its own
+	@$(PYTHON) -m include.compose_env
+
+image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= another tag
+	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one, or run the Dockerfile's steps without: make image-steps"; exit 1; }
+	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
+	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL $(IMAGE) bash -s < deploy/image/check.sh
+
+image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine, as root on Debian, about 6 minutes
+	$(BIN)/python -m deploy.image.steps
+
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e"
 
@@ -47,22 +67,25 @@ drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 ran
 lint: $(VENV)/.dev ## check style, types, SQL and generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins/igdb include dags
+	$(BIN)/mypy plugins/igdb include dags deploy
 	$(BIN)/sqlfmt --check --no-progressbar dbt
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m include.dbt_sources --check
+	$(BIN)/python -m include.configuration --check
 
 format: $(VENV)/.dev ## format Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlfmt --no-progressbar dbt
 
-generate: $(VENV)/.installed ## write what is generated from include/entities.yaml
+generate: $(VENV)/.installed ## write what is generated: from include/entities.yaml, and the page of environment variables
 	$(BIN)/python -m include.dbt_sources --write
+	$(BIN)/python -m include.configuration --write
 
 lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header requirements.txt -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
+	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
+	$(COMPILE) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
 
 sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked Python packages
 	@mkdir -p .local

@@ -1,7 +1,8 @@
 """Gives an Airflow the connections, pools and Variables of `airflow_settings.yaml`.
 
-    python -m include.airflow_settings                                   # into this Airflow's metadata database
-    IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… python -m include.airflow_settings     # the same, for the real API
+    python -m include.airflow_settings                          # into the metadata database of this Airflow
+    python -m include.airflow_settings --cli /path/to/airflow   # into any other, by its own command
+    IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… python -m include.airflow_settings     # for the real API, either way
 
 The file is in the astro CLI's schema, which Airflow itself does not read. It is the truth: what it defines is written
 over what the database holds, and what it does not define is left alone, so the command may run at every start.
@@ -12,7 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,6 +126,55 @@ def apply(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def apply_by_cli(settings: Settings, environ: Mapping[str, str], cli: str) -> list[str]:
+    """Hand the settings to an Airflow command, which may be of another environment and version. Returns: as `apply`.
+
+    The command reads them from files that only this user can read, and that are gone afterwards.
+    Raises: SettingsError, without what the command printed where that may hold a secret.
+    """
+    wanted = {name: _columns(connection) for name, connection in connections(settings, environ).items()}
+    pools = {
+        name: {"slots": pool.slots, "description": pool.description, "include_deferred": False}
+        for name, pool in settings.pools.items()
+    }
+    imports: tuple[tuple[str, Mapping[str, Any], list[str]], ...] = (
+        ("connections", wanted, ["--overwrite"]),
+        ("pools", pools, []),
+        ("variables", settings.variables, ["--action-on-existing-key", "overwrite"]),
+    )
+    lines = []
+    with tempfile.TemporaryDirectory(prefix="gamelake-") as folder:  # of mode 700
+        for kind, content, flags in imports:
+            if content:
+                file = Path(folder) / f"{kind}.json"
+                file.write_text(json.dumps(content), encoding="utf-8")
+                _import_by_cli([*shlex.split(cli), kind, "import", *flags, str(file)], kind, content)
+            lines += [f"{kind.removesuffix('s')} {name}" for name in content]
+    return lines
+
+
+def _import_by_cli(command: list[str], kind: str, content: Mapping[str, Any]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own command
+    # Airflow prints what it refused, and exits with 0.
+    refused = [name for name in content if kind == "connections" and f"Imported connection {name}" not in result.stdout]
+    if result.returncode or refused or "failed to be updated" in result.stdout:
+        said = (result.stdout + result.stderr).strip().splitlines()[-3:]
+        raise SettingsError(
+            f"{' '.join(command[:-1])}: exit status {result.returncode}, expected all of {', '.join(content)} "
+            f"to be imported; it said: {_without_secrets(' / '.join(said), content)}"
+        )
+
+
+def _without_secrets(text: str, content: Any) -> str:
+    """The text without any value of the content: each of them may be a secret."""
+    for value in content.values() if isinstance(content, dict) else [content]:
+        if isinstance(value, dict):
+            text = _without_secrets(text, value)
+        elif isinstance(value, str) and value:
+            text = text.replace(value, "***")
+    return text
+
+
 def _in_environment(connection: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     client_id, client_secret = environ.get("IGDB_CLIENT_ID"), environ.get("IGDB_CLIENT_SECRET")
     if bool(client_id) != bool(client_secret):
@@ -199,8 +252,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m include.airflow_settings", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--file", type=Path, default=SETTINGS_PATH, help="the settings (default: %(default)s)")
+    parser.add_argument("--cli", help="an Airflow command to import by, such as `airflow`; without it, this Airflow")
+    options = parser.parse_args(arguments)
     try:
-        lines = apply(load_settings(parser.parse_args(arguments).file), os.environ)
+        settings = load_settings(options.file)
+        lines = apply_by_cli(settings, os.environ, options.cli) if options.cli else apply(settings, os.environ)
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -10,6 +10,7 @@ cannot both have a number, and history stays. `_manifest.json` is a copy of the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -197,9 +198,11 @@ class Table(TableReader):
 
         Their age begins anew: reads as of a past day need them for the days that the lifecycle rule gives them.
         """
-        before = [self.read(version) for version in (manifest.version - 2, manifest.version - 1) if version > 0]
-        counting = {file.key for file in manifest.files}
-        for key in sorted({file.key for commit in before for file in commit.files} - counting):
+        before: set[str] = set()
+        for version in range(max(1, manifest.version - 2), manifest.version):
+            with suppress(ObjectNotFound):  # nobody deletes a commit, but a lost one must not fail this one
+                before |= {file.key for file in self.read(version).files}
+        for key in sorted(before - {file.key for file in manifest.files}):
             try:
                 if self._store.tags(key).get("status") != "outdated":
                     self._store.tag(key, {"status": "outdated"}, anew=True)

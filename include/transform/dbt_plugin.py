@@ -32,6 +32,12 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Open a generation, if dbt is to build one and nobody has. Give a database in memory a folder to spill to."""
         from dbt.flags import get_flags
+        from dbt_common.exceptions import DbtRuntimeError
+
+        from include.lake.files import ManifestError
+        from include.lake.store import StoreError
+        from include.partitions import PartitionError
+        from include.transform.generation import TransformError
 
         if self.creds is not None and self.creds.path == ":memory:":
             # Two processes must not share one, and DuckDB's own choice is the folder that dbt is called in.
@@ -39,7 +45,10 @@ class Plugin(BasePlugin):
             conn.execute(f"set temp_directory = '{spills.replace(chr(39), chr(39) * 2)}'")
         flags = get_flags()  # type: ignore[no-untyped-call]
         if flags.WHICH in _BUILDING and not os.environ.get(VARIABLE):
-            self._opened = _open_generation(str((flags.VARS or {}).get("as_of") or ""))
+            try:
+                self._opened = _open_generation(str((flags.VARS or {}).get("as_of") or ""))
+            except (TransformError, StoreError, ManifestError, PartitionError) as error:
+                raise DbtRuntimeError(str(error)) from error  # which dbt shows without a traceback
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Name the generation to the macros."""

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from deploy.image.dockerfile import Instruction, instructions
+from include.compose_env import filled
+
 REPOSITORY = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction of a Dockerfile, on one line: `RUN`, and what follows it."""
-
-    name: str
-    value: str
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +30,7 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def dockerfile() -> list[Instruction]:
-    lines = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-    joined = re.sub(r"\s*\\\n\s*", " ", text)
-    return [Instruction(*line.split(None, 1)) for line in joined.splitlines() if line.strip()]
+    return instructions((REPOSITORY / "Dockerfile").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +40,16 @@ def compose() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def example() -> dict[str, str]:
-    """The variables of `.env.example`."""
-    lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+def env() -> dict[str, str]:
+    """The variables of `.env`, as `make env` makes it."""
+    text = filled((REPOSITORY / ".env.example").read_text(encoding="utf-8"))
+    return dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
 
 
 @pytest.fixture(scope="session")
-def services(compose: dict[str, Any], example: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """The services as compose sees them after `cp .env.example .env`."""
-    return interpolate(compose["services"], example)
+def services(compose: dict[str, Any], env: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The services of all profiles, as compose sees them after `make env`."""
+    return interpolate(compose["services"], env)
 
 
 def interpolate(value: Any, variables: dict[str, str]) -> Any:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from deploy.image.dockerfile import reaches_the_build
+from include import health
+
 Instructions = list[Any]
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
 
@@ -30,11 +33,21 @@ def test_the_linter_is_content(repository: Path):
 def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions, services: dict[str, dict[str, Any]]):
     users = [each.value for each in dockerfile if each.name == "USER"]
 
-    assert users == ["50000:0"]
-    assert dockerfile.index(next(each for each in dockerfile if each.name == "USER")) > max(
+    assert users == ["0", "0", "50000:0"], "root's while it is built, in either stage"
+    assert max(number for number, each in enumerate(dockerfile) if each.name == "USER") > max(
         number for number, each in enumerate(dockerfile) if each.name in ("RUN", "COPY")
     ), "what the processes read is root's"
-    assert {each["user"] for each in services.values() if each["image"].startswith("gamelake:")} == set(users)
+    assert {each["user"] for each in services.values() if each["image"].startswith("gamelake:")} == {users[-1]}
+
+
+def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
+    (check,) = [each.value for each in dockerfile if each.name == "HEALTHCHECK"]
+
+    assert check.endswith('CMD ["python", "-m", "include.health"]')
+    assert float(re.findall(r"--timeout=(\d+)s", check)[0]) > health.TIMEOUT
+    assert "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True" in " ".join(
+        each.value for each in dockerfile if each.name == "ENV"
+    ), "the scheduler has no port without it"
 
 
 def test_no_layer_holds_a_secret(dockerfile: Instructions):
@@ -44,20 +57,28 @@ def test_no_layer_holds_a_secret(dockerfile: Instructions):
             assert not SECRET.search(each.value), each
 
 
-def test_the_base_is_pinned_by_digest_in_every_stage(dockerfile: Instructions):
-    base = next(each.value for each in dockerfile if each.name == "ARG" and each.value.startswith("PYTHON_IMAGE="))
+def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
+    repository: Path, dockerfile: Instructions
+):
+    base = next(each.value for each in dockerfile if each.name == "ARG" and "=" in each.value)
     stages = [each.value.split()[0] for each in dockerfile if each.name == "FROM"]
+    airflow = pins((repository / "requirements.txt").read_text(encoding="utf-8"))["apache-airflow"]
 
-    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.12\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", base)
-    assert stages == ["${PYTHON_IMAGE}"] * 2
-    tag = base.removeprefix("PYTHON_IMAGE=").split("@")[0]
-    assert f'base.name="docker.io/library/{tag}"' in labels(dockerfile)
+    assert re.fullmatch(rf"AIRFLOW_IMAGE=apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}}", base)
+    assert stages == ["${AIRFLOW_IMAGE}"] * 2
+    assert 'base.name="${AIRFLOW_IMAGE}"' in labels(dockerfile)
+
+
+def test_paths_are_the_base_s(dockerfile: Instructions):
+    """Apache's image lives in /opt/airflow, Astronomer's in /usr/local/airflow."""
+    assert [each.value for each in dockerfile if each.name == "WORKDIR"] == ["${AIRFLOW_HOME}"]
+    assert not [each for each in dockerfile if "/opt/airflow" in each.value]
 
 
 def test_what_is_copied_exists_and_reaches_the_build(repository: Path, dockerfile: Instructions):
     sources = copied(dockerfile)
 
-    assert {"dags", "plugins", "include", "dbt", "requirements.lock"} <= sources
+    assert {"dags", "plugins", "include", "dbt", "requirements.txt", "requirements-dbt.lock"} <= sources
     for source in sources:
         assert (repository / source).exists(), source
         assert reaches_the_build(source, repository), source
@@ -119,7 +140,17 @@ def test_the_version_is_the_project_s(repository: Path, dockerfile: Instructions
 
 
 @pytest.mark.parametrize(
-    "name", ["pyproject.toml", "requirements.txt", "requirements-dev.txt", "Dockerfile", "Makefile"]
+    "name",
+    [
+        "pyproject.toml",
+        "requirements.txt",
+        "requirements-dbt.txt",
+        "requirements-celery.txt",
+        "requirements-dev.txt",
+        "deploy/image/base.py",
+        "Dockerfile",
+        "Makefile",
+    ],
 )
 def test_a_version_that_is_said_twice_is_the_locked_one(repository: Path, name: str):
     locked = pins((repository / "requirements-dev.lock").read_text(encoding="utf-8"))
@@ -138,28 +169,37 @@ def test_uv_is_the_same_everywhere(repository: Path):
     assert len({match[1] for match in said.values() if match}) == 1
 
 
-def test_the_two_locks_agree(repository: Path):
-    deployed = pins((repository / "requirements.lock").read_text(encoding="utf-8"))
-    developed = pins((repository / "requirements-dev.lock").read_text(encoding="utf-8"))
+def test_the_locks_agree(repository: Path):
+    developed, deployed, dbt = (
+        pins((repository / name).read_text(encoding="utf-8"))
+        for name in ("requirements-dev.lock", "requirements.lock", "requirements-dbt.lock")
+    )
 
     assert len(deployed) > 100
     assert {name: developed.get(name) for name in deployed} == deployed
+    assert {name: deployed.get(name) for name in dbt} == dbt
 
 
-@pytest.mark.parametrize(
-    ("pattern", "path", "matches"),
-    [
-        ("*", "a/b", True),
-        ("dbt/target/", "dbt/target/manifest.json", True),
-        ("dbt/target/", "dbt/targets/x", False),
-        ("**/.env", ".env", True),
-        ("**/.env", "a/b/.env", True),
-        ("**/*.py[cod]", "a/b.pyc", True),
-        ("**/*.py[cod]", "a/b.py", False),
-    ],
-)
-def test_ignore_patterns_are_read_as_docker_reads_them(pattern: str, path: str, matches: bool):
-    assert bool(ignore_regex(pattern).fullmatch(path)) is matches
+def test_every_requirement_is_in_its_lock(repository: Path):
+    for name, lock in (
+        ("requirements.txt", "requirements.lock"),
+        ("requirements-dbt.txt", "requirements-dbt.lock"),
+        ("requirements-celery.txt", "requirements-dev.lock"),
+    ):
+        wanted, locked = (pins((repository / file).read_text(encoding="utf-8")) for file in (name, lock))
+        assert wanted
+        assert {package: locked.get(package) for package in wanted} == wanted, f"{name}: run `make lock`"
+
+
+def test_airflow_s_side_goes_without_dbt(repository: Path):
+    """Its constraints exclude it. DuckDB is on both sides, in one version."""
+    airflow, dbt = (
+        pins((repository / name).read_text(encoding="utf-8")) for name in ("requirements.txt", "requirements-dbt.txt")
+    )
+
+    assert set(airflow) & set(dbt) == {"duckdb"}
+    assert airflow["duckdb"] == dbt["duckdb"]
+    assert not [name for name in airflow if name.startswith("dbt")]
 
 
 def labels(dockerfile: Instructions) -> str:
@@ -177,28 +217,3 @@ def pins(text: str) -> dict[str, str]:
     lines = [line.split("#")[0] for line in text.splitlines()]
     found = re.findall(r"(?<![\w.-])([a-zA-Z][\w.-]*)(?:\[\w+\])?==(\d[\w.]*)", "\n".join(lines))
     return {name.lower(): version for name, version in reversed(found)}
-
-
-def reaches_the_build(path: str, repository: Path) -> bool:
-    """Whether `.dockerignore` lets a path through: the last pattern that matches it, or a folder above it, decides."""
-    lines = (repository / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    reaches = True
-    for pattern in patterns:
-        if ignore_regex(pattern.removeprefix("!")).fullmatch(path):
-            reaches = pattern.startswith("!")
-    return reaches
-
-
-def ignore_regex(pattern: str) -> re.Pattern[str]:
-    """A pattern of `.dockerignore` as a regular expression over the whole path."""
-    translated = re.escape(pattern.rstrip("/"))
-    for docker, python in (
-        (r"\*\*/", "(?:.*/)?"),
-        (r"\*", "[^/]*"),
-        (r"\?", "[^/]"),
-        (r"\[", "["),
-        (r"\]", "]"),
-    ):
-        translated = translated.replace(docker, python)
-    return re.compile(rf"{translated}(?:/.*)?")

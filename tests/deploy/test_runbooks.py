@@ -18,15 +18,15 @@ def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path):
     assert allowed(policy) == {"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}
 
 
-def test_the_commands_exist(repository: Path, example: dict[str, str]):
+def test_the_commands_exist(repository: Path):
     targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for name in ("runbooks/backfill.md", "runbooks/read-through-a-cdn.md", "deploy/compose.md", "deploy/aws.md"):
         text = (repository / "docs" / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:`|\s)make ([a-z-]+)", text)) <= targets, name
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
             assert (repository / "docs" / name).parent.joinpath(link).resolve().exists(), f"{name}: {link}"
-        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            assert set(re.findall(rf"{key}=(\S+)", text)) <= {example[key]}, name
+        # Keys are in .env, which `make env` makes.
+        assert not re.findall(r"AWS_(?:SECRET_)?ACCESS_KEY\w*=\w", text), name
 
 
 def policies(repository: Path, runbook: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from include.airflow_settings import (
     SETTINGS_PATH,
     Pool,
     SettingsError,
+    apply_by_cli,
     connections,
     load_settings,
 )
@@ -137,8 +138,12 @@ def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path):
     assert "hush" not in str(caught.value)
 
 
-def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path):
-    """The command line against a real metadata database: twice, and after somebody changed what it had written."""
+CLI = ["--cli", f"{sys.executable} -m airflow"]
+
+
+@pytest.mark.parametrize("way", [[], CLI], ids=["here", "by the command line"])
+def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path, way: list[str]):
+    """Against a real metadata database: twice, and after somebody changed what was written."""
     path = write(
         tmp_path,
         {
@@ -156,18 +161,21 @@ def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path):
         "from airflow import settings\n"
         "from airflow.models import Connection, Pool, Variable\n"
         "from airflow.models.base import Base\n"
+        "from airflow.utils.db import _get_alembic_config\n"
         "from airflow.utils.session import create_session\n"
+        "from alembic import command\n"
         "from sqlalchemy import select, text\n"
         "from include.airflow_settings import main\n"
         "from airflow.models.team import Team\n"
         "tables = [model.__table__ for model in (Team, Connection, Pool, Variable)]\n"
         "Base.metadata.create_all(settings.engine, tables=tables)\n"
+        "command.stamp(_get_alembic_config(), 'head')\n"
         "assert main(['--file', sys.argv[1]]) == 0\n"
         "with create_session() as session:\n"
         "    session.execute(text(\"update connection set host='http://b', login='x' where conn_id='igdb_default'\"))\n"
         "    session.execute(text(\"update slot_pool set slots=7 where pool='igdb_api'\"))\n"
         "    session.merge(Connection(conn_id='mine', conn_type='http'))\n"
-        "assert main(['--file', sys.argv[1]]) == 0\n"
+        "assert main(['--file', *sys.argv[1:]]) == 0\n"
         "with create_session() as session:\n"
         "    row = session.scalar(select(Connection).where(Connection.conn_id == 'igdb_default'))\n"
         "    query = text(\"select password from connection where conn_id='igdb_default'\")\n"
@@ -178,7 +186,7 @@ def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path):
         encoding="utf-8",
     )
     result = subprocess.run(
-        [sys.executable, script, path],
+        [sys.executable, script, path, *way],
         cwd=REPOSITORY,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "IGDB_"))},
@@ -197,13 +205,26 @@ def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path):
         "pool igdb_api: 1 slot",
         "variable greeting",
     ]
+    again = [line.split(":")[0] for line in written] if way else written
     assert result.stdout.splitlines()[-11:] == [
         *written,
-        *written,
+        *again,
         "http://a None hush encrypted",
         "['aws_default', 'igdb_default', 'mine']",
         "1 hello",
     ]
+
+
+def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path):
+    """Airflow says so on its output, and exits with 0."""
+    settings = {"connections": [{"conn_id": "a", "conn_type": "http", "conn_password": "hush"}]}
+    loaded = load_settings(write(tmp_path, settings))
+
+    for script, status in (("print('Could not import a: my hush')", 0), ("exit('my hush')", 1)):
+        with pytest.raises(SettingsError) as caught:
+            apply_by_cli(loaded, {}, f'{sys.executable} -c "{script}"')
+        assert f"exit status {status}, expected all of a to be imported; it said: " in str(caught.value)
+        assert str(caught.value).endswith("my ***")
 
 
 def test_a_bad_file_ends_the_command_with_its_message(tmp_path: Path):
