@@ -15,8 +15,8 @@ from include.registry import load_registry
 from include.transform.dbt_project import published_models
 from include.transform.generation import current, open_generation
 from tests.dbt.conftest import Dbt
-from tests.loading import Source
 from tests.e2e.running import airflow_environment, running_airflow
+from tests.loading import Source
 
 if TYPE_CHECKING:
     from tests.e2e.running import Airflow
@@ -45,7 +45,6 @@ def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
         kill(airflow, "dbt.base_games.run")
         airflow.wait(lambda: airflow.state("transform", str(DAY)) in {"success", "failed"}, 1500, "the run has ended")
         tasks = tasks_of(airflow)
-        print(f"{len(tasks)} tasks, {airflow.runs('transform', str(DAY))[0]['duration']:.0f} s")
     assert len(tasks) > 100
     assert {name: task["state"] for name, task in tasks.items() if task["state"] != "success"} == {}
     assert {name: task["try_number"] for name, task in tasks.items() if task["try_number"] > 1} == {
