@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
+from include.duckdb_extensions import link_extensions
 from include.lake.store import open_store
 from include.transform.dbt_project import published_models
 from include.transform.generation import clean_up
-from tests.dbt.test_build import recorded_rows
+from tests.dbt.test_build import bucket, recorded_rows  # noqa: F401 - a fixture
 from tests.dbt.writers import Writers, run_in_order
 
 if TYPE_CHECKING:
@@ -167,3 +169,34 @@ def test_two_processes_spill_to_folders_of_their_own(writers: Writers, parents: 
     said = [writers("show", "--inline", inline, generation=None)[1] for _ in range(2)]
     folders = [re.search(r"gamelake\.duckdb\.\w+\.tmp", each)[0] for each in said]
     assert folders[0] != folders[1]
+
+
+def test_on_s3(small_lake: Lake, bucket: Any, tmp_path: Path) -> None:  # noqa: F811
+    inputs = small_lake.inputs()
+    for source in inputs["sources"]:
+        for part in source["files"]:
+            key = f"deep/{Path(part['url']).relative_to(small_lake.root)}"
+            bucket.upload_file(part["url"], "lake", key)
+            part["url"] = f"s3://lake/{key}"
+    prefix = "deep/marts/dt=2026-11-21/writers"
+    bucket.put_object(Bucket="lake", Key=f"{prefix}/_inputs.json", Body=json.dumps(inputs).encode())
+    writers = Writers(
+        tmp_path,
+        {
+            "GAMELAKE_TRANSFORM": "many_writers",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": bucket.meta.endpoint_url,
+            "GAMELAKE_URI": "s3://lake/deep",
+            "GAMELAKE_DUCKDB_EXTENSIONS": str(link_extensions(tmp_path / "extensions")),
+        },
+    )
+    writers.parse()
+    for model in ("base_games", "stg_games", "stg_game_genre_bridge"):  # a table, a view of it, a table of the view
+        ran(writers("run", "-s", model, generation=f"s3://lake/{prefix}"))
+    found = {each["Key"] for each in bucket.list_objects_v2(Bucket="lake", Prefix=prefix)["Contents"]}
+    assert f"{prefix}/_stg_game_genre_bridge.parquet" in found
+    code, said = writers("run", "-s", "dim_companies", generation=f"s3://lake/{prefix}")
+    assert code == 1
+    assert f"found no file s3://lake/{prefix}/" in said
