@@ -21,5 +21,5 @@ class TransformDAG(DAG):
         sensors = [each for each in self.tasks if isinstance(each, BaseConsumerSensor)]
         for producer in [each for each in self.tasks if each.task_id.endswith("dbt_producer_watcher")]:
             producer.set_downstream(sensors)
-        producer.retries = 0
+            producer.retries = 0
         return super().test(*args, **kwargs)
