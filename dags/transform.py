@@ -1,8 +1,9 @@
 """Build, test and publish the marts of one Korean day.
 
 Runs by itself once every load of that day has succeeded; a load that failed holds it back, and clearing that load later
-releases it. `open_generation` fixes which commits the build reads, one dbt process builds and tests (each model is a
-task that shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`.
+releases it. `open_generation` fixes which commits the build reads, dbt builds and tests (each model is a task that
+shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`. One process
+of dbt does the work, or one for each task: docs/runbooks/many-writers.md.
 
 - **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day.
 """
@@ -13,15 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
-from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
-from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
 from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.dag import TransformDAG
-from include.transform.retries import build_again_when_lost
+from include.transform.dbt_tasks import dbt_tasks, many_writers
 
 ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
@@ -56,6 +55,15 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
     return document
 
 
+@task(executor_config=executor_config("transform"))
+def clean_up(generation: str) -> int:
+    """Remove what the models of many writers handed to each other. Returns: how many objects."""
+    from include.stores import connected_store
+    from include.transform.generation import clean_up as remove
+
+    return remove(connected_store(), generation)
+
+
 with TransformDAG(
     dag_id="transform",
     description="Marts of a day, once all of its loads have succeeded.",
@@ -81,37 +89,8 @@ with TransformDAG(
     dagrun_timeout=timedelta(hours=2),
 ) as dag:
     opened = open_generation()
-    build = DbtTaskGroup(
-        group_id="dbt",
-        project_config=ProjectConfig(
-            dbt_project_path=dbt_project.PROJECT,
-            manifest_path=dbt_project.MANIFEST,
-            install_dbt_deps=False,
-        ),
-        profile_config=ProfileConfig(
-            profile_name="gamelake",
-            target_name=dbt_project.target(),
-            profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
-        ),
-        execution_config=ExecutionConfig(
-            execution_mode=ExecutionMode.WATCHER,
-            setup_operator_args={"executor_config": executor_config("transform")},  # of the dbt process; sensors wait
-        ),
-        # The models' own assets would be named by the path of the scratch file; `marts` is the one to schedule on.
-        render_config=RenderConfig(
-            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
-        ),
-        operator_args={
-            "env": {
-                **dbt_project.environment(),
-                "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
-                "GAMELAKE_GENERATION": "{{ ti.xcom_pull('open_generation')['url'] }}",
-            },
-            "append_env": True,
-            "deferrable": False,
-            "poke_interval": 5,  # each poke is a request to the API server, which has the dbt process to serve
-            "execution_timeout": timedelta(hours=1),
-        },
-    )
-    build_again_when_lost(build)
-    opened >> build >> publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
+    build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
+    published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
+    opened >> build >> published
+    if many_writers():
+        published >> clean_up(opened["key"])  # type: ignore[index]

@@ -92,7 +92,7 @@
             read_json(
                 {{ quoted(path) }},
                 format = 'unstructured',
-                maximum_object_size = 268435456,  -- the whole document is one object
+                maximum_object_size = 67108864,  -- the whole document is one object; as much is set aside twice
                 columns = {
                     day: 'date',
                     run_id: 'varchar',

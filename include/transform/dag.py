@@ -19,7 +19,7 @@ class TransformDAG(DAG):
     def test(self, *args: Any, **kwargs: Any) -> Any:
         """Run one DAG run in this process; see `airflow.sdk.DAG.test`."""
         sensors = [each for each in self.tasks if isinstance(each, BaseConsumerSensor)]
-        producer = next(each for each in self.tasks if each.task_id.endswith("dbt_producer_watcher"))
-        producer.set_downstream(sensors)
-        producer.retries = 0
+        for producer in [each for each in self.tasks if each.task_id.endswith("dbt_producer_watcher")]:
+            producer.set_downstream(sensors)
+            producer.retries = 0
         return super().test(*args, **kwargs)

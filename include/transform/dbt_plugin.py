@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from dbt.adapters.duckdb.plugins import BasePlugin
+
+from include.transform.dbt_project import environment
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,8 +29,8 @@ class Plugin(BasePlugin):
 
     _opened: str | None = None
 
-    def configure_connection(self, conn: DuckDBPyConnection) -> None:  # noqa: ARG002 - dbt-duckdb's signature
-        """Open a generation, if dbt is to build one and nobody has."""
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Open a generation, if dbt is to build one and nobody has. Give a database in memory a folder to spill to."""
         from dbt.flags import get_flags
         from dbt_common.exceptions import DbtRuntimeError
 
@@ -36,6 +39,10 @@ class Plugin(BasePlugin):
         from include.partitions import PartitionError
         from include.transform.generation import TransformError
 
+        if self.creds is not None and self.creds.path == ":memory:":
+            # Two processes must not share one, and DuckDB's own choice is the folder that dbt is called in.
+            spills = f"{environment()['GAMELAKE_DUCKDB']}.{uuid4().hex}.tmp"
+            conn.execute(f"set temp_directory = '{spills.replace(chr(39), chr(39) * 2)}'")
         flags = get_flags()  # type: ignore[no-untyped-call]
         if flags.WHICH in _BUILDING and not os.environ.get(VARIABLE):
             try:

@@ -2,6 +2,7 @@
 
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
+    marts/dt=2026-11-21/<run>/_stg_games.parquet  only of many writers, until it is published: what models hand on
     marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
     marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
     marts/_current.json                           the pointer: a copy of that of the generation that readers use
@@ -141,6 +142,18 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
         for mart in marts:
             store.copy(mart["key"], mart["copy"])
     return {**document, "published": published}
+
+
+def clean_up(store: Store, generation: str) -> int:
+    """Remove what models of many writers handed to each other; dbt/macros/many_writers.sql has more.
+
+    A generation that is not published keeps it, so that a failed task can be tried again, until the audit finds it old.
+    Returns: how many objects. Raises: StoreError.
+    """
+    handed_on = [info.key for info in store.list(f"{generation}/_") if info.key.endswith(".parquet")]
+    for key in handed_on:
+        store.delete(key)
+    return len(handed_on)
 
 
 def current(store: Store) -> dict[str, Any] | None:

@@ -1,19 +1,19 @@
 with
     games as (select * from {{ ref("stg_games") }}),
 
-    platforms as ({{ names_of_games("stg_game_platform_bridge", "stg_platforms", "platform_id") }}),
+    platforms as ({{ names_of_sets("platforms", "stg_platforms") }}),
 
-    genres as ({{ names_of_games("stg_game_genre_bridge", "stg_genres", "genre_id") }}),
+    genres as ({{ names_of_sets("genres", "stg_genres") }}),
 
-    game_modes as ({{ names_of_games("stg_game_mode_bridge", "stg_game_modes", "game_mode_id") }}),
+    game_modes as ({{ names_of_sets("game_modes", "stg_game_modes") }}),
 
-    themes as ({{ names_of_games("stg_game_theme_bridge", "stg_themes", "theme_id") }}),
+    themes as ({{ names_of_sets("themes", "stg_themes") }}),
 
-    perspectives as ({{ names_of_games("stg_game_perspective_bridge", "stg_player_perspectives", "perspective_id") }}),
+    perspectives as ({{ names_of_sets("player_perspectives", "stg_player_perspectives") }}),
 
-    franchises as ({{ names_of_games("stg_game_franchise_bridge", "stg_franchises", "franchise_id") }}),
+    franchises as ({{ names_of_sets("franchises", "stg_franchises") }}),
 
-    collections as ({{ names_of_games("stg_game_collection_bridge", "stg_collections", "collection_id") }}),
+    collections as ({{ names_of_sets("collections", "stg_collections") }}),
 
     releases as (select game_id, min("year") as first_year, from {{ ref("stg_release_dates") }} group by game_id)
 
@@ -57,13 +57,13 @@ select
     games.collections as collection_ids,
     collections.names as collection_names,
 from games
-left join platforms on games.id = platforms.game_id
-left join genres on games.id = genres.game_id
-left join game_modes on games.id = game_modes.game_id
-left join themes on games.id = themes.game_id
-left join perspectives on games.id = perspectives.game_id
-left join franchises on games.id = franchises.game_id
-left join collections on games.id = collections.game_id
+left join platforms on games.platforms = platforms.ids
+left join genres on games.genres = genres.ids
+left join game_modes on games.game_modes = game_modes.ids
+left join themes on games.themes = themes.ids
+left join perspectives on games.player_perspectives = perspectives.ids
+left join franchises on games.franchises = franchises.ids
+left join collections on games.collections = collections.ids
 left join releases on games.id = releases.game_id
 left join {{ ref("stg_game_types") }} as game_types on games.game_type = game_types.id
 left join {{ ref("stg_game_statuses") }} as game_statuses on games.game_status = game_statuses.id

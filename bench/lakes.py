@@ -1,0 +1,190 @@
+"""Lakes to measure the transform on: the sandbox's rows, written and committed by the product's own code.
+
+    lake = day_lake(Path("/var/tmp/bench"), games=345_000)
+
+A lake is made once and kept in its folder. It holds two nights: on FIRST everything was read whole; on DAY came the
+changes of games, companies, their parts and release dates, the id ranges from which rows had been deleted, read
+again, and a new day of popularity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import orjson
+
+from include.lake.files import Claim, merge_files
+from include.lake.manifest import Draft, Mode, Table
+from include.lake.parts import PartStage, Rows
+from include.lake.store import open_store
+from include.partitions import bounds_of, format_day
+from include.registry import Entity, Kind, load_registry
+from include.sandbox.world import World
+from include.transform import generation, history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from include.lake.files import File
+    from include.lake.manifest import Manifest
+    from include.lake.store import Store
+
+    Row = dict[str, Any]
+    Page = tuple[list[Row], Claim | None]
+
+FIRST, DAY = date(2026, 11, 20), date(2026, 11, 21)
+POPULARITY_PER_GAME = 400_000 / 345_000
+WINDOW = 500
+PACK_ROWS = 10 * WINDOW
+
+
+def day_lake(folder: Path, *, games: int) -> Path:
+    """The lake of so many games after two nights, made if it is not there yet. Returns: its folder."""
+    lake = folder / f"games-{games}"
+    if lake.exists():
+        return lake
+    shutil.rmtree(making := folder / "making", ignore_errors=True)
+    # a little more popularity than asked for, which is cut
+    world = World.generate(games=games, first_day=FIRST, today=FIRST, popularity_per_game=1.1 * POPULARITY_PER_GAME)
+    store, entities = open_store(making.as_uri()), load_registry().values()
+    for entity in entities:
+        _commit(store, entity, FIRST, _whole(_rows(world, entity, games)), world, folder)
+    incremental = [entity for entity in entities if entity.kind is Kind.INCREMENTAL]
+    before = {entity.name: set(world.table(entity.endpoint).ids) for entity in incremental}
+    world.advance(DAY)
+    for entity in entities:
+        if entity.kind is Kind.INCREMENTAL:
+            _commit(store, entity, DAY, _changes(world, entity, before[entity.name]), world, folder)
+        elif entity.kind is Kind.TIME_SERIES:
+            _commit(store, entity, DAY, _whole(_rows(world, entity, games)), world, folder)
+    making.rename(lake)
+    return lake
+
+
+def rows_of(lake: Path) -> dict[str, int]:
+    """How many rows each table of a lake shows."""
+    store = open_store(lake.as_uri())
+    return {name: manifest.row_count for name in load_registry() if (manifest := Table(store, name).latest())}
+
+
+def _rows(world: World, entity: Entity, games: int) -> Iterator[Row]:
+    rows = world.rows(entity.endpoint)
+    return islice(rows, round(games * POPULARITY_PER_GAME)) if entity.kind is Kind.TIME_SERIES else rows
+
+
+def _whole(rows: Iterator[Row]) -> Iterator[Page]:
+    """Pages of all rows; together they claim every id."""
+    low = 0
+    while pack := list(islice(rows, PACK_ROWS)):
+        high = None if len(pack) < PACK_ROWS else pack[-1]["id"] + 1
+        yield pack, Claim(low, high)
+        low = pack[-1]["id"] + 1
+    if low == 0 or high is not None:
+        yield [], Claim(low, None)
+
+
+def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
+    """What changed since the night before, then the windows from which rows were deleted, whole."""
+    table, since = world.table(entity.endpoint), bounds_of(DAY)[0].timestamp()
+    changed = [row_id for row_id, at in zip(table.ids, table.updated, strict=True) if at >= since]
+    yield [table.row(row_id) for row_id in changed], None
+    live = set(table.ids)
+    for window, _ in groupby(sorted(before - live), key=lambda row_id: row_id // WINDOW):
+        ids = range(window * WINDOW, (window + 1) * WINDOW)
+        yield [table.row(row_id) for row_id in ids if row_id in live], Claim(ids.start, ids.stop)
+
+
+def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], world: World, scratch: Path) -> None:
+    table, run_id, partition = Table(store, entity.name), f"bench-{format_day(day)}", format_day(day)
+    newest, rows = table.latest(), 0
+    with PartStage(store, entity=entity.name, partition=partition, run_id=run_id, scratch=scratch) as stage:
+        for page, claim in pages:
+            lines = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page)
+            times = [row["updated_at"] for row in page if "updated_at" in row]
+            stage.add(Rows(lines, [row["id"] for row in page], max(times, default=None)), claim)
+            rows += len(page)
+        files = stage.finish()
+    if entity.kind is Kind.INCREMENTAL:
+        rows = len(world.table(entity.endpoint))
+    mode = Mode.SNAPSHOT if entity.kind is not Kind.INCREMENTAL else Mode.INCREMENTAL if newest else Mode.FULL
+    kept = newest.files if newest else ()
+    draft = Draft(
+        run_id=run_id,
+        partition=partition,
+        mode=mode,
+        watermark=int(bounds_of(day)[0].timestamp()),
+        source_count=rows,
+        row_count=rows,
+        files=merge_files(kept, files, per_partition=entity.kind is Kind.TIME_SERIES),
+    )
+    table.commit(lambda _: draft)
+    print(f"  {entity.name} {partition}: {rows:,} rows, {sum(file.bytes for file in files) / 1e6:.1f} MB", flush=True)
+
+
+def history_lake(lake: Path, *, days: int) -> Path:
+    """A copy of a lake whose popularity was loaded and published on so many days before DAY; made if it is not there.
+
+    The copy is hard links. Past days have the raw parts of FIRST, and each its own history object: the values of FIRST,
+    moved a little. `lake` must have FIRST published.
+    """
+    copy = lake.with_name(f"{lake.name}-history-{days}")
+    if copy.exists():
+        return copy
+    shutil.rmtree(making := lake.with_name("making"), ignore_errors=True)
+    shutil.copytree(lake, making, copy_function=os.link)
+    store, entity = open_store(making.as_uri()), load_registry()[history.ENTITY]
+    newest = Table(store, entity.name).latest()
+    pointer = generation.current(store)
+    assert newest is not None  # noqa: S101 - day_lake has committed it
+    assert pointer is not None  # noqa: S101 - FIRST is published
+    shutil.rmtree(making / "raw" / entity.name / "_manifests")
+    (making / "raw" / entity.name / "_manifest.json").unlink()
+    parts = [file for file in newest.files if file.partition == format_day(FIRST)]
+    files = []
+    for day in (FIRST - timedelta(days=age) for age in reversed(range(days))):
+        for part in parts:
+            key = part.key.replace(f"dt={part.partition}", f"dt={format_day(day)}")
+            if day != FIRST:
+                (making / key).parent.mkdir(parents=True, exist_ok=True)
+                (making / key).hardlink_to(making / part.key)
+            files.append(replace(part, key=key, partition=format_day(day)))
+    table = Table(store, entity.name)
+    first = _draft(newest, FIRST, files)
+    table.commit(lambda _: first)
+    listing = orjson.loads(store.get(pointer["history"]))["days"]
+    built = [each.built or _past_day(making, each, listing[0]) for each in history.days_of(files, listing)]
+    store.put(pointer["history"], orjson.dumps({"days": built}, option=orjson.OPT_INDENT_2))
+    second = _draft(newest, DAY, [*files, *(file for file in newest.files if file.partition == format_day(DAY))])
+    table.commit(lambda _: second)
+    making.rename(copy)
+    return copy
+
+
+def _draft(commit: Manifest, day: date, files: Sequence[File]) -> Draft:
+    """A commit like another, of other files."""
+    fields = {name: getattr(commit, name) for name in Draft.__dataclass_fields__}
+    return Draft(**fields | {"partition": format_day(day), "run_id": f"bench-{format_day(day)}", "files": tuple(files)})
+
+
+def _past_day(lake: Path, day: history.Day, first: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a day of history like the first one, its values moved. Returns: its entry in a listing."""
+    factor = 1 + date.fromisoformat(day.day).toordinal() % 100 / 1000
+    metrics = ("visits", "want_to_play", "playing", "played", "steam_24hr_peak_players")
+    moved = ", ".join(f"{metric} * {factor} as {metric}" for metric in metrics)
+    notes = ", ".join(f"{name}: '{first[name]}'" for name in history.FATES)
+    path = lake / day.key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    moved_rows = duckdb.read_parquet(str(lake / first["key"])).project(f"* replace (date '{day.day}' as day, {moved})")
+    duckdb.execute(f"copy moved_rows to '{path}' (format parquet, compression zstd, kv_metadata {{{notes}}})")
+    del moved_rows  # DuckDB found it by its name
+    content = path.read_bytes()
+    own = {"day": day.day, "key": day.key, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return {**first, **own}

@@ -1,0 +1,227 @@
+"""What the transform costs: CPU, memory and seconds of `dbt build` with all data tests, as the DAG calls it.
+
+    .venv/bin/python bench/transform.py build    # 345,000 games, 400,000 popularity rows
+    .venv/bin/python bench/transform.py build linear history parts --folder /var/tmp/gamelake-bench
+
+Lakes are made once and kept in the folder. Each build is that of one night, in a process of its own, after the night
+before was built and published; its database is new.
+
+build     a night's build, thrice; of the start alone, without tests and with them; whether the files are the same
+linear    the same for 1,000,000 games, and the ratios
+history   a night after a week of popularity history, and after a year of it
+parts     the parts of games by compression: what writing, reading and storing them costs
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compression import compare  # beside this script
+from lakes import DAY, FIRST, day_lake, history_lake, rows_of
+
+from include.lake.store import open_store
+from include.registry import load_registry
+from include.transform import dbt_project, generation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+GAMES = 345_000
+MANY_GAMES = 1_000_000
+WEEK, YEAR = 7, 364
+PREDECESSOR_PER_MODEL = (21 + 5.6) / 23
+"""CPU seconds of the pipeline before this one, run and test, for each of its 23 models, of as many rows."""
+
+PARTS = ("build", "linear", "history", "parts")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one dbt process took: CPU and wall seconds, peak memory in bytes, and how many models and tests it ran."""
+
+    cpu: float
+    wall: float
+    peak: int
+    models: int
+    tests: int
+    nodes: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cpu:6.2f} CPU s, {self.wall:6.2f} s, {self.peak / 2**20:5.0f} MiB, "
+            f"{self.models} models, {self.tests} tests"
+        )
+
+
+class Night:
+    """The builds of one night over one lake; the night before is built and published first."""
+
+    def __init__(self, lake: Path, folder: Path) -> None:
+        self.lake = lake
+        self.store = open_store(lake.as_uri())
+        self._folder = folder
+        if generation.current(self.store) is None:
+            say(f"{lake.name}: the night before")
+            self.dbt("build", day=FIRST)
+            generation.publish(self.store, self.key, dbt_project.published_models())
+
+    def dbt(self, command: str, *selection: str, day: date = DAY) -> Cost:
+        """Run one dbt command in a generation of its own, with an empty database."""
+        started = time.monotonic()
+        self.key = generation.open_generation(
+            self.store, load_registry().values(), day=day, run_id=f"bench-{time.time_ns()}"
+        )
+        opened = time.monotonic() - started
+        say(f"  generation opened in {opened:.2f} s")
+        database = self._folder / "gamelake.duckdb"
+        for old in self._folder.glob("gamelake.duckdb*"):
+            old.unlink() if old.is_file() else shutil.rmtree(old)
+        target = self._folder / "target"
+        arguments = [command, *selection, "--project-dir", dbt_project.PROJECT, "--profiles-dir", dbt_project.PROJECT]
+        arguments += ["--target-path", target, "--log-path", target, "--quiet"]
+        environment = {
+            **os.environ,
+            **dbt_project.environment(),
+            "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # as the DAG has it
+            "GAMELAKE_URI": self.lake.as_uri(),
+            "GAMELAKE_DUCKDB": str(database),
+            "GAMELAKE_GENERATION": self.store.url(self.key),
+        }
+        program = [str(Path(sys.executable).with_name("dbt")), *map(str, arguments)]
+        began = time.monotonic()
+        process = subprocess.Popen(program, env=environment)  # noqa: S603
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.monotonic() - began
+        if process.returncode:
+            sys.exit(f"dbt {command} failed; see {target / 'dbt.log'}")
+        results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+        kinds = Counter(result["unique_id"].split(".")[0] for result in results)
+        nodes = sorted(
+            ((result["unique_id"], result["execution_time"]) for result in results), key=lambda node: -node[1]
+        )
+        peak = used.ru_maxrss * 1024
+        return Cost(used.ru_utime + used.ru_stime, wall, peak, kinds["model"], kinds["test"], tuple(nodes))
+
+    def files(self) -> dict[str, str]:
+        """The sha256 of each Parquet file of the last build, the day of history included."""
+        inputs = json.loads(self.store.get(f"{self.key}/{generation.INPUTS}"))
+        keys = [info.key for info in self.store.list(f"{self.key}/") if info.key.endswith(".parquet")]
+        keys += [day["key"] for day in inputs["days"] if day["built"] is None]
+        return {key.removeprefix(self.key): hashlib.sha256(self.store.get(key)).hexdigest() for key in keys}
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(description="what the transform costs")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / ".local" / "bench")
+    parser.add_argument("--games", type=int, default=GAMES)
+    parser.add_argument("--times", type=int, default=3, help="builds of which the median counts")
+    arguments = parser.parse_args()
+    parts = arguments.parts or PARTS
+    if not {*parts} <= {*PARTS}:
+        parser.error(f"parts: found {' '.join(parts)}, expected some of {', '.join(PARTS)}")
+    folder = arguments.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if "build" in parts:
+        build(night(folder, arguments.games), arguments.times)
+    if "linear" in parts:
+        linear(folder, [arguments.games, MANY_GAMES], arguments.times)
+    if "history" in parts:
+        nights_of_history(folder, arguments.games, arguments.times)
+    if "parts" in parts:
+        compare(day_lake(folder, games=arguments.games), folder)
+
+
+def night(folder: Path, games: int) -> Night:
+    """The night to measure, of so many games."""
+    say(f"a lake of {games:,} games")
+    lake = day_lake(folder, games=games)
+    found = Night(lake, folder)
+    say("  " + ", ".join(f"{name} {rows:,}" for name, rows in rows_of(lake).items() if rows > 1000))
+    return found
+
+
+def build(measured: Night, times: int) -> None:
+    """A night's build: the start alone, the models, models and tests, and whether two builds are equal."""
+    start = median([measured.dbt("build", "--select", "stg_run") for _ in range(times)])
+    say(f"  start, one model       {start}")
+    run = median([measured.dbt("run") for _ in range(times)])
+    say(f"  models                 {run}")
+    costs, files = [], []
+    for _ in range(times):
+        costs.append(measured.dbt("build"))
+        files.append(measured.files())
+        say(f"  models and tests       {costs[-1]}")
+    whole = median(costs)
+    per_model = whole.cpu / whole.models
+    say(f"  median                 {whole}")
+    say(
+        f"  {per_model:.3f} CPU s a model with its tests: {per_model / PREDECESSOR_PER_MODEL:.2f} of "
+        f"{PREDECESSOR_PER_MODEL:.3f}"
+    )
+    for name, seconds in whole.nodes[:12]:
+        say(f"    {seconds:6.2f} s  {name}")
+    differing = sorted(name for name in files[0] if any(each[name] != files[0][name] for each in files))
+    say(
+        f"  {len(files[0])} files of {times} builds: "
+        + (f"DIFFERENT: {', '.join(differing)}" if differing else "equal")
+    )
+
+
+def linear(folder: Path, sizes: Sequence[int], times: int) -> None:
+    """The build of more rows, beside the ratio of rows."""
+    costs = [
+        median([measured.dbt("build") for _ in range(times)]) for measured in [night(folder, games) for games in sizes]
+    ]
+    for games, cost in zip(sizes, costs, strict=True):
+        say(f"  {games:>9,} games {cost}")
+    few, many = costs
+    say(
+        f"  {sizes[1] / sizes[0]:.2f} x the rows: {many.cpu / few.cpu:.2f} x the CPU, {many.wall / few.wall:.2f} x "
+        f"the seconds, {many.peak / few.peak:.2f} x the peak"
+    )
+
+
+def nights_of_history(folder: Path, games: int, times: int) -> None:
+    """A night after a week of daily history, and after a year of it, in turn."""
+    first = night(folder, games).lake
+    nights = {}
+    for days in (WEEK, YEAR):
+        say(f"a lake of {days} days of history")
+        nights[days] = Night(history_lake(first, days=days), folder)
+    costs: dict[int, list[Cost]] = {days: [] for days in nights}
+    for _ in range(times):
+        for days, measured in nights.items():
+            costs[days].append(measured.dbt("build"))
+    for days, found in costs.items():
+        say(f"  {days:>3} days before {median(found)}")
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The cost whose CPU seconds are the median."""
+    middle = statistics.median_low(cost.cpu for cost in costs)
+    return next(cost for cost in costs if cost.cpu == middle)
+
+
+def say(text: str) -> None:
+    """Print at once: a part takes minutes."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""dbt's models and tests as Airflow tasks: one process builds them all, or each task builds its own.
+
+`GAMELAKE_TRANSFORM` says which: `one_process` (the default) or `many_writers`. The tasks have the same names either
+way, but for tests that look at several models: with many writers each of these is a task that waits for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
+
+from include.pods import executor_config
+from include.transform import dbt_project
+from include.transform.retries import build_again_when_lost
+
+VARIABLE = "GAMELAKE_TRANSFORM"
+MODES = ("one_process", "many_writers")
+
+
+def many_writers() -> bool:
+    """Whether each task builds its own model. Raises: ValueError when the variable says something else."""
+    mode = os.environ.get(VARIABLE) or MODES[0]
+    if mode not in MODES:
+        raise ValueError(f"{VARIABLE}: found {mode!r}, expected {' or '.join(MODES)}")
+    return mode == "many_writers"
+
+
+def dbt_tasks(generation: str) -> DbtTaskGroup:
+    """The tasks that build and test the models. `generation` is a template of the generation's url."""
+    environment = {
+        **dbt_project.environment(),
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
+        "GAMELAKE_GENERATION": generation,
+    }
+    arguments: dict[str, Any] = {"env": environment, "append_env": True, "execution_timeout": timedelta(hours=1)}
+    pod = {"executor_config": executor_config("transform")}
+    if many_writers():
+        execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL)
+        arguments |= pod
+    else:
+        # The pod is for the dbt process; the others are sensors that wait for it.
+        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=pod)
+        # Each poke is a request to the API server, which has the dbt process to serve.
+        arguments |= {"deferrable": False, "poke_interval": 5}
+    group = DbtTaskGroup(
+        group_id="dbt",
+        project_config=ProjectConfig(
+            dbt_project_path=dbt_project.PROJECT,
+            manifest_path=dbt_project.MANIFEST,
+            install_dbt_deps=False,
+        ),
+        profile_config=ProfileConfig(
+            profile_name="gamelake",
+            target_name=dbt_project.target(),
+            profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
+        ),
+        execution_config=execution,
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.AFTER_EACH,
+            # A test of several models would run with each of them, when the others may not be built.
+            should_detach_multiple_parents_tests=many_writers(),
+            # The models' own assets would be named by the path of the scratch file; `marts` is the one to schedule on.
+            emit_datasets=False,
+        ),
+        operator_args=arguments,
+    )
+    if not many_writers():
+        build_again_when_lost(group)
+    return group
