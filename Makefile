@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e test-cluster drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -18,7 +18,7 @@ ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && ec
 READY := $(VENV)/.installed $(MANIFEST)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
@@ -55,11 +55,14 @@ image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= a
 image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine, as root on Debian, about 6 minutes
 	$(BIN)/python -m deploy.image.steps
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e"
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e` and `make test-cluster`
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster"
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 8 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
+
+test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on PostgreSQL, Redis and two Celery workers, each with one killed, about 12 minutes
+	$(BIN)/python -m pytest -m cluster tests/e2e/test_cluster.py
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	GAMELAKE_DRIFT_SEEDS=200 $(BIN)/python -m pytest -n 2 tests/include/extract/test_drift.py

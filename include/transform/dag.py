@@ -12,8 +12,8 @@ class TransformDAG(DAG):
     """A DAG that `airflow dags test` can run.
 
     Cosmos' sensors wait for the dbt process, which a scheduler starts beside them. One process that runs a task after
-    the other would wait for ever, so there the dbt process goes first; and once, because Cosmos skips a second try of
-    it, and what waits for it would be skipped too, and the run green.
+    the other would wait for ever, so there the dbt process goes first; and once, because whoever looks on wants to know
+    at once what fails.
     """
 
     def test(self, *args: Any, **kwargs: Any) -> Any:

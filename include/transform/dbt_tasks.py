@@ -15,6 +15,7 @@ from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from include.pods import executor_config
 from include.transform import dbt_project
+from include.transform.retries import build_again_when_lost
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 MODES = ("one_process", "many_writers")
@@ -45,7 +46,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=pod)
         # Each poke is a request to the API server, which has the dbt process to serve.
         arguments |= {"deferrable": False, "poke_interval": 5}
-    return DbtTaskGroup(
+    group = DbtTaskGroup(
         group_id="dbt",
         project_config=ProjectConfig(
             dbt_project_path=dbt_project.PROJECT,
@@ -68,3 +69,6 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         ),
         operator_args=arguments,
     )
+    if not many_writers():
+        build_again_when_lost(group)
+    return group

@@ -17,19 +17,22 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
+LOGIN = {"username": "admin", "password": "admin"}
 
 
 class Airflow:
     """A running Airflow, spoken to by its REST API."""
 
-    def __init__(self, address: str, log: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, address: str, log: Path, environment: Mapping[str, str], login: Mapping[str, str] = LOGIN
+    ) -> None:
         self.log = log
         self._environment = environment
-        token = httpx.post(f"{address}/auth/token", json={"username": "admin", "password": "admin"}).json()
+        token = httpx.post(f"{address}/auth/token", json=dict(login)).json()
         self._api = httpx.Client(
             base_url=f"{address}/api/v2",
             headers={"Authorization": f"Bearer {token['access_token']}"},
@@ -139,7 +142,7 @@ def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airfl
         )
     try:
         address = f"http://localhost:{environment['AIRFLOW__API__PORT']}"
-        _wait_until_healthy(address, process, log)
+        wait_until_healthy(address, process, log)
         yield Airflow(address, log, environment)
     finally:
         with suppress(ProcessLookupError):
@@ -148,7 +151,7 @@ def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airfl
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.HTTPError, ValueError):

@@ -1,0 +1,95 @@
+"""What a task that watches the dbt process does as the process comes and goes; whole builds are for test_cluster."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from cosmos.operators.local import DbtLocalBaseOperator
+
+from include.transform.dbt_project import REPOSITORY
+from include.transform.retries import PATIENCE, WATCHER_RETRIES, RetriedBuild, WatchedRun, WatchedTests
+
+
+@pytest.fixture(scope="module")
+def tasks() -> dict[str, Any]:
+    spec = importlib.util.spec_from_file_location("transform_of_retries", REPOSITORY / "dags" / "transform.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {task.task_id: task for task in module.dag.tasks}
+
+
+@pytest.fixture(params=["dbt.dim_games.run", "dbt.dim_games.test"])
+def watch(tasks, request, monkeypatch) -> Any:
+    """A function that pokes once: given the process's state and what it has reported of the model, by `pushed`."""
+    task = tasks[request.param]
+    monkeypatch.setattr(task, "_pokes_without_process", 0)
+    kind = "tests_status" if task.is_test_sensor else "status"
+    key = f"model__gamelake__dim_games_{kind}"
+
+    def poke(process: str | None, status: str | None = None, try_number: int = 1) -> bool:
+        reported = status if task.is_test_sensor or status is None else {"status": status, "outlet_uris": []}
+        pushed = {key: reported}
+        ti = SimpleNamespace(try_number=try_number, xcom_pull=lambda _, key: pushed.get(key))
+        monkeypatch.setattr(task, "_get_producer_task_status", lambda _: process)
+        return bool(task.poke({"ti": ti}))
+
+    poke.interval = task.poke_interval  # type: ignore[attr-defined]
+    return poke
+
+
+def test_every_task_of_cosmos_is_one_of_ours(tasks):
+    kinds = Counter(type(task) for name, task in tasks.items() if name.startswith("dbt."))
+    assert kinds[RetriedBuild] == 1
+    assert kinds[WatchedRun] >= kinds[WatchedTests] > 40
+    assert sum(kinds.values()) == kinds[RetriedBuild] + kinds[WatchedRun] + kinds[WatchedTests] + 1  # the last is empty
+    assert {task.retries for task in tasks.values() if isinstance(task, WatchedRun)} == {WATCHER_RETRIES}
+
+
+@pytest.mark.parametrize("try_number", [1, 2])
+def test_it_waits_for_the_process_and_never_runs_dbt(watch, try_number):
+    assert not watch("running", None, try_number)
+    assert watch("running", "pass", try_number)
+    assert watch("success", "success", try_number)
+
+
+def test_what_failed_is_tried_again_as_long_as_the_process_is(watch):
+    for process in ("running", "up_for_retry", "queued"):
+        with pytest.raises(AirflowException, match="waiting for another try") as raised:
+            watch(process, "fail")
+        assert not isinstance(raised.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("process", ["success", "failed", "skipped", "upstream_failed"])
+@pytest.mark.parametrize("status", [None, "fail", "error", "skipped"])
+def test_a_process_that_has_ended_says_no_more(watch, process, status):
+    with pytest.raises(AirflowFailException, match=rf"dim_games: {status or 'nothing reported'}; .* \({process}\)"):
+        watch(process, status, 3)
+
+
+@pytest.mark.parametrize("process", [None, "queued", "up_for_retry"])
+def test_the_slot_is_given_back_when_no_process_runs(watch, process):
+    pokes = int(PATIENCE.total_seconds() / watch.interval)
+    for _ in range(2):
+        for _ in range(pokes):
+            assert not watch(process)
+        assert not watch("running")  # and the count begins anew
+    for _ in range(pokes):
+        assert not watch(process)
+    with pytest.raises(AirflowException, match="may need this task's slot"):
+        watch(process)
+
+
+@pytest.mark.parametrize("try_number", [1, 2, 3])
+def test_each_try_of_the_process_builds(tasks, monkeypatch, try_number):
+    ran = []
+    monkeypatch.setattr(DbtLocalBaseOperator, "execute", lambda self, **_: ran.append(self.base_cmd))
+    ti = SimpleNamespace(try_number=try_number)
+    RetriedBuild.execute.__wrapped__(tasks["dbt.dbt_producer_watcher"], {"ti": ti})
+    assert ran == [["build"]]
