@@ -36,7 +36,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
         "GAMELAKE_GENERATION": generation,
     }
-    arguments: dict[str, Any] = {"env": environment, "append_env": True, "execution_timeout": timedelta(hours=1)}
+    arguments: dict[str, Any] = {"append_env": True, "execution_timeout": timedelta(hours=1)}
     pod = {"executor_config": executor_config("transform")}
     if many_writers():
         execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL)
@@ -52,6 +52,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
             dbt_project_path=dbt_project.PROJECT,
             manifest_path=dbt_project.MANIFEST,
             install_dbt_deps=False,
+            env_vars=environment,
         ),
         profile_config=ProfileConfig(
             profile_name="gamelake",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import os
@@ -99,7 +100,7 @@ class Lake:
                 "committed_at": self.committed_at.isoformat(),
                 "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
                 "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
-                "files": self.files[entity],
+                "files": copy.deepcopy(self.files[entity]),
             }
             for entity in load_registry()
         ]

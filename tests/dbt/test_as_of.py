@@ -88,6 +88,7 @@ def test_another_day_than_that_of_the_generation_is_refused(source: Source, tmp_
     assert f"var as_of: found {DAYS[1]}, expected none or {DAYS[0]}" in done.error
 
 
+@pytest.mark.e2e
 def test_killed_while_it_writes(source: Source, tmp_path: Path) -> None:
     """Before a file is written and after it, of which a sample; the next build is whole, and readers see no other."""
     shown = current(source.store)

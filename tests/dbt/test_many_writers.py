@@ -83,7 +83,9 @@ def recorded_lake(make_lake: Callable[[str], Lake]) -> Lake:
     return lake
 
 
-@pytest.fixture(scope="module", params=["small_lake", pytest.param("recorded_lake", marks=pytest.mark.e2e)])
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.e2e) for name in ("small_lake", "recorded_lake")]
+)
 def builds(request: pytest.FixtureRequest, dbt: Dbt, writers: Writers, parents: dict[str, list[str]]) -> Builds:
     """Four processes at once; of the recorded rows one for each model, as tasks are, which takes a minute."""
     lake = request.getfixturevalue(request.param)
@@ -128,6 +130,7 @@ def test_nothing_but_marts_stays_of_a_published_generation(builds: Builds) -> No
     assert {file.name for file in builds.many.iterdir()} == {*built(builds.one), "_inputs.json"}
 
 
+@pytest.mark.e2e
 def test_a_killed_writer_is_run_again(small_lake: Lake, writers: Writers, parents: dict[str, list[str]]) -> None:
     unharmed, killed = small_lake.generation("unharmed"), small_lake.generation("killed")
     ran(writers("run", "-s", "stg_genres", generation=unharmed))
@@ -171,6 +174,7 @@ def test_two_processes_spill_to_folders_of_their_own(writers: Writers, parents: 
     assert folders[0] != folders[1]
 
 
+@pytest.mark.e2e
 def test_on_s3(small_lake: Lake, bucket: Any, tmp_path: Path) -> None:  # noqa: F811
     inputs = small_lake.inputs()
     for source in inputs["sources"]:

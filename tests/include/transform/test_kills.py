@@ -119,7 +119,7 @@ def test_killed_at_every_step_on_disk(tmp_path: Path) -> None:
 
 
 def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str, tmp_path: Path) -> None:  # noqa: F811
-    for kill_at in count(1):
+    for kill_at in count(1, 3):  # a sample: what differs from a disk is the order of requests within a step
         store = open_store(f"s3://{bucket}/lake-{kill_at}", s3=s3)
         old = build(store, DAYS[0], tmp_path / "any.parquet")
         publish(store, old, COPIES)
