@@ -51,6 +51,7 @@ def test_what_is_missing_fails_the_task_without_a_retry(store, audit):
         audit(params=PARAMS)
 
 
+@pytest.mark.e2e
 def test_airflow_runs_it(store, tmp_path):
     environment = airflow_environment(tmp_path, lake=store.uri, igdb={"conn_type": "igdb"})
     laptop = [sys.executable, "-m", "include.local"]

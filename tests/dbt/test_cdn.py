@@ -86,6 +86,7 @@ def inputs_of(store: Store, generation: str) -> dict[str, Any]:
     return orjson.loads(store.get(f"{generation}/_inputs.json"))
 
 
+@pytest.mark.e2e
 def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
     remote: Store, cdn: CachingCdn, small_lake: Lake, tmp_path: Path
 ) -> None:
