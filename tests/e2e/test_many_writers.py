@@ -21,7 +21,7 @@ from tests.loading import Source
 if TYPE_CHECKING:
     from tests.e2e.running import Airflow
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.cluster
 
 DAY = date(2026, 11, 20)
 NOBODY = {"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "nobody", "password": "nothing"}
