@@ -47,7 +47,7 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
     Raises: FileNotFoundError saying how to make the manifest.
     """
     if not manifest.exists():
-        raise FileNotFoundError(f"{manifest} is missing: run `make setup`, or `python -m {__spec__.name}` in an image")
+        raise FileNotFoundError(f"{manifest} is missing: run `make setup`; an image has it built in")
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
     return {
         node["name"]: f"{'/'.join(node['fqn'][1:])}.parquet"

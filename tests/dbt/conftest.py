@@ -112,6 +112,15 @@ class Lake:
             "sources": sources,
         }
 
+    def upload(self, client: Any, name: str, prefix: str) -> dict[str, Any]:
+        """Put the parts into a bucket, below a prefix. Returns: `inputs()` with their places there."""
+        inputs = self.inputs()
+        for part in (part for source in inputs["sources"] for part in source["files"]):
+            key = f"{prefix}/{Path(part['url']).relative_to(self.root)}"
+            client.upload_file(part["url"], name, key)
+            part["url"] = f"s3://{name}/{key}"
+        return inputs
+
     def days(self) -> list[dict[str, Any]]:
         """The days of the popularity history; `self.built` says which of them are built already."""
         days = sorted({file["partition"] for file in self.files["popscore"]})

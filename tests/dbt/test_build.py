@@ -187,12 +187,7 @@ def bucket() -> Iterator[Any]:
 
 
 def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt, bucket, tmp_path):
-    inputs = small_lake.inputs()
-    for source in inputs["sources"]:
-        for part in source["files"]:
-            key = f"deep/{Path(part['url']).relative_to(small_lake.root)}"
-            bucket.upload_file(part["url"], "lake", key)
-            part["url"] = f"s3://lake/{key}"
+    inputs = small_lake.upload(bucket, "lake", "deep")
     for day in inputs["days"]:
         day["url"] = f"s3://lake/deep/{Path(day['url']).relative_to(small_lake.root)}"
     prefix = "deep/marts/dt=2026-11-21/run"

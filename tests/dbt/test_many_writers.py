@@ -176,12 +176,7 @@ def test_two_processes_spill_to_folders_of_their_own(writers: Writers, parents: 
 
 @pytest.mark.e2e
 def test_on_s3(small_lake: Lake, bucket: Any, tmp_path: Path) -> None:  # noqa: F811
-    inputs = small_lake.inputs()
-    for source in inputs["sources"]:
-        for part in source["files"]:
-            key = f"deep/{Path(part['url']).relative_to(small_lake.root)}"
-            bucket.upload_file(part["url"], "lake", key)
-            part["url"] = f"s3://lake/{key}"
+    inputs = small_lake.upload(bucket, "lake", "deep")
     prefix = "deep/marts/dt=2026-11-21/writers"
     bucket.put_object(Bucket="lake", Key=f"{prefix}/_inputs.json", Body=json.dumps(inputs).encode())
     writers = Writers(
