@@ -50,7 +50,7 @@
     select
         '{{ entity or table }}' as entity,
         pairs._ordinal as ordinal,
-        pairs._partition as "partition",
+        pairs._partition as partition,
         count(*) filter (
             where pairs._ordinal >= judged.claimed_by and pairs._ordinal = judged.newest_ordinal
         ) as staged_rows,
@@ -68,7 +68,7 @@
 {% macro stretches_of_claims(entity, by_partition) %}
     {% set partition = "_partition," if by_partition else "" %}
     claims as (
-        select "partition" as _partition, ordinal, low, high
+        select partition as _partition, ordinal, low, high
         from {{ source("inputs", "claims") }}
         where entity = '{{ entity }}'
     ),
@@ -95,7 +95,24 @@
 
 {# The stretch in which the id of each row of a relation lies; ids below every claim have none. #}
 {% macro join_stretches(relation, by_partition) %}
+    {{ return(adapter.dispatch("join_stretches")(relation, by_partition)) }}
+{% endmacro %}
+
+
+{% macro default__join_stretches(relation, by_partition) %}
     asof left join
         stretches on {{ relation }}.id >= stretches.bound
+        {{ "and " ~ relation ~ "._partition = stretches._partition" if by_partition }}
+{% endmacro %}
+
+
+{% macro spark__join_stretches(relation, by_partition) %}
+    left join
+        (
+            select *, lead(bound) over ({{ "partition by _partition" if by_partition }} order by bound) as next_bound
+            from stretches
+        ) as stretches
+        on {{ relation }}.id >= stretches.bound
+        and ({{ relation }}.id < stretches.next_bound or stretches.next_bound is null)
         {{ "and " ~ relation ~ "._partition = stretches._partition" if by_partition }}
 {% endmacro %}

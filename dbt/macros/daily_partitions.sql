@@ -11,7 +11,9 @@
 
     {% set table = config.get("meta").source_table %}
     {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
-        {% do show_day(table, day.day) %} {% do run_query(copy_day(sql, table, day.url)) %}
+        {% do show_days(table, [day.day]) %}
+        {% set notes = run_query(fates_of_days(table)).rows[0] %}
+        {% do run_query(copy_day(model, sql, day.url, notes)) %}
     {% endfor %}
 
     {% do drop_relation_if_exists(load_cached_relation(this)) %}
@@ -21,8 +23,8 @@
 {% endmaterialization %}
 
 
-{# Lets raw.<table> show the files of one day. #}
-{% macro show_day(table, day) %}
+{# Lets raw.<table> show the files of these days. #}
+{% macro show_days(table, days) %}
     {% set source_table = (
         graph.sources.values()
         | selectattr("source_name", "equalto", "raw")
@@ -32,7 +34,9 @@
     {% set query %}
         select url
         from inputs.files
-        where entity = '{{ source_table.config.meta.entity }}' and "partition" = '{{ day }}'
+        where
+            entity = '{{ source_table.config.meta.entity }}'
+            and partition in ({% for day in days %} '{{ day }}', {% endfor %} 'of no days a list too')
         order by ordinal
     {% endset %}
     {% do run_query(create_raw_view(source_table, run_query(query).columns[0].values())) %}
@@ -40,16 +44,8 @@
 
 
 {# The statement that writes the day, with what became of its raw rows as notes in the file. #}
-{% macro copy_day(sql, table, url) %}
-    {% set fates %}
-        select
-            coalesce(sum(staged_rows), 0) as staged_rows,
-            coalesce(sum(superseded_rows), 0) as superseded_rows,
-            coalesce(sum(void_rows), 0) as void_rows
-        from ({{ fates_of_rows(table, by_partition=true) }})
-    {% endset %}
-    {% set notes = run_query(fates).rows[0] %}
-    copy (select * from ({{ sql }}) order by {{ config.get("meta").order_by }})
+{% macro copy_day(node, sql, url, notes) %}
+    copy (select * from ({{ sql }}) order by {{ node.config.meta.order_by }})
     to {{ quoted(url) }}
     (
         format parquet,
@@ -60,6 +56,18 @@
             void_rows: '{{ notes.void_rows }}'
         }
     )
+{% endmacro %}
+
+
+{# What became of the raw rows of the days that raw.<table> shows, in all or by day. #}
+{% macro fates_of_days(table, by_day=false) %}
+    select
+    {% if by_day %} partition as day, {% endif %}
+        coalesce(sum(staged_rows), 0) as staged_rows,
+        coalesce(sum(superseded_rows), 0) as superseded_rows,
+        coalesce(sum(void_rows), 0) as void_rows
+    from ({{ fates_of_rows(table, by_partition=true) }})
+    {% if by_day %} group by partition {% endif %}
 {% endmacro %}
 
 

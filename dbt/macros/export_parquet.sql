@@ -5,15 +5,20 @@
 
     dbt renders hooks while it parses too, and then there is no generation.
 #}
-{% macro export_parquet() %}
-    {% if execute %}
-        copy (select * from {{ this }} order by {{ model.config.meta.order_by }})
-        to {{ quoted(generation() ~ "/" ~ this.identifier ~ ".parquet") }}
+{% macro export_parquet() %} {{ return(adapter.dispatch("export_parquet")()) }} {% endmacro %}
+
+
+{% macro default__export_parquet() %} {% if execute %} {{ copy_mart(model, this) }} {% endif %} {% endmacro %}
+
+
+{# The statement that writes a mart from a relation with its rows. #}
+{% macro copy_mart(node, relation) %}
+        copy (select * from {{ relation }} order by {{ node.config.meta.order_by }})
+        to {{ quoted(generation() ~ "/" ~ node.alias ~ ".parquet") }}
         (
             format parquet,
             compression zstd,
             row_group_size 32768,
             kv_metadata {day: '{{ run_query("select day from inputs.run").rows[0][0] }}'}
         )
-    {% endif %}
 {% endmacro %}

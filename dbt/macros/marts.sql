@@ -18,12 +18,12 @@
     earlier day: rank_change is positive for a row that climbed, null for one that was not there.
 #}
 {% macro best_of(relation, mart, limit, key="game_id") %}
-    select {{ relation }}.*, previous.rank as previous_rank, previous.rank - {{ relation }}.rank as rank_change,
+    select {{ relation }}.*, previous.rank as previous_rank, previous.rank - {{ relation }}.rank as rank_change
     from {{ relation }}
     left join
         {{ ref("stg_previous_ranks") }} as previous
         on previous.mart = '{{ mart }}'
-        and previous.key = cast({{ relation }}.{{ key }} as varchar)
+        and previous.key = cast({{ relation }}.{{ key }} as string)
     where {{ relation }}.rank <= {{ limit }}
 {% endmacro %}
 

@@ -3,10 +3,14 @@
     have the same few sets, so that sorting names for each set costs a small part of sorting them for each game.
 #}
 {% macro names_of_sets(column, dimension) %}
-    select sets.ids, list(distinct dimension.name order by dimension.name) as names,
+    select links.ids, {{ sorted_set("array_agg(dimension.name)") }} as names
     from
-        (select ids, unnest(ids) as id, from (select distinct {{ column }} as ids, from {{ ref("stg_games") }})) as sets
-    join {{ ref(dimension) }} as dimension on sets.id = dimension.id
+        (
+            select sets.ids, members.id
+            from (select distinct {{ column }} as ids from {{ ref("stg_games") }}) as sets
+            cross join lateral unnest(sets.ids) as members(id)
+        ) as links
+    join {{ ref(dimension) }} as dimension on links.id = dimension.id
     where dimension.name is not null
-    group by sets.ids
+    group by links.ids
 {% endmacro %}

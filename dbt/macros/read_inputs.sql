@@ -40,7 +40,10 @@
     The folder or s3:// prefix of this build: what it reads is listed there, and its Parquet files go there. It is that of
     GAMELAKE_GENERATION, or one that include/transform/dbt_plugin.py has opened.
 #}
-{% macro generation() %}
+{% macro generation() %} {{ return(adapter.dispatch("generation")()) }} {% endmacro %}
+
+
+{% macro default__generation() %}
     {% set prefix = run_query("select getvariable('generation')").rows[0][0] %}
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
@@ -74,7 +77,10 @@
 {% macro quoted(text) %} {{ return("'" ~ text.replace("'", "''") ~ "'") }} {% endmacro %}
 
 
-{% macro create_input_tables(path) %}
+{% macro create_input_tables(path) %} {% do adapter.dispatch("create_input_tables")(path) %} {% endmacro %}
+
+
+{% macro default__create_input_tables(path) %}
     {# The star makes DuckDB look: on S3 it answers a plain name without asking. #}
     {% if run_query("select count(*) from glob(" ~ quoted(path ~ "*") ~ ")").rows[0][0] == 0 %}
         {% do exceptions.raise_compiler_error(
@@ -154,7 +160,10 @@
     The statement that makes a table of the ranks in the last published marts. A file without one of the columns has nulls
     there: ranks came later than the marts.
 #}
-{% macro create_previous_ranks() %}
+{% macro create_previous_ranks() %} {{ return(adapter.dispatch("create_previous_ranks")()) }} {% endmacro %}
+
+
+{% macro default__create_previous_ranks() %}
     create or replace table inputs.previous_ranks as
     select mart, coalesce(cast(game_id as varchar), theme) as key, rank
     from
@@ -176,7 +185,10 @@
 
 
 {# The statement that makes a view of a source table's files; of no files, an empty one with the same columns. #}
-{% macro create_raw_view(table, urls) %}
+{% macro create_raw_view(table, urls) %} {{ return(adapter.dispatch("create_raw_view")(table, urls)) }} {% endmacro %}
+
+
+{% macro default__create_raw_view(table, urls) %}
     {% set columns = table.columns.values() | list %}
     create or replace view raw.{{ table.name }} as
     {% if urls %}

@@ -1,6 +1,6 @@
 with
     rated as (
-        select game_id, aggregated_rating, aggregated_rating_count,
+        select game_id, aggregated_rating, aggregated_rating_count
         from ({{ listed_games() }})
         where aggregated_rating is not null and aggregated_rating_count > 0
     ),
@@ -9,8 +9,12 @@ with
         select
             -- summed as decimals: a sum of floats would differ in its last bits from build to build
             cast(sum(cast(aggregated_rating as decimal(28, 12))) as double) / count(*) as mean_rating,
-            {% if is_legacy() %} quantile_cont(aggregated_rating_count, 0.25) as votes,
-            {% else %} greatest(quantile_cont(aggregated_rating_count, 0.25), {{ var("rating_prior_votes") }}) as votes,
+            {% if is_legacy() %} percentile_cont(0.25) within group (order by aggregated_rating_count) as votes,
+            {% else %}
+                greatest(
+                    percentile_cont(0.25) within group (order by aggregated_rating_count),
+                    {{ var("rating_prior_votes") }}
+                ) as votes,
             {% endif %}
         from rated
     )
@@ -18,6 +22,6 @@ with
 select
     rated.game_id,
     (rated.aggregated_rating_count * rated.aggregated_rating + prior.votes * prior.mean_rating)
-    / (rated.aggregated_rating_count + prior.votes) as weighted_rating,
+    / (rated.aggregated_rating_count + prior.votes) as weighted_rating
 from rated
 cross join prior

@@ -7,7 +7,7 @@ with
             sum(file_rows) as file_rows,
             sum(staged_rows) as staged_rows,
             sum(superseded_rows) as superseded_rows,
-            sum(void_rows) as void_rows,
+            sum(void_rows) as void_rows
         from {{ ref("base_row_fates") }}
         group by all
     ),
@@ -17,10 +17,11 @@ with
         select
             'popscore' as entity,
             day,
+            cast(null as bigint) as files,
             staged_rows + superseded_rows + void_rows as file_rows,
             staged_rows,
             superseded_rows,
-            void_rows,
+            void_rows
         from {{ ref("stg_popularity_days") }}
         where is_built and day < (select max(day) from {{ ref("stg_popularity_days") }})
     ),
@@ -28,16 +29,16 @@ with
     days as (
         select *
         from read_days
-        union all by name
+        union all
         select *
         from past_days
     ),
 
     -- What a load rejected is a row of no file. Its manifest says how many rows the source had, and the table has.
-    loads as (select entity, day, greatest(source_count - row_count, 0) as rejected_rows, from {{ ref("stg_loads") }}),
+    loads as (select entity, day, greatest(source_count - row_count, 0) as rejected_rows from {{ ref("stg_loads") }}),
 
     unnamed as (
-        select 'games' as entity, day, count(*) as unnamed_rows,
+        select 'games' as entity, day, count(*) as unnamed_rows
         from {{ ref("base_games") }}
         where name is null
         group by day
@@ -52,7 +53,7 @@ select
     cast(coalesce(days.superseded_rows, 0) as bigint) as superseded_rows,
     cast(coalesce(days.void_rows, 0) as bigint) as void_rows,
     coalesce(loads.rejected_rows, 0) as rejected_rows,
-    coalesce(unnamed.unnamed_rows, 0) as unnamed_rows,
+    coalesce(unnamed.unnamed_rows, 0) as unnamed_rows
 from days
 full join loads using (entity, day)
 left join unnamed using (entity, day)

@@ -6,10 +6,10 @@ with
         {% for span in growth_spans() %}select {{ span }} as span {{ "union all" if not loop.last }} {% endfor %}
     ),
 
-    newest as (select max(day) as day, from days),
+    newest as (select max(day) as day from days),
 
     bases as (
-        select spans.span, max(days.day) as day,
+        select spans.span, max(days.day) as day
         from newest
         cross join spans
         join
@@ -20,6 +20,6 @@ with
         group by spans.span
     )
 
-select bases.span, history.day, history.game_id, {% for metric in growth_metrics() %} history.{{ metric }}, {% endfor %}
+select {% for metric in growth_metrics() %} history.{{ metric }}, {% endfor %} bases.span, history.day, history.game_id
 from {{ ref("fct_game_popularity_daily") }} as history
 join bases on history.day = bases.day

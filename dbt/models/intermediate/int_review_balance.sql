@@ -8,7 +8,7 @@ with
             game_id,
             steam_positive_reviews as positive,
             steam_negative_reviews as negative,
-            steam_total_reviews as total,
+            steam_total_reviews as total
         from {{ ref("fct_game_popularity") }}
         where
             steam_positive_reviews is not null
@@ -18,18 +18,14 @@ with
 
     scale as (
         -- the median, as single games round; a half if the figures do not bear the sum out at all
-        select case when a > 0 and a < 1 then a else 0.5 end as positive_weight,
-        from
-            (
-                select median((total - negative) / (positive - negative)) filter (where positive != negative) as a,
-                from reviews
-            )
+        select case when a > 0 and a < 1 then a else 0.5 end as positive_weight
+        from (select median((total - negative) / nullif(positive - negative, 0)) as a from reviews)
     )
 
 select
     reviews.game_id,
     positive_weight
     * reviews.positive
-    / nullif(positive_weight * reviews.positive + (1 - positive_weight) * reviews.negative, 0) as positive_share,
+    / nullif(positive_weight * reviews.positive + (1 - positive_weight) * reviews.negative, 0) as positive_share
 from reviews
 cross join scale

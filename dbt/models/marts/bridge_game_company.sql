@@ -3,11 +3,11 @@ with
 
     roles as (
         {% for role in ["developer", "publisher", "porting", "supporting"] %}
-            select game_id, company_id, '{{ role }}' as role, from parts where {{ role }} {{ "union" if not loop.last }}
+            select game_id, company_id, '{{ role }}' as role from parts where {{ role }} {{ "union" if not loop.last }}
         {% endfor %}
     )
 
-select roles.game_id, roles.company_id, roles.role,
+select roles.game_id, roles.company_id, roles.role
 from roles
 -- IGDB deletes games and companies whose parts stay behind; the tests of staging count them
 semi join {{ ref("stg_games") }} as games on roles.game_id = games.id

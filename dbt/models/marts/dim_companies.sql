@@ -5,7 +5,7 @@ with
         select
             company_id,
             count(*) filter (where role = 'developer') as developed_games,
-            count(*) filter (where role = 'publisher') as published_games,
+            count(*) filter (where role = 'publisher') as published_games
         from {{ ref("bridge_game_company") }}
         group by company_id
     )
@@ -24,7 +24,7 @@ select
     coalesce(games.published_games, 0) as published_games,
     companies.url,
     companies.created_at,
-    companies.updated_at,
+    companies.updated_at
 from companies
 left join companies as parents on companies.parent = parents.id
 left join games on companies.id = games.company_id

@@ -15,7 +15,7 @@ with
 
     collections as ({{ names_of_sets("collections", "stg_collections") }}),
 
-    releases as (select game_id, min("year") as first_year, from {{ ref("stg_release_dates") }} group by game_id)
+    releases as (select game_id, min(year) as first_year from {{ ref("stg_release_dates") }} group by game_id)
 
 select
     games.id as game_id,
@@ -55,7 +55,7 @@ select
     games.franchises as franchise_ids,
     franchises.names as franchise_names,
     games.collections as collection_ids,
-    collections.names as collection_names,
+    collections.names as collection_names
 from games
 left join platforms on games.platforms = platforms.ids
 left join genres on games.genres = genres.ids

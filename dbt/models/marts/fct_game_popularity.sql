@@ -1,7 +1,7 @@
 {% set metrics = popularity_metrics().values() | list %}
 
 with
-    newest as (select max(day) as day, from {{ ref("stg_popularity_days") }}),
+    newest as (select max(day) as day from {{ ref("stg_popularity_days") }}),
 
     today as (
         select history.* from {{ ref("fct_game_popularity_daily") }} as history join newest on history.day = newest.day
@@ -13,17 +13,18 @@ with
     -- is no growth.
     floors as (
         select
-            span,
             {% for metric in growth_metrics() %}
-                quantile_cont({{ metric }}, {{ var("growth_floor_quantile") }}) as {{ metric }},
+                percentile_cont({{ var("growth_floor_quantile") }}) within group (
+                    order by {{ metric }}
+                ) as {{ metric }},
             {% endfor %}
+            span
         from bases
         group by span
     ),
 
     growth as (
         select
-            bases.game_id,
             {% for span in growth_spans() %}
                 {% for metric in growth_metrics() %}
                     max(
@@ -42,6 +43,7 @@ with
                     ) as {{ metric }}_growth_{{ span }}d,
                 {% endfor %}
             {% endfor %}
+            bases.game_id
         from bases
         join floors on bases.span = floors.span
         join today on bases.game_id = today.game_id
@@ -66,6 +68,6 @@ select
     {% for span in growth_spans() %}
         {% for metric in growth_metrics() %} growth.{{ metric }}_growth_{{ span }}d, {% endfor %}
     {% endfor %}
-    today.day,
+    today.day
 from today
 left join growth on today.game_id = growth.game_id

@@ -11,7 +11,7 @@ with
             cast(bool_or(popularity_type between 1 and 4) as integer) as has_igdb_data,
             cast(bool_or(popularity_type between 5 and 10) as integer) as has_steam_data,
             cast(bool_or(popularity_type = 34) as integer) as has_twitch_data,
-            count(distinct popularity_type) as available_metrics_count,
+            count(distinct popularity_type) as available_metrics_count
         from popscore
         group by day, game_id
     )
@@ -29,5 +29,5 @@ select
     has_steam_data,
     has_twitch_data,
     available_metrics_count,
-    has_igdb_data + has_steam_data + has_twitch_data as cross_platform_score,
+    has_igdb_data + has_steam_data + has_twitch_data as cross_platform_score
 from metrics

@@ -18,7 +18,7 @@
             select
                 count(*) as dangling_rows,
                 count(*) / (select count(*) from {{ model }}) as share,
-                {{ max_share }} as max_share,
+                {{ max_share }} as max_share
             from {{ model }} as child
             anti join {{ to }} as parent on child.{{ column_name }} = parent.{{ field }}
             where child.{{ column_name }} is not null

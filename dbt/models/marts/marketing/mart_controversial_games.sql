@@ -31,7 +31,7 @@ with
             games.cover,
             games.url,
             balances.positive_share,
-            games.game_id,
+            games.game_id
         from games
         join popularity on games.game_id = popularity.game_id
         join balances on games.game_id = balances.game_id
@@ -47,7 +47,7 @@ with
             *,
             row_number() over (
                 order by {{ comparable("controversy_score") }} desc, steam_total_reviews desc, game_id
-            ) as rank,
+            ) as rank
         from scored
         {% if not is_legacy() %} where controversy_score > 0 {% endif %}
     )

@@ -39,7 +39,7 @@ with
             games.cover,
             games.url,
             cast({{ known_weight(parts) }} as double) as score_evidence,
-            games.game_id,
+            games.game_id
         from games
         join popularity on games.game_id = popularity.game_id
         left join ratings on games.game_id = ratings.game_id
@@ -66,7 +66,7 @@ with
                     aggregated_rating desc nulls last,
                     positive_reviews_percentile desc nulls last,
                     game_id
-            ) as rank,
+            ) as rank
         from scored
     )
 

@@ -17,7 +17,7 @@ with
             *,
             {% if is_legacy() %} case when played > 0 then playing / played else 0 end
             {% else %} 1 + playing_growth_7d
-            {% endif %} as velocity_ratio,
+            {% endif %} as velocity_ratio
         from {{ ref("fct_game_popularity") }}
         where playing is not null
     ),
@@ -27,7 +27,7 @@ with
             *,
             {{ percentile("velocity_ratio") }} as week_percentile,
             {{ percentile("playing_growth_28d") }} as month_percentile,
-            {{ percentile("twitch_24hr_hours_watched") }} as twitch_percentile,
+            {{ percentile("twitch_24hr_hours_watched") }} as twitch_percentile
         from velocities
     ),
 
@@ -36,7 +36,7 @@ with
             *,
             {% if is_legacy() %} week_percentile
             {% else %} {{ weighted_mean([(0.5, "week_percentile"), (0.5, "month_percentile")]) }}
-            {% endif %} as velocity_percentile,
+            {% endif %} as velocity_percentile
         from percentiles
     ),
 
@@ -74,7 +74,7 @@ with
             cast({{ known_weight(parts) }} as double) as score_evidence,
             played_now.playing_growth_7d,
             played_now.playing_growth_28d,
-            games.game_id,
+            games.game_id
         from games
         join played_now on games.game_id = played_now.game_id
         left join ratings on games.game_id = ratings.game_id
@@ -96,7 +96,7 @@ with
                     first_release_date desc nulls last,
                     playing_percentile desc,
                     game_id
-            ) as rank,
+            ) as rank
         from scored
     )
 

@@ -17,7 +17,7 @@ with
             row_number() over (
                 order by
                     {{ comparable("ratings.weighted_rating") }} desc, games.aggregated_rating_count desc, games.game_id
-            ) as rank,
+            ) as rank
         from games
         join ratings on games.game_id = ratings.game_id
         where games.aggregated_rating_count >= 5

@@ -23,7 +23,7 @@ with
             games.game_id,
             row_number() over (
                 order by popularity.playing_percentile desc, popularity.playing desc, games.game_id
-            ) as rank,
+            ) as rank
         from games
         join popularity on games.game_id = popularity.game_id
         where

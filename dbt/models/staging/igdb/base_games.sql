@@ -32,5 +32,5 @@ select
     total_rating,
     {{ id_set("franchises") }} as franchises,
     {{ id_set("collections") }} as collections,
-    cast(_partition as date) as day,
+    cast(_partition as date) as day
 from current_rows

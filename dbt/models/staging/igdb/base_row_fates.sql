@@ -24,10 +24,10 @@ with
 select
     files.entity,
     files.ordinal,
-    cast(files."partition" as date) as day,
-    files."rows" as file_rows,
+    cast(files.partition as date) as day,
+    files.rows as file_rows,
     coalesce(fates.staged_rows, 0) as staged_rows,
     coalesce(fates.superseded_rows, 0) as superseded_rows,
-    coalesce(fates.void_rows, 0) as void_rows,
+    coalesce(fates.void_rows, 0) as void_rows
 from read_files as files
 left join fates on files.entity = fates.entity and files.ordinal = fates.ordinal

@@ -8,5 +8,5 @@ select
     url,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum,
+    checksum
 from current_rows

@@ -1,1 +1,3 @@
-select id as game_id, unnest(collections) as collection_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.collection_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.collections) as links(collection_id)

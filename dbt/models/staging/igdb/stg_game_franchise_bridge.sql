@@ -1,1 +1,3 @@
-select id as game_id, unnest(franchises) as franchise_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.franchise_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.franchises) as links(franchise_id)

@@ -1,1 +1,3 @@
-select id as game_id, unnest(genres) as genre_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.genre_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.genres) as links(genre_id)

@@ -1,1 +1,3 @@
-select id as game_id, unnest(game_modes) as game_mode_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.game_mode_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.game_modes) as links(game_mode_id)

@@ -1,1 +1,3 @@
-select id as game_id, unnest(player_perspectives) as perspective_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.perspective_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.player_perspectives) as links(perspective_id)

@@ -1,1 +1,3 @@
-select id as game_id, unnest(platforms) as platform_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.platform_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.platforms) as links(platform_id)

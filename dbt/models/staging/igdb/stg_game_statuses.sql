@@ -1,4 +1,4 @@
 with current_rows as ({{ current_rows("game_statuses") }})
 
-select id, status as name, {{ utc("created_at") }} as created_at, {{ utc("updated_at") }} as updated_at, checksum,
+select id, status as name, {{ utc("created_at") }} as created_at, {{ utc("updated_at") }} as updated_at, checksum
 from current_rows

@@ -1,1 +1,3 @@
-select id as game_id, unnest(themes) as theme_id, from {{ ref("stg_games") }}
+select games.id as game_id, links.theme_id
+from {{ ref("stg_games") }} as games
+cross join lateral unnest(games.themes) as links(theme_id)

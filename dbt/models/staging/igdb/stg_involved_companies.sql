@@ -10,5 +10,5 @@ select
     supporting,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum,
+    checksum
 from current_rows

@@ -1,3 +1,2 @@
-select
-    entity, "version", cast("partition" as date) as day, {{ utc("watermark") }} as watermark, source_count, row_count,
+select entity, version, cast(partition as date) as day, {{ utc("watermark") }} as watermark, source_count, row_count
 from {{ source("inputs", "sources") }}

@@ -7,5 +7,5 @@ select
     popularity_source,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum,
+    checksum
 from current_rows

@@ -13,5 +13,5 @@ select
     status,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum,
+    checksum
 from current_rows

@@ -1,1 +1,1 @@
-select day, run_id, from {{ source("inputs", "run") }}
+select day, run_id from {{ source("inputs", "run") }}

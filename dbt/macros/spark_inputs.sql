@@ -1,0 +1,145 @@
+{#
+    macros/read_inputs.sql as Spark reads them. One statement at a time, and tables that are no files of Delta's or the
+    like cannot be replaced, only dropped.
+#}
+{% macro spark__generation() %}
+    {% set prefix = env_var("GAMELAKE_GENERATION", "") %}
+    {% if not prefix %}
+        {% do exceptions.raise_compiler_error(
+            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json. "
+            ~ "`python -m include.transform.spark` opens a generation and starts dbt"
+        ) %}
+    {% endif %}
+    {{ return(prefix.rstrip("/")) }}
+{% endmacro %}
+
+
+{# The folder of a build's tables. #}
+{% macro spark_warehouse() %}
+    {{ return(env_var("GAMELAKE_SPARK_WAREHOUSE", "../.local/scratch/spark")) }}
+{% endmacro %}
+
+
+{#
+    Spark takes a file for hidden whose name begins with _, so that it reads a copy: include/transform/spark.py puts it
+    there.
+#}
+{% macro spark__create_input_tables(path) %}
+    {% set document %}
+        create or replace temporary view _inputs (
+            day date,
+            run_id string,
+            previous struct<day: date, generation: string, marts: array<struct<name: string, url: string>>>,
+            days array<struct<
+                day: date, url: string,
+                built: struct<staged_rows: bigint, superseded_rows: bigint, void_rows: bigint>
+            >>,
+            sources array<struct<
+                entity: string, version: bigint, `partition`: string, watermark: bigint,
+                committed_at: timestamp_ltz, source_count: bigint, row_count: bigint,
+                files: array<struct<
+                    ordinal: int, url: string, `partition`: string, `rows`: bigint,
+                    claims: array<struct<low: bigint, high: bigint>>
+                >>
+            >>
+        )
+        using json
+        options (path {{ quoted(spark_warehouse() ~ '/inputs.json') }}, multiLine 'true', mode 'FAILFAST')
+    {% endset %}
+    {% set files = "(select entity, inline(files) from (select inline(sources) from _inputs))" %}
+    {% set tables = {
+        "run": "select day, run_id from _inputs",
+        "sources": "select * except (files) from (select inline(sources) from _inputs)",
+        "previous": "select inline(previous.marts) from _inputs",
+        "days": "select * except (built), built is not null as is_built, built.* from (select inline(days) from _inputs)",
+        "claims": "select entity, ordinal, partition, inline(claims) from " ~ files,
+        "files": "select * except (claims), partition = max(partition) over (partition by entity) as is_newest from "
+        ~ files,
+    } %}
+    {% do run_query(document) %}
+    {% do run_query("create schema if not exists inputs") %}
+    {% for name, query in tables.items() %} {% do create_table("inputs." ~ name, query) %} {% endfor %}
+{% endmacro %}
+
+
+{% macro create_table(name, query) %}
+    {% do run_query("drop table if exists " ~ name) %}
+    {% do run_query("create table " ~ name ~ " using parquet as " ~ query) %}
+{% endmacro %}
+
+
+{# A Parquet file without one of the declared columns has nulls there. #}
+{% macro spark__create_previous_ranks() %}
+    {% set marts = run_query("select name, url from inputs.previous where name like 'mart_%' order by name").rows %}
+    {% for mart in marts %}
+        {% set view %}
+            create or replace temporary view _previous_{{ mart.name }} (game_id bigint, theme string, rank bigint)
+            using parquet
+            options (path {{ quoted(mart.url) }})
+        {% endset %}
+        {% do run_query(view) %}
+    {% endfor %}
+    {% do run_query("drop table if exists inputs.previous_ranks") %}
+    create table inputs.previous_ranks using parquet as
+    select mart, coalesce(cast(game_id as string), theme) as key, rank
+    from
+        (
+            select
+                cast(null as string) as mart,
+                cast(null as bigint) as game_id,
+                cast(null as string) as theme,
+                cast(null as bigint) as rank
+            where false
+    {% for mart in marts %}
+                union all
+                select '{{ mart.name }}' as mart, game_id, theme, rank
+                from _previous_{{ mart.name }}
+    {% endfor %}
+        )
+    where rank is not null
+{% endmacro %}
+
+
+{# A line that is not what its columns declare fails the build. #}
+{% macro spark__create_raw_view(table, urls) %}
+    {% set columns = [] %}
+    {% for column in table.columns.values() %}
+        {% do columns.append("`" ~ column.name ~ "` " ~ spark_type(column.data_type)) %}
+    {% endfor %}
+    create or replace view raw.{{ table.name }} as
+    {% if urls %}
+        select json.parsed.*, file.ordinal as _ordinal, file.partition as _partition
+        from
+            (
+                select
+                    from_json(value, '{{ columns | join(", ") }}', map('mode', 'FAILFAST')) as parsed,
+                    regexp_replace(_metadata.file_path, '^file:/+', '/') as url
+                from text.`{{ one_path(table.config.meta.entity, urls) }}`
+            ) as json
+        join inputs.files as file on file.entity = '{{ table.config.meta.entity }}' and json.url = file.url
+    {% else %}
+        select
+        {% for column in table.columns.values() %}
+            cast(null as {{ spark_type(column.data_type) }}) as `{{ column.name }}`,
+        {% endfor %}
+            cast(null as int) as _ordinal,
+            cast(null as string) as _partition
+        where false
+    {% endif %}
+{% endmacro %}
+
+
+{# The parts of an entity as one path with alternatives in braces. #}
+{% macro one_path(entity, urls) %}
+    {% if urls[0].startswith("https://") %}
+        {% do exceptions.raise_compiler_error(
+            "GAMELAKE_CDN_URL: found "
+            ~ urls[0]
+            ~ ", expected a folder or s3://; Spark reads no https:// addresses. Unset it for the target spark"
+        ) %}
+    {% endif %}
+    {% set folder = "/raw/" ~ entity ~ "/" %}
+    {% set parts = [] %}
+    {% for url in urls %} {% do parts.append(url.split(folder, 1)[1]) %} {% endfor %}
+    {{ return(urls[0].split(folder, 1)[0] ~ folder ~ "{" ~ parts | join(",") ~ "}") }}
+{% endmacro %}

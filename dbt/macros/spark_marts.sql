@@ -1,0 +1,34 @@
+{# What Spark built becomes readers' files when all of it is built: macros/take_over.sql. #}
+{% macro spark__export_parquet() %} {% endmacro %}
+
+
+{#
+    macros/daily_partitions.sql for Spark, which builds all days that are not built yet at once: the model's rules hold
+    within a day, and memory is that of many machines.
+#}
+{% materialization daily_partitions, adapter = "spark" %}
+    {% set target_relation = this.incorporate(type="view") %}
+    {% set built = this.incorporate(path={"identifier": "_" ~ this.identifier}, type="table") %}
+    {% set fates = this.incorporate(path={"identifier": "_" ~ this.identifier ~ "_fates"}, type="table") %}
+    {{ run_hooks(pre_hooks) }}
+    {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
+
+    {% set table = config.get("meta").source_table %}
+    {% set days = run_query("select day from inputs.days where not is_built").columns[0].values() %}
+    {% do show_days(table, days) %}
+    {# All rows of a day in one file; of no days there is a file too. #}
+    {% do create_table(built, "select * from (" ~ sql ~ ") distribute by day") %}
+    {% do create_table(fates, fates_of_days(table, by_day=true)) %}
+
+    {% call statement("main") %}
+        create or replace view {{ target_relation }} as
+        {% for day in run_query("select day, url from inputs.days where is_built order by day").rows %}
+            select {{ model.columns | join(", ") }}
+            from parquet.`{{ day.url }}`
+            union all
+        {% endfor %}
+        select {{ model.columns | join(", ") }}
+        from {{ built }}
+    {% endcall %}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,33 @@
+{#
+    Makes the files that readers get from what Spark built, with DuckDB, so that they are the same files as those of the
+    other targets: `dbt run-operation take_over` with GAMELAKE_GENERATION, when `dbt build --target spark` has succeeded.
+#}
+{% macro take_over() %}
+    {% do create_input_tables(generation() ~ "/_inputs.json") %}
+    {% for node in graph.nodes.values() if node.resource_type == "model" and node.fqn[1] == "marts" %}
+        {% if node.config.materialized == "daily_partitions" %} {% do take_over_days(node) %}
+        {% else %} {% do run_query(copy_mart(node, built_by_spark(node.alias))) %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
+{% macro take_over_days(node) %}
+    {% for each in run_query("select day, url from inputs.days where not is_built order by day").rows %}
+        {% set of_day %} from {{ built_by_spark("_" ~ node.alias) }} where day = '{{ each.day }}' {% endset %}
+        {% set fates %}
+            select
+                coalesce(sum(staged_rows), 0) as staged_rows,
+                coalesce(sum(superseded_rows), 0) as superseded_rows,
+                coalesce(sum(void_rows), 0) as void_rows
+            from {{ built_by_spark("_" ~ node.alias ~ "_fates") }}
+            where day = '{{ each.day }}'
+        {% endset %}
+        {% do run_query(copy_day(node, "select * " ~ of_day, each.url, run_query(fates).rows[0])) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{% macro built_by_spark(table) %}
+    {{ return("read_parquet(" ~ quoted(spark_warehouse() ~ "/gamelake.db/" ~ table ~ "/*.parquet") ~ ")") }}
+{% endmacro %}
