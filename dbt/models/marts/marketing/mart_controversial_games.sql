@@ -45,8 +45,10 @@ with
     ranked as (
         select
             *,
-            row_number() over (
-                order by {{ comparable("controversy_score") }} desc, steam_total_reviews desc, game_id
+            cast(
+                row_number() over (
+                    order by {{ comparable("controversy_score") }} desc, steam_total_reviews desc, game_id
+                ) as bigint
             ) as rank
         from scored
         {% if not is_legacy() %} where controversy_score > 0 {% endif %}

@@ -60,12 +60,14 @@ with
     ranked as (
         select
             *,
-            row_number() over (
-                order by
-                    {{ comparable("hidden_score") }} desc,
-                    aggregated_rating desc nulls last,
-                    positive_reviews_percentile desc nulls last,
-                    game_id
+            cast(
+                row_number() over (
+                    order by
+                        {{ comparable("hidden_score") }} desc,
+                        aggregated_rating desc nulls last,
+                        positive_reviews_percentile desc nulls last,
+                        game_id
+                ) as bigint
             ) as rank
         from scored
     )

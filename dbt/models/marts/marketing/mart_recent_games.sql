@@ -13,7 +13,7 @@ with
             games.cover,
             games.url,
             games.game_id,
-            row_number() over (order by games.first_release_date desc, games.game_id) as rank
+            cast(row_number() over (order by games.first_release_date desc, games.game_id) as bigint) as rank
         from games
         cross join run
         where games.first_release_date < run.day + interval 1 day

@@ -90,12 +90,14 @@ with
     ranked as (
         select
             *,
-            row_number() over (
-                order by
-                    {{ comparable("rising_score") }} desc,
-                    first_release_date desc nulls last,
-                    playing_percentile desc,
-                    game_id
+            cast(
+                row_number() over (
+                    order by
+                        {{ comparable("rising_score") }} desc,
+                        first_release_date desc nulls last,
+                        playing_percentile desc,
+                        game_id
+                ) as bigint
             ) as rank
         from scored
     )

@@ -5,6 +5,6 @@ with
 
     counts as (select theme, count(*) as count from themes group by theme),
 
-    ranked as (select theme, count, row_number() over (order by count desc, theme) as rank from counts)
+    ranked as (select theme, count, cast(row_number() over (order by count desc, theme) as bigint) as rank from counts)
 
     {{ best_of("ranked", "mart_theme_trends", 50, key="theme") }}

@@ -15,7 +15,7 @@ with
             games.cover,
             games.url,
             games.game_id,
-            row_number() over (order by games.hypes desc, games.game_id) as rank
+            cast(row_number() over (order by games.hypes desc, games.game_id) as bigint) as rank
         from games
         cross join run
         where

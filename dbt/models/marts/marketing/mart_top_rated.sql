@@ -14,9 +14,13 @@ with
             games.cover,
             games.url,
             games.game_id,
-            row_number() over (
-                order by
-                    {{ comparable("ratings.weighted_rating") }} desc, games.aggregated_rating_count desc, games.game_id
+            cast(
+                row_number() over (
+                    order by
+                        {{ comparable("ratings.weighted_rating") }} desc,
+                        games.aggregated_rating_count desc,
+                        games.game_id
+                ) as bigint
             ) as rank
         from games
         join ratings on games.game_id = ratings.game_id

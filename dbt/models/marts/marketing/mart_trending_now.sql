@@ -21,8 +21,10 @@ with
             games.cover,
             games.url,
             games.game_id,
-            row_number() over (
-                order by popularity.playing_percentile desc, popularity.playing desc, games.game_id
+            cast(
+                row_number() over (
+                    order by popularity.playing_percentile desc, popularity.playing desc, games.game_id
+                ) as bigint
             ) as rank
         from games
         join popularity on games.game_id = popularity.game_id
