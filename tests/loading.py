@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 class Source:
     """A sandbox that is loaded day by day into a lake."""
 
-    def __init__(self, folder: Path, first_day: date) -> None:
+    def __init__(self, folder: Path, first_day: date, *, recorded: Path | None = None) -> None:
         self.folder = folder
         self.store: Store = open_store(folder.as_uri())
-        world = World.generate(seed=5, games=300, first_day=first_day, today=first_day)
+        if recorded:
+            world = World.recorded(recorded, first_day=first_day, today=first_day)
+        else:
+            world = World.generate(seed=5, games=300, first_day=first_day, today=first_day)
         self._sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
 
     def load(self, day: date) -> None:

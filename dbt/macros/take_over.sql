@@ -28,6 +28,8 @@
 {% endmacro %}
 
 
+{# The folders' names, such as dt=2026-11-21, are no columns. #}
 {% macro built_by_spark(table) %}
-    {{ return("read_parquet(" ~ quoted(spark_warehouse() ~ "/gamelake.db/" ~ table ~ "/*.parquet") ~ ")") }}
+    {% set files = spark_warehouse() ~ "/gamelake.db/" ~ table ~ "/*.parquet" %}
+    {{ return("read_parquet(" ~ quoted(files) ~ ", hive_partitioning = false)") }}
 {% endmacro %}

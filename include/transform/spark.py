@@ -1,0 +1,117 @@
+"""Builds the marts on Apache Spark: dbt's target `spark`, then the files that readers get.
+
+    python -m include.transform.spark                        the newest day that was loaded, and publishes it
+    python -m include.transform.spark --date 2026-11-21      that day, from the commits up to it
+    python -m include.transform.spark --generation <key>     a generation that is open; the DAG `transform` publishes it
+
+Runs where dbt-spark is installed (`make .venv-spark/.installed`); GAMELAKE_SPARK_MASTER names the cluster.
+
+    marts/dt=2026-11-21/<run>/_spark/<try>/     Spark's tables, until readers' files are made of them
+
+Every try has a folder of its own, so that what a killed one left behind is in nobody's way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from include.lake.files import ManifestError
+from include.lake.store import StoreError, lake_uri, open_store
+from include.partitions import PartitionError, parse_day
+from include.registry import load_registry
+from include.transform import dbt_project
+from include.transform.generation import INPUTS, TransformError, newest_day, open_generation, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from include.lake.store import Store
+
+
+def build(store: Store, generation: str) -> Path:
+    """Build and test every model of an open generation, given its key; its marts are then files, as of any other build.
+
+    Returns: the manifest that dbt built by. Raises: TransformError when dbt fails, whose messages are printed;
+    StoreError.
+    """
+    tables = f"{generation}/_spark"
+    warehouse = f"{tables}/{uuid4().hex[:8]}"
+    # Spark takes a file for hidden whose name begins with _, and reads none of these.
+    store.put(f"{warehouse}/inputs.json", store.get(f"{generation}/{INPUTS}"))
+    environment = {
+        **os.environ,
+        **dbt_project.environment(),
+        "GAMELAKE_GENERATION": store.url(generation),
+        "GAMELAKE_SPARK_WAREHOUSE": store.url(warehouse),
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # in DuckDB's types; they test the SQL, in `make test`
+    }
+    written = Path(environment["GAMELAKE_DUCKDB"]).with_name("spark")
+    _dbt("build", target="spark", written=written, environment=environment)
+    _dbt("run-operation", "take_over", target=dbt_project.target(), written=written / "files", environment=environment)
+    _remove(store, tables)
+    return written / "manifest.json"
+
+
+def _dbt(*command: str, target: str, written: Path, environment: Mapping[str, str]) -> None:
+    """Run one dbt command; manifest, compiled SQL and log go to `written`."""
+    project = ["--project-dir", str(dbt_project.PROJECT), "--profiles-dir", str(dbt_project.PROJECT)]
+    outputs = ["--target-path", str(written), "--log-path", str(written)]
+    dbt = Path(sys.executable).with_name("dbt")
+    done = subprocess.run(  # noqa: S603
+        [dbt, *command, "--target", target, *project, *outputs], env=environment, check=False
+    )
+    if done.returncode:
+        raise TransformError(
+            f"dbt {command[0]} --target {target} ended with {done.returncode}; its messages are above, and all of them "
+            f"in {written / 'dbt.log'}. Nothing of the build is published"
+        )
+
+
+def _remove(store: Store, prefix: str) -> None:
+    folder = Path(store.url(prefix))
+    if folder.is_dir():
+        shutil.rmtree(folder)  # with Hadoop's checksums, whose names are hidden from the store
+    for info in list(store.list(f"{prefix}/")):
+        store.delete(info.key)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns: its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m include.transform.spark", description=(__doc__ or "").splitlines()[0]
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--date", metavar="YYYY-MM-DD", help="the Korean day (default: the newest that was loaded)")
+    what.add_argument("--generation", metavar="KEY", help="build this open generation and publish nothing")
+    options = parser.parse_args(arguments)
+    try:
+        store = open_store(lake_uri())
+        if options.generation:
+            build(store, options.generation)
+        else:
+            _build_and_publish(store, options.date)
+    except (TransformError, StoreError, ManifestError, PartitionError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _build_and_publish(store: Store, date: str | None) -> None:
+    entities = tuple(load_registry().values())
+    day = parse_day(date) if date else newest_day(store, entities)
+    generation = open_generation(store, entities, day=day, run_id="spark")
+    manifest = build(store, generation)
+    document = publish(store, generation, dbt_project.published_models(manifest))
+    shown = "published" if document["published"] else "built beside the later day that readers see"
+    sys.stdout.write(f"{generation}: {len(document['marts'])} marts {shown}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Two days of marts, built by DuckDB and by a Spark cluster of a master and two workers: the same rows, the same files.
+
+`make test-spark` runs it. Rows are IGDB's where IGDB_RECORDED names a folder of them, else made up.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from include.registry import load_registry
+from include.transform.dbt_project import published_models
+from include.transform.generation import current, open_generation
+from tests.dbt.conftest import Dbt
+from tests.e2e.running import REPOSITORY
+from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
+from tests.loading import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(not PYTHON.exists(), reason=f"no {PYTHON}: run `make test-spark`, or set GAMELAKE_SPARK_PYTHON"),
+]
+
+DAY = date(2026, 11, 13)
+LATER = DAY + timedelta(days=7)  # so that there is growth to measure, a rank before, and a day of history that is built
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
+    with running_spark(tmp_path_factory.mktemp("spark") / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A lake of two loads a week apart: changed, new and deleted rows."""
+    recorded = os.environ.get("IGDB_RECORDED")
+    folder = tmp_path_factory.mktemp("source") / "a lake"  # a space, as a person's folder may have
+    source = Source(folder, DAY, recorded=Path(recorded) if recorded else None)
+    source.load(DAY)
+    source.load(LATER)
+    return source
+
+
+def build_with_duckdb(source: Source, day: date, folder: Path) -> str:
+    entities = tuple(load_registry().values())
+    generation = open_generation(source.store, entities, day=day, run_id="duckdb")
+    folder.mkdir()
+    assert Dbt(folder)("run", generation=source.store.url(generation)).success
+    return generation
+
+
+def build_with_spark(source: Source, day: date, folder: Path, cluster: SparkCluster) -> str:
+    """As a person would, publication and all. Returns: the generation that readers then use."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DBT_"))}
+    environment |= cluster.environment
+    environment |= {"GAMELAKE_URI": source.store.uri, "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb")}
+    command = [PYTHON, "-m", "include.transform.spark", "--date", str(day)]
+    done = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=1500, check=False
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+    pointer = current(source.store)
+    assert pointer is not None
+    assert pointer["day"] == str(day)
+    return str(pointer["generation"])
+
+
+def rows_of(path: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns with their types, and rows in the order of the file."""
+    relation = duckdb.sql("select * from read_parquet(?, hive_partitioning = false)", params=[path])
+    return [f"{name} {kind}" for name, kind in zip(relation.columns, relation.types, strict=True)], relation.fetchall()
+
+
+def assert_same_rows(expected: str, found: str) -> None:
+    """The same columns, types and rows in the same order; of floats the last bits may differ."""
+    columns, rows = rows_of(expected)
+    found_columns, found_rows = rows_of(found)
+    assert found_columns == columns, expected
+    assert len(found_rows) == len(rows), expected
+    for row, found_row in zip(rows, found_rows, strict=True):
+        for column, value, other in zip(columns, row, found_row, strict=True):
+            if isinstance(value, float) and isinstance(other, float):
+                assert math.isclose(value, other, rel_tol=1e-9), (expected, column, row)
+            else:
+                assert value == other, (expected, column, row)
+
+
+def test_the_marts_of_two_days_are_those_of_duckdb(source, cluster, tmp_path):
+    marts = published_models()
+    for day in (DAY, LATER):
+        expected = build_with_duckdb(source, day, tmp_path / f"duckdb-{day}")
+        days = {key: source.store.get(key) for key in source.history()}
+        built = [key for key in days if f"day={day}/" in key]
+        assert len(built) == 1
+        kept = tmp_path / f"{day}.parquet"
+        kept.write_bytes(days[built[0]])
+        source.store.delete(built[0])
+
+        found = build_with_spark(source, day, tmp_path, cluster)
+        assert found != expected
+        for name in marts:
+            files = [source.store.url(f"{generation}/{name}.parquet") for generation in (expected, found)]
+            assert_same_rows(*files)
+        assert_same_rows(str(kept), source.store.url(built[0]))
+        assert source.history().keys() == days.keys()
+        left = {info.key.removeprefix(f"{found}/") for info in source.store.list(f"{found}/")}
+        assert left == {f"{name}.parquet" for name in marts} | {"_inputs.json", "_history.json", "_generation.json"}
+
+    hidden_gems = source.store.url(f"{found}/mart_hidden_gems.parquet")
+    assert duckdb.sql(f"select count(previous_rank) from '{hidden_gems}'").fetchone() != (0,)
+    growth = source.store.url(f"{found}/fct_game_popularity.parquet")
+    assert duckdb.sql(f"select count(playing_growth_7d) from '{growth}'").fetchone() != (0,)
+    for tasks in cluster.tasks():
+        assert set(tasks) == set(WORKERS)
+        assert min(tasks.values()) > 20
+
+
