@@ -106,6 +106,7 @@
     {% for column in table.columns.values() %}
         {% do columns.append("`" ~ column.name ~ "` " ~ spark_type(column.data_type)) %}
     {% endfor %}
+    {% set folder = "/raw/" ~ table.config.meta.entity ~ "/" %}
     create or replace view raw.{{ table.name }} as
     {% if urls %}
         select json.parsed.*, file.ordinal as _ordinal, file.partition as _partition
@@ -113,10 +114,14 @@
             (
                 select
                     from_json(value, '{{ columns | join(", ") }}', map('mode', 'FAILFAST')) as parsed,
-                    regexp_replace(_metadata.file_path, '^file:/+', '/') as url
-                from text.`{{ one_path(table.config.meta.entity, urls) }}`
+                    -- what comes before it Spark writes in its own way, as file:/a%20folder
+                    substring_index(_metadata.file_path, '{{ folder }}', -1) as part
+                from text.`{{ one_path(folder, urls) }}`
             ) as json
-        join inputs.files as file on file.entity = '{{ table.config.meta.entity }}' and json.url = file.url
+        join
+            inputs.files as file
+            on file.entity = '{{ table.config.meta.entity }}'
+            and json.part = substring_index(file.url, '{{ folder }}', -1)
     {% else %}
         select
         {% for column in table.columns.values() %}
@@ -129,8 +134,8 @@
 {% endmacro %}
 
 
-{# The parts of an entity as one path with alternatives in braces. #}
-{% macro one_path(entity, urls) %}
+{# Parts below a folder of the lake as one path, with alternatives in braces. #}
+{% macro one_path(folder, urls) %}
     {% if urls[0].startswith("https://") %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_CDN_URL: found "
@@ -138,7 +143,6 @@
             ~ ", expected a folder or s3://; Spark reads no https:// addresses. Unset it for the target spark"
         ) %}
     {% endif %}
-    {% set folder = "/raw/" ~ entity ~ "/" %}
     {% set parts = [] %}
     {% for url in urls %} {% do parts.append(url.split(folder, 1)[1]) %} {% endfor %}
     {{ return(urls[0].split(folder, 1)[0] ~ folder ~ "{" ~ parts | join(",") ~ "}") }}

@@ -23,10 +23,12 @@ PYTHON = Path(os.environ.get("GAMELAKE_SPARK_PYTHON") or REPOSITORY / ".venv-spa
 WORKERS = ("first", "second")
 STARTS_WITHIN = 60
 
-# What a cluster's own configuration would say. Stages of this size need no 200 tasks.
+# What a cluster's own configuration would say. Of few rows, 200 tasks a stage and compiled code only cost time.
 DEFAULTS = """\
 spark.driver.host 127.0.0.1
 spark.sql.shuffle.partitions 4
+spark.sql.codegen.wholeStage false
+spark.sql.codegen.factoryMode NO_CODEGEN
 spark.ui.enabled false
 spark.eventLog.enabled true
 spark.eventLog.compress false
