@@ -42,11 +42,8 @@
 {# The statement that writes the day, with what became of its raw rows as notes in the file. #}
 {% macro copy_day(sql, table, url) %}
     {% set fates %}
-        select
-            coalesce(sum(staged_rows), 0) as staged_rows,
-            coalesce(sum(superseded_rows), 0) as superseded_rows,
-            coalesce(sum(void_rows), 0) as void_rows
-        from ({{ fates_of_rows(table, by_partition=true) }})
+        select {{ counts_of_fates() }}
+        from ({{ fates_of_rows(source("raw", table), table, by_partition=true) }})
     {% endset %}
     {% set notes = run_query(fates).rows[0] %}
     copy (select * from ({{ sql }}) order by {{ config.get("meta").order_by }})
