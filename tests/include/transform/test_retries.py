@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from cosmos import ProfileConfig
+from cosmos.constants import InvocationMode
 from cosmos.exceptions import CosmosDbtRunError
 from cosmos.operators.local import DbtLocalBaseOperator
 
@@ -132,24 +135,31 @@ PASSING = {
 def build(tmp_path) -> Any:
     """A function that has the task build models in a project of its own, with a real dbt."""
 
-    def run(models: dict[str, str]) -> Any:
+    def run(models: dict[str, str], mode: InvocationMode = InvocationMode.DBT_RUNNER) -> Any:
         for name, text in {"dbt_project.yml": PROJECT, "profiles.yml": PROFILE, "models/rules.yml": RULES}.items():
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text)
         for name, sql in models.items():
             (tmp_path / "models" / f"{name}.sql").write_text(sql)
         profile = ProfileConfig("small", "memory", profiles_yml_filepath=tmp_path / "profiles.yml")
-        task = RetriedBuild(project_dir=str(tmp_path), profile_config=profile, emit_datasets=False)
+        task = RetriedBuild(
+            project_dir=str(tmp_path),
+            profile_config=profile,
+            emit_datasets=False,
+            invocation_mode=mode,
+            dbt_executable_path=str(Path(sys.executable).with_name("dbt")),
+        )
         ti = SimpleNamespace(try_number=1, xcom_push=lambda **_: None, xcom_pull=lambda **_: None)
         return RetriedBuild.execute.__wrapped__(task, {"ti": ti, "run_id": "run"})
 
     return run
 
 
-def test_what_would_fail_again_fails_for_good(build):
-    """One by one: each of them is reason enough, also beside what might pass."""
+@pytest.mark.parametrize("mode", [InvocationMode.DBT_RUNNER, InvocationMode.SUBPROCESS], ids=["laptop", "image"])
+def test_what_would_fail_again_fails_for_good(build, mode):
+    """Each of them is named, and what might pass beside them is not."""
     with pytest.raises(AirflowFailException, match="would read the same and fail the same") as raised:
-        build({**LASTING, **PASSING, "fine": "select 1 as id"})
+        build({**LASTING, **PASSING, "fine": "select 1 as id"}, mode)
     failed = {line.split(": ")[0] for line in str(raised.value).split("\n")[1:] if line[0] != " "}
     assert failed == {*LASTING, "unique_tested_id"} - {"tested"}
     assert "Got 1 result, configured to fail if != 0" in str(raised.value)
