@@ -1,118 +1,99 @@
 {#
     The rows of an entity as its manifest means them: a row is void if a newer file claims its id (a claim says "these
-    are all rows of that range"), and of the valid rows of an id the one in the newest file counts. If the newest row of
-    an id is void then so are its older ones, so (id, ordinal) pairs decide alone and the wide rows are read once, by a
-    join; a window over them would need three times the memory.
+    are all rows of that range"), and of the valid rows of an id the one in the newest file counts. (id, ordinal) pairs
+    decide alone, and the wide rows are read once, by a join.
 
     A time series keeps the rows of every day: with by_partition, both rules hold within one partition.
 #}
 {% macro current_rows(table, entity=none, by_partition=false) %}
-    {% set partition = "_partition," if by_partition else "" %}
-    with
-        {{ stretches_of_claims(entity or table, by_partition) }},
-
-        newest as (select {{ partition }} id, max(_ordinal) as _ordinal from {{ source("raw", table) }} group by all),
-
-        valid as (
-            select newest.id, newest._ordinal
-            from newest {{ join_stretches("newest", by_partition) }}
-            where newest._ordinal >= coalesce(stretches.claimed_by, newest._ordinal)
-        )
+    with fates as ({{ fates_of_rows(source("raw", table), entity or table, by_partition) }})
 
     select raw_rows.*
     from {{ source("raw", table) }} as raw_rows
-    join valid on raw_rows.id = valid.id and raw_rows._ordinal = valid._ordinal
+    semi join fates on raw_rows.id = fates.id and raw_rows._ordinal = fates._ordinal and fates.fate = 'staged'
 {% endmacro %}
 
 
 {#
-    What became of an entity's rows, counted by file: staged, superseded by a newer valid row of the same id, or void.
-    Only ids are read. A line without an id is no row; nothing else counts it, so that it is missing from the sum.
+    What becomes of each row of a relation that has the files' rows: staged, superseded by a newer valid row of the same id,
+    or void. Only ids are read. A line without an id is no row; nothing else counts it, so that it is missing from sums.
 #}
-{% macro fates_of_rows(table, entity=none, by_partition=false) %}
+{% macro fates_of_rows(relation, entity, by_partition=false) %}
     {% set partition = "_partition," if by_partition else "" %}
     with
-        {{ stretches_of_claims(entity or table, by_partition) }},
+        claims as (
+            select partition as _partition, ordinal, low, high
+            from {{ source("inputs", "claims") }}
+            where entity = '{{ entity }}'
+        ),
 
-        pairs as (select id, _ordinal, _partition from {{ source("raw", table) }} where id is not null),
+        bounds as (
+            select {{ partition }} low as bound
+            from claims
+            union
+            select {{ partition }} high as bound
+            from claims
+            where high is not null
+        ),
 
-        newest as (select {{ partition }} id, max(_ordinal) as _ordinal from pairs group by all),
-
-        judged as (
-            select
-                newest.id,
-                newest._ordinal as newest_ordinal,
-                {{ "newest._partition," if by_partition }}
-                coalesce(stretches.claimed_by, -1) as claimed_by
-            from newest {{ join_stretches("newest", by_partition) }}
+        -- from one bound of a claim to the next the same claims hold, and the newest of them decides
+        stretches as (
+            select {{ "bounds._partition," if by_partition }} bounds.bound, max(claims.ordinal) as claimed_by
+            from bounds
+            left join
+                claims on claims.low <= bounds.bound and (claims.high > bounds.bound or claims.high is null)
+                {{ "and claims._partition = bounds._partition" if by_partition }}
+            group by all
         )
 
     select
-        '{{ entity or table }}' as entity,
-        pairs._ordinal as ordinal,
-        pairs._partition as partition,
-        count(*) filter (
-            where pairs._ordinal >= judged.claimed_by and pairs._ordinal = judged.newest_ordinal
-        ) as staged_rows,
-        count(*) filter (
-            where pairs._ordinal >= judged.claimed_by and pairs._ordinal < judged.newest_ordinal
-        ) as superseded_rows,
-        count(*) filter (where pairs._ordinal < judged.claimed_by) as void_rows
-    from pairs
-    join judged on pairs.id = judged.id {{ "and pairs._partition = judged._partition" if by_partition }}
-    group by all
+        file_rows.id,
+        file_rows._ordinal,
+        file_rows._partition,
+        case
+            when file_rows._ordinal < stretches.claimed_by
+            then 'void'
+            -- if the newest row of an id is void, then so are its older ones: what it supersedes here is valid
+            when
+                file_rows._ordinal
+                < max(file_rows._ordinal) over (partition by {{ "file_rows._partition," if by_partition }} file_rows.id)
+            then 'superseded'
+            else 'staged'
+        end as fate
+    from
+        {{ relation }} as file_rows
+        -- ids below every claim lie in no stretch
+        {{ join_stretches(by_partition) }}
+    where file_rows.id is not null
 {% endmacro %}
 
 
-{# CTEs up to `stretches`: from one bound of a claim to the next the same claims hold, and the newest of them decides. #}
-{% macro stretches_of_claims(entity, by_partition) %}
-    {% set partition = "_partition," if by_partition else "" %}
-    claims as (
-        select partition as _partition, ordinal, low, high
-        from {{ source("inputs", "claims") }}
-        where entity = '{{ entity }}'
-    ),
-
-    bounds as (
-        select {{ partition }} low as bound
-        from claims
-        union
-        select {{ partition }} high as bound
-        from claims
-        where high is not null
-    ),
-
-    stretches as (
-        select {{ "bounds._partition," if by_partition }} bounds.bound, max(claims.ordinal) as claimed_by
-        from bounds
-        left join
-            claims on claims.low <= bounds.bound and (claims.high > bounds.bound or claims.high is null)
-            {{ "and claims._partition = bounds._partition" if by_partition }}
-        group by all
-    )
+{# How many of some rows have each fate from a relation with one row a row. #}
+{% macro counts_of_fates() %}
+    count(*) filter (where fate = 'staged') as staged_rows,
+    count(*) filter (where fate = 'superseded') as superseded_rows,
+    count(*) filter (where fate = 'void') as void_rows
 {% endmacro %}
 
 
-{# The stretch in which the id of each row of a relation lies; ids below every claim have none. #}
-{% macro join_stretches(relation, by_partition) %}
-    {{ return(adapter.dispatch("join_stretches")(relation, by_partition)) }}
-{% endmacro %}
+{# The stretch in which the id of each row of file_rows lies. #}
+{% macro join_stretches(by_partition) %} {{ return(adapter.dispatch("join_stretches")(by_partition)) }} {% endmacro %}
 
 
-{% macro default__join_stretches(relation, by_partition) %}
+{% macro default__join_stretches(by_partition) %}
     asof left join
-        stretches on {{ relation }}.id >= stretches.bound
-        {{ "and " ~ relation ~ "._partition = stretches._partition" if by_partition }}
+        stretches on file_rows.id >= stretches.bound
+        {{ "and file_rows._partition = stretches._partition" if by_partition }}
 {% endmacro %}
 
 
-{% macro spark__join_stretches(relation, by_partition) %}
+{% macro spark__join_stretches(by_partition) %}
     left join
         (
             select *, lead(bound) over ({{ "partition by _partition" if by_partition }} order by bound) as next_bound
             from stretches
         ) as stretches
-        on {{ relation }}.id >= stretches.bound
-        and ({{ relation }}.id < stretches.next_bound or stretches.next_bound is null)
-        {{ "and " ~ relation ~ "._partition = stretches._partition" if by_partition }}
+        on file_rows.id >= stretches.bound
+        and (file_rows.id < stretches.next_bound or stretches.next_bound is null)
+        {{ "and file_rows._partition = stretches._partition" if by_partition }}
 {% endmacro %}

@@ -61,13 +61,9 @@
 
 {# What became of the raw rows of the days that raw.<table> shows, in all or by day. #}
 {% macro fates_of_days(table, by_day=false) %}
-    select
-    {% if by_day %} partition as day, {% endif %}
-        coalesce(sum(staged_rows), 0) as staged_rows,
-        coalesce(sum(superseded_rows), 0) as superseded_rows,
-        coalesce(sum(void_rows), 0) as void_rows
-    from ({{ fates_of_rows(table, by_partition=true) }})
-    {% if by_day %} group by partition {% endif %}
+    select {{ "_partition as day," if by_day }} {{ counts_of_fates() }}
+    from ({{ fates_of_rows(source("raw", table), table, by_partition=true) }})
+    {{ "group by _partition" if by_day }}
 {% endmacro %}
 
 

@@ -1,7 +1,8 @@
 {#
     Writes a model into the generation as <model>.parquet, sorted by its meta.order_by: the same rows give the same bytes.
-    Readers do not see it until the whole generation is published. Its metadata has the day, for readers of the copies. Row
-    groups are small enough that a condition on the leading column of the order leaves most of a large file unread.
+    Readers do not see it until the whole generation is published. Its metadata has the day, for readers of the copies, and
+    the vars, for the ranks of the next day. Row groups are small enough that a condition on the leading column of the order
+    leaves most of a large file unread.
 
     dbt renders hooks while it parses too, and then there is no generation.
 #}
@@ -19,6 +20,8 @@
             format parquet,
             compression zstd,
             row_group_size 32768,
-            kv_metadata {day: '{{ run_query("select day from inputs.run").rows[0][0] }}'}
+            kv_metadata {
+                day: '{{ run_query("select day from inputs.run").rows[0][0] }}', vars: {{ quoted(vars_of_marts()) }}
+            }
         )
 {% endmacro %}

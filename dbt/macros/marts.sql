@@ -15,7 +15,8 @@
 
 {#
     The best rows of a relation that has a `rank`, with the rank that each had in the last published generation of an
-    earlier day: rank_change is positive for a row that climbed, null for one that was not there.
+    earlier day: rank_change is positive for a row that climbed, null for one that was not there. Ranks of a generation
+    that was built with other vars are of other scores or other games, and count as not there.
 #}
 {% macro best_of(relation, mart, limit, key="game_id") %}
     select {{ relation }}.*, previous.rank as previous_rank, previous.rank - {{ relation }}.rank as rank_change
@@ -30,3 +31,25 @@
 
 {# A score to order by: what is equal by hand may differ in the last bit, and is a tie all the same. #}
 {% macro comparable(score) %} round({{ score }}, 9) {% endmacro %}
+
+
+{#
+    The vars that a mart is built with, as JSON for its file's metadata: every var of dbt_project.yml but `as_of`, each of
+    which decides what is ranked or by what score.
+#}
+{% macro vars_of_marts() %}
+    {% set vars = {} %}
+    {% for name in [
+        "main_game_types",
+        "mart_game_types",
+        "unreleasable_game_statuses",
+        "rating_prior_votes",
+        "minimum_evidence",
+        "scoring",
+        "growth_tolerance_days",
+        "growth_floor_quantile",
+    ] %}
+        {% do vars.update({name: var(name)}) %}
+    {% endfor %}
+    {{ return(tojson(vars, sort_keys=true)) }}
+{% endmacro %}

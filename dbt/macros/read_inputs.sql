@@ -157,8 +157,8 @@
 
 
 {#
-    The statement that makes a table of the ranks in the last published marts. A file without one of the columns has nulls
-    there: ranks came later than the marts.
+    The statement that makes a table of the ranks in the last published marts, those built with the vars of this build: a
+    file of other vars, or one that does not say, ranks other games or by other scores.
 #}
 {% macro create_previous_ranks() %} {{ return(adapter.dispatch("create_previous_ranks")()) }} {% endmacro %}
 
@@ -178,6 +178,10 @@
                 union all by name
                 select '{{ mart.name }}' as mart, *
                 from read_parquet({{ quoted(mart.url) }}, hive_partitioning = false)
+                where exists (
+                    from parquet_kv_metadata({{ quoted(mart.url) }})
+                    where key = encode('vars') and value = encode({{ quoted(vars_of_marts()) }})
+                )
     {% endfor %}
         )
     where rank is not null

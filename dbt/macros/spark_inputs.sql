@@ -29,7 +29,7 @@
         create or replace temporary view _inputs (
             day date,
             run_id string,
-            previous struct<day: date, generation: string, marts: array<struct<name: string, url: string>>>,
+            previous struct<day: date, generation: string, marts: array<struct<name: string, url: string, vars: string>>>,
             days array<struct<
                 day: date, url: string,
                 built: struct<staged_rows: bigint, superseded_rows: bigint, void_rows: bigint>
@@ -68,9 +68,16 @@
 {% endmacro %}
 
 
-{# A Parquet file without one of the declared columns has nulls there. #}
+{#
+    Spark has no function for a file's metadata: the copy of _inputs.json says with which vars each mart was built. A file
+    without one of the declared columns has nulls there.
+#}
 {% macro spark__create_previous_ranks() %}
-    {% set marts = run_query("select name, url from inputs.previous where name like 'mart_%' order by name").rows %}
+    {% set marts = run_query(
+        "select name, url from inputs.previous where name like 'mart_%' and vars = "
+        ~ quoted(vars_of_marts())
+        ~ " order by name"
+    ).rows %}
     {% for mart in marts %}
         {% set view %}
             create or replace temporary view _previous_{{ mart.name }} (game_id bigint, theme string, rank bigint)

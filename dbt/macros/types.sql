@@ -22,6 +22,19 @@
 {% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
 
 
+{# Behind a star: without these columns. #}
+{% macro all_but(columns) %} {{ return(adapter.dispatch("all_but")(columns)) }} {% endmacro %}
+
+
+{% macro default__all_but(columns) %} exclude ({{ columns }}) {% endmacro %}
+
+
+{% macro spark__all_but(columns) %}
+    except
+    ({{ columns }})
+{% endmacro %}
+
+
 {# Spark's name of a type that a source or a contract declares. #}
 {% macro spark_type(declared) %}
     {% if declared.endswith("[]") %} {{ return("array<" ~ spark_type(declared[:-2]) ~ ">") }} {% endif %}

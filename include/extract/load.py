@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,6 +21,7 @@ from include.extract.read import Page, Reader
 from include.extract.reconcile import Comparison, Differences
 from include.extract.resume import RunProgress
 from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
+from include.extract.scratch import scratch_folder
 from include.lake.files import merge_files
 from include.lake.keys import rejected_prefix
 from include.lake.manifest import Draft, Manifest, Mode, Table
@@ -33,6 +32,7 @@ from include.registry import Kind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import date
+    from pathlib import Path
 
     from igdb.client import IgdbClient
     from include.lake.files import Claim, File
@@ -143,7 +143,7 @@ class Load:
             self._store, self._reader, run=self._run, mode=mode, base_version=base.version if base else 0
         )
         await progress.take_over()
-        with tempfile.TemporaryDirectory(prefix="gamelake-") as scratch, self._stage(scratch, base, progress) as stage:
+        with scratch_folder() as scratch, self._stage(scratch, base, progress) as stage:
             if base is not None and mode is Mode.INCREMENTAL:
                 watermark, source_count = await self._read_changes(base, stage)
             else:
@@ -257,14 +257,14 @@ class Load:
             return Mode.SNAPSHOT
         return Mode.FULL if base is None or self._full_refresh else Mode.INCREMENTAL
 
-    def _stage(self, scratch: str, base: Manifest | None, progress: RunProgress) -> PartStage:
+    def _stage(self, scratch: Path, base: Manifest | None, progress: RunProgress) -> PartStage:
         entity, partition, run_id = self._run
         return PartStage(
             self._store,
             entity=entity,
             partition=partition,
             run_id=run_id,
-            scratch=Path(scratch),
+            scratch=scratch,
             part_bytes=self._part_bytes,
             taken=progress.taken,
             committed=base.files if base else (),

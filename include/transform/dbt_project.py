@@ -13,9 +13,12 @@ import sys
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from include.lake.store import lake_uri
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / "dbt"
@@ -58,28 +61,39 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
     }
 
 
-def parse() -> None:
-    """Write the manifest, and beside it dbt's docs: index.html and catalog.json.
+def arguments() -> list[str]:
+    """Which project dbt is to read, with which profile; for any command.
 
-    No database is looked at. The docs need nothing from the internet, and name no folder of this machine.
+    Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse anew.
+    """
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    return [*folders, "--profile", "gamelake", "--target", target()]
+
+
+def parse(folder: Path = MANIFEST.parent) -> Manifest:
+    """Write the manifest into a folder; what has not changed since `make setup` is not parsed again.
+
+    No database is looked at.
     Raises: SystemExit with dbt's own message when the project does not parse.
     """
     from dbt.cli.main import dbtRunner
 
     os.environ.update(environment())
-    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    # Named as Cosmos names them: else a run would take this parse for that of another project, and parse anew.
-    profile = ["--profile", "gamelake", "--target", target()]
-    result = dbtRunner().invoke(["parse", *folders, *profile, "--quiet"])
+    parsed = MANIFEST.with_name("partial_parse.msgpack")
+    earlier = ["--partial-parse-file-path", str(parsed)] if parsed.exists() else []
+    outputs = ["--target-path", str(folder), "--log-path", str(folder), "--log-level-file", "none", "--quiet"]
+    result = dbtRunner().invoke(["parse", *arguments(), *earlier, *outputs])
     if not result.success:
         raise SystemExit(f"dbt parse failed: {result.exception or 'see the messages above'}")
-    _write_docs()
+    return cast("Manifest", result.result)
 
 
-def _write_docs() -> None:
-    """What `dbt docs generate` would, which wants the tables of a build for the catalog of columns and their types.
+def write_docs() -> None:
+    """Write dbt's docs beside the manifest: index.html and catalog.json.
 
-    Sources and contracts declare theirs, and a build holds to them: no table needs to be looked at.
+    As `dbt docs generate` does, which wants the tables of a build for the catalog of columns and their types. Sources
+    and contracts declare theirs, and a build holds to them: no table needs to be looked at. The docs need nothing from
+    the internet, and name no folder of this machine.
     """
     from dbt.artifacts.schemas.catalog import CatalogArtifact
     from dbt.task.docs import DOCS_INDEX_FILE_PATH
@@ -107,4 +121,5 @@ def _write_docs() -> None:
 
 if __name__ == "__main__":
     parse()
+    write_docs()
     sys.stdout.write(f"{len(published_models())} marts in {MANIFEST}\n")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 from include.lake.store import StoreError, lake_uri, open_store
 from include.transform import dbt_project
@@ -31,15 +32,14 @@ def main() -> int:
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory() as folder:
-        # A database of its own: the scratch file belongs to the build that may be running.
-        os.environ |= {
-            **dbt_project.environment(),
-            "GAMELAKE_DUCKDB": ":memory:",
-            "GAMELAKE_GENERATION": store.url(shown["generation"]),
-        }
-        project = ["--project-dir", str(dbt_project.PROJECT), "--profiles-dir", str(dbt_project.PROJECT)]
+        manifest = dbt_project.parse(Path(folder))
+        # A database of its own: the scratch file belongs to the build that may be running. It is given after the parse,
+        # which else would be another project's, and has the same name, by which the manifest speaks of it.
+        os.environ["GAMELAKE_DUCKDB"] = str(Path(folder, Path(os.environ["GAMELAKE_DUCKDB"]).name))
+        os.environ["GAMELAKE_GENERATION"] = store.url(shown["generation"])
         outputs = ["--target-path", folder, "--log-path", folder]
-        return 0 if dbtRunner().invoke(["source", "freshness", *project, *outputs]).success else 1
+        asked = dbtRunner(manifest=manifest).invoke(["source", "freshness", *dbt_project.arguments(), *outputs])
+        return 0 if asked.success else 1
 
 
 if __name__ == "__main__":

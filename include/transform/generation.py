@@ -112,7 +112,7 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
     marts, missing = [], []
     for name, copy in sorted(copies.items()):
         try:
-            marts.append({"name": name, **_read(store, f"{generation}/{name}.parquet")[0], "copy": copy})
+            marts.append({"name": name, **read_parquet(store, f"{generation}/{name}.parquet")[0], "copy": copy})
         except ObjectNotFound:
             missing.append(name)
     days = []
@@ -228,7 +228,7 @@ def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:
     if day["built"]:
         built: Mapping[str, Any] = day["built"]
         return built
-    object_, notes = _read(store, day["key"])
+    object_, notes = read_parquet(store, day["key"])
     return {"day": day["day"], **object_, **{name: int(notes[name]) for name in history.FATES}}
 
 
@@ -256,7 +256,7 @@ def _source(store: ReadableStore, manifest: Manifest, left_out: Container[str]) 
     }
 
 
-def _read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, str]]:
+def read_parquet(store: Store, key: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Read a Parquet file once, on disk rather than in memory.
 
     Returns: its key, rows (as its footer states), bytes and sha256; and the notes that it carries.

@@ -4,11 +4,17 @@ Cosmos' dbt process runs once: its second try is skipped, and each task that wat
 That cannot work here. DuckDB's file is on the worker that died, so another one would build a model from nothing, or
 from the tables that an earlier day left in its own file; and tests that belong to no model would not run at all. So
 here the process is a task like any other, whose next try builds everything anew, and who watches it does only that.
+
+A try reads the same files as the one before it. So there is none after a failure that only other files or other code
+would mend: a test that found wrong rows, a broken contract, wrong SQL.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -33,6 +39,33 @@ More than a try waits after the one before it (a minute), so that with slots to 
 WATCHER_RETRIES = 10
 """They cost nothing, and each time that the dbt process is lost takes one or two."""
 
+_LASTING = re.compile(r"^\s*(Compilation|Parser|Binder|Conversion|Constraint) Error\b", re.MULTILINE)
+"""Errors of a model, in dbt's words or DuckDB's, that lie in its SQL, its contract or its rows.
+
+Any other is tried again: out of memory, what the network or a disk did, an extension that this worker lacks.
+"""
+
+
+def _lasting_failures(project: Path) -> list[str]:
+    """The failures of a dbt run that would come again whoever tried: `<name>: <dbt's message>`.
+
+    Empty when dbt ended before it wrote target/run_results.json in the project's folder: it could not begin.
+    """
+    results = project / "target" / "run_results.json"
+    if not results.exists():
+        return []
+    return [
+        f"{result['unique_id'].split('.')[2]}: {result['message']}"
+        for result in json.loads(results.read_text(encoding="utf-8"))["results"]
+        if result["status"] == "fail" or (result["status"] == "error" and _LASTING.search(result["message"] or ""))
+    ]
+
+
+def _fail_for_good(project: str, **_: Any) -> None:
+    """What Cosmos calls when dbt has ended, before it looks at how."""
+    if lasting := _lasting_failures(Path(project)):
+        raise AirflowFailException("another try would read the same and fail the same:\n" + "\n".join(lasting))
+
 
 class RetriedBuild(DbtProducerWatcherOperator):  # type: ignore[misc]  # Cosmos has no types
     """The dbt process. Each try builds and tests everything, into the generation and the worker's own scratch file.
@@ -41,7 +74,11 @@ class RetriedBuild(DbtProducerWatcherOperator):  # type: ignore[misc]  # Cosmos 
     """
 
     def execute(self, context: Context, **kwargs: Any) -> Any:
-        """Run dbt, whichever try it is: what Cosmos' own class adds is for tries that it skips."""
+        """Run dbt, whichever try it is: what Cosmos' own class adds is for tries that it skips.
+
+        Raises: AirflowFailException, if another try would fail too; what Cosmos raises, if it may not.
+        """
+        self.callback = _fail_for_good
         self._upstream_failure_skipped_ids.clear()
         return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
 

@@ -22,12 +22,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import orjson
+
 from include.lake.files import ManifestError
 from include.lake.store import StoreError, lake_uri, open_store
 from include.partitions import PartitionError, parse_day
 from include.registry import load_registry
 from include.transform import dbt_project
-from include.transform.generation import INPUTS, TransformError, newest_day, open_generation, publish
+from include.transform.generation import (
+    INPUTS,
+    TransformError,
+    newest_day,
+    open_generation,
+    publish,
+    read_parquet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,8 +52,7 @@ def build(store: Store, generation: str) -> Path:
     """
     tables = f"{generation}/_spark"
     warehouse = f"{tables}/{uuid4().hex[:8]}"
-    # Spark takes a file for hidden whose name begins with _, and reads none of these.
-    store.put(f"{warehouse}/inputs.json", store.get(f"{generation}/{INPUTS}"))
+    store.put(f"{warehouse}/inputs.json", _inputs(store, generation))
     environment = {
         **os.environ,
         **dbt_project.environment(),
@@ -57,6 +65,19 @@ def build(store: Store, generation: str) -> Path:
     _dbt("run-operation", "take_over", target=dbt_project.target(), written=written / "files", environment=environment)
     _remove(store, tables)
     return written / "manifest.json"
+
+
+def _inputs(store: Store, generation: str) -> bytes:
+    """What the build reads, under a name that Spark does not take for a hidden file's: _inputs.json it would not read.
+
+    Each earlier mart is listed with the vars that it was built with: Spark cannot read a file's metadata.
+    """
+    document = orjson.loads(store.get(f"{generation}/{INPUTS}"))
+    previous = document["previous"] or {"marts": []}
+    for mart in previous["marts"]:
+        _, notes = read_parquet(store, f"{previous['generation']}/{mart['name']}.parquet")
+        mart["vars"] = notes.get("vars")
+    return orjson.dumps(document)
 
 
 def _dbt(*command: str, target: str, written: Path, environment: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from include.partitions import KST
 from include.registry import load_registry
+from include.transform import dbt_project
 from include.transform.dbt_project import REPOSITORY
 
 
@@ -59,4 +60,17 @@ def test_the_command_asks_of_the_generation_that_readers_see(lake):
     stale = published_freshness(lake)
     assert stale.returncode == 1
     assert stale.stdout.count("ERROR STALE freshness of raw.") == len(load_registry()) + 1
+    assert "full parse" not in stale.stdout
     assert not (lake.root / "scratch.duckdb").exists()
+
+
+def test_what_has_been_parsed_is_not_parsed_again(tmp_path, monkeypatch):
+    for name, value in dbt_project.environment().items():
+        monkeypatch.setenv(name, value)  # as they are, and as they will be when the parse has set them
+    monkeypatch.setattr(dbt_project, "MANIFEST", tmp_path / "setup" / "manifest.json")
+    parsed = {}
+    for name in ("setup", "freshness"):
+        dbt_project.parse(tmp_path / name)
+        parsed[name] = json.loads((tmp_path / name / "perf_info.json").read_text())["parsed_path_count"]
+    assert parsed["setup"] > 100
+    assert parsed["freshness"] == 0

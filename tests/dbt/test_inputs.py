@@ -62,14 +62,14 @@ def test_a_file_without_all_its_rows_fails(dbt, lake, damage):
     else:
         path.write_bytes(gzip.compress(b"".join([*lines[:-1], b"null\n"])))
     only_their_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
-    done = dbt("build", "-s", "base_row_fates", *only_their_tests, generation=generation)
+    done = dbt("build", "-s", "+base_row_fates", *only_their_tests, generation=generation)
     assert not done.success
     assert [name for name, status in done.statuses.items() if status == "fail"] == ["whole_files"]
 
 
 def test_many_dangling_references_fail(dbt, lake):
     lake.add("games", [{"id": 1, "name": "One", "genres": [4]}])
-    models = ["base_games", "stg_games", "stg_genres", "stg_game_genre_bridge"]
+    models = ["+stg_games", "stg_genres", "stg_game_genre_bridge"]
     only_their_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
     done = dbt("build", "-s", *models, *only_their_tests, generation=lake.generation())
     failed = [name for name, status in done.statuses.items() if status == "fail"]

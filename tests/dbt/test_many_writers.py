@@ -192,7 +192,8 @@ def test_on_s3(small_lake: Lake, bucket: Any, tmp_path: Path) -> None:  # noqa: 
         },
     )
     writers.parse()
-    for model in ("base_games", "stg_games", "stg_game_genre_bridge"):  # a table, a view of it, a table of the view
+    games = ("base_game_rows", "base_outdated_game_rows", "base_games", "stg_games")  # tables, and views of views
+    for model in (*games, "stg_game_genre_bridge"):
         ran(writers("run", "-s", model, generation=f"s3://lake/{prefix}"))
     found = {each["Key"] for each in bucket.list_objects_v2(Bucket="lake", Prefix=prefix)["Contents"]}
     assert f"{prefix}/_stg_game_genre_bridge.parquet" in found

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import yaml
+
+from .conftest import DBT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +53,36 @@ def test_games_and_themes_climb_and_fall(lake, dbt):
     assert ranks(second, "mart_theme_trends", "theme") == [("Even", 1, 2, 1), ("Odd", 2, 1, -1)]
 
 
-def test_a_mart_that_was_published_before_there_were_ranks(lake, dbt, tmp_path):
+def test_ranks_by_other_formulas_are_not_compared(lake, dbt, legacy_dbt):
+    lake.day = "2026-11-20"
+    add_games(lake, {1: 30, 2: 20})
+    first = lake.generation()
+    assert legacy_dbt("run", "-s", *MODELS, generation=first).success
+
+    lake.day = "2026-11-21"
+    lake.previous = published(first, "2026-11-20")
+    for name, run, expected in (
+        ("default", dbt, [(1, 1, None, None), (2, 2, None, None)]),
+        ("legacy", legacy_dbt, [(1, 1, 1, 0), (2, 2, 2, 0)]),
+    ):
+        second = lake.generation(name)
+        assert run("run", "-s", *MODELS, generation=second).success
+        assert ranks(second, "mart_top_hyped", "game_id") == expected
+
+
+def test_a_mart_says_every_var_that_it_is_built_with(lake, dbt):
+    """But for `as_of`, which a rebuilt day has and the same bytes."""
+    generation = lake.generation()
+    assert dbt("run", "-s", *MODELS, generation=generation).success
+    query = f"select decode(value) from parquet_kv_metadata('{generation}/mart_top_hyped.parquet') where key = 'vars'"
+    [(note,)] = duckdb.sql(query).fetchall()
+    assert {"as_of": None, **json.loads(note)} == yaml.safe_load((DBT / "dbt_project.yml").read_text("utf-8"))["vars"]
+
+
+def test_a_mart_that_was_published_before_it_said_its_vars(lake, dbt, tmp_path):
     old = tmp_path / "marts" / "dt=2026-11-20" / "run"
     old.mkdir(parents=True)
-    duckdb.sql(f"copy (select 1::bigint as game_id, 'One' as game_name) to '{old}/mart_top_hyped.parquet'")
+    duckdb.sql(f"copy (select 1::bigint as game_id, 5::bigint as rank) to '{old}/mart_top_hyped.parquet'")
     lake.previous = published(old, "2026-11-20")
     add_games(lake, {1: 3})
     generation = lake.generation()

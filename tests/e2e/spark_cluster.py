@@ -113,7 +113,9 @@ def _said(log: Path, pattern: str) -> str:
         if found := re.search(pattern, log.read_text(encoding="utf-8")):
             return found[1]
         time.sleep(0.2)
-    raise TimeoutError(f"{log}: said nothing of {pattern!r} within {STARTS_WITHIN} s:\n{log.read_text('utf-8')[-3000:]}")
+    raise TimeoutError(
+        f"{log}: said nothing of {pattern!r} within {STARTS_WITHIN} s:\n{log.read_text('utf-8')[-3000:]}"
+    )
 
 
 def _wait_for_workers(url: str) -> None:

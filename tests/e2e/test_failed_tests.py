@@ -1,4 +1,6 @@
-"""A test of dbt that fails leaves the published marts as they are, and the run red; in one process, like `make run`."""
+"""A test of dbt that fails leaves the published marts as they are, and the run red: in one process, like `make run`,
+and under a scheduler, after one try.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 
 from include.lake.manifest import Table
 from include.transform.generation import POINTER, current
-from tests.e2e.running import REPOSITORY, airflow_environment
+from tests.e2e.running import REPOSITORY, airflow_environment, running_airflow
 from tests.loading import Source
 
 if TYPE_CHECKING:
@@ -21,11 +23,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 DAYS = (date(2026, 11, 20), date(2026, 11, 21))
+NOBODY = {"conn_type": "igdb", "host": "unused"}
+
+
+def lose_a_row(source: Source) -> tuple[str, bytes]:
+    """Take the last row out of a part of genres, which `whole_files` tests. Returns: its key, and what it was."""
+    latest = Table(source.store, "genres").latest()
+    assert latest is not None
+    (part,) = latest.files
+    whole = source.store.get(part.key)
+    source.store.put(part.key, gzip.compress(b"".join(gzip.decompress(whole).splitlines(keepends=True)[:-1])))
+    return part.key, whole
 
 
 def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     source = Source(tmp_path / "lake", DAYS[0])
-    environment = airflow_environment(tmp_path, lake=source.store.uri, igdb={"conn_type": "igdb", "host": "unused"})
+    environment = airflow_environment(tmp_path, lake=source.store.uri, igdb=NOBODY)
 
     def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "include.local", *arguments]
@@ -41,11 +54,7 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     before = source.store.get(POINTER)
 
     source.load(DAYS[1])
-    latest = Table(source.store, "genres").latest()
-    assert latest is not None
-    (part,) = latest.files
-    whole = source.store.get(part.key)
-    source.store.put(part.key, gzip.compress(b"".join(gzip.decompress(whole).splitlines(keepends=True)[:-1])))
+    key, whole = lose_a_row(source)
     done = transform(DAYS[1])
     assert done.returncode != 0
     assert "FAIL 1 whole_files" in done.stdout + done.stderr
@@ -53,6 +62,24 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     for mart in (current(source.store) or {})["marts"]:
         assert source.store.get(mart["copy"]) == source.store.get(mart["key"])
 
-    source.store.put(part.key, whole)
+    source.store.put(key, whole)
     assert transform(DAYS[1]).returncode == 0
     assert (current(source.store) or {})["day"] == str(DAYS[1])
+
+
+def test_a_scheduler_builds_it_once(tmp_path: Path) -> None:
+    source = Source(tmp_path / "lake", DAYS[0])
+    source.load(DAYS[0])
+    lose_a_row(source)
+    with running_airflow(tmp_path, airflow_environment(tmp_path, lake=source.store.uri, igdb=NOBODY)) as airflow:
+        key = str(DAYS[0])
+        airflow.unpause("transform")
+        airflow.trigger("transform", key)
+        airflow.wait(lambda: airflow.state("transform", key) in {"success", "failed"}, 600, "the run has ended")
+        assert airflow.state("transform", key) == "failed"
+        [run] = airflow.runs("transform", key)
+        path = f"/dags/transform/dagRuns/{run['dag_run_id']}/taskInstances/dbt.dbt_producer_watcher"
+        process = airflow.call("GET", path)
+        assert (process["state"], process["try_number"]) == ("failed", 1)
+        assert "another try would read the same" in airflow.log_of(run, "dbt.dbt_producer_watcher")
+    assert current(source.store) is None

@@ -118,7 +118,9 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source, cluster, tmp_path):
         assert left == {f"{name}.parquet" for name in marts} | {"_inputs.json", "_history.json", "_generation.json"}
 
     # What the second day has and the first has not: ranks before, and growth over a week.
-    recent, facts = (source.store.url(f"{found}/{name}.parquet") for name in ("mart_recent_games", "fct_game_popularity"))
+    recent, facts = (
+        source.store.url(f"{found}/{name}.parquet") for name in ("mart_recent_games", "fct_game_popularity")
+    )
     assert duckdb.sql(f"select count(previous_rank) from '{recent}'").fetchone() != (0,)
     assert duckdb.sql(f"select count(playing_growth_7d) from '{facts}'").fetchone() != (0,)
     for tasks in cluster.tasks():

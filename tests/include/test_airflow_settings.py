@@ -8,7 +8,9 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,81 +140,74 @@ def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path):
     assert "hush" not in str(caught.value)
 
 
-CLI = ["--cli", f"{sys.executable} -m airflow"]
+@dataclass(frozen=True)
+class Imported:
+    """What an import said, line by line, and what a real metadata database holds after it; see imported_settings."""
+
+    by_command_line: bool
+    said: list[str]
+    found: dict[str, Any]
 
 
-@pytest.mark.parametrize("way", [[], CLI], ids=["here", "by the command line"])
-def test_the_database_is_brought_in_line_and_stays_so(tmp_path: Path, way: list[str]):
-    """Against a real metadata database: twice, and after somebody changed what was written."""
+@pytest.fixture(scope="module", params=[False, True], ids=["here", "by the command line"])
+def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    """A file that was imported, then again after somebody changed what was written."""
+    folder = tmp_path_factory.mktemp("imported")
+    igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"}
     path = write(
-        tmp_path,
+        folder,
         {
-            "connections": [
-                {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"},
-                {"conn_id": "aws_default", "conn_type": "aws"},
-            ],
+            "connections": [igdb, {"conn_id": "aws_default", "conn_type": "aws"}],
             "pools": [{"pool_name": "igdb_api", "pool_slot": 1}],
             "variables": [{"variable_name": "greeting", "variable_value": "hello"}],
         },
     )
-    script = tmp_path / "play.py"
-    script.write_text(
-        "import sys\n"
-        "from airflow import settings\n"
-        "from airflow.models import Connection, Pool, Variable\n"
-        "from airflow.models.base import Base\n"
-        "from airflow.utils.db import _get_alembic_config\n"
-        "from airflow.utils.session import create_session\n"
-        "from alembic import command\n"
-        "from sqlalchemy import select, text\n"
-        "from include.airflow_settings import main\n"
-        "from airflow.models.team import Team\n"
-        "tables = [model.__table__ for model in (Team, Connection, Pool, Variable)]\n"
-        "Base.metadata.create_all(settings.engine, tables=tables)\n"
-        "command.stamp(_get_alembic_config(), 'head')\n"
-        "assert main(['--file', sys.argv[1]]) == 0\n"
-        "with create_session() as session:\n"
-        "    session.execute(text(\"update connection set host='http://b', login='x' where conn_id='igdb_default'\"))\n"
-        "    session.execute(text(\"update slot_pool set slots=7 where pool='igdb_api'\"))\n"
-        "    session.merge(Connection(conn_id='mine', conn_type='http'))\n"
-        "assert main(['--file', *sys.argv[1:]]) == 0\n"
-        "with create_session() as session:\n"
-        "    row = session.scalar(select(Connection).where(Connection.conn_id == 'igdb_default'))\n"
-        "    query = text(\"select password from connection where conn_id='igdb_default'\")\n"
-        "    stored = session.execute(query).scalar()\n"
-        "    print(row.host, row.login, row.password, 'encrypted' if stored != 'hush' else 'plain')\n"
-        "    print(sorted(session.scalars(select(Connection.conn_id))))\n"
-        "    print(session.scalar(select(Pool.slots).where(Pool.pool == 'igdb_api')), Variable.get('greeting'))\n",
-        encoding="utf-8",
-    )
+    way = ["--cli", f"{sys.executable} -m airflow"] if request.param else []
     result = subprocess.run(
-        [sys.executable, script, path, *way],
+        [sys.executable, "-m", "tests.include.imported_settings", path, *way],
         cwd=REPOSITORY,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "IGDB_"))},
-            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW_HOME": str(folder / "airflow"),
             "AIRFLOW__CORE__FERNET_KEY": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
         },
         capture_output=True,
         text=True,
         check=False,
     )
-
     assert result.returncode == 0, result.stderr
+    *said, found = result.stdout.splitlines()
+    return Imported(request.param, said, json.loads(found))
+
+
+def test_an_import_says_what_it_writes_and_no_secret(imported: Imported):
     written = [
         "connection igdb_default: igdb, http://a",
         "connection aws_default: aws, no host",
         "pool igdb_api: 1 slot",
         "variable greeting",
     ]
-    again = [line.split(":")[0] for line in written] if way else written
-    assert result.stdout.splitlines()[-11:] == [
-        *written,
-        *again,
-        "http://a None hush encrypted",
-        "['aws_default', 'igdb_default', 'mine']",
-        "1 hello",
-    ]
+    again = [line.split(":")[0] for line in written] if imported.by_command_line else written
+    assert imported.said[-8:] == [*written, *again]
+    assert "hush" not in "".join(imported.said)
+
+
+def test_what_somebody_changed_is_brought_in_line(imported: Imported):
+    assert imported.found["igdb_default"] == {"host": "http://a", "login": None, "password": "hush"}
+    assert imported.found["slots"] == 1
+
+
+def test_what_nobody_changed_stays(imported: Imported):
+    assert imported.found["greeting"] == "hello"
+
+
+def test_what_the_file_does_not_name_is_left_alone(imported: Imported):
+    assert imported.found["connections"] == ["aws_default", "igdb_default", "mine"]
+
+
+def test_a_password_is_stored_encrypted(imported: Imported):
+    assert imported.found["stored_password"]
+    assert "hush" not in imported.found["stored_password"]
 
 
 def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path):

@@ -95,9 +95,8 @@ def change(sandbox: Sandbox, n: int) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: Path, monkeypatch: Any) -> None:
+def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: Path) -> None:
     name, options, there = SCENARIOS[scenario]
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     resumed = 0
     if there:
         served.load(open_store((tmp_path / "lake-before").as_uri()), name, run_id="before")
@@ -129,6 +128,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
             # What changed since the first try's clock comes with the next load.
             report = served.load(store, name, run_id="night")
         assert shown(store, name) == served.rows(name)
+        assert not list((tmp_path / "scratch").iterdir())
         if ended is not None:
             break
     assert kill_at > 15, "so many steps has the shortest run; with fewer, the hooks did not see them"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from cosmos import ProfileConfig
+from cosmos.constants import InvocationMode
+from cosmos.exceptions import CosmosDbtRunError
 from cosmos.operators.local import DbtLocalBaseOperator
 
 from include.transform.dbt_project import REPOSITORY
@@ -93,3 +98,79 @@ def test_each_try_of_the_process_builds(tasks, monkeypatch, try_number):
     ti = SimpleNamespace(try_number=try_number)
     RetriedBuild.execute.__wrapped__(tasks["dbt.dbt_producer_watcher"], {"ti": ti})
     assert ran == [["build"]]
+
+
+PROJECT = """
+name: small
+version: "1.0.0"
+profile: small
+flags: {send_anonymous_usage_stats: false}
+models: {small: {+materialized: table}}
+"""
+PROFILE = """
+small: {outputs: {memory: {type: duckdb, path: ":memory:", config_options: {memory_limit: 20MB, temp_directory: ""}}}}
+"""
+RULES = """
+models:
+  - {name: tested, columns: [{name: id, data_tests: [unique]}]}
+  - {name: contracted, config: {contract: {enforced: true}}, columns: [{name: id, data_type: varchar}]}
+  - {name: constrained, config: {contract: {enforced: true}}, columns: [{name: id, data_type: integer, constraints: [{type: not_null}]}]}
+"""  # noqa: E501
+LASTING = {
+    "tested": "select unnest([1, 1]) as id",
+    "contracted": "select 1::integer as id",
+    "constrained": "select null::integer as id",
+    "unbound": "select missing from range(3)",
+    "unparsed": "selec 1",
+    "unconverted": "select cast('x' || range as integer) as id from range(3)",
+    "refused": "{% if execute %} {{ exceptions.raise_compiler_error('var scoring: found x') }} {% endif %}",
+}
+PASSING = {
+    "too_large": "select list(range order by hash(range)) as ids from range(10000000)",
+    "unread": "from read_parquet('/nowhere/at/all.parquet')",
+}
+
+
+@pytest.fixture
+def build(tmp_path) -> Any:
+    """A function that has the task build models in a project of its own, with a real dbt."""
+
+    def run(models: dict[str, str], mode: InvocationMode = InvocationMode.DBT_RUNNER) -> Any:
+        for name, text in {"dbt_project.yml": PROJECT, "profiles.yml": PROFILE, "models/rules.yml": RULES}.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+        for name, sql in models.items():
+            (tmp_path / "models" / f"{name}.sql").write_text(sql)
+        profile = ProfileConfig("small", "memory", profiles_yml_filepath=tmp_path / "profiles.yml")
+        task = RetriedBuild(
+            project_dir=str(tmp_path),
+            profile_config=profile,
+            emit_datasets=False,
+            invocation_mode=mode,
+            dbt_executable_path=str(Path(sys.executable).with_name("dbt")),
+        )
+        ti = SimpleNamespace(try_number=1, xcom_push=lambda **_: None, xcom_pull=lambda **_: None)
+        return RetriedBuild.execute.__wrapped__(task, {"ti": ti, "run_id": "run"})
+
+    return run
+
+
+@pytest.mark.parametrize("mode", [InvocationMode.DBT_RUNNER, InvocationMode.SUBPROCESS], ids=["laptop", "image"])
+def test_what_would_fail_again_fails_for_good(build, mode):
+    """Each of them is named, and what might pass beside them is not."""
+    with pytest.raises(AirflowFailException, match="would read the same and fail the same") as raised:
+        build({**LASTING, **PASSING, "fine": "select 1 as id"}, mode)
+    failed = {line.split(": ")[0] for line in str(raised.value).split("\n")[1:] if line[0] != " "}
+    assert failed == {*LASTING, "unique_tested_id"} - {"tested"}
+    assert "Got 1 result, configured to fail if != 0" in str(raised.value)
+
+
+def test_what_may_pass_is_tried_again(build):
+    with pytest.raises(CosmosDbtRunError, match=r"(?s)too_large: .*Out of Memory.*unread: .*IO Error") as raised:
+        build(PASSING)
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_build_that_cannot_begin_is_tried_again(build):
+    with pytest.raises(CosmosDbtRunError, match="did not complete"):
+        build({"unparsed": "{{ nothing.of(this) }} {% if %}"})

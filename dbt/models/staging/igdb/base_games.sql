@@ -1,36 +1,4 @@
-with current_rows as ({{ current_rows("games") }})
-
-select
-    id,
-    name,
-    slug,
-    summary,
-    game_type,
-    game_status,
-    parent_game,
-    cover,
-    url,
-    checksum,
-    {{ utc("created_at") }} as created_at,
-    {{ utc("updated_at") }} as updated_at,
-    {{ id_set("genres") }} as genres,
-    {{ id_set("platforms") }} as platforms,
-    {{ id_set("game_modes") }} as game_modes,
-    {{ id_set("player_perspectives") }} as player_perspectives,
-    {{ id_set("themes") }} as themes,
-    {{ id_set("game_engines") }} as game_engines,
-    {{ id_set("keywords") }} as keywords,
-    {{ utc("first_release_date") }} as first_release_date,
-    {{ id_set("release_dates") }} as release_dates,
-    {{ id_set("screenshots") }} as screenshots,
-    {{ id_set("websites") }} as websites,
-    hypes,
-    aggregated_rating,
-    aggregated_rating_count,
-    rating,
-    rating_count,
-    total_rating,
-    {{ id_set("franchises") }} as franchises,
-    {{ id_set("collections") }} as collections,
-    cast(_partition as date) as day
-from current_rows
+select games.* {{ all_but("_ordinal, _partition") }}, cast(games._partition as date) as day
+from {{ ref("base_game_rows") }} as games
+anti join
+    {{ ref("base_outdated_game_rows") }} as outdated on games.id = outdated.id and games._ordinal = outdated._ordinal

@@ -1,10 +1,18 @@
 with
     fates as (
         {% for current in current_tables() %}
-            select *
+            select '{{ current.entity }}' as entity, _ordinal as ordinal, {{ counts_of_fates() }}
             from
-                ({{ fates_of_rows(current.table, entity=current.entity, by_partition=current.by_partition) }})
-                {{ "union all" if not loop.last }}
+                (
+                    {{
+                        fates_of_rows(
+                            ref("base_game_rows") if current.table == "games" else source("raw", current.table),
+                            current.entity,
+                            current.by_partition,
+                        )
+                    }}
+                )
+            group by all {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 

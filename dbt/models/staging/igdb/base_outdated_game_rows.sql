@@ -1,0 +1,1 @@
+select id, _ordinal, fate from ({{ fates_of_rows(ref("base_game_rows"), "games") }}) where fate != 'staged'

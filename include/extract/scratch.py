@@ -1,0 +1,59 @@
+"""The folder of a load on its worker's disk, which goes when the load ends, however it ends.
+
+A process that is killed cannot remove its own: the next load on that disk does. Whether a folder's process lives is
+told by a lock on the folder itself, which the kernel frees with the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "gamelake-load-"
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A new folder in the temporary folder for as long as the block lasts. Removes those of dead processes first."""
+    _remove_abandoned()
+    folder, lock = _locked_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+        os.close(lock)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    """A folder, and the descriptor whose lock says that its process lives."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with suppress(FileNotFoundError):  # another load saw it without a lock, and has removed it
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_SH)  # who removes it holds it alone: this waits
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
+def _remove_abandoned() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # a living process has it, another user, or it is gone
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+                log.info("removed %s, which a load that was killed had left", folder)
+            finally:
+                os.close(lock)
