@@ -1,11 +1,12 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e test-cluster drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e test-cluster spark test-spark drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
+SPARK := .venv-spark
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
@@ -55,14 +56,19 @@ image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= a
 image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine, as root on Debian, about 6 minutes
 	$(BIN)/python -m deploy.image.steps
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e` and `make test-cluster`
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster"
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`, `make test-cluster` and `make test-spark`
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 8 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
 
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 25 minutes
 	$(BIN)/python -m pytest -m cluster
+
+spark: $(SPARK)/.installed ## install what builds on Spark need into .venv-spark, beside a Java 17 or newer
+
+test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 6 minutes
+	GAMELAKE_SPARK_PYTHON=$(abspath $(SPARK))/bin/python $(BIN)/python -m pytest -m spark
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	GAMELAKE_DRIFT_SEEDS=200 $(BIN)/python -m pytest -n 2 tests/include/extract/test_drift.py
@@ -96,7 +102,7 @@ sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the loc
 		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
 clean: down ## remove everything that was generated, the local lake included
-	rm -rf $(VENV) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -114,6 +120,13 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/uv pip install --quiet -r requirements-dev.lock
 	@$(BIN)/python -m include.local launcher
+	@touch $@
+
+# Where builds on Spark run: dbt with both of its adapters, and no Airflow.
+$(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt pyproject.toml
+	$(PYTHON) -m venv $(SPARK)
+	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python -r requirements-dbt.lock -r requirements-spark.txt
+	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
 	@touch $@
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the

@@ -3,7 +3,7 @@
 Runs by itself once every load of that day has succeeded; a load that failed holds it back, and clearing that load later
 releases it. `open_generation` fixes which commits the build reads, dbt builds and tests (each model is a task that
 shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`. One process
-of dbt does the work, or one for each task: docs/runbooks/many-writers.md.
+of dbt does the work, or one for each task (docs/runbooks/many-writers.md), or Spark (docs/runbooks/spark.md).
 
 - **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day.
 """
@@ -20,7 +20,7 @@ from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.dag import TransformDAG
-from include.transform.dbt_tasks import dbt_tasks, many_writers
+from include.transform.dbt_tasks import dbt_tasks, many_writers, mode, spark_task
 
 ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
@@ -89,7 +89,10 @@ with TransformDAG(
     dagrun_timeout=timedelta(hours=2),
 ) as dag:
     opened = open_generation()
-    build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
+    if mode() == "spark":
+        build = spark_task("{{ ti.xcom_pull('open_generation')['key'] }}")
+    else:
+        build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
     opened >> build >> published
     if many_writers():

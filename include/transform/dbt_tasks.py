@@ -1,7 +1,8 @@
-"""dbt's models and tests as Airflow tasks: one process builds them all, or each task builds its own.
+"""dbt's models and tests as Airflow tasks: one process builds them all, or each task builds its own, or Spark does.
 
-`GAMELAKE_TRANSFORM` says which: `one_process` (the default) or `many_writers`. The tasks have the same names either
-way, but for tests that look at several models: with many writers each of these is a task that waits for all of them.
+`GAMELAKE_TRANSFORM` says which: `one_process` (the default), `many_writers` or `spark`. The tasks of the first two have
+the same names, but for tests that look at several models: with many writers each of these is a task that waits for all
+of them. Spark's build is one task, whose process is the driver: see spark.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.bash import BashOperator
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
@@ -18,15 +20,21 @@ from include.transform import dbt_project
 from include.transform.retries import build_again_when_lost
 
 VARIABLE = "GAMELAKE_TRANSFORM"
-MODES = ("one_process", "many_writers")
+SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
+MODES = ("one_process", "many_writers", "spark")
+
+
+def mode() -> str:
+    """How a day is built: one of MODES. Raises: ValueError when the variable says something else."""
+    found = os.environ.get(VARIABLE) or MODES[0]
+    if found not in MODES:
+        raise ValueError(f"{VARIABLE}: found {found!r}, expected {' or '.join(MODES)}")
+    return found
 
 
 def many_writers() -> bool:
-    """Whether each task builds its own model. Raises: ValueError when the variable says something else."""
-    mode = os.environ.get(VARIABLE) or MODES[0]
-    if mode not in MODES:
-        raise ValueError(f"{VARIABLE}: found {mode!r}, expected {' or '.join(MODES)}")
-    return mode == "many_writers"
+    """Whether each task builds its own model. Raises: ValueError as `mode`."""
+    return mode() == "many_writers"
 
 
 def dbt_tasks(generation: str) -> DbtTaskGroup:
@@ -73,3 +81,16 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
     if not many_writers():
         build_again_when_lost(group)
     return group
+
+
+def spark_task(generation: str) -> BashOperator:
+    """The task that builds and tests the models on Spark. `generation` is a template of the generation's key."""
+    python = os.environ.get(SPARK_PYTHON) or str(dbt_project.REPOSITORY / ".venv-spark" / "bin" / "python")
+    return BashOperator(
+        task_id="dbt_on_spark",
+        bash_command='exec "$PYTHON" -m include.transform.spark --generation "$GENERATION"',
+        env={"PYTHON": python, "GENERATION": generation},
+        append_env=True,
+        execution_timeout=timedelta(hours=1),
+        executor_config=executor_config("transform"),
+    )

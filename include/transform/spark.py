@@ -4,7 +4,7 @@
     python -m include.transform.spark --date 2026-11-21      that day, from the commits up to it
     python -m include.transform.spark --generation <key>     a generation that is open; the DAG `transform` publishes it
 
-Runs where dbt-spark is installed (`make .venv-spark/.installed`); GAMELAKE_SPARK_MASTER names the cluster.
+Runs where dbt-spark is installed (`make spark`); GAMELAKE_SPARK_MASTER names the cluster.
 
     marts/dt=2026-11-21/<run>/_spark/<try>/     Spark's tables, until readers' files are made of them
 

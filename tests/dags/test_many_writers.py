@@ -88,4 +88,4 @@ def test_what_is_published_is_tested_and_then_cleaned_up(tasks):
 
 def test_another_setting_is_refused(tmp_path):
     [error] = parse(tmp_path, "ducklake")["errors"].values()
-    assert "GAMELAKE_TRANSFORM: found 'ducklake', expected one_process or many_writers" in error
+    assert "GAMELAKE_TRANSFORM: found 'ducklake', expected one_process or many_writers or spark" in error

@@ -139,7 +139,7 @@ def no_hard_coded_references(project: Project) -> Iterator[Finding]:
         sql = re.sub(r"\{#.*?#\}|\{%.*?%\}|--[^\n]*|'[^']*'", " ", node["raw_code"], flags=re.DOTALL)
         sql = re.sub(r"\{\{.*?\}\}", "()", sql, flags=re.DOTALL)
         known = set(re.findall(r"(\w+)\s+as\s*\(", sql))
-        for relation in re.findall(r'\b(?:from|join)\s+([\w".]+)\b(?!\s*\()', sql):
+        for relation in re.findall(r'\b(?:from|join)\s+(?:lateral\s+)?([\w".]+)\b(?!\s*\()', sql):
             if relation not in known:
                 yield model, f"names the relation {relation}: write ref() or source()"
 
@@ -162,7 +162,9 @@ def every_macro_is_used(project: Project) -> Iterator[Finding]:
     used = {key for user in project.users for key in user["depends_on"].get("macros", ())}
     for key, macro in project.macros.items():
         is_materialization = macro["name"].startswith("materialization_")  # config names it, and dbt finds it
-        if key not in used and not is_materialization:
+        # What another target than that of the manifest dispatches to: spark__utc is used where utc is.
+        dispatched = key.removesuffix(macro["name"]) + macro["name"].removeprefix("spark__")
+        if not {key, dispatched} & used and not is_materialization:
             yield macro["name"], f"nothing calls it; it is in {macro['original_file_path']}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from include.registry import load_registry
 from include.transform.dbt_project import published_models
 from include.transform.generation import current, open_generation
 from tests.dbt.conftest import Dbt
-from tests.e2e.running import REPOSITORY
+from tests.e2e.running import REPOSITORY, airflow_environment
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
 from tests.loading import Source
 
@@ -60,16 +61,31 @@ def build_with_duckdb(source: Source, day: date, folder: Path) -> str:
     return generation
 
 
-def build_with_spark(source: Source, day: date, folder: Path, cluster: SparkCluster) -> str:
-    """As a person would, publication and all. Returns: the generation that readers then use."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DBT_"))}
-    environment |= cluster.environment
-    environment |= {"GAMELAKE_URI": source.store.uri, "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb")}
-    command = [PYTHON, "-m", "include.transform.spark", "--date", str(day)]
+def run(command: list[Any], environment: dict[str, str]) -> None:
     done = subprocess.run(
         command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=1500, check=False
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+
+
+def by_hand(source: Source, day: date, folder: Path, cluster: SparkCluster) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DBT_"))}
+    environment |= cluster.environment
+    environment |= {"GAMELAKE_URI": source.store.uri, "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb")}
+    run([PYTHON, "-m", "include.transform.spark", "--date", str(day)], environment)
+
+
+def by_airflow(source: Source, day: date, folder: Path, cluster: SparkCluster) -> None:
+    environment = airflow_environment(folder, lake=source.store.uri, igdb={"conn_type": "igdb", "host": "unused"})
+    environment |= cluster.environment
+    environment |= {"GAMELAKE_TRANSFORM": "spark", "GAMELAKE_SPARK_PYTHON": str(PYTHON)}
+    local = [sys.executable, "-m", "include.local"]
+    run([*local, "prepare"], environment)
+    run([*local, "airflow", "dags", "test", "transform", "-c", f'{{"date": "{day}"}}'], environment)
+
+
+def published(source: Source, day: date) -> str:
+    """The generation that readers use."""
     pointer = current(source.store)
     assert pointer is not None
     assert pointer["day"] == str(day)
@@ -98,7 +114,7 @@ def assert_same_rows(expected: str, found: str) -> None:
 
 def test_the_marts_of_two_days_are_those_of_duckdb(source, cluster, tmp_path):
     marts = published_models()
-    for day in (DAY, LATER):
+    for day, build in ((DAY, by_hand), (LATER, by_airflow)):
         expected = build_with_duckdb(source, day, tmp_path / f"duckdb-{day}")
         days = {key: source.store.get(key) for key in source.history()}
         built = [key for key in days if f"day={day}/" in key]
@@ -107,7 +123,8 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source, cluster, tmp_path):
         kept.write_bytes(days[built[0]])
         source.store.delete(built[0])
 
-        found = build_with_spark(source, day, tmp_path, cluster)
+        build(source, day, tmp_path, cluster)
+        found = published(source, day)
         assert found != expected
         for name in marts:
             files = [source.store.url(f"{generation}/{name}.parquet") for generation in (expected, found)]
