@@ -139,7 +139,7 @@ def no_hard_coded_references(project: Project) -> Iterator[Finding]:
         sql = re.sub(r"\{#.*?#\}|\{%.*?%\}|--[^\n]*|'[^']*'", " ", node["raw_code"], flags=re.DOTALL)
         sql = re.sub(r"\{\{.*?\}\}", "()", sql, flags=re.DOTALL)
         known = set(re.findall(r"(\w+)\s+as\s*\(", sql))
-        for relation in re.findall(r'\b(?:from|join)\s+(?:lateral\s+)?([\w".]+)\b(?!\s*\()', sql):
+        for relation in re.findall(r'\b(?:from|join)\s+(?:lateral\s+)?+([\w".]+)\b(?!\s*\()', sql):
             if relation not in known:
                 yield model, f"names the relation {relation}: write ref() or source()"
 
