@@ -23,10 +23,12 @@ PYTHON = Path(os.environ.get("GAMELAKE_SPARK_PYTHON") or REPOSITORY / ".venv-spa
 WORKERS = ("first", "second")
 STARTS_WITHIN = 60
 
-# What a cluster's own configuration would say. Of few rows, 200 tasks a stage and compiled code only cost time.
+# What a cluster's own configuration would say. Of few rows, 200 tasks a stage, compiled code and
+# plans that are made anew after each stage only cost time.
 DEFAULTS = """\
 spark.driver.host 127.0.0.1
 spark.sql.shuffle.partitions 4
+spark.sql.adaptive.enabled false
 spark.sql.codegen.wholeStage false
 spark.sql.codegen.factoryMode NO_CODEGEN
 spark.ui.enabled false
