@@ -20,7 +20,7 @@ from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.dag import TransformDAG
-from include.transform.dbt_tasks import dbt_tasks, many_writers, mode, spark_task
+from include.transform.dbt_tasks import dbt_tasks, mode, spark_task
 
 ENTITIES = tuple(load_registry().values())
 MARTS = Asset("marts")
@@ -57,7 +57,7 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
 
 @task(executor_config=executor_config("transform"))
 def clean_up(generation: str) -> int:
-    """Remove what the models of many writers handed to each other. Returns: how many objects."""
+    """Remove what models of many writers handed on, and what killed tries of Spark left. Returns: how many objects."""
     from include.stores import connected_store
     from include.transform.generation import clean_up as remove
 
@@ -95,5 +95,5 @@ with TransformDAG(
         build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
     opened >> build >> published
-    if many_writers():
+    if mode() != "one_process":
         published >> clean_up(opened["key"])  # type: ignore[index]

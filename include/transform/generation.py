@@ -3,6 +3,7 @@
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
     marts/dt=2026-11-21/<run>/_stg_games.parquet  only of many writers, until it is published: what models hand on
+    marts/dt=2026-11-21/<run>/_spark/<try>/       only of Spark, until it is published: its tables
     marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
     marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
     marts/_current.json                           the pointer: a copy of that of the generation that readers use
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 POINTER = "marts/_current.json"
 INPUTS = "_inputs.json"
 RECORD = "_generation.json"
+SPARK_TABLES = "_spark"
 _CHUNK = 1 << 20
 
 
@@ -145,12 +147,14 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
 
 
 def clean_up(store: Store, generation: str) -> int:
-    """Remove what models of many writers handed to each other; dbt/macros/many_writers.sql has more.
+    """Remove what models of many writers handed to each other (dbt/macros/many_writers.sql), and tables of Spark.
 
     A generation that is not published keeps it, so that a failed task can be tried again, until the audit finds it old.
     Returns: how many objects. Raises: StoreError.
     """
-    handed_on = [info.key for info in store.list(f"{generation}/_") if info.key.endswith(".parquet")]
+    tables = f"{generation}/{SPARK_TABLES}/"
+    kept = [info.key for info in store.list(f"{generation}/_")]
+    handed_on = [key for key in kept if key.endswith(".parquet") or key.startswith(tables)]
     for key in handed_on:
         store.delete(key)
     return len(handed_on)

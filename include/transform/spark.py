@@ -6,9 +6,7 @@
 
 Runs where dbt-spark is installed (`make spark`); GAMELAKE_SPARK_MASTER names the cluster.
 
-    marts/dt=2026-11-21/<run>/_spark/<try>/     Spark's tables, until readers' files are made of them
-
-Every try has a folder of its own, so that what a killed one left behind is in nobody's way.
+Every try has a folder of its own for Spark's tables, so that what a killed one left behind is in nobody's way.
 """
 
 from __future__ import annotations
@@ -31,7 +29,9 @@ from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.generation import (
     INPUTS,
+    SPARK_TABLES,
     TransformError,
+    clean_up,
     newest_day,
     open_generation,
     publish,
@@ -50,8 +50,7 @@ def build(store: Store, generation: str) -> Path:
     Returns: the manifest that dbt built by. Raises: TransformError when dbt fails, whose messages are printed;
     StoreError.
     """
-    tables = f"{generation}/_spark"
-    warehouse = f"{tables}/{uuid4().hex[:8]}"
+    warehouse = f"{generation}/{SPARK_TABLES}/{uuid4().hex[:8]}"
     store.put(f"{warehouse}/inputs.json", _inputs(store, generation))
     environment = {
         **os.environ,
@@ -63,7 +62,7 @@ def build(store: Store, generation: str) -> Path:
     written = Path(environment["GAMELAKE_DUCKDB"]).with_name("spark")
     _dbt("build", target="spark", written=written, environment=environment)
     _dbt("run-operation", "take_over", target=dbt_project.target(), written=written / "files", environment=environment)
-    _remove(store, tables)
+    _remove(store, warehouse)
     return written / "manifest.json"
 
 
@@ -130,6 +129,7 @@ def _build_and_publish(store: Store, date: str | None) -> None:
     generation = open_generation(store, entities, day=day, run_id="spark")
     manifest = build(store, generation)
     document = publish(store, generation, dbt_project.published_models(manifest))
+    clean_up(store, generation)
     shown = "published" if document["published"] else "built beside the later day that readers see"
     sys.stdout.write(f"{generation}: {len(document['marts'])} marts {shown}\n")
 

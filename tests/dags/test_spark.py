@@ -11,9 +11,10 @@ def test_spark_builds_in_one_task_what_is_then_published(tmp_path):
     assert found["errors"] == {}
     tasks = {task["__var"]["task_id"]: task["__var"] for task in found["dags"]["transform"]["dag"]["tasks"]}
     assert {name: task.get("downstream_task_ids", []) for name, task in tasks.items()} == {
-        "open_generation": ["dbt_on_spark", "publish"],
+        "open_generation": ["clean_up", "dbt_on_spark", "publish"],
         "dbt_on_spark": ["publish"],
-        "publish": [],
+        "publish": ["clean_up"],
+        "clean_up": [],
     }
     assert tasks["dbt_on_spark"]["env"] == {
         "PYTHON": str(REPOSITORY / ".venv-spark" / "bin" / "python"),

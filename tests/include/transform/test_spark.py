@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from include.lake.store import open_store
-from include.transform.generation import POINTER
+from include.transform.generation import POINTER, clean_up
 from include.transform.spark import main
 
 
@@ -44,3 +44,15 @@ def test_what_cannot_be_built_is_said_before_dbt_starts(store, capfd, arguments,
     assert main(arguments) == 1
     assert message in capfd.readouterr().err
     assert list(store.list("marts/")) == []
+
+
+def test_what_a_killed_try_left_goes_when_the_generation_is_published(store):
+    generation = "marts/dt=2026-11-21/run"
+    tables = [
+        f"{generation}/_spark/1a2b3c4d/{name}" for name in ("inputs.json", "gamelake.db/dim_games/part-0.parquet")
+    ]
+    kept = [f"{generation}/{name}" for name in ("_inputs.json", "_history.json", "dim_games.parquet")]
+    for key in [*tables, *kept]:
+        store.put(key, b"{}")
+    assert clean_up(store, generation) == len(tables)
+    assert {info.key for info in store.list("")} == set(kept)
