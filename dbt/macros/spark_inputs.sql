@@ -141,7 +141,7 @@
 {% endmacro %}
 
 
-{# Parts below a folder of the lake as one path, with alternatives in braces. #}
+{# Files below a folder of the lake as one path, with alternatives in braces. #}
 {% macro one_path(folder, urls) %}
     {% if urls[0].startswith("https://") %}
         {% do exceptions.raise_compiler_error(

@@ -22,11 +22,12 @@
 
     {% call statement("main") %}
         create or replace view {{ target_relation }} as
-        {% for day in run_query("select day, url from inputs.days where is_built order by day").rows %}
+        {% set urls = run_query("select url from inputs.days where is_built order by day").columns[0].values() %}
+        {% if urls %}
             select {{ model.columns | join(", ") }}
-            from parquet.`{{ day.url }}`
+            from parquet.`{{ one_path("/marts/history/" ~ this.identifier ~ "/", urls) }}`
             union all
-        {% endfor %}
+        {% endif %}
         select {{ model.columns | join(", ") }}
         from {{ built }}
     {% endcall %}
