@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.dbt.project import Project, arguments
 
@@ -136,12 +136,26 @@ def short_chains_of_views(project: Project) -> Iterator[Finding]:
 
 def no_hard_coded_references(project: Project) -> Iterator[Finding]:
     for model, node in project.models.items():
-        sql = re.sub(r"\{#.*?#\}|\{%.*?%\}|--[^\n]*|'[^']*'", " ", node["raw_code"], flags=re.DOTALL)
-        sql = re.sub(r"\{\{.*?\}\}", "()", sql, flags=re.DOTALL)
+        sql = _bare_sql(node)
         known = set(re.findall(r"(\w+)\s+as\s*\(", sql))
         for relation in re.findall(r'\b(?:from|join)\s+(?:lateral\s+)?+([\w".]+)\b(?!\s*\()', sql):
             if relation not in known:
                 yield model, f"names the relation {relation}: write ref() or source()"
+
+
+def sql_that_spark_takes_too(project: Project) -> Iterator[Finding]:
+    for model, node in project.models.items():
+        sql = _bare_sql(node)
+        if quoted := re.search(r'"[^"]*"', sql):
+            yield model, f"has the name {quoted[0]}, which is a text for Spark: choose a name that needs no quotes"
+        if re.search(r",\s*from\b", sql):
+            yield model, "has a comma before `from`, which Spark refuses"
+
+
+def _bare_sql(node: dict[str, Any]) -> str:
+    """The SQL of a model without comments, texts and statements of Jinja; what Jinja fills in is `()`."""
+    sql = re.sub(r"\{#.*?#\}|\{%.*?%\}|--[^\n]*|'[^']*'", " ", node["raw_code"], flags=re.DOTALL)
+    return re.sub(r"\{\{.*?\}\}", "()", sql, flags=re.DOTALL)
 
 
 def names_tell_the_folder(project: Project) -> Iterator[Finding]:
@@ -295,6 +309,7 @@ RULES: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     few_leaves,
     short_chains_of_views,
     no_hard_coded_references,
+    sql_that_spark_takes_too,
     names_tell_the_folder,
     one_yaml_a_model,
     every_macro_is_used,

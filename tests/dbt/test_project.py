@@ -154,6 +154,16 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
             raw_code="with a as ({{ b() }}) select 1 from a join stg_games using (id)"
         ),
     ),
+    (
+        "sql_that_spark_takes_too",
+        "stg_run",
+        lambda m: model(m, "stg_run").update(raw_code='select "day" from {{ source("inputs", "run") }}'),
+    ),
+    (
+        "sql_that_spark_takes_too",
+        "stg_genres",
+        lambda m: model(m, "stg_genres").update(raw_code='select id, {% if a %} name, {% endif %} from {{ ref("b") }}'),
+    ),
     ("names_tell_the_folder", "game_ratings", lambda m: add(m, "game_ratings", "int_game_ratings", "dim_games")),
     ("names_tell_the_folder", "dim_marketing", lambda m: add(m, "dim_marketing", "mart_top_rated", "dim_games")),
     ("one_yaml_a_model", "stg_themes", lambda m: model(m, "stg_themes").update(patch_path="gamelake://models/all.yml")),
