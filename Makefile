@@ -67,7 +67,7 @@ test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one
 
 spark: $(SPARK)/.installed ## install what builds on Spark need into .venv-spark, beside a Java 17 or newer
 
-test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 10 minutes
+test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 6 minutes
 	GAMELAKE_SPARK_PYTHON=$(abspath $(SPARK))/bin/python $(BIN)/python -m pytest -m spark
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10

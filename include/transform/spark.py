@@ -12,6 +12,7 @@ Every try has a folder of its own for Spark's tables, so that what a killed one 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -98,6 +99,8 @@ def _remove(store: Store, prefix: str) -> None:
     folder = Path(store.url(prefix))
     if folder.is_dir():
         shutil.rmtree(folder)  # with Hadoop's checksums, whose names are hidden from the store
+        with contextlib.suppress(OSError):  # another try has its tables there
+            folder.parent.rmdir()
     for info in list(store.list(f"{prefix}/")):
         store.delete(info.key)
 
