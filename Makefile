@@ -59,10 +59,10 @@ image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine,
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`, `make test-cluster` and `make test-spark`
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
 
-e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 8 minutes
+e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 10 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
 
-test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 25 minutes
+test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 20 minutes
 	$(BIN)/python -m pytest -m cluster
 
 spark: $(SPARK)/.installed ## install what builds on Spark need into .venv-spark, beside a Java 17 or newer
