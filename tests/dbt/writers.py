@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
+import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import count
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,10 @@ from tests.killing import Steps
 # Forked from a process that has imported dbt and has not used DuckDB, as tasks of a LocalExecutor are.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", "tests.dbt.writers"])
+
+# A start also asks after every other child, and an exit code can be read once: a thread whose process's code another
+# thread has read is told 255.
+_ONE_THREAD = threading.Lock()
 
 Generation = Path | str | None
 
@@ -31,6 +37,17 @@ def _run(
     outcome = Dbt(folder, **environment)(*arguments, generation=generation)
     (folder / "outcome.txt").write_text(f"{outcome.error}\n{outcome.messages}", encoding="utf-8")
     raise SystemExit(0 if outcome.success else 1)
+
+
+def _run_to_its_end(*arguments: Any) -> int | None:
+    """Call `_run` in a process, from any thread. Returns: its exit code, negative if a signal ended it."""
+    process = PROCESSES.Process(target=_run, args=arguments)
+    with _ONE_THREAD:
+        process.start()
+    wait_for([process.sentinel])
+    with _ONE_THREAD:
+        process.join()
+    return process.exitcode
 
 
 @dataclass
@@ -48,17 +65,13 @@ class Writers:
         parsed = self.folder / "partial_parse.msgpack"
         if parsed.exists():
             shutil.copy(parsed, own)
-        process = PROCESSES.Process(target=_run, args=(own, arguments, generation, self.environment, kill_at))
-        process.start()
-        process.join()
+        code = _run_to_its_end(own, arguments, generation, self.environment, kill_at)
         said = own / "outcome.txt"
-        return process.exitcode, said.read_text(encoding="utf-8") if said.exists() else ""
+        return code, said.read_text(encoding="utf-8") if said.exists() else ""
 
     def parse(self) -> dict[str, list[str]]:
         """Parse the project for all that follow. Returns: of each model, the models that it builds on."""
-        process = PROCESSES.Process(target=_run, args=(self.folder, ("parse",), None, self.environment, 0))
-        process.start()
-        process.join()
+        _run_to_its_end(self.folder, ("parse",), None, self.environment, 0)
         nodes = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["nodes"]
         models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
         return {
