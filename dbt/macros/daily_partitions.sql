@@ -13,7 +13,7 @@
     {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
         {% do show_days(table, [day.day]) %}
         {% set notes = run_query(fates_of_days(table)).rows[0] %}
-        {% do run_query(copy_day(model, sql, day.url, notes)) %}
+        {% do write_sorted(model, sql, day.url, notes.dict()) %}
     {% endfor %}
 
     {% do drop_relation_if_exists(load_cached_relation(this)) %}
@@ -35,35 +35,11 @@
         select url
         from inputs.files
         where
-            entity = '{{ source_table.config.meta.entity }}'
-            and partition in ({% for day in days %} '{{ day }}', {% endfor %} 'of no days a list too')
+            entity = {{ quoted(source_table.config.meta.entity) }}
+            and partition in ({% for day in days %} {{ quoted(day | string) }}, {% endfor %} 'of no days a list too')
         order by ordinal
     {% endset %}
     {% do run_query(create_raw_view(source_table, run_query(query).columns[0].values())) %}
-{% endmacro %}
-
-
-{# The statement that writes the day, with what became of its raw rows as notes in the file. #}
-{% macro copy_day(node, sql, url, notes) %}
-    copy (select * from ({{ sql }}) order by {{ node.config.meta.order_by }})
-    to {{ quoted(url) }}
-    (
-        format parquet,
-        compression zstd,
-        kv_metadata {
-            staged_rows: '{{ notes.staged_rows }}',
-            superseded_rows: '{{ notes.superseded_rows }}',
-            void_rows: '{{ notes.void_rows }}'
-        }
-    )
-{% endmacro %}
-
-
-{# What became of the raw rows of the days that raw.<table> shows, in all or by day. #}
-{% macro fates_of_days(table, by_day=false) %}
-    select {{ "_partition as day," if by_day }} {{ counts_of_fates() }}
-    from ({{ fates_of_rows(source("raw", table), table, by_partition=true) }})
-    {{ "group by _partition" if by_day }}
 {% endmacro %}
 
 
@@ -83,4 +59,12 @@
         )
     {% else %} ({{ sql }}) where false
     {% endif %}
+{% endmacro %}
+
+
+{# What became of the raw rows of the days that raw.<table> shows, in all or by day. #}
+{% macro fates_of_days(table, by_day=false) %}
+    select {{ "_partition as day," if by_day }} {{ counts_of_fates() }}
+    from ({{ fates_of_rows(source("raw", table), table, by_partition=true) }})
+    {{ "group by _partition" if by_day }}
 {% endmacro %}

@@ -13,7 +13,7 @@
 {% endmacro %}
 
 
-{# The statement that hands a model on; macros/export_parquet.sql writes the marts. #}
+{# The statement that hands a model on; a mart is its file. #}
 {% macro hand_on() %}
     {% if execute and many_writers() and model.fqn[1] != "marts" %}
         {% set is_view = model.config.materialized == "view" %}
@@ -39,8 +39,7 @@
     {% for id in child.depends_on.nodes if id.startswith("model.") and id not in selected_resources %}
         {% set node = graph.nodes[id] %}
         {% set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) %}
-        {# The folders' names, such as dt=2026-11-21, are no columns. #}
-        {% set content = "from read_parquet(" ~ quoted(file_of(node)) ~ ", hive_partitioning = false)" %}
+        {% set content = "from " ~ parquet(file_of(node)) %}
         {% if node.config.materialized != "daily_partitions" and file_of(node) not in files %}
             {% do exceptions.raise_compiler_error(
                 node.name

@@ -177,7 +177,7 @@
     {% for mart in run_query("select name, url from inputs.previous where name like 'mart_%' order by name").rows %}
                 union all by name
                 select '{{ mart.name }}' as mart, *
-                from read_parquet({{ quoted(mart.url) }}, hive_partitioning = false)
+                from {{ parquet(mart.url) }}
                 where exists (
                     from parquet_kv_metadata({{ quoted(mart.url) }})
                     where key = encode('vars') and value = encode({{ quoted(vars_of_marts()) }})

@@ -1,7 +1,3 @@
-{# What Spark built becomes readers' files when all of it is built: macros/take_over.sql. #}
-{% macro spark__export_parquet() %} {% endmacro %}
-
-
 {#
     macros/daily_partitions.sql for Spark, which builds all days that are not built yet at once: the model's rules hold
     within a day, and memory is that of many machines.

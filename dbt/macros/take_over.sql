@@ -6,7 +6,7 @@
     {% do create_input_tables(generation() ~ "/_inputs.json") %}
     {% for node in graph.nodes.values() if node.resource_type == "model" and node.fqn[1] == "marts" %}
         {% if node.config.materialized == "daily_partitions" %} {% do take_over_days(node) %}
-        {% else %} {% do run_query(copy_mart(node, built_by_spark(node.alias))) %}
+        {% else %} {% do write_mart(node, "from " ~ built_by_spark(node.alias)) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}
@@ -23,13 +23,11 @@
             from {{ built_by_spark("_" ~ node.alias ~ "_fates") }}
             where day = '{{ each.day }}'
         {% endset %}
-        {% do run_query(copy_day(node, "select * " ~ of_day, each.url, run_query(fates).rows[0])) %}
+        {% do write_sorted(node, of_day, each.url, run_query(fates).rows[0].dict()) %}
     {% endfor %}
 {% endmacro %}
 
 
-{# The folders' names, such as dt=2026-11-21, are no columns. #}
 {% macro built_by_spark(table) %}
-    {% set files = spark_warehouse() ~ "/gamelake.db/" ~ table ~ "/*.parquet" %}
-    {{ return("read_parquet(" ~ quoted(files) ~ ", hive_partitioning = false)") }}
+    {{ return(parquet(spark_warehouse() ~ "/gamelake.db/" ~ table ~ "/*.parquet")) }}
 {% endmacro %}

@@ -44,7 +44,7 @@ def target() -> str:
 
 
 def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
-    """The models that each build leaves as Parquet files: every table below `models/marts`.
+    """The models that each build leaves as Parquet files: every mart but the history.
 
     Returns: by name, the key of the copy for readers that know of no generations; it has the model's folder.
     Raises: FileNotFoundError saying how to make the manifest.
@@ -57,7 +57,7 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
         for node in sorted(nodes, key=itemgetter("name"))
         if node["resource_type"] == "model"
         and node["fqn"][1] == "marts"
-        and node["config"]["materialized"] == "table"  # the history is not written anew by every build
+        and node["config"]["materialized"] == "parquet_file"  # the history is not written anew by every build
     }
 
 

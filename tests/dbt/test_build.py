@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from include.duckdb_extensions import link_extensions
 from include.registry import load_registry
+from include.transform.dbt_project import MANIFEST, published_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,6 +162,15 @@ def test_history_keeps_every_day(built, dbt):
         query = "select day::varchar, count(*), max(playing) from fct_game_popularity_daily group by day order by day"
         found = database.execute(query).fetchall()
     assert found == [("2026-11-20", 50, 12.5), ("2026-11-21", 40, 5.0)]
+
+
+def test_files_have_the_columns_and_types_of_their_contracts(generation):
+    """Parquet has no type for some of DuckDB's, such as hugeint, so that the SQL alone does not say them."""
+    nodes = json.loads(MANIFEST.read_text(encoding="utf-8"))["nodes"].values()
+    for mart in [node for node in nodes if node["name"] in published_models()]:
+        declared = [(column["name"], column["data_type"]) for column in mart["columns"].values()]
+        file = duckdb.sql(f"from read_parquet('{generation}/{mart['name']}.parquet', hive_partitioning = false)")
+        assert list(zip(file.columns, [str(kind).lower() for kind in file.types], strict=True)) == declared
 
 
 def test_every_mart_is_written_in_its_order(generation):
