@@ -6,7 +6,7 @@
     {% do create_input_tables(generation() ~ "/_inputs.json") %}
     {% for node in graph.nodes.values() if node.resource_type == "model" and node.fqn[1] == "marts" %}
         {% if node.config.materialized == "daily_partitions" %} {% do take_over_days(node) %}
-        {% else %} {% do write_mart(node, "from " ~ built_by_spark(node.alias)) %}
+        {% else %} {% do run_query(copy_mart(node, "from " ~ built_by_spark(node.alias))) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}
@@ -23,7 +23,7 @@
             from {{ built_by_spark("_" ~ node.alias ~ "_fates") }}
             where day = '{{ each.day }}'
         {% endset %}
-        {% do write_sorted(node, of_day, each.url, run_query(fates).rows[0].dict()) %}
+        {% do run_query(copy_sorted(node, of_day, each.url, run_query(fates).rows[0].dict())) %}
     {% endfor %}
 {% endmacro %}
 
