@@ -92,8 +92,7 @@ class Night:
         for old in self._folder.glob("gamelake.duckdb*"):
             old.unlink() if old.is_file() else shutil.rmtree(old)
         target = self._folder / "target"
-        arguments = [command, *selection, "--project-dir", dbt_project.PROJECT, "--profiles-dir", dbt_project.PROJECT]
-        arguments += ["--target-path", target, "--log-path", target, "--quiet"]
+        outputs = ["--target-path", str(target), "--log-path", str(target), "--quiet"]
         environment = {
             **os.environ,
             **dbt_project.environment(),
@@ -102,7 +101,8 @@ class Night:
             "GAMELAKE_DUCKDB": str(database),
             "GAMELAKE_GENERATION": self.store.url(self.key),
         }
-        program = [str(Path(sys.executable).with_name("dbt")), *map(str, arguments)]
+        dbt = str(Path(sys.executable).with_name("dbt"))
+        program = [dbt, command, *selection, *dbt_project.arguments(), *outputs]
         began = time.monotonic()
         process = subprocess.Popen(program, env=environment)  # noqa: S603
         _, status, used = os.wait4(process.pid, 0)

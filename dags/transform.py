@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
 from include.pods import executor_config
@@ -35,7 +36,10 @@ def open_generation(**context: Any) -> dict[str, str]:
 
     store = connected_store()
     run_id = context["dag_run"].run_id
-    key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=run_id, sources=open_cdn())
+    try:
+        key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=run_id, sources=open_cdn())
+    except generation.TransformError as error:
+        raise AirflowFailException(f"no retry can mend this: {error}") from error
     return {"key": key, "url": store.url(key)}
 
 

@@ -1,3 +1,19 @@
+{# macros/parquet_files.sql for Spark: a table, whose rows become the file when all of the build has succeeded. #}
+{% materialization parquet_file, adapter = "spark" %}
+    {% set target_relation = this.incorporate(type="table") %}
+    {{ run_hooks(pre_hooks) }}
+    {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
+
+    {% do drop_relation_if_exists(load_cached_relation(this)) %}
+    {% call statement("main") %}
+        create table {{ target_relation }} using parquet as
+        select {{ model.columns | join(", ") }}
+        from ({{ sql }})
+    {% endcall %}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}
+
+
 {#
     macros/daily_partitions.sql for Spark, which builds all days that are not built yet at once: the model's rules hold
     within a day, and memory is that of many machines.

@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from include.lake.store import lake_uri
 
@@ -61,13 +61,13 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
     }
 
 
-def arguments() -> list[str]:
-    """Which project dbt is to read, with which profile; for any command.
+def arguments(engine: Literal["duckdb", "spark"] = "duckdb") -> list[str]:
+    """Which project dbt is to read, with which profile and target; for any command.
 
     Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse anew.
     """
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    return [*folders, "--profile", "gamelake", "--target", target()]
+    return [*folders, "--profile", "gamelake", "--target", "spark" if engine == "spark" else target()]
 
 
 def parse(folder: Path = MANIFEST.parent) -> Manifest:

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import orjson
@@ -61,8 +61,8 @@ def build(store: Store, generation: str) -> Path:
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # in DuckDB's types; they test the SQL, in `make test`
     }
     written = Path(environment["GAMELAKE_DUCKDB"]).with_name("spark")
-    _dbt("build", target="spark", written=written, environment=environment)
-    _dbt("run-operation", "take_over", target=dbt_project.target(), written=written / "files", environment=environment)
+    _dbt("build", on="spark", written=written, environment=environment)
+    _dbt("run-operation", "take_over", on="duckdb", written=written / "files", environment=environment)
     _remove(store, warehouse)
     return written / "manifest.json"
 
@@ -80,18 +80,16 @@ def _inputs(store: Store, generation: str) -> bytes:
     return orjson.dumps(document)
 
 
-def _dbt(*command: str, target: str, written: Path, environment: Mapping[str, str]) -> None:
+def _dbt(*command: str, on: Literal["duckdb", "spark"], written: Path, environment: Mapping[str, str]) -> None:
     """Run one dbt command; manifest, compiled SQL and log go to `written`."""
-    project = ["--project-dir", str(dbt_project.PROJECT), "--profiles-dir", str(dbt_project.PROJECT)]
-    outputs = ["--target-path", str(written), "--log-path", str(written)]
-    dbt = Path(sys.executable).with_name("dbt")
+    arguments = [*command, *dbt_project.arguments(on), "--target-path", str(written), "--log-path", str(written)]
     done = subprocess.run(  # noqa: S603
-        [dbt, *command, "--target", target, *project, *outputs], env=environment, check=False
+        [Path(sys.executable).with_name("dbt"), *arguments], env=environment, check=False
     )
     if done.returncode:
         raise TransformError(
-            f"dbt {command[0]} --target {target} ended with {done.returncode}; its messages are above, and all of them "
-            f"in {written / 'dbt.log'}. Nothing of the build is published"
+            f"dbt {command[0]} on {on} ended with {done.returncode}; its messages are above, and all of them in "
+            f"{written / 'dbt.log'}. Nothing of the build is published"
         )
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.lake.store import open_store
 from include.transform import generation
@@ -57,6 +58,12 @@ def test_sources_come_through_the_cdn_if_one_is_named(module, calls, monkeypatch
     folder = tmp_path / "lake"
     assert opened == {"key": "marts/dt=2026-11-21/run", "url": f"{folder}/marts/dt=2026-11-21/run"}
     assert calls == [(folder.as_uri(), date(2026, 11, 21), "a run", cdn)]
+
+
+def test_a_day_without_its_loads_is_not_tried_again(module, monkeypatch, tmp_path):
+    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
+    with pytest.raises(AirflowFailException, match=r"no load of games, .* was committed .* run igdb_games, .* first"):
+        module.open_generation.function(**context(module))
 
 
 def test_what_was_published_is_invalidated(module, calls):

@@ -26,7 +26,7 @@ def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(store, capf
     assert main(["--generation", generation]) == 1
     said = capfd.readouterr()
     assert "Could not find adapter type spark" in said.out + said.err
-    assert f"dbt build --target spark ended with 2; its messages are above, and all of them in {tmp_path}" in said.err
+    assert f"dbt build on spark ended with 2; its messages are above, and all of them in {tmp_path}" in said.err
     keys = {info.key for info in store.list("")}
     assert POINTER not in keys
     assert not [key for key in keys if key.endswith(".parquet")]
