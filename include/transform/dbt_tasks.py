@@ -17,7 +17,7 @@ from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from include.pods import executor_config
 from include.transform import dbt_project
-from include.transform.retries import build_again_when_lost
+from include.transform.retries import build_again_when_lost, fail_for_good
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
@@ -48,7 +48,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
     pod = {"executor_config": executor_config("transform")}
     if many_writers():
         execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL)
-        arguments |= pod
+        arguments |= pod | {"callback": fail_for_good}
     else:
         # The pod is for the dbt process; the others are sensors that wait for it.
         execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=pod)

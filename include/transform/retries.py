@@ -61,8 +61,11 @@ def _lasting_failures(project: Path) -> list[str]:
     ]
 
 
-def _fail_for_good(project: str, **_: Any) -> None:
-    """What Cosmos calls when dbt has ended, before it looks at how."""
+def fail_for_good(project: str, **_: Any) -> None:
+    """What Cosmos calls when dbt has ended, before it looks at how: a callback of any of its tasks that run dbt.
+
+    Raises: AirflowFailException, if another try would fail too.
+    """
     if lasting := _lasting_failures(Path(project)):
         raise AirflowFailException("another try would read the same and fail the same:\n" + "\n".join(lasting))
 
@@ -78,7 +81,7 @@ class RetriedBuild(DbtProducerWatcherOperator):  # type: ignore[misc]  # Cosmos 
 
         Raises: AirflowFailException, if another try would fail too; what Cosmos raises, if it may not.
         """
-        self.callback = _fail_for_good
+        self.callback = fail_for_good
         self._upstream_failure_skipped_ids.clear()
         return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
 
