@@ -11,13 +11,12 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.bash import BashOperator
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from include.pods import executor_config
 from include.transform import dbt_project
-from include.transform.retries import build_again_when_lost, fail_for_good
+from include.transform.retries import SparkBuild, build_again_when_lost, fail_for_good
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
@@ -83,10 +82,10 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
     return group
 
 
-def spark_task(generation: str) -> BashOperator:
+def spark_task(generation: str) -> SparkBuild:
     """The task that builds and tests the models on Spark. `generation` is a template of the generation's key."""
     python = os.environ.get(SPARK_PYTHON) or str(dbt_project.REPOSITORY / ".venv-spark" / "bin" / "python")
-    return BashOperator(
+    return SparkBuild(
         task_id="dbt_on_spark",
         bash_command='exec "$PYTHON" -m include.transform.spark --generation "$GENERATION"',
         env={"PYTHON": python, "GENERATION": generation},

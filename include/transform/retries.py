@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from cosmos.operators._watcher.state import (
     _log_dbt_event,
@@ -26,6 +27,8 @@ from cosmos.operators._watcher.state import (
     is_producer_task_terminated,
 )
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, DbtTestWatcherOperator
+
+from include.transform import spark
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, TaskGroup
@@ -84,6 +87,18 @@ class RetriedBuild(DbtProducerWatcherOperator):  # type: ignore[misc]  # Cosmos 
         self.callback = fail_for_good
         self._upstream_failure_skipped_ids.clear()
         return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
+
+
+class SparkBuild(BashOperator):
+    """The process that builds on Spark (spark.py), whose dbt leaves its results on this worker."""
+
+    def execute(self, context: Context) -> Any:
+        """Run it. Raises: AirflowFailException, if another try would fail too; AirflowException, if it may not."""
+        try:
+            return super().execute(context)
+        except AirflowException:
+            fail_for_good(str(spark.folder()))
+            raise
 
 
 class _Watch:

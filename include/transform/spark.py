@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     from include.lake.store import Store
 
 
+def folder() -> Path:
+    """Where a build leaves dbt's manifest, results and log: in its `target`, beside the scratch database."""
+    return Path(dbt_project.environment()["GAMELAKE_DUCKDB"]).with_name("spark")
+
+
 def build(store: Store, generation: str) -> Path:
     """Build and test every model of an open generation, given its key; its marts are then files, as of any other build.
 
@@ -60,7 +65,8 @@ def build(store: Store, generation: str) -> Path:
         "GAMELAKE_SPARK_WAREHOUSE": store.url(warehouse),
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # in DuckDB's types; they test the SQL, in `make test`
     }
-    written = Path(environment["GAMELAKE_DUCKDB"]).with_name("spark")
+    written = folder() / "target"
+    (written / "run_results.json").unlink(missing_ok=True)  # of an earlier build, if this one cannot begin
     _dbt("build", on="spark", written=written, environment=environment)
     _dbt("run-operation", "take_over", on="duckdb", written=written / "files", environment=environment)
     _remove(store, warehouse)

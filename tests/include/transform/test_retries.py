@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,12 +18,14 @@ from cosmos.constants import InvocationMode
 from cosmos.exceptions import CosmosDbtRunError
 from cosmos.operators.local import DbtLocalBaseOperator, DbtRunLocalOperator
 
+from include.transform import spark
 from include.transform.dbt_project import REPOSITORY
 from include.transform.dbt_tasks import dbt_tasks
 from include.transform.retries import (
     PATIENCE,
     WATCHER_RETRIES,
     RetriedBuild,
+    SparkBuild,
     WatchedRun,
     WatchedTests,
     fail_for_good,
@@ -201,3 +204,18 @@ def test_what_may_pass_is_tried_again(build):
 def test_a_build_that_cannot_begin_is_tried_again(build):
     with pytest.raises(CosmosDbtRunError, match="did not complete"):
         build({"unparsed": "{{ nothing.of(this) }} {% if %}"})
+
+
+@pytest.mark.parametrize(("status", "raised"), [("fail", AirflowFailException), ("error", AirflowException)])
+def test_a_build_on_spark_fails_for_good_by_its_results(monkeypatch, tmp_path, status, raised):
+    """There is no Spark here: its process is one that writes what dbt would."""
+    monkeypatch.setenv("GAMELAKE_DUCKDB", str(tmp_path / "gamelake.duckdb"))
+    results = {"results": [{"unique_id": "test.gamelake.not_empty", "status": status, "message": "Connection refused"}]}
+    task = SparkBuild(
+        task_id="dbt_on_spark",
+        bash_command=f"mkdir -p {spark.folder()}/target && echo '{json.dumps(results)}' "
+        f"> {spark.folder()}/target/run_results.json && exit 1",
+    )
+    with pytest.raises(raised) as error:
+        SparkBuild.execute.__wrapped__(task, {"ti": SimpleNamespace(task_id="dbt_on_spark")})
+    assert type(error.value) is raised
