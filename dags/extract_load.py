@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from igdb.operators import IgdbToS3Operator
 from include.lake.store import lake_uri
-from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from include.pods import executor_config
 from include.registry import Entity, load_registry
 
@@ -46,7 +46,10 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
     from include.lake.store import open_store
     from include.stores import invalidate_changed
 
-    day = run_day(context)
+    try:
+        day = run_day(context)
+    except PartitionError as error:
+        raise AirflowFailException(f"not retried: {error}") from error
     run = context["dag_run"]
     # Not of a backfill or a run by hand: whoever asks for a Monday wants that day, and says so if it is to be more.
     weekly = run.run_type == "scheduled" and str(day.weekday()) == FULL_REFRESH_WEEKDAY

@@ -5,7 +5,10 @@ releases it. `open_generation` fixes which commits the build reads, dbt builds a
 shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`. One process
 of dbt does the work, or one for each task (docs/runbooks/many-writers.md), or Spark (docs/runbooks/spark.md).
 
-- **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day.
+`publish` is skipped, and sends no event of the asset `marts`, when readers already have a later day. Its log says so.
+
+- **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day. A
+  day after the newest load is refused.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.partitions import KEY_FORMAT, KST, TIMEZONE, run_day
+from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
@@ -38,28 +41,34 @@ def open_generation(**context: Any) -> dict[str, str]:
     run_id = context["dag_run"].run_id
     try:
         key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=run_id, sources=open_cdn())
-    except generation.TransformError as error:
-        raise AirflowFailException(f"no retry can mend this: {error}") from error
+    except (generation.TransformError, PartitionError) as error:
+        raise AirflowFailException(f"not retried: {error}") from error
     return {"key": key, "url": store.url(key)}
 
 
 @task(outlets=[MARTS], executor_config=executor_config("transform"))
 def publish(generation: str, **context: Any) -> dict[str, Any]:
-    """Move the readers' pointer to the generation, now that every model is built and every test has passed."""
+    """Move the readers' pointer to the generation, now that every model is built and every test has passed.
+
+    Skipped when readers have a later day: then nothing is sent to those who wait for `marts`.
+    """
     from include.stores import connected_store, invalidate_changed
     from include.transform import generation as generations
 
     document = generations.publish(connected_store(), generation, dbt_project.published_models())
-    change = f"{generation} published at {document['published_at']}"
+    if not document["published"]:
+        context["ti"].xcom_push("return_value", document)
+        raise AirflowSkipException(document["reason"])
+    change = f"publication {document['publication']} of {generation}"
     invalidate_changed(generations.changed_keys(document), change=change)
     event = context["outlet_events"][MARTS]
-    event.extra = {"generation": generation, "published": document["published"], "sources": document["sources"]}
+    event.extra = {name: document[name] for name in ("generation", "publication", "sources")}
     if context["dag_run"].partition_key is None:
         event.add_partitions(document["day"])
     return document
 
 
-@task(executor_config=executor_config("transform"))
+@task(executor_config=executor_config("transform"), trigger_rule="none_failed")  # also after a skipped `publish`
 def clean_up(generation: str) -> int:
     """Remove what models of many writers handed on, and what killed tries of Spark left. Returns: how many objects."""
     from include.stores import connected_store

@@ -9,16 +9,19 @@ from zoneinfo import ZoneInfo
 TIMEZONE = "Asia/Seoul"
 KEY_FORMAT = "%Y-%m-%d"
 KST = ZoneInfo(TIMEZONE)
+FIRST_DAY = date(2011, 1, 1)
+LAST_DAY = date(2199, 12, 31)
+"""The days that can be named. Which of them a load or a build takes is bounded by the source's clock and the loads."""
 
 
 class PartitionError(ValueError):
-    """A text that names no day."""
+    """A text that names no day, or a day that no lake has."""
 
 
 def parse_day(key: str) -> date:
     """The day that a partition key such as `2026-11-21` names.
 
-    Raises: PartitionError.
+    Raises: PartitionError, also for a day before FIRST_DAY or after LAST_DAY.
     """
     try:
         day = datetime.strptime(key, KEY_FORMAT).date()  # noqa: DTZ007 - a day has no time zone
@@ -26,12 +29,14 @@ def parse_day(key: str) -> date:
         raise PartitionError(f"date: found {key!r}, expected a Korean day as YYYY-MM-DD, such as 2026-11-21") from None
     if format_day(day) != key:
         raise PartitionError(f"date: found {key!r}, expected {format_day(day)!r}: two digits for month and day")
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise PartitionError(f"date: found {key!r}, expected a Korean day from {FIRST_DAY} to {LAST_DAY}")
     return day
 
 
 def format_day(day: date) -> str:
     """The partition key of a day."""
-    return day.strftime(KEY_FORMAT)
+    return day.isoformat()  # strftime writes the year 1 as `1` on some systems
 
 
 def day_of(moment: datetime) -> date:

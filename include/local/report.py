@@ -8,7 +8,7 @@ import duckdb
 
 from include.lake.store import lake_uri
 from include.stores import connected_store
-from include.transform import generation
+from include.transform import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ SAMPLES = {
 
 def marts() -> dict[str, Any] | None:
     """The published marts: the pointer's document, or None before the first publication."""
-    return generation.current(connected_store())
+    return pointer.current(connected_store())
 
 
 def load_line(load: dict[str, Any]) -> str:

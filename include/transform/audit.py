@@ -9,8 +9,8 @@ import orjson
 
 from include.lake.audit import RETENTION, Finding, Problem
 from include.lake.store import ObjectNotFound
-from include.transform.generation import POINTER, RECORD, current
 from include.transform.history import LISTING
+from include.transform.pointer import POINTER, RECORD, current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

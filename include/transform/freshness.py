@@ -15,7 +15,7 @@ from pathlib import Path
 
 from include.lake.store import StoreError, lake_uri, open_store
 from include.transform import dbt_project
-from include.transform.generation import current
+from include.transform.pointer import current
 
 
 def main() -> int:

@@ -6,29 +6,30 @@
     marts/dt=2026-11-21/<run>/_spark/<try>/       only of Spark, until it is published: its tables
     marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
     marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
-    marts/_current.json                           the pointer: a copy of that of the generation that readers use
-    marts/dim_games.parquet                       copies of the published files, for readers that know of no generations
-    marts/marketing/mart_top_rated.parquet
 
-Readers follow the pointer, so they see the old generation or the new one and never a mix. The copies follow it one by
-one, each of them whole, with the day in the file's metadata.
+A build opens a new folder, also when its run is repeated. A folder that has `_generation.json` is finished: nothing
+writes into it again. Readers follow the pointer (pointer.py), so they see the old generation or the new one and never a
+mix. The copies at fixed paths follow it one by one, each of them whole, with the day in the file's metadata.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import orjson
 
 from include.lake.audit import RETENTION
+from include.lake.keys import run_folder
 from include.lake.manifest import open_table
 from include.lake.store import ObjectExists, ObjectNotFound
 from include.partitions import format_day, parse_day
-from include.transform import history
+from include.transform import history, pointer
+from include.transform.pointer import POINTER, RECORD, Action, Move, Publication, current, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -38,9 +39,7 @@ if TYPE_CHECKING:
     from include.lake.store import ReadableStore, Store
     from include.registry import Entity
 
-POINTER = "marts/_current.json"
 INPUTS = "_inputs.json"
-RECORD = "_generation.json"
 SPARK_TABLES = "_spark"
 _CHUNK = 1 << 20
 
@@ -54,18 +53,23 @@ def open_generation(
 ) -> str:
     """Fix what a build reads: of each entity the newest commit of the day or of one before it.
 
+    Each call opens a new folder. A day without a load of its own can be built, a day after the newest load cannot.
+
     Args: `store` is where marts are written; `sources` holds the tables that they are built from, if that is not the
     store itself but a CDN before it, or before another lake.
     Returns: the generation's key prefix, `marts/dt=<day>/<run>`; `_inputs.json` is in it.
-    Raises: TransformError when an entity was never loaded, or a part that the day needs is gone; StoreError.
+    Raises: TransformError when the day is after the newest load, an entity was never loaded, or a part that the day
+    needs is gone; StoreError.
     """
     raw = sources or store
+    entities = tuple(entities)
     commits: dict[str, Manifest | None] = {e.name: open_table(raw, e.name).as_of(format_day(day)) for e in entities}
     if missing := [name for name, manifest in commits.items() if manifest is None]:
         raise TransformError(
             f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in {raw.uri}; "
             f"run {', '.join('igdb_' + name for name in missing)} first"
         )
+    _check_loaded(raw, entities, day, commits.values())
     marts = _reader_of_marts(store, sources)
     days = _history_days(store, commits.get(history.ENTITY))
     built = {file.key for each in days[:-1] if each.built for file in each.files}
@@ -73,17 +77,17 @@ def open_generation(
     document = {
         "day": format_day(day),
         "run_id": run_id,
+        "build": uuid4().hex,  # no two builds have equal documents, so each creates a folder of its own
         "previous": _previous(store, marts, format_day(day)),
         "days": [each.as_input(store, marts) for each in days],
         "sources": [_source(raw, manifest, built) for manifest in commits.values() if manifest is not None],
     }
     inputs = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     history.describe(store, days)
-    # A run that is cleared builds into a new folder: what was published once never changes.
-    run = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-")
+    folder = f"marts/dt={format_day(day)}/{run_folder(run_id)}"
     build = 1
     while True:
-        generation = f"marts/dt={format_day(day)}/{run}" + ("" if build == 1 else f"-{build}")
+        generation = folder if build == 1 else f"{folder}-{build}"
         try:
             store.put(f"{generation}/{INPUTS}", inputs, if_absent=True)
         except ObjectExists:
@@ -94,22 +98,44 @@ def open_generation(
 
 def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
     """The newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
-    commits = [open_table(store, entity.name).latest() for entity in entities]
-    if not any(commits):
+    commits = [commit for entity in entities if (commit := open_table(store, entity.name).latest())]
+    if not commits:
         raise TransformError(f"no load was ever committed in {store.uri}; run the DAGs igdb_* first, or `make run`")
-    return parse_day(max(commit.partition for commit in commits if commit))
+    # The newest commit may be of an older day that was loaded again: its parts tell of later days.
+    parts = (file.partition for commit in commits for file in commit.files)
+    return parse_day(max([*(commit.partition for commit in commits), *parts]))
 
 
 def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[str, Any]:
-    """Move the pointer to a generation that is whole, then bring the copies up to date.
+    """Finish a generation that is whole, and show it to readers unless they have a later day.
 
-    Neither happens when the pointer already shows a later day: a rebuilt past day stays beside it. Killed anywhere, it
-    can be called again.
+    A rebuilt past day stays beside what readers have. A generation is published once: what replaced it stays, whoever
+    calls this again. Killed anywhere, it can be called again.
 
     Args: `copies` names each mart that must be there, with the key of its copy.
-    Returns: the pointer's document, with `published` false when it was left alone.
+    Returns: the generation's document, with `published`, `reason` (why not; None if it was) and `publication`, the
+    number of the publication that readers have now.
     Raises: TransformError naming the marts without a file; StoreError.
     """
+    try:
+        document, finished_before = record_of(store, generation), True
+    except ObjectNotFound:
+        document, finished_before = _finish(store, generation, copies), False
+    reason: str | None = None
+
+    def decide(shown: Publication | None) -> Move | None:
+        nonlocal reason
+        reason = None if shown is None else _why_not(store, document, shown, finished_before=finished_before)
+        if reason or (shown and shown.generation == generation):
+            return None
+        return Move(action=Action.PUBLISH, generation=generation, day=document["day"], by=document["run_id"])
+
+    made = pointer.move(store, decide) or pointer.newest(store)
+    return {**document, "published": reason is None, "reason": reason, "publication": made.number if made else 0}
+
+
+def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[str, Any]:
+    """Check that a build is whole, and write its listing and its document. Returns: the document."""
     inputs = orjson.loads(store.get(f"{generation}/{INPUTS}"))
     marts, missing = [], []
     for name, copy in sorted(copies.items()):
@@ -136,14 +162,28 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
         "marts": marts,
         "history": f"{generation}/{history.LISTING}",
     }
-    store.put(f"{generation}/{RECORD}", orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    shown = current(store)
-    published = shown is None or shown["day"] <= document["day"]
-    if published:
-        store.put(POINTER, orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        for mart in marts:
-            store.copy(mart["key"], mart["copy"])
-    return {**document, "published": published}
+    try:
+        store.put(f"{generation}/{RECORD}", orjson.dumps(document, option=orjson.OPT_INDENT_2), if_absent=True)
+    except ObjectExists:  # another try was faster
+        return record_of(store, generation)
+    return document
+
+
+def _why_not(store: Store, document: Mapping[str, Any], shown: Publication, *, finished_before: bool) -> str | None:
+    """Why a generation is not to replace what readers have, in words; None if it is to."""
+    if shown.generation == document["generation"]:
+        return None
+    if shown.day > document["day"]:
+        return f"not published: readers already have {shown.day}, which is later than {document['day']}"
+    if finished_before:
+        for each in pointer.history(store):
+            if each.generation == document["generation"]:
+                return (
+                    f"not published: this generation was published before (number {each.number}), and number "
+                    f"{shown.number} ({shown.action}) replaced it by {shown.generation}; "
+                    f"`make rollback TO={each.generation}` shows it again"
+                )
+    return None
 
 
 def clean_up(store: Store, generation: str) -> int:
@@ -158,15 +198,6 @@ def clean_up(store: Store, generation: str) -> int:
     for key in handed_on:
         store.delete(key)
     return len(handed_on)
-
-
-def current(store: Store) -> dict[str, Any] | None:
-    """The pointer's document, or None before the first publication."""
-    try:
-        document: dict[str, Any] = orjson.loads(store.get(POINTER))
-    except ObjectNotFound:
-        return None
-    return document
 
 
 def _reader_of_marts(store: Store, sources: ReadableStore | None) -> ReadableStore:
@@ -187,6 +218,22 @@ def _reader_of_marts(store: Store, sources: ReadableStore | None) -> ReadableSto
 def changed_keys(document: Mapping[str, Any]) -> list[str]:
     """What a publication put in the place of something else, given its document: copies of it are outdated."""
     return [POINTER, *(mart["copy"] for mart in document["marts"])] if document["published"] else []
+
+
+def _check_loaded(
+    store: ReadableStore, entities: Sequence[Entity], day: date, commits: Iterable[Manifest | None]
+) -> None:
+    """Refuse a day after the newest load: it would show the rows of an earlier day, and hold back the days until then.
+
+    The newest load is the bound, not this machine's clock: the source's clock decides what can be loaded.
+    """
+    if any(commit and commit.partition == format_day(day) for commit in commits):
+        return
+    if (newest := newest_day(store, entities)) < day:
+        raise TransformError(
+            f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
+            f"loaded into {store.uri}"
+        )
 
 
 def _check_parts(store: ReadableStore, day: str, files: Sequence[File], left_out: Container[str]) -> None:
@@ -222,9 +269,16 @@ def _previous(store: Store, reader: ReadableStore, day: str) -> dict[str, Any] |
 
 def _history_days(store: Store, manifest: Manifest | None) -> list[history.Day]:
     """The days of a build's history, by age: what the shown generation lists need not be built."""
+    if manifest is None:
+        return []
     shown = current(store) or {}
     listing = orjson.loads(store.get(shown["history"]))["days"] if "history" in shown else []
-    return [] if manifest is None else history.days_of(manifest.files, listing)
+    last = pointer.newest(store)
+    if last and last.action is not Action.PUBLISH and (newest := pointer.newest_published(store)):
+        # After a rollback: the files of what was rolled back must stay as they are, for a roll-forward.
+        with suppress(ObjectNotFound):
+            listing += orjson.loads(store.get(f"{newest.generation}/{history.LISTING}"))["days"]
+    return history.days_of(manifest.files, listing)
 
 
 def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:

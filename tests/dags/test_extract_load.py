@@ -7,6 +7,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.registry import load_registry
 from include.transform.dbt_project import REPOSITORY
@@ -64,3 +65,12 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
     assert given["full_refresh"] is full
     assert (given["invalidated"], given["change"]) == (["raw/games/_manifest.json"], "games version 7")
     assert threads != [threading.main_thread()]  # it waits, and this loop must not
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "tomorrow"])
+async def test_a_day_that_cannot_be_is_not_tried_again(module, tmp_path, day):
+    run = SimpleNamespace(partition_key=None, run_type="manual", run_id="a run")
+    context = {"dag_run": run, "params": {"full_refresh": False, "date": day}}
+    games = load_registry()["games"]
+    with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
+        await module.load(None, entity=games, s3=None, lake_uri=tmp_path.as_uri(), context=context)

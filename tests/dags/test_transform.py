@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.lake.store import open_store
 from include.transform import generation
@@ -37,7 +37,10 @@ def calls(module, monkeypatch, tmp_path) -> list[Any]:
     def publish(store, name, copies):
         found.append((name, sorted(copies)[:1]))
         marts = [{"name": "dim_games", "copy": "marts/dim_games.parquet"}]
-        return {"published": True, "day": "2026-11-21", "published_at": "now", "sources": {}, "marts": marts}
+        said = (
+            {"published": True, "reason": None} if name.endswith("run") else {"published": False, "reason": "why not"}
+        )
+        return {"generation": name, "day": "2026-11-21", "publication": 7, "sources": {}, "marts": marts, **said}
 
     monkeypatch.setenv("GAMELAKE_URI", open_store((tmp_path / "lake").as_uri()).uri)
     monkeypatch.setattr(generation, "open_generation", open_generation)
@@ -72,5 +75,24 @@ def test_what_was_published_is_invalidated(module, calls):
     published, (keys, change) = calls
     assert published == ("marts/dt=2026-11-21/run", ["bridge_game_company"])
     assert keys == ["marts/_current.json", "marts/dim_games.parquet"]
-    assert change == "marts/dt=2026-11-21/run published at now"
-    assert events[module.MARTS].extra["published"] is True
+    assert change == "publication 7 of marts/dt=2026-11-21/run"
+    assert events[module.MARTS].extra == {"generation": "marts/dt=2026-11-21/run", "publication": 7, "sources": {}}
+
+
+def test_what_was_not_published_is_skipped_with_the_reason(module, calls):
+    events = {module.MARTS: SimpleNamespace(extra=None)}
+    left = {}
+    ti = SimpleNamespace(xcom_push=left.__setitem__)
+    with pytest.raises(AirflowSkipException, match=r"^why not$"):
+        module.publish.function("marts/dt=2026-11-21/old", **context(module, outlet_events=events, ti=ti))
+    assert len(calls) == 1, "nothing is invalidated"
+    assert events[module.MARTS].extra is None
+    assert left["return_value"]["reason"] == "why not"
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2010-12-31", "tomorrow"])
+def test_a_day_that_cannot_be_is_not_tried_again(module, day):
+    with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
+        module.open_generation.function(
+            dag_run=SimpleNamespace(partition_key=None, run_id="a run"), params={"date": day}
+        )

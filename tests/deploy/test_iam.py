@@ -72,6 +72,7 @@ def test_every_tag_that_a_load_may_set_is_set(policies, work):
         ("transform", Need("s3:DeleteObject", f"{LAKE}/marts/dt=2026-11-21/run/dim_games.parquet")),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/raw/games/_manifests/00000000000000000001.json")),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_current.json")),
+        ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_publications/00000000000000000001.json")),
         ("maintain", Need("s3:PutObject", f"{LAKE}/raw/games/_manifest.json")),
         ("read", Need("s3:GetObject", f"{LAKE}/raw/games/_rejected/dt=2026-11-21/1.jsonl")),
         ("load", Need("s3:DeleteObject", f"{LAKE}/raw/games/_rejected/dt=2026-11-21/_progress.json")),
@@ -82,8 +83,9 @@ def test_the_rest_is_not_allowed(role, need, policies):
     assert not policies[role].allows(need)
 
 
-def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket):
-    commit = f"{LAKE}/raw/games/_manifests/00000000000000000001.json"
+@pytest.mark.parametrize("folder", ["raw/games/_manifests", "marts/_publications"])
+def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket, folder):
+    commit = f"{LAKE}/{folder}/00000000000000000001.json"
     assert on_bucket.denies(Need("s3:GetObject", commit), secure=False)
     assert on_bucket.denies(Need("s3:PutObject", commit))
     assert not on_bucket.denies(Need("s3:PutObject", commit, if_none_match=True))
@@ -114,6 +116,6 @@ def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies, reposito
 def test_a_build_makes_the_requests_that_are_counted(work):
     """One build, and two that only said what they would read: that of deploy/cost.py, with next to no data."""
     writes, reads = made(work["transform"])
-    counted, opened = load_script().build(raw_mb=0, marts_mb=0), (16 + 3, 2 * 16 + 8)
+    counted, opened = load_script().build(raw_mb=0, marts_mb=0), (16 + 4, 2 * 16 + 9)
     assert counted.writes - 6 <= writes - 2 * opened[0] <= counted.writes
     assert counted.reads - 20 <= reads - 2 * opened[1] <= counted.reads

@@ -11,7 +11,7 @@ import pytest
 from include.lake.keys import manifest_key, part_key, pointer_key
 from include.lake.lifecycle import check_rules, wanted_rules
 from include.lake.store import open_store
-from include.transform.generation import POINTER
+from include.transform.pointer import POINTER, publication_key
 from tests.deploy.iam import matches
 from tests.deploy.recording import new_client, recording_server
 from tests.deploy.terraform import FOLDER, terraform
@@ -53,6 +53,7 @@ def test_the_code_finds_its_rules_beside_those_for_versions(access):
         (part_key("games", "2026-11-21", "run", 0), True),
         (manifest_key("games", 42), True),
         ("marts/dt=2026-11-21/run/dim_games.parquet", True),
+        (publication_key(42), True),
         ("marts/history/fct_game_popularity_daily/day=2026-11-21/1.parquet", True),
         (pointer_key("games"), False),
         (POINTER, False),

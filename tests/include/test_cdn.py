@@ -21,7 +21,8 @@ from include.lake.manifest import Draft, Mode, Table, TableReader
 from include.lake.store import Store, open_store
 from include.registry import load_registry
 from include.stores import invalidate_changed
-from include.transform.generation import POINTER, changed_keys, open_generation, publish
+from include.transform.generation import changed_keys, open_generation, publish
+from include.transform.pointer import POINTER
 from tests.include.lake.conftest import FaultyProxy, proxy  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def test_a_publication_is_seen_only_once_it_is_invalidated(
     commit(lake, "2026-11-20")
     first = publish_day(lake, date(2026, 11, 20), 1, tmp_path)
     assert shown() == ("2026-11-20", True)
+    commit(lake, "2026-11-21")
     second = publish_day(lake, date(2026, 11, 21), 2, tmp_path)
     assert shown() == ("2026-11-20", True)
     invalidate_changed(changed_keys(second), change=second["generation"])

@@ -7,12 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.partitions import PartitionError, bounds_of, day_of, format_day, parse_day, run_day
+from include.partitions import FIRST_DAY, LAST_DAY, PartitionError, bounds_of, day_of, format_day, parse_day, run_day
 
 
-@given(st.dates(min_value=date(1000, 1, 1)))
+@given(st.dates(min_value=FIRST_DAY, max_value=LAST_DAY))
 def test_a_key_names_its_day(day):
     assert parse_day(format_day(day)) == day
+
+
+@pytest.mark.parametrize("key", ["0001-01-01", "1999-12-31", "2010-12-31", "2200-01-01", "9999-12-31"])
+def test_a_day_that_no_lake_has_is_refused(key):
+    with pytest.raises(PartitionError, match=rf"found '{key}', expected a Korean day from 2011-01-01 to 2199-12-31"):
+        parse_day(key)
 
 
 @given(st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 1, 1)))

@@ -1,8 +1,8 @@
 # What a cache may keep, by path below the lake: the first pattern that fits decides. `*` takes slashes too.
 
 locals {
-  # Never written twice: parts, commits, generations of marts, days of the history.
-  immutable_paths = ["/raw/*/dt=*/*/*", "/raw/*/_manifests/*", "/marts/dt=*", "/marts/history/*"]
+  # Never written twice: parts, commits, generations of marts, their publications, days of the history.
+  immutable_paths = ["/raw/*/dt=*/*/*", "/raw/*/_manifests/*", "/marts/dt=*", "/marts/_publications/*", "/marts/history/*"]
 
   # Replaced by every load or publication. They come after the ones above, or `/marts/*.parquet` would take those too.
   mutable_paths = ["/raw/*/_manifest.json", "/marts/_current.json", "/marts/marketing/*.parquet", "/marts/*.parquet"]

@@ -12,6 +12,7 @@ locals {
   pointers  = "${local.lake_arn}raw/*/_manifest.json"
   rejected  = "${local.lake_arn}raw/*/_rejected/*"
   marts     = "${local.lake_arn}marts/*"
+  moves     = "${local.lake_arn}marts/_publications/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
 
   # No condition on the prefix: S3 says "absent" (404) only to those who may list, and a request for one object has no
@@ -136,12 +137,12 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # A commit is created, never replaced. The code asks for that itself; this holds everybody to it.
+      # Commits and publications are created, never replaced. The code asks for that itself; this holds everybody to it.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits]
+      Resource  = [local.commits, local.moves]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [{

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 
 import duckdb
@@ -9,11 +10,13 @@ import orjson
 import pytest
 
 from include.lake.files import Claim, merge_files
+from include.lake.keys import run_folder
 from include.lake.manifest import Draft, Mode, Table
 from include.lake.parts import PartStage, Rows
 from include.lake.store import open_store
 from include.registry import load_registry
-from include.transform.generation import TransformError, current, newest_day, open_generation, publish
+from include.transform.generation import TransformError, newest_day, open_generation, publish
+from include.transform.pointer import current, record_of
 
 REGISTRY = load_registry()
 GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
@@ -56,7 +59,7 @@ def test_a_build_reads_the_newest_commit_of_its_day_or_before(store, tmp_path):
     commit(store, tmp_path, GENRES, "2026-11-20", [1, 2])
     commit(store, tmp_path, GENRES, "2026-11-22", [1, 2, 3])
     generation = open_generation(store, [GENRES], day=DAY, run_id="manual__2026-11-21T04:00:00+00:00")
-    assert generation == "marts/dt=2026-11-21/manual__2026-11-21T04-00-00-00-00"
+    assert generation == f"marts/dt=2026-11-21/{run_folder('manual__2026-11-21T04:00:00+00:00')}"
     inputs = orjson.loads(store.get(f"{generation}/_inputs.json"))
     (source,) = inputs["sources"]
     assert (inputs["day"], source["version"], source["partition"]) == ("2026-11-21", 2, "2026-11-20")
@@ -73,12 +76,49 @@ def test_an_entity_that_was_never_loaded_is_named(store, tmp_path):
 
 
 def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store, tmp_path):
+    """Cleared twice, with or without other inputs: a folder each, and those that were published stay as they are."""
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
-    first = open_generation(store, [GENRES], day=DAY, run_id="r")
-    before = store.get(f"{first}/_inputs.json")
-    commit(store, tmp_path, GENRES, "2026-11-21", [1, 2])
-    assert open_generation(store, [GENRES], day=DAY, run_id="r") == f"{first}-2"
-    assert store.get(f"{first}/_inputs.json") == before
+    folders = []
+    for _ in range(3):
+        folders.append(open_generation(store, [GENRES], day=DAY, run_id="scheduled__2026-11-21"))
+        assert [info.key for info in store.list(f"{folders[-1]}/")] == [f"{folders[-1]}/_inputs.json"]
+        write_mart(store, folders[-1], "dim_games", len(folders))
+        assert publish(store, folders[-1], GAMES)["published"]
+    first = "marts/dt=2026-11-21/scheduled__2026-11-21"
+    assert folders == [first, f"{first}-2", f"{first}-3"]
+    for rows, folder in enumerate(folders, start=1):
+        [mart] = record_of(store, folder)["marts"]
+        assert mart["rows"] == rows
+        assert hashlib.sha256(store.get(mart["key"])).hexdigest() == mart["sha256"]
+
+
+def test_builds_by_hand_do_not_share_a_folder(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    assert len({open_generation(store, [GENRES], day=DAY, run_id="dbt") for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize("run_id", ["~~", "+", "~", ".a", ".hid", "..", "a/b", "manual__한글", "r" * 250])
+def test_any_run_id_that_airflow_takes_names_a_folder(store, tmp_path, run_id):
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    generation = open_generation(store, [GENRES], day=DAY, run_id=run_id)
+    assert generation == f"marts/dt=2026-11-21/{run_folder(run_id)}"
+    assert orjson.loads(store.get(f"{generation}/_inputs.json"))["run_id"] == run_id
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 22), date(2027, 11, 1)])
+def test_a_day_after_the_newest_load_is_refused(store, tmp_path, day):
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, THEMES, "2026-11-21", [1])
+    with pytest.raises(TransformError, match=rf"date: found {day}, expected 2026-11-21 or earlier: .* was loaded into"):
+        open_generation(store, [GENRES, THEMES], day=day, run_id="r")
+    assert list(store.list("marts/")) == []
+
+
+def test_a_night_that_was_missed_can_be_built_from_the_commits_before_it(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, GENRES, "2026-11-22", [1, 2])
+    (source,) = inputs_of(store, open_generation(store, [GENRES], day=DAY, run_id="r"))["sources"]
+    assert source["partition"] == "2026-11-20"
 
 
 def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
@@ -105,12 +145,15 @@ def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
 
 def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
     later = open_generation(store, [GENRES], day=DAY, run_id="r")
     earlier = open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
     for rows, generation in enumerate((later, earlier)):
         write_mart(store, generation, "dim_games", rows)
     publish(store, later, GAMES)
-    assert not publish(store, earlier, GAMES)["published"]
+    document = publish(store, earlier, GAMES)
+    assert not document["published"]
+    assert document["reason"] == "not published: readers already have 2026-11-21, which is later than 2026-11-20"
     shown = current(store)
     assert shown is not None
     assert shown["generation"] == later
@@ -134,6 +177,9 @@ def test_the_newest_day_that_was_loaded(store, tmp_path):
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
     commit(store, tmp_path, THEMES, "2026-11-21", [1])
     assert newest_day(store, [GENRES, THEMES]) == DAY
+    commit_day(store, tmp_path, "2026-11-22", [1])
+    commit_day(store, tmp_path, "2026-11-20", [1, 2])  # of a past day, after it
+    assert newest_day(store, [POPSCORE]) == date(2026, 11, 22)
 
 
 POPSCORE = REGISTRY["popscore"]

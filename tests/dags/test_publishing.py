@@ -1,0 +1,47 @@
+"""What those who wait for the asset `marts` are told: only what readers see, in real runs of Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from include.lake.store import open_store
+from include.transform.pointer import current
+from tests.include.transform.test_pointer import finished
+
+DAGS = Path(__file__).with_name("dags")
+
+
+def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path):
+    store = open_store((tmp_path / "lake").as_uri())
+    newer, older = finished(store, "2026-11-29"), finished(store, "2026-11-28")
+    handed_on = f"{older}/_stg_games.parquet"
+    store.put(handed_on, b"of many writers")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+    environment |= {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "GENERATIONS": f"{newer} {older} {newer}",
+        "GAMELAKE_URI": store.uri,
+        "OUTCOME": str(tmp_path / "outcome.json"),
+    }
+    command = [sys.executable, DAGS / "publishing.py"]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-5000:]
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    published, not_published, again = outcome["runs"]
+    reason = "not published: readers already have 2026-11-29, which is later than 2026-11-28"
+
+    assert [run["state"] for run in outcome["runs"]] == ["success"] * 3
+    assert published["tasks"] == again["tasks"] == {"publish": "success", "clean_up": "success"}
+    assert not_published["tasks"] == {"publish": "skipped", "clean_up": "success"}
+    assert reason in ran.stdout + ran.stderr, "the log says why"
+    assert (not_published["returned"]["published"], not_published["returned"]["reason"]) == (False, reason)
+    assert [info.key for info in store.list(handed_on)] == [], "clean_up ran all the same"
+    assert [event[:2] for event in outcome["events"]] == [["marts", "2026-11-29"]] * 2
+    assert {event[2]["generation"] for event in outcome["events"]} == {newer}
+    assert (current(store) or {})["generation"] == newer
