@@ -41,8 +41,8 @@ freshness: $(READY) ## say how long ago the loads that readers see were committe
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply
 
-settings: $(VENV)/.installed ## import airflow_settings.yaml by AIRFLOW's command line, ours if not said
-	@$(BIN)/python -m include.airflow_settings --cli "$(AIRFLOW)"
+settings: $(VENV)/.installed ## import airflow_settings.yaml into our Airflow, or into that of the command AIRFLOW=
+	@$(BIN)/python -m include.local settings "$(AIRFLOW)"
 
 env: ## write .env for docker compose, with secrets of its own
 	@$(PYTHON) -m include.compose_env
@@ -68,7 +68,7 @@ test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one
 spark: $(SPARK)/.installed ## install what builds on Spark need into .venv-spark, beside a Java 17 or newer
 
 test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 6 minutes
-	GAMELAKE_SPARK_PYTHON=$(abspath $(SPARK))/bin/python $(BIN)/python -m pytest -m spark
+	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" $(BIN)/python -m pytest -m spark
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	GAMELAKE_DRIFT_SEEDS=200 $(BIN)/python -m pytest -n 2 tests/include/extract/test_drift.py
@@ -101,8 +101,21 @@ sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the loc
 	$(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
 		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
-clean: down ## remove everything that was generated, the local lake included
-	rm -rf $(VENV) $(SPARK) .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or when you say so
+	@answer='$(LAKE)'; lakes=; \
+	for each in .local/*; do if [ -d "$$each/raw" ] || [ -d "$$each/marts" ]; then lakes="$$lakes $$each"; fi; done; \
+	if [ -n "$$lakes" ] && [ -z "$$answer" ] && [ -t 0 ]; then \
+		printf 'Remove the lake too (%s)? IGDB cannot send the popularity of past days again. [y/N] ' "$${lakes# }"; \
+		read answer || echo; \
+	fi; \
+	case "$$answer" in y|Y|yes|YES) rm -rf .local ;; esac; \
+	for each in .local/*; do \
+		if [ -n "$$lakes" ] && { [ -d "$$each/raw" ] || [ -d "$$each/marts" ]; }; then \
+			echo "Kept the lake in $$each. To remove it too: make clean LAKE=yes"; \
+		elif [ -z "$$lakes" ] || [ "$$each" != .local/sandbox.json ]; then rm -rf "$$each"; fi; \
+	done; \
+	rmdir .local 2>/dev/null || true
+	@rm -rf $(VENV) $(SPARK) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -148,9 +149,14 @@ def apply_by_cli(settings: Settings, environ: Mapping[str, str], cli: str) -> li
             if content:
                 file = Path(folder) / f"{kind}.json"
                 file.write_text(json.dumps(content), encoding="utf-8")
-                _import_by_cli([*shlex.split(cli), kind, "import", *flags, str(file)], kind, content)
+                _import_by_cli([*_command(cli), kind, "import", *flags, str(file)], kind, content)
             lines += [f"{kind.removesuffix('s')} {name}" for name in content]
     return lines
+
+
+def _command(cli: str) -> list[str]:
+    """The words of an Airflow command. The name of a program is one word, with whatever spaces its path has."""
+    return [cli] if shutil.which(cli) else shlex.split(cli)
 
 
 def _import_by_cli(command: list[str], kind: str, content: Mapping[str, Any]) -> None:

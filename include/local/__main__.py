@@ -3,6 +3,8 @@
 python -m include.local run           one day, from the API to marts
 python -m include.local up | down     a local Airflow with its UI
 python -m include.local prepare       Airflow's database, connections and pool
+python -m include.local switch-on     that, and every DAG unpaused
+python -m include.local settings ...  airflow_settings.yaml, imported by an Airflow command
 python -m include.local airflow ...   Airflow's own command, in this repository's home
 python -m include.local launcher      makes that the `airflow` of this virtual environment
 """
@@ -12,9 +14,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+from include import airflow_settings
 from include.local import sandbox, stack
-from include.local.environment import environment, uses_real_api, write_launcher
+from include.local.environment import LAUNCHER, environment, uses_real_api, write_launcher
 
 
 def main(arguments: list[str]) -> int:
@@ -22,6 +26,8 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["airflow", *rest]:
             return _airflow(rest)
+        case ["settings", command]:
+            return _settings(command)
         case [name] if name in COMMANDS:
             try:
                 COMMANDS[name]()
@@ -40,11 +46,29 @@ def _run() -> None:
 
 
 def _prepare() -> None:
-    # Alembic would tell each of its hundred steps.
-    os.environ.update({**environment(), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})
+    _be_quiet()
     from include.local.database import prepare
 
     prepare()
+
+
+def _switch_on() -> None:
+    _be_quiet()
+    from include.local.switch_on import switch_on
+
+    switch_on()
+
+
+def _be_quiet() -> None:
+    # Alembic would tell each of its hundred steps.
+    os.environ.update({**environment(), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})
+
+
+def _settings(command: str) -> int:
+    """Import airflow_settings.yaml, with this clone's own sandbox where the command is this clone's Airflow."""
+    if Path(command).resolve() == LAUNCHER:
+        os.environ.update(environment())
+    return airflow_settings.main(["--cli", command])
 
 
 def _airflow(arguments: list[str]) -> int:
@@ -59,7 +83,14 @@ def _airflow(arguments: list[str]) -> int:
         return subprocess.run(command, check=False).returncode  # noqa: S603
 
 
-COMMANDS = {"run": _run, "up": stack.up, "down": stack.down, "prepare": _prepare, "launcher": write_launcher}
+COMMANDS = {
+    "run": _run,
+    "up": stack.up,
+    "down": stack.down,
+    "prepare": _prepare,
+    "switch-on": _switch_on,
+    "launcher": write_launcher,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -1,28 +1,54 @@
-"""`make up` and `make down`: a local Airflow with its UI and a sandbox, as background processes."""
+"""`make up` and `make down`: a local Airflow with its UI and a sandbox, as background processes.
+
+Airflow's parts start without log servers: those listen on every address of the machine. The UI reads the tasks' logs
+from the same disk.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
-from include.local import sandbox
-from include.local.environment import LOCAL, LOGIN, LOGS, REPOSITORY, SANDBOX_PORT, environment, uses_real_api
-from include.registry import load_registry
+from include.local import parts, ports, sandbox
+from include.local.environment import (
+    API_PORT,
+    HOST,
+    LOGS,
+    SANDBOX_PORT,
+    USER,
+    chosen_port,
+    environment,
+    password,
+    private_folder,
+    sandbox_url,
+    uses_real_api,
+)
+from include.local.parts import Part
+from include.local.switch_on import when_loads_start
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-PIDS = LOCAL / "pids"
-START_SECONDS = 180
-STOP_SECONDS = 30
+SANDBOX = Part("sandbox")
+DATABASE = Part("database")
+AIRFLOW = {
+    Part("scheduler"): ["scheduler", "--skip-serve-logs"],
+    Part("dag-processor"): ["dag-processor"],
+    Part("triggerer"): ["triggerer", "--skip-serve-logs"],
+    Part("api-server"): ["api-server"],
+}
+HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+"""The parts whose health the API server tells, and under which name."""
+
+START_SECONDS = 300
+SAY_SECONDS = 6
 
 
 class StackError(RuntimeError):
@@ -30,125 +56,113 @@ class StackError(RuntimeError):
 
 
 def up() -> None:
-    """Start what is not running yet, unpause the DAGs, and say where the UI is. Raises: StackError; SandboxFailed."""
-    if running("airflow"):
-        raise StackError("it is already up; `make down` stops it")
+    """Start everything, unpause the DAGs, and say where the UI is.
+
+    Raises: StackError; SandboxFailed; PortTaken; EnvironmentRefused.
+    """
+    down_parts = [part.name for part in AIRFLOW if not part.running()]
+    if not down_parts:
+        print("It is already up; `make down` stops it.")
+        _say_where()
+        return
+    if len(down_parts) < len(AIRFLOW):
+        raise StackError(f"{', '.join(down_parts)} stopped while the rest runs: `make down`, then `make up` again")
+    private_folder()
+    ports.claim(API_PORT, "Airflow's web UI")
+    starts_sandbox = not uses_real_api() and not SANDBOX.running()
+    if starts_sandbox:
+        ports.claim(SANDBOX_PORT, "the sandbox")
     os.environ.update(environment())
-    for folder in (LOGS, PIDS):
-        folder.mkdir(parents=True, exist_ok=True)
+    password()
     try:
-        if not uses_real_api():
-            url = _start_sandbox()
-            print(f"sandbox   {url}")
-        print("Starting Airflow (about half a minute) ...", flush=True)
-        _prepare_database()
-        address = _start_airflow()
-        _unpause()
+        if starts_sandbox:
+            _start_sandbox()
+        next_loads = _switch_on()
+        _start_airflow()
     except BaseException:
         down()
         raise
-    (user, password), *_ = LOGIN.items()
-    print(
-        f"Airflow   {address}\nlogin     {user} / {password}\nlogs      {LOGS}\n"
-        "The DAGs are on: the loads of the last 04:00 in Korea begin now, and transform follows them.\n"
-        "`make down` stops everything."
-    )
+    _say_where()
+    print(f"All DAGs are on. {when_loads_start(next_loads, datetime.now(UTC))}\n`make down` stops everything.")
 
 
 def down() -> None:
     """Stop everything that `up` started."""
-    for name in ("airflow", "sandbox"):
-        if _stop(name):
-            print(f"{name} stopped")
+    stopped = parts.stop([*AIRFLOW, DATABASE, SANDBOX])
+    for name in ("Airflow" if set(stopped) - {"sandbox"} else "", "the sandbox" if "sandbox" in stopped else ""):
+        if name:
+            print(f"Stopped {name}.")
 
 
 def running(name: str) -> bool:
-    """Whether a process that `up` started still runs."""
-    return (group := _group(name)) is not None and _alive(group)
+    """Whether a part that `up` started still runs."""
+    return Part(name).running()
 
 
-def _start_sandbox() -> str:
-    if running("sandbox"):
-        return f"http://127.0.0.1:{SANDBOX_PORT}"
-    log = LOGS / "sandbox.log"
-    process = sandbox.start(sandbox.Days.now(), port=SANDBOX_PORT, log=log)
-    _pid_file("sandbox").write_text(str(process.pid), encoding="utf-8")
-    return sandbox.wait_for_url(process, log)
+def _say_where() -> None:
+    print(f"\nAirflow   {_address()}\nlogin     {USER} / {password()}")
+    if SANDBOX.running():
+        print(f"sandbox   {sandbox_url()}")
+    print(f"logs      {LOGS}\n")
 
 
-def _prepare_database() -> None:
+def _address() -> str:
+    return f"http://{HOST}:{chosen_port(API_PORT)}"
+
+
+def _start_sandbox() -> None:
+    process = SANDBOX.start(sandbox.command(sandbox.Days.now(), chosen_port(SANDBOX_PORT)))
+    sandbox.wait_for_url(process, SANDBOX.log)
+
+
+def _switch_on() -> datetime:
+    """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
     # In a process of its own: Airflow's import would stay in this one.
-    subprocess.run([sys.executable, "-m", "include.local", "prepare"], check=True, cwd=REPOSITORY)
+    process = DATABASE.start([sys.executable, "-m", "include.local", "switch-on"])
+    _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [])
+    if process.returncode:
+        raise _ended(DATABASE)
+    DATABASE.forget()
+    lines = DATABASE.log.read_text(encoding="utf-8").splitlines()
+    said = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+    return datetime.fromisoformat(said["next_loads"])
 
 
-def _start_airflow() -> str:
-    (LOCAL / "passwords.json").write_text(json.dumps(LOGIN), encoding="utf-8")
-    log = LOGS / "airflow.log"
-    with log.open("wb") as output:
-        # A session of its own: `standalone` leaves its children running when it alone is told to stop.
-        process = subprocess.Popen(  # noqa: S603
-            [_airflow(), "standalone"],
-            cwd=REPOSITORY,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _pid_file("airflow").write_text(str(process.pid), encoding="utf-8")
-    address = f"http://localhost:{os.environ['AIRFLOW__API__PORT']}"
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if _healthy(address):
-            return address
-        time.sleep(1)
-    raise StackError(f"Airflow did not become healthy; its log {log} ends:\n{log.read_text(encoding='utf-8')[-2000:]}")
+def _start_airflow() -> None:
+    started = {part: part.start([sys.executable, "-m", "airflow", *command]) for part, command in AIRFLOW.items()}
+    _wait(_not_healthy, list(started.items()))
 
 
-def _healthy(address: str) -> bool:
+def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess.Popen[bytes]]]) -> None:
+    """Wait until nothing is missing, and say now and then what is. Raises: StackError, as soon as a part has ended."""
+    began = said = time.monotonic()
+    shown: list[str] = []
+    while waits_for := missing():
+        for part, process in started:
+            if process.poll() is not None:
+                raise _ended(part)
+        now = time.monotonic()
+        if now - began > START_SECONDS:
+            names = ", ".join(waits_for)
+            raise StackError(f"after {START_SECONDS} s Airflow still waits for: {names}; the logs are in {LOGS}")
+        if waits_for != shown or now - said >= SAY_SECONDS:
+            print(f"{now - began:4.0f} s  waiting for: {', '.join(waits_for)}", flush=True)
+            shown, said = waits_for, now
+        time.sleep(0.5)
+
+
+def _ended(part: Part) -> StackError:
+    return StackError(f"{part.name} ended at its start. Its log {part.log} says:\n{part.cause()}")
+
+
+def _not_healthy() -> list[str]:
+    """The parts that are not ready yet, by the API server's word."""
+    # No proxy: it would be asked for an address of its own machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=5) as reply:  # noqa: S310
+        with opener.open(f"{_address()}/api/v2/monitor/health", timeout=2) as reply:
             health = json.load(reply)
     except (URLError, OSError, ValueError):
-        return False
-    return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
-
-
-def _unpause() -> None:
-    # The consumer first: events that a paused consumer should have had are lost for good.
-    subprocess.run([_airflow(), "dags", "reserialize"], check=True, capture_output=True)  # noqa: S603
-    for dag_id in ["transform", "lake_audit", *(entity.dag_id for entity in load_registry().values())]:
-        subprocess.run([_airflow(), "dags", "unpause", "-y", dag_id], check=True, capture_output=True)  # noqa: S603
-
-
-def _airflow() -> str:
-    return str(REPOSITORY / ".venv" / "bin" / "airflow")
-
-
-def _stop(name: str) -> bool:
-    group = _group(name)
-    _pid_file(name).unlink(missing_ok=True)
-    if group is None or not _alive(group):
-        return False
-    os.killpg(group, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while _alive(group) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
-    return True
-
-
-def _group(name: str) -> int | None:
-    path = _pid_file(name)
-    return int(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _pid_file(name: str) -> Path:
-    return PIDS / f"{name}.pid"
+        return ["api-server"]
+    waits_for = [name for name, key in HEALTH.items() if health[key]["status"] != "healthy"]
+    return waits_for if health["metadatabase"]["status"] == "healthy" else ["database", *waits_for]

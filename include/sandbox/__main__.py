@@ -28,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.sandbox", description="A local IGDB, no account needed.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=_port, default=8900, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=os.environ.get("GAMELAKE_SANDBOX_PORT") or "8900",
+        help="0 takes a free one (default: the variable GAMELAKE_SANDBOX_PORT, else 8900)",
+    )
     parser.add_argument("--games", type=int, default=5_000, help="how many games to make up (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same world (default: %(default)s)")
     parser.add_argument(

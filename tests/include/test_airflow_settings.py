@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from include.airflow_settings import (
     apply_by_cli,
     connections,
     load_settings,
+    main,
 )
 
 REPOSITORY = Path(__file__).parents[2]
@@ -36,11 +38,12 @@ def test_the_repository_s_settings_lead_to_the_sandbox():
         "igdb_default": {
             "conn_type": "igdb",
             "host": "http://127.0.0.1:8900/v4",
+            "port": 0,
             "login": "sandbox",
             "password": "sandbox-secret",
             "extra": {"token_url": "http://127.0.0.1:8900/oauth2/token"},
         },
-        "aws_default": {"conn_type": "aws"},
+        "aws_default": {"conn_type": "aws", "port": 0},
     }
     assert settings.pools["igdb_api"].slots == 1
 
@@ -51,6 +54,7 @@ def test_an_account_leads_to_the_real_api():
     assert found == {
         "conn_type": "igdb",
         "host": REAL_API_URL,
+        "port": 0,
         "login": "my-id",
         "password": "my-secret",
         "extra": {"token_url": REAL_TOKEN_URL},
@@ -162,7 +166,7 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             "variables": [{"variable_name": "greeting", "variable_value": "hello"}],
         },
     )
-    way = ["--cli", f"{sys.executable} -m airflow"] if request.param else []
+    way = ["--cli", f"{shlex.quote(sys.executable)} -m airflow"] if request.param else []
     result = subprocess.run(
         [sys.executable, "-m", "tests.include.imported_settings", path, *way],
         cwd=REPOSITORY,
@@ -208,6 +212,15 @@ def test_what_the_file_does_not_name_is_left_alone(imported: Imported):
 def test_a_password_is_stored_encrypted(imported: Imported):
     assert imported.found["stored_password"]
     assert "hush" not in imported.found["stored_password"]
+
+
+def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path):
+    program = tmp_path / "my venv 한글" / "airflow"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "Imported connection a: $1 $2"\n', encoding="utf-8")
+    program.chmod(0o755)
+    settings = {"connections": [{"conn_id": "a", "conn_type": "http"}]}
+    assert main(["--file", str(write(tmp_path, settings)), "--cli", str(program)]) == 0
 
 
 def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path):

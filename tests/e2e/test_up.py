@@ -1,0 +1,126 @@
+"""`make up` and `make down`, as a person runs them: who can reach what is up, what is said, and what is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.running import REPOSITORY, free_port
+
+pytestmark = pytest.mark.e2e
+
+
+class Clone:
+    """The commands of a clone, with a folder and ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+        self.environment = {
+            **kept,
+            "GAMELAKE_LOCAL": str(folder),
+            "GAMELAKE_URI": (folder / "lake").as_uri(),
+            "GAMELAKE_DUCKDB": str(folder / "scratch" / "gamelake.duckdb"),
+            "GAMELAKE_SANDBOX_GAMES": "200",
+            "AIRFLOW__API__PORT": str(free_port()),
+            "GAMELAKE_SANDBOX_PORT": str(free_port()),
+        }
+
+    def __call__(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "include.local", command],
+            env=self.environment,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process that this clone started."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("GAMELAKE_LOCAL") == str(self.folder):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+@pytest.fixture
+def clone(tmp_path):
+    # Letters that shells, URLs and SQL take for their own.
+    made = Clone(tmp_path / "my 'lake' #1 [한글]")
+    yield made
+    made("down")
+
+
+def listening(processes: list[psutil.Process]) -> set[str]:
+    """The addresses that processes listen on."""
+    return {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(clone):
+    up = clone("up")
+    assert up.returncode == 0, up.stdout
+    address = re.search(r"Airflow +(\S+)", up.stdout)[1]
+    password = re.search(r"login +admin / (\S+)", up.stdout)[1]
+    assert "The loads of the last 04:00 Korean time start now" in up.stdout
+    assert "waiting for: database and DAGs" in up.stdout
+    assert "waiting for: api-server" in up.stdout
+
+    assert listening(clone.processes()) == {"127.0.0.1"}
+    assert httpx.post(f"{address}/auth/token", json={"username": "admin", "password": "admin"}).status_code == 401
+    token = httpx.post(f"{address}/auth/token", json={"username": "admin", "password": password}).json()
+    api = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token['access_token']}"})
+    dags = api.get("/api/v2/dags").json()["dags"]
+    assert not [dag["dag_id"] for dag in dags if dag["is_paused"]]
+    connection = api.get("/api/v2/connections/igdb_default").json()
+    assert connection["host"] == f"http://127.0.0.1:{clone.environment['GAMELAKE_SANDBOX_PORT']}/v4"
+    # As the connection form's Test button sends it.
+    form = {name: connection[name] for name in ("connection_id", "conn_type", "host", "login", "schema", "extra")}
+    tested = api.post("/api/v2/connections/test", json={**form, "password": "***", "port": 0}, timeout=60)
+    assert tested.json()["status"] is True, tested.text
+    assert "answers and accepts the client id and secret" in tested.json()["message"]
+
+    again = clone("up")
+    assert again.returncode == 0
+    assert address in again.stdout
+    assert password in again.stdout
+
+    down = clone("down")
+    assert "Stopped Airflow." in down.stdout
+    assert clone.processes() == []
+
+
+def test_a_taken_port_is_said_before_anything_starts(clone):
+    with socket.create_server(("127.0.0.1", int(clone.environment["AIRFLOW__API__PORT"]))):
+        up = clone("up")
+    assert up.returncode == 1
+    assert "is taken by another process, and AIRFLOW__API__PORT chooses it for Airflow's web UI" in up.stdout
+    assert "Traceback" not in up.stdout
+    assert clone.processes() == []
+
+
+def test_a_part_that_ends_at_its_start_is_named_with_its_error(clone):
+    clone.environment["AIRFLOW__CORE__EXECUTOR"] = "NoSuchExecutor"
+    up = clone("up")
+    assert up.returncode == 1
+    assert "scheduler ended at its start" in up.stdout
+    assert "NoSuchExecutor" in up.stdout
+    assert clone.processes() == []
