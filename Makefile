@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness lifecycle settings env image image-steps test e2e test-cluster spark test-spark drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test e2e test-cluster spark test-spark drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -37,6 +37,15 @@ sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 
 freshness: $(READY) ## say how long ago the loads that readers see were committed
 	@$(BIN)/python -m include.transform.freshness
+
+generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
+	@$(BIN)/python -m include.transform generations
+
+rollback: $(VENV)/.installed ## show readers an earlier build; TO= names its day or key, REASON= says why
+	@$(BIN)/python -m include.transform rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
+
+rollforward: $(VENV)/.installed ## show readers the newest publication again, after a rollback
+	@$(BIN)/python -m include.transform rollforward $(if $(REASON),--reason "$(REASON)")
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@$(BIN)/python -m include.lake lifecycle --apply

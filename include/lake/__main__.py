@@ -21,9 +21,10 @@ from include.lake.manifest import Manifest, ManifestError, open_table
 from include.lake.s3 import S3Store
 from include.lake.store import ReadableStore, Store, StoreError, lake_uri, open_store
 from include.registry import load_registry
+from include.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from include.lake.audit import Finding
 
@@ -79,7 +80,7 @@ def _show(store: ReadableStore, entity: str | None) -> None:
         _say(f"{store.uri}: nothing is committed yet")
         return
     _say(store.uri)
-    _say(_table(_COMMIT_HEADER, (_commit_line(commit) for commit in commits)))
+    _say(table(_COMMIT_HEADER, (_commit_line(commit) for commit in commits)))
 
 
 def _commit_line(commit: Manifest) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ def _lifecycle(store: Store, *, apply: bool) -> None:
     _say(f"{store.uri}: the rules are in place")
     rules = wanted_rules(store)
     what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
-    _say(_table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules)))
+    _say(table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules)))
 
 
 def _audit(store: Store, options: argparse.Namespace) -> int:
@@ -124,7 +125,7 @@ def _audit(store: Store, options: argparse.Namespace) -> int:
         _say(f"{store.uri}: every object is as it should be")
         return 0
     _say(store.uri)
-    _say(_table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings)))
+    _say(table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings)))
     left = len(report.orphans) - len(report.removed)
     _say(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
     return 1 if report.broken else 0
@@ -139,19 +140,6 @@ def _hours(text: str) -> int:
     if not text.isdecimal() or int(text) < LEAST_HOURS:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected {LEAST_HOURS} or more: a load may use them yet")
     return int(text)
-
-
-def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    cells = [header, *lines]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            # figures to the right
-            text.rjust(width) if text.replace(",", "").isdigit() else text.ljust(width)
-            for text, width in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in cells
-    )
 
 
 def _say(text: str) -> None:

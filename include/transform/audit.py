@@ -9,6 +9,7 @@ import orjson
 
 from include.lake.audit import RETENTION, Finding, Problem
 from include.lake.store import ObjectNotFound
+from include.transform import pointer as pointers
 from include.transform.history import LISTING
 from include.transform.pointer import POINTER, RECORD, current
 
@@ -26,8 +27,8 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     """What is wrong with the marts: files that the pointer names wrongly, and files that nobody reads.
 
     Nobody reads a generation that is older than RETENTION, but for the KEPT newest of those that were published: the
-    ranks of a day that is built again are compared with those of the day before. Nobody reads a day of the history
-    that no generation lists.
+    ranks of a day that is built again are compared with those of the day before. What a rollback or a roll-forward
+    would show is kept too. Nobody reads a day of the history that no generation lists.
 
     Raises: StoreError.
     """
@@ -35,6 +36,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     for info in store.list("marts/dt="):
         generations["/".join(info.key.split("/")[:3])].append(info)
     pointer = current(store) or {"generation": None, "marts": []}
+    yield from _check_pointer(store, pointer["generation"])
     for mart in pointer["marts"]:
         yield from _check_named(store, mart, by=POINTER)
     listed: set[str] = set()
@@ -46,7 +48,9 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                 yield from _check_named(store, day, by=listing)
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
-    kept = {pointer["generation"], *sorted(records, key=lambda name: ages[name])[-KEPT:]}
+    last = pointers.newest_published(store)
+    moved = {last.generation, last.replaced} if last else set()
+    kept = {pointer["generation"], *moved, *sorted(records, key=lambda name: ages[name])[-KEPT:]}
     for generation in sorted(generations.keys() - kept):
         if ages[generation] < now - RETENTION:
             for info in generations[generation]:
@@ -55,6 +59,15 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     for info in store.list("marts/history/"):
         if info.key.rpartition(".")[0] not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")
+
+
+def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
+    """Whether the pointer shows what the newest publication decided; a writer may have been killed between the two."""
+    newest = next(pointers.history(store), None)
+    if newest and newest.generation != shown:
+        key = pointers.publication_key(newest.number)
+        reason = f"{key} shows {newest.generation}, the pointer {shown or 'nothing'}: `make rollforward` repairs it"
+        yield Finding(Problem.DAMAGED if shown else Problem.MISSING, POINTER, reason)
 
 
 def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:

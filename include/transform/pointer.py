@@ -172,8 +172,8 @@ def _unnumbered(shown: Mapping[str, Any]) -> Publication:
         number=0,
         action=Action.PUBLISH,
         generation=shown["generation"],
-        day=shown["day"],
-        at=shown["published_at"],
-        by=shown["run_id"],
+        day=shown.get("day", ""),
+        at=shown.get("published_at", ""),
+        by=shown.get("run_id", ""),
         replaced=shown.get("previous"),
     )

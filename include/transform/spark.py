@@ -137,8 +137,7 @@ def _build_and_publish(store: Store, date: str | None) -> None:
     manifest = build(store, generation)
     document = publish(store, generation, dbt_project.published_models(manifest))
     clean_up(store, generation)
-    shown = "published" if document["published"] else "built beside the later day that readers see"
-    sys.stdout.write(f"{generation}: {len(document['marts'])} marts {shown}\n")
+    sys.stdout.write(f"{generation}: {len(document['marts'])} marts {document['reason'] or 'published'}\n")
 
 
 if __name__ == "__main__":

@@ -90,22 +90,25 @@ def test_the_connection_of_the_astro_page_is_one(monkeypatch):
     assert set(connection["extra"]) == {"token_url"}
 
 
-def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch):
-    """The snippet of the page, on a lake of two generations."""
+@pytest.mark.parametrize("page", ["deploy/upgrade.md", "runbooks/marts-are-wrong.md"])
+def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, capsys, page):
+    """The commands of the page in their order, on a lake of three days."""
     from include.lake.store import open_store
+    from include.transform.__main__ import main
+    from include.transform.generation import publish
+    from tests.include.transform.test_pointer import finished, shown
 
-    (command,) = re.findall(r'    (python -c "\n.*?")\n', (FOLDER / "upgrade.md").read_text("utf-8"), re.DOTALL)
-    code = "\n".join(line.removeprefix("    ") for line in shlex.split(command)[2].splitlines())
     store = open_store((tmp_path / "lake").as_uri())
-    for number, previous in ((1, None), (2, "marts/dt=2026-11-21/1")):
-        generation = f"marts/dt=2026-11-21/{number}"
-        mart = {"key": f"{generation}/mart.parquet", "copy": "marts/mart.parquet"}
-        document = {"generation": generation, "previous": previous, "marts": [mart]}
-        store.put(mart["key"], str(number).encode())
-        store.put(mart["copy"], str(number).encode())
-        store.put(f"{generation}/_generation.json", json.dumps(document).encode())
-        store.put("marts/_current.json", json.dumps(document).encode())
-    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
-    exec(compile(code, "upgrade.md", "exec"), {})  # noqa: S102 - it is what the page says to run
-    assert json.loads(store.get("marts/_current.json"))["generation"] == "marts/dt=2026-11-21/1"
-    assert store.get("marts/mart.parquet") == b"1"
+    days = [finished(store, f"2026-11-{day}") for day in (20, 21, 22)]
+    for generation in days:
+        publish(store, generation, {})
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    text = (REPOSITORY / "docs" / page).read_text("utf-8")
+    commands = re.findall(r"^    python -m include.transform (.*)$", text, re.MULTILINE)
+    seen = []
+    for command in commands:
+        assert main(shlex.split(command)) == 0, capsys.readouterr().err
+        seen.append((command.split()[0], shown(store)))
+    assert seen[:2] == [("generations", days[2]), ("rollback", days[1])]
+    assert seen[-1] == ("rollforward", days[2])
+    assert all(generation == days[0] for command, generation in seen[2:-1])

@@ -16,7 +16,9 @@ from include.lake.manifest import Draft, Mode, Table
 from include.lake.parts import PartStage, Rows
 from include.lake.store import ObjectNotFound, open_store
 from include.registry import load_registry
-from include.transform.generation import POINTER, current, open_generation, publish
+from include.transform.generation import open_generation, publish
+from include.transform.pointer import POINTER, PUBLICATIONS, current, history
+from include.transform.rollback import rollforward
 from tests.include.extract.running import held, load_once, new_client, shown, small_sandbox, token_of
 
 if TYPE_CHECKING:
@@ -151,8 +153,31 @@ def test_the_readers_pointer_is_a_copy(store, published):
     before = store.get(POINTER)
     store.delete(POINTER)
     assert current(store) is None
-    store.put(POINTER, store.get(f"{published}/_generation.json"))
+    rollforward(store, by="hana")
     assert store.get(POINTER) == before
+    assert before == store.get(f"{published}/_generation.json")
+
+
+def test_copies_at_fixed_paths_come_back(store, published):
+    before = store.get("marts/mart.parquet")
+    store.delete("marts/mart.parquet")
+    rollforward(store, by="hana")
+    assert store.get("marts/mart.parquet") == before
+
+
+def test_without_the_numbered_publications_the_pointer_counts(store, published):
+    for info in list(store.list(PUBLICATIONS)):
+        store.delete(info.key)
+    assert publish(store, open_like(store, published), {"mart": "marts/mart.parquet"})["published"]
+    (only,) = history(store)
+    assert (only.number, only.replaced) == (1, published)
+
+
+def open_like(store: Store, published: str) -> str:
+    """A second build of the day, whole."""
+    generation = open_generation(store, [POPSCORE], day=DAY, run_id="second")
+    store.copy(f"{published}/mart.parquet", f"{generation}/mart.parquet")
+    return generation
 
 
 def test_all_marts_come_back_from_the_tables(store, published):

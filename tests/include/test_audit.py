@@ -16,7 +16,10 @@ from include.lake.manifest import Draft, Mode, Table
 from include.lake.store import open_store
 from include.registry import load_registry
 from include.transform.audit import KEPT
-from include.transform.generation import POINTER, RECORD, current, open_generation, publish
+from include.transform.generation import open_generation, publish
+from include.transform.pointer import POINTER, RECORD, current
+from include.transform.rollback import rollback, rollforward
+from tests.include.transform.test_pointer import finished
 
 GENRES = load_registry()["genres"]
 HOURS_48 = timedelta(hours=48)
@@ -113,6 +116,33 @@ def test_a_published_mart_that_is_missing_or_cut_is_found(store):
     store.delete(f"{shown}/genres.parquet")
     (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
     assert (finding.problem.value, finding.key) == ("missing", f"{shown}/genres.parquet")
+
+
+def test_what_a_rollback_and_a_rollforward_would_show_is_kept(store):
+    old, new = (finished(store, f"2026-11-{day}") for day in (18, 19))
+    for key in (old, new):
+        publish(store, key, {})
+    rollback(store, old, by="hana")
+    for key in (old, new):
+        for info in store.list(f"{key}/"):
+            age(store, info.key, days=60)
+    for number in range(KEPT + 1):
+        generation(store, f"run-{number}", days=30, published=True)
+    report = audit(store, [], older_than=HOURS_48, remove=True)
+    assert not {finding.key.rpartition("/")[0] for finding in report.removed} & {old, new}
+    assert rollforward(store, by="hana")[0].generation == new
+
+
+def test_a_pointer_that_does_not_follow_the_newest_publication_is_found(store):
+    old, new = (finished(store, f"2026-11-{day}") for day in (20, 21))
+    for key in (old, new):
+        publish(store, key, {})
+    store.put(POINTER, store.get(f"{old}/{RECORD}"))
+    (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
+    assert (finding.problem.value, finding.key) == ("damaged", POINTER)
+    assert f"0002.json shows {new}, the pointer {old}: `make rollforward` repairs it" in finding.reason
+    rollforward(store, by="hana")
+    assert audit(store, [], older_than=HOURS_48, remove=True).findings == []
 
 
 def test_what_publish_writes_is_sound(store):
