@@ -6,19 +6,17 @@ import json
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
+from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, base_url, check_pair
 from igdb.client import IgdbClient
 from igdb.errors import SettingsError
-from igdb.tokens import ClientCredentials, StaticToken
+from igdb.tokens import DEFAULT_MAX_ATTEMPTS, ClientCredentials, StaticToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from igdb.tokens import TokenSource
 
-DEFAULT_BASE_URL = "https://api.igdb.com/v4"
-DEFAULT_TOKEN_URL = "https://id.twitch.tv/oauth2/token"  # noqa: S105 - an address
 DEFAULT_REQUESTS_PER_SECOND = 4.0
 DEFAULT_MAX_OPEN_REQUESTS = 8
 
@@ -51,8 +49,12 @@ class IgdbSettings:
         for key, secret in (("password", self.client_secret), ("static_token", self.static_token)):
             if secret == _MASK:
                 raise SettingsError(self.conn_id, key, secret, "the secret itself: Airflow shows *** in its place")
-        for key, url in (("host", self.base_url), ("token_url", self.token_url)):
-            self._check_url(key, url)
+        check_pair(
+            self.conn_id,
+            base_url=self.base_url,
+            token_url=self.token_url,
+            sends_secret=not self.static_token,
+        )
         if not (math.isfinite(self.requests_per_second) and self.requests_per_second > 0):
             raise SettingsError(self.conn_id, "requests_per_second", self.requests_per_second, "a number above 0")
         if self.max_open_requests < 1:
@@ -67,61 +69,34 @@ class IgdbSettings:
             conn_id=conn_id,
             client_id=(connection.login or "").strip(),
             client_secret=(connection.password or "").strip(),
-            base_url=_base_url(connection),
+            base_url=base_url(connection),
             token_url=extra.get("token_url", DEFAULT_TOKEN_URL),
             static_token=str(extra.get("static_token", "")).strip(),
             requests_per_second=_number(conn_id, extra, "requests_per_second", DEFAULT_REQUESTS_PER_SECOND),
             max_open_requests=_whole_number(conn_id, extra, "max_open_requests", DEFAULT_MAX_OPEN_REQUESTS),
         )
 
-    def tokens(self) -> TokenSource:
+    def tokens(self, *, max_attempts: int = DEFAULT_MAX_ATTEMPTS) -> TokenSource:
         """The static token if there is one, else tokens minted with the id and secret."""
         if self.static_token:
             return StaticToken(self.static_token)
-        return ClientCredentials(token_url=self.token_url, client_id=self.client_id, client_secret=self.client_secret)
+        return ClientCredentials(
+            token_url=self.token_url,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            max_attempts=max_attempts,
+        )
 
     def client(self, *, max_attempts: int = 6) -> IgdbClient:
-        """A client that is yet to be entered."""
+        """A client that is not entered yet. `max_attempts` counts the first one."""
         return IgdbClient(
             base_url=self.base_url,
             client_id=self.client_id,
-            tokens=self.tokens(),
+            tokens=self.tokens(max_attempts=min(max_attempts, DEFAULT_MAX_ATTEMPTS)),
             requests_per_second=self.requests_per_second,
             max_open_requests=self.max_open_requests,
             max_attempts=max_attempts,
         )
-
-    def _check_url(self, key: str, url: object) -> None:
-        expected = f"a URL such as {DEFAULT_BASE_URL if key == 'host' else DEFAULT_TOKEN_URL}"
-        if not isinstance(url, str):
-            raise SettingsError(self.conn_id, key, url, expected)
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:
-            raise SettingsError(self.conn_id, key, url, expected) from None
-        if parts.username or parts.password:
-            # Without the value: it may hold a secret.
-            raise SettingsError(self.conn_id, key, _MASK, "a URL without a user; id and secret are login and password")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise SettingsError(self.conn_id, key, url, expected)
-
-
-def _base_url(connection: Any) -> str:
-    """The base URL, however the connection was written.
-
-    A form or JSON gives it whole in `host`; the URI `igdb://id:secret@127.0.0.1:8900/v4` splits it into host, port and
-    schema (Airflow's word for the path).
-    """
-    host = (connection.host or "").strip()
-    if not host:
-        return DEFAULT_BASE_URL
-    scheme, _, rest = (host if "://" in host else f"https://{host}").partition("://")
-    url = f"{scheme}://{rest.rstrip('/')}"
-    if connection.port:
-        url += f":{connection.port}"
-    path = (connection.schema or "").strip("/")
-    return f"{url}/{path}" if path else url
 
 
 def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
@@ -133,11 +108,14 @@ def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
     except ValueError:
         # Without the value: it may hold a secret.
         raise SettingsError(conn_id, "extra", "no JSON", "a JSON object") from None
+    if extra is None:
+        return {}
     if not isinstance(extra, dict):
         raise SettingsError(conn_id, "extra", type(extra).__name__, "a JSON object")
     if unknown := sorted(extra.keys() - _KEYS):
         raise SettingsError(conn_id, "extra", unknown, f"no other keys than {sorted(_KEYS)}")
-    return {key: value for key, value in extra.items() if value not in (None, "")}
+    stripped = {key: value.strip() if isinstance(value, str) else value for key, value in extra.items()}
+    return {key: value for key, value in stripped.items() if value not in (None, "")}
 
 
 def _number(conn_id: str, extra: Mapping[str, Any], key: str, default: float) -> float:

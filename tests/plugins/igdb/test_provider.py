@@ -8,13 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 from igdb.provider import get_provider_info
-from igdb.settings import (
-    DEFAULT_BASE_URL,
-    DEFAULT_MAX_OPEN_REQUESTS,
-    DEFAULT_REQUESTS_PER_SECOND,
-    DEFAULT_TOKEN_URL,
-)
+from igdb.settings import DEFAULT_MAX_OPEN_REQUESTS, DEFAULT_REQUESTS_PER_SECOND
 
 
 @pytest.mark.parametrize("schema", ["provider_info.schema.json", "provider.yaml.schema.json"])

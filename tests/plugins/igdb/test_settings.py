@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 from igdb.errors import SettingsError
-from igdb.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, IgdbSettings
+from igdb.settings import IgdbSettings
 from igdb.tokens import ClientCredentials, StaticToken
 
 
@@ -63,19 +64,6 @@ def test_a_uris_numbers_are_text_and_a_forms_untouched_fields_are_null_or_empty(
 
 
 @pytest.mark.parametrize(
-    ("fields", "url"),
-    [
-        ({"host": "https://api.igdb.com/v4/"}, "https://api.igdb.com/v4"),
-        ({"host": "api.igdb.com", "schema": "v4"}, "https://api.igdb.com/v4"),
-        ({"host": "http://127.0.0.1", "port": 8900, "schema": "v4"}, "http://127.0.0.1:8900/v4"),
-        ({"host": "http://sandbox:8900/v4"}, "http://sandbox:8900/v4"),
-    ],
-)
-def test_a_base_url_however_it_is_written(fields: dict[str, Any], url: str) -> None:
-    assert IgdbSettings.from_connection(connection(**fields)).base_url == url
-
-
-@pytest.mark.parametrize(
     ("extra", "changes", "names"),
     [
         (None, {"login": None}, "login is '', expected the client id"),
@@ -97,6 +85,10 @@ def test_a_base_url_however_it_is_written(fields: dict[str, Any], url: str) -> N
         ({"max_open_requests": 0}, {}, "max_open_requests is 0, expected 1 or more"),
         ({"max_open_requests": 2.5}, {}, "max_open_requests is 2.5, expected a whole number"),
         ({"max_open_requests": "inf"}, {}, "max_open_requests is 'inf', expected a whole number"),
+        (None, {"host": "http://127.0.0.1:1/v4", "port": 2}, "port is 2, expected none, because host has the port 1"),
+        (None, {"host": "api.igdb.com", "port": "https"}, "port is 'https', expected a number up to 65535"),
+        (None, {"host": "api.igdb.com", "port": 70000}, "port is 70000"),
+        (None, {"host": "https://api.igdb.com\\@example.org/v4"}, "host is"),
         ({"request_per_second": 4}, {}, "extra is \\['request_per_second'\\], expected no other keys than"),
         ("{", {}, "extra is 'no JSON', expected a JSON object"),
         ("[]", {}, "extra is 'list'"),
