@@ -33,7 +33,9 @@ def create_tables() -> None:
 def change() -> None:
     """What people do in the web UI."""
     with create_session() as session:
-        session.execute(text("update connection set host = 'http://b', login = 'x' where conn_id = 'igdb_default'"))
+        session.execute(
+            text("update connection set host = 'http://b', login = 'x', port = null where conn_id = 'igdb_default'")
+        )
         session.execute(text("update slot_pool set slots = 7 where pool = 'igdb_api'"))
         session.merge(Connection(conn_id="mine", conn_type="http"))
 
@@ -44,7 +46,7 @@ def found() -> dict[str, Any]:
         stored = session.execute(text("select password from connection where conn_id = 'igdb_default'")).scalar()
         return {
             "connections": sorted(session.scalars(select(Connection.conn_id))),
-            "igdb_default": {"host": igdb.host, "login": igdb.login, "password": igdb.password},
+            "igdb_default": {"host": igdb.host, "login": igdb.login, "password": igdb.password, "port": igdb.port},
             "stored_password": stored,
             "slots": session.scalar(select(Pool.slots).where(Pool.pool == "igdb_api")),
             "greeting": Variable.get("greeting"),

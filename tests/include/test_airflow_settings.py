@@ -37,6 +37,7 @@ def test_the_repository_s_settings_lead_to_the_sandbox():
     assert connections(settings, {}) == {
         "igdb_default": {
             "conn_type": "igdb",
+            "port": 0,
             "host": "http://127.0.0.1:8900/v4",
             "port": 0,
             "login": "sandbox",
@@ -53,6 +54,7 @@ def test_an_account_leads_to_the_real_api():
 
     assert found == {
         "conn_type": "igdb",
+        "port": 0,
         "host": REAL_API_URL,
         "port": 0,
         "login": "my-id",
@@ -158,6 +160,7 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A file that was imported, then again after somebody changed what was written."""
     folder = tmp_path_factory.mktemp("imported")
     igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"}
+    igdb["conn_port"] = 0
     path = write(
         folder,
         {
@@ -197,7 +200,7 @@ def test_an_import_says_what_it_writes_and_no_secret(imported: Imported):
 
 
 def test_what_somebody_changed_is_brought_in_line(imported: Imported):
-    assert imported.found["igdb_default"] == {"host": "http://a", "login": None, "password": "hush"}
+    assert imported.found["igdb_default"] == {"host": "http://a", "login": None, "password": "hush", "port": 0}
     assert imported.found["slots"] == 1
 
 
