@@ -58,7 +58,7 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
     try:
         report = await Load(client, store, entity, day=day, run_id=run.run_id, full_refresh=full_refresh).run()
     except LoadRefused as error:
-        raise AirflowFailException(f"no retry can mend this: {error}") from error
+        raise AirflowFailException(f"not retried: {error}") from error
     commit = f"{entity.name} version {report.version}"
     await asyncio.to_thread(invalidate_changed, [pointer_key(entity.name)], change=commit)
     return report.as_dict()

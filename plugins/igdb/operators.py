@@ -41,8 +41,8 @@ class IgdbToS3Operator(BaseAsyncOperator):
     """Runs `load` with the clients of its connections; its figures become the events of the outlets, and the XCom.
 
     A run without a partition key gives its events the load's own partition, so that who waits for that day sees it.
-    Killed or out of time, the load is cancelled and its requests are closed before the process ends. An answer that
-    asking again cannot mend (a refused account, a query that is wrong) fails the task without a retry.
+    Killed or out of time, the load is cancelled and its requests are closed before the process ends. An error that the
+    same request would meet again (a refused account, a wrong query) fails the task without a retry.
     """
 
     template_fields: Sequence[str] = ("lake_uri",)
@@ -99,7 +99,7 @@ class IgdbToS3Operator(BaseAsyncOperator):
         except TransientError:
             raise
         except IgdbError as error:
-            raise AirflowFailException(f"no retry can mend this: {error}") from error
+            raise AirflowFailException(f"not retried: {error}") from error
         self._emit(figures, context)
         self.log.info(
             "%s: %s; %d requests (%d retries), %.1f MB in %.0f s",

@@ -89,7 +89,7 @@ def check_what_has_no_past_is_refused(airflow: Airflow, store: Store) -> None:
     for run in (backfilled, trigger(airflow, "igdb_popscore", THREE_AGO, "failed")):
         assert REFUSED in airflow.log_of(run, "extract_load")
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/extract_load"
-        assert airflow.call("GET", path)["try_number"] == 1, "no retry can mend it"
+        assert airflow.call("GET", path)["try_number"] == 1, "an error that would come again is not retried"
     assert {name: newest(store, name) for name in ("genres", "popscore")} == before
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from igdb.apicalypse import Query
+from igdb.errors import AuthError, IgdbError, ServerError, TokenError
 from igdb.operators import IgdbToS3Operator
 
 if TYPE_CHECKING:
@@ -132,6 +133,23 @@ async def test_a_kill_cancels_the_load_and_closes_its_requests(api: Any) -> None
     with pytest.raises(asyncio.CancelledError):
         await running
     await api.until(lambda: api.open_now == 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (AuthError("refused", endpoint="games"), AirflowFailException),
+        (TokenError("refused", endpoint="games"), TokenError),
+        (ServerError("status 500", endpoint="games"), ServerError),
+    ],
+)
+async def test_only_an_error_that_may_pass_is_left_to_airflows_retries(error: IgdbError, kind: type[Exception]) -> None:
+    async def failing(client: Any, **_given: Any) -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(kind) as caught:
+        await execute(operator(failing), context())
+    assert str(caught.value) == (f"not retried: {error}" if kind is AirflowFailException else str(error))
 
 
 async def test_a_kill_before_and_after_the_load_does_nothing() -> None:
