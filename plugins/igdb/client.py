@@ -9,10 +9,10 @@ What is asked again, and what is not:
 | --- | --- |
 | 429 | no request of this client starts for a while, then it is asked again |
 | 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
-| 200 with HTML, torn JSON, `null`, `{}` or another shape than promised | likewise |
+| 200 with HTML, torn JSON, `null`, `{}` or another shape than promised, or above 64 MB | likewise |
 | 408 | asked once more, then SlowQuery at once: who cut the window can cut it smaller |
-| 401 | one new token, then AuthError |
-| 400, 403, 404, 413, the rest | fails at once: the same question gets the same answer |
+| 401 | asked again with up to three new tokens, then TokenError; with a static token AuthError at once |
+| 400, 403, 404, 407, 413, the rest | fails at once: the same request would fail again |
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import aiohttp
 
 from igdb.apicalypse import count_text, multiquery_text
-from igdb.errors import AuthError, IgdbError, PayloadTooLarge, RateLimitError, TransientError, error_for, unreachable
+from igdb.errors import AuthError, IgdbError, PayloadTooLarge, RateLimitError, TokenError, TransientError, error_for
 from igdb.pacing import Pacer, Turn
 from igdb.replies import Answer, Count, MultiReply, Reply, Rows
 from igdb.retry import Backoff, retry, retry_after_seconds
-from igdb.tokens import USER_AGENT
+from igdb.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from igdb.tokens import TokenSource
 
 MAX_REQUEST_BYTES = 32_000
-
-_CONNECT_SECONDS = 10.0
 
 _T = TypeVar("_T")
 
@@ -98,9 +96,11 @@ class IgdbClient:
         self._pacer = Pacer(self._requests_per_second)
         self._open = asyncio.Semaphore(self._max_open_requests)
         self._opened_at = time.monotonic()
-        self._session = aiohttp.ClientSession(
+        self._proxy = proxy_for(self.base_url, endpoint="connection")
+        self._session = open_session(
+            self._proxy,
+            seconds=self._timeout,
             connector=aiohttp.TCPConnector(limit=0),  # what may be open is counted by `_open`, and there only
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
             headers={"Client-ID": self._client_id, "Accept": "application/json", "User-Agent": USER_AGENT},
             trace_configs=[trace],
         )
@@ -159,7 +159,18 @@ class IgdbClient:
                 if renewed == token:
                     raise
             self.stats.retries += 1
-            return read(await self._send(endpoint, query, renewed))
+            try:
+                return read(await self._send(endpoint, query, renewed))
+            except AuthError as error:
+                await self._tokens.invalidate(renewed)
+                refused = TokenError(
+                    "a token minted a moment ago is refused (status 401)",
+                    endpoint=endpoint,
+                    query=query,
+                    status=error.status,
+                    reply=error.reply,
+                )
+            raise refused
 
         return await retry(once, max_attempts=self._max_attempts, backoff=self._backoff, before_wait=self._before_wait)
 
@@ -188,10 +199,11 @@ class IgdbClient:
                     # The token goes to the host of the connection and to no other.
                     allow_redirects=False,
                     trace_request_ctx=turn,
+                    **through(self._proxy),
                 ) as response:
-                    body = await response.read()
+                    body = await read_body(response, endpoint=endpoint, query=query)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure = unreachable(error, url=url, endpoint=endpoint, query=query)
+                failure = unreachable(error, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
             finally:
                 turn.sent()
         if failure is not None:
@@ -200,6 +212,8 @@ class IgdbClient:
         self.stats.seconds = time.monotonic() - self._opened_at
         if response.status == 200:
             return Answer(endpoint=endpoint, query=query, body=body, headers=response.headers)
+        if response.status == 407:
+            raise proxy_refused(response.status, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
         raise error_for(
             response.status,
             endpoint=endpoint,

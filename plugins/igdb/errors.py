@@ -1,19 +1,21 @@
 """What can go wrong between this client and IGDB.
 
     IgdbError
-    ├── SettingsError          the Airflow connection says something that cannot be
+    ├── SettingsError          the Airflow connection is missing, or has a value that is not allowed
+    ├── ProxyError             a proxy on the way refuses to serve this machine
     ├── TokenCacheError        the folder for tokens cannot be used
     ├── AuthError              the id, the secret or the token is refused
     ├── QueryError             400, 404: the query or the endpoint is wrong
     ├── ForbiddenError         403: above a limit, outside one's tier, or User-Agent refused; never the token
     ├── PayloadTooLarge        413: the reply above 10 MB, or the request above 32,000 bytes
     ├── UnexpectedStatusError  any other answer that no rule covers (a redirect, 405, …)
-    └── TransientError         may go well later; raised when asking again did not help
+    └── TransientError         may go well later; raised after the last retry
+        ├── TokenError         401 for a token that was minted a moment ago
         ├── RateLimitError     429
         ├── SlowQuery          408: the query takes the source too long
         ├── ServerError        5xx
         ├── UnreachableError   refused, reset, DNS, timeout
-        └── ReplyError         200, but HTML, torn JSON, or not what the endpoint promises
+        └── ReplyError         200, but HTML, torn JSON, too large, or not what the endpoint promises
 
 Each carries `endpoint`, `query`, `status` (None when no reply came) and `reply` (its first part); the message has all
 of them and what to do. No message ever holds a token or a secret.
@@ -21,13 +23,17 @@ of them and what to do. No message ever holds a token or a secret.
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 EXCERPT = 500
+_REASON = 120
 
 
 class IgdbError(Exception):
     """The API, or the way to it, failed."""
 
-    way_out = ""
+    hint = ""
 
     def __init__(
         self,
@@ -37,15 +43,28 @@ class IgdbError(Exception):
         query: str = "",
         status: int | None = None,
         reply: str = "",
-        way_out: str = "",
+        hint: str = "",
     ) -> None:
         self.what = what
         self.endpoint = endpoint
         self.query = query
         self.status = status
         self.reply = reply[:EXCERPT]
-        self.way_out = way_out or self.way_out
+        self.hint = hint or self.hint
         super().__init__(self._message())
+
+    def brief(self) -> str:
+        """What happened and what to do, for a page that more people see than the log.
+
+        Has no query, and of the reply only the reason that IGDB or Twitch states: anyone who names the host of
+        a connection could otherwise read the replies of any server that this machine reaches.
+        """
+        lines = [f"IGDB {self.endpoint}: {self.what}"]
+        if reason := _stated_reason(self.reply):
+            lines.append(f"reason: {reason}")
+        if self.hint:
+            lines.append(f"what to do: {self.hint}")
+        return "\n".join(lines)
 
     def _message(self) -> str:
         lines = [f"IGDB {self.endpoint}: {self.what}"]
@@ -53,28 +72,37 @@ class IgdbError(Exception):
             lines.append(f"query: {self.query}")
         if self.reply:
             lines.append(f"reply: {self.reply}")
-        if self.way_out:
-            lines.append(f"what to do: {self.way_out}")
+        if self.hint:
+            lines.append(f"what to do: {self.hint}")
         return "\n".join(lines)
 
 
 class SettingsError(IgdbError, ValueError):
-    """A setting that cannot be: names the connection, the key, the value and what was expected."""
+    """A setting that is not allowed: names the connection, the key, the value and what was expected."""
 
     def __init__(self, conn_id: str, key: str, found: object, expected: str) -> None:
         super().__init__(f"{key} is {found!r}, expected {expected}", endpoint=f"connection {conn_id!r}")
 
 
+class ProxyError(IgdbError):
+    """A proxy on the way refuses to serve this machine: asking again gives the same."""
+
+    hint = (
+        "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY in the environment of Airflow's workers and API server; a user and "
+        "password are part of the URL: http://user:password@proxy:3128"
+    )
+
+
 class TokenCacheError(IgdbError):
     """The folder for tokens cannot be used."""
 
-    way_out = "set XDG_CACHE_HOME to a folder that belongs to this user"
+    hint = "set XDG_CACHE_HOME to a folder that belongs to this user"
 
 
 class AuthError(IgdbError):
     """The id, the secret or the token is refused."""
 
-    way_out = (
+    hint = (
         "check login (the client id) and password (the client secret) of the Airflow connection (igdb_default unless "
         "the DAG names another); with a static_token in its extra, check that the token belongs to this client id "
         "and has not expired"
@@ -84,13 +112,13 @@ class AuthError(IgdbError):
 class QueryError(IgdbError):
     """400 or 404: asking again gives the same."""
 
-    way_out = "paste the query into another client to try it; the reply names the field or the place"
+    hint = "paste the query into another client to try it; the reply names the field or the place"
 
 
 class ForbiddenError(IgdbError):
     """403: not a token problem."""
 
-    way_out = (
+    hint = (
         "the credentials are good: the query asks for more than 500 rows a request or for data outside the account's "
         "tier; the reply says which"
     )
@@ -99,13 +127,13 @@ class ForbiddenError(IgdbError):
 class PayloadTooLarge(IgdbError):
     """413, or a request that would get it: ask for less at once."""
 
-    way_out = "ask for fewer rows, fewer fields, or fewer parts of a multiquery in one request"
+    hint = "ask for fewer rows, fewer fields, or fewer parts of a multiquery in one request"
 
 
 class UnexpectedStatusError(IgdbError):
     """An answer that no rule covers."""
 
-    way_out = "check that host in the Airflow connection is the API's base URL, such as https://api.igdb.com/v4"
+    hint = "check that host in the Airflow connection is the API's base URL, such as https://api.igdb.com/v4"
 
 
 class TransientError(IgdbError):
@@ -120,10 +148,19 @@ class TransientError(IgdbError):
     given_up: bool = False
 
 
+class TokenError(TransientError):
+    """401 for a token that was minted a moment ago: the id and the secret were accepted."""
+
+    hint = (
+        "something else mints tokens with the same client id (IGDB keeps 25 and ends the oldest), or the API does not "
+        "know new tokens yet: give this program a client id of its own, or clear the task later"
+    )
+
+
 class RateLimitError(TransientError):
     """429: more requests a second, or more open ones, than the account may have."""
 
-    way_out = (
+    hint = (
         "something else uses the same client id: keep all of it in the pool igdb_api, or lower requests_per_second "
         "in the extra of the Airflow connection"
     )
@@ -132,13 +169,13 @@ class RateLimitError(TransientError):
 class SlowQuery(TransientError):
     """408: the query takes the source too long."""
 
-    way_out = "ask for a smaller window or a simpler condition"
+    hint = "ask for a smaller window or a simpler condition"
 
 
 class ServerError(TransientError):
     """5xx: the source is in trouble."""
 
-    way_out = "the source is in trouble: clear the task later"
+    hint = "the source is in trouble: clear the task later"
 
 
 class UnreachableError(TransientError):
@@ -148,7 +185,7 @@ class UnreachableError(TransientError):
 class ReplyError(TransientError):
     """200, but not what the endpoint promises."""
 
-    way_out = "something between here and the API may have answered in its place: look at the reply"
+    hint = "something between here and the API may have answered in its place: look at the reply"
 
 
 def error_for(
@@ -163,7 +200,7 @@ def error_for(
             query=query,
             status=status,
             reply=reply,
-            way_out="the network in front of the API blocks this program's User-Agent, or that of a proxy on the way",
+            hint="the network in front of the API blocks this program's User-Agent, or that of a proxy on the way",
         )
     if status >= 500:
         kind: type[IgdbError] = ServerError
@@ -175,20 +212,20 @@ def error_for(
     return error
 
 
-def unreachable(error: Exception, *, url: str, endpoint: str, query: str = "") -> UnreachableError:
-    """The error that no reply means, with the host and how to check the way to it.
-
-    Takes the text of `error`, never its repr, and is not to be raised `from` it: an aiohttp error may hold the request
-    with its headers, and the token in them.
-    """
-    text = "no reply in time" if isinstance(error, TimeoutError) else str(error)
-    return UnreachableError(
-        f"{url}: {text or type(error).__name__}",
-        endpoint=endpoint,
-        query=query,
-        way_out=f"check host and token_url in the Airflow connection, and that this machine reaches it: "
-        f"`curl -sS -o /dev/null -w '%{{http_code}}' {url}` prints any number but 000",
-    )
+def _stated_reason(reply: str) -> str:
+    """The reason in a reply of the API or of Twitch, shortened; empty if the reply is anything else."""
+    try:
+        found: Any = json.loads(reply)
+    except ValueError:
+        return ""
+    if isinstance(found, list) and found and isinstance(found[0], dict) and "status" in found[0]:
+        parts = [found[0].get("title"), found[0].get("cause")]
+    elif isinstance(found, dict) and found.keys() <= {"status", "message", "error", "Tip 1", "Tip 2", "Tip 3"}:
+        parts = [found.get("message")]
+    else:
+        return ""
+    reason = ": ".join(part for part in parts if isinstance(part, str))
+    return reason if len(reason) <= _REASON else f"{reason[:_REASON]}…"
 
 
 _BY_STATUS: dict[int, type[IgdbError]] = {

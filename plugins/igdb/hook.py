@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from igdb.apicalypse import Query
 from igdb.errors import IgdbError
@@ -36,8 +37,14 @@ class IgdbHook(BaseHook):
         self.igdb_conn_id = igdb_conn_id
 
     async def client(self) -> IgdbClient:
-        """A client of this connection, to be entered with `async with`. Raises SettingsError."""
-        connection = await self.aget_connection(self.igdb_conn_id)
+        """A client of this connection, to be entered with `async with`.
+
+        Raises SettingsError, or IgdbError if there is no such connection.
+        """
+        try:
+            connection = await self.aget_connection(self.igdb_conn_id)
+        except AirflowNotFoundException:
+            raise _missing(self.igdb_conn_id) from None
         # Called for what it does besides: it tells Airflow's log masking which values of the extra are secret.
         await connection.aextra_dejson()
         return IgdbSettings.from_connection(connection).client()
@@ -45,12 +52,25 @@ class IgdbHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Asks for one row, once: what the "Test" button of the connection form calls."""
         try:
-            settings = IgdbSettings.from_connection(self.get_connection(self.igdb_conn_id))
+            try:
+                connection = self.get_connection(self.igdb_conn_id)
+            except AirflowNotFoundException:
+                raise _missing(self.igdb_conn_id) from None
+            settings = IgdbSettings.from_connection(connection)
             # On a thread of its own, because whoever calls may have a running event loop.
             with ThreadPoolExecutor(max_workers=1) as executor:
                 return True, executor.submit(asyncio.run, _probe(settings)).result()
         except IgdbError as error:
-            return False, str(error)
+            return False, error.brief()
+
+
+def _missing(conn_id: str) -> IgdbError:
+    return IgdbError(
+        "this Airflow has no such connection",
+        endpoint=f"connection {conn_id!r}",
+        hint="`make settings` writes the connections of airflow_settings.yaml; or set "
+        f"AIRFLOW_CONN_{conn_id.upper()} in the environment, or add it in the UI under Admin > Connections",
+    )
 
 
 async def _probe(settings: IgdbSettings) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from igdb.errors import SlowQuery, TransientError
+from igdb.errors import SlowQuery, TokenError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,6 +23,8 @@ _Answer = TypeVar("_Answer")
 _LONGEST_RETRY_AFTER = 300.0
 # The first try may have met a cold cache; a third one of the same query would only cost the source the same again.
 _SLOW_QUERY_ATTEMPTS = 2
+# Each attempt mints up to two tokens, and IGDB keeps 25 for all programs that share a client id.
+_TOKEN_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ async def retry(
         try:
             return await ask()
         except TransientError as error:
-            limit = min(max_attempts, _SLOW_QUERY_ATTEMPTS) if isinstance(error, SlowQuery) else max_attempts
+            limit = min(max_attempts, _limit(error, max_attempts))
             if error.given_up or attempt >= limit:
                 error.given_up = True
                 raise
@@ -80,6 +82,12 @@ async def retry(
             before_wait(error, wait)
         attempt += 1
         await asyncio.sleep(wait)
+
+
+def _limit(error: TransientError, otherwise: int) -> int:
+    if isinstance(error, SlowQuery):
+        return _SLOW_QUERY_ATTEMPTS
+    return _TOKEN_ATTEMPTS if isinstance(error, TokenError) else otherwise
 
 
 def retry_after_seconds(header: str | None) -> float | None:

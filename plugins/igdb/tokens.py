@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 import orjson
 
-from igdb.errors import AuthError, ReplyError, error_for, unreachable
+from igdb.errors import AuthError, ReplyError, error_for
 from igdb.retry import Backoff, retry, retry_after_seconds
 from igdb.token_cache import Token, TokenCache, default_folder
+from igdb.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
 
     from igdb.errors import IgdbError
 
-USER_AGENT = "gamelake/0.1.0"
-
 _ENDPOINT = "token"
-_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
-_MAX_ATTEMPTS = 5
+_SECONDS = 30.0
+DEFAULT_MAX_ATTEMPTS = 5
 # Renewed this long before its end, so that no request is on its way when a token ends: an hour, or 5 % of a short life.
 _LONGEST_MARGIN = 3600.0
 _MARGIN_SHARE = 0.05
@@ -77,6 +76,7 @@ class ClientCredentials:
         client_id: str,
         client_secret: str,
         cache_folder: Path | None = None,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -86,11 +86,12 @@ class ClientCredentials:
         # The secret is part of the name, so that a changed secret is tried rather than hidden by an old token.
         name = hashlib.sha256("\0".join((token_url, client_id, _digest(client_secret))).encode()).hexdigest()[:32]
         self._cache = TokenCache(cache_folder or default_folder(), f"token-{name}")
+        self._max_attempts = max_attempts
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         self._current: Token | None = None
-        self._refused: str | None = None
+        self._refused: set[str] = set()
 
     def __repr__(self) -> str:
         return f"ClientCredentials(token_url={self._token_url!r}, client_id={self._client_id!r}, client_secret=***)"
@@ -104,7 +105,7 @@ class ClientCredentials:
 
     async def invalidate(self, token: str) -> None:
         """This token is not used again; one that another process has put in its place meanwhile is."""
-        self._refused = token
+        self._refused.add(token)
 
     async def _shared(self) -> Token:
         cached = await self._cache.read()
@@ -115,12 +116,12 @@ class ClientCredentials:
             cached = await self._cache.read()
             if cached and self._usable(cached):
                 return cached
-            minted = await retry(self._mint, max_attempts=_MAX_ATTEMPTS, backoff=self._backoff)
+            minted = await retry(self._mint, max_attempts=self._max_attempts, backoff=self._backoff)
             await self._cache.write(minted)
             return minted
 
     def _usable(self, token: Token) -> bool:
-        return token.value != self._refused and self._clock() < token.refresh_at
+        return token.value not in self._refused and self._clock() < token.refresh_at
 
     async def _mint(self) -> Token:
         form = {
@@ -129,19 +130,22 @@ class ClientCredentials:
             "grant_type": "client_credentials",
         }
         failure: IgdbError | None = None
+        proxy = proxy_for(self._token_url, endpoint=_ENDPOINT)
         try:
             # A session of its own: this happens once in two months, and leaves nothing open.
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, headers={"User-Agent": USER_AGENT}) as session,
-                session.post(self._token_url, data=form, allow_redirects=False) as response,
+                open_session(proxy, seconds=_SECONDS, headers={"User-Agent": USER_AGENT}) as session,
+                session.post(self._token_url, data=form, allow_redirects=False, **through(proxy)) as response,
             ):
                 status = response.status
-                body = await response.read()
+                body = await read_body(response, endpoint=_ENDPOINT)
                 retry_after = retry_after_seconds(response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = unreachable(error, url=self._token_url, endpoint=_ENDPOINT)
+            failure = unreachable(error, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
         if failure:
             raise failure
+        if status == 407:
+            raise proxy_refused(status, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
         reply = body.decode(errors="replace").replace(self._client_secret, "***")
         if status in (400, 401, 403):
             raise AuthError(

@@ -22,6 +22,7 @@ from igdb.errors import (
     ReplyError,
     ServerError,
     SlowQuery,
+    TokenError,
     TransientError,
     UnreachableError,
 )
@@ -207,7 +208,7 @@ PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("fault", PERMANENT)
-def test_what_no_retry_can_mend_fails_at_once(
+def test_an_error_that_would_come_again_fails_at_once(
     fault: str, client: IgdbClient, store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     what, kind, says = PERMANENT[fault]
@@ -255,6 +256,20 @@ def test_a_token_that_ends_in_the_middle_is_replaced_once(
     again = [record for record in sandbox.requests if record.endpoint == "token"]
     assert len(again) - len(minted) == 1, "one new token, for however many requests were refused"
     assert shown(store) == held(sandbox)
+
+
+def test_tokens_that_end_as_soon_as_they_are_minted_are_left_to_a_later_try(
+    served: tuple[Sandbox, str], store: Store, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    client = new_client(served[1], minting(served[1], tmp_path), max_open_requests=1)
+    sandbox.faults.add(Fault("end_tokens", times=2))
+    load_once(client, store)
+    assert shown(store) == held(sandbox), "the second token to end had just been minted"
+    sandbox.faults.add(Fault("end_tokens", times=None))
+    error, requests = failing(client, store, sandbox, full_refresh=True)
+    assert isinstance(error, TokenError)
+    assert "a client id of its own, or clear the task later" in str(error)
+    assert requests <= 8
 
 
 @pytest.mark.parametrize("fault", ["status", "reset", "truncate", "html", "null", "object", "empty"])

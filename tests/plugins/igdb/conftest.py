@@ -46,6 +46,7 @@ class ScriptedIgdb:
     asked: list[Asked] = field(default_factory=list)
     good_tokens: set[str] = field(default_factory=lambda: {"static-token"})
     minted: list[str] = field(default_factory=list)
+    believes_its_tokens: bool = True
     expires_in: float = 5_000_000
     open_now: int = 0
     most_open: int = 0
@@ -138,7 +139,8 @@ class ScriptedIgdb:
         await asyncio.sleep(self.delay)
         token = f"minted-{len(self.minted) + 1}"
         self.minted.append(token)
-        self.good_tokens = {token}
+        if self.believes_its_tokens:
+            self.good_tokens = {token}
         return web.json_response({"access_token": token, "expires_in": self.expires_in, "token_type": "bearer"})
 
 

@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from igdb.apicalypse import Query
-from igdb.errors import SettingsError
+from igdb.errors import IgdbError, SettingsError
 from igdb.hook import IgdbHook
 
 if TYPE_CHECKING:
@@ -62,6 +63,16 @@ async def test_nonsense_in_the_connection_is_refused_by_name(connect: Callable[.
     hook: IgdbHook = IgdbHook("igdb_default")
     with pytest.raises(SettingsError, match="connection 'igdb_default': requests_per_second is 0"):
         await hook.client()
+
+
+async def test_a_connection_that_is_missing_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_args: Any) -> None:
+        raise AirflowNotFoundException("The conn_id `igdb_default` isn't defined")
+
+    monkeypatch.setattr(BaseHook, "aget_connection", nothing)
+    with pytest.raises(IgdbError, match="connection 'igdb_default': this Airflow has no such connection") as caught:
+        await IgdbHook().client()
+    assert "`make settings`" in str(caught.value)
 
 
 async def test_the_test_button(api: Any, connect: Callable[..., None]) -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from igdb.apicalypse import Query
-from igdb.errors import AuthError, ReplyError, ServerError, TokenCacheError, UnreachableError
+from igdb.errors import (
+    AuthError,
+    ReplyError,
+    ServerError,
+    TokenCacheError,
+    TokenError,
+    TransientError,
+    UnreachableError,
+)
 from igdb.retry import Backoff
 from igdb.token_cache import default_folder
 from igdb.tokens import ClientCredentials
@@ -101,17 +109,44 @@ async def test_a_token_that_ends_in_the_middle_of_a_load(api: Any, make_client: 
     assert client.stats.retries == 8
 
 
-async def test_a_new_token_that_is_refused_too_is_an_auth_error(
+REFUSED = {"message": "Authorization Failure. Have you tried:"}
+
+
+async def test_tokens_that_end_twice_in_a_row_are_minted_again(
+    api: Any, make_client: Callable[..., IgdbClient]
+) -> None:
+    """The second refusal is of a token that had just been minted."""
+    source = credentials(api)
+    await source.token()
+    api.then(401, REFUSED).then(200, {"access_token": "second", "expires_in": 5000}).then(401, REFUSED)
+    async with make_client(tokens=source) as client:
+        assert (await client.query("games", Query())).rows == [{"id": 1}]
+
+
+async def test_new_tokens_that_are_refused_are_left_to_a_later_try(
+    api: Any, make_client: Callable[..., IgdbClient]
+) -> None:
+    source = credentials(api)
+    first = await source.token()
+    api.good_tokens, api.believes_its_tokens = set(), False
+    async with make_client(tokens=source) as client:
+        with pytest.raises(TokenError, match="a token minted a moment ago is refused") as caught:
+            await client.query("games", Query())
+    assert isinstance(caught.value, TransientError), "Airflow tries the task again"
+    assert "Authorization Failure" in str(caught.value)
+    assert api.minted == [first, "minted-2", "minted-3", "minted-4"], "few of the 25 that IGDB keeps are used up"
+
+
+async def test_a_secret_that_is_refused_in_mid_run_fails_at_once(
     api: Any, make_client: Callable[..., IgdbClient]
 ) -> None:
     source = credentials(api)
     await source.token()
-    refusal = {"message": "Authorization Failure. Have you tried:"}
-    api.then(401, refusal).then(200, {"access_token": "another", "expires_in": 100}).then(401, refusal)
+    api.then(401, REFUSED).then(403, {"status": 403, "message": "invalid client secret"})
     async with make_client(tokens=source) as client:
-        with pytest.raises(AuthError, match="Authorization Failure"):
+        with pytest.raises(AuthError, match="invalid client secret"):
             await client.query("games", Query())
-    assert len(api.asked) == 2
+    assert (len(api.asked), api.minted) == (1, ["minted-1"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,152 @@
+"""How both the API and the token endpoint are reached: proxies, sessions, bounded replies, and errors without a reply.
+
+`HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (or their lower-case forms) are read as boto3 and Python's own library read
+them. This machine is always reached directly, so that the sandbox works behind a company's proxy. aiohttp's own
+`trust_env` would also read `~/.netrc`, refuse requests whose host is in it, and ignore a proxy at `https://`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from igdb.addresses import is_this_machine
+from igdb.errors import ProxyError, ReplyError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from igdb.errors import IgdbError
+
+USER_AGENT = "gamelake/0.1.0"
+
+# IGDB's own limit is 10 MB. A gzip reply can grow a thousand times on the way to memory.
+MAX_REPLY_BYTES = 64_000_000
+
+_CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy, without the user and password in its URL. `tunnels` if it must not read what it carries."""
+
+    url: URL
+    tunnels: bool
+    authorization: str = field(default="", repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the proxy itself asks of a request."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
+
+
+def proxy_for(url: str, *, endpoint: str) -> Proxy | None:
+    """The proxy that the environment names for this URL, or None. Raises ProxyError if it cannot be used."""
+    target = URL(url)
+    if is_this_machine(target) or proxy_bypass(target.authority):
+        return None
+    text = getproxies().get(target.scheme, "").strip()
+    if not text:
+        return None
+    variable = f"{target.scheme.upper()}_PROXY"
+    try:
+        found = URL(text if "://" in text else f"http://{text}")
+        authorization = aiohttp.encode_basic_auth(found.user, found.password or "") if found.user else ""
+        proxy = Proxy(found.with_user(None), target.scheme == "https", authorization)
+    except ValueError:
+        # Without the value: it may hold a password.
+        raise ProxyError(f"{variable} is not a URL", endpoint=endpoint) from None
+    if found.scheme not in ("http", "https") or not found.host:
+        raise ProxyError(f"{variable} is {proxy.url}, expected http:// or https:// with a host", endpoint=endpoint)
+    return proxy
+
+
+def open_session(
+    proxy: Proxy | None, *, seconds: float, headers: Mapping[str, str], **options: Any
+) -> aiohttp.ClientSession:
+    """A session through the proxy, if there is one, whose requests may take so many seconds each.
+
+    Its requests also take `**through(proxy)`.
+    """
+    # Without a tunnel the proxy reads the request's own headers.
+    for_proxy = proxy.headers if proxy and not proxy.tunnels else {}
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS),
+        headers={**headers, **for_proxy},
+        **options,
+    )
+
+
+def through(proxy: Proxy | None) -> dict[str, Any]:
+    """The options of a request that goes through this proxy."""
+    if proxy is None:
+        return {}
+    return {"proxy": proxy.url, "proxy_headers": proxy.headers if proxy.tunnels else None}
+
+
+async def read_body(response: aiohttp.ClientResponse, *, endpoint: str, query: str = "") -> bytes:
+    """The decompressed body. Raises ReplyError once it is above MAX_REPLY_BYTES, without reading the rest."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            response.close()
+            raise ReplyError(
+                f"status {response.status}, but the reply has more than {MAX_REPLY_BYTES:,} bytes, "
+                "expected at most 10 MB; the rest was not read",
+                endpoint=endpoint,
+                query=query,
+                status=response.status,
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def unreachable(error: Exception, *, url: str, endpoint: str, proxy: Proxy | None = None, query: str = "") -> IgdbError:
+    """The error of a request without a reply, with the host and a command that checks the same route to it.
+
+    Takes the text of `error`, never its repr, and must not be raised `from` it: an aiohttp error may hold the request
+    with its headers, and the token in them.
+    """
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status in (403, 407):
+        return proxy_refused(error.status, url=url, endpoint=endpoint, proxy=proxy, query=query)
+    route = f"{url} through the proxy {proxy.url}" if proxy else url
+    reply = ""
+    if isinstance(error, TimeoutError):
+        text = "no reply in time"
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        text = f"the proxy answered with status {error.status}"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        text, reply = "the reply is not HTTP", error.message
+    else:
+        text = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        hint = (
+            "if the certificate belongs to a proxy or gateway of your own, set SSL_CERT_FILE to a file with its "
+            "authority in the environment of Airflow's workers and API server, and start them again"
+        )
+    else:
+        hint = (
+            "check host and token_url in the Airflow connection, HTTPS_PROXY and NO_PROXY in the environment, and that "
+            f"this machine reaches it: `{_curl(url, proxy)}` prints any number but 000"
+        )
+    return UnreachableError(f"{route}: {text}", endpoint=endpoint, query=query, reply=reply, hint=hint)
+
+
+def proxy_refused(status: int, *, url: str, endpoint: str, proxy: Proxy | None, query: str = "") -> ProxyError:
+    """The error of a proxy that does not let this machine or its user through."""
+    name = f"the proxy {proxy.url}" if proxy else "a proxy"
+    what = "asks for a user and password" if status == 407 else "does not allow this host"
+    return ProxyError(f"{url}: {name} {what} (status {status})", endpoint=endpoint, query=query, status=status)
+
+
+def _curl(url: str, proxy: Proxy | None) -> str:
+    # The proxy by name, because curl reads other variables than Python does.
+    route = f"--proxy {proxy.url}" if proxy else "--noproxy '*'"
+    if proxy and proxy.authorization:
+        route += " --proxy-user <user>:<password>"
+    return f"curl -sS -o /dev/null -w '%{{http_code}}' {route} {url}"
