@@ -37,7 +37,6 @@ def test_the_repository_s_settings_lead_to_the_sandbox():
     assert connections(settings, {}) == {
         "igdb_default": {
             "conn_type": "igdb",
-            "port": 0,
             "host": "http://127.0.0.1:8900/v4",
             "port": 0,
             "login": "sandbox",
@@ -54,7 +53,6 @@ def test_an_account_leads_to_the_real_api():
 
     assert found == {
         "conn_type": "igdb",
-        "port": 0,
         "host": REAL_API_URL,
         "port": 0,
         "login": "my-id",
