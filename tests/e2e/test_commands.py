@@ -1,0 +1,74 @@
+"""Every command of README and docs that can run here, typed literally, in a copy of the repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from include.partitions import day_of, format_day
+from include.sandbox import World
+from tests.docs.commands import REPOSITORY, RUN
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 600
+GAMES = "400"
+TODAY = day_of(datetime.now(UTC))
+
+
+def test_each_command_does_what_it_says(tmp_path: Path) -> None:
+    copy = copy_of_the_repository(tmp_path / "gamelake")
+    given = {"DAY": format_day(TODAY), "FOLDER": str(saved_responses(tmp_path / "saved")),
+             "/another/folder": str(tmp_path / "another")}  # fmt: skip
+    failed = {}
+    try:
+        for command in RUN:
+            line = command
+            for word, value in given.items():
+                line = line.replace(word, value)
+            ran = subprocess.run(
+                ["bash", "-ec", line], cwd=copy, env=environment(copy), capture_output=True, text=True,
+                stdin=subprocess.DEVNULL, timeout=SECONDS, check=False,
+            )  # fmt: skip
+            if ran.returncode != 0:
+                failed[command] = f"exit status {ran.returncode}: {ran.stdout[-1500:]}{ran.stderr[-1500:]}"
+            assert "Traceback" not in ran.stdout + ran.stderr, f"{command}: {ran.stdout[-3000:]}{ran.stderr[-3000:]}"
+    finally:
+        subprocess.run(["make", "down"], cwd=copy, env=environment(copy), capture_output=True, check=False)
+    assert failed == {}
+
+
+def copy_of_the_repository(folder: Path) -> Path:
+    """What git tracks and what `make setup` made, with the times of its files, on which make relies."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, target)
+    shutil.copytree(REPOSITORY / "dbt" / "target", folder / "dbt" / "target")
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def environment(copy: Path) -> dict[str, str]:
+    """A user's, without what this test run was given; the packages are the copy's."""
+    ours = ("AIRFLOW", "GAMELAKE", "IGDB", "AWS", "DBT", "PYTEST")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONPATH": f"{copy}:{copy / 'plugins'}", "GAMELAKE_SANDBOX_GAMES": GAMES}
+
+
+def saved_responses(folder: Path) -> Path:
+    """A small IGDB as a folder of JSONL files, one for each endpoint."""
+    folder.mkdir()
+    world = World.generate(seed=3, games=int(GAMES), first_day=TODAY, today=TODAY)
+    for endpoint in world.tables:
+        rows = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in world.rows(endpoint))
+        (folder / f"{endpoint}.jsonl").write_bytes(rows)
+    return folder
