@@ -107,9 +107,10 @@ def storage() -> list[tuple[str, str, float]]:
 def tables(prices: Prices) -> str:
     """The page's tables."""
     lines = [
-        f"Approximate prices in US dollars, Seoul, {prices.as_of}; **check the current ones**: 1,000 writes (PUT, COPY, POST, LIST) "
-        f"{prices.thousand_writes}; 1,000 reads (GET and others) {prices.thousand_reads}; a GB of storage a month "
-        f"{prices.storage_gb}; a GB from the CDN {prices.cdn_gb}, 10,000 of its requests {prices.cdn_ten_thousand}.",
+        f"Approximate prices in US dollars, Seoul, {prices.as_of}; **check the current ones**: "
+        f"1,000 writes (PUT, COPY, POST, LIST) {prices.thousand_writes}; 1,000 reads (GET and others) "
+        f"{prices.thousand_reads}; a GB of storage a month {prices.storage_gb}; a GB from the CDN {prices.cdn_gb}, "
+        f"10,000 of its requests {prices.cdn_ten_thousand}.",
         "",
         "| requests to S3, a month | arithmetic | writes | reads | $ |",
         "| --- | --- | --- | --- | --- |",

@@ -32,7 +32,6 @@ RUN: tuple[str, ...] = (
     ".venv/bin/python -m include.lake show games",
     ".venv/bin/python -m include.lake audit --verify",
     ".venv/bin/python -m include.lake audit --remove",
-    ".venv/bin/python -m include.airflow_settings",
     ".venv/bin/python -m include.duckdb_extensions .local/extensions",
     "GAMELAKE_URI=file:///another/folder IGDB_RECORDED=FOLDER make run",
     "make settings",
