@@ -62,6 +62,7 @@ NOT_RUN: dict[str, str] = {
     r"export GAMELAKE_CDN_URL|AIRFLOW_CONN_AWS_DEFAULT=": "no CDN; tests/dbt/test_cdn.py reads through one",
     r"airflow dags test transform$": "after a build through a CDN; on a laptop it is run",
     r"python -m include\.(duckdb_extensions|transform\.dbt_project)": "a step of the image or of MWAA's start",
+    r'python -c "$': "tests/deploy/test_docs.py runs it",
     r"git pull && make setup": "pulls from the internet; `make setup` is run",
     r"make test$|make e2e|make drift|.*bench/": "it runs tests or benchmarks itself",
     r"make test-cluster|make test-spark|make spark|.*[Ss]park": "it has a make target of its own",
