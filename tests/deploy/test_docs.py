@@ -104,10 +104,10 @@ def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, caps
         publish(store, generation, {})
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     text = (REPOSITORY / "docs" / page).read_text("utf-8")
-    commands = re.findall(r"^    python -m include.transform (.*)$", text, re.MULTILINE)
+    commands = re.findall(r"^    \.venv/bin/python -m include.transform (.*)$", text, re.MULTILINE)
     seen = []
     for command in commands:
-        assert main(shlex.split(command)) == 0, capsys.readouterr().err
+        assert main(shlex.split(command.replace("DAY", "2026-11-20"))) == 0, capsys.readouterr().err
         seen.append((command.split()[0], shown(store)))
     assert seen[:2] == [("generations", days[2]), ("rollback", days[1])]
     assert seen[-1] == ("rollforward", days[2])
