@@ -8,6 +8,11 @@
         value_rows.game_id,
         value_rows.popularity_type,
         value_rows.value,
+        -- sums of sane values stay finite; not a number is larger than any
+        coalesce(
+            value_rows.game_id is not null and value_rows.popularity_type is not null and abs(value_rows.value) < 1e300,
+            false
+        ) as is_usable,
         types.name as popularity_type_name,
         coalesce(types.external_popularity_source, value_rows.external_popularity_source) as external_popularity_source,
         case
@@ -34,7 +39,8 @@
             else 'Other'
         end as metric_category,
         {{ utc("value_rows.calculated_at") }} as calculated_at,
-        cast(value_rows._partition as date) as day
+        cast(value_rows._partition as date) as day,
+        {{ out_of_range(times=["value_rows.calculated_at"]) }} as out_of_range_values
     from {{ current_rows }} as value_rows
     left join {{ ref("stg_popularity_types") }} as types on value_rows.popularity_type = types.id
 {% endmacro %}

@@ -42,7 +42,7 @@ More than a try waits after the one before it (a minute), so that with slots to 
 WATCHER_RETRIES = 10
 """They cost nothing, and each time that the dbt process is lost takes one or two."""
 
-_LASTING = re.compile(r"^\s*(Compilation|Parser|Binder|Conversion|Constraint) Error\b", re.MULTILINE)
+_LASTING = re.compile(r"^\s*(Compilation|Parser|Binder|Conversion|Constraint|Out of Range) Error\b", re.MULTILINE)
 """Errors of a model, in dbt's words or DuckDB's, that lie in its SQL, its contract or its rows.
 
 Any other is tried again: out of memory, what the network or a disk did, an extension that this worker lacks.

@@ -224,6 +224,7 @@ def _add_dimensions(lake: Lake) -> None:
     lake.add("genres", [{"id": 4, "name": "Shooter"}, {"id": 5, "name": "Adventure"}], claims=EVERY_ID)
     lake.add("game_modes", [{"id": 1, "name": "Single player"}], claims=EVERY_ID)
     lake.add("player_perspectives", [{"id": 1, "name": "First person"}], claims=EVERY_ID)
+    lake.add("game_types", [{"id": 0, "type": "Main Game"}, {"id": 1, "type": "DLC"}], claims=EVERY_ID)
     types = [{"id": 3, "name": "Playing", "external_popularity_source": 121}]
     lake.add("popularity_types", [*types, {"id": 34, "name": "24hr Hours Watched", "external_popularity_source": 14}])
 

@@ -10,10 +10,7 @@ with
             steam_negative_reviews as negative,
             steam_total_reviews as total
         from {{ ref("fct_game_popularity") }}
-        where
-            steam_positive_reviews is not null
-            and steam_negative_reviews is not null
-            and steam_total_reviews is not null
+        where steam_positive_reviews >= 0 and steam_negative_reviews >= 0 and steam_total_reviews >= 0
     ),
 
     scale as (

@@ -1,5 +1,17 @@
 with
-    popscore as (select * from {{ ref("stg_popscore_day") }}),
+    -- of several values of a game and type the one that IGDB calculated last counts
+    popscore as (
+        select
+            day,
+            game_id,
+            popularity_type,
+            value,
+            row_number() over (
+                partition by day, game_id, popularity_type order by calculated_at desc nulls last, id desc
+            ) as place
+        from {{ ref("stg_popscore_day") }}
+        where is_usable
+    ),
 
     metrics as (
         select
@@ -13,6 +25,7 @@ with
             cast(bool_or(popularity_type = 34) as integer) as has_twitch_data,
             count(distinct popularity_type) as available_metrics_count
         from popscore
+        where place = 1
         group by day, game_id
     )
 

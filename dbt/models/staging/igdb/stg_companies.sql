@@ -2,9 +2,9 @@ with current_rows as ({{ current_rows("companies") }})
 
 select
     id,
-    name,
-    slug,
-    description,
+    {{ text("name") }} as name,
+    {{ text("slug") }} as slug,
+    {{ text("description") }} as description,
     country,
     parent,
     changed_company_id,
@@ -13,8 +13,9 @@ select
     status,
     {{ id_set("developed") }} as developed,
     {{ id_set("published") }} as published,
-    url,
+    {{ text("url") }} as url,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum
+    {{ text("checksum") }} as checksum,
+    {{ out_of_range(times=["change_date", "start_date", "created_at", "updated_at"]) }} as out_of_range_values
 from current_rows

@@ -10,5 +10,6 @@ select
     supporting,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum
+    {{ text("checksum") }} as checksum,
+    {{ out_of_range(times=["created_at", "updated_at"]) }} as out_of_range_values
 from current_rows

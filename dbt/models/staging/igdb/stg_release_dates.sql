@@ -6,12 +6,13 @@ select
     platform as platform_id,
     release_region,
     {{ utc("date") }} as released_at,
-    y as year,
+    {{ year_number("y") }} as year,
     m as month,
     date_format,
-    human,
+    {{ text("human") }} as human,
     status,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,
-    checksum
+    {{ text("checksum") }} as checksum,
+    {{ out_of_range(times=["date", "created_at", "updated_at"], years=["y"]) }} as out_of_range_values
 from current_rows
