@@ -30,6 +30,9 @@ from include.airflow_settings import (
 REPOSITORY = Path(__file__).parents[2]
 ACCOUNT = {"IGDB_CLIENT_ID": "my-id", "IGDB_CLIENT_SECRET": "my-secret"}
 
+# Airflow's edit form shows only the fields of an extra that are stored.
+OTHER_FIELDS = {"static_token": None, "requests_per_second": 4, "max_open_requests": 8}
+
 
 def test_the_repository_s_settings_lead_to_the_sandbox():
     settings = load_settings()
@@ -41,7 +44,7 @@ def test_the_repository_s_settings_lead_to_the_sandbox():
             "port": 0,
             "login": "sandbox",
             "password": "sandbox-secret",
-            "extra": {"token_url": "http://127.0.0.1:8900/oauth2/token"},
+            "extra": {"token_url": "http://127.0.0.1:8900/oauth2/token"} | OTHER_FIELDS,
         },
         "aws_default": {"conn_type": "aws", "port": 0},
     }
@@ -57,7 +60,7 @@ def test_an_account_leads_to_the_real_api():
         "port": 0,
         "login": "my-id",
         "password": "my-secret",
-        "extra": {"token_url": REAL_TOKEN_URL},
+        "extra": {"token_url": REAL_TOKEN_URL} | OTHER_FIELDS,
     }
 
 
@@ -93,7 +96,8 @@ def test_the_settings_themselves_are_not_changed():
 
     connections(settings, ACCOUNT)
 
-    assert connections(settings, {})["igdb_default"]["extra"] == {"token_url": "http://127.0.0.1:8900/oauth2/token"}
+    extra = connections(settings, {})["igdb_default"]["extra"]
+    assert extra == {"token_url": "http://127.0.0.1:8900/oauth2/token"} | OTHER_FIELDS
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from airflow.api_fastapi.core_api.routes.public import connections as routes
 from airflow.models import Connection
 from fastapi import HTTPException
 
+from igdb.provider import get_provider_info
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -83,6 +85,15 @@ def test_every_connection_of_the_settings_file_has_the_port_that_the_form_sends(
         "igdb_default": 0,
         "aws_default": 0,
     }
+
+
+def test_the_settings_file_stores_every_field_of_the_form() -> None:
+    """Airflow's edit form shows only those that are stored."""
+    (igdb, _aws) = yaml.safe_load(SETTINGS.read_text("utf-8"))["airflow"]["connections"]
+    (form,) = get_provider_info()["connection-types"]
+    assert igdb["conn_extra"].keys() == form["conn-fields"].keys()
+    for name, field in form["conn-fields"].items():
+        assert igdb["conn_extra"][name] == field["schema"].get("default") or name == "token_url"
 
 
 @pytest.fixture
