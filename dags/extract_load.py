@@ -18,14 +18,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+from airflow.sdk import DAG, CronPartitionTimetable, Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from igdb.operators import IgdbToS3Operator
+from include import assets
 from include.lake.store import lake_uri
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from include.pods import executor_config
-from include.registry import Entity, load_registry
+from include.registry import Entity, Kind, load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,7 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
 
 def extract_load(entity: Entity) -> DAG:
     """The DAG of one entity."""
+    incremental = entity.kind is Kind.INCREMENTAL
     with DAG(
         dag_id=entity.dag_id,
         description=entity.description,
@@ -80,14 +82,18 @@ def extract_load(entity: Entity) -> DAG:
                 False,
                 type="boolean",
                 title="Full refresh",
-                description="Read the entity whole instead of its changes. Snapshots and time series always are.",
+                description="Read the entity whole instead of its changes."
+                if incremental
+                else "Without effect: this entity is always read whole.",
             ),
             "date": Param(
                 None,
                 type=["null", "string"],
                 format="date",
                 title="Korean day",
-                description="YYYY-MM-DD; empty for the run's own. Snapshots and time series can only be read today.",
+                description="The day whose changes are read again. Empty: the run's own day."
+                if incremental
+                else "Leave it empty: only today's rows can be read.",
             ),
         },
         default_args={
@@ -102,7 +108,7 @@ def extract_load(entity: Entity) -> DAG:
             task_id="extract_load",
             load=partial(load, entity=entity),
             lake_uri=lake_uri(),
-            outlets=[Asset(entity.asset_name)],
+            outlets=[assets.raw(entity)],
             pool="igdb_api",
             executor_config=executor_config("load"),
             execution_timeout=timedelta(hours=1),

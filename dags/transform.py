@@ -16,9 +16,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
+from airflow.sdk import AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from include import assets
+from include.assets import MARTS
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from include.pods import executor_config
 from include.registry import load_registry
@@ -27,7 +29,6 @@ from include.transform.dag import TransformDAG
 from include.transform.dbt_tasks import dbt_tasks, mode, spark_task
 
 ENTITIES = tuple(load_registry().values())
-MARTS = Asset("marts")
 
 
 @task(executor_config=executor_config("transform"))
@@ -82,7 +83,7 @@ with TransformDAG(
     description="Marts of a day, once all of its loads have succeeded.",
     doc_md=f"# transform\n\n{__doc__}",
     schedule=PartitionedAssetTimetable(
-        assets=AssetAll(*(Asset(entity.asset_name) for entity in ENTITIES)),
+        assets=AssetAll(*(assets.raw(entity) for entity in ENTITIES)),
         default_partition_mapper=StartOfDayMapper(timezone=TIMEZONE, input_format=KEY_FORMAT, output_format=KEY_FORMAT),
     ),
     start_date=datetime(2026, 1, 1, tzinfo=KST),
@@ -95,7 +96,7 @@ with TransformDAG(
             type=["null", "string"],
             format="date",
             title="Korean day",
-            description="YYYY-MM-DD; empty for the run's own day.",
+            description="Builds that day again from the loads up to it. Empty: the run's own day.",
         ),
     },
     default_args={"owner": "gamelake", "retries": 2, "retry_delay": timedelta(minutes=1)},

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from include.lake.store import lake_uri
-from include.local import report, sandbox
+from include.local import finished_day, report, sandbox
 from include.local.environment import LOGS, environment, uses_real_api
 from include.partitions import format_day
 from include.registry import load_registry
@@ -75,6 +75,7 @@ def _run_dags(day: str, terminal: TextIO, log: Path) -> list[dict[str, Any]]:
     print("transform: building, testing and publishing the marts ...", file=terminal, flush=True)
     logging.getLogger("cosmos").addHandler(_DbtProgress(terminal))
     _run_dag(bag.dags["transform"], day, log)
+    finished_day.record(day, [entity.dag_id for entity in load_registry().values()])
     return loads
 
 

@@ -11,16 +11,19 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig
 from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from include.pods import executor_config
 from include.transform import dbt_project
+from include.transform.layers import render_in_layers
 from include.transform.retries import SparkBuild, build_again_when_lost, fail_for_good
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
 MODES = ("one_process", "many_writers", "spark")
+PROCESS_NAME = "dbt build (the log)"
+"""What the UI calls the task `dbt_producer_watcher`: its log is dbt's, the other tasks only show a state each."""
 
 
 def mode() -> str:
@@ -50,7 +53,8 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         arguments |= pod | {"callback": fail_for_good}
     else:
         # The pod is for the dbt process; the others are sensors that wait for it.
-        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=pod)
+        process = pod | {"task_display_name": PROCESS_NAME}
+        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=process)
         # Each poke is a request to the API server, which has the dbt process to serve.
         arguments |= {"deferrable": False, "poke_interval": 5}
     group = DbtTaskGroup(
@@ -67,7 +71,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
             profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
         ),
         execution_config=execution,
-        render_config=RenderConfig(
+        render_config=render_in_layers(
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.AFTER_EACH,
             # A test of several models would run with each of them, when the others may not be built.

@@ -49,7 +49,7 @@ def nodes(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def task_of(tasks: dict[str, dict[str, Any]], model: str) -> str:
-    return next(name for name in (f"dbt.{model}.run", f"dbt.{model}_run") if name in tasks)
+    return next(name for name in tasks if name.startswith("dbt.") and name.endswith((f".{model}.run", f".{model}_run")))
 
 
 def test_no_task_is_left_that_builds_all(tasks):
@@ -71,7 +71,7 @@ def test_a_test_waits_for_every_model_that_it_looks_at(tasks):
     for test in nodes("test").values():
         looked_at = {models[key]["name"] for key in test["depends_on"]["nodes"] if key in models}
         if len(looked_at) == 1:
-            assert f"dbt.{looked_at.pop()}.test" in tasks
+            assert task_of(tasks, looked_at.pop()).removesuffix("run") + "test" in tasks
         else:
             several += 1
             [task_id] = [name for name in tasks if name.startswith(f"dbt.{test['name']}")]

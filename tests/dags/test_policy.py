@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.registry import load_registry
+from include.registry import Kind, load_registry
 from include.transform.dbt_project import REPOSITORY, published_models
 
 LOADS = [entity.dag_id for entity in load_registry().values()]
@@ -101,6 +101,33 @@ def test_every_parameter_is_described(dags, dag_id):
     assert all(param["description"] for param in params.values())
 
 
+def test_a_parameter_says_only_what_holds_for_its_entity(dags):
+    for entity in load_registry().values():
+        params = dict(dags[entity.dag_id]["params"])
+        said = " ".join(param["description"] for param in params.values())
+        assert ("only today's rows can be read" in said) == (entity.kind is not Kind.INCREMENTAL)
+        assert "YYYY-MM-DD" not in said  # the form has a date picker
+
+
+def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags):
+    for dag_id in LOADS:
+        (task,) = tasks(dags[dag_id])
+        [asset] = _assets(task["outlets"])
+        assert asset["uri"] == asset["name"] == _asset(dag_id)
+        assert asset["group"] == "raw"
+        assert asset["extra"]["description"] == dags[dag_id]["description"]
+    (publish,) = [task for task in tasks(dags["transform"]) if task["task_id"] == "publish"]
+    [marts] = _assets(publish["outlets"])
+    assert (marts["name"], marts["uri"], marts["group"]) == ("marts", "marts", "marts")
+
+
+def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(dags):
+    by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
+    layers = {name.split(".")[1] for name in by_id if name.endswith((".run", "_run"))}
+    assert {"staging", "intermediate", "marts", "marketing"} <= layers
+    assert by_id["dbt.dbt_producer_watcher"]["_task_display_name"] == "dbt build (the log)"
+
+
 def test_transform_waits_for_every_load(dags):
     assert {_asset(dag_id) for dag_id in LOADS} <= set(_strings(dags["transform"]["timetable"]))
 
@@ -109,7 +136,7 @@ def test_transform_has_a_task_for_every_mart_and_publishes_last(dags):
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     assert published_models()
     for model in published_models():
-        assert f"dbt.{model}.run" in by_id or f"dbt.{model}_run" in by_id
+        assert [name for name in by_id if name.endswith((f".{model}.run", f".{model}_run"))]
     assert not by_id["publish"].get("downstream_task_ids")
     assert [task_id for task_id in by_id if not _upstream(by_id, task_id)] == ["open_generation"]
 
@@ -120,6 +147,14 @@ def _asset(dag_id: str) -> str:
 
 def _upstream(by_id: dict[str, dict[str, Any]], task_id: str) -> list[str]:
     return [name for name, task in by_id.items() if task_id in task.get("downstream_task_ids", [])]
+
+
+def _assets(value: Any) -> list[dict[str, Any]]:
+    """The assets in a part of a serialized task."""
+    if isinstance(value, dict) and {"name", "uri", "group"} <= value.keys():
+        return [value]
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [asset for each in values for asset in _assets(each)]
 
 
 def _strings(value: Any) -> list[str]:

@@ -42,13 +42,13 @@ def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
         airflow.unpause("transform")
         airflow.trigger("transform", str(DAY))
         airflow.wait(lambda: airflow.runs("transform", str(DAY)) != [], 60, "the run is there")
-        kill(airflow, "dbt.base_game_rows.run")
+        kill(airflow, "dbt.staging.base_game_rows.run")
         airflow.wait(lambda: airflow.state("transform", str(DAY)) in {"success", "failed"}, 1500, "the run has ended")
         tasks = tasks_of(airflow)
     assert len(tasks) > 100
     assert {name: task["state"] for name, task in tasks.items() if task["state"] != "success"} == {}
     assert {name: task["try_number"] for name, task in tasks.items() if task["try_number"] > 1} == {
-        "dbt.base_game_rows.run": 2
+        "dbt.staging.base_game_rows.run": 2
     }
     pointer = current(open_store(store.uri))
     assert pointer is not None

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from include.registry import load_registry
 from tests.e2e.running import REPOSITORY, free_port
 
 pytestmark = pytest.mark.e2e
@@ -106,6 +109,29 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
     down = clone("down")
     assert "Stopped Airflow." in down.stdout
     assert clone.processes() == []
+
+
+def test_a_day_of_make_run_is_not_built_again(clone):
+    assert clone("switch-on").returncode == 0  # `transform` listens to the events of the loads
+    run = clone("run")
+    assert run.returncode == 0, run.stdout
+    up = clone("up")
+    assert up.returncode == 0, up.stdout
+    assert "The next loads start at " in up.stdout
+    assert " 04:00 Korean time" in up.stdout
+    database = sqlite3.connect(clone.folder / "airflow" / "airflow.db")
+    beats = (
+        "select count(*) from job where job_type = 'SchedulerJob' and latest_heartbeat > datetime('now', '-2 seconds')"
+    )
+    seen = 0
+    while seen < 10:  # the scheduler looks for runs to make several times a second
+        seen += database.execute(beats).fetchone()[0]
+        time.sleep(1)
+    runs = database.execute("select dag_id, partition_key, state from dag_run where dag_id <> 'lake_audit'").fetchall()
+    assert len(runs) == len(load_registry()) + 1
+    assert {(key, state) for _, key, state in runs} == {(runs[0][1], "success")}
+    waiting = "select count(*) from asset_partition_dag_run where created_dag_run_id is null"
+    assert database.execute(waiting).fetchone() == (0,)
 
 
 def test_a_taken_port_is_said_before_anything_starts(clone):

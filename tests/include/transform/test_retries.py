@@ -42,7 +42,7 @@ def tasks() -> dict[str, Any]:
     return {task.task_id: task for task in module.dag.tasks}
 
 
-@pytest.fixture(params=["dbt.dim_games.run", "dbt.dim_games.test"])
+@pytest.fixture(params=["dbt.marts.dim_games.run", "dbt.marts.dim_games.test"])
 def watch(tasks, request, monkeypatch) -> Any:
     """A function that pokes once: given the process's state and what it has reported of the model, by `pushed`."""
     task = tasks[request.param]

@@ -1,0 +1,35 @@
+"""The assets that tie the DAGs together, and what the UI shows of them.
+
+Each is found by its name, as in `schedule=[Asset("marts")]` of somebody's own DAG. It has no URI of its own: Airflow would
+take that as part of its identity and no longer match it with one that gives only the name. So the place is in the extra.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Asset
+
+from include.lake.store import lake_uri
+
+if TYPE_CHECKING:
+    from include.registry import Entity
+
+
+def raw(entity: Entity) -> Asset:
+    """A table of the raw lake: an event for each commit."""
+    return Asset(
+        entity.asset_name,
+        group="raw",
+        extra={"description": entity.description, "place": f"{lake_uri()}/raw/{entity.name}"},
+    )
+
+
+MARTS = Asset(
+    "marts",
+    group="marts",
+    extra={
+        "description": "The published marts of a day: an event for each publication.",
+        "place": f"{lake_uri()}/marts/_current.json",
+    },
+)
