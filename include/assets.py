@@ -1,7 +1,7 @@
 """The assets that tie the DAGs together, and what the UI shows of them.
 
-Each is found by its name, as in `schedule=[Asset("marts")]` of somebody's own DAG. It has no URI of its own: Airflow would
-take that as part of its identity and no longer match it with one that gives only the name. So the place is in the extra.
+Other DAGs find them by name, as in `schedule=[Asset("marts")]`. So they have no URI of their own: to Airflow the same
+name with another URI is another asset, and it activates only one of them. The place is in the extra.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Models' tasks in a group for each layer of the dbt project, so that the graph of `transform` is read from left to right.
+"""A group of tasks for each layer of the dbt project, so that the graph of `transform` reads from left to right.
 
-Cosmos' own grouping follows the folders, all of them: models, then marts, then marketing.
+Cosmos' own grouping makes a group for every folder: `models`, in it `marts`, in it `marketing`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOOLTIPS = {
 
 
 def layer_of(path: str) -> str:
-    """The layer of a model, by its file: `models/staging/igdb/x.sql` is in staging, `models/marts/marketing/x.sql` in marketing."""
+    """The layer of a model, by the path of its file: the first folder below `models`, below `marts` its area."""
     _, *folders, _ = Path(path).parts
     return folders[1] if len(folders) > 1 and folders[0] == "marts" else folders[0]
 
@@ -36,7 +36,7 @@ def render_in_layers(**options: Any) -> RenderConfig:
         *, dag: Any, task_group: TaskGroup, node: DbtNode, task_args: dict[str, Any], execution_mode: Any, **rest: Any
     ) -> Any:
         layer = layer_of(node.original_file_path)
-        group = task_group.children.get(task_group.child_id(layer)) or TaskGroup(
+        group = task_group.children.get(f"{task_group.group_id}.{layer}") or TaskGroup(
             dag=dag, group_id=layer, parent_group=task_group, tooltip=TOOLTIPS.get(layer, f"The models of {layer}.")
         )
         return generate_task_or_group(
