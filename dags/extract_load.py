@@ -39,13 +39,12 @@ if TYPE_CHECKING:
 FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
 
 
-async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, context: Context) -> Mapping[str, Any]:
+async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Context) -> Mapping[str, Any]:
     """What a task of these DAGs does: one load, by the run's key and params."""
     from include.extract.errors import LoadRefused
     from include.extract.load import Load
     from include.lake.keys import pointer_key
-    from include.lake.store import open_store
-    from include.stores import invalidate_changed
+    from include.stores import connected_store, invalidate_changed
 
     try:
         day = run_day(context)
@@ -55,7 +54,7 @@ async def load(client: IgdbClient, *, entity: Entity, s3: Any, lake_uri: str, co
     # Not of a backfill or a run by hand: whoever asks for a Monday wants that day, and says so if it is to be more.
     weekly = run.run_type == "scheduled" and str(day.weekday()) == FULL_REFRESH_WEEKDAY
     full_refresh = bool(context["params"]["full_refresh"]) or weekly
-    store = open_store(lake_uri, s3=s3)
+    store = await asyncio.to_thread(connected_store, uri=lake_uri)
     try:
         report = await Load(client, store, entity, day=day, run_id=run.run_id, full_refresh=full_refresh).run()
     except LoadRefused as error:

@@ -53,7 +53,7 @@
     from
     {% if urls %}
         read_parquet(
-            [{% for url in urls %} {{ quoted(url) }}, {% endfor %}],
+            [{% for url in urls %} {{ to_read(url) }}, {% endfor %}],
             hive_partitioning = true,
             hive_types = {'day': date}
         )

@@ -27,7 +27,7 @@
 {% macro read_handed_on() %}
     {% if not execute or not many_writers() %} {{ return("") }} {% endif %}
     {% set files = (
-        run_query("select file from glob(" ~ quoted(generation() ~ "/*.parquet") ~ ")").columns[0].values()
+        run_query("select file from glob(" ~ to_read(generation(), "/*.parquet") ~ ")").columns[0].values()
     ) %}
     {% for node in graph.nodes.values() if node.unique_id in selected_resources %}
         {% do show_parents(node, files) %}

@@ -43,5 +43,7 @@
 {% endmacro %}
 
 
-{# A file or a pattern of files to read. The folders' names, such as dt=2026-11-21, are no columns. #}
-{% macro parquet(url) %} {{ return("read_parquet(" ~ quoted(url) ~ ", hive_partitioning = false)") }} {% endmacro %}
+{# A file to read, or those in a folder that a pattern names. The folders' names, such as dt=2026-11-21, are no columns. #}
+{% macro parquet(url, pattern="") %}
+    {{ return("read_parquet(" ~ to_read(url, pattern) ~ ", hive_partitioning = false)") }}
+{% endmacro %}

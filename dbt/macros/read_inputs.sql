@@ -77,12 +77,22 @@
 {% macro quoted(text) %} {{ return("'" ~ text.replace("'", "''") ~ "'") }} {% endmacro %}
 
 
+{#
+    A file's address where DuckDB reads: a `*`, `?` or `[` in a folder's name would be a pattern of names. Addresses that are
+    written, and what a read says of its files, are the plain ones.
+#}
+{% macro to_read(url, pattern="") %}
+    {% set plain = url.replace("[", "[[" ~ "]").replace("*", "[*]").replace("?", "[?]") %}
+    {{ return(quoted(plain ~ pattern)) }}
+{% endmacro %}
+
+
 {% macro create_input_tables(path) %} {% do adapter.dispatch("create_input_tables")(path) %} {% endmacro %}
 
 
 {% macro default__create_input_tables(path) %}
     {# The star makes DuckDB look: on S3 it answers a plain name without asking. #}
-    {% if run_query("select count(*) from glob(" ~ quoted(path ~ "*") ~ ")").rows[0][0] == 0 %}
+    {% if run_query("select count(*) from glob(" ~ to_read(path, "*") ~ ")").rows[0][0] == 0 %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: found no file "
             ~ path
@@ -96,7 +106,7 @@
         select *
         from
             read_json(
-                {{ quoted(path) }},
+                {{ to_read(path) }},
                 format = 'unstructured',
                 maximum_object_size = 67108864,  -- the whole document is one object; as much is set aside twice
                 columns = {
@@ -179,7 +189,7 @@
                 select '{{ mart.name }}' as mart, *
                 from {{ parquet(mart.url) }}
                 where exists (
-                    from parquet_kv_metadata({{ quoted(mart.url) }})
+                    from parquet_kv_metadata({{ to_read(mart.url) }})
                     where key = encode('vars') and value = encode({{ quoted(vars_of_marts()) }})
                 )
     {% endfor %}
@@ -202,7 +212,8 @@
             file."partition" as _partition
         from
             read_json(
-                [{% for url in urls %} {{ quoted(url) }}, {% endfor %}],
+                [{% for url in urls %} {{ to_read(url) }}, {% endfor %}],
+                compression = 'gzip',  -- DuckDB takes it from the end of the name, and cuts a name at its first `?`
                 columns = {
         {% for column in columns %} "{{ column.name }}": '{{ column.data_type }}', {% endfor %}
                 },

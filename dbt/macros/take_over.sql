@@ -29,5 +29,5 @@
 
 
 {% macro built_by_spark(table) %}
-    {{ return(parquet(spark_warehouse() ~ "/gamelake.db/" ~ table ~ "/*.parquet")) }}
+    {{ return(parquet(spark_warehouse() ~ "/gamelake.db/" ~ table, "/*.parquet")) }}
 {% endmacro %}

@@ -1,5 +1,7 @@
 """The lake: immutable parts of rows in an object store, and manifests that commit them.
 
+    location.py   the one reader of GAMELAKE_URI
+    reach.py      how boto3 reaches the store on S3, for what is not boto3; querying.py hands that to DuckDB
     store.py      one small interface to objects; open_store(uri) gives S3 (s3.py) or a local folder (disk.py)
     https.py      its reading half, through a CDN
     keys.py       where everything lies

@@ -9,12 +9,14 @@ every other answer, StoreError is raised.
 from __future__ import annotations
 
 import io
+import os
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
@@ -55,7 +57,7 @@ class HttpsStore:
 
     def __init__(self, url: str) -> None:
         self.uri = _checked(url)
-        self._http = urllib3.PoolManager(retries=RETRIES, timeout=TIMEOUT)
+        self._http = _pool(self.uri)
         self._has_read = False
 
     def url(self, key: str) -> str:
@@ -145,6 +147,33 @@ class _Body(io.RawIOBase):
         if not self.closed:
             self._response.close()
         super().close()
+
+
+def ca_bundle() -> str | None:
+    """The file of a private network's CAs, from the variables that boto3 reads; None for the public ones."""
+    return os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy for a URL, from HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or not; None for no proxy."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxy = getproxies().get(parts.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _pool(url: str) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"retries": RETRIES, "timeout": TIMEOUT, "ca_certs": ca_bundle()}
+    proxy = proxy_for(url)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    login = urlsplit(proxy)
+    headers = None
+    if login.username:
+        user = f"{unquote(login.username)}:{unquote(login.password or '')}"
+        headers = urllib3.make_headers(proxy_basic_auth=user)
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
 
 
 def open_cdn() -> HttpsStore | None:

@@ -19,8 +19,11 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProxyConnectionError,
+    SSLError,
 )
 
+from include.lake.reach import endpoint_source
 from include.lake.store import (
     ObjectExists,
     ObjectInfo,
@@ -49,6 +52,7 @@ _CONFLICT_ATTEMPTS = 6
 _CREDENTIALS = (
     "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role; in Airflow, connection aws_default"
 )
+_EXPIRED = "the session's credentials have expired: renew them (`aws sso login`, or a new session token)"
 _RIGHTS = "the credentials need s3:ListBucket, GetObject, PutObject, DeleteObject, Get/PutObjectTagging on this prefix"
 _HINTS = {
     "NoSuchBucket": "create the bucket, or correct GAMELAKE_URI",
@@ -56,19 +60,15 @@ _HINTS = {
     "403": _RIGHTS,
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
-    "ExpiredToken": "the session's credentials have expired: renew them",
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "InvalidToken": "AWS_SESSION_TOKEN, or the session token of aws_default, does not belong to the key",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "SlowDown": "the store asks for fewer requests; run again later",
 }
 _ABSENT = {"NoSuchKey", "NotFound", "404"}
-
-
-def default_client() -> S3Client:
-    """A client from the environment: standard AWS_* variables, profiles and roles."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.Session().client("s3", config=Config(retries={"mode": "standard", "max_attempts": 6}))
+_UNEXPLAINED = {"400", "403"}
 
 
 class S3Store:
@@ -123,7 +123,12 @@ class S3Store:
         """Size and time of an object."""
         name = self._name("HeadObject", key)
         with s3_errors("HeadObject", key):
-            head = self.client.head_object(Bucket=self.bucket, Key=name)
+            try:
+                head = self.client.head_object(Bucket=self.bucket, Key=name)
+            except ClientError as error:
+                if error.response["Error"].get("Code") in _UNEXPLAINED:
+                    self._explain(name)
+                raise
         return ObjectInfo(key, head["ContentLength"], head["LastModified"])
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -175,6 +180,13 @@ class S3Store:
                 TaggingDirective="REPLACE",
                 Tagging=urlencode(dict(tags)),
             )
+
+    def _explain(self, name: str) -> None:
+        """Ask by GET why a HEAD was refused: its answer has no body, so that expired credentials look like any 400.
+
+        Raises: ClientError with the reason. Returns if a GET succeeds.
+        """
+        self.client.get_object(Bucket=self.bucket, Key=name, Range="bytes=0-0")["Body"].close()
 
     def _name(self, operation: str, key: str) -> str:
         check_key(operation, key)
@@ -313,10 +325,23 @@ def s3_errors(operation: str, key: str) -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StoreError(operation, key, _reason(str(error), _CREDENTIALS)) from error
     except EndpointConnectionError as error:
-        hint = "is the server up, and AWS_ENDPOINT_URL right?"
-        raise StoreError(operation, key, _reason(str(error), hint)) from error
+        raise StoreError(operation, key, _reason(str(error), _endpoint_hint(error))) from error
+    except ProxyConnectionError as error:
+        hint = "is the proxy up, and HTTP_PROXY or HTTPS_PROXY right? NO_PROXY lists hosts that need none"
+        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", hint)) from error
+    except SSLError as error:
+        hint = "a private CA is named by AWS_CA_BUNDLE, the file of its certificate"
+        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", hint)) from error
     except BotoCoreError as error:
         raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", None)) from error
+
+
+def _endpoint_hint(error: EndpointConnectionError) -> str:
+    url = str(error.kwargs.get("endpoint_url", ""))
+    source = endpoint_source(url)
+    if source is None:
+        return "is there a network? A proxy is named by HTTPS_PROXY"
+    return f"is the server up, and {source} right?"
 
 
 def _reason(said: str, hint: str | None) -> str:

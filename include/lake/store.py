@@ -16,7 +16,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
+
+from include.lake.location import BucketLocation, LocationError, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from mypy_boto3_s3 import S3Client
+
+    from include.lake.location import FolderLocation
 
 URI_VARIABLE = "GAMELAKE_URI"
 CDN_VARIABLE = "GAMELAKE_CDN_URL"
@@ -145,13 +148,25 @@ class Store(ReadableStore, Protocol):
 
 
 def lake_uri() -> str:
-    """Where the lake is: `GAMELAKE_URI`, or `.local/lake` of this repository."""
-    return os.environ.get(URI_VARIABLE) or DEFAULT_FOLDER.as_uri()
+    """Where the lake is: `GAMELAKE_URI` without spaces around it, or `.local/lake` of this repository."""
+    return os.environ.get(URI_VARIABLE, "").strip() or DEFAULT_FOLDER.as_uri()
+
+
+def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
+    """The lake's place, for people and for code that must know its kind. `uri`: by default `lake_uri()`.
+
+    Raises: StoreError, if the URI names none.
+    """
+    uri = lake_uri() if uri is None else uri
+    try:
+        return locate(uri)
+    except LocationError as error:
+        raise StoreError("open", uri, f"{error}; it comes from {URI_VARIABLE} if that is set") from error
 
 
 def cdn_url() -> str | None:
     """Through which CDN a lake is read: `GAMELAKE_CDN_URL`, None if it is not set."""
-    return os.environ.get(CDN_VARIABLE) or None
+    return os.environ.get(CDN_VARIABLE, "").strip() or None
 
 
 def open_store(uri: str, *, s3: S3Client | None = None) -> Store:
@@ -161,17 +176,15 @@ def open_store(uri: str, *, s3: S3Client | None = None) -> Store:
 
     Raises: StoreError, if the URI is neither.
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "s3" and parts.netloc and not parts.query and not parts.fragment:
-        from include.lake.s3 import S3Store, default_client  # boto3 takes half a second
+    place = lake_location(uri)
+    if isinstance(place, BucketLocation):
+        from include.lake.reach import default_client  # boto3 takes half a second
+        from include.lake.s3 import S3Store
 
-        return S3Store(parts.netloc, parts.path.strip("/"), s3 or default_client())
-    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
-        from include.lake.disk import DiskStore
+        return S3Store(place.bucket, place.prefix, s3 or default_client())
+    from include.lake.disk import DiskStore
 
-        return DiskStore(Path(unquote(parts.path)))
-    expected = "s3://bucket/prefix or file:///absolute/folder"
-    raise StoreError("open", uri, f"expected {expected}; it comes from {URI_VARIABLE} if that is set")
+    return DiskStore(place.folder)
 
 
 def check_key(operation: str, key: str) -> None:

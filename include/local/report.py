@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-import duckdb
-
-from include.lake.store import lake_uri
+from include.lake.querying import connect, literal
+from include.lake.store import lake_location
 from include.stores import connected_store
 from include.transform import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from include.lake.store import Store
 
 SAMPLES = {
     "mart_top_rated": "game_name, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, genre_names",
@@ -51,14 +54,17 @@ def write(
     rows = sum(load["rows"] for load in loads)
     say(f"\n{after['day']}: {rows:,} rows in {requests} requests; everything took {seconds:.0f} s\n")
     say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before)))
-    if before and before["generation"] != after["generation"]:
-        say(f"\nChanged since {before['day']}:")
-        for line in _changes(before, after):
-            say(f"  {line}")
-    for name, columns in SAMPLES.items():
-        say(f"\n{name}")
-        say(_sample(after, name, columns))
-    say(f"\nlake    {lake_uri()}\nmarts   {lake_uri()}/{after['generation']}\nlog     {log}")
+    store = connected_store()
+    with connect(store) as connection:
+        if before and before["generation"] != after["generation"]:
+            say(f"\nChanged since {before['day']}:")
+            for line in _changes(connection, store, before, after):
+                say(f"  {line}")
+        for name, columns in SAMPLES.items():
+            say(f"\n{name}")
+            say(_sample(connection, store, after, name, columns))
+    place = lake_location()
+    say(f"\nlake    {place}\nmarts   {place}/{after['generation']}\nlog     {log}")
     say("\nNext: `make run` again for the next day, `make up` for Airflow's web UI, `make test` for the tests.")
 
 
@@ -75,9 +81,9 @@ def _mart_rows(after: dict[str, Any], before: dict[str, Any] | None) -> list[lis
     ]
 
 
-def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _changes(connection: DuckDBPyConnection, store: Store, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What is new, gone and different in `dim_games`, and whose popularity moved."""
-    old, new = _relation(before, "dim_games"), _relation(after, "dim_games")
+    old, new = _relation(store, before, "dim_games"), _relation(store, after, "dim_games")
     query = f"""
         select
             count(*) filter (o.game_id is null),
@@ -85,26 +91,26 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             count(*) filter (n.updated_at <> o.updated_at),
             count(*) filter (n.updated_at = o.updated_at and n.platform_names <> o.platform_names)
         from {new} as n full join {old} as o on n.game_id = o.game_id"""  # noqa: S608 - the files are our own
-    added, gone, changed, renamed = duckdb.sql(query).fetchone() or (0, 0, 0, 0)
+    added, gone, changed, renamed = connection.sql(query).fetchone() or (0, 0, 0, 0)
     popularity = f"""
-        select count(*) from {_relation(after, "fct_game_popularity")} as n
-        join {_relation(before, "fct_game_popularity")} as o using (game_id)
+        select count(*) from {_relation(store, after, "fct_game_popularity")} as n
+        join {_relation(store, before, "fct_game_popularity")} as o using (game_id)
         where n.igdb_total_engagement is distinct from o.igdb_total_engagement"""  # noqa: S608
-    (moved,) = duckdb.sql(popularity).fetchone() or (0,)
+    (moved,) = connection.sql(popularity).fetchone() or (0,)
     lines = [f"games: {added:,} new, {gone:,} gone, {changed:,} changed", f"popularity: {moved:,} games moved"]
     if renamed:
         lines.append(f"platforms: {renamed:,} games that did not change show a platform's new name")
     return lines
 
 
-def _sample(pointer: dict[str, Any], name: str, columns: str) -> str:
-    rows = duckdb.sql(f"select {columns} from {_relation(pointer, name)} limit 5")  # noqa: S608 - as above
+def _sample(connection: DuckDBPyConnection, store: Store, pointer: dict[str, Any], name: str, columns: str) -> str:
+    rows = connection.sql(f"select {columns} from {_relation(store, pointer, name)} limit 5")  # noqa: S608 - as above
     return _table(rows.columns, [[_cell(value) for value in row] for row in rows.fetchall()])
 
 
-def _relation(pointer: dict[str, Any], name: str) -> str:
+def _relation(store: Store, pointer: dict[str, Any], name: str) -> str:
     """A mart as DuckDB reads it."""
-    return f"read_parquet('{connected_store().url(pointer['generation'])}/{name}.parquet')"
+    return f"read_parquet({literal(store.url(pointer['generation']) + f'/{name}.parquet')})"
 
 
 def _cell(value: object) -> str:

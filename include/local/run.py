@@ -15,11 +15,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from include.lake.store import lake_uri
+from include.lake.store import StoreError, lake_location
 from include.local import finished_day, report, sandbox
 from include.local.environment import LOGS, environment, uses_real_api
 from include.partitions import format_day
 from include.registry import load_registry
+from include.transform.scratch import ScratchError, check_database, database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,24 +38,37 @@ class RunFailed(RuntimeError):
 def run() -> None:
     """Run the next day. Raises: RunFailed; SandboxFailed."""
     os.environ.update(environment())
+    with _refused_here():
+        place = lake_location()
+        check_database(database_file())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         if uses_real_api():
             day = format_day(sandbox.real_today())
-            print(f"Loading IGDB's {day} into {lake_uri()}")
+            print(f"Loading IGDB's {day} into {place}")
         else:
             days = sandbox.Days.next()
             day = days.today
             url = stack.enter_context(sandbox.running(days))
             os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
-            print(f"Loading {day} from the sandbox at {url} into {lake_uri()}")
+            print(f"Loading {day} from the sandbox at {url} into {place}")
         log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
         terminal = stack.enter_context(_output_to(log))
-        before = report.marts()
+        with _refused_here():
+            before = report.marts()
         loads = _run_dags(day, terminal, log)
         if not uses_real_api():
             days.save()
         report.write(terminal, loads, before, seconds=time.monotonic() - began, log=log)
+
+
+@contextlib.contextmanager
+def _refused_here() -> Iterator[None]:
+    """Say before anything starts what a lake or a scratch file lacks that cannot work. Raises: RunFailed."""
+    try:
+        yield
+    except (StoreError, ScratchError) as error:
+        raise RunFailed(str(error)) from error
 
 
 def _run_dags(day: str, terminal: TextIO, log: Path) -> list[dict[str, Any]]:

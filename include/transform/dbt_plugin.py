@@ -1,4 +1,4 @@
-"""Tells dbt which generation it builds: that of the DAG's run or, without a DAG, a new one of the day asked for.
+"""What dbt's DuckDB has of the project: the scratch file, the store as boto3 reaches it, and the generation to build.
 
     dbt build                                    the newest day that was loaded
     dbt build --vars 'as_of: 2026-11-21'         that day, from the manifests as they stood
@@ -10,61 +10,114 @@ beside the published ones: only the DAG `transform` publishes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from include.transform.dbt_project import environment
+from include.lake.querying import configure, quoted, renew, settings
+from include.transform.scratch import check_database, database_file, wait_for_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from duckdb import DuckDBPyConnection
+
+    from include.lake.reach import Credentials
+    from include.lake.store import ReadableStore, Store
 
 VARIABLE = "GAMELAKE_GENERATION"
 _BUILDING = {"build", "run"}
+_IN_MEMORY = ":memory:"
 
 
 class Plugin(BasePlugin):
-    """Sets the variable on each cursor; dbt makes one of these objects for each process."""
+    """Prepares each connection and each cursor; dbt makes one of these objects for each process."""
 
     _opened: str | None = None
+    _store: Store | None = None
+    _credentials: Credentials | None = None
+    _named: str | None = None
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Open the scratch file that GAMELAKE_DUCKDB names, once no other process has it.
+
+        The profile has the file's name alone: dbt-duckdb reads a whole path as a URL, and would cut it at `#` or `?`.
+        """
+        config.update(settings())
+        if creds.path == _IN_MEMORY:
+            return
+        path = database_file()
+        with _dbt_errors():
+            check_database(path)
+            wait_for_lock(path, config, _say)
+        self._named, creds.path = creds.path, str(path)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Open a generation, if dbt is to build one and nobody has. Give a database in memory a folder to spill to."""
+        """Let it reach the store and the CDN; open a generation, if dbt is to build one and nobody has.
+
+        Give a database in memory a folder to spill to.
+        """
         from dbt.flags import get_flags
-        from dbt_common.exceptions import DbtRuntimeError
 
-        from include.lake.files import ManifestError
-        from include.lake.store import StoreError
-        from include.partitions import PartitionError
-        from include.transform.generation import TransformError
+        from include.lake.https import open_cdn
+        from include.lake.store import lake_uri, open_store
 
-        if self.creds is not None and self.creds.path == ":memory:":
+        if self._named is not None and self.creds is not None:
+            self.creds.path = self._named  # by which dbt knows the profile again
+        if self.creds is not None and self.creds.path == _IN_MEMORY:
             # Two processes must not share one, and DuckDB's own choice is the folder that dbt is called in.
-            spills = f"{environment()['GAMELAKE_DUCKDB']}.{uuid4().hex}.tmp"
-            conn.execute(f"set temp_directory = '{spills.replace(chr(39), chr(39) * 2)}'")
+            conn.execute(f"set temp_directory = {quoted(f'{database_file()}.{uuid4().hex}.tmp')}")
         flags = get_flags()  # type: ignore[no-untyped-call]
-        if flags.WHICH in _BUILDING and not os.environ.get(VARIABLE):
-            try:
-                self._opened = _open_generation(str((flags.VARS or {}).get("as_of") or ""))
-            except (TransformError, StoreError, ManifestError, PartitionError) as error:
-                raise DbtRuntimeError(str(error)) from error  # which dbt shows without a traceback
+        with _dbt_errors():
+            self._store = open_store(lake_uri())
+            sources = open_cdn()
+            if sources is not None:
+                configure(conn, sources)
+            self._credentials = configure(conn, self._store)
+            if flags.WHICH in _BUILDING and not os.environ.get(VARIABLE):
+                self._opened = _open_generation(self._store, sources, str((flags.VARS or {}).get("as_of") or ""))
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
-        """Name the generation to the macros."""
+        """Name the generation to the macros, and give DuckDB the credentials that boto3 has renewed."""
+        if self._store is not None:
+            with _dbt_errors():
+                self._credentials = renew(cursor, self._store, self._credentials)
         if generation := os.environ.get(VARIABLE) or self._opened:
-            cursor.execute(f"set variable generation = '{generation.rstrip('/').replace(chr(39), chr(39) * 2)}'")
+            cursor.execute(f"set variable generation = {quoted(generation.rstrip('/'))}")
 
 
-def _open_generation(as_of: str) -> str:
+def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) -> str:
     """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
-    from include.lake.https import open_cdn
-    from include.lake.store import lake_uri, open_store
     from include.partitions import parse_day
     from include.registry import load_registry
     from include.transform.generation import newest_day, open_generation
 
-    store, sources = open_store(lake_uri()), open_cdn()
     entities = tuple(load_registry().values())
     day = parse_day(as_of) if as_of else newest_day(sources or store, entities)
     return store.url(open_generation(store, entities, day=day, run_id="dbt", sources=sources))
+
+
+def _say(line: str) -> None:
+    from dbt.adapters.events.logging import AdapterLogger
+
+    AdapterLogger("gamelake").warning(line)
+
+
+@contextmanager
+def _dbt_errors() -> Iterator[None]:
+    """Raise the project's errors as dbt's, which it shows without a traceback."""
+    from dbt_common.exceptions import DbtRuntimeError
+
+    from include.lake.files import ManifestError
+    from include.lake.store import StoreError
+    from include.partitions import PartitionError
+    from include.transform.generation import TransformError
+    from include.transform.scratch import ScratchError
+
+    try:
+        yield
+    except (TransformError, StoreError, ManifestError, PartitionError, ScratchError) as error:
+        raise DbtRuntimeError(str(error)) from error

@@ -15,7 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from include.lake.store import lake_uri
+from include.lake.querying import extensions_folder
+from include.transform.scratch import DATABASE_VARIABLE, database_file
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -30,17 +31,11 @@ def environment() -> dict[str, str]:
 
     The database file is scratch: it may lie on any disk, and nothing is lost with it.
     """
-    database = Path(os.environ.get("GAMELAKE_DUCKDB", REPOSITORY / ".local" / "scratch" / "gamelake.duckdb"))
+    database = database_file()
     # Every task process passes here, so that a disk which was wiped is no obstacle; a DAG processor's may be read-only.
     with contextlib.suppress(OSError):
         database.parent.mkdir(parents=True, exist_ok=True)
-    extensions = os.environ.get("GAMELAKE_DUCKDB_EXTENSIONS", str(REPOSITORY / ".local" / "extensions"))
-    return {"GAMELAKE_DUCKDB": str(database), "GAMELAKE_DUCKDB_EXTENSIONS": extensions}
-
-
-def target() -> str:
-    """The profile's target: `s3` or `disk`, as the lake is."""
-    return "s3" if lake_uri().startswith("s3://") else "disk"
+    return {DATABASE_VARIABLE: str(database), "GAMELAKE_DUCKDB_EXTENSIONS": str(extensions_folder())}
 
 
 def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
@@ -67,7 +62,7 @@ def arguments(engine: Literal["duckdb", "spark"] = "duckdb") -> list[str]:
     Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse anew.
     """
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    return [*folders, "--profile", "gamelake", "--target", "spark" if engine == "spark" else target()]
+    return [*folders, "--profile", "gamelake", "--target", engine]
 
 
 def parse(folder: Path = MANIFEST.parent) -> Manifest:

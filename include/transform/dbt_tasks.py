@@ -17,7 +17,7 @@ from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 from include.pods import executor_config
 from include.transform import dbt_project
 from include.transform.layers import render_in_layers
-from include.transform.retries import SparkBuild, build_again_when_lost, fail_for_good
+from include.transform.retries import SparkBuild, fail_for_good, replace_operators
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
@@ -67,7 +67,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         ),
         profile_config=ProfileConfig(
             profile_name="gamelake",
-            target_name=dbt_project.target(),
+            target_name="duckdb",
             profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
         ),
         execution_config=execution,
@@ -81,8 +81,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         ),
         operator_args=arguments,
     )
-    if not many_writers():
-        build_again_when_lost(group)
+    replace_operators(group)
     return group
 
 

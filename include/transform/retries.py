@@ -26,8 +26,10 @@ from cosmos.operators._watcher.state import (
     is_dbt_node_status_success,
     is_producer_task_terminated,
 )
+from cosmos.operators.local import DbtRunLocalOperator, DbtTestLocalOperator
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, DbtTestWatcherOperator
 
+from include.stores import connection_exported
 from include.transform import spark
 
 if TYPE_CHECKING:
@@ -86,7 +88,8 @@ class RetriedBuild(DbtProducerWatcherOperator):  # type: ignore[misc]  # Cosmos 
         """
         self.callback = fail_for_good
         self._upstream_failure_skipped_ids.clear()
-        return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
+        with connection_exported():
+            return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
 
 
 class SparkBuild(BashOperator):
@@ -95,10 +98,28 @@ class SparkBuild(BashOperator):
     def execute(self, context: Context) -> Any:
         """Run it. Raises: AirflowFailException, if another try would fail too; AirflowException, if it may not."""
         try:
-            return super().execute(context)
+            with connection_exported():
+                return super().execute(context)
         except AirflowException:
             fail_for_good(str(spark.folder()))
             raise
+
+
+class _OneModel:
+    """A dbt process of one task, as many writers have it: it reaches the store as the Airflow connection does."""
+
+    def execute(self: Any, context: Context, **kwargs: Any) -> Any:
+        """Run dbt. Raises: StoreError, if the connection reaches the store in a way that dbt cannot."""
+        with connection_exported():
+            return super().execute(context, **kwargs)  # type: ignore[misc]
+
+
+class ConnectedRun(_OneModel, DbtRunLocalOperator):  # type: ignore[misc]
+    """Builds a model."""
+
+
+class ConnectedTests(_OneModel, DbtTestLocalOperator):  # type: ignore[misc]
+    """Runs a model's tests, or a test of several models."""
 
 
 class _Watch:
@@ -140,14 +161,16 @@ class WatchedTests(_Watch, DbtTestWatcherOperator):  # type: ignore[misc]
 
 
 _OURS = {
+    DbtRunLocalOperator: ConnectedRun,
+    DbtTestLocalOperator: ConnectedTests,
     DbtProducerWatcherOperator: RetriedBuild,
     DbtRunWatcherOperator: WatchedRun,
     DbtTestWatcherOperator: WatchedTests,
 }
 
 
-def build_again_when_lost(group: TaskGroup) -> None:
-    """Let the tasks that Cosmos made in WATCHER mode be tried again as this module says.
+def replace_operators(group: TaskGroup) -> None:
+    """Let the tasks that Cosmos made be tried again as this module says, and reach the store by Airflow's connection.
 
     Cosmos chooses an operator by its own name for a mode and takes no other, so the tasks change their class.
     """

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
-    from mypy_boto3_s3 import S3Client
 
     from igdb.client import IgdbClient
 
@@ -26,19 +25,17 @@ _GRACE_SHARE = 0.1
 class Load(Protocol):
     """What the DAG file gives: the load itself, which knows the lake.
 
-    `client` is open, `s3` is a boto3 client, or None if the lake is not on S3. Returns its figures: JSON-able values by
-    name, among them `partition`, the key of the day that was loaded.
+    `client` is open, `lake_uri` is the operator's. Returns its figures: JSON-able values by name, among them
+    `partition`, the key of the day that was loaded.
     """
 
-    async def __call__(
-        self, client: IgdbClient, *, s3: S3Client | None, lake_uri: str, context: Context
-    ) -> Mapping[str, Any]:
+    async def __call__(self, client: IgdbClient, *, lake_uri: str, context: Context) -> Mapping[str, Any]:
         """Loads, and returns its figures."""
         ...
 
 
 class IgdbToS3Operator(BaseAsyncOperator):
-    """Runs `load` with the clients of its connections; its figures become the events of the outlets, and the XCom.
+    """Runs `load` with the client of its connection; its figures become the events of the outlets, and the XCom.
 
     A run without a partition key gives its events the load's own partition, so that who waits for that day sees it.
     Killed or out of time, the load is cancelled and its requests are closed before the process ends. An error that the
@@ -54,14 +51,12 @@ class IgdbToS3Operator(BaseAsyncOperator):
         load: Load,
         lake_uri: str,
         igdb_conn_id: str = "igdb_default",
-        aws_conn_id: str = "aws_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.load = load
         self.lake_uri = lake_uri
         self.igdb_conn_id = igdb_conn_id
-        self.aws_conn_id = aws_conn_id
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -88,13 +83,12 @@ class IgdbToS3Operator(BaseAsyncOperator):
             self._running = None
 
     async def aexecute(self, context: Context) -> dict[str, Any]:
-        """The load between the opening and the closing of its clients."""
+        """The load between the opening and the closing of its client."""
         from igdb.hook import IgdbHook  # aiohttp takes longer to import than a DAG file to parse
 
-        s3 = await asyncio.to_thread(self._s3) if self.lake_uri.startswith("s3://") else None
         try:
             async with await IgdbHook(self.igdb_conn_id).client() as client:
-                figures = dict(await self.load(client, s3=s3, lake_uri=self.lake_uri, context=context))
+                figures = dict(await self.load(client, lake_uri=self.lake_uri, context=context))
                 stats = client.stats
         except TransientError:
             raise
@@ -117,12 +111,6 @@ class IgdbToS3Operator(BaseAsyncOperator):
         if self._running is not None:
             loop, task = self._running
             loop.call_soon_threadsafe(task.cancel)
-
-    def _s3(self) -> S3Client:
-        from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # half a second, and only for S3
-
-        client: S3Client = S3Hook(self.aws_conn_id).get_conn()
-        return client
 
     def _emit(self, figures: dict[str, Any], context: Context) -> None:
         for outlet in self.outlets:

@@ -59,7 +59,7 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
         "params": {"full_refresh": asked, "date": None},
     }
     games = load_registry()["games"]
-    figures = await module.load(None, entity=games, s3=None, lake_uri=tmp_path.as_uri(), context=context)
+    figures = await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context=context)
     assert figures == {"partition": day}
     assert (given["entity"], str(given["day"]), given["run_id"]) == ("games", day, "a run")
     assert given["full_refresh"] is full

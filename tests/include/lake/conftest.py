@@ -140,6 +140,7 @@ REFUSALS = {
     "internal": (500, "InternalError"),
     "conflict": (409, "ConditionalRequestConflict"),
     "denied": (403, "AccessDenied"),
+    "expired": (400, "ExpiredToken"),
 }
 
 

@@ -11,6 +11,7 @@ from botocore.config import Config
 
 import include.lake.s3
 from include.lake.store import ObjectExists, StoreError, open_store
+from tests.include.lake.aws import isolate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,5 +150,36 @@ def test_a_server_that_is_down_names_the_way_out() -> None:
         aws_secret_access_key="test",
         config=Config(retries={"max_attempts": 0}),
     )
-    with pytest.raises(StoreError, match=r"GetObject 'key'.*AWS_ENDPOINT_URL"):
+    with pytest.raises(StoreError, match=r"GetObject 'key'.*endpoint_url of connection aws_default .* right\?"):
         open_store("s3://bucket/lake", s3=client).get("key")
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_a_server_that_a_variable_names_wrongly(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_MAX_ATTEMPTS="1")
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with pytest.raises(StoreError, match=rf"is the server up, and {variable} right\?"):
+        open_store("s3://bucket/lake").get("key")
+
+
+def test_a_proxy_that_is_down_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", HTTPS_PROXY="http://127.0.0.1:9")
+    with pytest.raises(StoreError, match="is the proxy up, and HTTP_PROXY or HTTPS_PROXY right"):
+        open_store("s3://bucket/lake").get("key")
+
+
+def test_expired_credentials_are_named_where_s3_answers_without_a_body(faulty_store: Store, proxy: Any) -> None:
+    """A HEAD's answer has no body: boto3 sees `400 Bad Request` alone."""
+    faulty_store.put("key", b"x")
+    # boto3 takes it for a wrong region, and asks the bucket for the right one.
+    proxy.plan = [("HEAD", "expired"), ("HEAD", "expired"), ("GET", "expired")]
+    with pytest.raises(StoreError, match=r"HeadObject 'key': ExpiredToken .*credentials have expired: renew them"):
+        faulty_store.info("key")
+    assert proxy.seen[-3:] == ["HEAD", "HEAD", "GET"]
+
+
+def test_a_refused_head_whose_get_succeeds_stays_refused(faulty_store: Store, proxy: Any) -> None:
+    faulty_store.put("key", b"x")
+    proxy.plan = [("HEAD", "denied")]
+    with pytest.raises(StoreError, match=r"HeadObject 'key': 403 .*s3:ListBucket"):
+        faulty_store.info("key")

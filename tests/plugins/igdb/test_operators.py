@@ -45,9 +45,9 @@ def operator(load: Any, lake_uri: str = "file:///lake", **changes: Any) -> IgdbT
     return IgdbToS3Operator(task_id="load", load=load, lake_uri=lake_uri, outlets=[ASSET], **changes)
 
 
-async def two_rows(client: Any, *, s3: Any, lake_uri: str, context: Any) -> Mapping[str, Any]:
+async def two_rows(client: Any, *, lake_uri: str, context: Any) -> Mapping[str, Any]:
     await client.query("games", Query())
-    return {"partition": "2026-11-21", "rows": 2, "s3": s3 is not None, "lake_uri": lake_uri}
+    return {"partition": "2026-11-21", "rows": 2, "lake_uri": lake_uri}
 
 
 def execute(operator: IgdbToS3Operator, given: Any) -> Any:
@@ -59,7 +59,7 @@ def execute(operator: IgdbToS3Operator, given: Any) -> Any:
 async def test_figures_become_the_result_the_event_and_a_log_line(capsys: pytest.CaptureFixture[str]) -> None:
     given = context()
     figures = await execute(operator(two_rows), given)
-    assert figures == {"partition": "2026-11-21", "rows": 2, "s3": False, "lake_uri": "file:///lake"}
+    assert figures == {"partition": "2026-11-21", "rows": 2, "lake_uri": "file:///lake"}
     event = given["outlet_events"][ASSET]
     assert event.extra == figures
     assert event.partition_keys == {"2026-11-21"}
@@ -81,18 +81,6 @@ async def test_a_load_that_does_not_name_its_partition() -> None:
     with pytest.raises(ValueError, match="returned no `partition`"):
         await execute(operator(nameless), context())
     assert await execute(operator(nameless), context("2026-11-21")) == {"rows": 1}
-
-
-async def test_a_lake_on_s3_gets_a_client_of_aws_default() -> None:
-    seen = {}
-
-    async def load(client: Any, *, s3: Any, lake_uri: str, context: Any) -> dict[str, Any]:
-        seen["region"] = s3.meta.region_name
-        seen["service"] = s3.meta.service_model.service_name
-        return {"partition": "2026-11-21"}
-
-    await execute(operator(load, "s3://lake/prefix"), context())
-    assert seen == {"region": "ap-northeast-2", "service": "s3"}
 
 
 async def test_a_time_out_cancels_the_load_before_airflows_alarm(api: Any) -> None:

@@ -27,12 +27,12 @@ def note(text: str) -> None:
         notes.write(f"{text}\n")
 
 
-async def good(client: Any, *, s3: Any, lake_uri: str, context: Any) -> dict[str, Any]:
-    note(f"good: {client.base_url} {s3} {lake_uri} {context['run_id'][:6]}")
+async def good(client: Any, *, lake_uri: str, context: Any) -> dict[str, Any]:
+    note(f"good: {client.base_url} {lake_uri} {context['run_id'][:6]}")
     return FIGURES
 
 
-async def hanging(client: Any, *, s3: Any, lake_uri: str, context: Any) -> dict[str, Any]:
+async def hanging(client: Any, *, lake_uri: str, context: Any) -> dict[str, Any]:
     """Asks a server that never answers, eight times over, as a load does."""
     name = context["dag"].dag_id
     note(f"{name}: started")
@@ -48,7 +48,7 @@ async def hanging(client: Any, *, s3: Any, lake_uri: str, context: Any) -> dict[
     return FIGURES
 
 
-def blocking(client: Any, *, s3: Any, lake_uri: str, context: Any) -> Any:
+def blocking(client: Any, *, lake_uri: str, context: Any) -> Any:
     """Blocks the loop, so that only Airflow's own alarm can end it."""
 
     async def load() -> dict[str, Any]:

@@ -1,0 +1,166 @@
+"""How the store on S3 is reached: boto3 decides, and whatever is not boto3 asks here what boto3 decided.
+
+Region, endpoint, address style, certificates, proxy and credentials come from environment variables, profiles, roles or
+an Airflow connection. boto3 knows how these combine; DuckDB has rules of its own. So nothing here reads a variable that
+boto3 reads: `reach_of` looks at the client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+REGION = "AWS_DEFAULT_REGION"
+ENDPOINT = "AWS_ENDPOINT_URL_S3"
+CA_BUNDLE = "AWS_CA_BUNDLE"
+
+_AWS_DEFAULT = "s3.amazonaws.com"
+_PROBE = "gamelake"
+
+
+class ReachError(Exception):
+    """A client reaches the bucket in a way that variables cannot express; the message says what differs."""
+
+
+class Credentials(NamedTuple):
+    """A key of S3; `token` is empty for one that does not expire."""
+
+    key: str
+    secret: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a client reaches a bucket, without its credentials.
+
+    endpoint: `host[:port][/path]`, empty for AWS itself in that region.
+    verify: whether certificates are checked; or the file of the CAs to check them with.
+    proxy: the URL of the proxy, None without one. It may have a password in it.
+    """
+
+    endpoint: str
+    use_ssl: bool
+    url_style: Literal["path", "vhost"]
+    region: str
+    verify: bool | str
+    proxy: str | None
+
+    def differences(self, wanted: Reach) -> list[str]:
+        """What is not as in `wanted`: `region: found 'a', expected 'b'`. A proxy's password is not shown."""
+        pairs = [(each.name, getattr(self, each.name), getattr(wanted, each.name)) for each in fields(self)]
+        return [
+            re.sub(r"//[^/@]*@", "//***@", f"{name}: found {found!r}, expected {expected!r}")
+            for name, found, expected in pairs
+            if found != expected
+        ]
+
+
+def default_client(added: Mapping[str, str] | None = None) -> S3Client:
+    """A client from the environment: the standard AWS_* variables, profiles and roles.
+
+    added: variables that the environment is to have besides, of those that `exports` names.
+    """
+    import boto3
+    from botocore.config import Config
+
+    given = added or {}
+    key, secret, token = (given.get(name) or None for name in CREDENTIALS)
+    session = boto3.Session(key, secret, token, region_name=given.get(REGION))
+    return session.client(
+        "s3",
+        # AWS's other SDKs read AWS_REGION, and EKS and Lambda set only that; boto3 does not.
+        region_name=session.region_name or environment_region(),
+        endpoint_url=given.get(ENDPOINT),
+        verify=given.get(CA_BUNDLE),
+        config=Config(retries={"mode": "standard", "max_attempts": 6}),
+    )
+
+
+def exports(client: S3Client, bucket: str) -> dict[str, str]:
+    """The variables by which a process without this client reaches the bucket as the client does, secrets among them.
+
+    Empty if this process's environment says it all.
+    Raises: ReachError, if no variable does; botocore's errors.
+    """
+    from botocore.exceptions import PartialCredentialsError
+
+    wanted, credentials = reach_of(client, bucket), credentials_of(client)
+    added: dict[str, str] = {}
+    try:
+        known = credentials_of(default_client())
+    except PartialCredentialsError:  # half of a key in the environment, which the connection's own replaces
+        known = None
+    if credentials is not None and credentials != known:
+        added |= dict(zip(CREDENTIALS, credentials, strict=True))
+    reach = reach_of(default_client(added), bucket)
+    if reach.region != wanted.region:
+        added[REGION] = wanted.region
+    if reach.endpoint != wanted.endpoint and wanted.endpoint:
+        added[ENDPOINT] = client.meta.endpoint_url
+    if reach.verify != wanted.verify and isinstance(wanted.verify, str):
+        added[CA_BUNDLE] = wanted.verify
+    if differences := reach_of(default_client(added), bucket).differences(wanted):
+        raise ReachError("; ".join(differences))
+    return added
+
+
+def environment_region() -> str | None:
+    """`AWS_REGION`: the region where boto3 finds none of its own."""
+    return os.environ.get("AWS_REGION") or None
+
+
+def reach_of(client: S3Client, bucket: str) -> Reach:
+    """How a client reaches a bucket. No request is sent.
+
+    Raises: botocore's errors, such as NoCredentialsError: an address of an object can only be made with credentials.
+    """
+    url = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": _PROBE}))
+    by_name = url.netloc.startswith(f"{bucket}.")
+    host = url.netloc.removeprefix(f"{bucket}.") if by_name else url.netloc
+    path = url.path.removesuffix(f"/{_PROBE}") if by_name else url.path.removesuffix(f"/{bucket}/{_PROBE}")
+    region = client.meta.region_name
+    # boto3 has no public name for these two, which it has put together from several variables, files and arguments.
+    session = _internals(client)._endpoint.http_session
+    return Reach(
+        endpoint="" if host == _AWS_DEFAULT else host + path,
+        use_ssl=url.scheme == "https",
+        url_style="vhost" if by_name else "path",
+        region="us-east-1" if region in {None, "aws-global"} else region,
+        verify=session._verify,
+        proxy=session._proxy_config.proxy_url_for(f"{url.scheme}://{url.netloc}"),
+    )
+
+
+def credentials_of(client: S3Client) -> Credentials | None:
+    """The credentials of a client as they are now: boto3 renews those that expire. None if it signs nothing."""
+    credentials = _internals(client)._request_signer._credentials
+    if credentials is None:
+        return None
+    frozen = credentials.get_frozen_credentials()
+    return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
+
+
+def endpoint_source(url: str) -> str | None:
+    """What named the endpoint of a URL that was asked: a variable, or what else may have. None for AWS itself."""
+    for variable in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        endpoint = os.environ.get(variable, "").rstrip("/")
+        if endpoint and url.startswith(endpoint):
+            return variable
+    host = urlsplit(url).hostname or ""
+    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return None
+    return "the endpoint_url of connection aws_default or of the AWS profile"
+
+
+def _internals(client: S3Client) -> Any:
+    return client

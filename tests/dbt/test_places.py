@@ -1,0 +1,71 @@
+"""Builds in folders of any name: none of their characters is a pattern, a URL's or the end of a text of SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from include.lake.querying import connect, literal
+from include.lake.store import open_store
+from tests.dbt.conftest import Dbt, Lake
+from tests.dbt.writers import Writers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ODD = "C# a[1]*?'%20 한글"
+
+
+@pytest.fixture
+def odd_lake(small_lake: Lake, tmp_path: Path) -> Lake:
+    """The small lake in such a folder, which has neighbours that its name as a pattern means too."""
+    lake = Lake(tmp_path / ODD / "lake")
+    for entity, files in small_lake.files.items():
+        for file in files:
+            path = lake.root / "raw" / file["url"].partition("/raw/")[2]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.hardlink_to(file["url"])
+            lake.files[entity].append({**file, "url": str(path)})
+    neighbour = tmp_path / "C# a1xy'%20 한글"
+    neighbour.mkdir()
+    return lake
+
+
+def test_a_build_in_a_folder_of_any_name(odd_lake: Lake, tmp_path: Path) -> None:
+    dbt = Dbt(tmp_path / ODD.replace("?", "") / "scratch")  # where DuckDB's own log would be cut at a question mark
+    dbt.folder.mkdir(parents=True)
+    generation = odd_lake.generation()
+    done = dbt("run", generation=generation)
+    assert done.success, done.error or done.messages
+    store = open_store(odd_lake.root.as_uri())
+    with connect(store) as connection:
+        mart = literal(store.url(f"marts/dt={odd_lake.day}/run/dim_games.parquet"))
+        assert connection.execute(f"select count(*) from read_parquet({mart})").fetchone() == (58,)
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        assert database.execute("select count(*) from fct_game_popularity_daily").fetchone() != (0,)
+
+
+def test_many_writers_in_a_folder_of_any_name(odd_lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / ODD / "writers"
+    folder.mkdir()
+    writers, generation = Writers(folder), odd_lake.generation()
+    for model in ("base_outdated_game_rows", "base_game_rows"):
+        code, said = writers("run", "-s", model, generation=generation)
+        assert code == 0, said
+
+
+@pytest.mark.parametrize("name", ["a#b.duckdb", "a?b.duckdb"])
+def test_a_database_that_dbt_cannot_name_is_refused(name: str, small_lake: Lake, tmp_path: Path) -> None:
+    dbt = Dbt(tmp_path)
+    dbt.environment["GAMELAKE_DUCKDB"] = str(tmp_path / name)
+    assert f"found {name[1]!r} in the file's name" in dbt("run", generation=small_lake.root).error
+
+
+def test_a_database_in_no_folder_is_told_at_once(small_lake: Lake, tmp_path: Path) -> None:
+    """dbt tried for 13 minutes, and said nothing."""
+    (tmp_path / "file").touch()
+    dbt = Dbt(tmp_path)
+    dbt.environment["GAMELAKE_DUCKDB"] = str(tmp_path / "file" / "gamelake.duckdb")
+    assert "GAMELAKE_DUCKDB: cannot make the folder" in dbt("run", generation=small_lake.root).error
