@@ -89,12 +89,11 @@ ENV PYTHONUNBUFFERED=1 \
     GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb
 
 # What the processes read is root's; what they write is in two folders, which are volumes where it has to last. The empty
-# airflow.cfg is there because Airflow otherwise writes one, with a Fernet key of its own in every container. dbt's manifest
-# is parsed for the target that deployments use (s3): with another one dbt would parse the project again in every run.
+# airflow.cfg is there because Airflow otherwise writes one, with a Fernet key of its own in every container.
 RUN ln -s /opt/dbt/bin/dbt /usr/local/bin/dbt \
     && python -m compileall -q airflow_local_settings.py dags plugins include \
     && /opt/dbt/bin/python -m include.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
-    && GAMELAKE_URI=s3://gamelake/lake /opt/dbt/bin/python -m include.transform.dbt_project \
+    && /opt/dbt/bin/python -m include.transform.dbt_project \
     && touch airflow.cfg \
     && rm -rf dbt/logs .local logs \
     && install -d -o 0 -g 0 -m 0755 dags plugins \

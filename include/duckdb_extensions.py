@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-EXTENSIONS = ("httpfs", "aws")
+EXTENSIONS = ("httpfs",)
 
 
 class ExtensionError(RuntimeError):

@@ -152,9 +152,12 @@ def credentials_of(client: S3Client) -> Credentials | None:
 
 def endpoint_source(url: str) -> str | None:
     """What named the endpoint of a URL that was asked: a variable, or what else may have. None for AWS itself."""
-    for variable in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        endpoint = os.environ.get(variable, "").rstrip("/")
-        if endpoint and url.startswith(endpoint):
+    named = {
+        "AWS_ENDPOINT_URL_S3": os.environ.get("AWS_ENDPOINT_URL_S3"),
+        "AWS_ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL"),
+    }
+    for variable, endpoint in named.items():
+        if endpoint and url.startswith(endpoint.rstrip("/")):
             return variable
     host = urlsplit(url).hostname or ""
     if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):

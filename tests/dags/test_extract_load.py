@@ -73,4 +73,4 @@ async def test_a_day_that_cannot_be_is_not_tried_again(module, tmp_path, day):
     context = {"dag_run": run, "params": {"full_refresh": False, "date": day}}
     games = load_registry()["games"]
     with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
-        await module.load(None, entity=games, s3=None, lake_uri=tmp_path.as_uri(), context=context)
+        await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context=context)

@@ -55,7 +55,7 @@ def task_of(tasks: dict[str, dict[str, Any]], model: str) -> str:
 def test_no_task_is_left_that_builds_all(tasks):
     assert not [name for name in tasks if "watcher" in name]
     operators = {task["task_type"] for name, task in tasks.items() if name.startswith("dbt.")}
-    assert operators == {"DbtRunLocalOperator", "DbtTestLocalOperator"}
+    assert operators == {"ConnectedRun", "ConnectedTests"}
     assert len([name for name in tasks if name.endswith("run")]) == len(nodes("model"))
 
 

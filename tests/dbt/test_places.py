@@ -51,7 +51,7 @@ def test_many_writers_in_a_folder_of_any_name(odd_lake: Lake, tmp_path: Path) ->
     folder = tmp_path / ODD / "writers"
     folder.mkdir()
     writers, generation = Writers(folder), odd_lake.generation()
-    for model in ("base_outdated_game_rows", "base_game_rows"):
+    for model in ("base_game_rows", "base_outdated_game_rows"):
         code, said = writers("run", "-s", model, generation=generation)
         assert code == 0, said
 

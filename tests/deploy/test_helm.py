@@ -180,16 +180,16 @@ def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Agent)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host = f"127.0.0.1:{server.server_address[1]}"
-    code = f"""
-import boto3, duckdb
-boto3.client("s3", endpoint_url="http://{host}", region_name="us-east-1").get_object(Bucket="lake", Key="boto3")
-connection = duckdb.connect(config={{"extension_directory": {str(link_extensions(tmp_path / "extensions"))!r}}})
-connection.load_extension("httpfs"); connection.load_extension("aws")
-connection.execute(\"\"\"create secret (type s3, provider credential_chain, refresh auto, region 'us-east-1',
-    endpoint '{host}', url_style 'path', use_ssl false)\"\"\")
-connection.execute("select * from read_csv('s3://lake/duckdb')").fetchall()
+    code = """
+from include.lake.querying import connect
+from include.lake.store import open_store
+store = open_store("s3://lake")
+store.get("boto3")
+connect(store).execute("select * from read_csv('s3://lake/duckdb')").fetchall()
 """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "AWS_ENDPOINT_URL": f"http://{host}",
+        "GAMELAKE_DUCKDB_EXTENSIONS": str(link_extensions(tmp_path / "extensions")),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{host}/v1/credentials",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "token"),
         "AWS_EC2_METADATA_DISABLED": "true",
