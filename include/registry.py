@@ -8,13 +8,15 @@ games.fields["updated_at"]      # FieldType.TIMESTAMP
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
+
+from include.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,8 @@ REGISTRY_PATH = Path(__file__).with_name("entities.yaml")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEYS = {"description", "endpoint", "kind", "fields"}
-_OPTIONAL_KEYS = {"filter"}
+_LIMIT_KEYS = {"max_shrink", "max_rejected", "max_unproven"}
+_OPTIONAL_KEYS = {"filter"} | _LIMIT_KEYS
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -41,6 +44,11 @@ class Kind(StrEnum):
     INCREMENTAL = "incremental"
     SNAPSHOT = "snapshot"
     TIME_SERIES = "time_series"
+
+
+_DEFAULT_LIMITS = Limits()
+# What IGDB ranks comes and goes, a whole popularity type with it.
+_LIMITS_OF_KINDS = {Kind.TIME_SERIES: Limits(max_shrink=0.3)}
 
 
 class FieldType(StrEnum):
@@ -73,7 +81,8 @@ _DUCKDB_TYPES = {
 class Entity:
     """One table of the source.
 
-    `filter` is an Apicalypse condition that every request carries, or None; `fields` maps the source's names to types.
+    `filter` is an Apicalypse condition that every request carries, or None; `fields` maps the source's names to types;
+    beyond `limits` a load of it is held.
     """
 
     name: str
@@ -82,6 +91,7 @@ class Entity:
     kind: Kind
     fields: Mapping[str, FieldType]
     filter: str | None = None
+    limits: Limits = _DEFAULT_LIMITS
 
     @property
     def dag_id(self) -> str:
@@ -138,7 +148,13 @@ def _entity(name: object, body: object) -> Entity:
         kind=kind,
         fields=fields,
         filter=_text(f"{name}.filter", body["filter"]) if "filter" in body else None,
+        limits=_limits(name, kind, body),
     )
+
+
+def _limits(name: str, kind: Kind, body: Mapping[str, object]) -> Limits:
+    shares = {key: _share(f"{name}.{key}", body[key]) for key in _LIMIT_KEYS & set(body)}
+    return replace(_LIMITS_OF_KINDS.get(kind, _DEFAULT_LIMITS), **shares)
 
 
 def _fields(name: str, declared: object) -> Mapping[str, FieldType]:
@@ -159,6 +175,12 @@ def _choice(choices: type[_Choice], where: str, found: object) -> _Choice:
         return choices(found)  # type: ignore[arg-type]
     except ValueError:
         raise RegistryError(where, found, f"one of {', '.join(choices)}") from None
+
+
+def _share(where: str, found: object) -> float:
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < 1:
+        raise RegistryError(where, found, "a share of the table's rows, from 0 to less than 1, such as 0.05")
+    return float(found)
 
 
 def _text(where: str, found: object) -> str:

@@ -13,7 +13,7 @@ from include.lake.parts import Rows
 from include.registry import FieldType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from include.registry import Entity
 
@@ -58,6 +58,11 @@ class Checked:
     def __len__(self) -> int:
         """How many rows the page had."""
         return len(self.rows.ids) + len(self.rejects)
+
+    def ids(self) -> Iterator[int]:
+        """The ids of the rows, those of rejected ones too where they have a true one."""
+        yield from self.rows.ids
+        yield from (row_id for reject in self.rejects if (row_id := reject.row_id) is not None)
 
 
 class RowContract:

@@ -9,76 +9,45 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from itertools import chain
+from typing import TYPE_CHECKING
 
-import orjson
-
-from include.extract.contract import Reject, RowContract
-from include.extract.errors import ContractError, IncompleteError, SupersededError
+from include.extract import guard
+from include.extract.contract import RowContract
+from include.extract.errors import HeldError, IncompleteError, SupersededError
 from include.extract.live import LiveTable
+from include.extract.miscounts import Miscounts
 from include.extract.read import Page, Reader
 from include.extract.reconcile import Comparison, Differences
+from include.extract.rejects import Rejects
+from include.extract.report import LoadReport
 from include.extract.resume import RunProgress
 from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from include.extract.scratch import scratch_folder
 from include.lake.files import merge_files
-from include.lake.keys import rejected_prefix
 from include.lake.manifest import Draft, Manifest, Mode, Table
 from include.lake.parts import PART_BYTES, PartStage, Rows
+from include.limits import Allow
 from include.partitions import format_day
 from include.registry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from datetime import date
     from pathlib import Path
 
     from igdb.client import IgdbClient
     from include.lake.files import Claim, File
+    from include.lake.manifest import Unproven
     from include.lake.store import Store
     from include.registry import Entity
 
 log = logging.getLogger(__name__)
 
-REJECTED_SHARE = 0.001
-"""The share of rows that may break the contract before a load fails, from `REJECTED_ROWS` rows on."""
-REJECTED_ROWS = 10
-
 PROGRESS_SECONDS = 5.0
 
 _NO_ROWS = Rows(b"", (), None)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """What a load did: the figures of its asset event.
-
-    `rows` were staged by this load, `resumed_rows` of them by an earlier try of its run; `row_count` are in the table
-    now, `source_count` the source counts; `repaired_ranges` differed from the source, where `gone` rows were deleted;
-    `bytes` are compressed; `undeclared` counts fields that the registry does not declare.
-    """
-
-    entity: str
-    partition: str
-    mode: str
-    version: int
-    rows: int
-    resumed_rows: int
-    files: int
-    bytes: int
-    requests: int
-    seconds: float
-    row_count: int
-    source_count: int
-    repaired_ranges: int
-    gone: int
-    rejected: int
-    undeclared: dict[str, int] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The figures as JSON-able values."""
-        return asdict(self)
 
 
 class Load:
@@ -91,6 +60,7 @@ class Load:
         day: the Korean day that the load is for.
         run_id: names the run in the lake.
         full_refresh: read an incremental entity whole.
+        allow: which limits of the entity this load may exceed.
         part_bytes: plain JSONL after which a new part begins.
     """
 
@@ -103,6 +73,7 @@ class Load:
         day: date,
         run_id: str,
         full_refresh: bool = False,
+        allow: Allow = Allow(),  # noqa: B008 - it is frozen
         part_bytes: int = PART_BYTES,
     ) -> None:
         self._client = client
@@ -110,12 +81,15 @@ class Load:
         self._entity = entity
         self._day = day
         self._full_refresh = full_refresh
+        self._allow = allow
         self._part_bytes = part_bytes
         self._run = (entity.name, format_day(day), run_id)
         self._table = Table(store, entity.name)
         self._reader = Reader(client, entity, RowContract(entity))
         self._live = LiveTable(store)
-        self._rejects: list[Reject] = []
+        self._rejects = Rejects(store, entity, format_day(day))
+        self._miscounts = Miscounts(entity, allowed=allow.unproven)
+        self._warnings: list[str] = []
         self._undeclared: Counter[str] = Counter()
         self._requests_before = 0
         self._rows = 0
@@ -132,8 +106,8 @@ class Load:
     async def run(self) -> LoadReport:
         """Read, stage, commit.
 
-        Raises: LoadRefused, IncompleteError, ContractError, SupersededError; ApicalypseError and IgdbError of the
-        client; StoreError and ManifestError of the lake. In every case the table is as it was.
+        Raises: LoadError; ApicalypseError and IgdbError of the client; StoreError and ManifestError of the lake. In
+        every case the table is as it was.
         """
         began = time.monotonic()
         self._requests_before = self._client.stats.requests
@@ -149,9 +123,14 @@ class Load:
             else:
                 watermark, source_count = await self._read_everything(stage, progress, mode)
             self._began = progress.began
-            await asyncio.to_thread(self._check_rejects)
+            await asyncio.to_thread(self._keep_rejects)
             files = await asyncio.to_thread(stage.finish)
-            manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count)
+            try:
+                manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count)
+            except HeldError:
+                # The next try is to see what the source shows then, and not what it showed now.
+                await asyncio.to_thread(progress.forget)
+                raise
         await asyncio.to_thread(progress.forget)
         report = LoadReport(
             entity=self._entity.name,
@@ -170,7 +149,11 @@ class Load:
             gone=self._gone,
             rejected=len(self._rejects),
             undeclared=dict(self._undeclared),
+            unproven=[asdict(one) for one in manifest.unproven],
+            warnings=self._warnings,
         )
+        for warning in self._warnings:
+            log.warning("%s", warning)
         if self._undeclared:
             log.warning("%s: fields that entities.yaml does not declare: %s", self._entity.name, dict(self._undeclared))
         log.info(
@@ -198,9 +181,10 @@ class Load:
         finally:
             reading_live.cancel()
         changed = self._live.staged()
-        changed.add(row_id for reject in self._rejects if (row_id := reject.row_id) is not None)
+        changed.add(self._rejects.ids())
         since = period.since if period.until is None else None
         differences = await Comparison(self._reader, self._live.on(base), changed, since=since).differences()
+        self._miscounts.add(differences.unproven, rows=self._table_rows())
         missing = await self._repair(stage, differences)
         return self._watermark(period, base), differences.agreed + missing
 
@@ -210,7 +194,7 @@ class Load:
             self._stage_rows(stage, _NO_ROWS, gone)
         before = self._rows + len(self._rejects)
         pages = self._reader.ranges(differences.missing, rows=differences.missing_rows)
-        await self._stage_pages(stage, pages, "repair")
+        await self._stage_pages(stage, pages, "repair", known=differences.unproven)
         missing = self._rows + len(self._rejects) - before
         self._repaired = differences.ranges
         self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
@@ -229,15 +213,22 @@ class Load:
         check_readable(self._entity, self._day, self._reader.clock)
 
     async def _stage_pages(
-        self, stage: PartStage, pages: AsyncIterator[Page], what: str, progress: RunProgress | None = None
+        self,
+        stage: PartStage,
+        pages: AsyncIterator[Page],
+        what: str,
+        progress: RunProgress | None = None,
+        known: Sequence[Unproven] = (),
     ) -> None:
         said = time.monotonic()
         async for page in pages:
             checked = page.checked
-            self._rejects += checked.rejects
-            if checked.rejects and self._too_many_rejects(max(self._expected_rows, self._reader.total, self._rows)):
-                await asyncio.to_thread(self._check_rejects)
-            if checked.rejects and progress and page.claim:
+            self._rejects.add(checked.rejects)
+            if checked.rejects and self._rejects.too_many(self._table_rows()):
+                await asyncio.to_thread(self._keep_rejects)
+            if page.unproven:
+                self._miscounts.add([page.unproven], rows=self._table_rows(), known=known)
+            if (checked.rejects or page.unproven) and progress and page.claim:
                 progress.spoil(page.claim)
             self._undeclared += checked.undeclared
             self._stage_rows(stage, checked.rows, page.claim)
@@ -251,6 +242,13 @@ class Load:
         stage.add(rows, claim)
         self._live.stage(rows.ids, claim)
         self._rows += len(rows.ids)
+
+    def _table_rows(self) -> int:
+        """About how many rows the table has, those that were rejected included."""
+        return max(self._expected_rows, self._reader.total, self._rows + len(self._rejects))
+
+    def _keep_rejects(self) -> None:
+        self._rejects.keep(read=self._rows + len(self._rejects), rows=self._table_rows())
 
     def _mode(self, base: Manifest | None) -> Mode:
         if self._entity.kind is not Kind.INCREMENTAL:
@@ -283,6 +281,7 @@ class Load:
             others = newest is not None and (base is None or newest.version != base.version)
             if not others and not row_count <= source_count <= row_count + len(self._rejects):
                 raise IncompleteError(self._entity.name, "the whole table", row_count, source_count)
+            shrink_allowed = self._check_volume(newest, row_count)
             return Draft(
                 run_id=run_id,
                 partition=partition,
@@ -291,6 +290,8 @@ class Load:
                 source_count=source_count,
                 row_count=row_count,
                 requests=self._client.stats.requests - self._requests_before,
+                unproven=self._miscounts.found,
+                shrink_allowed=shrink_allowed,
                 files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
             )
 
@@ -307,19 +308,18 @@ class Load:
         if behind > OVERLAP_SECONDS:
             raise SupersededError(self._entity.name, newest.run_id, newest.version, behind)
 
-    def _too_many_rejects(self, rows: int) -> bool:
-        return len(self._rejects) >= REJECTED_ROWS and len(self._rejects) > REJECTED_SHARE * rows
+    def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
+        """Hold a table that lost its rows. Returns: whether it did, and is to be committed all the same.
 
-    def _check_rejects(self) -> None:
-        if not self._rejects:
-            return
-        key = f"{rejected_prefix(self._entity.name)}dt={self._run[1]}/{time.time_ns()}.jsonl"
-        lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._rejects)
-        self._store.put(key, b"\n".join(lines) + b"\n")
-        rows = self._rows + len(self._rejects)
-        if self._too_many_rejects(rows):
-            raise ContractError(self._entity.name, len(self._rejects), rows, self._rejects[0].reason, key)
-        log.warning("%s: %d rows break the contract and are kept at %s", self._entity.name, len(self._rejects), key)
+        Raises: HeldError; StoreError and ManifestError of the history.
+        """
+        commits = [] if newest is None else guard.recent(chain([newest], self._table.before(newest)))
+        verdict = guard.judge(self._entity, row_count, commits, rejected=len(self._rejects))
+        if verdict.held and not self._allow.shrink:
+            raise HeldError(self._entity.name, verdict.held)
+        warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
+        self._warnings = [warning] if warning else []
+        return verdict.held is not None
 
     def _watermark(self, period: Period, base: Manifest) -> int:
         """A re-read of a past day says nothing about what changed since: the watermark stays."""

@@ -8,7 +8,7 @@ therefore costs nothing but a wait, asking too narrowly costs requests; so width
 ground first.
 
 A pack is settled when the rests of its full windows are read too. Then its count must be the number of all these rows,
-or its windows are asked again, alone.
+or its windows are asked again, alone. What differs again although the rows are the same stays unproven.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Pack:
     """The windows of one request.
 
     owners: for each window the packs whose counts include its rows: it is the rest of a window of theirs.
-    last_try: what differs now ends the load.
+    earlier: of a pack that is asked again, the ids that came before; None in any other.
     claims: after the answer, the part of each window that its rows are all rows of.
     """
 
     windows: tuple[Claim, ...]
     owners: tuple[tuple[Pack, ...], ...]
-    last_try: bool = False
+    earlier: frozenset[int] | None = None
     claims: tuple[Claim, ...] = ()
     count: int | None = 0
     rows: int = 0
@@ -59,6 +59,11 @@ class Pack:
     def proven(self) -> bool:
         """Whether the rows are as many as the source counts; of a settled pack only."""
         return self.rows == self.count
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a single window may have lost rows to the page limit, which the source applied before it hid some."""
+        return PAGE // 2 <= self.rows < PAGE < (self.count or 0)
 
 
 @dataclass(slots=True)
@@ -139,7 +144,7 @@ class PackPlan:
         alone = len(pack.windows) == 1
         pack.rows += sum(each.rows for each in found)
         # Alone, a full page is proven by its fullness: its rest is another question.
-        pack.count = count if count is None or not alone else min(count, PAGE)
+        pack.count = min(count, PAGE) if count is not None and alone and found[0].end is not None else count
         pack.claims = tuple(
             window if each.end is None else Claim(window.low, each.end)
             for window, each in zip(pack.windows, found, strict=True)
@@ -147,7 +152,7 @@ class PackPlan:
         if pack.rows:
             self._row_bytes = max(reply_bytes / pack.rows, 0.9 * self._row_bytes)
         rests = self._rests(pack, found, more=max(0, (count or 0) - pack.rows), owed=() if alone else (pack,))
-        if not pack.last_try:
+        if pack.earlier is None:
             self._learn(pack, found, rests)
         for each in found:
             self._full += ((each.end is not None) - self._full) / 50
@@ -163,9 +168,17 @@ class PackPlan:
         pack._open -= 1
         return [each for each in dict.fromkeys(touched) if each._open == 0]
 
-    def again(self, pack: Pack) -> None:
-        """Ask for what a pack returned again, each window alone, for the last time."""
-        self._ready.extend(Pack((claim,), ((),), last_try=True) for claim in pack.claims)
+    def again(self, pack: Pack, ids: frozenset[int]) -> None:
+        """Ask for what a pack returned again, each window alone. ids: those that it returned."""
+        self._ready.extend(Pack((claim,), ((),), earlier=ids) for claim in pack.claims)
+
+    def halve(self, pack: Pack) -> bool:
+        """Ask for the only window of a settled pack as two. Returns: whether it can be halved."""
+        low, high = pack.claims[0].low, pack.claims[0].high
+        middle = self._middle(low, high)
+        if middle != low:
+            self._ready.extendleft(Pack((half,), ((),)) for half in (Claim(middle, high), Claim(low, middle)))
+        return middle != low
 
     def smaller(self, pack: Pack) -> bool:
         """Ask for a pack in two halves, since its reply would be too large. Returns: whether it can be halved."""
@@ -175,12 +188,12 @@ class PackPlan:
             halves = [(pack.windows[:half], pack.owners[:half]), (pack.windows[half:], pack.owners[half:])]
         else:
             (window,), (owners,) = pack.windows, pack.owners
-            middle = (window.low + (max(self._end, window.low + 2 * PAGE) if window.high is None else window.high)) // 2
+            middle = self._middle(window.low, window.high)
             if middle == window.low:
                 return False
             halves = [((Claim(window.low, middle),), (owners,)), ((Claim(middle, window.high),), (owners,))]
             _open(owners, 1)
-        self._ready.extendleft(Pack(windows, owners, pack.last_try) for windows, owners in reversed(halves))
+        self._ready.extendleft(Pack(windows, owners, pack.earlier) for windows, owners in reversed(halves))
         self._row_bytes *= 1.2
         return True
 
@@ -238,6 +251,9 @@ class PackPlan:
         one.low += width
         _open(one.owners, 1)
         return window, one.owners, width * density
+
+    def _middle(self, low: int, high: int | None) -> int:
+        return (low + (max(self._end, low + 2 * PAGE) if high is None else high)) // 2
 
     def _ids(self, one: _Range) -> int:
         """How many ids a range has that may hold rows, at least 1."""

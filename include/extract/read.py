@@ -1,11 +1,15 @@
-"""Reading an entity: pages of rows, each proven complete by the count that the source sends with it."""
+"""Reading an entity: pages of rows, each proven complete by the count that the source sends with it.
+
+Rows that differ from the count are asked for again. If the same rows come, they are the source's, and it miscounts: the
+page says so. If other rows come, the load fails.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,6 +18,7 @@ from igdb.errors import ForbiddenError, PayloadTooLarge, QueryError, SlowQuery
 from include.extract.errors import IncompleteError
 from include.extract.packs import PACK_WINDOWS, PAGE, PackPlan, WindowRows
 from include.lake.files import Claim, merge_claims, unclaimed
+from include.lake.manifest import Unproven
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -36,10 +41,14 @@ _EVERY_ID = Claim(0, None)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of one window. With a `claim` they are all rows of that id range; without one they are rows that changed."""
+    """Rows of one window. With a `claim` they are all rows of that id range; without one they are rows that changed.
+
+    unproven: the source returned them twice, and counts another number. None: as many as it counts.
+    """
 
     checked: Checked
     claim: Claim | None
+    unproven: Unproven | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +112,8 @@ class Reader:
         """Rows whose `updated_at` (unix seconds) lies in `[since, until)`, by id; pages without a claim."""
         period = (at_least("updated_at", since), *(() if until is None else (below("updated_at", until),)))
         async for page in self._all_where(*period):
-            if len(page.checked):
-                yield Page(page.checked, None)
+            if len(page.checked) or page.unproven:
+                yield replace(page, claim=None)
 
     async def counts(self, ranges: Sequence[Claim], *, before: int | None = None) -> list[int]:
         """How many rows the source has in each range, ten ranges a request; several requests are open at once.
@@ -146,7 +155,7 @@ class Reader:
             (checked,) = head.pages
             row_bytes = head.bytes / max(1, len(checked))
             if _is_sound(checked, _EVERY_ID) and len(checked) == min(PAGE, count):
-                if count <= PAGE:
+                if count <= PAGE and (checked.last_id is None or checked.last_id >= highest):
                     yield Page(checked, _EVERY_ID)
                     return
                 if checked.last_id is not None:
@@ -219,23 +228,32 @@ class Reader:
                     if settled.proven:
                         for checked, claim in zip(pages, settled.claims, strict=True):
                             yield Page(checked, claim)
-                    else:
-                        self._ask_again(plan, settled)
+                    elif page := self._ask_again(plan, settled, pages):
+                        yield page
         finally:
             for _, task in reading:
                 task.cancel()
             await asyncio.gather(*(task for _, task in reading), return_exceptions=True)
 
-    def _ask_again(self, plan: PackPlan, pack: Pack) -> None:
-        low, high = pack.claims[0].low, pack.claims[-1].high
-        where = f"ids {low} and above" if high is None else f"ids {low} to {high - 1}"
-        if pack.last_try:
+    def _ask_again(self, plan: PackPlan, pack: Pack, pages: Sequence[Checked]) -> Page | None:
+        """Ask again for a pack that is not proven. Returns: its page, if that was done and the rows are the same."""
+        claim = Claim(pack.claims[0].low, pack.claims[-1].high)
+        where = f"ids {claim.low} and above" if claim.high is None else f"ids {claim.low} to {claim.high - 1}"
+        ids = frozenset(row_id for page in pages for row_id in page.ids())
+        if pack.earlier is None:
+            log.warning(
+                "%s: %s: the source returned %d rows but counts %s; asking again, each window alone",
+                self._entity.name, where, pack.rows, pack.count,
+            )  # fmt: skip
+            plan.again(pack, ids)
+            return None
+        if pack.cut_short and plan.halve(pack):
+            return None
+        (checked,) = pages
+        same = _is_sound(checked, claim) and ids == {row_id for row_id in pack.earlier if row_id in claim}
+        if not same or pack.count is None:
             raise IncompleteError(self._entity.name, where, pack.rows, pack.count)
-        log.warning(
-            "%s: %s: the source returned %d rows but counts %s; asking again, each window alone",
-            self._entity.name, where, pack.rows, pack.count,
-        )  # fmt: skip
-        plan.again(pack)
+        return Page(checked, claim, Unproven(claim.low, claim.high, len(checked), pack.count))
 
     async def _ask(self, windows: Sequence[Claim], conditions: Sequence[Condition], fields: str) -> _Answer:
         """One request for the rows of some windows, and for the count over them."""

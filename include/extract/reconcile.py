@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from include.extract.read import Reader
+    from include.lake.manifest import Unproven
 
 RANGES = 120
 """The ranges whose counts are compared each night: 12 requests of 10 counts. Fewer would cost more per deletion."""
@@ -36,7 +37,8 @@ _NEAR = 100  # ids between two missing rows up to which they are read as one ran
 class Differences:
     """gone: ids that the source has no more. missing: ranges with rows that the table lacks, about `missing_rows`.
 
-    agreed: the source's count of rows in all ranges but `missing`. ranges: in how many of the `compared` they were.
+    agreed: the source's rows in all ranges but `missing`. ranges: in how many of the `compared` they were.
+    unproven: ranges whose ids the source returned twice while it counts another number: the ids were believed.
     """
 
     gone: tuple[Claim, ...] = ()
@@ -45,6 +47,7 @@ class Differences:
     agreed: int = 0
     ranges: int = 0
     compared: int = 0
+    unproven: tuple[Unproven, ...] = ()
 
 
 class Comparison:
@@ -80,9 +83,11 @@ class Comparison:
                 break  # differences in every piece: this does not narrow them down
         if not different:
             return Differences(agreed=agreed, ranges=differ, compared=len(ranges))
-        source = LiveIds()
+        source, unproven = LiveIds(), []
         async for page in self._reader.ranges(different, rows=rows, fields="id"):
             source.add(page.checked.rows.ids)
+            if page.unproven:
+                unproven.append(page.unproven)
         here = [row_id for claim in different for row_id in live.ids(claim.low, claim.high)]
         gone = merge_claims(Claim(row_id, row_id + 1) for row_id in here if row_id not in source)
         # A change that is not live was rejected: once is enough.
@@ -92,7 +97,7 @@ class Comparison:
             cluster for claim in merge_claims(different) for cluster in _clusters(lacking.ids(claim.low, claim.high))
         )
         known = sum(source.count(claim.low, claim.high) for claim in missing)
-        return Differences(gone, missing, known, agreed + len(source) - known, differ, len(ranges))
+        return Differences(gone, missing, known, agreed + len(source) - known, differ, len(ranges), tuple(unproven))
 
     async def _compare(self, ranges: Sequence[Claim]) -> tuple[int, list[Claim]]:
         """The source's rows in those ranges that agree, and the others."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from include.lake.files import File, ManifestError, check_partition
+from include.lake.files import Claim, File, ManifestError, check_partition
 from include.lake.keys import table_prefix
 
 if TYPE_CHECKING:
@@ -30,14 +30,46 @@ class Mode(StrEnum):
     SNAPSHOT = "snapshot"
 
 
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """An id range `[low, high)` of which the source returned the same `rows` twice, but counts `count`.
+
+    Raises: ManifestError.
+    """
+
+    low: int
+    high: int | None
+    rows: int
+    count: int
+
+    def __post_init__(self) -> None:
+        Claim(self.low, self.high)  # it checks the range
+        expect("unproven.rows", self.rows, self.rows >= 0, "0 or more")
+        expect("unproven.count", self.count, self.count >= 0, "0 or more")
+        expect("unproven.count", self.count, self.count != self.rows, f"another number than rows, which is {self.rows}")
+
+    def __str__(self) -> str:
+        where = f"ids {self.low} and above" if self.high is None else f"ids {self.low} to {self.high - 1}"
+        return f"{where}: the source returned {self.rows} rows but counts {self.count}"
+
+    @property
+    def difference(self) -> int:
+        """How many rows the range may have more or less than the source counts."""
+        return abs(self.rows - self.count)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What a run decides of its commit; the table adds number and time.
 
     partition: the Korean day that was loaded, as 2026-11-21.
     watermark: the source's clock when the run began to read, unix seconds; an incremental run must have one.
-    source_count: rows that the source said it has. row_count: rows that the table now shows, of a time series those of
-    the partition. requests: what the run spent at the API; 0 in commits that were made before it was counted.
+    source_count: rows that the source has, those that were rejected included: as it counts them, and as it returned
+    them where its count is unproven. row_count: rows that the table now shows, of a time series those of the partition.
+    requests: what the run spent at the API; 0 in commits that were made before it was counted.
+    unproven: ranges that this run read whose rows differ from the source's count.
+    shrink_allowed: the table lost more rows than a load may remove, and an operator let it through: what it had before
+    no longer counts.
     files: every file of the table in the order in which they apply; see merge_files.
 
     Raises: ManifestError.
@@ -50,6 +82,8 @@ class Draft:
     source_count: int
     row_count: int
     requests: int = 0
+    unproven: tuple[Unproven, ...] = ()
+    shrink_allowed: bool = False
     files: tuple[File, ...]
 
     def __post_init__(self) -> None:
@@ -64,8 +98,11 @@ class Draft:
         for file in self.files:
             expect("files.key", file.key, file.key not in seen, "each part once")
             seen.add(file.key)
-        # Older parts may be void in any degree; of the last one every row shows.
-        most, least = sum(file.rows for file in self.files), self.files[-1].rows if self.files else 0
+        # Older parts may be void in any degree; of the last one every row shows. A day of a time series that has no
+        # rows has no part either: the last one is then of another day.
+        last = self.files[-1] if self.files else None
+        shows = last is not None and (self.mode is not Mode.SNAPSHOT or last.partition == self.partition)
+        most, least = sum(file.rows for file in self.files), last.rows if last and shows else 0
         expected = f"{least} to {most}: at least the last file's rows, at most those of all files"
         expect("row_count", self.row_count, least <= self.row_count <= most, expected)
 
@@ -138,8 +175,13 @@ class Manifest(Draft):
             committed_at = datetime.fromisoformat(document["committed_at"])
         except ValueError as error:
             raise ManifestError("committed_at", document["committed_at"], "an ISO 8601 time") from error
-        files = tuple(File.from_json(file) for file in document["files"])
-        return cls(**document | {"committed_at": committed_at, "mode": Mode(document["mode"]), "files": files})
+        typed = {
+            "committed_at": committed_at,
+            "mode": Mode(document["mode"]),
+            "unproven": tuple(Unproven(**one) for one in document.get("unproven", ())),
+            "files": tuple(File.from_json(file) for file in document["files"]),
+        }
+        return cls(**document | typed)
 
 
 def expect(key: str, found: object, holds: bool, expected: str) -> None:

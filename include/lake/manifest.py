@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from include.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, expect
+from include.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Unproven, expect
 from include.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
 from include.lake.keys import manifest_key, manifest_version, manifests_prefix, pointer_key
 from include.lake.store import ObjectExists, ObjectNotFound, Store
@@ -34,6 +34,7 @@ __all__ = [
     "Mode",
     "Table",
     "TableReader",
+    "Unproven",
     "merge_claims",
     "merge_files",
     "open_table",
@@ -93,6 +94,14 @@ class TableReader:
             yield newest
             for version in range(newest.version - 1, 0, -1):
                 yield self.read(version)
+
+    def before(self, commit: Manifest) -> Iterator[Manifest]:
+        """The commits before one, newest first, up to the first that is lost; each is read when it is asked for."""
+        for version in range(commit.version - 1, 0, -1):
+            try:
+                yield self.read(version)
+            except ObjectNotFound:
+                return
 
     def _pointer(self) -> Manifest | None:
         try:
