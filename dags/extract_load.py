@@ -8,6 +8,10 @@ back that day's `transform` until the load is cleared and succeeds.
   (`GAMELAKE_FULL_REFRESH_WEEKDAY`, 0 to 6, or `never`).
 - **date**: a Korean day, `YYYY-MM-DD`. An incremental entity reads that day's changes again, as `airflow backfill
   create` does for several days; the others can only be read today. A partition key wins over it.
+- **allow_shrink**: commit the table although it lost more rows than one load may remove. Without it such a load is
+  held: nothing is committed, and the task fails with both numbers (docs/runbooks/held-load.md).
+- **allow_unproven**: commit the rows although IGDB's own count differs from them by more than one load may leave
+  unproven.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Co
     from include.extract.errors import LoadRefused
     from include.extract.load import Load
     from include.lake.keys import pointer_key
+    from include.limits import Allow
     from include.stores import connected_store, invalidate_changed
 
     try:
@@ -53,10 +58,13 @@ async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Co
     run = context["dag_run"]
     # Not of a backfill or a run by hand: whoever asks for a Monday wants that day, and says so if it is to be more.
     weekly = run.run_type == "scheduled" and str(day.weekday()) == FULL_REFRESH_WEEKDAY
-    full_refresh = bool(context["params"]["full_refresh"]) or weekly
+    params = context["params"]
+    full_refresh = bool(params["full_refresh"]) or weekly
+    allow = Allow(shrink=bool(params.get("allow_shrink")), unproven=bool(params.get("allow_unproven")))
     store = await asyncio.to_thread(connected_store, uri=lake_uri)
+    load = Load(client, store, entity, day=day, run_id=run.run_id, full_refresh=full_refresh, allow=allow)
     try:
-        report = await Load(client, store, entity, day=day, run_id=run.run_id, full_refresh=full_refresh).run()
+        report = await load.run()
     except LoadRefused as error:
         raise AirflowFailException(f"not retried: {error}") from error
     commit = f"{entity.name} version {report.version}"
@@ -93,6 +101,18 @@ def extract_load(entity: Entity) -> DAG:
                 description="The day whose changes are read again. Empty: the run's own day."
                 if incremental
                 else "Leave it empty: only today's rows can be read.",
+            ),
+            "allow_shrink": Param(
+                False,
+                type="boolean",
+                title="Allow the table to shrink",
+                description="Commit although the table lost more rows than one load may remove.",
+            ),
+            "allow_unproven": Param(
+                False,
+                type="boolean",
+                title="Allow unproven rows",
+                description="Commit although IGDB's own count differs from its rows by more than a load may leave.",
             ),
         },
         default_args={

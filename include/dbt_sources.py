@@ -131,12 +131,17 @@ def entities_page(registry: Mapping[str, Entity]) -> str:
         "What is loaded, from where, and under which names. To add one, edit `include/entities.yaml` and run",
         "`make generate`.",
         "",
-        "| Entity | Endpoint | Kind | Fields | DAG | Asset |",
-        "| --- | --- | --- | ---: | --- | --- |",
+        "A load that would remove more than `max_shrink` of a table's rows is held, as is one of which more than",
+        "`max_rejected` break the contract, or from whose rows IGDB's count differs by more than `max_unproven`:",
+        "[A load was held](runbooks/held-load.md). In small tables one row may always differ.",
+        "",
+        "| Entity | Endpoint | Kind | Fields | DAG | Asset | max_shrink | max_rejected | max_unproven |",
+        "| --- | --- | --- | ---: | --- | --- | ---: | ---: | ---: |",
     ]
     lines += [
         f"| [{entity.name}](#{entity.name}) | `/{entity.endpoint}` | {entity.kind.replace('_', ' ')} "
-        f"| {len(entity.fields)} | `{entity.dag_id}` | `{entity.asset_name}` |"
+        f"| {len(entity.fields)} | `{entity.dag_id}` | `{entity.asset_name}` | {_percent(entity.limits.max_shrink)} "
+        f"| {_percent(entity.limits.max_rejected)} | {_percent(entity.limits.max_unproven)} |"
         for entity in registry.values()
     ]
     for entity in registry.values():
@@ -152,6 +157,10 @@ def _entity_section(entity: Entity) -> Iterator[str]:
     yield from ("", "| Field | Type | DuckDB |", "| --- | --- | --- |")
     for field, field_type in entity.fields.items():
         yield f"| `{field}` | {field_type.value} | {field_type.duckdb} |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _quoted(text: str) -> str:

@@ -35,6 +35,7 @@ _COMMIT_HEADER = (
     "mode",
     "rows",
     "source",
+    "unproven",
     "files",
     "bytes",
     "committed (UTC)",
@@ -81,6 +82,12 @@ def _show(store: ReadableStore, entity: str | None) -> None:
         return
     _say(store.uri)
     _say(table(_COMMIT_HEADER, (_commit_line(commit) for commit in commits)))
+    for commit in commits:
+        which = f"{commit.entity} version {commit.version}"
+        for one in commit.unproven:
+            _say(f"{which}: unproven: {one}, twice")
+        if commit.shrink_allowed:
+            _say(f"{which}: it lost more rows than one load may remove; allow_shrink was set")
 
 
 def _commit_line(commit: Manifest) -> tuple[str, ...]:
@@ -91,6 +98,7 @@ def _commit_line(commit: Manifest) -> tuple[str, ...]:
         commit.mode,
         f"{commit.row_count:,}",
         f"{commit.source_count:,}",
+        f"{sum(one.difference for one in commit.unproven):,}",
         f"{len(commit.files):,}",
         f"{sum(file.bytes for file in commit.files):,}",
         f"{commit.committed_at:%Y-%m-%d %H:%M:%S}",

@@ -31,10 +31,11 @@ def marts() -> dict[str, Any] | None:
 
 def load_line(load: dict[str, Any]) -> str:
     """One load in one line."""
+    unproven = f", {len(load['unproven'])} id ranges unproven" if load.get("unproven") else ""
     repaired = f", {load['repaired_ranges']} id ranges mended" if load["repaired_ranges"] else ""
     return (
         f"{load['entity']:<20} {load['mode']:<12} {load['rows']:>8,} rows read, {load['row_count']:>8,} in the table, "
-        f"{load['requests']:>4} requests, {load['seconds']:>6.1f} s{repaired}"
+        f"{load['requests']:>4} requests, {load['seconds']:>6.1f} s{repaired}{unproven}"
     )
 
 

@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from include.lake.store import StoreError, lake_location
-from include.local import finished_day, report, sandbox
+from include.local import allowed, finished_day, report, sandbox
 from include.local.environment import LOGS, environment, uses_real_api
 from include.partitions import format_day
 from include.registry import load_registry
 from include.transform.scratch import ScratchError, check_database, database_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from airflow.sdk import DAG
@@ -36,7 +36,8 @@ class RunFailed(RuntimeError):
 
 
 def run() -> None:
-    """Run the next day. Raises: RunFailed; SandboxFailed."""
+    """Run the next day. Raises: RunFailed; SandboxFailed; NotAnEntity."""
+    params = allowed.params()
     os.environ.update(environment())
     with _refused_here():
         place = lake_location()
@@ -56,7 +57,7 @@ def run() -> None:
         terminal = stack.enter_context(_output_to(log))
         with _refused_here():
             before = report.marts()
-        loads = _run_dags(day, terminal, log)
+        loads = _run_dags(day, params, terminal, log)
         if not uses_real_api():
             days.save()
         report.write(terminal, loads, before, seconds=time.monotonic() - began, log=log)
@@ -71,7 +72,7 @@ def _refused_here() -> Iterator[None]:
         raise RunFailed(str(error)) from error
 
 
-def _run_dags(day: str, terminal: TextIO, log: Path) -> list[dict[str, Any]]:
+def _run_dags(day: str, params: Mapping[str, Mapping[str, bool]], terminal: TextIO, log: Path) -> list[dict[str, Any]]:
     print("Preparing Airflow's database ...", file=terminal, flush=True)
     from include.local.database import prepare
 
@@ -84,7 +85,7 @@ def _run_dags(day: str, terminal: TextIO, log: Path) -> list[dict[str, Any]]:
     logging.getLogger("include.extract").addHandler(_Progress(terminal))
     loads = []
     for entity in load_registry().values():
-        loads.append(_run_dag(bag.dags[entity.dag_id], day, log))
+        loads.append(_run_dag(bag.dags[entity.dag_id], day, log, params[entity.name]))
         print(report.load_line(loads[-1]), file=terminal, flush=True)
     print("transform: building, testing and publishing the marts ...", file=terminal, flush=True)
     logging.getLogger("cosmos").addHandler(_DbtProgress(terminal))
@@ -93,9 +94,9 @@ def _run_dags(day: str, terminal: TextIO, log: Path) -> list[dict[str, Any]]:
     return loads
 
 
-def _run_dag(dag: DAG, day: str, log: Path) -> Any:
+def _run_dag(dag: DAG, day: str, log: Path, params: Mapping[str, bool] | None = None) -> Any:
     """Run a DAG and return what its last task returned."""
-    dag_run = dag.test(run_conf={"date": day})
+    dag_run = dag.test(run_conf={"date": day, **(params or {})})
     if dag_run.state != "success":
         failed = sorted(ti.task_id for ti in dag_run.get_task_instances() if ti.state == "failed")
         raise RunFailed(f"{dag.dag_id} failed in {', '.join(failed)}; the reason is near the end of {log}")

@@ -15,7 +15,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from include.sandbox.errors import QueryError
 from include.sandbox.faults import Fault, FaultKind
-from include.sandbox.query import parse_multiquery, parse_query
+from include.sandbox.query import Comparison, Every, Values, parse_multiquery, parse_query
 from include.sandbox.replies import (
     MAX_REQUEST_BYTES,
     Reply,
@@ -30,8 +30,9 @@ from include.sandbox.replies import (
 
 if TYPE_CHECKING:
     from include.sandbox.evaluate import Answer, Evaluator
+    from include.sandbox.query import Query
     from include.sandbox.server import Sandbox
-    from include.sandbox.table import Row
+    from include.sandbox.table import Row, Table
     from include.sandbox.world import World
 
 _GENERIC_AGENT = re.compile(r"(python-requests|python-urllib|python-httpx|python/\d.*aiohttp)", re.IGNORECASE)
@@ -108,12 +109,11 @@ class _Api:
             return error_reply(401)
         if len(body) > MAX_REQUEST_BYTES:
             return text_reply(413, "Request Entity Too Large")
-        kind = FaultKind(fault.kind) if fault else None
-        reply = await self._sandbox.in_worker(lambda world, evaluator: _answer(world, evaluator, endpoint, body, kind))
+        reply = await self._sandbox.in_worker(lambda world, evaluator: _answer(world, evaluator, endpoint, body, fault))
         return await _spoilt(reply, fault)
 
 
-def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: FaultKind | None) -> Reply:
+def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: Fault | None) -> Reply:
     """The reply to a query, in a thread that holds the world."""
     try:
         text = body.decode()
@@ -125,15 +125,17 @@ def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, faul
         name, _, count = endpoint.partition("/")
         if name not in world.tables or count not in {"", "count"}:
             return error_reply(404)
+        query = parse_query(text)
         if count:
-            return json_reply({"count": evaluator.count(name, world.tables[name], parse_query(text))})
-        answer = evaluator.answer(name, world.tables[name], parse_query(text))
+            return json_reply({"count": _count(evaluator, name, world.tables[name], query, fault)})
+        answer = evaluator.answer(name, world.tables[name], query)
+        total = _count(evaluator, name, world.tables[name], query, fault) if _miscounts(fault) else answer.total
     except QueryError as error:
         return query_error_reply(error)
-    return json_reply(_shortened(answer.rows, fault), headers={"X-Count": str(answer.total)})
+    return json_reply(_shortened(answer.rows, fault), headers={"X-Count": str(total)})
 
 
-def _multiquery(world: World, evaluator: Evaluator, text: str, fault: FaultKind | None) -> Reply:
+def _multiquery(world: World, evaluator: Evaluator, text: str, fault: Fault | None) -> Reply:
     parts = parse_multiquery(text)
     if any(part.query.search is not None for part in parts):
         return json_reply([])
@@ -144,19 +146,36 @@ def _multiquery(world: World, evaluator: Evaluator, text: str, fault: FaultKind 
             raise QueryError("Invalid Endpoint", f"Invalid endpoint name: '{part.endpoint}'")
         table = world.tables[endpoint]
         if count:
-            results.append({"name": part.name, "count": evaluator.count(endpoint, table, part.query)})
+            results.append({"name": part.name, "count": _count(evaluator, endpoint, table, part.query, fault)})
             continue
         answer: Answer = evaluator.answer(endpoint, table, part.query)
         results.append({"name": part.name, "result": _shortened(answer.rows, fault)})
-        if fault == FaultKind.DROP_ROW and answer.rows:
+        if fault and fault.kind == FaultKind.DROP_ROW and answer.rows:
             fault = None
     return json_reply(results)
 
 
-def _shortened(rows: list[Row], fault: FaultKind | None) -> list[Row]:
-    if fault == FaultKind.NO_ROWS:
+def _shortened(rows: list[Row], fault: Fault | None) -> list[Row]:
+    """The rows of a reply after a fault: what it hides is missing from its page, which does not grow for it."""
+    if fault and fault.kind == FaultKind.NO_ROWS:
         return []
-    return rows[:-1] if fault == FaultKind.DROP_ROW else rows
+    if fault and fault.kind == FaultKind.HIDE_ROWS:
+        return [row for row in rows if row["id"] not in fault.row_ids]
+    return rows[:-1] if fault and fault.kind == FaultKind.DROP_ROW else rows
+
+
+def _miscounts(fault: Fault | None) -> bool:
+    return fault is not None and fault.kind == FaultKind.UNCOUNTED_ROWS
+
+
+def _count(evaluator: Evaluator, endpoint: str, table: Table, query: Query, fault: Fault | None) -> int:
+    """The number of rows that match, without those that a fault does not count."""
+    count = evaluator.count(endpoint, table, query)
+    if fault is None or not _miscounts(fault):
+        return count
+    listed = Comparison("id", "=", Values("(", fault.row_ids, negated=False))
+    where = listed if query.where is None else Every((query.where, listed))
+    return count - evaluator.count(endpoint, table, replace(query, where=where))
 
 
 async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:

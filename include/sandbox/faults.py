@@ -32,6 +32,8 @@ class FaultKind(StrEnum):
     EMPTY = "empty"  # 200 with `[]`
     DROP_ROW = "drop_row"  # the right reply short of a row
     NO_ROWS = "no_rows"  # the right reply without its rows: counts and X-Count are there
+    HIDE_ROWS = "hide_rows"  # the right reply without the rows of `row_ids`, which counts and X-Count include
+    UNCOUNTED_ROWS = "uncounted_rows"  # the right reply, but counts and X-Count leave the rows of `row_ids` out
     REPLACE = "replace"  # the right reply with `old` replaced by `new`, once
     HANG = "hang"  # the right reply after `seconds`
     END_TOKENS = "end_tokens"  # 401, and no token that was given out is good any more
@@ -45,6 +47,7 @@ class Fault:
     times: how many requests it hits; None is all until the faults are cleared. after: how many it lets pass before.
     status, retry_after (seconds of a Retry-After header): for the kind `status`. seconds: for the kind `hang`.
     contains: only requests whose query holds this text.
+    row_ids: for the kinds `hide_rows` and `uncounted_rows`.
     old, new: for the kind `replace`; a lone surrogate such as "\\udcff" in `new` is the byte 0xff, which is no UTF-8.
     """
 
@@ -56,6 +59,7 @@ class Fault:
     retry_after: int | None = None
     contains: str = ""
     seconds: float = 60.0
+    row_ids: tuple[int, ...] = ()
     old: str = ""
     new: str = ""
 
@@ -66,6 +70,9 @@ class Fault:
             raise FaultError(f"fault.status: found {self.status!r}, expected one of {', '.join(map(str, ERRORS))}")
         if (self.kind == FaultKind.REPLACE) != bool(self.old):
             raise FaultError(f"fault.old: found {self.old!r}, expected a text for the kind `replace`, and only for it")
+        if (self.kind in {FaultKind.HIDE_ROWS, FaultKind.UNCOUNTED_ROWS}) != bool(self.row_ids):
+            expected = "ids for the kinds `hide_rows` and `uncounted_rows`, and only for them"
+            raise FaultError(f"fault.row_ids: found {self.row_ids!r}, expected {expected}")
         try:
             self.replaced(b"")
         except UnicodeEncodeError as error:
@@ -88,8 +95,11 @@ class Fault:
             raise FaultError(
                 f"fault: found {document!r}, expected an object with `kind` and any of {', '.join(known[1:])}"
             )
+        row_ids = document.get("row_ids", [])
+        if not isinstance(row_ids, list):
+            raise FaultError(f"fault.row_ids: found {row_ids!r}, expected an array of ids")
         try:
-            return cls(**document)
+            return cls(**document | {"row_ids": tuple(row_ids)})
         except TypeError as error:
             raise FaultError(f"fault: found {document!r}: {error}") from error
 

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.extract.errors import ContractError, HeldError, LoadRefused
+from include.limits import Allow
 from include.registry import load_registry
 from include.transform.dbt_project import REPOSITORY
 
@@ -74,3 +76,32 @@ async def test_a_day_that_cannot_be_is_not_tried_again(module, tmp_path, day):
     games = load_registry()["games"]
     with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
         await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context=context)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HeldError("games", "games: IGDB shows no rows at /games; the table had 9 in the last 7 days."),
+        ContractError("genres", 9, 23, 1, "a reason", "a key"),
+        LoadRefused("genres: date 2026-11-19 can no longer be read"),
+    ],
+    ids=["held", "contract", "refused"],
+)
+async def test_what_is_held_is_not_tried_again(module, tmp_path, monkeypatch, error):
+    given = {}
+
+    class Load:
+        def __init__(self, *_args, **options):
+            given.update(options)
+
+        async def run(self):
+            raise error
+
+    monkeypatch.setattr("include.extract.load.Load", Load)
+    run = SimpleNamespace(partition_key=TUESDAY, run_type="manual", run_id="a run")
+    params = {"full_refresh": False, "date": None, "allow_shrink": True, "allow_unproven": False}
+    games = load_registry()["games"]
+    with pytest.raises(AirflowFailException, match=r"^not retried: g") as caught:
+        await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context={"dag_run": run, "params": params})
+    assert str(error) in str(caught.value)
+    assert given["allow"] == Allow(shrink=True)

@@ -38,6 +38,15 @@ def test_the_entities_are_declared():
     assert (registry["games"].dag_id, registry["games"].asset_name) == ("igdb_games", "raw_games")
 
 
+def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path):
+    registry = load_registry()
+    assert (registry["games"].limits.max_shrink, registry["genres"].limits.max_shrink) == (0.05, 0.05)
+    assert registry["popscore"].limits.max_shrink == 0.3
+    own = GOOD.replace("    kind: snapshot\n", "    kind: snapshot\n    max_shrink: 0.5\n    max_unproven: 0\n")
+    limits = load_registry(write(tmp_path, own))["genres"].limits
+    assert (limits.max_shrink, limits.max_rejected, limits.max_unproven) == (0.5, 0.001, 0.0)
+
+
 def test_every_field_type_has_a_column_type():
     assert {kind.duckdb for kind in FieldType} == {"bigint", "double", "varchar", "boolean", "bigint[]"}
 
@@ -62,6 +71,10 @@ def test_a_small_registry_is_read(tmp_path):
         ("    endpoint: genres", "    endpoint: genres\n    where: id > 1", ["genres.where", "no such key", "filter"]),
         ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
         ("  genres:", "  Genres:", ["'Genres'", "lower case"]),
+        ("kind: snapshot", "kind: snapshot\n    max_shrink: 5", ["genres.max_shrink", "5", "from 0 to less than 1"]),
+        ("kind: snapshot", "kind: snapshot\n    max_shrink: 5 %", ["genres.max_shrink", "'5 %'", "such as 0.05"]),
+        ("kind: snapshot", "kind: snapshot\n    max_rejected: yes", ["genres.max_rejected", "True", "a share"]),
+        ("kind: snapshot", "kind: snapshot\n    max_unproven: -0.1", ["genres.max_unproven", "-0.1", "a share"]),
         ("entities:", "tables:", ["top level", "entities"]),
         ("entities:", "entities: [", ["well-formed YAML"]),
     ],

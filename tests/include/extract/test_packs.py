@@ -178,11 +178,34 @@ def test_what_differs_from_its_count_is_asked_for_again_each_window_alone() -> N
     plan = PackPlan([Claim(0, 1_000)], rows=900, end=1_000, row_bytes=100.0)
     (pack,) = answered(plan, [400, 400], 801)
     assert not pack.proven
-    plan.again(pack)
+    ids = frozenset({1, 2})
+    plan.again(pack, ids)
     for claim in pack.claims:
         (alone,) = answered(plan, [400], 400)
-        assert (alone.windows, alone.last_try, alone.proven) == ((claim,), True, True)
+        assert (alone.windows, alone.earlier, alone.proven) == ((claim,), ids, True)
     assert plan.take() is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "count", "short"), [(499, 501, True), (250, 501, True), (249, 501, False), (499, 500, False)]
+)
+def test_a_window_that_may_have_lost_rows_to_the_page_limit_is_halved(rows: int, count: int, short: bool) -> None:
+    plan = PackPlan([Claim(0, None)], rows=600, end=1_000, row_bytes=100.0, windows=1)
+    plan.take()
+    pack = Pack((Claim(0, 1_000),), ((),), earlier=frozenset())
+    assert plan.answer(pack, [WindowRows(rows, None)], count=count, reply_bytes=100) == [pack]
+    assert pack.cut_short is short
+    assert plan.halve(pack)
+    halves = [plan.take(), plan.take()]
+    assert [half and (half.windows, half.earlier) for half in halves] == [
+        ((Claim(0, 500),), None), ((Claim(500, 1_000),), None),
+    ]  # fmt: skip
+
+
+def test_a_window_of_one_id_cannot_be_halved() -> None:
+    plan = PackPlan([Claim(7, 8)], rows=1, end=8, row_bytes=100.0)
+    (pack,) = answered(plan, [1], 2)
+    assert not plan.halve(pack)
 
 
 @pytest.mark.parametrize("count", [None, 399, 401])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.lake.manifest import SCHEMA_PATH, Claim, Draft, File, Manifest, ManifestError, Mode, Table
+from include.lake.manifest import SCHEMA_PATH, Claim, Draft, File, Manifest, ManifestError, Mode, Table, Unproven
 from tests.include.lake.committing import MakeFile, commit, draft
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def test_the_document_is_the_contract(make_file: MakeFile) -> None:
     file = make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5)
     committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
-    fields = {name: getattr(draft(file), name) for name in Draft.__dataclass_fields__}
+    made = draft(file, unproven=(Unproven(7, None, rows=2, count=1),), shrink_allowed=True)
+    fields = {name: getattr(made, name) for name in Draft.__dataclass_fields__}
     manifest = Manifest(**fields, entity="games", version=42, committed_at=committed_at)
     assert json.loads(manifest.to_json()) == {
         "format_version": 1,
@@ -39,6 +40,8 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
         "source_count": 2,
         "row_count": 2,
         "requests": 0,
+        "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
+        "shrink_allowed": True,
         "files": [
             {
                 "key": "raw/games/dt=2026-11-21/run/part-00000.jsonl.gz",
@@ -58,17 +61,42 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
 
 def test_the_schema_names_every_field_and_no_other() -> None:
     schema = json.loads(SCHEMA_PATH.read_text())
-    later = {"requests"}  # not in the commits of the first version
-    for body, type_ in ((schema, Manifest), (schema["$defs"]["file"], File), (schema["$defs"]["claim"], Claim)):
+    later = {"requests", "unproven", "shrink_allowed"}  # not in the commits of the first version
+    parts = {"file": File, "claim": Claim, "unproven": Unproven}
+    for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
         assert set(body["properties"]) == set(body["required"]) | (later & set(body["properties"]))
         assert set(body["properties"]) == set(type_.__dataclass_fields__)
         assert body["additionalProperties"] is False
 
 
-def test_a_commit_without_requests_is_read(disk: Store) -> None:
-    document = json.loads(commit(Table(disk, "games"), requests=7).to_json())
-    del document["requests"]
-    assert Manifest.from_json(json.dumps(document).encode()).requests == 0
+def test_a_commit_of_the_first_version_is_read(disk: Store) -> None:
+    document = json.loads(commit(Table(disk, "games"), requests=7, shrink_allowed=True).to_json())
+    for later in ("requests", "unproven", "shrink_allowed"):
+        del document[later]
+    old = Manifest.from_json(json.dumps(document).encode())
+    assert (old.requests, old.unproven, old.shrink_allowed) == (0, (), False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"low": 0, "high": 9, "rows": 3, "count": 3}, "unproven.count: found 3, expected another number than rows"),
+        ({"low": 0, "high": 9, "rows": -1, "count": 3}, "unproven.rows: found -1"),
+        ({"low": 0, "high": 9, "rows": 3, "count": -1}, "unproven.count: found -1"),
+        ({"low": 9, "high": 9, "rows": 3, "count": 4}, "claims.high: found 9"),
+    ],
+)
+def test_an_unproven_range_that_cannot_be(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ManifestError, match=says):
+        Unproven(**fields)
+
+
+def test_a_day_of_a_time_series_may_have_no_rows(make_file: MakeFile) -> None:
+    """Then it has no part either, and the last part is another day's."""
+    yesterday = make_file("part-00000.jsonl.gz", (0, 9), partition="2026-11-20")
+    assert draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-21", row_count=0).row_count == 0
+    with pytest.raises(ManifestError, match="row_count: found 0, expected 2 to 2"):
+        draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-20", row_count=0)
 
 
 files = st.builds(

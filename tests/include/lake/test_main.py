@@ -55,7 +55,7 @@ def test_show_the_newest_commit_of_every_table(
     uri, header, games, genres = capsys.readouterr().out.splitlines()
     assert uri == on_disk.uri
     assert header.split()[:4] == ["entity", "version", "partition", "mode"]
-    assert games.split()[:8] == ["games", "2", "2026-11-21", "snapshot", "8", "8", "1", "123,456"]
+    assert games.split()[:9] == ["games", "2", "2026-11-21", "snapshot", "8", "8", "0", "1", "123,456"]
     assert games.endswith("run of 2026-11-21")
     assert genres.split()[:2] == ["genres", "1"]
 

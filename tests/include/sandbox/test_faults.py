@@ -102,6 +102,20 @@ async def test_a_reply_without_its_rows(client: Client, sandbox: Sandbox) -> Non
     assert [part.get("result", part.get("count")) for part in parts] == [[], [], len(whole.json)]
 
 
+@pytest.mark.parametrize("kind", ["hide_rows", "uncounted_rows"])
+async def test_rows_that_do_not_show_and_rows_that_are_not_counted(kind: str, client: Client, sandbox: Sandbox) -> None:
+    sandbox.upsert("genres", [{"id": each, "name": "New"} for each in (901, 902, 903)])
+    sandbox.faults.add(Fault(kind, row_ids=(902, 77), times=None))
+    rows, count = ([901, 903], 3) if kind == "hide_rows" else ([901, 902, 903], 2)
+    reply = await client.query("genres", "fields id; where id >= 901; sort id asc;")
+    assert ([row["id"] for row in reply.json], reply.headers["X-Count"]) == (rows, str(count))
+    assert (await client.query("genres/count", "where id >= 901;")).json == {"count": count}
+    assert (await client.query("genres/count", "where id >= 903;")).json == {"count": 1}
+    text = 'query genres "a" { fields id; where id >= 901; sort id asc; }; query genres/count "n" { where id >= 901; };'
+    shown, counted = (await client.query("multiquery", text)).json
+    assert ([row["id"] for row in shown["result"]], counted["count"]) == (rows, count)
+
+
 async def test_a_text_of_the_reply_is_replaced(client: Client, sandbox: Sandbox) -> None:
     sandbox.upsert("genres", [{"id": 999, "name": "Old"}])
     sandbox.faults.add(Fault("replace", old='"Old"', new='"\udcff"'))
@@ -171,6 +185,9 @@ def test_an_endpoint_and_a_text() -> None:
         ({"kind": "replace", "new": "x"}, "fault.old: found ''"),
         ({"kind": "replace", "old": "x", "new": "\udc28"}, "fault.new: found '.udc28', expected a text whose lone"),
         ({"kind": "null", "old": "x"}, "fault.old: found 'x', expected a text for the kind `replace`, and only for it"),
+        ({"kind": "hide_rows"}, "fault.row_ids: found .., expected ids for the kinds"),
+        ({"kind": "null", "row_ids": [3]}, "fault.row_ids: found .3,., expected ids for the kinds"),
+        ({"kind": "hide_rows", "row_ids": 3}, "fault.row_ids: found 3, expected an array of ids"),
         ({"kind": "null", "often": 3}, "any of endpoint, times"),
         ({"times": 3}, "an object with `kind`"),
         ({"kind": "null", "times": "3"}, "fault"),
