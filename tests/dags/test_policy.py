@@ -97,7 +97,7 @@ def test_a_load_uses_the_pool_and_ends_in_time(dags, dag_id):
 @pytest.mark.parametrize("dag_id", DAGS)
 def test_every_parameter_is_described(dags, dag_id):
     params = dict(dags[dag_id]["params"])
-    assert set(params) == PARAMS.get(dag_id, {"date", "full_refresh"})
+    assert set(params) == PARAMS.get(dag_id, {"date", "full_refresh", "allow_shrink", "allow_unproven"})
     assert all(param["description"] for param in params.values())
 
 
