@@ -54,7 +54,7 @@ settings: $(VENV)/.installed ## import airflow_settings.yaml into our Airflow, o
 	@$(BIN)/python -m include.local settings "$(AIRFLOW)"
 
 env: ## write .env for docker compose, with secrets of its own
-	@$(PYTHON) -m include.compose_env
+	@"$(PYTHON)" -m include.compose_env
 
 image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= another tag
 	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one, or run the Dockerfile's steps without: make image-steps"; exit 1; }
@@ -128,14 +128,17 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 
 $(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "Making a virtual environment with $(PYTHON) ..."
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
-	$(BIN)/uv pip install --quiet -r requirements.lock
-	$(BIN)/uv pip install --quiet --no-deps -e .
+	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
+	@$(BIN)/uv pip install --quiet -r requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps -e .
 	@$(BIN)/python -m include.local launcher
-	@$(BIN)/python -m include.duckdb_extensions .local/extensions
+	@$(BIN)/python -m include.duckdb_extensions .local/extensions >/dev/null
+	@echo "Preparing Airflow's database ..."
 	@$(BIN)/python -m include.local prepare
 	@touch $@
 
@@ -146,7 +149,7 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
 $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt pyproject.toml
-	$(PYTHON) -m venv $(SPARK)
+	"$(PYTHON)" -m venv $(SPARK)
 	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python -r requirements-dbt.lock -r requirements-spark.txt
 	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
 	@touch $@
@@ -154,4 +157,5 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the
 # project changed.
 $(MANIFEST): $(VENV)/.installed include/entities.yaml include/transform/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
-	@$(BIN)/python -m include.transform.dbt_project
+	@echo "Reading the dbt project ..."
+	@$(BIN)/python -m include.transform.dbt_project >/dev/null

@@ -23,18 +23,18 @@ from include.local.environment import LAUNCHER, environment, uses_real_api, writ
 
 def main(arguments: list[str]) -> int:
     """Run a command. Returns: the exit status."""
-    match arguments:
-        case ["airflow", *rest]:
-            return _airflow(rest)
-        case ["settings", command]:
-            return _settings(command)
-        case [name] if name in COMMANDS:
-            try:
+    try:
+        match arguments:
+            case ["airflow", *rest]:
+                return _airflow(rest)
+            case ["settings", command]:
+                return _settings(command)
+            case [name] if name in COMMANDS:
                 COMMANDS[name]()
-            except RuntimeError as error:
-                print(f"\n{error}", file=sys.stderr)
-                return 1
-            return 0
+                return 0
+    except RuntimeError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
     print(__doc__)
     return 2
 

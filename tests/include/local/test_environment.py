@@ -86,6 +86,20 @@ def test_a_home_that_airflow_cannot_use_is_refused(monkeypatch, tmp_path, letter
         environment.environment()
 
 
+def test_a_refusal_is_one_sentence_for_every_command(tmp_path):
+    for command in (["airflow", "version"], ["prepare"], ["up"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "include.local", *command],
+            env={**os.environ, "GAMELAKE_LOCAL": str(tmp_path / "a?b")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert "AIRFLOW_HOME: found" in ran.stderr
+        assert len(ran.stderr.strip().splitlines()) == 1
+
+
 def test_the_launcher_starts_from_any_path(monkeypatch, tmp_path):
     folder = tmp_path / """o'clock "x" #한글 [a]"""
     folder.mkdir()
