@@ -76,7 +76,15 @@ def environment() -> dict[str, str]:
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     # Children have another working directory, so relative folders become absolute here.
     fixed = {"PATH": path, "AIRFLOW_HOME": str(home), "GAMELAKE_LOCAL": str(LOCAL)}
-    return {**defaults, **_sandbox_addresses(), **os.environ, **fixed}
+    return {**defaults, **_sandbox_addresses(), **os.environ, **fixed, **_direct()}
+
+
+def _direct() -> dict[str, str]:
+    """Nothing on this machine is reached through a proxy: tasks talk to the API server, and loads to the sandbox."""
+    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in said.split(",") if host.strip()]
+    direct = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
+    return {"no_proxy": direct, "NO_PROXY": direct}
 
 
 def _airflow_home() -> Path:

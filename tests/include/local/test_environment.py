@@ -48,6 +48,15 @@ def test_every_address_is_this_machines(tmp_path):
     assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8080/execution/"
 
 
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_this_machine_is_reached_without_a_proxy(monkeypatch, tmp_path, name):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    said = {"HTTP_PROXY": "http://proxy:3128", name: "internal.example, localhost"}
+    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"), **said)
+    assert found["no_proxy"] == found["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
+
+
 def test_secrets_are_made_once_and_for_their_owner_only(tmp_path):
     folder = tmp_path / "deep" / "own"
     first = found_in(tmp_path, GAMELAKE_LOCAL=str(folder))
