@@ -35,7 +35,7 @@ down: ## stop what `make up` started
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@$(BIN)/python -m include.sandbox
 
-freshness: $(READY) ## say how long ago the loads that readers see were committed
+freshness: $(READY) ## say how old each load is that readers see (late after 30 h, stale after 54 h)
 	@$(BIN)/python -m include.transform.freshness
 
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see

@@ -27,8 +27,8 @@ _HEADER = "Generated from include/entities.yaml by `make generate`; do not edit.
 
 # `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
 # 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
-_WARN_AFTER_HOURS = 30
-_ERROR_AFTER_HOURS = 54
+WARN_AFTER_HOURS = 30
+ERROR_AFTER_HOURS = 54
 
 _KINDS = {
     Kind.INCREMENTAL: "incremental: changed rows every day, read whole once a week",
@@ -78,8 +78,8 @@ def sources_yaml(registry: Mapping[str, Entity]) -> str:
         "      `_partition`, the Korean day that loaded it.",
         "    config:",
         "      freshness:",
-        f"        warn_after: {{count: {_WARN_AFTER_HOURS}, period: hour}}",
-        f"        error_after: {{count: {_ERROR_AFTER_HOURS}, period: hour}}",
+        f"        warn_after: {{count: {WARN_AFTER_HOURS}, period: hour}}",
+        f"        error_after: {{count: {ERROR_AFTER_HOURS}, period: hour}}",
         "    tables:",
     ]
     for table in source_tables(registry):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from include.partitions import KST
 from include.registry import load_registry
 from include.transform import dbt_project
-from include.transform.dbt_project import REPOSITORY
+from include.transform.freshness import main
 
 
 def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
@@ -35,33 +34,67 @@ def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
     }
 
 
-def published_freshness(lake):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GAMELAKE_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "include.transform.freshness"],
-        cwd=REPOSITORY,
-        env={**environment, "GAMELAKE_URI": lake.root.as_uri(), "GAMELAKE_DUCKDB": str(lake.root / "scratch.duckdb")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_command_asks_of_the_generation_that_readers_see(lake):
-    lake.root.mkdir(parents=True)
-    nothing = published_freshness(lake)
-    assert nothing.returncode == 1
-    assert "nothing is published yet" in nothing.stderr
-
-    lake.committed_at = datetime.now(UTC) - timedelta(hours=60)
+def publish(lake, hours):
+    """A published generation whose loads are so old. Returns: its key."""
     generation = lake.generation()
-    pointer = {"generation": str(generation.relative_to(lake.root))}
+    inputs = lake.inputs()
+    for each in inputs["sources"]:
+        age = timedelta(hours=hours.get(each["entity"], 1))
+        each["committed_at"] = (datetime.now(UTC) - age).isoformat()
+    (generation / "_inputs.json").write_text(json.dumps(inputs))
+    key = str(generation.relative_to(lake.root))
+    pointer = {"generation": key, "day": "2026-11-21", "published_at": "2026-11-20T19:30:00+00:00"}
     (lake.root / "marts/_current.json").write_text(json.dumps(pointer))
-    stale = published_freshness(lake)
-    assert stale.returncode == 1
-    assert stale.stdout.count("ERROR STALE freshness of raw.") == len(load_registry()) + 1
-    assert "full parse" not in stale.stdout
-    assert not (lake.root / "scratch.duckdb").exists()
+    return key
+
+
+@pytest.fixture
+def freshness(lake, monkeypatch, capsys):
+    """Runs the command. Returns: its exit code, what it printed and its errors."""
+    lake.root.mkdir(parents=True)
+    monkeypatch.setenv("GAMELAKE_URI", lake.root.as_uri())
+
+    def run():
+        code = main()
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_command_says_how_old_each_load_is_that_readers_see(lake, freshness):
+    code, _, error = freshness()
+    assert (code, "nothing is published yet" in error) == (1, True)
+
+    hours = {"games": 29.9, "genres": 30.1, "themes": 53.9, "covers": 54.1, "popscore": 4000}
+    key = publish(lake, hours)
+    code, out, _ = freshness()
+    assert code == 1
+    assert out.splitlines()[:2] == [
+        lake.root.as_uri(),
+        f"Readers have 2026-11-21, published 2026-11-21 04:30 KST: {key}",
+    ]
+    lines = [line.split() for line in out.splitlines()[3 : 4 + len(load_registry())]]
+    assert lines[0] == ["entity", "day", "committed", "(KST)", "hours", "ago", "verdict"]
+    found = {entity: (float(age.replace(",", "")), said) for entity, _, _, _, age, said in lines[1:]}
+    assert set(found) == set(load_registry())
+    verdicts = {"games": "fresh", "genres": "late", "themes": "late", "covers": "stale", "popscore": "stale"}
+    for entity, (age, said) in found.items():
+        assert (age, said) == (hours.get(entity, 1.0), verdicts.get(entity, "fresh")), entity
+    committed = datetime.now(KST) - timedelta(hours=4000)
+    assert f"{committed:%Y-%m-%d}" in out
+    assert out.splitlines()[-1] == "16 loads: 2 stale (older than 54 h), 2 late (older than 30 h), 12 fresh"
+
+
+def test_a_late_night_is_no_error(lake, freshness):
+    publish(lake, {"genres": 40})
+    assert freshness()[0] == 0
+
+
+def test_a_generation_that_is_not_whole_is_named(lake, freshness):
+    key = publish(lake, {})
+    (lake.root / key / "_inputs.json").unlink()
+    code, _, error = freshness()
+    assert (code, f"{key} is published and its _inputs.json is missing" in error) == (1, True)
 
 
 def test_what_has_been_parsed_is_not_parsed_again(tmp_path, monkeypatch):
