@@ -3,13 +3,9 @@
     The predecessor ranked every type.
 #}
 {% macro listed_games() %}
-    {% set types = var("mart_game_types") %}
-    {% if types not in ["main", "all"] %}
-        {% do exceptions.raise_compiler_error("var mart_game_types: found " ~ types ~ ", expected main or all") %}
-    {% endif %}
     select *
     from {{ ref("dim_games") }}
-    {% if types == "main" and not is_legacy() %} where is_main_game {% endif %}
+    {% if setting("mart_game_types") == "main" and not is_legacy() %} where is_main_game {% endif %}
 {% endmacro %}
 
 
@@ -31,25 +27,3 @@
 
 {# A score to order by: what is equal by hand may differ in the last bit, and is a tie all the same. #}
 {% macro comparable(score) %} round({{ score }}, 9) {% endmacro %}
-
-
-{#
-    The vars that a mart is built with, as JSON for its file's metadata: every var of dbt_project.yml but `as_of`, each of
-    which decides what is ranked or by what score.
-#}
-{% macro vars_of_marts() %}
-    {% set vars = {} %}
-    {% for name in [
-        "main_game_types",
-        "mart_game_types",
-        "unreleasable_game_statuses",
-        "rating_prior_votes",
-        "minimum_evidence",
-        "scoring",
-        "growth_tolerance_days",
-        "growth_floor_quantile",
-    ] %}
-        {% do vars.update({name: var(name)}) %}
-    {% endfor %}
-    {{ return(tojson(vars, sort_keys=true)) }}
-{% endmacro %}

@@ -5,8 +5,10 @@
 #}
 {% macro read_inputs() %}
     {% if not execute %} {{ return("") }} {% endif %}
+    {% do check_vars() %}
     {% do create_input_tables(generation() ~ "/_inputs.json") %}
     {% do check_day() %}
+    {% do check_build() %}
     {% do run_query(create_previous_ranks()) %}
     {% set files = {} %}
     {% for entity in run_query("select distinct entity from inputs.sources").columns[0].values() %}

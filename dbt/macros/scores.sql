@@ -30,13 +30,7 @@
 
 
 {# Whether the predecessor's formulas hold: `--vars 'scoring: legacy'`. #}
-{% macro is_legacy() %}
-    {% set scoring = var("scoring") %}
-    {% if scoring not in ["default", "legacy"] %}
-        {% do exceptions.raise_compiler_error("var scoring: found " ~ scoring ~ ", expected default or legacy") %}
-    {% endif %}
-    {{ return(scoring == "legacy") }}
-{% endmacro %}
+{% macro is_legacy() %} {{ return(setting("scoring") == "legacy") }} {% endmacro %}
 
 
 {#

@@ -82,6 +82,15 @@ def record_of(store: ReadableStore, generation: str) -> dict[str, Any]:
     return document
 
 
+def is_finished(store: ReadableStore, generation: str) -> bool:
+    """Whether a generation has its document: then nothing is written into its folder again. Raises: StoreError."""
+    try:
+        store.info(f"{generation}/{RECORD}")
+    except ObjectNotFound:
+        return False
+    return True
+
+
 def publication_key(number: int) -> str:
     """Where a publication lies; keys sort as their numbers do."""
     return f"{PUBLICATIONS}{number:0{_DIGITS}}.json"

@@ -38,6 +38,7 @@ from include.transform.generation import (
     publish,
     read_parquet,
 )
+from include.transform.pointer import is_finished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +57,8 @@ def build(store: Store, generation: str) -> Path:
     Returns: the manifest that dbt built by. Raises: TransformError when dbt fails, whose messages are printed;
     StoreError.
     """
+    if is_finished(store, generation):
+        raise TransformError(f"{generation} is finished, and readers may use its files; open a new generation")
     warehouse = f"{generation}/{SPARK_TABLES}/{uuid4().hex[:8]}"
     store.put(f"{warehouse}/inputs.json", _inputs(store, generation))
     environment = {

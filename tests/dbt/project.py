@@ -16,6 +16,7 @@ class Project:
         self.tests = [node for node in nodes if node["resource_type"] == "test"]
         self.sources = {self._named(key): source for key, source in manifest["sources"].items()}
         self.exposures = {self._named(key): exposure for key, exposure in manifest["exposures"].items()}
+        self.unit_tests = list(manifest["unit_tests"].values())
         self.macros = {key: macro for key, macro in manifest["macros"].items() if self._is_own(macro)}
         self.docs = {key: block for key, block in manifest["docs"].items() if self._is_own(block)}
         self.users = [*nodes, *manifest["macros"].values()]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tests.dbt.project import Project, arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     Finding = tuple[str, str]
 
@@ -182,6 +182,29 @@ def every_macro_is_used(project: Project) -> Iterator[Finding]:
             yield macro["name"], f"nothing calls it; it is in {macro['original_file_path']}"
 
 
+def vars_are_read_by_setting(project: Project) -> Iterator[Finding]:
+    for model, node in project.models.items():
+        for name in re.findall(r"""\bvar\(["'](\w+)""", node["raw_code"]):
+            yield model, f"reads var {name}; setting('{name}') says what is wrong with a wrong value"
+
+
+def unit_tests_pin_their_vars(project: Project) -> Iterator[Finding]:
+    """Else `dbt build --vars`, with any var that the model reads, fails where nothing is wrong."""
+    for test in project.unit_tests:
+        pinned = (test["overrides"] or {}).get("vars", {})
+        if loose := sorted(_vars_of(project, project.models[test["model"]]) - set(pinned)):
+            yield test["name"], f"{test['model']} reads {loose}: name them in `overrides: vars`"
+
+
+def _vars_of(project: Project, user: Mapping[str, Any], *, seen: frozenset[str] = frozenset()) -> set[str]:
+    """The vars that a model or a macro reads, and the macros that it calls."""
+    code = user.get("raw_code") or user["macro_sql"]
+    found = set(re.findall(r"""\b(?:var|setting)\(["'](\w+)""", code))
+    for key in set(user["depends_on"]["macros"]) & set(project.macros) - seen:
+        found |= _vars_of(project, project.macros[key], seen=seen | {key})
+    return found
+
+
 # What is said of it
 
 
@@ -313,6 +336,8 @@ RULES: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     names_tell_the_folder,
     one_yaml_a_model,
     every_macro_is_used,
+    vars_are_read_by_setting,
+    unit_tests_pin_their_vars,
     everything_is_described,
     every_doc_block_is_used,
     sources_have_freshness,

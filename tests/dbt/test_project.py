@@ -202,6 +202,12 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
         "dim_games.url",
         lambda m: model(m, "dim_games")["columns"]["url"].update(data_type=None),
     ),
+    ("vars_are_read_by_setting", "dim_games", lambda m: model(m, "dim_games").update(raw_code="{{ var('scoring') }}")),
+    (
+        "unit_tests_pin_their_vars",
+        "main_games",
+        lambda m: m["unit_tests"]["unit_test.gamelake.dim_games.main_games"].update(overrides=None),
+    ),
     ("files_have_one_order", "dim_games", lambda m: model(m, "dim_games")["config"].update(meta={})),
     (
         "files_have_one_order",

@@ -13,7 +13,7 @@ with
             {% else %}
                 greatest(
                     percentile_cont(0.25) within group (order by aggregated_rating_count),
-                    {{ var("rating_prior_votes") }}
+                    {{ setting("rating_prior_votes") }}
                 )
             {% endif %} as votes
         from rated

@@ -16,7 +16,7 @@ with
             days
             on days.day <= newest.day - spans.span
             -- a night without a load is no reason to know nothing, but a week must stay about a week
-            and days.day >= newest.day - spans.span - {{ var("growth_tolerance_days") }}
+            and days.day >= newest.day - spans.span - {{ setting("growth_tolerance_days") }}
         group by spans.span
     )
 

@@ -37,8 +37,10 @@ select
     games.updated_at,
     games.game_type,
     games.game_status,
-    coalesce(games.game_type in ({{ var("main_game_types") | join(", ") }}), true)
-    and coalesce(games.game_status not in ({{ var("unreleasable_game_statuses") | join(", ") }}), true) as is_main_game,
+    coalesce(games.game_type in ({{ setting("main_game_types") | join(", ") }}), true)
+    and coalesce(
+        games.game_status not in ({{ setting("unreleasable_game_statuses") | join(", ") }}), true
+    ) as is_main_game,
     game_types.name as game_type_name,
     game_statuses.name as game_status_name,
     games.parent_game as parent_game_id,

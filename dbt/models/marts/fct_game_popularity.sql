@@ -14,7 +14,7 @@ with
     floors as (
         select
             {% for metric in growth_metrics() %}
-                percentile_cont({{ var("growth_floor_quantile") }}) within group (
+                percentile_cont({{ setting("growth_floor_quantile") }}) within group (
                     order by {{ metric }}
                 ) as {{ metric }},
             {% endfor %}

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from include.lake.store import open_store
-from include.transform.generation import POINTER, clean_up
+from include.transform.generation import clean_up
+from include.transform.pointer import POINTER
 from include.transform.spark import main
 
 
@@ -30,6 +31,15 @@ def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(store, capf
     keys = {info.key for info in store.list("")}
     assert POINTER not in keys
     assert not [key for key in keys if key.endswith(".parquet")]
+
+
+def test_a_finished_generation_is_not_written_again(store, capfd):
+    generation = "marts/dt=2026-11-21/run"
+    store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
+    store.put(f"{generation}/_generation.json", b"{}")
+    assert main(["--generation", generation]) == 1
+    assert f"{generation} is finished, and readers may use its files" in capfd.readouterr().err
+    assert len(list(store.list("marts/"))) == 2
 
 
 @pytest.mark.parametrize(

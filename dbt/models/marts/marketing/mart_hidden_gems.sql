@@ -53,7 +53,7 @@ with
             {% else %}
                 -- one critic's 100 is no rating of 75 yet
                 and (popularity.positive_reviews_percentile >= 50 or ratings.weighted_rating >= 75)
-                and {{ known_weight(parts) }} >= {{ var("minimum_evidence") }}
+                and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
             {% endif %}
     ),
 

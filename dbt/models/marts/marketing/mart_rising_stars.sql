@@ -83,7 +83,7 @@ with
             {% if not is_legacy() %}
                 -- what is known to shrink is no rising star, however many play it
                 and coalesce(greatest(played_now.playing_growth_7d, played_now.playing_growth_28d) > 0, true)
-                and {{ known_weight(parts) }} >= {{ var("minimum_evidence") }}
+                and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
             {% endif %}
     ),
 

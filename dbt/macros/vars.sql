@@ -1,0 +1,61 @@
+{#
+    The vars of dbt_project.yml, each with what it takes. `as_of` says which day is built; the others decide what is ranked
+    and by what score.
+#}
+{% macro known_vars() %}
+    {{
+        return(
+            {
+                "as_of": "a Korean day as YYYY-MM-DD",
+                "main_game_types": "a list of one id or more, such as [0, 8, 9]",
+                "mart_game_types": "main or all",
+                "unreleasable_game_statuses": "a list of one id or more, such as [6, 7]",
+                "rating_prior_votes": "a number from 0 on",
+                "minimum_evidence": "a number from 0 to 1",
+                "scoring": "default or legacy",
+                "growth_tolerance_days": "a whole number from 0 on",
+                "growth_floor_quantile": "a number from 0 to 1",
+            }
+        )
+    }}
+{% endmacro %}
+
+
+{# The value of a var, as models read it. One that makes no sense is named here, and not by an error of the SQL. #}
+{% macro setting(name) %}
+    {% set found = var(name) %} {% set expected = known_vars()[name] %}
+    {% set is_number = found is number and found is not boolean %}
+    {% if expected.startswith("a list") %}
+        {% set is_list = found is sequence and found is not string and found is not mapping %}
+        {% set valid = is_list and found | length > 0 and found | reject("integer") | list | length == 0 %}
+    {% elif expected == "a number from 0 to 1" %} {% set valid = is_number and 0 <= found and found <= 1 %}
+    {% elif expected == "a number from 0 on" %} {% set valid = is_number and found >= 0 %}
+    {% elif expected == "a whole number from 0 on" %} {% set valid = found is integer and found >= 0 %}
+    {% else %} {% set valid = found in expected.split(" or ") %}
+    {% endif %}
+    {% if not valid %}
+        {% do exceptions.raise_compiler_error("var " ~ name ~ ": found " ~ found ~ ", expected " ~ expected) %}
+    {% endif %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# At the start of every run: a misspelt var would be ignored, and the build would look as if it had been heeded. #}
+{% macro check_vars() %}
+    {% for name in invocation_args_dict.get("vars") or {} if name not in known_vars() %}
+        {% do exceptions.raise_compiler_error(
+            "var " ~ name ~ ": no such var; expected one of " ~ known_vars().keys() | join(", ")
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#
+    The vars that a mart is built with, as JSON for its file's metadata: every var but `as_of`, each of which decides what
+    is ranked or by what score.
+#}
+{% macro vars_of_marts() %}
+    {% set vars = {} %}
+    {% for name in known_vars() if name != "as_of" %} {% do vars.update({name: setting(name)}) %} {% endfor %}
+    {{ return(tojson(vars, sort_keys=true)) }}
+{% endmacro %}
