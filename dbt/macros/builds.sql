@@ -13,7 +13,7 @@
 {# A finished generation may be what readers have: nothing is written into its folder again. #}
 {% macro check_unfinished() %}
     {% set record = generation() ~ "/_generation.json" %}
-    {% if run_query("select count(*) from glob(" ~ quoted(record ~ "*") ~ ")").rows[0][0] > 0 %}
+    {% if run_query("select count(*) from glob(" ~ to_read(record, "*") ~ ")").rows[0][0] > 0 %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: found "
             ~ record
