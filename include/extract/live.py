@@ -6,6 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from include.lake.rows import LiveIds, read_live_ids
+from include.lake.update_times import UpdateTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 
 class LiveTable:
-    """Ids by commit and by what was staged, in bounded memory: bits for a commit, 8 bytes for each row staged."""
+    """Ids by commit and by what was staged, in bounded memory: 8 bytes for each row of a commit, and for each staged.
+
+    times: when the rows of the commit that was read last changed.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._staged: list[tuple[Claim | None, array[int]]] = []
         self._read: tuple[int, LiveIds] | None = None
+        self.times = UpdateTimes()
 
     def stage(self, ids: Iterable[int], claim: Claim | None) -> None:
         """These are all ids of the claim; without one: these rows changed."""
@@ -38,7 +43,8 @@ class LiveTable:
         """The ids of a commit alone; its parts are read once. Raises: PartDamaged, StoreError."""
         version = commit.version if commit else 0
         if self._read is None or self._read[0] != version:
-            self._read = (version, read_live_ids(self._store, commit))
+            self.times = UpdateTimes()
+            self._read = (version, read_live_ids(self._store, commit, times=self.times))
         return self._read[1]
 
     def on(self, commit: Manifest | None) -> LiveIds:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from include.extract import guard
 from include.extract.contract import RowContract
 from include.extract.errors import HeldError, IncompleteError, SupersededError
+from include.extract.late import LateUpdates
 from include.extract.live import LiveTable
 from include.extract.miscounts import Miscounts
 from include.extract.read import Page, Reader
@@ -97,6 +98,7 @@ class Load:
         self._began = 0
         self._repaired = 0
         self._gone = 0
+        self._late = 0
 
     @property
     def rows(self) -> int:
@@ -147,6 +149,7 @@ class Load:
             source_count=manifest.source_count,
             repaired_ranges=self._repaired,
             gone=self._gone,
+            late=self._late,
             rejected=len(self._rejects),
             undeclared=dict(self._undeclared),
             unproven=[asdict(one) for one in manifest.unproven],
@@ -186,6 +189,8 @@ class Load:
         differences = await Comparison(self._reader, self._live.on(base), changed, since=since).differences()
         self._miscounts.add(differences.unproven, rows=self._table_rows())
         missing = await self._repair(stage, differences)
+        if since is not None:
+            await self._read_late(base, stage, since)
         return self._watermark(period, base), differences.agreed + missing
 
     async def _repair(self, stage: PartStage, differences: Differences) -> int:
@@ -204,6 +209,15 @@ class Load:
                 self._entity.name, differences.ranges, differences.compared, self._gone, missing,
             )  # fmt: skip
         return missing
+
+    async def _read_late(self, base: Manifest, stage: PartStage, since: int) -> None:
+        """Stage the rows that changed before `since` and could be seen only after the last load: see `late`."""
+        read = self._live.staged()
+        read.add(self._rejects.ids())
+        unread = self._live.on(base).difference(read)
+        late = await LateUpdates(self._reader, unread, self._live.times, since=since).ids()
+        await self._stage_pages(stage, self._reader.rows_of(late), "late updates")
+        self._late = len(late)
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """The pages, once the source's clock (known with the first reply) says that the run's day can be read."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from igdb.apicalypse import Condition
     from igdb.client import IgdbClient
     from include.extract.contract import Checked, RowContract
+    from include.extract.late import Window
     from include.extract.packs import Pack
     from include.registry import Entity
 
@@ -121,16 +122,38 @@ class Reader:
         before: count only rows whose `updated_at` (unix seconds) is before that.
         """
         unchanged = () if before is None else (below("updated_at", before),)
-        tens = [ranges[first : first + MAX_PARTS] for first in range(0, len(ranges), MAX_PARTS)]
+        return await self._counts([(claim, unchanged) for claim in ranges])
+
+    async def counts_within(self, windows: Sequence[Window]) -> list[int]:
+        """How many rows have an `updated_at` in each window, as `counts` of ranges."""
+        return await self._counts([(_EVERY_ID, window.conditions) for window in windows])
+
+    async def ids_within(self, window: Window, *, rows: int, end: int) -> AsyncIterator[Page]:
+        """The ids, below about `end`, of the about `rows` rows whose `updated_at` lies in a window."""
+        plan = self._plan([_EVERY_ID], rows=rows, end=end, row_bytes=50.0)
+        async for page in self._read(plan, window.conditions, fields="id"):
+            yield page
+
+    async def rows_of(self, ids: Sequence[int]) -> AsyncIterator[Page]:
+        """The rows of some ids, which ascend; pages without a claim."""
+        for first in range(0, len(ids), PAGE):
+            some = ids[first : first + PAGE]
+            these = matching(f"id = ({','.join(map(str, some))})")
+            plan = self._plan([Claim(some[0], some[-1] + 1)], rows=len(some), end=some[-1] + 1)
+            async for page in self._read(plan, (these,)):
+                yield replace(page, claim=None)
+
+    async def _counts(self, wanted: Sequence[tuple[Claim, Sequence[Condition]]]) -> list[int]:
+        tens = [wanted[first : first + MAX_PARTS] for first in range(0, len(wanted), MAX_PARTS)]
         counts: list[int] = []
         for first in range(0, len(tens), PACKS_AHEAD):
             some = tens[first : first + PACKS_AHEAD]
-            for found in await asyncio.gather(*(self._count_ten(ten, unchanged) for ten in some)):
+            for found in await asyncio.gather(*(self._count_ten(ten) for ten in some)):
                 counts += found
         return counts
 
-    async def _count_ten(self, ranges: Sequence[Claim], conditions: Sequence[Condition]) -> list[int]:
-        parts = [self._count_part(str(number), [claim], conditions) for number, claim in enumerate(ranges)]
+    async def _count_ten(self, wanted: Sequence[tuple[Claim, Sequence[Condition]]]) -> list[int]:
+        parts = [self._count_part(str(number), [claim], where) for number, (claim, where) in enumerate(wanted)]
         if self._packs:
             try:
                 reply = await self._client.multiquery(parts, list)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from include.extract.read import Reader
     from include.lake.manifest import Unproven
 
-RANGES = 120
-"""The ranges whose counts are compared each night: 12 requests of 10 counts. Fewer would cost more per deletion."""
+RANGES = 110
+"""The ranges whose counts are compared each night: 11 requests of 10 counts. Fewer would cost more per deletion."""
 
 _NEAR = 100  # ids between two missing rows up to which they are read as one range
 
@@ -75,7 +75,7 @@ class Comparison:
         agreed, different = await self._compare(ranges)
         differ = len(different)
         rows = _rows(different, live)
-        while (pieces := _pieces_that_pay(len(different), rows)) > 1:
+        while (pieces := pieces_that_pay(len(different), rows)) > 1:
             more, different = await self._compare([piece for claim in different for piece in _cut(claim, pieces, ids)])
             agreed += more
             before, rows = rows, _rows(different, live)
@@ -121,8 +121,11 @@ def _rows(ranges: Sequence[Claim], live: LiveIds) -> int:
     return sum(live.count(claim.low, claim.high) for claim in ranges)
 
 
-def _pieces_that_pay(ranges: int, rows: int) -> int:
-    """Into how many pieces to cut each range for the fewest requests of counts, and of the ids of one piece in each."""
+def pieces_that_pay(ranges: int, rows: int) -> int:
+    """Into how many pieces to cut each range for the fewest requests of counts, and of the ids of one piece in each.
+
+    Ranges of ids, or windows of time.
+    """
 
     def requests(pieces: int) -> int:
         counting = ceil(ranges * pieces / MAX_PARTS) if pieces > 1 else 0

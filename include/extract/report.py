@@ -12,6 +12,7 @@ class LoadReport:
 
     `rows` were staged by this load, `resumed_rows` of them by an earlier try of its run; `row_count` are in the table
     now, `source_count` the source has; `repaired_ranges` differed from the source, where `gone` rows were deleted;
+    `late` rows had changed before the last load, and were visible only after it;
     `bytes` are compressed; `undeclared` counts fields that the registry does not declare; `unproven` are the ranges
     whose rows differ from the source's count, with both numbers; `warnings` are what a person should look at.
     """
@@ -30,6 +31,7 @@ class LoadReport:
     source_count: int
     repaired_ranges: int
     gone: int
+    late: int
     rejected: int
     undeclared: dict[str, int] = field(default_factory=dict)
     unproven: list[dict[str, int | None]] = field(default_factory=list)

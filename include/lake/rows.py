@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from isal import igzip
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from include.lake.files import File
     from include.lake.manifest import Manifest
     from include.lake.store import Store
+    from include.lake.update_times import UpdateTimes
 
+_Row = TypeVar("_Row")
 _SPAN_BITS = 16
 _SPAN = 1 << _SPAN_BITS
 _SPAN_BYTES = _SPAN // 8
@@ -30,7 +32,13 @@ class _HasId(msgspec.Struct):
     id: int
 
 
+class _Changed(msgspec.Struct):
+    id: int
+    updated_at: int | None = None
+
+
 _ID = msgspec.json.Decoder(_HasId)
+_CHANGED = msgspec.json.Decoder(_Changed)
 
 
 class LiveIds:
@@ -128,18 +136,22 @@ class LiveIds:
             yield number, bits
 
 
-def read_live_ids(store: Store, manifest: Manifest | None, *, partition: str | None = None) -> LiveIds:
+def read_live_ids(
+    store: Store, manifest: Manifest | None, *, partition: str | None = None, times: UpdateTimes | None = None
+) -> LiveIds:
     """The ids that are live in a table: every part is read once, as a stream, in the order in which they apply.
 
     manifest: None is the table before its first commit, which has no rows.
     partition: of a time series, the day whose rows are asked for.
+    times: gets when each row last changed.
 
     Raises: PartDamaged, if a part is not what the manifest says; StoreError.
     """
     live = LiveIds()
     for file in manifest.files if manifest else ():
         if partition is None or file.partition == partition:
-            apply_ids(live, file.claims, read_ids(store, file))
+            ids = read_ids(store, file) if times is None else times.noting(_read_changed(store, file))
+            apply_ids(live, file.claims, ids)
     return live
 
 
@@ -152,9 +164,17 @@ def apply_ids(live: LiveIds, claims: Sequence[Claim], ids: Iterable[int]) -> Non
 
 def read_ids(store: Store, file: File) -> Iterator[int]:
     """The id of each row of a part. Raises as `read_lines` does."""
+    return (row.id for row in _decoded(store, file, _ID))
+
+
+def _read_changed(store: Store, file: File) -> Iterator[tuple[int, int | None]]:
+    return ((row.id, row.updated_at) for row in _decoded(store, file, _CHANGED))
+
+
+def _decoded(store: Store, file: File, decoder: msgspec.json.Decoder[_Row]) -> Iterator[_Row]:
     for number, line in enumerate(read_lines(store, file), start=1):
         try:
-            yield _ID.decode(line).id
+            yield decoder.decode(line)
         except msgspec.DecodeError as error:
             raise PartDamaged(
                 f"{file.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
