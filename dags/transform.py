@@ -26,7 +26,7 @@ from include.pods import executor_config
 from include.registry import load_registry
 from include.transform import dbt_project
 from include.transform.dag import TransformDAG
-from include.transform.dbt_tasks import dbt_tasks, mode, spark_task
+from include.transform.dbt_tasks import built, dbt_tasks, mode, spark_task
 
 ENTITIES = tuple(load_registry().values())
 
@@ -47,7 +47,8 @@ def open_generation(**context: Any) -> dict[str, str]:
     return {"key": key, "url": store.url(key)}
 
 
-@task(outlets=[MARTS], executor_config=executor_config("transform"))
+# Before the tasks that only show states: readers wait for this one.
+@task(outlets=[MARTS], executor_config=executor_config("transform"), priority_weight=1000, weight_rule="absolute")
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed.
 
@@ -108,6 +109,7 @@ with TransformDAG(
     else:
         build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
-    opened >> build >> published
+    opened >> build
+    built(build) >> published
     if mode() != "one_process":
         published >> clean_up(opened["key"])  # type: ignore[index]

@@ -74,11 +74,12 @@ def up() -> None:
         ports.claim(SANDBOX_PORT, "the sandbox")
     os.environ.update(environment())
     password()
+    began = time.monotonic()
     try:
         if starts_sandbox:
             _start_sandbox()
-        next_loads = _switch_on()
-        _start_airflow()
+        next_loads = _switch_on(began)
+        _start_airflow(began)
     except BaseException:
         down()
         raise
@@ -115,11 +116,11 @@ def _start_sandbox() -> None:
     sandbox.wait_for_url(process, SANDBOX.log)
 
 
-def _switch_on() -> datetime:
+def _switch_on(began: float) -> datetime:
     """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
     # In a process of its own: Airflow's import would stay in this one.
     process = DATABASE.start([sys.executable, "-m", "include.local", "switch-on"])
-    _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [])
+    _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [], began)
     if process.returncode:
         raise _ended(DATABASE)
     DATABASE.forget()
@@ -128,14 +129,14 @@ def _switch_on() -> datetime:
     return datetime.fromisoformat(said["next_loads"])
 
 
-def _start_airflow() -> None:
+def _start_airflow(began: float) -> None:
     started = {part: part.start([sys.executable, "-m", "airflow", *command]) for part, command in AIRFLOW.items()}
-    _wait(_not_healthy, list(started.items()))
+    _wait(_not_healthy, list(started.items()), began)
 
 
-def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess.Popen[bytes]]]) -> None:
+def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess.Popen[bytes]]], began: float) -> None:
     """Wait until nothing is missing, and say now and then what is. Raises: StackError, as soon as a part has ended."""
-    began = said = time.monotonic()
+    said = time.monotonic()
     shown: list[str] = []
     while waits_for := missing():
         for part, process in started:

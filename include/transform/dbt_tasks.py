@@ -17,7 +17,7 @@ from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 from include.pods import executor_config
 from include.transform import dbt_project
 from include.transform.layers import render_in_layers
-from include.transform.retries import SparkBuild, fail_for_good, replace_operators
+from include.transform.retries import RetriedBuild, SparkBuild, fail_for_good, replace_operators
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
@@ -83,6 +83,16 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
     )
     replace_operators(group)
     return group
+
+
+def built(build: DbtTaskGroup | SparkBuild) -> Any:
+    """What has succeeded when all models are built and tested: what a publication waits for.
+
+    With one process that is the process. The tasks that watch it only show states, and on a small machine they take
+    minutes after it.
+    """
+    processes = [] if isinstance(build, SparkBuild) else [x for x in build.iter_tasks() if isinstance(x, RetriedBuild)]
+    return processes[0] if processes else build
 
 
 def spark_task(generation: str) -> SparkBuild:

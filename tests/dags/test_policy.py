@@ -128,6 +128,13 @@ def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(da
     assert by_id["dbt.dbt_producer_watcher"]["_task_display_name"] == "dbt build (the log)"
 
 
+def test_a_publication_waits_for_the_build_and_not_for_the_tasks_that_watch_it(dags):
+    by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
+    assert sorted(_upstream(by_id, "publish")) == ["dbt.dbt_producer_watcher", "open_generation"]
+    assert by_id["publish"]["weight_rule"] == "absolute"
+    assert by_id["publish"]["priority_weight"] > len(by_id)  # a task that watches has one for each task after it
+
+
 def test_transform_waits_for_every_load(dags):
     assert {_asset(dag_id) for dag_id in LOADS} <= set(_strings(dags["transform"]["timetable"]))
 
