@@ -129,7 +129,7 @@ def entities_page(registry: Mapping[str, Entity]) -> str:
         "# Entities",
         "",
         "What is loaded, from where, and under which names. To add one, edit `include/entities.yaml` and run",
-        "`make generate`.",
+        "`make generate`. A row that breaks a type or a rule is rejected; `python -m include.lake rejected` lists it.",
         "",
         "A load that would remove more than `max_shrink` of a table's rows is held, as is one of which more than",
         "`max_rejected` break the contract, or from whose rows IGDB's count differs by more than `max_unproven`:",
@@ -154,9 +154,9 @@ def _entity_section(entity: Entity) -> Iterator[str]:
     yield f"- Endpoint `/{entity.endpoint}`, {'filter `' + entity.filter + '`' if entity.filter else 'no filter'}"
     yield f"- Kind {_KINDS[entity.kind]}"
     yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt source `raw.{entity.name}`"
-    yield from ("", "| Field | Type | DuckDB |", "| --- | --- | --- |")
+    yield from ("", "| Field | Type | Rule | DuckDB |", "| --- | --- | --- | --- |")
     for field, field_type in entity.fields.items():
-        yield f"| `{field}` | {field_type.value} | {field_type.duckdb} |"
+        yield f"| `{field}` | {field_type.value} | {entity.rules.get(field, '')} | {field_type.duckdb} |"
 
 
 def _percent(share: float) -> str:

@@ -3,13 +3,15 @@
 from include.registry import load_registry
 games = load_registry()["games"]
 games.fields["updated_at"]      # FieldType.TIMESTAMP
+games.rules["id"].required      # True
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -77,11 +79,42 @@ _DUCKDB_TYPES = {
 }
 
 
+_NUMBERS = {FieldType.INT, FieldType.DOUBLE, FieldType.TIMESTAMP}
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """What a field's value must be besides its type; a row that breaks it is rejected.
+
+    required: neither absent nor null. minimum, maximum: the least and the greatest number, None for no bound.
+    """
+
+    required: bool = False
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+
+    def __str__(self) -> str:
+        words = ["required"] if self.required else []
+        if self.minimum is not None and self.maximum is not None:
+            words.append(f"{self.minimum} to {self.maximum}")
+        elif self.minimum is not None:
+            words.append(f"{self.minimum} or more")
+        elif self.maximum is not None:
+            words.append(f"at most {self.maximum}")
+        return ", ".join(words)
+
+
+ID_RULE = FieldRule(required=True, minimum=0, maximum=2**53)
+"""Every entity's `id`: any reader of JSON can hold it exactly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """One table of the source.
 
-    `filter` is an Apicalypse condition that every request carries, or None; `fields` maps the source's names to types;
+    `filter` is an Apicalypse condition that every request carries, or None; `fields` maps the source's names to types,
+    `rules` those of them to their rules that have one;
     beyond `limits` a load of it is held.
     """
 
@@ -90,8 +123,17 @@ class Entity:
     endpoint: str
     kind: Kind
     fields: Mapping[str, FieldType]
+    rules: Mapping[str, FieldRule] = field(default_factory=lambda: MappingProxyType({"id": ID_RULE}))
     filter: str | None = None
     limits: Limits = _DEFAULT_LIMITS
+
+    def only(self, *fields: str) -> Entity:
+        """The same entity with these fields alone."""
+        return replace(
+            self,
+            fields={name: self.fields[name] for name in fields},
+            rules={name: self.rules[name] for name in fields if name in self.rules},
+        )
 
     @property
     def dag_id(self) -> str:
@@ -136,7 +178,7 @@ def _entity(name: object, body: object) -> Entity:
             f"{name}.{key}", body[key], f"no such key; known are {', '.join(sorted(_KEYS | _OPTIONAL_KEYS))}"
         )
     kind = _choice(Kind, f"{name}.kind", body["kind"])
-    fields = _fields(name, body["fields"])
+    fields, rules = _fields(name, body["fields"])
     if kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
         raise RegistryError(
             f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
@@ -147,6 +189,7 @@ def _entity(name: object, body: object) -> Entity:
         endpoint=_text(f"{name}.endpoint", body["endpoint"]),
         kind=kind,
         fields=fields,
+        rules=rules,
         filter=_text(f"{name}.filter", body["filter"]) if "filter" in body else None,
         limits=_limits(name, kind, body),
     )
@@ -157,17 +200,60 @@ def _limits(name: str, kind: Kind, body: Mapping[str, object]) -> Limits:
     return replace(_LIMITS_OF_KINDS.get(kind, _DEFAULT_LIMITS), **shares)
 
 
-def _fields(name: str, declared: object) -> Mapping[str, FieldType]:
+def _fields(name: str, declared: object) -> tuple[Mapping[str, FieldType], Mapping[str, FieldRule]]:
     if not isinstance(declared, dict) or not declared:
         raise RegistryError(f"{name}.fields", declared, "a mapping of field names to types")
-    fields = {}
-    for field, type_name in declared.items():
-        if not isinstance(field, str) or not _NAME.fullmatch(field):
-            raise RegistryError(f"{name}.fields", field, "a field name in lower case")
-        fields[field] = _choice(FieldType, f"{name}.fields.{field}", type_name)
+    fields: dict[str, FieldType] = {}
+    rules: dict[str, FieldRule] = {}
+    for key, declaration in declared.items():
+        if not isinstance(key, str) or not _NAME.fullmatch(key):
+            raise RegistryError(f"{name}.fields", key, "a field name in lower case")
+        where = f"{name}.fields.{key}"
+        type_name, *words = (isinstance(declaration, str) and declaration.split()) or [declaration]
+        fields[key] = _choice(FieldType, where, type_name)
+        rule = _rule(where, declaration, fields[key], words)
+        if rule != FieldRule():
+            rules[key] = rule
     if fields.get("id") is not FieldType.INT:
         raise RegistryError(f"{name}.fields.id", fields.get("id"), "int: every entity is keyed by id")
-    return MappingProxyType(fields)
+    if "id" in rules:
+        raise RegistryError(f"{name}.fields.id", declared["id"], f"int alone: an id is always {ID_RULE}")
+    return MappingProxyType(fields), MappingProxyType({"id": ID_RULE} | rules)
+
+
+def _rule(where: str, declaration: object, kind: FieldType, words: list[str]) -> FieldRule:
+    """The rule that the words behind a type declare: `required`, `min <number>`, `max <number>`, in this order."""
+    left = list(words)
+    required = left[:1] == ["required"]
+    if required:
+        del left[0]
+    bounds: dict[str, int | float | None] = {"min": None, "max": None}
+    for word in bounds:
+        if left[:1] == [word] and len(left) > 1:
+            bounds[word] = _bound(f"{where}, {word}", kind, left[1])
+            del left[:2]
+    if left:
+        raise RegistryError(where, declaration, "a type, then any of: required, min <number>, max <number>")
+    least, most = bounds["min"], bounds["max"]
+    if least is not None and most is not None and least > most:
+        raise RegistryError(where, declaration, f"max {least} or more, as min is {least}")
+    return FieldRule(required, least, most)
+
+
+def _bound(where: str, kind: FieldType, text: str) -> int | float:
+    if kind not in _NUMBERS:
+        raise RegistryError(where, text, f"no bound: a {kind.value} has none")
+    try:
+        number = float(text) if kind is FieldType.DOUBLE else int(text)
+    except ValueError:
+        raise RegistryError(where, text, "a number" if kind is FieldType.DOUBLE else "a whole number") from None
+    if kind is FieldType.DOUBLE:
+        if not isfinite(number):
+            raise RegistryError(where, text, "a finite number")
+        return int(number) if number == int(number) else number
+    if number not in _INT64:
+        raise RegistryError(where, text, "a number of 64 bits")
+    return number
 
 
 def _choice(choices: type[_Choice], where: str, found: object) -> _Choice:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from igdb.apicalypse import MAX_PARTS, Query, SubQuery, any_of, at_least, below, matching
 from igdb.errors import ForbiddenError, PayloadTooLarge, QueryError, SlowQuery
+from include.extract.contract import id_contract
 from include.extract.errors import IncompleteError
 from include.extract.packs import PACK_WINDOWS, PAGE, PackPlan, WindowRows
 from include.lake.files import Claim, merge_claims, unclaimed
@@ -71,6 +72,7 @@ class Reader:
         self._client = client
         self._entity = entity
         self._contract = contract
+        self._ids = id_contract(entity)
         self._filter = () if entity.filter is None else (matching(entity.filter),)
         self._clock: datetime | None = None
         self._packs = True
@@ -206,7 +208,7 @@ class Reader:
             return await self._look(conditions, rows=False)
         except (QueryError, ForbiddenError) as error:
             self._give_up_packs(error)
-            one = await self._client.query(endpoint, last, self._contract.check)
+            one = await self._client.query(endpoint, last, self._ids.check)
             date, found, count = one.date, one.rows, one.total
             if count is None:
                 count = (await self._client.count(endpoint, where)).count
@@ -281,14 +283,15 @@ class Reader:
     async def _ask(self, windows: Sequence[Claim], conditions: Sequence[Condition], fields: str) -> _Answer:
         """One request for the rows of some windows, and for the count over them."""
         endpoint = self._entity.endpoint
+        check = (self._contract if fields == "*" else self._ids).check
         queries = [Query(fields, where=(*self._filter, *conditions, *_within(window))) for window in windows]
         if len(queries) == 1:
-            reply = await self._client.query(endpoint, queries[0], self._contract.check)
+            reply = await self._client.query(endpoint, queries[0], check)
             self._see(reply.date)
             return _Answer([reply.rows], reply.total, reply.bytes)
         parts = [SubQuery(str(number), endpoint, query) for number, query in enumerate(queries)]
         count = self._count_part("count", windows, conditions)
-        multi = await self._client.multiquery([*parts, count], self._contract.check)
+        multi = await self._client.multiquery([*parts, count], check)
         self._see(multi.date)
         return _Answer([multi.rows[part.name] for part in parts], multi.counts["count"], multi.bytes)
 

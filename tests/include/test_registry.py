@@ -47,6 +47,22 @@ def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path):
     assert (limits.max_shrink, limits.max_rejected, limits.max_unproven) == (0.5, 0.001, 0.0)
 
 
+def test_a_field_may_have_a_rule(tmp_path):
+    declared = "      name: string required\n      place: int min 1 max 9\n      share: double required min 0 max 0.5"
+    genres = load_registry(write(tmp_path, GOOD.replace("      name: string", declared)))["genres"]
+    assert dict(genres.fields) == {
+        "id": FieldType.INT, "name": FieldType.STRING, "place": FieldType.INT, "share": FieldType.DOUBLE,
+    }  # fmt: skip
+    assert {name: str(rule) for name, rule in genres.rules.items()} == {
+        "id": f"required, 0 to {2**53}", "name": "required", "place": "1 to 9", "share": "required, 0 to 0.5",
+    }  # fmt: skip
+
+
+def test_a_popularity_value_has_its_game_its_type_and_its_value():
+    required = {name for name, rule in load_registry()["popscore"].rules.items() if rule.required}
+    assert required == {"id", "game_id", "popularity_type", "value"}
+
+
 def test_every_field_type_has_a_column_type():
     assert {kind.duckdb for kind in FieldType} == {"bigint", "double", "varchar", "boolean", "bigint[]"}
 
@@ -64,6 +80,17 @@ def test_a_small_registry_is_read(tmp_path):
         ("kind: snapshot", "kind: hourly", ["genres.kind", "'hourly'", "incremental, snapshot, time_series"]),
         ("kind: snapshot", "kind: incremental", ["genres.fields.updated_at", "timestamp"]),
         ("      name: string", "      name: text", ["genres.fields.name", "'text'", "int[]"]),
+        ("name: string", "name: string min 1", ["genres.fields.name, min", "'1'", "a string has none"]),
+        ("name: string", "name: int min low", ["genres.fields.name, min", "'low'", "a whole number"]),
+        ("name: string", "name: int min 0.5", ["genres.fields.name, min", "'0.5'", "a whole number"]),
+        ("name: string", "name: double max nan", ["genres.fields.name, max", "'nan'", "a finite number"]),
+        ("name: string", "name: int min 9 max 1", ["genres.fields.name", "'int min 9 max 1'", "max 9 or more"]),
+        ("name: string", "name: int max 9223372036854775808", ["genres.fields.name, max", "64 bits"]),
+        ("name: string", "name: string needed", ["genres.fields.name", "'string needed'", "required, min <number>"]),
+        ("name: string", "name: int min", ["genres.fields.name", "'int min'", "required, min <number>"]),
+        ("name: string", "name: 5", ["genres.fields.name", "5", "int[]"]),
+        ("name: string", "name: ''", ["genres.fields.name", "''", "int[]"]),
+        ("      id: int", "      id: int min 5", ["genres.fields.id", "'int min 5'", "int alone"]),
         ("      id: int", "      ID: int", ["genres.fields", "'ID'", "lower case"]),
         ("      id: int", "      id: string", ["genres.fields.id", "int"]),
         ("    endpoint: genres", "    endpoint: ''", ["genres.endpoint", "not empty"]),
