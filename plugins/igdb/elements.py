@@ -68,7 +68,7 @@ def _parts(text: bytes, opening: bytes) -> Iterator[tuple[int, int, int | None]]
     first = len(text) - len(text.lstrip(_BLANK))
     last = len(text.rstrip(_BLANK))
     if text[first : first + 1] != opening:
-        raise ValueError(f"found {text[first : first + 20]!r}, expected {opening.decode()}")
+        raise ValueError(f"it does not begin with {opening.decode()}")  # without the text: it may not be the API's
     closings: list[bytes] = []
     start, colon = first + 1, None
     for token in _TOKEN.finditer(text, first, last):

@@ -1,11 +1,15 @@
 """What the API answers, parsed and held to the shape that its endpoint promises. Pure.
 
-Two things in JSON that the lake cannot hold have a defined outcome:
+Things in JSON that the lake cannot hold have a defined outcome:
 
 - a lone surrogate (`"\\ud800"`), which UTF-8 cannot carry and which makes DuckDB refuse the whole file, becomes U+FFFD,
   what every reader would show in its place; the row stays, so that rows and counts still agree;
 - an integer beyond 64 bits becomes a double, as orjson reads it: no column of the lake could hold it exactly, and
-  whoever checks types sees a double in the place of an integer.
+  the check of types finds a double in the place of an integer;
+- a row that no parser takes becomes an `UnreadableRow` with its bytes and the reason: bytes that are no UTF-8, NaN, a
+  number beyond a double, too many levels of brackets. The other rows of the reply are read.
+
+A reply whose brackets and strings do not match is torn: it is refused as a whole and asked for again.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeGuard, TypeVar
 import msgspec
 import orjson
 
+from igdb.elements import UnreadableRow, elements, members
 from igdb.errors import ReplyError
 
 if TYPE_CHECKING:
@@ -41,8 +46,8 @@ Rows = TypeVar("Rows")
 class Reply(Generic[Rows]):
     """Rows of one request.
 
-    `rows` are made of the objects as sent; an element that is no object is passed on, for whoever knows the contract of
-    rows to judge. `total` is X-Count, the number of rows that match the condition whatever the limit, or None if the
+    `rows` are made of the objects as sent. An element that is no object is passed on, and so is an `UnreadableRow`:
+    the contract of rows judges them. `total` is X-Count, the number of rows that match the condition, or None if the
     header is absent. `date` is the source's clock when it answered (UTC). `bytes` is the size of the decompressed body.
     """
 
@@ -100,8 +105,8 @@ class Answer:
         """Of `/multiquery`. Part by part, so that of the largest reply few rows are in memory as objects at once."""
         try:
             parts = _PARTS.decode(self.body)
-        except (msgspec.DecodeError, RecursionError):
-            parts = self._mended_parts()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            parts = self._scanned_parts()
         results = {part.name: part for part in parts}
         wanted = {part.name for part in asked}
         if results.keys() != wanted or len(parts) != len(wanted):
@@ -118,32 +123,45 @@ class Answer:
                 self._refuse(f"no count in part {part.name!r}")
         return MultiReply(rows, counts, self._date(), len(self.body))
 
-    def _mended_parts(self) -> list[_Part]:
-        """The parts of a reply that msgspec refuses, as it does lone surrogates."""
-        results = self._array(self.body)
+    def _scanned_parts(self) -> list[_Part]:
+        """The parts of a reply that msgspec refuses for one of its rows."""
         try:
-            return _PARTS.decode(orjson.dumps(results))
-        except msgspec.DecodeError as error:
+            return [_scanned_part(part) for part in elements(self.body)]
+        except ValueError as error:
             self._refuse(f"not an array of results: {error}")
 
     def _array(self, body: bytes | msgspec.Raw) -> list[Any]:
-        found = self._json(body)
+        try:
+            found = orjson.loads(memoryview(body))
+        except orjson.JSONDecodeError:
+            return self._scanned_array(bytes(body))
         if not isinstance(found, list):
             self._refuse("not a JSON array")
         return found
 
-    def _json(self, body: bytes | msgspec.Raw) -> Any:
+    def _scanned_array(self, body: bytes) -> list[Any]:
+        """The rows of a reply that orjson refuses, each parsed alone."""
         try:
-            return orjson.loads(memoryview(body))
-        except orjson.JSONDecodeError:
-            pass
+            rows = [_row(element) for element in elements(body)]
+        except ValueError as error:
+            self._refuse(f"not a JSON array: {error}")
+        unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
+        for row in unreadable:
+            if not row.raw.startswith(b"{"):
+                self._refuse(f"not a JSON array: {row.reason}")
+        for row in unreadable[:_UNREADABLE_SHOWN]:
+            log.warning("IGDB %s: a row cannot be read: %s; %r", self.endpoint, row.reason, row.raw[:200])
+        if len(unreadable) > _UNREADABLE_SHOWN:
+            log.warning("IGDB %s: %d rows of this reply cannot be read", self.endpoint, len(unreadable))
+        if not unreadable:
+            log.warning("IGDB %s: lone surrogates in the reply, replaced by U+FFFD", self.endpoint)
+        return rows
+
+    def _json(self, body: bytes) -> Any:
         try:
-            # Takes lone surrogates, which orjson refuses.
-            found = json.loads(bytes(body).decode(), parse_constant=_no_number, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
             self._refuse(f"not JSON: {error}")
-        log.warning("IGDB %s: lone surrogates in the reply, replaced by U+FFFD", self.endpoint)
-        return _without_surrogates(found)
 
     def _total(self) -> int | None:
         header = self.headers.get("X-Count")
@@ -180,6 +198,36 @@ class _Part(msgspec.Struct):
 
 
 _PARTS = msgspec.json.Decoder(list[_Part])
+_UNREADABLE_SHOWN = 3
+_INTEGER_DIGITS = 20
+
+
+def _scanned_part(part: bytes) -> _Part:
+    """One part of a `/multiquery`. Raises: ValueError, if it is none."""
+    found = dict(members(part))
+    if not found.keys() >= {b'"name"'}:
+        raise ValueError("a part has no name")
+    name = orjson.loads(found[b'"name"'])
+    if not isinstance(name, str):
+        raise ValueError(f"a part has the name {name!r}")  # noqa: TRY004 - of the reply's text, not of an argument
+    count = orjson.loads(found.get(b'"count"', b"null"))
+    return _Part(name, msgspec.Raw(found.get(b'"result"', b"[]")), count)
+
+
+def _row(element: bytes) -> Any:
+    """One element of a page: parsed, or an `UnreadableRow`."""
+    try:
+        return orjson.loads(element)
+    except orjson.JSONDecodeError as error:
+        refused = str(error)
+    try:
+        # Takes lone surrogates, which orjson refuses.
+        found = json.loads(element.decode(), parse_constant=_no_number, parse_float=_finite, parse_int=_integer)
+        return _without_surrogates(found)
+    except UnicodeDecodeError as error:
+        return UnreadableRow(element, f"invalid UTF-8: {error.reason} at byte {error.start} of the row")
+    except (ValueError, RecursionError) as error:
+        return UnreadableRow(element, f"not JSON: {error if isinstance(error, ValueError) else refused}")
 
 
 @contextmanager
@@ -208,8 +256,14 @@ def _no_number(text: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text} is beyond a double")
+        raise ValueError(f"{text[:20]} is beyond a double")
     return number
+
+
+def _integer(text: str) -> int | float:
+    if len(text) <= _INTEGER_DIGITS and -(2**63) <= (number := int(text)) < 2**64:
+        return number
+    return _finite(text)
 
 
 def _without_surrogates(found: Any) -> Any:

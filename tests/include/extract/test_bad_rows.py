@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
 from igdb.errors import PayloadTooLarge, ReplyError
+from igdb.replies import Answer
+from include.extract.contract import RowContract
 from include.extract.errors import ContractError
 from include.lake.manifest import Table
+from include.registry import FieldType
 from include.sandbox import Fault
 from tests.include.extract.running import (
     GAMES,
     LONG_AGO,
+    REGISTRY,
     Rows,
     held,
     load_once,
@@ -26,6 +32,7 @@ from tests.include.extract.running import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from igdb.client import IgdbClient
     from include.lake.store import Store
@@ -34,9 +41,9 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 
 
-def rejects(store: Store) -> list[dict[str, Any]]:
+def rejects(store: Store, name: str = "games") -> list[dict[str, Any]]:
     """What lies in `_rejected/`, each with `reason` and `row`."""
-    kept = [info.key for info in store.list("raw/games/_rejected/")]
+    kept = [info.key for info in store.list(f"raw/{name}/_rejected/")]
     return [json.loads(line) for key in kept for line in store.get(key).splitlines()]
 
 
@@ -196,18 +203,125 @@ def test_a_text_comes_through_as_it_can(
     assert duckdb.execute(query, [row_id, paths]).fetchone() == (GAMES, expected)
 
 
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "always"])
-def test_bytes_that_are_no_utf8_are_no_reply(
-    lasting: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+UNREADABLE = {
+    "bytes that are no UTF-8": ('"\udcc3("', "invalid UTF-8: invalid continuation byte"),
+    "NaN": ("NaN", "not JSON: NaN is no number"),
+    "a number beyond a double": ("1e999", "not JSON: 1e999 is beyond a double"),
+    "nesting without end": ("[" * 5000 + "]" * 5000, "not JSON: depth limit exceeded"),
+    "a control character": ('"a\nb"', "not JSON: Invalid control character"),
+}
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
+@pytest.mark.parametrize("value", UNREADABLE)
+def test_a_row_that_no_parser_takes_costs_no_other_row(
+    value: str, incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
 ) -> None:
-    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3("', times=None if lasting else 1))
-    if lasting:
-        with pytest.raises(ReplyError, match="not JSON"):
-            load_once(client(), store)
-        assert Table(store, "games").latest() is None
-    else:
-        load_once(client(), store)
-        assert shown(store) == held(sandbox)
+    new, reason = UNREADABLE[value]
+    bad = sorted(held(sandbox))[7]
+    if incremental:
+        load_once(client(), store, run_id="before")
+        sandbox.upsert("games", [{"id": bad, "name": "Game 7"}])  # it changes now
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new=new, times=None))
+    report = load_once(client(), store)
+    assert (report.rejected, report.source_count) == (1, GAMES)
+    assert without(shown(store), bad) == without(held(sandbox), bad)
+    (kept,) = rejects(store)
+    assert kept["id"] == bad
+    assert reason in kept["reason"]
+    assert new.encode(errors="surrogateescape") in base64.b64decode(kept["row_base64"])
+    sandbox.faults.clear()
+    night = load_once(client(), store, run_id="night")
+    assert (night.rejected, night.row_count, night.source_count) == (0, GAMES, GAMES)
+    assert shown(store) == held(sandbox)
+
+
+def test_a_torn_reply_is_asked_for_again(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3', times=1))
+    assert load_once(client(), store).rejected == 0
+    assert shown(store) == held(sandbox)
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3', times=None))
+    with pytest.raises(ReplyError, match=r"not an array of results: .* a string does not end"):
+        load_once(client(), store, run_id="always", full_refresh=True)
+
+
+@pytest.mark.parametrize("missing", ["game_id", "popularity_type", "value"])
+def test_a_popularity_value_without_what_makes_it_one_is_rejected(
+    missing: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    value = {"game_id": 7, "popularity_type": 3, "value": 0.5}
+    rows = [{"id": 9_000_000 + number, **value} for number in range(200)]
+    sandbox.upsert("popularity_primitives", [*rows[1:], {**rows[0], missing: None}])
+    report = load_once(client(), store, "popscore")
+    assert (report.rejected, report.row_count) == (1, report.source_count - 1)
+    assert 9_000_000 not in shown(store, "popscore")
+    (kept,) = rejects(store, "popscore")
+    assert missing in kept["reason"]
+    assert Table(store, "popscore").latest().rejected_key in {
+        info.key for info in store.list("raw/popscore/_rejected/dt=2026-11-21/")
+    }
+
+
+def test_whole_numbers_written_as_fractions_are_whole_numbers(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    row_id = sorted(held(sandbox))[7]
+    sandbox.upsert("games", [{"id": row_id, "hypes": 5.0, "platforms": [6.0, 48], "updated_at": float(LONG_AGO)}])
+    report = load_once(client(), store)
+    assert (report.rejected, report.row_count) == (0, GAMES)
+    staged = shown(store)[row_id]
+    assert [type(staged[name]) for name in ("hypes", "updated_at")] == [int, int]
+    assert staged["platforms"] == [6, 48]
+
+
+MOST = 2**63 - 1
+EXTREMES: dict[str, Any] = {
+    "int": [MOST, -MOST - 1, 5.0, None],
+    "timestamp": [MOST, -MOST - 1, -62135683200, 1700000000000000, None],
+    "double": [1.7976931348623157e308, 5e-324, -0.0, MOST, 2**64 - 1, 7, None],
+    "string": ["", "a\0b", "\u2028\u0085\ufeff\uffff\U0010ffff", "2026-11-21", "x" * MEGABYTE, '"\\\r\n\t\x7f', None],
+    "bool": [True, False, None],
+    "int[]": [[], [MOST, -MOST - 1, 5.0], list(range(100_000)), None],
+}
+UNDECLARED = [
+    {"ID": "nine"},
+    {"Name": {"id": 1}},
+    {"": [None, {"": ""}]},
+    {"a\0b": 1},
+    {"huge": 2**64 - 1},
+    {"huge": 2.0**200},
+    {"_ordinal": 9, "_partition": "x", "_file": "y", "filename": "z"},
+    {f"field_{number}": number for number in range(5_000)},
+]
+
+
+def test_duckdb_reads_the_extreme_of_every_type(tmp_path: Path) -> None:
+    """From the bytes of a reply to the columns of dbt: what passes the contract must never stop a build."""
+    games = REGISTRY["games"]
+    fields = {**games.fields, "remote": FieldType.BOOL}  # no field of games is one
+    of_type = {kind.value: name for name, kind in fields.items() if name != "id"}
+    values = [{of_type[kind]: value} for kind, extremes in EXTREMES.items() for value in extremes]
+    rows = [{"id": number, **value} for number, value in enumerate([*values, *UNDECLARED, {}])]
+    rows[-1]["id"] = 2**53
+    body = json.dumps([*rows, {"id": -1}, {"id": 2**53 + 1}], ensure_ascii=False).encode()
+    reply = Answer("games", "", body, {"Date": "Fri, 21 Nov 2025 19:00:00 GMT"})
+    checked = reply.reply(RowContract(replace(games, fields=fields)).check).rows
+    assert [reject.row["id"] for reject in checked.rejects] == [-1, 2**53 + 1]
+    path = tmp_path / "part.jsonl"
+    path.write_bytes(checked.rows.lines)
+    columns = {name: kind.duckdb for name, kind in fields.items()}
+    found = duckdb.execute(
+        f"select * from read_json(?, columns={columns}, format='newline_delimited', maximum_object_size=16777216) "
+        "order by id",
+        [str(path)],
+    )
+    names = [column[0] for column in found.description]
+    read = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    assert len(read) == len(rows)
+    for row, came in zip(rows, read, strict=True):
+        for name in row.keys() & columns.keys():
+            sent = row[name]
+            assert came[name] == (float(sent) if columns[name] == "double" and sent is not None else sent), name
 
 
 def large(row_id: int, megabytes: float) -> dict[str, Any]:

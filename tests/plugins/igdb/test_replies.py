@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igdb.apicalypse import Query, SubQuery
+from igdb.elements import UnreadableRow
 from igdb.errors import ReplyError
 from igdb.replies import Answer
 
@@ -57,9 +58,57 @@ def test_what_is_not_an_array_is_refused_with_its_first_part(body: str) -> None:
     assert caught.value.query == "fields *;"
 
 
-def test_bytes_that_are_no_utf8_are_refused() -> None:
-    with pytest.raises(ReplyError):
-        Answer(endpoint="games", query="", body=b'["\xff"]', headers=DATE).reply(list)
+BAD_ROWS = [
+    (b'{"id": 2, "name": "\xff"}', "invalid UTF-8: invalid start byte at byte 19 of the row"),
+    (b'{"id": 2, "name": "caf\xc3"}', "invalid UTF-8: invalid continuation byte"),
+    (b'{"id": 2, "value": NaN}', "not JSON: NaN is no number"),
+    (b'{"id": 2, "value": -Infinity}', "not JSON: -Infinity is no number"),
+    (b'{"id": 2, "value": 1e999}', "not JSON: 1e999 is beyond a double"),
+    (b'{"id": 2, "value": 1' + b"0" * 400 + b"}", f"not JSON: 1{'0' * 19} is beyond a double"),
+    (b'{"id": 2, "value": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON: depth limit exceeded"),
+    (b'{"id": 2, "name": "a\nb"}', "not JSON: Invalid control character"),
+    (b'{"id": 2, "name": tru}', "not JSON"),
+    (b'{"id": 2} x', "not JSON"),
+]
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_ROWS)
+def test_a_row_that_cannot_be_read_costs_no_other_row(
+    bad: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = b'[{"id": 1, "name": "\\ud800"},\n ' + bad + b', {"id": 3}]'
+    answered = Answer(endpoint="games", query="", body=body, headers=DATE).reply(list)
+    first, unreadable, last = answered.rows
+    assert (first, last) == ({"id": 1, "name": "\ufffd"}, {"id": 3})
+    assert isinstance(unreadable, UnreadableRow)
+    assert unreadable.raw == bad
+    assert reason in unreadable.reason
+    assert "IGDB games: a row cannot be read: " in caplog.text
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD_ROWS)
+def test_nor_does_it_in_a_part(bad: bytes, reason: str) -> None:
+    body = b'[{"name": "n", "count": 3}, {"result": [{"id": 1}, ' + bad + b', {"id": 3}], "name": "a"}]'
+    reply = Answer(endpoint="multiquery", query="", body=body, headers=DATE).parts(PARTS, list)
+    assert reply.counts == {"n": 3}
+    first, unreadable, last = reply.rows["a"]
+    assert (first, last) == ({"id": 1}, {"id": 3})
+    assert isinstance(unreadable, UnreadableRow)
+    assert (unreadable.raw, unreadable.row_id) == (bad, 2 if bad.endswith(b"}") else None)
+    assert reason in unreadable.reason
+
+
+@pytest.mark.parametrize(
+    "body", [b'["\xff"]', b"[upstream error]", b'[{"id": 1}, \xff]', b'[{"id": 1}, {"na\xffme": "b']
+)
+def test_bytes_that_are_neither_rows_nor_whole_are_refused(body: bytes) -> None:
+    with pytest.raises(ReplyError, match="status 200, but not a JSON array"):
+        Answer(endpoint="games", query="", body=body, headers=DATE).reply(list)
+
+
+def test_an_integer_beyond_64_bits_becomes_a_double_beside_a_lone_surrogate_too() -> None:
+    (row,) = answer('[{"id": 1, "name": "\\ud800", "x": 18446744073709551616}]').reply(list).rows
+    assert orjson.dumps(row["x"]) == b"1.8446744073709552e+19"
 
 
 @pytest.mark.parametrize("count", ["12.5", "many", "-1", ""])
