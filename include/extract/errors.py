@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from include.lake.manifest import Unproven
 
 
+LIST_COMMAND = "python -m include.lake rejected {entity}"
+"""What shows the rows that were rejected."""
+
+
 class LoadError(Exception):
     """A load that committed nothing."""
 
@@ -65,6 +69,7 @@ class ContractError(LoadRefused):
         super().__init__(
             f"{entity}: {rejected} of the {rows} rows read so far break the contract of entities.yaml; {allowed} may "
             f"(max_rejected). The first one: {example}. All of them are kept at {kept_at}. Nothing was committed. "
+            f"List them with `{LIST_COMMAND.format(entity=entity)}`. "
             "Correct the field in entities.yaml, or wait until IGDB has corrected its rows, and run the load again."
         )
 

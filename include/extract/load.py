@@ -88,7 +88,7 @@ class Load:
         self._table = Table(store, entity.name)
         self._reader = Reader(client, entity, RowContract(entity))
         self._live = LiveTable(store)
-        self._rejects = Rejects(store, entity, format_day(day))
+        self._rejects = Rejects(store, entity, format_day(day), run_id)
         self._miscounts = Miscounts(entity, allowed=allow.unproven)
         self._warnings: list[str] = []
         self._undeclared: Counter[str] = Counter()
@@ -306,6 +306,7 @@ class Load:
                 requests=self._client.stats.requests - self._requests_before,
                 unproven=self._miscounts.found,
                 shrink_allowed=shrink_allowed,
+                rejected_key=self._rejects.key,
                 files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
             )
 

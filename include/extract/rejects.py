@@ -6,10 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-import orjson
-
-from include.extract.errors import ContractError
-from include.lake.keys import rejected_prefix
+from include.extract.errors import LIST_COMMAND, ContractError
+from include.lake.rejected import keep_rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,10 +22,12 @@ log = logging.getLogger(__name__)
 class Rejects:
     """The rejected rows of one load, for the partition that it loads."""
 
-    def __init__(self, store: Store, entity: Entity, partition: str) -> None:
+    def __init__(self, store: Store, entity: Entity, partition: str, run_id: str) -> None:
+        self.key: str | None = None
         self._store = store
         self._entity = entity
         self._partition = partition
+        self._run_id = run_id
         self._found: list[Reject] = []
 
     def __len__(self) -> int:
@@ -55,10 +55,15 @@ class Rejects:
         if not self._found:
             return
         name = self._entity.name
-        key = f"{rejected_prefix(name)}dt={self._partition}/{time.time_ns()}.jsonl"
-        lines = (orjson.dumps({"reason": reject.reason, "row": reject.row}) for reject in self._found)
-        self._store.put(key, b"\n".join(lines) + b"\n")
+        kept = [
+            {"reason": reject.reason, "id": reject.row_id, "run_id": self._run_id, **reject.kept()}
+            for reject in self._found
+        ]
+        self.key = keep_rejected(self._store, name, self._partition, time_ns=time.time_ns(), rows=kept)
         if self.too_many(rows):
             allowed = self._entity.limits.rejected_rows(rows)
-            raise ContractError(name, len(self._found), read, allowed, self._found[0].reason, key)
-        log.warning("%s: %d rows break the contract and are kept at %s", name, len(self._found), key)
+            raise ContractError(name, len(self._found), read, allowed, self._found[0].reason, self.key)
+        log.warning(
+            "%s: %d rows break the contract and are kept at %s; list them with `%s`",
+            name, len(self._found), self.key, LIST_COMMAND.format(entity=name),
+        )  # fmt: skip

@@ -4,6 +4,8 @@ python -m include.lake show [entity]          the newest commit of every table, 
 python -m include.lake lifecycle [--apply]    check the bucket's lifecycle rules, or set them and read them back
 python -m include.lake audit [entity]         what lies there that nothing needs, and what is needed and not there
     [--remove] [--older-than-hours 48] [--verify]
+python -m include.lake rejected [entity]      the rows that loads rejected, and why; of the newest load first
+    [--day 2026-11-21] [--limit 50] [--json]
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import orjson
+
 from include.audit import LEAST_HOURS, audit
 from include.lake.https import open_cdn
 from include.lake.lifecycle import LifecycleError, apply_rules, check_rules, wanted_rules
 from include.lake.manifest import Manifest, ManifestError, open_table
+from include.lake.rejected import RejectedError, rejected_rows
 from include.lake.s3 import S3Store
 from include.lake.store import ReadableStore, Store, StoreError, lake_uri, open_store
+from include.partitions import PartitionError, format_day, parse_day
 from include.registry import load_registry
 from include.tables import table
 
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from include.lake.audit import Finding
+    from include.lake.rejected import RejectedRow
 
 _COMMIT_HEADER = (
     "entity",
@@ -42,6 +49,7 @@ _COMMIT_HEADER = (
     "run",
 )
 _FINDING_HEADER = ("problem", "bytes", "modified (UTC)", "object", "why")
+_REJECTED_HEADER = ("entity", "day", "id", "reason", "load committed", "rejected (UTC)", "object")
 _RULE_HEADER = ("rule", "prefix", "applies to", "days")
 
 
@@ -58,15 +66,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audited.add_argument("--remove", action="store_true", help="remove the orphans that are old enough")
     audited.add_argument("--older-than-hours", type=_hours, default=48, metavar="HOURS", help="old enough; default 48")
     audited.add_argument("--verify", action="store_true", help="read the newest commits' parts, and compare hashes")
+    rejected = commands.add_parser("rejected", help="the rows that loads rejected, and why")
+    rejected.add_argument("entity", nargs="?", choices=list(load_registry()), help="of this table only")
+    rejected.add_argument("--day", help="that loads of this Korean day rejected, such as 2026-11-21")
+    rejected.add_argument("--limit", type=int, default=50, metavar="ROWS", help="the most rows of a table; default 50")
+    rejected.add_argument("--json", action="store_true", help="each row as a line of JSON, with all that was sent")
     options = parser.parse_args(arguments)
     try:
         if options.command == "show":
             _show(open_cdn() or open_store(lake_uri()), options.entity)
         elif options.command == "audit":
             return _audit(open_store(lake_uri()), options)
+        elif options.command == "rejected":
+            _rejected(open_store(lake_uri()), options)
         else:
             _lifecycle(open_store(lake_uri()), apply=options.apply)
-    except (StoreError, ManifestError, LifecycleError) as error:
+    except (StoreError, ManifestError, LifecycleError, RejectedError, PartitionError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -137,6 +152,38 @@ def _audit(store: Store, options: argparse.Namespace) -> int:
     left = len(report.orphans) - len(report.removed)
     _say(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
     return 1 if report.broken else 0
+
+
+def _rejected(store: Store, options: argparse.Namespace) -> None:
+    day = format_day(parse_day(options.day)) if options.day else None
+    lines: list[tuple[str, ...]] = []
+    for name in [options.entity] if options.entity else load_registry():
+        rows = list(rejected_rows(store, name, day))
+        shown = rows[: options.limit]
+        if options.json:
+            for row in shown:
+                _say(orjson.dumps(row.as_dict()).decode())
+            continue
+        lines += [_rejected_line(row) for row in shown]
+        if len(shown) < len(rows):
+            lines.append((name, "", "", f"and {len(rows) - len(shown):,} more: --limit {len(rows)}", "", "", ""))
+    if lines:
+        _say(store.uri)
+        _say(table(_REJECTED_HEADER, lines))
+    elif not options.json:
+        _say(f"{store.uri}: no rejected rows are kept; they are kept for 30 days")
+
+
+def _rejected_line(row: RejectedRow) -> tuple[str, ...]:
+    return (
+        row.entity,
+        row.day,
+        "" if row.row_id is None else str(row.row_id),
+        row.reason,
+        "yes" if row.committed else "no",
+        f"{row.time:%Y-%m-%d %H:%M:%S}",
+        row.key,
+    )
 
 
 def _finding_line(finding: Finding, outcome: str) -> tuple[str, ...]:

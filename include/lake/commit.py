@@ -70,6 +70,8 @@ class Draft:
     unproven: ranges that this run read whose rows differ from the source's count.
     shrink_allowed: the table lost more rows than a load may remove, and an operator let it through: what it had before
     no longer counts.
+    rejected_key: where the rows are kept that this run rejected, None if it rejected none. They are `source_count` less
+    `row_count` rows, unless that is unproven.
     files: every file of the table in the order in which they apply; see merge_files.
 
     Raises: ManifestError.
@@ -84,6 +86,7 @@ class Draft:
     requests: int = 0
     unproven: tuple[Unproven, ...] = ()
     shrink_allowed: bool = False
+    rejected_key: str | None = None
     files: tuple[File, ...]
 
     def __post_init__(self) -> None:

@@ -57,6 +57,11 @@ def rejected_prefix(entity: str) -> str:
     return f"{table_prefix(entity)}_rejected/"
 
 
+def rejected_key(entity: str, partition: str, time_ns: int) -> str:
+    """The rows that one load of a day rejected; time_ns: when, nanoseconds since 1970."""
+    return f"{rejected_prefix(entity)}dt={partition}/{time_ns}.jsonl"
+
+
 def run_prefix(entity: str, partition: str, run_id: str) -> str:
     """What the keys of one run's parts start with."""
     return f"{table_prefix(entity)}dt={partition}/{run_folder(run_id)}/"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def test_the_document_is_the_contract(make_file: MakeFile) -> None:
     file = make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5)
     committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
-    made = draft(file, unproven=(Unproven(7, None, rows=2, count=1),), shrink_allowed=True)
+    made = draft(file, unproven=(Unproven(7, None, rows=2, count=1),), shrink_allowed=True, rejected_key="raw/games/x")
     fields = {name: getattr(made, name) for name in Draft.__dataclass_fields__}
     manifest = Manifest(**fields, entity="games", version=42, committed_at=committed_at)
     assert json.loads(manifest.to_json()) == {
@@ -42,6 +42,7 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
         "requests": 0,
         "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
         "shrink_allowed": True,
+        "rejected_key": "raw/games/x",
         "files": [
             {
                 "key": "raw/games/dt=2026-11-21/run/part-00000.jsonl.gz",
@@ -61,7 +62,7 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
 
 def test_the_schema_names_every_field_and_no_other() -> None:
     schema = json.loads(SCHEMA_PATH.read_text())
-    later = {"requests", "unproven", "shrink_allowed"}  # not in the commits of the first version
+    later = {"requests", "unproven", "shrink_allowed", "rejected_key"}  # not in the commits of the first version
     parts = {"file": File, "claim": Claim, "unproven": Unproven}
     for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
         assert set(body["properties"]) == set(body["required"]) | (later & set(body["properties"]))
@@ -71,7 +72,7 @@ def test_the_schema_names_every_field_and_no_other() -> None:
 
 def test_a_commit_of_the_first_version_is_read(disk: Store) -> None:
     document = json.loads(commit(Table(disk, "games"), requests=7, shrink_allowed=True).to_json())
-    for later in ("requests", "unproven", "shrink_allowed"):
+    for later in ("requests", "unproven", "shrink_allowed", "rejected_key"):
         del document[later]
     old = Manifest.from_json(json.dumps(document).encode())
     assert (old.requests, old.unproven, old.shrink_allowed) == (0, (), False)
