@@ -50,7 +50,8 @@
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json, "
-            ~ "such as /lake/marts/dt=2026-11-21/manual. The DAG `transform` sets it; `dbt build` and `dbt run` need none"
+            ~ "such as /lake/marts/dt=2026-11-21/manual. The DAG `transform` sets it, and `dbt build` opens one. Other "
+            ~ "commands take the one that was built last or is published: there is none yet. Run `dbt build` first"
         ) %}
     {% endif %}
     {{ return(prefix) }}
@@ -133,6 +134,10 @@
         create or replace table inputs.run as
         select day, run_id
         from _inputs;
+
+        -- for commands that look at what was built: include/transform/dbt_plugin.py
+        create or replace table inputs.generation as
+        select {{ quoted(generation()) }} as url;
 
         create or replace table inputs.sources as
         select unnest(sources, max_depth := 2)

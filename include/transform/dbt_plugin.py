@@ -2,6 +2,8 @@
 
     dbt build                                    the newest day that was loaded
     dbt build --vars 'as_of: 2026-11-21'         that day, from the manifests as they stood
+    dbt test, dbt docs generate, ...             the generation that the scratch file was built from, else the published
+    dbt source freshness                         the published one
 
 Named in dbt/profiles.yml; the macros read the DuckDB variable `generation`. A generation that is opened here is built
 beside the published ones: only the DAG `transform` publishes.
@@ -10,7 +12,7 @@ beside the published ones: only the DAG `transform` publishes.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -77,8 +79,12 @@ class Plugin(BasePlugin):
             if sources is not None:
                 configure(conn, sources)
             self._credentials = configure(conn, self._store)
-            if flags.WHICH in _BUILDING and not os.environ.get(VARIABLE):
+            if os.environ.get(VARIABLE):
+                return
+            if flags.WHICH in _BUILDING:
                 self._opened = _open_generation(self._store, sources, str((flags.VARS or {}).get("as_of") or ""))
+            else:
+                self._opened = _generation_to_read(self._store, conn, published=flags.WHICH == "freshness")
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Name the generation to the macros, and give DuckDB the credentials that boto3 has renewed."""
@@ -98,6 +104,29 @@ def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) ->
     entities = tuple(load_registry().values())
     day = parse_day(as_of) if as_of else newest_day(sources or store, entities)
     return store.url(open_generation(store, entities, day=day, run_id="dbt", sources=sources))
+
+
+def _generation_to_read(store: Store, conn: DuckDBPyConnection, *, published: bool) -> str | None:
+    """The generation that a command looks at which builds nothing; None if there is none. Returns: where it is.
+
+    Tests hold the scratch file's tables against what they were built from. `published` takes what readers have.
+    """
+    import duckdb
+
+    from include.lake.store import ObjectNotFound
+    from include.transform.generation import INPUTS
+    from include.transform.pointer import current
+
+    if not published:
+        # Not of another lake, nor one that the audit has removed: then the published one is the next best.
+        with suppress(duckdb.CatalogException, ObjectNotFound):
+            (url,) = conn.execute("select url from inputs.generation").fetchone() or ("",)
+            place = store.url("marts")
+            if url.startswith(f"{place}/"):
+                store.info(f"marts{url.removeprefix(place)}/{INPUTS}")
+                return str(url)
+    shown = current(store)
+    return store.url(shown["generation"]) if shown else None
 
 
 def _say(line: str) -> None:

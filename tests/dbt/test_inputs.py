@@ -11,6 +11,8 @@ import pytest
 
 from include.registry import load_registry
 
+from .conftest import Dbt
+
 GENRES = [{"id": i, "name": f"Genre {i}"} for i in range(1, 2001)]
 
 
@@ -19,10 +21,35 @@ def test_parsing_and_listing_need_no_generation(dbt):
     assert dbt("list", "--resource-type", "model", generation=None).success
 
 
-def test_tests_without_a_generation_say_what_to_set(dbt):
+def test_tests_without_a_generation_say_what_to_do(tmp_path):
+    dbt = Dbt(tmp_path, GAMELAKE_URI=(tmp_path / "lake").as_uri())
     done = dbt("test", "-s", "stg_run", generation=None)
     assert not done.success
     assert "GAMELAKE_GENERATION: not set" in done.error
+    assert "there is none yet. Run `dbt build` first" in done.error
+
+
+def test_commands_that_build_nothing_find_their_generation(small_lake, tmp_path):
+    """What the scratch file was built from, so that tests compare like with like; else what readers have."""
+    dbt = Dbt(tmp_path, GAMELAKE_URI=small_lake.root.as_uri())
+    published, built = small_lake.generation("published"), small_lake.generation("by-hand")
+    key = str(published.relative_to(small_lake.root))
+    (small_lake.root / "marts" / "_current.json").write_text(json.dumps({"generation": key}))
+
+    def looked_at():
+        with duckdb.connect(str(dbt.database)) as scratch:
+            return scratch.sql("select url from inputs.generation").fetchone()
+
+    assert dbt("docs", "generate", generation=None).success
+    assert (tmp_path / "catalog.json").exists()
+    assert not dbt("test", "-s", "stg_run", generation=None).success, "nothing is built yet"
+    assert looked_at() == (str(published),)
+    assert dbt("run", "-s", "stg_run", generation=built).success
+    assert dbt("test", "-s", "stg_run", generation=None).success
+    assert looked_at() == (str(built),)
+    assert not dbt("source", "freshness", generation=None).success, "its loads are old"
+    assert looked_at() == (str(published),)
+    (small_lake.root / "marts" / "_current.json").unlink()
 
 
 def test_a_missing_inputs_file_is_named(dbt, tmp_path):
