@@ -216,7 +216,7 @@ class Load:
         read.add(self._rejects.ids())
         unread = self._live.on(base).difference(read)
         late = await LateUpdates(self._reader, unread, self._live.times, since=since).ids()
-        await self._stage_pages(stage, self._reader.rows_of(late), "late updates")
+        await self._stage_pages(stage, self._reader.rows_of(late), "late updates", known=self._miscounts.found)
         self._late = len(late)
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:

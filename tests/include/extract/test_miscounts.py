@@ -104,6 +104,23 @@ def test_a_miscounted_row_blocks_neither_full_nor_incremental_loads(
     assert unproven(store) == ()
 
 
+def test_a_miscounted_row_that_changed_late_is_unproven_once(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    odd = ids_of(sandbox)[200]
+    miscount(sandbox, "uncounted_rows", odd)
+    load_once(client(), store, run_id="full")
+    newest = Table(store, "games").latest()
+    assert newest is not None
+    assert newest.watermark is not None
+    sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": newest.watermark - 3_600}])
+    other = ids_of(sandbox)[300]
+    sandbox.upsert("games", [{"id": other, "name": "Late too", "updated_at": newest.watermark - 3_600}])
+    load_once(client(), store, run_id="night")
+    assert shown(store)[other]["name"] == "Late too"
+    assert sum(one.difference for one in unproven(store)) == 1
+
+
 @pytest.mark.parametrize("rows", [500, 501, 1_000, 2_900])
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_pages_end(
