@@ -104,15 +104,13 @@ def _configure_s3(connection: DuckDBPyConnection, store: S3Store) -> Credentials
     options: dict[str, str] = {
         "scope": f"s3://{store.bucket}/",
         "region": reach.region,
+        "endpoint": reach.endpoint,
         "url_style": reach.url_style,
         "use_ssl": str(reach.use_ssl).lower(),
     }
-    if reach.endpoint:
-        options["endpoint"] = reach.endpoint
     if credentials:
-        options |= {"key_id": credentials.key, "secret": credentials.secret}
-        if credentials.token:
-            options["session_token"] = credentials.token
+        # What a secret does not have, DuckDB takes from variables: a token too that belongs to another key.
+        options |= {"key_id": credentials.key, "secret": credentials.secret, "session_token": credentials.token}
     parameters = ", ".join(f"{name} ${name}" for name in options)
     try:
         # As parameters the values are in no message, and in no log of statements.

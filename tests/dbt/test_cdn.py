@@ -15,12 +15,13 @@ import pytest
 from include.duckdb_extensions import link_extensions
 from include.lake.files import Claim, File
 from include.lake.https import HttpsStore
-from include.lake.manifest import Draft, Mode, Table
+from include.lake.manifest import Table
 from include.lake.store import Store, open_store
 from include.registry import load_registry
 from include.transform.dbt_project import published_models
 from include.transform.generation import open_generation, publish
-from tests.dbt.conftest import Dbt, Lake, rows_in
+from tests.dbt.committed import commit, commit_lake
+from tests.dbt.conftest import Dbt, Lake
 
 if TYPE_CHECKING:
     from tests.include.cloudfront import CachingCdn
@@ -34,41 +35,8 @@ HISTORY = ("stg_popularity_types", "stg_popscore_day", "fct_game_popularity_dail
 def remote(s3: Any, bucket: str, small_lake: Lake) -> Store:
     """The small lake in moto's S3, committed."""
     store = open_store(f"s3://{bucket}/some/lake", s3=s3)
-    figures = {source["entity"]: source for source in small_lake.inputs()["sources"]}
-    for entity in REGISTRY:
-        files = tuple(put(store, entity, small_lake.root, file) for file in small_lake.files[entity])
-        commit(store, entity, files, figures[entity])
+    commit_lake(store, small_lake)
     return store
-
-
-def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> File:
-    path, ids = Path(file["url"]), [row["id"] for row in rows_in(file)]
-    data, key = path.read_bytes(), path.relative_to(root).as_posix()
-    store.put(key, data)
-    return File(
-        key=key,
-        partition=file["partition"],
-        rows=file["rows"],
-        bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        min_id=min(ids, default=None),
-        max_id=max(ids, default=None),
-        max_updated_at=None,
-        claims=tuple(Claim(**claim) for claim in file["claims"]),
-    )
-
-
-def commit(store: Store, entity: str, files: tuple[File, ...], figures: dict[str, Any], day: date = DAY) -> None:
-    draft = Draft(
-        run_id="run",
-        partition=day.isoformat(),
-        mode=Mode.FULL,
-        watermark=None,
-        source_count=figures["source_count"],
-        row_count=figures["row_count"],
-        files=files,
-    )
-    Table(store, entity).commit(lambda _: draft)
 
 
 def commit_next_day(store: Store) -> None:

@@ -130,4 +130,15 @@ def test_duckdb_gets_the_credentials_that_boto3_renewed(bucket: str, s3: Any) ->
         assert renew(reader, store, before) == Credentials("test", "test", "")
         (shown,) = reader.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
         assert "key_id=test" in shown
-        assert "session_token" not in shown
+
+
+def test_duckdb_takes_no_token_of_another_key_from_the_environment(
+    connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(region_name="ap-northeast-2")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "other")
+    with connect(connected_store()) as reader:
+        (shown,) = reader.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
+        assert "key_id=key;" in shown
+        assert "session_token=" in shown

@@ -1,4 +1,4 @@
-"""Stores to test on: a folder, moto's S3 server over real HTTP, and the endpoint that GAMELAKE_TEST_S3_URI names."""
+"""Stores to test on: a folder, moto's and SeaweedFS' S3 servers, and the endpoint that GAMELAKE_TEST_S3_URI names."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from include.lake.files import Claim, File
 from include.lake.store import open_store
+from tests.seaweed import running_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from include.lake.store import Store
 
 S3_URI = os.environ.get("GAMELAKE_TEST_S3_URI")
-STORES = ["disk", "moto", *(["endpoint"] if S3_URI else [])]
+FLAT_STORES = ["disk", "moto", *(["endpoint"] if S3_URI else [])]
+STORES = [*FLAT_STORES, pytest.param("seaweed", marks=pytest.mark.e2e)]
 
 
 def new_client(endpoint: str) -> S3Client:
@@ -64,13 +66,38 @@ def bucket(s3: S3Client) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def seaweed_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Client]:
+    """A client of a SeaweedFS that has the bucket `lake`."""
+    with running_seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        client = server.client()
+        client.create_bucket(Bucket="lake")
+        yield client
+
+
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Each kind of store, empty."""
-    if request.param == "disk":
+    yield from _opened(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=FLAT_STORES)
+def flat_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Each kind of store for which `a/` is only the start of a key.
+
+    SeaweedFS keeps folders: it lists one after the other, `a/b` before `a-b`, and has an answer for a folder. Nothing
+    in the product asks for either.
+    """
+    yield from _opened(request.param, request, tmp_path)
+
+
+def _opened(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if kind == "disk":
         yield open_store((tmp_path / "a lake").as_uri())
-    elif request.param == "moto":
+    elif kind == "moto":
         yield open_store(f"s3://{request.getfixturevalue('bucket')}/some/lake", s3=request.getfixturevalue("s3"))
+    elif kind == "seaweed":
+        yield open_store(f"s3://lake/{uuid.uuid4().hex}", s3=request.getfixturevalue("seaweed_s3"))
     else:
         endpoint = open_store(f"{S3_URI}/{uuid.uuid4().hex}")
         yield endpoint

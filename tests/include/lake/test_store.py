@@ -81,9 +81,9 @@ def test_an_absent_object_is_not_found(store: Store, ask: Callable[[Store], obje
         ask(store)
 
 
-def test_a_folder_is_no_object(store: Store) -> None:
-    store.put("raw/games/key", b"x")
-    for ask in (store.get, store.open, store.info, store.tags):
+def test_a_folder_is_no_object(flat_store: Store) -> None:
+    flat_store.put("raw/games/key", b"x")
+    for ask in (flat_store.get, flat_store.open, flat_store.info, flat_store.tags):
         with pytest.raises(ObjectNotFound):
             ask("raw/games")
 
@@ -143,12 +143,12 @@ def test_of_many_creators_one_wins(store: Store) -> None:
     assert store.get("race/commit") == f"writer {winners[0]}".encode() * 1000
 
 
-def test_list_is_in_the_order_of_keys(store: Store) -> None:
+def test_list_is_in_the_order_of_keys(flat_store: Store) -> None:
     names = ["a/b", "a-b", "a", "a0", "a/b/c", "b", "é/x", "a/b-c", "A", "a/c"]
     store_keys = sorted(set(names) - {"a", "a/b"})  # on a disk a name is a file or a folder
     for key in store_keys:
-        store.put(key, b"x")
-    assert keys(store) == store_keys
+        flat_store.put(key, b"x")
+    assert keys(flat_store) == store_keys
 
 
 def test_list_takes_any_start_of_a_key(store: Store) -> None:
@@ -160,14 +160,14 @@ def test_list_takes_any_start_of_a_key(store: Store) -> None:
     assert keys(store, "raw/nothing/") == []
 
 
-def test_list_goes_on_after_a_key(store: Store) -> None:
+def test_list_goes_on_after_a_key(flat_store: Store) -> None:
     for key in ("raw/a/1", "raw/a/2", "raw/a-b", "raw/b/1", "raw/c"):
-        store.put(key, b"x")
-    assert keys(store, "raw/", after="raw/a/1") == ["raw/a/2", "raw/b/1", "raw/c"]
-    assert keys(store, "raw/", after="raw/a/15") == ["raw/a/2", "raw/b/1", "raw/c"]
-    assert keys(store, "raw/", after="raw/a-a") == ["raw/a-b", "raw/a/1", "raw/a/2", "raw/b/1", "raw/c"]
-    assert keys(store, "raw/", after="raw/c") == []
-    assert keys(store, "raw/", after="a") == keys(store, "raw/")
+        flat_store.put(key, b"x")
+    assert keys(flat_store, "raw/", after="raw/a/1") == ["raw/a/2", "raw/b/1", "raw/c"]
+    assert keys(flat_store, "raw/", after="raw/a/15") == ["raw/a/2", "raw/b/1", "raw/c"]
+    assert keys(flat_store, "raw/", after="raw/a-a") == ["raw/a-b", "raw/a/1", "raw/a/2", "raw/b/1", "raw/c"]
+    assert keys(flat_store, "raw/", after="raw/c") == []
+    assert keys(flat_store, "raw/", after="a") == keys(flat_store, "raw/")
 
 
 def test_list_sees_more_than_a_page(store: Store) -> None:

@@ -1,0 +1,54 @@
+"""The small lake committed to a store by the product's own code, as loads leave it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.lake.files import Claim, File
+from include.lake.manifest import Draft, Mode, Table
+from include.registry import load_registry
+from tests.dbt.conftest import Lake, rows_in
+
+if TYPE_CHECKING:
+    from include.lake.store import Store
+
+
+def commit_lake(store: Store, lake: Lake) -> None:
+    """Put every part of a lake into a store, and commit every entity."""
+    figures = {source["entity"]: source for source in lake.inputs()["sources"]}
+    for entity in load_registry():
+        files = tuple(put(store, entity, lake.root, file) for file in lake.files[entity])
+        commit(store, entity, files, figures[entity], date.fromisoformat(lake.day))
+
+
+def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> File:
+    path, ids = Path(file["url"]), [row["id"] for row in rows_in(file)]
+    data, key = path.read_bytes(), path.relative_to(root).as_posix()
+    store.put(key, data)
+    return File(
+        key=key,
+        partition=file["partition"],
+        rows=file["rows"],
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        min_id=min(ids, default=None),
+        max_id=max(ids, default=None),
+        max_updated_at=None,
+        claims=tuple(Claim(**claim) for claim in file["claims"]),
+    )
+
+
+def commit(store: Store, entity: str, files: tuple[File, ...], figures: dict[str, Any], day: date) -> None:
+    draft = Draft(
+        run_id="run",
+        partition=day.isoformat(),
+        mode=Mode.FULL,
+        watermark=None,
+        source_count=figures["source_count"],
+        row_count=figures["row_count"],
+        files=files,
+    )
+    Table(store, entity).commit(lambda _: draft)
