@@ -9,7 +9,7 @@ VENV := .venv
 SPARK := .venv-spark
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
+COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
 CYCLONEDX_VERSION := 7.5.0
 MANIFEST := dbt/target/manifest.json
 IMAGE ?= gamelake:0.1.0
@@ -24,34 +24,34 @@ help: ## list the targets
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
 run: $(READY) ## load and transform the next day, then show the marts
-	@$(BIN)/python -m include.local run
+	@"$(BIN)"/python -m include.local run
 
 up: $(READY) ## start a local Airflow with its web UI and a sandbox
-	@$(BIN)/python -m include.local up
+	@"$(BIN)"/python -m include.local up
 
 down: ## stop what `make up` started
-	@test ! -x $(BIN)/python || $(BIN)/python -m include.local down
+	@test ! -x "$(BIN)"/python || "$(BIN)"/python -m include.local down
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
-	@$(BIN)/python -m include.sandbox
+	@"$(BIN)"/python -m include.sandbox
 
 freshness: $(READY) ## say how old each load is that readers see (late after 30 h, stale after 54 h)
-	@$(BIN)/python -m include.transform.freshness
+	@"$(BIN)"/python -m include.transform.freshness
 
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
-	@$(BIN)/python -m include.transform generations
+	@"$(BIN)"/python -m include.transform generations
 
 rollback: $(VENV)/.installed ## show readers an earlier build; TO= names its day or key, REASON= says why
-	@$(BIN)/python -m include.transform rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/python -m include.transform rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
 
 rollforward: $(VENV)/.installed ## show readers the newest publication again, after a rollback
-	@$(BIN)/python -m include.transform rollforward $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/python -m include.transform rollforward $(if $(REASON),--reason "$(REASON)")
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
-	@$(BIN)/python -m include.lake lifecycle --apply
+	@"$(BIN)"/python -m include.lake lifecycle --apply
 
 settings: $(VENV)/.installed ## import airflow_settings.yaml into our Airflow, or into that of the command AIRFLOW=
-	@$(BIN)/python -m include.local settings "$(AIRFLOW)"
+	@"$(BIN)"/python -m include.local settings "$(AIRFLOW)"
 
 env: ## write .env for docker compose, with secrets of its own
 	@"$(PYTHON)" -m include.compose_env
@@ -63,42 +63,42 @@ image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= a
 	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL $(IMAGE) bash -s < deploy/image/check.sh
 
 image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine, as root on Debian, about 6 minutes
-	$(BIN)/python -m deploy.image.steps
+	"$(BIN)"/python -m deploy.image.steps
 
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`, `make test-cluster` and `make test-spark`
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
+	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 10 minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e
+	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m e2e
 
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 20 minutes
-	$(BIN)/python -m pytest -m cluster
+	"$(BIN)"/python -m pytest -m cluster
 
 spark: $(SPARK)/.installed ## install what builds on Spark need into .venv-spark, beside a Java 17 or newer
 
 test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 6 minutes
-	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" $(BIN)/python -m pytest -m spark
+	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" "$(BIN)"/python -m pytest -m spark
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
-	GAMELAKE_DRIFT_SEEDS=200 $(BIN)/python -m pytest -n 2 tests/include/extract/test_drift.py
+	GAMELAKE_DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/include/extract/test_drift.py
 
 lint: $(VENV)/.dev ## check style, types, SQL and generated files
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins/igdb include dags deploy
-	$(BIN)/sqlfmt --check --no-progressbar dbt
-	$(BIN)/hadolint Dockerfile
-	$(BIN)/python -m include.dbt_sources --check
-	$(BIN)/python -m include.configuration --check
+	"$(BIN)"/ruff check .
+	"$(BIN)"/ruff format --check .
+	"$(BIN)"/mypy plugins/igdb include dags deploy
+	"$(BIN)"/sqlfmt --check --no-progressbar dbt
+	"$(BIN)"/hadolint Dockerfile
+	"$(BIN)"/python -m include.dbt_sources --check
+	"$(BIN)"/python -m include.configuration --check
 
 format: $(VENV)/.dev ## format Python and SQL
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-	$(BIN)/sqlfmt --no-progressbar dbt
+	"$(BIN)"/ruff check --fix .
+	"$(BIN)"/ruff format .
+	"$(BIN)"/sqlfmt --no-progressbar dbt
 
 generate: $(VENV)/.installed ## write what is generated: from include/entities.yaml, and the page of environment variables
-	$(BIN)/python -m include.dbt_sources --write
-	$(BIN)/python -m include.configuration --write
+	"$(BIN)"/python -m include.dbt_sources --write
+	"$(BIN)"/python -m include.configuration --write
 
 lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
@@ -107,7 +107,7 @@ lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
 
 sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked Python packages
 	@mkdir -p .local
-	$(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
+	"$(BIN)"/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
 		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
 clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or when you say so
@@ -130,32 +130,32 @@ $(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
-	@$(BIN)/uv pip install --quiet -r requirements.lock
-	@$(BIN)/uv pip install --quiet --no-deps -e .
-	@$(BIN)/python -m include.local launcher
-	@$(BIN)/python -m include.duckdb_extensions .local/extensions >/dev/null
+	@"$(BIN)"/uv pip install --quiet -r requirements.lock
+	@"$(BIN)"/uv pip install --quiet --no-deps -e .
+	@"$(BIN)"/python -m include.local launcher
+	@"$(BIN)"/python -m include.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."
-	@$(BIN)/python -m include.local prepare
+	@"$(BIN)"/python -m include.local prepare
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
-	$(BIN)/uv pip install --quiet -r requirements-dev.lock
-	@$(BIN)/python -m include.local launcher
+	"$(BIN)"/uv pip install --quiet -r requirements-dev.lock
+	@"$(BIN)"/python -m include.local launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
 $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt pyproject.toml
 	"$(PYTHON)" -m venv $(SPARK)
-	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python -r requirements-dbt.lock -r requirements-spark.txt
-	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
+	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python -r requirements-dbt.lock -r requirements-spark.txt
+	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
 	@touch $@
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the
 # project changed.
 $(MANIFEST): $(VENV)/.installed include/entities.yaml include/transform/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@echo "Reading the dbt project ..."
-	@$(BIN)/python -m include.transform.dbt_project >/dev/null
+	@"$(BIN)"/python -m include.transform.dbt_project >/dev/null
