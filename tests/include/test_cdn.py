@@ -21,6 +21,7 @@ from include.lake.manifest import Draft, Mode, Table, TableReader
 from include.lake.store import Store, open_store
 from include.registry import load_registry
 from include.stores import invalidate_changed
+from include.transform.__main__ import main as commands
 from include.transform.generation import changed_keys, open_generation, publish
 from include.transform.pointer import POINTER
 from tests.include.lake.conftest import FaultyProxy, proxy  # noqa: F401 - a fixture
@@ -118,6 +119,32 @@ def test_a_publication_is_seen_only_once_it_is_invalidated(
     assert shown() == ("2026-11-21", True)
     assert cdn.invalidated() == [["/some/lake/marts/_current.json", "/some/lake/marts/dim_games.parquet"]]
     assert remote.get(first["marts"][0]["key"]) != remote.get(second["marts"][0]["key"])
+
+
+def test_a_rollback_ends_when_the_cdn_shows_it(
+    airflow,
+    lake: Store,
+    cdn: CachingCdn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    airflow({"cloudfront_distribution_id": cdn.distribution})
+    remote = HttpsStore(f"{cdn.url}/some/lake")
+    for day in (20, 21):
+        commit(lake, f"2026-11-{day}")
+        publish_day(lake, date(2026, 11, day), day, tmp_path)
+    assert json.loads(remote.get(POINTER))["day"] == "2026-11-21"
+    assert commands(["rollback"]) == 0, capsys.readouterr().err
+    shown = json.loads(remote.get(POINTER))
+    assert shown["day"] == "2026-11-20"
+    assert hashlib.sha256(remote.get("marts/dim_games.parquet")).hexdigest() == shown["marts"][0]["sha256"]
+    assert commands(["rollback"]) == 0
+    assert json.loads(remote.get(POINTER)) == shown
+    airflow({"cloudfront_distribution_id": "ENOTHERE"})
+    assert commands(["rollforward"]) == 1
+    assert "The pointer has moved, but the CDN was not told: " in capsys.readouterr().err
 
 
 def test_only_what_changed_is_forgotten(airflow, lake: Store, cdn: CachingCdn) -> None:
