@@ -10,6 +10,7 @@ What is asked again, and what is not:
 | 429 | no request of this client starts for a while, then it is asked again |
 | 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
 | 200 with HTML, torn JSON, `null`, `{}` or another shape than promised, or above 64 MB | likewise |
+| 200 with a row that no parser takes | likewise; a row that came before is passed on as an UnreadableRow |
 | 408 | asked once more, then SlowQuery at once: who cut the window can cut it smaller |
 | 401 | asked again with up to three new tokens, then TokenError; with a static token AuthError at once |
 | 400, 403, 404, 407, 413, the rest | fails at once: the same request would fail again |
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
@@ -149,10 +150,16 @@ class IgdbClient:
                 query=f"{query[:500]}…",
             )
 
+        unreadable: set[int | bytes] = set()
+
+        def read_twice(answer: Answer) -> _T:
+            """A row that no parser takes is believed once it came twice."""
+            return read(replace(answer, unreadable=unreadable))
+
         async def once() -> _T:
             token = await self._tokens.token()
             try:
-                return read(await self._send(endpoint, query, token))
+                return read_twice(await self._send(endpoint, query, token))
             except AuthError:
                 await self._tokens.invalidate(token)
                 renewed = await self._tokens.token()
@@ -160,7 +167,7 @@ class IgdbClient:
                     raise
             self.stats.retries += 1
             try:
-                return read(await self._send(endpoint, query, renewed))
+                return read_twice(await self._send(endpoint, query, renewed))
             except AuthError as error:
                 await self._tokens.invalidate(renewed)
                 refused = TokenError(

@@ -80,17 +80,25 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200 as it came, with what an error about it needs."""
+    """A 200 as it came, with what an error about it needs.
+
+    unreadable: the rows that no parser took when this was asked before, by their ids, or their bytes without one. Such
+    a row is passed on only if it came before; the reply is refused otherwise, so that it is asked for again. None:
+    every one is passed on.
+    """
 
     endpoint: str
     query: str
     body: bytes
     headers: Mapping[str, str]
+    unreadable: set[int | bytes] | None = None
 
     def reply(self, read: Callable[[list[Any]], Rows]) -> Reply[Rows]:
         """Of an endpoint that lists rows."""
+        unreadable: list[UnreadableRow] = []
         with _uncollected():
-            rows = read(self._array(self.body))
+            rows = read(self._array(self.body, unreadable))
+        self._check_seen(unreadable)
         return Reply(rows, self._total(), self._date(), len(self.body))
 
     def count(self) -> Count:
@@ -112,50 +120,71 @@ class Answer:
         if results.keys() != wanted or len(parts) != len(wanted):
             self._refuse(f"parts {sorted(results)}, asked for {sorted(wanted)}")
         rows, counts = {}, {}
+        unreadable: list[UnreadableRow] = []
         for part in asked:
             result = results[part.name]
             if not part.count:
                 with _uncollected():
-                    rows[part.name] = read(self._array(result.result))
+                    rows[part.name] = read(self._array(result.result, unreadable))
             elif _is_count(result.count):
                 counts[part.name] = result.count
             else:
                 self._refuse(f"no count in part {part.name!r}")
+        self._check_seen(unreadable)
         return MultiReply(rows, counts, self._date(), len(self.body))
 
     def _scanned_parts(self) -> list[_Part]:
         """The parts of a reply that msgspec refuses for one of its rows."""
         try:
-            return [_scanned_part(part) for part in elements(self.body)]
+            return [_scanned_part(part) for part in self._elements(self.body)]
         except ValueError as error:
             self._refuse(f"not an array of results: {error}")
 
-    def _array(self, body: bytes | msgspec.Raw) -> list[Any]:
+    def _array(self, body: bytes | msgspec.Raw, unreadable: list[UnreadableRow]) -> list[Any]:
+        """The rows of an array; those that no parser takes are added to `unreadable` too."""
         try:
             found = orjson.loads(memoryview(body))
         except orjson.JSONDecodeError:
-            return self._scanned_array(bytes(body))
+            return self._scanned_array(bytes(body), unreadable)
         if not isinstance(found, list):
             self._refuse("not a JSON array")
         return found
 
-    def _scanned_array(self, body: bytes) -> list[Any]:
+    def _scanned_array(self, body: bytes, unreadable: list[UnreadableRow]) -> list[Any]:
         """The rows of a reply that orjson refuses, each parsed alone."""
-        try:
-            rows = [_row(element) for element in elements(body)]
-        except ValueError as error:
-            self._refuse(f"not a JSON array: {error}")
-        unreadable = [row for row in rows if isinstance(row, UnreadableRow)]
-        for row in unreadable:
+        rows = [_row(element) for element in self._elements(body)]
+        bad = [row for row in rows if isinstance(row, UnreadableRow)]
+        for row in bad:
             if not row.raw.startswith(b"{"):
-                self._refuse(f"not a JSON array: {row.reason}")
+                self._refuse(f"not JSON: {row.reason}")
+        unreadable += bad
+        if not bad:
+            log.warning("IGDB %s: lone surrogates in the reply, replaced by U+FFFD", self.endpoint)
+        return rows
+
+    def _elements(self, body: bytes) -> list[bytes]:
+        try:
+            return elements(body)
+        except ValueError:
+            self._json(body)  # says what is wrong if it is no JSON at all
+            self._refuse("not a JSON array")
+
+    def _check_seen(self, unreadable: Sequence[UnreadableRow]) -> None:
+        """Refuse rows that cannot be read unless they came before: the next reply may have them whole."""
+        if not unreadable:
+            return
+        new: list[UnreadableRow] = []
+        if self.unreadable is not None:
+            # By id: the order within a row may differ from reply to reply.
+            came = {row.raw if row.row_id is None else row.row_id: row for row in unreadable}
+            new = [row for key, row in came.items() if key not in self.unreadable]
+            self.unreadable.update(came)
+        if new:
+            self._refuse(f"{len(new)} of its rows cannot be read; the first one: {new[0].reason}")
         for row in unreadable[:_UNREADABLE_SHOWN]:
             log.warning("IGDB %s: a row cannot be read: %s; %r", self.endpoint, row.reason, row.raw[:200])
         if len(unreadable) > _UNREADABLE_SHOWN:
             log.warning("IGDB %s: %d rows of this reply cannot be read", self.endpoint, len(unreadable))
-        if not unreadable:
-            log.warning("IGDB %s: lone surrogates in the reply, replaced by U+FFFD", self.endpoint)
-        return rows
 
     def _json(self, body: bytes) -> Any:
         try:

@@ -81,7 +81,6 @@ LASTING: dict[str, tuple[type[Exception] | tuple[type[Exception], ...], str]] = 
     "null": (ReplyError, "status 200, but not a JSON array"),
     "{}": (ReplyError, "status 200, but not a JSON array"),
     "[]": ((IncompleteError, ReplyError), "twice|asked for"),
-    "no UTF-8": (ReplyError, "status 200, but not JSON"),
     "a hang": (UnreachableError, "no reply in time"),
 }
 

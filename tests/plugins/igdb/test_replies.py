@@ -102,7 +102,7 @@ def test_nor_does_it_in_a_part(bad: bytes, reason: str) -> None:
     "body", [b'["\xff"]', b"[upstream error]", b'[{"id": 1}, \xff]', b'[{"id": 1}, {"na\xffme": "b']
 )
 def test_bytes_that_are_neither_rows_nor_whole_are_refused(body: bytes) -> None:
-    with pytest.raises(ReplyError, match="status 200, but not a JSON array"):
+    with pytest.raises(ReplyError, match="status 200, but not JSON"):
         Answer(endpoint="games", query="", body=body, headers=DATE).reply(list)
 
 
