@@ -27,14 +27,14 @@ class Source:
             world = World.recorded(recorded, first_day=first_day, today=first_day)
         else:
             world = World.generate(seed=5, games=300, first_day=first_day, today=first_day)
-        self._sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
+        self.sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
 
     def load(self, day: date) -> None:
         """Every entity, as its DAG would."""
-        self._sandbox.advance(day)
-        with self._sandbox.running() as url:
+        self.sandbox.advance(day)
+        with self.sandbox.running() as url:
             for name in load_registry():
-                client = new_client(url, token_of(self._sandbox))
+                client = new_client(url, token_of(self.sandbox))
                 load_once(client, self.store, name, day=day, run_id=f"load-{day}", part_bytes=1_000_000)
 
     def generations(self, day: date) -> list[str]:

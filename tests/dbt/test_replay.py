@@ -1,0 +1,62 @@
+"""A past day of the popularity is repaired: its rejected row is replayed, and the next build builds the day again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import duckdb
+import orjson
+
+from include.extract.replay import replay
+from include.registry import FieldRule, load_registry
+from include.transform.dbt_project import published_models
+from include.transform.generation import publish
+from tests.include.extract import running
+from tests.loading import Source
+
+from .conftest import Dbt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+DAYS = (date(2026, 11, 20), date(2026, 11, 21))
+
+
+def build(source: Source, day: date, folder: Path) -> str:
+    """Build and publish a day with all of its tests. Returns: the generation."""
+    done = Dbt(folder, GAMELAKE_URI=source.store.uri)("build", "--exclude-resource-type", "unit_test", generation=None)
+    assert done.success, done.messages
+    generation = source.generations(day)[-1]
+    publish(source.store, generation, published_models())
+    return generation
+
+
+def playing(source: Source, generation: str) -> list[tuple[date, float]]:
+    """The values of the game in the history that a generation shows."""
+    listing = orjson.loads(source.store.get(f"{generation}/_history.json"))
+    urls = [source.store.url(day["key"]) for day in listing["days"]]
+    return duckdb.execute(
+        "select day, playing from read_parquet(?) where game_id = 1 and playing is not null order by day", [urls]
+    ).fetchall()
+
+
+def test_a_replayed_row_comes_into_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = load_registry()
+    strict = replace(registry["popscore"], rules={**registry["popscore"].rules, "value": FieldRule(True, 0, 90)})
+    monkeypatch.setattr(running, "REGISTRY", {**registry, "popscore": strict})
+    source = Source(tmp_path / "lake", DAYS[0])
+    row = {"id": 9_000_000, "game_id": 1, "popularity_type": 3, "value": 95}
+    for day in DAYS:
+        source.sandbox.advance(day)
+        source.sandbox.upsert("popularity_primitives", [row])
+        source.load(day)
+    before = build(source, DAYS[1], tmp_path / "before")
+    assert 95.0 not in [value for _, value in playing(source, before)]
+    (first, second) = replay(source.store, registry["popscore"])
+    assert (first.added, second.added) == (1, 1)
+    again = build(source, DAYS[1], tmp_path / "again")
+    assert playing(source, again) == [(day, 95.0) for day in DAYS]
