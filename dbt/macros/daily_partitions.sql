@@ -13,7 +13,7 @@
     {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
         {% do show_days(table, [day.day]) %}
         {% set notes = run_query(fates_of_days(table)).rows[0] %}
-        {% do run_query(copy_sorted(model, sql, day.url, notes.dict())) %}
+        {% do run_query(copy_sorted(model, sql, day.url, notes.dict(), in_folder="day")) %}
     {% endfor %}
 
     {% do drop_relation_if_exists(load_cached_relation(this)) %}

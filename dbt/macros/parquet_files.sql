@@ -26,10 +26,10 @@
 {#
     The statement that writes a file sorted by the model's meta.order_by: the same rows give the same bytes. Row groups are
     small enough that a condition on the leading column of the order leaves most of a large file unread. The metadata has
-    the notes, as text.
+    the notes, as text. A column that the folder's name has is in no file.
 #}
-{% macro copy_sorted(node, sql, url, notes) %}
-    copy (select {{ node.columns | join(", ") }} from ({{ sql }}) order by {{ node.config.meta.order_by }})
+{% macro copy_sorted(node, sql, url, notes, in_folder="") %}
+    copy (select {{ node.columns | reject("equalto", in_folder) | join(", ") }} from ({{ sql }}) order by {{ node.config.meta.order_by }})
     to {{ quoted(url) }}
     (
         format parquet,

@@ -36,7 +36,11 @@
         create or replace view {{ target_relation }} as
         {% set urls = run_query("select url from inputs.days where is_built order by day").columns[0].values() %}
         {% if urls %}
-            select {{ model.columns | join(", ") }}
+            select
+            {% for column in model.columns %}
+                {% if column == "day" %} cast(regexp_extract(_metadata.file_path, '/day=([0-9-]+)/', 1) as date) as {% endif %}
+                {{ column ~ ("," if not loop.last) }}
+            {% endfor %}
             from parquet.`{{ one_path("/marts/history/" ~ this.identifier ~ "/", urls) }}`
             union all
         {% endif %}

@@ -23,7 +23,8 @@
             from {{ built_by_spark("_" ~ node.alias ~ "_fates") }}
             where day = '{{ each.day }}'
         {% endset %}
-        {% do run_query(copy_sorted(node, of_day, each.url, run_query(fates).rows[0].dict())) %}
+        {% set notes = run_query(fates).rows[0].dict() %}
+        {% do run_query(copy_sorted(node, of_day, each.url, notes, in_folder="day")) %}
     {% endfor %}
 {% endmacro %}
 

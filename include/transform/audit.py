@@ -10,7 +10,7 @@ import orjson
 from include.lake.audit import RETENTION, Finding, Problem
 from include.lake.store import ObjectNotFound
 from include.transform import pointer as pointers
-from include.transform.history import LISTING
+from include.transform.history import LISTING, described
 from include.transform.pointer import POINTER, RECORD, current
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     for generation in generations:
         listing = f"{generation}/{LISTING}"
         for day in _days(store, listing):
-            listed.add(day["key"].removesuffix(".parquet"))
+            listed.add(day["key"])
             if generation == pointer["generation"]:
                 yield from _check_named(store, day, by=listing)
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
@@ -57,7 +57,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                 reason = f"its generation is older than {RETENTION.days} days and none of the last {KEPT} published"
                 yield Finding.orphan(info, reason)
     for info in store.list("marts/history/"):
-        if info.key.rpartition(".")[0] not in listed:
+        if described(info.key) not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")
 
 

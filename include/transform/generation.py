@@ -28,7 +28,7 @@ from include.lake.keys import run_folder
 from include.lake.manifest import open_table
 from include.lake.store import ObjectExists, ObjectNotFound
 from include.partitions import format_day, parse_day
-from include.transform import history, pointer
+from include.transform import history, pointer, unbuildable
 from include.transform.pointer import POINTER, RECORD, Action, Move, Publication, current, record_of
 
 if TYPE_CHECKING:
@@ -71,16 +71,18 @@ def open_generation(
         )
     _check_loaded(raw, entities, day, commits.values())
     marts = _reader_of_marts(store, sources)
-    days = _history_days(store, commits.get(history.ENTITY))
-    built = {file.key for each in days[:-1] if each.built for file in each.files}
-    _check_parts(raw, format_day(day), [file for each in commits.values() if each for file in each.files], built)
+    every_day = _history_days(store, commits.get(history.ENTITY))
+    days, left_out = unbuildable.leave_out(raw, every_day)
+    unread = history.unread_parts(every_day, days)
+    _check_parts(raw, format_day(day), [file for each in commits.values() if each for file in each.files], unread)
     document = {
         "day": format_day(day),
         "run_id": run_id,
         "build": uuid4().hex,  # no two builds have equal documents, so each creates a folder of its own
         "previous": _previous(store, marts, format_day(day)),
         "days": [each.as_input(store, marts) for each in days],
-        "sources": [_source(raw, manifest, built) for manifest in commits.values() if manifest is not None],
+        "days_left_out": left_out,
+        "sources": [_source(raw, manifest, unread) for manifest in commits.values() if manifest is not None],
     }
     inputs = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     history.describe(store, days)
@@ -151,7 +153,10 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
             missing.append(f"{history.MODEL} of {day['day']}")
     if missing:
         raise TransformError(f"{generation} has no file of {', '.join(missing)}: the build is not whole; run it again")
-    store.put(f"{generation}/{history.LISTING}", orjson.dumps({"days": days}, option=orjson.OPT_INDENT_2))
+    left_out = inputs.get("days_left_out", [])
+    unbuildable.warn(left_out)
+    listing = {"days": days, "left_out": left_out}
+    store.put(f"{generation}/{history.LISTING}", orjson.dumps(listing, option=orjson.OPT_INDENT_2))
     document = {
         "generation": generation,
         "previous": (inputs["previous"] or {}).get("generation"),
@@ -161,6 +166,7 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
         "sources": {source["entity"]: source["version"] for source in inputs["sources"]},
         "marts": marts,
         "history": f"{generation}/{history.LISTING}",
+        "days_left_out": {each["day"]: each["reason"] for each in left_out},
     }
     try:
         store.put(f"{generation}/{RECORD}", orjson.dumps(document, option=orjson.OPT_INDENT_2), if_absent=True)

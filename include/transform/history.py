@@ -1,12 +1,14 @@
 """The daily history of popularity: one Parquet object a day, built once.
 
-    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>.json        the parts that the day is built from
-    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>.parquet     the day
-    marts/dt=2026-11-21/<run>/_history.json                                       the days that a generation shows
+    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>.parquet         the day
+    marts/history/_parts/fct_game_popularity_daily/day=2026-11-21/<identity>.json     the parts that it is built from
+    marts/dt=2026-11-21/<run>/_history.json                                           the days that a generation shows
 
+The first folder has nothing but Parquet files, for readers that take it as one data set. They find the column `day` in
+the folders' names: it is in no file.
 The identity follows from the day's parts: a day whose load changed is another object, and a generation goes on showing
 the one that it was published with. A day counts as built only when a published generation lists it: what a killed build
-left behind is written anew.
+left behind is written anew. A day that cannot be built is left out; see unbuildable.py.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import hashlib
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -28,11 +31,12 @@ if TYPE_CHECKING:
 ENTITY = "popscore"
 MODEL = "fct_game_popularity_daily"
 LISTING = "_history.json"
+PARTS = "_parts"
 
 FATES = ("staged_rows", "superseded_rows", "void_rows")
 """What became of the day's raw rows; each object carries these figures."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Moves when the SQL of the model says something else of the same parts: then every day is built again, once."""
 
 
@@ -63,12 +67,32 @@ def days_of(files: Sequence[File], listing: Iterable[Mapping[str, Any]]) -> list
 
 
 def describe(store: Store, days: Iterable[Day]) -> None:
-    """Put beside each day that is to be built what it is built from. Raises: StoreError."""
+    """Write for each day that is to be built what it is built from; on disk make its folder. Raises: StoreError."""
     for day in days:
         if day.built is None:
+            if store.uri.startswith("file:"):
+                Path(store.url(day.key)).parent.mkdir(parents=True, exist_ok=True)  # DuckDB and Spark make none
             parts = [{"key": file.key, "sha256": file.sha256} for file in day.files]
             document = {"day": day.day, "layout": LAYOUT, "parts": parts}
-            store.put(f"{day.key.removesuffix('parquet')}json", orjson.dumps(document, option=orjson.OPT_INDENT_2))
+            store.put(_description_of(day.key), orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+def described(key: str) -> str:
+    """The key of a day, given that key or the one of its description."""
+    return f"{key.replace(f'/{PARTS}/', '/').rpartition('.')[0]}.parquet"
+
+
+def _description_of(key: str) -> str:
+    return f"{key.removesuffix('parquet').replace('/history/', f'/history/{PARTS}/')}json"
+
+
+def unread_parts(days: Sequence[Day], in_build: Sequence[Day]) -> set[str]:
+    """The parts that a build does not read: of past days that are built, and of days that it leaves out.
+
+    Args: `days` by age, `in_build` those of them that the build shows.
+    """
+    read = [day for day in in_build if day.built is None or day is days[-1]]
+    return {file.key for day in days for file in day.files} - {file.key for day in read for file in day.files}
 
 
 def _identity(files: Sequence[File]) -> str:

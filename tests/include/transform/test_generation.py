@@ -187,6 +187,7 @@ POPSCORE = REGISTRY["popscore"]
 
 def commit_day(store, tmp_path, partition, ids):
     """A load of the time series, beside those of other days."""
+    line = b'{"id": %d, "game_id": %d, "popularity_type": 3, "value": 0.5}\n'
     with PartStage(
         store,
         entity="popscore",
@@ -194,7 +195,7 @@ def commit_day(store, tmp_path, partition, ids):
         run_id=f"run-{partition}-{len(ids)}",
         scratch=tmp_path / "scratch",
     ) as stage:
-        stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), Claim(0, None))
+        stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), Claim(0, None))
         files = stage.finish()
     Table(store, "popscore").commit(
         lambda newest: Draft(
@@ -329,3 +330,36 @@ def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store, tmp_
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     with pytest.raises(TransformError, match=rf"no load of genres .* in {other.uri}"):
         open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)
+
+
+def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_path, caplog):
+    for day in ("2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+    (lost, *_) = Table(store, "popscore").latest().files
+    data = store.get(lost.key)
+    store.delete(lost.key)
+    generation, new = build_and_publish(store, DAY)
+    reason = f"its part {lost.key} is missing"
+    assert new == ["2026-11-21"]
+    shown = current(store)
+    assert shown is not None
+    assert shown["days_left_out"] == {"2026-11-20": reason}
+    listing = orjson.loads(store.get(f"{generation}/_history.json"))
+    assert [day["day"] for day in listing["days"]] == ["2026-11-21"]
+    assert [(day["day"], day["reason"]) for day in listing["left_out"]] == [("2026-11-20", reason)]
+    assert (
+        caplog.text.count(f"is without 2026-11-20: {reason}") == 2
+    )  # when the build is opened, and when it is published
+
+    store.put(lost.key, data)
+    generation, new = build_and_publish(store, DAY, run_id="again")
+    assert new == ["2026-11-20"]
+    assert orjson.loads(store.get(f"{generation}/_history.json"))["left_out"] == []
+
+
+def test_the_newest_day_without_its_part_stops_its_own_night(store, tmp_path):
+    for day in ("2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+    store.delete(Table(store, "popscore").latest().files[-1].key)
+    with pytest.raises(TransformError, match=r"2026-11-21 cannot be built: 1 of the parts"):
+        open_generation(store, [POPSCORE], day=DAY, run_id="r")

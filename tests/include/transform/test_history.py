@@ -53,13 +53,14 @@ def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch):
     assert history.days_of([part("2026-11-20", "a")], [entry])[0].built is None
 
 
-def test_what_a_new_day_is_built_from_is_written_beside_it(tmp_path):
+def test_what_a_new_day_is_built_from_is_written_in_a_folder_of_its_own(tmp_path):
     store = open_store(tmp_path.as_uri())
     files = [part("2026-11-20", "a"), part("2026-11-21", "b")]
     days = history.days_of(files, [{"key": history.days_of(files, [])[0].key}])
     history.describe(store, days)
     [info] = store.list("marts/")
-    assert info.key == days[1].key.replace(".parquet", ".json")
+    assert info.key == days[1].key.replace("/history/", "/history/_parts/").replace(".parquet", ".json")
+    assert history.described(info.key) == history.described(days[1].key) == days[1].key
     assert orjson.loads(store.get(info.key))["parts"] == [{"key": files[1].key, "sha256": files[1].sha256}]
 
 
@@ -69,4 +70,4 @@ def test_the_layout_moves_with_the_sql():
     sources += ["macros/describe_popularity.sql"]
     texts = [" ".join((Path(PROJECT) / source).read_text(encoding="utf-8").split()) for source in sources]
     found = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-    assert (history.LAYOUT, found) == (2, "40c151ccd4e99817")
+    assert (history.LAYOUT, found) == (3, "40c151ccd4e99817")

@@ -1,0 +1,176 @@
+"""A night that failed does not stop the nights after it, and its day enters the history as its own build would have it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas
+import polars
+import pyarrow.dataset
+import pytest
+
+from include.lake.files import Claim, merge_files
+from include.lake.manifest import Draft, Mode, Table
+from include.lake.parts import PartStage, Rows
+from include.lake.store import open_store
+from include.registry import load_registry
+from include.transform.generation import current, open_generation, publish
+from tests.dbt.conftest import Dbt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAYS = [date(2026, 11, number) for number in range(18, 22)]
+FOLDER = "marts/history/fct_game_popularity_daily"
+MARTS = {"fct_game_popularity": "marts/fct_game_popularity.parquet"}
+BUILD = (
+    "-s",
+    "+fct_game_popularity",
+    "stg_popscore",
+    "--indirect-selection",
+    "cautious",
+    "--exclude-resource-type",
+    "unit_test",
+)
+REGISTRY = load_registry()
+
+Row = dict[str, Any]
+
+
+def values(scale: float, games: int = 3000) -> list[Row]:
+    return [{"id": n, "game_id": n, "popularity_type": 3, "value": scale * n} for n in range(1, games + 1)]
+
+
+class Nights:
+    """A lake whose popularity is loaded and built day by day."""
+
+    def __init__(self, folder: Path, dbt: Dbt) -> None:
+        self.folder = folder
+        self.store = open_store((folder / "lake").as_uri())
+        self.dbt = dbt
+        for entity in REGISTRY:
+            rows = [{"id": 3, "name": "Playing"}] if entity == "popularity_types" else []
+            self.load(entity, DAYS[0], rows)
+
+    def load(self, entity: str, day: date, rows: list[Row]) -> None:
+        lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        ids = [row["id"] for row in rows]
+        scratch = self.folder / "scratch"
+        with PartStage(self.store, entity=entity, partition=str(day), run_id=f"{len(lines)}", scratch=scratch) as stage:
+            stage.add(Rows(lines, ids, None), Claim(0, None))
+            files = stage.finish()
+
+        def draft(newest: Any) -> Draft:
+            earlier = newest.files if newest else ()
+            return Draft(
+                run_id="load",
+                partition=str(day),
+                mode=Mode.SNAPSHOT,
+                watermark=None,
+                source_count=len(ids),
+                row_count=len(ids),
+                files=merge_files(earlier, files, per_partition=entity == "popscore"),
+            )
+
+        Table(self.store, entity).commit(draft)
+
+    def build(self, day: date) -> tuple[dict[str, str], dict[str, Any] | None]:
+        """Build a day, with its tests, and publish it if they pass. Returns: failures by name; the document or None."""
+        generation = open_generation(self.store, tuple(REGISTRY.values()), day=day, run_id="night")
+        done = self.dbt("build", *BUILD, generation=self.store.url(generation))
+        failed = {name: done.messages[name] for name, status in done.statuses.items() if status in ("fail", "error")}
+        return failed, publish(self.store, generation, MARTS) if done.success else None
+
+    def history(self) -> dict[str, dict[int, float | None]]:
+        """`playing` by day and game, of the days that the published generation lists."""
+        shown = current(self.store)
+        assert shown is not None
+        days = json.loads(self.store.get(shown["history"]))["days"]
+        found = {}
+        for day in days:
+            query = f"select game_id, playing from '{self.store.url(day['key'])}' where game_id is null or game_id <= 4"
+            found[day["day"]] = dict(duckdb.sql(query).fetchall())
+        return found
+
+
+@pytest.fixture
+def nights(tmp_path: Path, dbt: Dbt) -> Nights:
+    return Nights(tmp_path, dbt)
+
+
+def test_rows_without_a_game_a_type_or_a_value_cost_themselves(nights):
+    for day in DAYS:
+        rows = values(1.0)
+        if day == DAYS[1]:
+            for row, field in zip(rows, ("game_id", "value", "popularity_type"), strict=False):
+                del row[field]
+        nights.load("popscore", day, rows)
+        failed, document = nights.build(day)
+        assert failed == {}
+        assert document is not None
+        assert document["published"]
+    whole = {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}
+    assert nights.history() == {str(day): {4: 4.0} if day == DAYS[1] else whole for day in DAYS}
+
+
+def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_load_is_right(nights):
+    nights.load("popscore", DAYS[0], values(1.0))
+    assert nights.build(DAYS[0])[0] == {}
+    nights.load("popscore", DAYS[1], [{**row, "value": None} for row in values(2.0)])
+    failed, _ = nights.build(DAYS[1])
+    assert failed == {
+        "unusable_popularity_values": "Got 3000 results, configured to fail if > 1 + 0.001 * max(all_rows)"
+    }
+    nights.load("popscore", DAYS[2], values(3.0))
+    failed, document = nights.build(DAYS[2])
+    assert failed == {}
+    assert document is not None
+    assert document["published"]
+    (reason,) = document["days_left_out"].values()
+    assert reason.startswith("3000 of its 3000 rows have no game, type or value")
+    assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
+
+    nights.load("popscore", DAYS[1], values(2.0))
+    nights.load("popscore", DAYS[3], values(4.0))
+    failed, document = nights.build(DAYS[3])
+    assert document is not None
+    assert document["days_left_out"] == {}
+    assert {day: found[1] for day, found in nights.history().items()} == {
+        str(day): float(number) for number, day in enumerate(DAYS, start=1)
+    }
+
+
+def test_a_failed_night_without_a_part_is_left_out(nights):
+    nights.load("popscore", DAYS[0], values(1.0))
+    nights.load("popscore", DAYS[1], values(2.0))
+    (lost,) = [file for file in Table(nights.store, "popscore").latest().files if file.partition == str(DAYS[0])]
+    nights.store.delete(lost.key)
+    failed, document = nights.build(DAYS[1])
+    assert failed == {}
+    assert document is not None
+    assert document["days_left_out"] == {str(DAYS[0]): f"its part {lost.key} is missing"}
+    assert set(nights.history()) == {str(DAYS[1])}
+
+
+def test_the_history_reads_as_a_data_set(nights):
+    for number, day in enumerate(DAYS[:2], start=1):
+        nights.load("popscore", day, values(number, games=5))
+        assert nights.build(day)[0] == {}
+    folder = nights.store.url(FOLDER)
+    expected = [(str(day), n, float(number * n)) for number, day in enumerate(DAYS[:2], start=1) for n in range(1, 6)]
+    columns = ["day", "game_id", "playing"]
+
+    frame = pandas.read_parquet(folder)[columns].astype({"day": str})
+    assert sorted(frame.itertuples(index=False, name=None)) == expected
+    arrow = pyarrow.dataset.dataset(folder, partitioning="hive", exclude_invalid_files=False).to_table(columns=columns)
+    assert sorted(tuple(row.values()) for row in arrow.to_pylist()) == expected
+    lazy = polars.read_parquet(f"{folder}/**/*.parquet", hive_partitioning=True).select(columns)
+    assert sorted(lazy.with_columns(polars.col("day").cast(str)).rows()) == expected
+    assert (
+        sorted(polars.read_parquet(folder).select(columns).with_columns(polars.col("day").cast(str)).rows()) == expected
+    )
+    query = f"select day::varchar, game_id, playing from read_parquet('{folder}/*/*.parquet', hive_partitioning = true)"
+    assert sorted(duckdb.sql(query).fetchall()) == expected

@@ -1,0 +1,115 @@
+"""Which past days of the history cannot be built, and what is said of them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from include.lake.files import Claim, File
+from include.lake.store import Store, open_store
+from include.transform import history
+from include.transform.dbt_project import MANIFEST
+from include.transform.unbuildable import MAX_SHARE, leave_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+PAST, NEWEST = "2026-11-20", "2026-11-21"
+EVERY_ID = (Claim(0, None),)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store((tmp_path / "lake").as_uri())
+
+
+def values(numbers: Iterable[int], **fields: Any) -> list[dict[str, Any]]:
+    return [{"id": n, "game_id": n, "popularity_type": 3, "value": 0.5, **fields} for n in numbers]
+
+
+def part(
+    store: Store, rows: list[Any], *, day: str = PAST, claims: tuple[Claim, ...] = EVERY_ID, number: int = 0
+) -> File:
+    data = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows), mtime=0)
+    key = f"raw/popscore/dt={day}/run/part-{number:05}.jsonl.gz"
+    store.put(key, data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    first = min((row["id"] for row in rows if isinstance(row, dict)), default=1)
+    last = first + len(rows) - 1
+    return File(key, day, len(rows), len(data), sha256, first, last, max_updated_at=None, claims=claims)
+
+
+def left_out(store: Store, *files: File) -> list[str]:
+    """The reasons for a past day of these parts, before a newest day."""
+    days = history.days_of([*files, part(store, values([1]), day=NEWEST)], [])
+    kept, without = leave_out(store, days)
+    assert [day.day for day in kept] == ([NEWEST] if without else [PAST, NEWEST])
+    assert [(each["day"], each["key"]) for each in without] == [(PAST, days[0].key)] * len(without)
+    return [each["reason"] for each in without]
+
+
+def test_a_day_that_can_be_built_stays(store):
+    assert left_out(store, part(store, values(range(9)))) == []
+
+
+def test_a_missing_part_is_named_with_a_warning(store, caplog):
+    file = part(store, values([1]))
+    store.delete(file.key)
+    assert left_out(store, file) == [f"its part {file.key} is missing"]
+    assert f"the history of popularity is without {PAST}: its part {file.key} is missing" in caplog.text
+
+
+def test_a_damaged_part_is_named(store):
+    file = part(store, values([1]))
+    store.put(file.key, store.get(file.key)[:-9])
+    (reason,) = left_out(store, file)
+    assert reason.startswith(f"its part {file.key} is damaged: found {file.bytes - 9} bytes with the sha256 ")
+    assert f"expected {file.bytes} with {file.sha256[:12]}…" in reason
+
+
+@pytest.mark.parametrize("rows", [[{"id": 1, "value": "half"}], ["no row"]])
+def test_a_part_that_cannot_be_read_is_named(store, rows):
+    (reason,) = left_out(store, part(store, rows))
+    assert reason.startswith("its parts cannot be read: ")
+
+
+def test_a_line_that_is_no_row_is_missing(store):
+    assert left_out(store, part(store, [*values([1]), None])) == ["its parts have 1 rows, the manifest says 2"]
+
+
+@pytest.mark.parametrize("field", ["game_id", "popularity_type", "value"])
+def test_one_row_without_a_field_is_let_through_and_many_are_not(store, field):
+    assert left_out(store, part(store, [*values(range(8)), *values([8], **{field: None})])) == []
+    (reason,) = left_out(store, part(store, [*values(range(7)), *values([8, 9], **{field: None})]))
+    assert reason == (
+        "2 of its 9 rows have no game, type or value, more than 0.1%: the test unusable_popularity_values failed its "
+        "own night"
+    )
+
+
+def test_rows_that_do_not_count_are_not_counted(store):
+    bad = part(store, values(range(1, 9), value=None))
+    claimed = part(store, values(range(1, 5)), claims=(Claim(0, 5),), number=1)
+    assert left_out(store, bad, claimed) != []
+    newer = part(store, values(range(5, 8)), claims=(), number=2)
+    assert left_out(store, bad, claimed, newer) == []  # one row is left, that of id 8
+
+
+def test_days_that_are_built_and_the_newest_are_not_read(store):
+    files = [part(store, values([1]), day=day) for day in (PAST, NEWEST)]
+    for file in files:
+        store.delete(file.key)
+    built = history.days_of(files, [])[0].key
+    days = history.days_of(files, [{"key": built}])
+    assert leave_out(store, days) == (days, [])
+
+
+def test_a_day_is_left_out_by_the_rule_of_its_own_night():
+    nodes = json.loads(MANIFEST.read_text(encoding="utf-8"))["nodes"].values()
+    (test,) = [node for node in nodes if node["name"] == "unusable_popularity_values"]
+    assert test["config"]["error_if"] == f"> 1 + {MAX_SHARE} * max(all_rows)"
