@@ -1,4 +1,4 @@
-"""A night that failed does not stop the nights after it, and its day enters the history as its own build would have it."""
+"""A night that failed stops no later night, and its day enters the history as its own build would have it."""
 
 from __future__ import annotations
 
