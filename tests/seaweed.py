@@ -56,7 +56,7 @@ class Seaweed:
 @contextmanager
 def running_seaweed(folder: Path) -> Iterator[Seaweed]:
     """A server for as long as the block lasts; what it stores is in `folder`."""
-    certificate, key, ca = _certificates(folder)
+    certificate, key, ca = make_certificates(folder)
     identity = {"name": KEY, "credentials": [{"accessKey": KEY, "secretKey": SECRET}]}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
     (folder / "s3.json").write_text(json.dumps({"identities": [identity | {"actions": actions}]}), encoding="utf-8")
@@ -125,7 +125,7 @@ def _free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def _certificates(folder: Path) -> tuple[Path, Path, Path]:
+def make_certificates(folder: Path) -> tuple[Path, Path, Path]:
     """A CA of our own, and a certificate of it for 127.0.0.1. Returns: the files of certificate, key and CA."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A private network's CA")])
