@@ -24,7 +24,7 @@ from include.lake.lifecycle import LifecycleError, apply_rules, check_rules, wan
 from include.lake.manifest import Manifest, ManifestError, open_table
 from include.lake.rejected import RejectedError, rejected_rows
 from include.lake.s3 import S3Store
-from include.lake.store import ReadableStore, Store, StoreError, lake_uri, open_store
+from include.lake.store import ReadableStore, Store, StoreError, lake_uri, open_store, place_of
 from include.partitions import PartitionError, format_day, parse_day
 from include.registry import load_registry
 from include.tables import table
@@ -93,9 +93,9 @@ def _show(store: ReadableStore, entity: str | None) -> None:
     else:
         commits = [newest for name in load_registry() if (newest := open_table(store, name).latest())]
     if not commits:
-        _say(f"{store.uri}: nothing is committed yet")
+        _say(f"{place_of(store)}: nothing is committed yet")
         return
-    _say(store.uri)
+    _say(place_of(store))
     _say(table(_COMMIT_HEADER, (_commit_line(commit) for commit in commits)))
     for commit in commits:
         which = f"{commit.entity} version {commit.version}"
@@ -123,13 +123,13 @@ def _commit_line(commit: Manifest) -> tuple[str, ...]:
 
 def _lifecycle(store: Store, *, apply: bool) -> None:
     if not isinstance(store, S3Store):
-        _say(f"{store.uri}: lifecycle rules are S3's; on a disk nothing expires, and nothing is to be done")
+        _say(f"{place_of(store)}: lifecycle rules are S3's; on a disk nothing expires, and nothing is to be done")
         return
     if apply:
         apply_rules(store)
     else:
         check_rules(store)
-    _say(f"{store.uri}: the rules are in place")
+    _say(f"{place_of(store)}: the rules are in place")
     rules = wanted_rules(store)
     what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
     _say(table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules)))
@@ -145,9 +145,9 @@ def _audit(store: Store, options: argparse.Namespace) -> int:
         marts=options.entity is None,
     )
     if not report.findings:
-        _say(f"{store.uri}: every object is as it should be")
+        _say(f"{place_of(store)}: every object is as it should be")
         return 0
-    _say(store.uri)
+    _say(place_of(store))
     _say(table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings)))
     left = len(report.orphans) - len(report.removed)
     _say(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
@@ -168,10 +168,10 @@ def _rejected(store: Store, options: argparse.Namespace) -> None:
         if len(shown) < len(rows):
             lines.append((name, "", "", f"and {len(rows) - len(shown):,} more: --limit {len(rows)}", "", "", ""))
     if lines:
-        _say(store.uri)
+        _say(place_of(store))
         _say(table(_REJECTED_HEADER, lines))
     elif not options.json:
-        _say(f"{store.uri}: no rejected rows are kept; they are kept for 30 days")
+        _say(f"{place_of(store)}: no rejected rows are kept; they are kept for 30 days")
 
 
 def _rejected_line(row: RejectedRow) -> tuple[str, ...]:

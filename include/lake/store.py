@@ -164,6 +164,14 @@ def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
         raise StoreError("open", uri, f"{error}; it comes from {URI_VARIABLE} if that is set") from error
 
 
+def place_of(store: ReadableStore) -> str:
+    """A store's place for people: a folder's path as a shell takes it, a URI of any other store."""
+    try:
+        return str(locate(store.uri))
+    except LocationError:
+        return store.uri
+
+
 def cdn_url() -> str | None:
     """Through which CDN a lake is read: `GAMELAKE_CDN_URL`, None if it is not set."""
     return os.environ.get(CDN_VARIABLE, "").strip() or None

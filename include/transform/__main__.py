@@ -14,7 +14,7 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from include.lake.store import StoreError, lake_uri, open_store
+from include.lake.store import StoreError, lake_uri, open_store, place_of
 from include.partitions import KST
 from include.tables import table
 from include.transform import pointer, rollback
@@ -71,9 +71,9 @@ def _parser() -> argparse.ArgumentParser:
 def _list(store: Store) -> None:
     found = rollback.generations(store)
     if not found:
-        _say(f"{store.uri}: no generation is finished yet; run the DAG `transform`, or `make run`")
+        _say(f"{place_of(store)}: no generation is finished yet; run the DAG `transform`, or `make run`")
         return
-    _say(store.uri)
+    _say(place_of(store))
     _say(table(_HEADER, map(_line, found)))
     last = pointer.newest(store)
     if last:

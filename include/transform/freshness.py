@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from include.dbt_sources import ERROR_AFTER_HOURS, WARN_AFTER_HOURS
-from include.lake.store import ObjectNotFound, StoreError, lake_uri, open_store
+from include.lake.store import ObjectNotFound, StoreError, lake_uri, open_store, place_of
 from include.partitions import KST
 from include.tables import table
 from include.transform import pointer
@@ -35,7 +35,7 @@ def main() -> int:
         store = open_store(lake_uri())
         shown = pointer.current(store)
         if shown is None:
-            sys.stderr.write(f"{store.uri}: nothing is published yet; run the DAG `transform` first\n")
+            sys.stderr.write(f"{place_of(store)}: nothing is published yet; run the DAG `transform` first\n")
             return 1
         return _report(store, shown, now=datetime.now(UTC))
     except StoreError as error:
@@ -70,7 +70,7 @@ def _report(store: Store, shown: Mapping[str, Any], *, now: datetime) -> int:
     since = moved.at if moved and moved.generation == shown["generation"] else shown["published_at"]
     published = _kst(datetime.fromisoformat(since))
     sys.stdout.write(
-        f"{store.uri}\n"
+        f"{place_of(store)}\n"
         f"Readers have {shown['day']}, published {published} KST: {shown['generation']}\n\n"
         f"{table(_HEADER, lines)}\n\n"
         f"{len(lines)} loads: {stale} stale (older than {ERROR_AFTER_HOURS} h), {late} late (older than "

@@ -26,7 +26,7 @@ import orjson
 from include.lake.audit import RETENTION
 from include.lake.keys import run_folder
 from include.lake.manifest import open_table
-from include.lake.store import ObjectExists, ObjectNotFound
+from include.lake.store import ObjectExists, ObjectNotFound, place_of
 from include.partitions import format_day, parse_day
 from include.transform import history, pointer, unbuildable
 from include.transform.pointer import POINTER, RECORD, Action, Move, Publication, current, record_of
@@ -66,8 +66,8 @@ def open_generation(
     commits: dict[str, Manifest | None] = {e.name: open_table(raw, e.name).as_of(format_day(day)) for e in entities}
     if missing := [name for name, manifest in commits.items() if manifest is None]:
         raise TransformError(
-            f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in {raw.uri}; "
-            f"run {', '.join('igdb_' + name for name in missing)} first"
+            f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in "
+            f"{place_of(raw)}; run {', '.join('igdb_' + name for name in missing)} first"
         )
     _check_loaded(raw, entities, day, commits.values())
     marts = _reader_of_marts(store, sources)
@@ -102,7 +102,7 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
     """The newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
     commits = [commit for entity in entities if (commit := open_table(store, entity.name).latest())]
     if not commits:
-        raise TransformError(f"no load was ever committed in {store.uri}; run the DAGs igdb_* first, or `make run`")
+        raise TransformError(f"no load was ever committed in {place_of(store)}; run the DAGs igdb_*, or `make run`")
     # The newest commit may be of an older day that was loaded again: its parts tell of later days.
     parts = (file.partition for commit in commits for file in commit.files)
     return parse_day(max([*(commit.partition for commit in commits), *parts]))
@@ -238,7 +238,7 @@ def _check_loaded(
     if (newest := newest_day(store, entities)) < day:
         raise TransformError(
             f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
-            f"loaded into {store.uri}"
+            f"loaded into {place_of(store)}"
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from include.lake.store import ObjectNotFound
+from include.lake.store import ObjectNotFound, place_of
 from include.partitions import PartitionError, parse_day
 from include.transform import pointer
 from include.transform.generation import TransformError
@@ -62,7 +62,7 @@ def rollback(store: Store, target: str | None, *, by: str, reason: str | None = 
         last = _newest_published(store)
         if last.replaced is None:
             raise TransformError(
-                f"{last.generation} is the first generation that was published in {store.uri}: readers had none "
+                f"{last.generation} is the first generation that was published in {place_of(store)}: readers had none "
                 f"before it; {_LIST}"
             )
         target = last.replaced
@@ -93,7 +93,7 @@ def _show(
 def _newest_published(store: Store) -> Publication:
     last = pointer.newest_published(store)
     if last is None:
-        raise TransformError(f"nothing is published yet in {store.uri}; run the DAG `transform`, or `make run`")
+        raise TransformError(f"nothing is published yet in {place_of(store)}; run the DAG `transform`, or `make run`")
     return last
 
 
@@ -112,10 +112,10 @@ def _find(store: Store, target: str) -> Mapping[str, Any]:
         try:
             return pointer.record_of(store, name if name.startswith("marts/") else f"marts/{name}")
         except ObjectNotFound:
-            raise TransformError(f"found no finished generation {target} in {store.uri}; {_LIST}") from None
+            raise TransformError(f"found no finished generation {target} in {place_of(store)}; {_LIST}") from None
     found = [each.document for each in generations(store) if each.document["day"] == day]
     if not found:
-        raise TransformError(f"found no finished generation of {day} in {store.uri}; {_LIST}")
+        raise TransformError(f"found no finished generation of {day} in {place_of(store)}; {_LIST}")
     return found[0]
 
 

@@ -70,7 +70,7 @@ def test_the_command_says_how_old_each_load_is_that_readers_see(lake, freshness)
     code, out, _ = freshness()
     assert code == 1
     assert out.splitlines()[:2] == [
-        lake.root.as_uri(),
+        str(lake.root),
         f"Readers have 2026-11-21, published 2026-11-21 04:30 KST: {key}",
     ]
     lines = [line.split() for line in out.splitlines()[3 : 4 + len(load_registry())]]

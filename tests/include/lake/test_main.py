@@ -8,7 +8,7 @@ from include.lake.__main__ import main
 from include.lake.lifecycle import differences
 from include.lake.manifest import Draft, File, Mode, Table
 from include.lake.s3 import S3Store
-from include.lake.store import open_store
+from include.lake.store import open_store, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def commit(store: Store, entity: str, day: str, *files: File) -> None:
 
 def test_show_an_empty_lake(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show"]) == 0
-    assert capsys.readouterr().out == f"{on_disk.uri}: nothing is committed yet\n"
+    assert capsys.readouterr().out == f"{place_of(on_disk)}: nothing is committed yet\n"
 
 
 def test_show_the_newest_commit_of_every_table(
@@ -53,7 +53,7 @@ def test_show_the_newest_commit_of_every_table(
     commit(on_disk, "genres", "2026-11-21")
     assert main(["show"]) == 0
     uri, header, games, genres = capsys.readouterr().out.splitlines()
-    assert uri == on_disk.uri
+    assert uri == place_of(on_disk)
     assert header.split()[:4] == ["entity", "version", "partition", "mode"]
     assert games.split()[:9] == ["games", "2", "2026-11-21", "snapshot", "8", "8", "0", "1", "123,456"]
     assert games.endswith("run of 2026-11-21")

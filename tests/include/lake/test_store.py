@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 import include.lake.s3
-from include.lake.store import InvalidKey, ObjectExists, ObjectNotFound, StoreError, lake_uri, open_store
+from include.lake.store import InvalidKey, ObjectExists, ObjectNotFound, StoreError, lake_uri, open_store, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -288,6 +288,11 @@ def test_uri_and_url_name_the_place(store: Store) -> None:
     assert f"file://{quote(url)}" == f"{store.uri}/raw/key" if is_disk(store) else url == f"{store.uri}/raw/key"
     again = open_store(f"{store.uri}/", s3=getattr(store, "client", None))
     assert again.uri == store.uri
+
+
+def test_a_place_can_be_pasted(disk: Store, tmp_path: Path) -> None:
+    assert place_of(open_store((tmp_path / "my lake 한글 #1").as_uri())) == f"{tmp_path}/my lake 한글 #1"
+    assert place_of(disk) == f"{tmp_path}/lake"
 
 
 @pytest.mark.parametrize("uri", ["", "lake", "/abs/lake", "file://host/lake", "file:lake", "s3://", "gs://bucket/x"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from include.lake.store import open_store
+from include.lake.store import open_store, place_of
 from include.transform import pointer
 from include.transform.__main__ import main
 from include.transform.generation import TransformError, publish
@@ -97,12 +97,12 @@ def test_a_rollback_stays_until_something_newer_is_published(store: Store) -> No
 
 
 def test_there_is_nothing_before_the_first(store: Store) -> None:
-    with pytest.raises(TransformError, match=r"^nothing is published yet in file://.*; run the DAG `transform`"):
+    with pytest.raises(TransformError, match=r"^nothing is published yet in /.*; run the DAG `transform`"):
         rollback(store, None, by="hana")
     published(store, "2026-11-20")
     before = store.get(POINTER)
     for _ in range(2):
-        with pytest.raises(TransformError, match=r"/run is the first generation that was published in file:/"):
+        with pytest.raises(TransformError, match=r"/run is the first generation that was published in /"):
             rollback(store, None, by="hana")
     assert store.get(POINTER) == before
 
@@ -155,7 +155,7 @@ def test_the_list_says_what_became_of_each(store: Store, capsys: pytest.CaptureF
     assert capsys.readouterr().out.startswith(f"No change: readers already have 2026-11-20, {first}, since ")
     assert main(["generations"]) == 0
     uri, header, *lines, _, last = capsys.readouterr().out.splitlines()
-    assert uri == store.uri
+    assert uri == place_of(store)
     assert header.split() == ["day", "built", "(KST)", "rows", "MB", "published", "generation"]
     assert [line.split()[-1] for line in lines] == [second, first, late]
     assert [line.startswith("->") for line in lines] == [False, True, False]
