@@ -22,11 +22,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, CronPartitionTimetable, Param
+from airflow.sdk import CronPartitionTimetable, Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from igdb.operators import IgdbToS3Operator
 from include import assets
+from include.dag import LakeDAG
 from include.lake.store import lake_uri
 from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from include.pods import executor_config
@@ -72,10 +73,10 @@ async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Co
     return report.as_dict()
 
 
-def extract_load(entity: Entity) -> DAG:
+def extract_load(entity: Entity) -> LakeDAG:
     """The DAG of one entity."""
     incremental = entity.kind is Kind.INCREMENTAL
-    with DAG(
+    with LakeDAG(
         dag_id=entity.dag_id,
         description=entity.description,
         doc_md=f"# {entity.dag_id}\n\n{entity.description}\n\n{__doc__}",

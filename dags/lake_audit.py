@@ -15,9 +15,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk import CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.dag import LakeDAG
 from include.partitions import KST, TIMEZONE
 from include.pods import executor_config
 from include.registry import load_registry
@@ -54,7 +55,7 @@ def audit(**context: Any) -> dict[str, int]:
     }
 
 
-with DAG(
+with LakeDAG(
     dag_id="lake_audit",
     description="Find what is missing in the lake, and remove what nothing needs.",
     doc_md=f"# lake_audit\n\n{__doc__}",

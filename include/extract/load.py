@@ -162,6 +162,7 @@ class Load:
         log.info(
             "%s: %s load committed as version %d: %d rows read in %d requests and %.1f s; the table has %d rows",
             report.entity, report.mode, report.version, report.rows, report.requests, report.seconds, report.row_count,
+            extra={"is_result": True},
         )  # fmt: skip
         return report
 

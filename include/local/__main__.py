@@ -12,13 +12,20 @@ python -m include.local launcher      makes that the `airflow` of this virtual e
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from include import airflow_settings
-from include.local import sandbox, stack
-from include.local.environment import LAUNCHER, environment, uses_real_api, write_launcher
+from include.lake.files import ManifestError
+from include.lake.store import StoreError
+from include.local import account, sandbox, stack
+from include.local.environment import LAUNCHER, environment, write_launcher
+from include.registry import RegistryError
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended."""
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +39,10 @@ def main(arguments: list[str]) -> int:
             case [name] if name in COMMANDS:
                 COMMANDS[name]()
                 return 0
-    except RuntimeError as error:
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. Nothing is lost: `make {arguments[0]}` again continues.", file=sys.stderr)
+        return INTERRUPTED
+    except (RuntimeError, StoreError, ManifestError, RegistryError, airflow_settings.SettingsError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(__doc__)
@@ -75,7 +85,7 @@ def _airflow(arguments: list[str]) -> int:
     """Airflow's own command. `dags test` gets a sandbox while it runs, unless there is something to ask already."""
     os.environ.update(environment())
     command = [sys.executable, "-m", "airflow", *arguments]
-    answered = uses_real_api() or "AIRFLOW_CONN_IGDB_DEFAULT" in os.environ or stack.running("sandbox")
+    answered = account.is_given() or stack.running("sandbox")
     if arguments[:2] != ["dags", "test"] or answered:
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
     with sandbox.running(sandbox.Days.now()) as url:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+import shlex
+import textwrap
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from include.lake.disk import DiskStore
 from include.lake.querying import connect, literal
 from include.lake.store import lake_location
+from include.partitions import KST
 from include.stores import connected_store
+from include.tables import table
 from include.transform import pointer
 
 if TYPE_CHECKING:
@@ -16,10 +22,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from include.lake.store import Store
+    from include.local.terminal import Terminal
 
 SAMPLES = {
-    "mart_top_rated": "game_name, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, genre_names",
-    "mart_trending_now": "game_name, playing_percentile, played_percentile, genre_names",
+    "mart_top_rated": "game_name as game, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, "
+    "genre_names as genres",
+    "mart_trending_now": "game_name as game, round(playing_percentile, 1) as playing, "
+    "round(played_percentile, 1) as played, genre_names as genres",
 }
 """The marts whose first rows are shown, and the columns that fit a terminal."""
 
@@ -31,29 +40,55 @@ def marts() -> dict[str, Any] | None:
 
 def load_line(load: dict[str, Any]) -> str:
     """One load in one line."""
-    unproven = f", {len(load['unproven'])} id ranges unproven" if load.get("unproven") else ""
-    repaired = f", {load['repaired_ranges']} id ranges mended" if load["repaired_ranges"] else ""
-    return (
-        f"{load['entity']:<20} {load['mode']:<12} {load['rows']:>8,} rows read, {load['row_count']:>8,} in the table, "
-        f"{load['requests']:>4} requests, {load['seconds']:>6.1f} s{repaired}{unproven}"
+    notes = [
+        counted(load["repaired_ranges"], "id range") + " read again" if load["repaired_ranges"] else "",
+        f"{load['rejected']:,} rejected" if load["rejected"] else "",
+        counted(len(load["unproven"]), "id range") + " unproven" if load["unproven"] else "",
+    ]
+    return ", ".join(
+        [
+            f"{load['entity']:<20} {load['mode']:<12} {load['rows']:>9,} rows read",
+            f"{load['row_count']:>9,} in the table",
+            f"{counted(load['requests'], 'request'):>12}",
+            f"{load['seconds']:>6.1f} s",
+            *filter(None, notes),
+        ]
     )
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things, such as `1 request` and `1,200 requests`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def published_line(document: dict[str, Any]) -> str:
+    """What readers have after `publish`, given what that task returned."""
+    if not document["published"]:
+        return str(document["reason"])
+    at = datetime.fromisoformat(document["published_at"]).astimezone(KST)
+    return f"Published {document['day']} at {at:%H:%M} Korean time (publication {document['publication']})."
+
+
 def write(
-    terminal: TextIO, loads: Sequence[dict[str, Any]], before: dict[str, Any] | None, *, seconds: float, log: Path
+    terminal: Terminal,
+    loads: Sequence[dict[str, Any]],
+    before: dict[str, Any] | None,
+    published: dict[str, Any],
+    *,
+    seconds: float,
+    log: Path,
 ) -> None:
-    """Write the summary of a run, given its loads and the marts as they were published before it."""
-
-    def say(line: str = "") -> None:
-        print(line, file=terminal, flush=True)
-
+    """Write the summary of a run: its loads, the marts as they were before it, and what `publish` returned."""
+    say = terminal.say
+    say(f"\n{published_line(published)}")
     after = marts()
     if after is None:
         say("No marts were published.")
         return
     requests = sum(load["requests"] for load in loads)
     rows = sum(load["rows"] for load in loads)
-    say(f"\n{after['day']}: {rows:,} rows in {requests} requests; everything took {seconds:.0f} s\n")
+    say(f"{rows:,} rows in {counted(requests, 'request')}; everything took {seconds:.0f} s.")
+    say(f"Readers have {after['day']}:\n")
     say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before)))
     store = connected_store()
     with connect(store) as connection:
@@ -65,8 +100,18 @@ def write(
             say(f"\n{name}")
             say(_sample(connection, store, after, name, columns))
     place = lake_location()
-    say(f"\nlake    {place}\nmarts   {place}/{after['generation']}\nlog     {log}")
-    say("\nNext: `make run` again for the next day, `make up` for Airflow's web UI, `make test` for the tests.")
+    say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
+    say("\nNext: `make run` again for the next day, `make up` for Airflow's web UI, or a query:")
+    say(f"  {_query(store)}")
+
+
+def _query(store: Store) -> str:
+    """A first query of the marts, to be pasted into a shell."""
+    if not isinstance(store, DiskStore):
+        return "see docs/data-model.md"
+    code = f"import duckdb; duckdb.read_parquet({store.url('marts/marketing/mart_top_rated.parquet')!r}).show()"
+    quoted = shlex.quote(code) if set(code) & set('"$`\\') else f'"{code}"'
+    return f".venv/bin/python -c {quoted}"
 
 
 def _mart_rows(after: dict[str, Any], before: dict[str, Any] | None) -> list[list[str]]:
@@ -115,13 +160,9 @@ def _relation(store: Store, pointer: dict[str, Any], name: str) -> str:
 
 
 def _cell(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 48 else text[:47] + "…"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
-    lines = [headings, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+    return textwrap.indent(table(headings, rows), "  ")

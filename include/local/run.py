@@ -10,14 +10,17 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
+from include.lake.files import ManifestError
 from include.lake.store import StoreError, lake_location
-from include.local import allowed, finished_day, report, sandbox
-from include.local.environment import LOGS, environment, uses_real_api
+from include.local import account, allowed, finished_day, report, sandbox
+from include.local.environment import LOGS, environment
+from include.local.terminal import Terminal
 from include.partitions import format_day
 from include.registry import load_registry
 from include.transform.scratch import ScratchError, check_database, database_file
@@ -26,81 +29,133 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow.sdk import DAG
+    from include.dag import LakeDAG
 
 _DBT_NODE = re.compile(r"(?P<done>\d+) of (?P<of>\d+) (?P<how>OK|PASS|WARN|ERROR|FAIL)\b(?! hook)")
+_DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+)")
 
 
 class RunFailed(RuntimeError):
-    """A DAG of the day failed; the message names it and its log."""
+    """The day cannot be run, or a DAG of it failed; the message says why."""
 
 
 def run() -> None:
-    """Run the next day. Raises: RunFailed; SandboxFailed; NotAnEntity."""
+    """Run the next day. Raises: RunFailed; SandboxFailed; NotAnEntity; KeyboardInterrupt."""
     params = allowed.params()
     os.environ.update(environment())
-    with _refused_here():
-        place = lake_location()
-        check_database(database_file())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
-        if uses_real_api():
-            day = format_day(sandbox.real_today())
-            print(f"Loading IGDB's {day} into {place}")
+        log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
+        terminal = stack.enter_context(Terminal(stack.enter_context(_output_to(log))))
+        interrupted = stack.enter_context(_interruptible())
+        with _refused_here(), terminal.doing("looking at the lake"):
+            place = lake_location()
+            check_database(database_file())
+            before = report.marts()
+        if account.is_given():
+            day, days = format_day(sandbox.real_today()), None
+            terminal.say(f"Loading IGDB's {day} into {place}")
+            with _refused_here(), terminal.doing("asking the API"):
+                terminal.say(f"  {account.check()}")
         else:
             days = sandbox.Days.next()
             day = days.today
-            url = stack.enter_context(sandbox.running(days))
+            with terminal.doing("starting the sandbox"):
+                url = stack.enter_context(sandbox.running(days))
             os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
-            print(f"Loading {day} from the sandbox at {url} into {place}")
-        log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
-        terminal = stack.enter_context(_output_to(log))
-        with _refused_here():
-            before = report.marts()
-        loads = _run_dags(day, params, terminal, log)
-        if not uses_real_api():
+            terminal.say(f"Loading {day} from the sandbox at {url} into {place}")
+        try:
+            loads, published = _run_dags(day, params, terminal, log)
+        except Exception:
+            if interrupted.is_set():  # what it interrupted failed for it
+                raise KeyboardInterrupt from None
+            raise
+        if days is not None:
             days.save()
-        report.write(terminal, loads, before, seconds=time.monotonic() - began, log=log)
+        with terminal.doing("reading the marts"):
+            report.write(terminal, loads, before, published, seconds=time.monotonic() - began, log=log)
 
 
 @contextlib.contextmanager
 def _refused_here() -> Iterator[None]:
-    """Say before anything starts what a lake or a scratch file lacks that cannot work. Raises: RunFailed."""
+    """Say before anything starts what cannot work. Raises: RunFailed."""
     try:
         yield
-    except (StoreError, ScratchError) as error:
+    except (StoreError, ManifestError, ScratchError, account.AccountRefused) as error:
         raise RunFailed(str(error)) from error
 
 
-def _run_dags(day: str, params: Mapping[str, Mapping[str, bool]], terminal: TextIO, log: Path) -> list[dict[str, Any]]:
-    print("Preparing Airflow's database ...", file=terminal, flush=True)
-    from include.local.database import prepare
+class _Flag:
+    """Whether Ctrl-C was pressed."""
 
-    prepare()
-    from airflow.dag_processing.dagbag import DagBag
+    def __init__(self) -> None:
+        self._set = False
 
-    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    def set(self) -> None:
+        self._set = True
+
+    def is_set(self) -> bool:
+        return self._set
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[_Flag]:
+    """Note Ctrl-C: Airflow and dbt take it for the failure of a task."""
+    flag = _Flag()
+
+    def interrupt(_signal: int, _frame: object) -> NoReturn:
+        flag.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_dags(
+    day: str, params: Mapping[str, Mapping[str, bool]], terminal: Terminal, log: Path
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Run the loads, then `transform`. Returns: the figures of each load, and what `publish` returned."""
+    terminal.say("Preparing Airflow's database ...")
+    with terminal.doing("preparing Airflow's database"):
+        from include.local.database import prepare
+
+        prepare()
+    with terminal.doing("reading the DAGs"):
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
-        raise RunFailed("\n".join(f"{path}: {error}" for path, error in bag.import_errors.items()))
+        raise RunFailed("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
     logging.getLogger("include.extract").addHandler(_Progress(terminal))
     loads = []
     for entity in load_registry().values():
-        loads.append(_run_dag(bag.dags[entity.dag_id], day, log, params[entity.name]))
-        print(report.load_line(loads[-1]), file=terminal, flush=True)
-    print("transform: building, testing and publishing the marts ...", file=terminal, flush=True)
+        with terminal.doing(f"{entity.name}: loading"):
+            loads.append(
+                _run_dag(cast("LakeDAG", bag.dags[entity.dag_id]), day, log, "extract_load", params[entity.name])
+            )
+        terminal.say(report.load_line(loads[-1]))
+    terminal.say("transform: building, testing and publishing the marts ...")
     logging.getLogger("cosmos").addHandler(_DbtProgress(terminal))
-    _run_dag(bag.dags["transform"], day, log)
-    finished_day.record(day, [entity.dag_id for entity in load_registry().values()])
-    return loads
+    with terminal.doing("transform: running"):
+        published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
+        finished_day.record(day, [entity.dag_id for entity in load_registry().values()])
+    return loads, published
 
 
-def _run_dag(dag: DAG, day: str, log: Path, params: Mapping[str, bool] | None = None) -> Any:
-    """Run a DAG and return what its last task returned."""
-    dag_run = dag.test(run_conf={"date": day, **(params or {})})
+def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[str, bool] | None = None) -> Any:
+    """Run a DAG. Returns: what one of its tasks returned. Raises: RunFailed, with the cause first."""
+    dag_run, failures = dag.test_once(run_conf={"date": day, **(params or {})})
     if dag_run.state != "success":
-        failed = sorted(ti.task_id for ti in dag_run.get_task_instances() if ti.state == "failed")
-        raise RunFailed(f"{dag.dag_id} failed in {', '.join(failed)}; the reason is near the end of {log}")
-    return dag_run.get_task_instance(dag.tasks[-1].task_id).xcom_pull(task_ids=dag.tasks[-1].task_id)
+        causes = "\n".join(map(str, failures)) or "no task says why"
+        raise RunFailed(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
+    return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
+
+
+def _last_line(traceback: str) -> str:
+    return traceback.strip().splitlines()[-1]
 
 
 @contextlib.contextmanager
@@ -126,32 +181,43 @@ def _output_to(log: Path) -> Iterator[TextIO]:
 
 
 class _Progress(logging.Handler):
-    """Shows what a load says of itself on the terminal too."""
+    """Shows on the terminal what a load says while it works; its result has a line of its own."""
 
-    def __init__(self, terminal: TextIO) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"  {record.getMessage()}", file=self._terminal, flush=True)
+        if not getattr(record, "is_result", False):
+            self._terminal.say(f"  {record.getMessage()}")
 
 
 class _DbtProgress(logging.Handler):
-    """Shows how far dbt is, now and then."""
+    """Shows how far dbt is, what failed or warned, and how it ended."""
 
-    def __init__(self, terminal: TextIO) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
         self._terminal = terminal
         self._shown = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take dbt's own count: `12 of 198 OK created sql table model ...`, also of what failed, which is shown."""
-        found = _DBT_NODE.search(record.getMessage())
-        if found is None:
+        """Take dbt's own count: `12 of 198 OK created sql table model ...`."""
+        text = record.getMessage()
+        if ended := _DBT_DONE.search(text):
+            passed, warned, failed = (int(ended[name]) for name in ("passed", "warned", "failed"))
+            result = (
+                f"all {passed} models and tests passed"
+                if passed and not warned + failed
+                else (f"{passed} models and tests passed, {warned} warned, {failed} failed")
+            )
+            self._terminal.say(f"  dbt: {result}")
+            self._terminal.now("transform: publishing, and showing the state of each model in Airflow")
+            return
+        if (found := _DBT_NODE.search(text)) is None:
             return
         done, of, how = int(found["done"]), int(found["of"]), found["how"]
-        if how in {"ERROR", "FAIL"}:
-            print(f"  dbt: {found[0]}{record.getMessage()[found.end() :]}", file=self._terminal, flush=True)
-        elif done == of or done - self._shown >= of / 8:
+        if how in {"WARN", "ERROR", "FAIL"}:
+            self._terminal.say(f"  dbt: {found[0]}{text[found.end() :]}")
+        elif done - self._shown >= of / 8:
             self._shown = done
-            print(f"  dbt: {done} of {of} models and tests", file=self._terminal, flush=True)
+            self._terminal.say(f"  dbt: {done} of {of} models and tests")

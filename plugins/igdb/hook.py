@@ -41,25 +41,26 @@ class IgdbHook(BaseHook):
 
         Raises SettingsError, or IgdbError if there is no such connection.
         """
+        # On a thread: Airflow's async getter finds no stored connection under `airflow dags test`, and its sync getter
+        # would block the event loop.
+        return (await asyncio.to_thread(self._settings)).client()
+
+    def _settings(self) -> IgdbSettings:
         try:
-            connection = await self.aget_connection(self.igdb_conn_id)
+            connection = self.get_connection(self.igdb_conn_id)
         except AirflowNotFoundException:
             raise _missing(self.igdb_conn_id) from None
-        # Called for what it does besides: it tells Airflow's log masking which values of the extra are secret.
-        await connection.aextra_dejson()
-        return IgdbSettings.from_connection(connection).client()
+        # Read for its side effect: Airflow then masks the secret values of the extra in its logs.
+        _ = connection.extra_dejson
+        return IgdbSettings.from_connection(connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """Asks for one row, once: what the "Test" button of the connection form calls."""
         try:
-            try:
-                connection = self.get_connection(self.igdb_conn_id)
-            except AirflowNotFoundException:
-                raise _missing(self.igdb_conn_id) from None
-            settings = IgdbSettings.from_connection(connection)
+            settings = self._settings()
             # On a thread of its own, because whoever calls may have a running event loop.
             with ThreadPoolExecutor(max_workers=1) as executor:
-                return True, executor.submit(asyncio.run, _probe(settings)).result()
+                return True, executor.submit(asyncio.run, probe(settings)).result()
         except IgdbError as error:
             return False, error.brief()
 
@@ -73,7 +74,8 @@ def _missing(conn_id: str) -> IgdbError:
     )
 
 
-async def _probe(settings: IgdbSettings) -> str:
+async def probe(settings: IgdbSettings) -> str:
+    """Ask the API for one row, once. Returns: what a person wants to know of the answer. Raises: IgdbError."""
     # One attempt: a person is waiting for the answer.
     async with settings.client(max_attempts=1) as client:
         reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1), list)

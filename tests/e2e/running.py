@@ -105,8 +105,33 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def airflow_environment(folder: Path, *, lake: str, igdb: dict[str, Any]) -> dict[str, str]:
-    """The settings of an Airflow that shares nothing with another one on this machine."""
+def ready_made(url: str) -> dict[str, str]:
+    """A sandbox as `make run` gives it to Airflow without an account: the connection itself, in the environment."""
+    igdb = {
+        "conn_type": "igdb",
+        "host": f"{url}/v4",
+        "login": "sandbox",
+        "password": "sandbox-secret",
+        "extra": {"token_url": f"{url}/oauth2/token"},
+    }
+    return {"AIRFLOW_CONN_IGDB_DEFAULT": json.dumps(igdb)}
+
+
+def account(url: str) -> dict[str, str]:
+    """A sandbox as the server of an account: id and secret as users set them. The connection is in the database."""
+    return {
+        "IGDB_CLIENT_ID": "sandbox",
+        "IGDB_CLIENT_SECRET": "sandbox-secret",
+        "IGDB_BASE_URL": f"{url}/v4",
+        "IGDB_TOKEN_URL": f"{url}/oauth2/token",
+    }
+
+
+def airflow_environment(folder: Path, *, lake: str, igdb: Mapping[str, str]) -> dict[str, str]:
+    """The settings of an Airflow that shares nothing with another one on this machine.
+
+    `igdb` are the variables that lead to the API: `ready_made`, `account`, or none.
+    """
     port = free_port()
     own = {
         "GAMELAKE_LOCAL": str(folder),
@@ -114,14 +139,14 @@ def airflow_environment(folder: Path, *, lake: str, igdb: dict[str, Any]) -> dic
         "GAMELAKE_DUCKDB": str(folder / "scratch" / "gamelake.duckdb"),
         "GAMELAKE_FULL_REFRESH_WEEKDAY": "never",
         "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW_CONN_IGDB_DEFAULT": json.dumps(igdb),
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "XDG_CACHE_HOME": str(folder / "cache"),
     }
-    return {**os.environ, **own}
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("IGDB_", "AIRFLOW_CONN_"))}
+    return {**others, **own, **igdb}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from include.lake.manifest import Manifest, Mode, Table
 from include.lake.store import open_store
 from include.partitions import bounds_of, day_of, format_day
 from include.sandbox import Sandbox, World
-from tests.e2e.running import airflow_environment, running_airflow
+from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
 from tests.include.extract.running import held, shown
 
 if TYPE_CHECKING:
@@ -27,19 +27,13 @@ ONE_AGO, TWO_AGO, THREE_AGO = (TODAY - timedelta(days=days) for days in (1, 2, 3
 REFUSED = "can no longer be read: the source shows its rows as of"
 
 
-def test_past_days(tmp_path):
+@pytest.mark.parametrize("igdb", [ready_made, account])
+def test_past_days(tmp_path, igdb):
     world = World.generate(seed=5, games=600, first_day=THREE_AGO, today=TODAY, popularity_per_game=1)
     sandbox = Sandbox(world, latency=0.0)
     store = open_store((tmp_path / "lake").as_uri())
     with sandbox.running() as url:
-        igdb = {
-            "conn_type": "igdb",
-            "host": f"{url}/v4",
-            "login": "sandbox",
-            "password": "sandbox-secret",
-            "extra": {"token_url": f"{url}/oauth2/token"},
-        }
-        environment = airflow_environment(tmp_path, lake=store.uri, igdb=igdb)
+        environment = airflow_environment(tmp_path, lake=store.uri, igdb=igdb(url))
         # A scheduled run of that weekday would read everything.
         environment["GAMELAKE_FULL_REFRESH_WEEKDAY"] = str(ONE_AGO.weekday())
         with running_airflow(tmp_path, environment) as airflow:

@@ -15,7 +15,7 @@ from include.partitions import day_of, format_day
 from include.registry import Kind, load_registry
 from include.sandbox import Fault, Sandbox, World
 from include.transform.generation import current
-from tests.e2e.running import airflow_environment, running_airflow
+from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,50 +36,46 @@ NAMED = {
 }
 
 
-def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path):
+@pytest.mark.parametrize("igdb", [ready_made, account])
+def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path, igdb):
     sandbox = Sandbox(World.generate(seed=11, games=1200, first_day=DAY, today=DAY), latency=0.0)
     lake = (tmp_path / "lake").as_uri()
-    with sandbox.running() as url:
-        igdb = {
-            "conn_type": "igdb",
-            "host": f"{url}/v4",
-            "login": "sandbox",
-            "password": "sandbox-secret",
-            "extra": {"token_url": f"{url}/oauth2/token"},
+    with (
+        sandbox.running() as url,
+        running_airflow(tmp_path, airflow_environment(tmp_path, lake=lake, igdb=igdb(url))) as airflow,
+    ):
+        key = format_day(DAY)
+        for where in ({"endpoint": "multiquery", "contains": "query genres "}, {"endpoint": "genres"}):
+            sandbox.faults.add(Fault("status", status=400, times=1, **where))
+        airflow.unpause("transform", *LOADS)  # the consumer first: a paused one loses its events
+
+        def all_loads_ended() -> bool:
+            return all(airflow.state(dag_id, key) in {"success", "failed"} for dag_id in LOADS)
+
+        airflow.wait(all_loads_ended, 300, "every load of the first day has ended")
+        assert {dag_id for dag_id in LOADS if airflow.state(dag_id, key) == "failed"} == {"igdb_genres"}
+        assert airflow.state("transform", key) == "none"
+        assert current(open_store(lake)) is None
+
+        airflow.clear("igdb_genres", key)
+        airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the repaired day is transformed")
+        first = published(lake)
+        assert first["day"] == key
+        assert games_in(first, lake) == games_of(sandbox)
+
+        change_a_day(sandbox)
+        key = format_day(NEXT_DAY)
+        for dag_id in LOADS:
+            airflow.trigger(dag_id, key)
+        airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the second day is transformed")
+        second = published(lake)
+        assert second["day"] == key
+        assert games_in(second, lake) == games_of(sandbox)
+        assert popularity_in(second, lake) == popularity_of(sandbox)
+        assert load_modes(lake) == {
+            entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot"
+            for entity in load_registry().values()
         }
-        with running_airflow(tmp_path, airflow_environment(tmp_path, lake=lake, igdb=igdb)) as airflow:
-            key = format_day(DAY)
-            for where in ({"endpoint": "multiquery", "contains": "query genres "}, {"endpoint": "genres"}):
-                sandbox.faults.add(Fault("status", status=400, times=1, **where))
-            airflow.unpause("transform", *LOADS)  # the consumer first: a paused one loses its events
-
-            def all_loads_ended() -> bool:
-                return all(airflow.state(dag_id, key) in {"success", "failed"} for dag_id in LOADS)
-
-            airflow.wait(all_loads_ended, 300, "every load of the first day has ended")
-            assert {dag_id for dag_id in LOADS if airflow.state(dag_id, key) == "failed"} == {"igdb_genres"}
-            assert airflow.state("transform", key) == "none"
-            assert current(open_store(lake)) is None
-
-            airflow.clear("igdb_genres", key)
-            airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the repaired day is transformed")
-            first = published(lake)
-            assert first["day"] == key
-            assert games_in(first, lake) == games_of(sandbox)
-
-            change_a_day(sandbox)
-            key = format_day(NEXT_DAY)
-            for dag_id in LOADS:
-                airflow.trigger(dag_id, key)
-            airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the second day is transformed")
-            second = published(lake)
-            assert second["day"] == key
-            assert games_in(second, lake) == games_of(sandbox)
-            assert popularity_in(second, lake) == popularity_of(sandbox)
-            assert load_modes(lake) == {
-                entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot"
-                for entity in load_registry().values()
-            }
 
 
 def change_a_day(sandbox: Sandbox) -> None:

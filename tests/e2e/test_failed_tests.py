@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 DAYS = (date(2026, 11, 20), date(2026, 11, 21))
-NOBODY = {"conn_type": "igdb", "host": "unused"}
+NOBODY = {"AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "unused"}'}
 
 
 def lose_a_row(source: Source) -> tuple[str, bytes]:

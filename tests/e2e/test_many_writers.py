@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 DAY = date(2026, 11, 20)
-NOBODY = {"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "nobody", "password": "nothing"}
+NOBODY = {
+    "AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "x", "password": "x"}'
+}
 
 
 def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):

@@ -76,7 +76,7 @@ def by_hand(source: Source, day: date, folder: Path, cluster: SparkCluster) -> N
 
 
 def by_airflow(source: Source, day: date, folder: Path, cluster: SparkCluster) -> None:
-    environment = airflow_environment(folder, lake=source.store.uri, igdb={"conn_type": "igdb", "host": "unused"})
+    environment = airflow_environment(folder, lake=source.store.uri, igdb={})
     environment |= cluster.environment
     environment |= {"GAMELAKE_TRANSFORM": "spark", "GAMELAKE_SPARK_PYTHON": str(PYTHON)}
     local = [sys.executable, "-m", "include.local"]

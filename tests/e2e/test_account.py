@@ -1,0 +1,115 @@
+"""An account of IGDB as a user has it: id and secret in the environment or stored, no ready-made connection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from include.lake.manifest import Table
+from include.lake.store import open_store
+from include.partitions import day_of
+from include.sandbox import Sandbox, World
+from tests.e2e.running import REPOSITORY, account, airflow_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+TODAY = day_of(datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    world = World.generate(seed=5, games=100, first_day=TODAY, today=TODAY, popularity_per_game=1)
+    with Sandbox(world, latency=0.0).running() as address:
+        yield address
+
+
+def laptop(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "include.local", *arguments]
+    return subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def loaded(lake: str) -> str:
+    """The run that committed genres. The lake is fresh, so the rows are those of this test's sandbox."""
+    manifest = Table(open_store(lake), "genres").latest()
+    assert manifest is not None
+    return manifest.run_id
+
+
+def test_dags_test_reads_the_account_from_the_database(tmp_path: Path, url: str) -> None:
+    """Airflow's async getter finds no stored connection there."""
+    lake = (tmp_path / "lake").as_uri()
+    environment = airflow_environment(tmp_path, lake=lake, igdb=account(url))
+    assert laptop(environment, "prepare").returncode == 0
+    stored = {name: value for name, value in environment.items() if not name.startswith("IGDB_")}
+    # Airflow's own command: the launcher would read the environment before the database.
+    command = [sys.executable, "-m", "airflow", "dags", "test", "igdb_genres"]
+    settings = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__FERNET_KEY": (tmp_path / "fernet.key").read_text(),
+    }
+    done = subprocess.run(
+        command, env={**stored, **settings}, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert loaded(lake).startswith("manual__")
+
+
+def test_make_run_reads_the_account(tmp_path: Path, url: str) -> None:
+    """The whole command, as a user with an account types it."""
+    lake = (tmp_path / "lake").as_uri()
+    done = laptop(airflow_environment(tmp_path, lake=lake, igdb=account(url)), "run")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert f"{url}/v4 answers and accepts the client id and secret" in done.stdout
+    assert f"Published {TODAY}" in done.stdout
+    assert loaded(lake).startswith("manual__")
+
+
+def test_a_wrong_secret_is_told_at_once(tmp_path: Path, url: str) -> None:
+    wrong = account(url) | {"IGDB_CLIENT_SECRET": "wrong-secret"}
+    environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=wrong)
+    done = laptop(environment, "run")
+    assert done.returncode == 1
+    assert "login" in done.stderr
+    assert not {"Traceback", "wrong-secret"} & set((done.stdout + done.stderr).split())
+
+
+def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_path: Path, url: str) -> None:
+    wrong = account(url) | {"IGDB_BASE_URL": "http://127.0.0.1:9/v4", "IGDB_TOKEN_URL": "http://127.0.0.1:9/token"}
+    environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=wrong)
+    assert laptop(environment, "prepare").returncode == 0
+    done = laptop(environment, "airflow", "dags", "test", "igdb_genres")
+    assert done.returncode == 1
+    said = [line for line in done.stderr.splitlines() if line.startswith("igdb_genres failed in extract_load: ")]
+    assert len(said) == 1, done.stderr[-2000:]
+    assert "127.0.0.1:9" in said[0]
+
+
+def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, url: str) -> None:
+    environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=account(url))
+    command = [sys.executable, "-m", "include.local", "run"]
+    with subprocess.Popen(
+        command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("transform: building"):
+                break
+        time.sleep(5)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert stderr.strip() == "Interrupted. Nothing is lost: `make run` again continues."
+    assert laptop(environment, "run").returncode == 0
