@@ -99,7 +99,7 @@ def test_a_refusal_is_one_sentence_for_every_command(tmp_path):
     for command in (["airflow", "version"], ["prepare"], ["up"]):
         ran = subprocess.run(
             [sys.executable, "-m", "include.local", *command],
-            env={**os.environ, "GAMELAKE_LOCAL": str(tmp_path / "a?b")},
+            env={**os.environ, "GAMELAKE_LOCAL": str(tmp_path / "a?b"), "AIRFLOW_HOME": ""},
             capture_output=True,
             text=True,
             check=False,
