@@ -91,8 +91,9 @@ def running_seaweed(folder: Path) -> Iterator[Seaweed]:
         yield server
     finally:
         _end(process)
-        for name, port in ports.items():  # it leaves these behind
-            Path(f"/tmp/seaweedfs-{name.partition('.')[0]}-{port}.sock").unlink(missing_ok=True)  # noqa: S108
+        for port in ports.values():  # it leaves these behind
+            for file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+                file.unlink(missing_ok=True)
 
 
 def _wait(server: Seaweed, process: subprocess.Popen[bytes], log: Path) -> None:
