@@ -63,6 +63,7 @@ RUN: tuple[str, ...] = (
     ".venv/bin/airflow dags unpause transform",
     ".venv/bin/airflow dags unpause --treat-dag-id-as-regex -y '^igdb_'",
     ".venv/bin/airflow backfill create --dag-id igdb_games --from-date 2026-11-18 --to-date 2026-11-21",
+    ".venv/bin/airflow dags trigger igdb_covers --conf '{\"allow_shrink\": true}'",
     '.venv/bin/airflow dags trigger igdb_games --conf \'{"date": "2026-11-20"}\'',
     '.venv/bin/airflow dags trigger transform --conf \'{"date": "DAY"}\'',
     "make down",
