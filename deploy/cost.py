@@ -56,14 +56,14 @@ class Requests:
         return (self.writes * prices.thousand_writes + self.reads * prices.thousand_reads) / 1000
 
 
-def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0) -> Requests:
+def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlier: int = 6) -> Requests:
     """One load.
 
-    new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
+    earlier: commits before the newest, of the last seven days, with which the volume guard compares. new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
     outdated: parts that its commit makes void. checked: parts whose tag it looks at.
     """
     lists, commit, part = 5, 2, 3  # a part is put, tagged final, and noted in _progress.json
-    return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked)
+    return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked + earlier)
 
 
 def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 12) -> Requests:

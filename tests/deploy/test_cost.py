@@ -38,10 +38,10 @@ def test_a_load_makes_the_requests_that_are_counted(cost):
         }
         assert len(Table(store, "games").latest().files) == 3
     counted = {
-        "whole": cost.load(new=3),
-        "quiet": cost.load(new=0, live=3, checked=0),
-        "night": cost.load(new=1, live=3),
-        "whole again": cost.load(new=3, outdated=4, checked=4),
+        "whole": cost.load(new=3, earlier=0),
+        "quiet": cost.load(new=0, live=3, checked=0, earlier=0),
+        "night": cost.load(new=1, live=3, earlier=1),
+        "whole again": cost.load(new=3, outdated=4, checked=4, earlier=2),
     }
     for name, (writes, reads) in found.items():
         assert counted[name].writes - 2 <= writes <= counted[name].writes, name

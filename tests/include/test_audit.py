@@ -13,7 +13,7 @@ import pytest
 from include.audit import audit
 from include.lake.__main__ import main
 from include.lake.manifest import Draft, Mode, Table
-from include.lake.store import open_store
+from include.lake.store import open_store, place_of
 from include.registry import load_registry
 from include.transform.audit import KEPT
 from include.transform.generation import open_generation, publish
@@ -162,7 +162,7 @@ def test_an_age_at_which_a_load_may_still_run_is_refused(store):
 
 def test_the_command_lists_removes_and_fails_where_something_is_missing(store, capsys):
     assert main(["audit"]) == 0
-    assert capsys.readouterr().out == f"{store.uri}: every object is as it should be\n"
+    assert capsys.readouterr().out == f"{place_of(store)}: every object is as it should be\n"
     store.put(ORPHAN, b"x")
     age(store, ORPHAN, hours=30)
     assert main(["audit", "genres"]) == 0

@@ -89,7 +89,7 @@ def change(sandbox: Sandbox, n: int) -> None:
     for endpoint in ("games", "popularity_primitives"):
         ids = ids_of(sandbox, endpoint)
         sandbox.delete(endpoint, [ids[n % 400]])
-        fresh = {"game_id": 1, "popularity_type": 1} if endpoint == "popularity_primitives" else {"name": f"New {n}"}
+        fresh = {"game_id": 1, "popularity_type": 1, "value": 0.5} if endpoint != "games" else {"name": f"New {n}"}
         sandbox.upsert(endpoint, [{"id": ids[-1] + 1 + n % 3, **fresh}, {"id": ids[500], **fresh}])
     sandbox.upsert("genres", [{"id": 4, "name": f"Fighting {n}"}])
 

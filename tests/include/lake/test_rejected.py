@@ -10,6 +10,7 @@ import pytest
 from include.lake.__main__ import main
 from include.lake.manifest import Table
 from include.lake.rejected import RejectedError, keep_rejected, rejected_days, rejected_rows, rows_rejected_by
+from include.lake.store import place_of
 from tests.include.lake.committing import commit
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def test_what_no_load_wrote_is_named(line: bytes, disk: Store) -> None:
 
 def test_the_command_lists_them(lake: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rejected"]) == 0
-    uri, header, *lines = capsys.readouterr().out.splitlines()
-    assert uri == lake.uri
+    place, header, *lines = capsys.readouterr().out.splitlines()
+    assert place == place_of(lake)
     assert header.split() == ["entity", "day", "id", "reason", "load", "committed", "rejected", "(UTC)", "object"]
     assert len(lines) == 4
     assert lines[0].split()[:4] == ["games", "2026-11-21", "3", "hypes"]
@@ -92,6 +93,6 @@ def test_the_command_says_that_there_are_none(
 ) -> None:
     monkeypatch.setenv("GAMELAKE_URI", disk.uri)
     assert main(["rejected"]) == 0
-    assert capsys.readouterr().out == f"{disk.uri}: no rejected rows are kept; they are kept for 30 days\n"
+    assert capsys.readouterr().out == f"{place_of(disk)}: no rejected rows are kept; they are kept for 30 days\n"
     assert main(["rejected", "--day", "yesterday"]) == 1
     assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err
