@@ -59,8 +59,9 @@ class Requests:
 def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlier: int = 6) -> Requests:
     """One load.
 
-    earlier: commits before the newest, of the last seven days, with which the volume guard compares. new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
-    outdated: parts that its commit makes void. checked: parts whose tag it looks at.
+    new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
+    outdated: parts that its commit makes void. checked: parts whose tag it looks at. earlier: commits before the newest,
+    of the last seven days, with which the volume guard compares.
     """
     lists, commit, part = 5, 2, 3  # a part is put, tagged final, and noted in _progress.json
     return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked + earlier)
