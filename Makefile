@@ -35,7 +35,7 @@ down: ## stop what `make up` started
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@"$(BIN)"/python -m include.sandbox
 
-freshness: $(READY) ## say how old each load is that readers see (late after 30 h, stale after 54 h)
+freshness: $(READY) ## check how old the loads behind the published marts are (late after 30 h, stale after 54 h)
 	@"$(BIN)"/python -m include.transform.freshness
 
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
@@ -50,7 +50,7 @@ rollforward: $(VENV)/.installed ## show readers the newest publication again, af
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@"$(BIN)"/python -m include.lake lifecycle --apply
 
-settings: $(VENV)/.installed ## import airflow_settings.yaml into our Airflow, or into that of the command AIRFLOW=
+settings: $(VENV)/.installed ## import airflow_settings.yaml (AIRFLOW= names the command of another installation)
 	@"$(BIN)"/python -m include.local settings "$(AIRFLOW)"
 
 env: ## write .env for docker compose, with secrets of its own
@@ -65,7 +65,7 @@ image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= a
 image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine, as root on Debian, about 6 minutes
 	"$(BIN)"/python -m deploy.image.steps
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests, but for `make e2e`, `make test-cluster` and `make test-spark`
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-cluster` and `make test-spark`
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 10 minutes
@@ -74,7 +74,7 @@ e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real schedu
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 20 minutes
 	"$(BIN)"/python -m pytest -m cluster
 
-spark: $(SPARK)/.installed ## install what builds on Spark need into .venv-spark, beside a Java 17 or newer
+spark: $(SPARK)/.installed ## install the Spark dependencies into .venv-spark (needs Java 17 or newer)
 
 test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 6 minutes
 	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" "$(BIN)"/python -m pytest -m spark
@@ -100,7 +100,7 @@ generate: $(VENV)/.installed ## write what is generated: from include/entities.y
 	"$(BIN)"/python -m include.dbt_sources --write
 	"$(BIN)"/python -m include.configuration --write
 
-lock: $(VENV)/.installed ## resolve requirements*.txt anew into the lock files
+lock: $(VENV)/.installed ## resolve requirements*.txt into the lock files again
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
 	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
 	$(COMPILE) -c requirements.lock requirements-dev.txt -o requirements-dev.lock

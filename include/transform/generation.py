@@ -111,8 +111,8 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
 def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[str, Any]:
     """Finish a generation that is whole, and show it to readers unless they have a later day.
 
-    A rebuilt past day stays beside what readers have. A generation is published once: what replaced it stays, whoever
-    calls this again. Killed anywhere, it can be called again.
+    A rebuilt past day stays beside what readers have. A generation is published once: what replaced it stays, even if
+    this is called again. Killed anywhere, it can be called again.
 
     Args: `copies` names each mart that must be there, with the key of its copy.
     Returns: the generation's document, with `published`, `reason` (why not; None if it was) and `publication`, the

@@ -8,7 +8,7 @@ The first folder has nothing but Parquet files, for readers that take it as one 
 the folders' names: it is in no file.
 The identity follows from the day's parts: a day whose load changed is another object, and a generation goes on showing
 the one that it was published with. A day counts as built only when a published generation lists it: what a killed build
-left behind is written anew. A day that cannot be built is left out; see unbuildable.py.
+left behind is written again. A day that cannot be built is left out; see unbuildable.py.
 """
 
 from __future__ import annotations

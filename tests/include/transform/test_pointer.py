@@ -1,4 +1,4 @@
-"""The pointer as a compare-and-set: of publications that overlap, the newest day wins, whoever writes last."""
+"""The pointer as a compare-and-set: of publications that overlap, the newest day wins, in any order of writes."""
 
 from __future__ import annotations
 
