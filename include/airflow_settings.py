@@ -107,10 +107,14 @@ def apply(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     from airflow.models import Connection, Variable
     from airflow.models import Pool as PoolRow
     from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from sqlalchemy import inspect, select
 
     lines = []
     with create_session() as session:
+        if not inspect(session.get_bind()).has_table(Connection.__tablename__):
+            raise SettingsError(
+                "Airflow's database has no tables yet: run `airflow db migrate`; on a laptop `make settings`"
+            )
         for conn_id, connection in wanted.items():
             row = Connection(conn_id=conn_id, **_columns(connection))
             # Merged by primary key: without it a second row of the same id would be refused.

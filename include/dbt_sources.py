@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.registry import Entity, Kind, load_registry
+from include.registry import Entity, Kind, RegistryError, load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -185,7 +185,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     action.add_argument("--write", action="store_true", help="write the files")
     action.add_argument("--check", action="store_true", help="exit with 1 if a file is stale")
     wants_write = parser.parse_args(arguments).write
-    generated = _generated()
+    try:
+        generated = _generated()
+    except RegistryError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     stale = [path for path, text in generated.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:
         if wants_write:

@@ -9,7 +9,7 @@ import yaml
 from include import dbt_sources, duckdb_extensions
 from include.dbt_sources import entities_page, main, sources_yaml
 from include.duckdb_extensions import ExtensionError, link_extensions
-from include.registry import Entity, FieldType, Kind, load_registry
+from include.registry import Entity, FieldType, Kind, RegistryError, load_registry
 
 
 def test_the_committed_files_are_current():
@@ -27,6 +27,17 @@ def test_a_stale_file_is_named_and_written(tmp_path, monkeypatch, capsys):
     assert sources.read_text() == "old"
     assert main(["--write"]) == 0
     assert main(["--check"]) == 0
+
+
+def test_a_mistake_in_the_registry_is_one_sentence(monkeypatch, capsys):
+    def broken():
+        raise RegistryError("platforms.kind", "snapshots", "one of incremental, snapshot, time_series")
+
+    monkeypatch.setattr(dbt_sources, "load_registry", broken)
+    assert main(["--write"]) == 1
+    assert capsys.readouterr().err == (
+        "entities.yaml: platforms.kind: found 'snapshots', expected one of incremental, snapshot, time_series\n"
+    )
 
 
 def test_sources_have_the_declared_columns():

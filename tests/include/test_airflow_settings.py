@@ -353,3 +353,16 @@ def test_pools_are_plain_values(tmp_path: Path):
 
     assert load_settings(path).pools == {"p": Pool(slots=3, description="why")}
     assert SETTINGS_PATH.name == "airflow_settings.yaml"
+
+
+def test_a_database_without_tables_says_what_to_run(tmp_path: Path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "include.airflow_settings"],
+        env={**environment, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("Airflow's database has no tables yet: run `airflow db migrate`")
