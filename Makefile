@@ -68,8 +68,8 @@ image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine,
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-cluster` and `make test-spark`
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
 
-e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 10 minutes
-	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m e2e
+e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
+	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "e2e$(if $(filter no,$(LONG)), and not long)"
 
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 20 minutes
 	"$(BIN)"/python -m pytest -m cluster

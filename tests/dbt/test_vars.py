@@ -51,6 +51,7 @@ def test_all_other_vars_together_build(small_lake: Lake, tmp_path: Path) -> None
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.parametrize("name", OTHERS)
 def test_each_var_builds_alone(small_lake: Lake, tmp_path: Path, name: str) -> None:
     check_builds(small_lake, tmp_path, {name: OTHERS[name]}, f"only-{name}")

@@ -16,7 +16,7 @@ from include.partitions import day_of, format_day
 from include.sandbox import World
 from tests.docs.commands import REPOSITORY, RUN
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 SECONDS = 600
 GAMES = "400"

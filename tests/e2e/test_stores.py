@@ -229,6 +229,7 @@ def test_a_store_behind_a_proxy(
     assert proxy.agents >= {"boto3", "duckdb"}
 
 
+@pytest.mark.long
 def test_make_run_into_a_bucket_with_dots_ends_well(seaweed: Seaweed, tmp_path: Path) -> None:
     """Two days: the second one tells what changed since the first, for which DuckDB reads both."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GAMELAKE_", "IGDB_"))}
