@@ -12,7 +12,6 @@ python -m include.local launcher      makes that the `airflow` of this virtual e
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,12 +19,9 @@ from pathlib import Path
 from include import airflow_settings
 from include.lake.files import ManifestError
 from include.lake.store import StoreError
-from include.local import account, sandbox, stack
+from include.local import account, interrupts, sandbox, stack
 from include.local.environment import LAUNCHER, environment, write_launcher
 from include.registry import RegistryError
-
-INTERRUPTED = 128 + signal.SIGINT
-"""The exit status of a command that Ctrl-C ended."""
 
 
 def main(arguments: list[str]) -> int:
@@ -40,8 +36,9 @@ def main(arguments: list[str]) -> int:
                 COMMANDS[name]()
                 return 0
     except KeyboardInterrupt:
-        print(f"\nInterrupted. Nothing is lost: `make {arguments[0]}` again continues.", file=sys.stderr)
-        return INTERRUPTED
+        again = "`make run` again continues" if arguments == ["run"] else "run the same command again"
+        print(f"\nInterrupted. Nothing is lost: {again}.", file=sys.stderr)
+        return interrupts.STATUS
     except (RuntimeError, StoreError, ManifestError, RegistryError, airflow_settings.SettingsError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -82,14 +79,27 @@ def _settings(command: str) -> int:
 
 
 def _airflow(arguments: list[str]) -> int:
-    """Airflow's own command. `dags test` gets a sandbox while it runs, unless there is something to ask already."""
+    """Airflow's own command. `dags test` of a load asks the user's account; without one, a sandbox that it starts."""
     os.environ.update(environment())
     command = [sys.executable, "-m", "airflow", *arguments]
-    answered = account.is_given() or stack.running("sandbox")
-    if arguments[:2] != ["dags", "test"] or answered:
+    is_test = arguments[:2] == ["dags", "test"]
+    if is_test and stack.running("scheduler"):
+        raise stack.StackError(
+            "dags test: `make up` is running, and its scheduler would run the same tasks. Run `make down` first, or "
+            "start the DAG in that Airflow: `.venv/bin/airflow dags trigger <dag_id>`"
+        )
+    if not (is_test and any(argument.startswith("igdb_") for argument in arguments)):
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
-    with sandbox.running(sandbox.Days.now()) as url:
-        os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
+    return _test_load(command)
+
+
+def _test_load(command: list[str]) -> int:
+    if account.is_given():
+        print(account.check(), flush=True)
+        account.export()
+        os.execv(sys.executable, command)  # noqa: S606 - as above
+    with interrupts.interruptible(), sandbox.running(sandbox.Days.now()) as url:
+        os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(url)
         return subprocess.run(command, check=False).returncode  # noqa: S603
 
 

@@ -19,16 +19,22 @@ def is_given() -> bool:
     return any(os.environ.get(name) for name in ("IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET", CONNECTION_VARIABLE))
 
 
-def check() -> str:
-    """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountRefused."""
+def export() -> None:
+    """Make the user's account the connection of this process and its children. Raises: AccountRefused."""
+    if os.environ.get(CONNECTION_VARIABLE):
+        return
     try:
-        stored = connections(load_settings(), os.environ)[IGDB_CONNECTION]
+        os.environ[CONNECTION_VARIABLE] = json.dumps(connections(load_settings(), os.environ)[IGDB_CONNECTION])
     except SettingsError as error:
         raise AccountRefused(str(error)) from error
+
+
+def check() -> str:
+    """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountRefused."""
+    given = os.environ.get(CONNECTION_VARIABLE)
+    export()  # the database may not be there yet
     from igdb.hook import IgdbHook
 
-    given = os.environ.get(CONNECTION_VARIABLE)
-    os.environ[CONNECTION_VARIABLE] = given or json.dumps(stored)  # the database may not be there yet
     try:
         answers, text = IgdbHook(IGDB_CONNECTION).test_connection()
     finally:

@@ -101,7 +101,7 @@ def write(
             say(_sample(connection, store, after, name, columns))
     place = lake_location()
     say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
-    say("\nNext: `make run` again for the next day, `make up` for Airflow's web UI, or a query:")
+    say("\nNext: `make run` for the next day (the sandbox makes one up), `make up` for Airflow's web UI, or a query:")
     say(f"  {_query(store)}")
 
 

@@ -10,16 +10,18 @@ import contextlib
 import logging
 import os
 import re
-import signal
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from include.lake.files import ManifestError
+from include.lake.location import BucketLocation, FolderLocation
 from include.lake.store import StoreError, lake_location
 from include.local import account, allowed, finished_day, report, sandbox
 from include.local.environment import LOGS, environment
+from include.local.interrupts import interruptible
 from include.local.terminal import Terminal
 from include.partitions import format_day
 from include.registry import load_registry
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from include.dag import LakeDAG
 
 _DBT_NODE = re.compile(r"(?P<done>\d+) of (?P<of>\d+) (?P<how>OK|PASS|WARN|ERROR|FAIL)\b(?! hook)")
-_DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+)")
+_DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+) SKIP=(?P<skipped>\d+)")
 
 
 class RunFailed(RuntimeError):
@@ -45,18 +47,19 @@ def run() -> None:
     os.environ.update(environment())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(interruptible())
         log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
         terminal = stack.enter_context(Terminal(stack.enter_context(_output_to(log))))
-        interrupted = stack.enter_context(_interruptible())
         with _refused_here(), terminal.doing("looking at the lake"):
             place = lake_location()
             check_database(database_file())
+            check_writable(place)
             before = report.marts()
         if account.is_given():
             day, days = format_day(sandbox.real_today()), None
-            terminal.say(f"Loading IGDB's {day} into {place}")
             with _refused_here(), terminal.doing("asking the API"):
-                terminal.say(f"  {account.check()}")
+                answer = account.check()
+            terminal.say(f"Loading IGDB's {day} into {place}\n  {answer}")
         else:
             days = sandbox.Days.next()
             day = days.today
@@ -64,12 +67,7 @@ def run() -> None:
                 url = stack.enter_context(sandbox.running(days))
             os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
             terminal.say(f"Loading {day} from the sandbox at {url} into {place}")
-        try:
-            loads, published = _run_dags(day, params, terminal, log)
-        except Exception:
-            if interrupted.is_set():  # what it interrupted failed for it
-                raise KeyboardInterrupt from None
-            raise
+        loads, published = _run_dags(day, params, terminal, log)
         if days is not None:
             days.save()
         with terminal.doing("reading the marts"):
@@ -85,33 +83,20 @@ def _refused_here() -> Iterator[None]:
         raise RunFailed(str(error)) from error
 
 
-class _Flag:
-    """Whether Ctrl-C was pressed."""
+def check_writable(place: BucketLocation | FolderLocation) -> None:
+    """Make the folder of a lake on a disk, and refuse one that this user cannot write. Raises: RunFailed.
 
-    def __init__(self) -> None:
-        self._set = False
-
-    def set(self) -> None:
-        self._set = True
-
-    def is_set(self) -> bool:
-        return self._set
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[_Flag]:
-    """Note Ctrl-C: Airflow and dbt take it for the failure of a task."""
-    flag = _Flag()
-
-    def interrupt(_signal: int, _frame: object) -> NoReturn:
-        flag.set()
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
+    A bucket tells at the first request.
+    """
+    if isinstance(place, FolderLocation):
+        try:
+            place.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place.folder):
+                pass
+        except OSError as error:
+            raise RunFailed(
+                f"GAMELAKE_URI: cannot write in {place.folder}: {error.strerror}; name a folder that you may write"
+            ) from error
 
 
 def _run_dags(
@@ -198,24 +183,27 @@ class _DbtProgress(logging.Handler):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
         self._terminal = terminal
-        self._shown = 0
+        self._shown = self._of = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take dbt's own count: `12 of 198 OK created sql table model ...`."""
         text = record.getMessage()
         if ended := _DBT_DONE.search(text):
-            passed, warned, failed = (int(ended[name]) for name in ("passed", "warned", "failed"))
-            result = (
-                f"all {passed} models and tests passed"
-                if passed and not warned + failed
-                else (f"{passed} models and tests passed, {warned} warned, {failed} failed")
+            passed, warned, failed, skipped = (int(ended[name]) for name in ("passed", "warned", "failed", "skipped"))
+            whole = passed >= self._of and not warned + failed + skipped
+            self._terminal.say(
+                f"  dbt: all {passed} models and tests passed"
+                if whole
+                else f"  dbt: {passed} models and tests passed, {warned} warned, {failed} failed, {skipped} not run"
             )
-            self._terminal.say(f"  dbt: {result}")
+            if failed + skipped or passed + warned < self._of:
+                return
             self._terminal.now("transform: publishing, and showing the state of each model in Airflow")
             return
         if (found := _DBT_NODE.search(text)) is None:
             return
         done, of, how = int(found["done"]), int(found["of"]), found["how"]
+        self._of = of
         if how in {"WARN", "ERROR", "FAIL"}:
             self._terminal.say(f"  dbt: {found[0]}{text[found.end() :]}")
         elif done - self._shown >= of / 8:

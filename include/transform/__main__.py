@@ -101,7 +101,7 @@ def _say_moved(now: Publication, *, moved: bool) -> None:
     _say(
         "It stays until `transform` publishes this day or a later one again: pause that DAG to prevent it."
         if now.action == "rollback"
-        else "The next night publishes as usual, if the DAG `transform` is not paused."
+        else "If you paused the DAG `transform`, unpause it now."
     )
 
 

@@ -103,16 +103,18 @@ class AuthError(IgdbError):
     """The id, the secret or the token is refused."""
 
     hint = (
-        "check login (the client id) and password (the client secret) of the Airflow connection (igdb_default unless "
-        "the DAG names another); with a static_token in its extra, check that the token belongs to this client id "
-        "and has not expired"
+        "check IGDB_CLIENT_ID and IGDB_CLIENT_SECRET, or in Airflow login and password of the connection (igdb_default "
+        "unless the DAG names another); a static_token in its extra must belong to this client id and be valid still"
     )
 
 
 class QueryError(IgdbError):
     """400 or 404: asking again gives the same."""
 
-    hint = "paste the query into another client to try it; the reply names the field or the place"
+    hint = (
+        "400: the reply names the field or the place in the query; try the query in another client. 404: check the "
+        "address of the API, which usually ends in /v4, and the endpoint"
+    )
 
 
 class ForbiddenError(IgdbError):

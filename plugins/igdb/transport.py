@@ -131,8 +131,8 @@ def unreachable(error: Exception, *, url: str, endpoint: str, proxy: Proxy | Non
         )
     else:
         hint = (
-            "check host and token_url in the Airflow connection, HTTPS_PROXY and NO_PROXY in the environment, and that "
-            f"this machine reaches it: `{_curl(url, proxy)}` prints any number but 000"
+            f"try `{_curl(url, proxy)}`: 000 means that this machine cannot reach the server. Check the address (host "
+            "and token_url of the Airflow connection), and HTTPS_PROXY and NO_PROXY in the environment"
         )
     return UnreachableError(f"{route}: {text}", endpoint=endpoint, query=query, reply=reply, hint=hint)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -81,19 +83,49 @@ def test_a_wrong_secret_is_told_at_once(tmp_path: Path, url: str) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=wrong)
     done = laptop(environment, "run")
     assert done.returncode == 1
-    assert "login" in done.stderr
+    assert "check IGDB_CLIENT_ID and IGDB_CLIENT_SECRET" in done.stderr
     assert not {"Traceback", "wrong-secret"} & set((done.stdout + done.stderr).split())
 
 
+def test_dags_test_asks_the_account_of_the_environment(tmp_path: Path, url: str) -> None:
+    """Not what an earlier command has stored: a new secret is tried, and a wrong one is told before anything runs."""
+    lake = (tmp_path / "lake").as_uri()
+    elsewhere = account("http://127.0.0.1:9")
+    assert laptop(airflow_environment(tmp_path, lake=lake, igdb=elsewhere), "prepare").returncode == 0
+    load = ("airflow", "dags", "test", "igdb_genres")
+    wrong = account(url) | {"IGDB_CLIENT_SECRET": "wrong-secret"}
+    done = laptop(airflow_environment(tmp_path, lake=lake, igdb=wrong), *load)
+    assert done.returncode == 1
+    assert "check IGDB_CLIENT_ID and IGDB_CLIENT_SECRET" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = laptop(airflow_environment(tmp_path, lake=lake, igdb=account(url)), *load)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert loaded(lake).startswith("manual__")
+
+
 def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_path: Path, url: str) -> None:
-    wrong = account(url) | {"IGDB_BASE_URL": "http://127.0.0.1:9/v4", "IGDB_TOKEN_URL": "http://127.0.0.1:9/token"}
-    environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=wrong)
+    environment = airflow_environment(tmp_path, lake="s3://no-such-bucket/lake", igdb=account(url))
+    environment |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     assert laptop(environment, "prepare").returncode == 0
     done = laptop(environment, "airflow", "dags", "test", "igdb_genres")
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("igdb_genres failed in extract_load: ")]
     assert len(said) == 1, done.stderr[-2000:]
-    assert "127.0.0.1:9" in said[0]
+    assert "http://127.0.0.1:9" in said[0]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Signals) -> None:
+    environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb={})
+    command = [sys.executable, "-m", "include.local", "run"]
+    with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = next(re.search(r"sandbox at http://127.0.0.1:(\d+)", line) for line in process.stdout)
+        process.send_signal(ending)
+        assert process.wait(60) == 130
+    assert address is not None
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(address[1]))) != 0
 
 
 def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, url: str) -> None:

@@ -199,7 +199,7 @@ def test_rows_that_stay_away_fail_the_load_with_the_range_and_both_numbers(
 
 PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "400": ({"kind": "status", "status": 400}, QueryError, "paste the query into another client"),
-    "401": ({"kind": "status", "status": 401}, AuthError, "check login .the client id. and password"),
+    "401": ({"kind": "status", "status": 401}, AuthError, "check IGDB_CLIENT_ID and IGDB_CLIENT_SECRET"),
     "403 User-Agent": ({"kind": "status", "status": 403}, ForbiddenError, "blocks this program's User-Agent"),
     "404": ({"kind": "status", "status": 404}, QueryError, "paste the query into another client"),
     "tokens end": ({"kind": "end_tokens"}, AuthError, "with a static_token .* has not expired"),

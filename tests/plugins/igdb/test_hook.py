@@ -98,7 +98,7 @@ async def test_the_test_button_with_a_wrong_secret(api: Any, connect: Callable[.
     good, message = await asyncio.to_thread(IgdbHook().test_connection)
     assert not good
     assert "invalid client secret" in message
-    assert "check login" in message
+    assert "check IGDB_CLIENT_ID" in message
     assert "a-wrong-secret" not in message
 
 

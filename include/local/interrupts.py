@@ -1,0 +1,63 @@
+"""Ctrl-C and the end of a terminal: they end a command cleanly, whatever it does at that moment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STATUS = 128 + signal.SIGINT
+"""The exit status of a command that was interrupted."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill` and `timeout`, and a terminal that is closed."""
+
+
+class Interrupt:
+    """Ctrl-C, until it has ended the run: Airflow and dbt may take it for the failure of a task, or lose it."""
+
+    AGAIN = 3.0
+    """Seconds after which it is raised again."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+        self._ended = threading.Event()
+
+    def __call__(self, _signal: int, _frame: object) -> NoReturn:
+        """Handle the signal, in the main thread."""
+        if not self.pressed:
+            self.pressed = True
+            threading.Thread(target=self._insist, daemon=True).start()
+        raise KeyboardInterrupt
+
+    def end(self) -> None:
+        """Raise it no more."""
+        self._ended.set()
+
+    def _insist(self) -> None:
+        while not self._ended.wait(self.AGAIN):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the block, whatever the block makes of it. Raises: KeyboardInterrupt."""
+    interrupt = Interrupt()
+    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    try:
+        yield
+    except Exception:
+        interrupt.end()
+        if interrupt.pressed:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        interrupt.end()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if interrupt.pressed:
+        raise KeyboardInterrupt
