@@ -49,7 +49,7 @@ def test_1010_is_about_the_user_agent() -> None:
 
 
 def test_a_wrong_secret_names_the_connection() -> None:
-    assert "login (the client id) and password (the client secret)" in str(errors.error_for(401, endpoint="games"))
+    assert "login and password of the connection" in str(errors.error_for(401, endpoint="games"))
     assert "igdb_default" in str(errors.error_for(401, endpoint="games"))
 
 

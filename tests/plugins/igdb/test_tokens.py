@@ -175,7 +175,7 @@ async def test_a_refused_id_or_secret_says_where_to_look_and_is_not_asked_again(
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(AuthError, match=reply) as caught:
         await credentials(api, **changes).token()
-    assert "password (the client secret)" in str(caught.value)
+    assert "login and password of the connection" in str(caught.value)
     assert api.minted == []
     source = credentials(api, **changes)
     for text in (str(caught.value), repr(caught.value), repr(source), caplog.text):
