@@ -2,8 +2,8 @@
 
 A source that has lost its rows loses its count of them too, so that no proof of a reply shows it. Only the table's own
 history does. A load that would remove more than a set share of the table is held: nothing is committed, and readers
-keep what they have. A load that adds half or more is committed with a warning: every row has an id of its own, so that
-rows that are there are the source's.
+keep what they have. A load that adds half or more, or any to none, is committed with a warning: every row has an id of
+its own, so that rows that are there are the source's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Verdict:
 
 
 def recent(commits: Iterable[Manifest]) -> list[Manifest]:
-    """Of commits, newest first, those that a load is compared with: of the last days, since the last allowed shrink."""
+    """Of commits, newest first, those of the last days."""
     found: list[Manifest] = []
     days: set[str] = set()
     for commit in commits:
@@ -45,43 +45,62 @@ def recent(commits: Iterable[Manifest]) -> list[Manifest]:
         if len(days) > DAYS:
             break
         found.append(commit)
-        if commit.shrink_allowed:
-            break
     return found
 
 
-def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, rejected: int = 0) -> Verdict:
-    """Compare the rows of the next commit with those of the recent commits.
+def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, day: str, rejected: int = 0) -> Verdict:
+    """Compare the rows of the next commit, for a day, with those of the recent commits.
 
     rows: of a time series, those of the day. rejected: rows that the source sent and the contract refused.
     """
     if not commits:
         return Verdict(warning=None if rows else f"{entity.name}: {_shown(entity, rows)}; the table begins empty")
-    before = _usual_rows(entity, commits)
+    series = entity.kind is Kind.TIME_SERIES
+    before = _usual_rows(commits, day) if series else _most_rows(commits)
     allowed = entity.limits.lost_rows(before)
     if before - rows > allowed:
-        which = "a usual day had" if entity.kind is Kind.TIME_SERIES else "the table had"
+        which = "a usual day had" if series else "the table had"
         refused = f" ({rejected:,} more break the contract)" if rejected else ""
         return Verdict(
             held=f"{entity.name}: {_shown(entity, rows)}{refused}; {which} {before:,} in the last {DAYS} days. "
             f"One load may remove {allowed:,} of them (max_shrink {entity.limits.max_shrink:.3g})."
         )
-    if before and rows - before >= max(GROWTH * before, _GROWTH_ROWS):
+    if (rows and not before) or rows - before >= max(GROWTH * before, _GROWTH_ROWS):
+        grew = "the table grew by half or more" if before else "the table had none"
         return Verdict(
-            warning=f"{entity.name}: {rows:,} rows, after {before:,}: the table grew by half or more. "
+            warning=f"{entity.name}: {rows:,} rows, after {before:,}: {grew}. "
             "Committed; check that the source has so many."
         )
     return Verdict()
 
 
-def _usual_rows(entity: Entity, commits: Sequence[Manifest]) -> int:
-    """Of a table the most rows that it had; of a time series the median of its days, of each its newest commit."""
-    if entity.kind is not Kind.TIME_SERIES:
-        return max(commit.row_count for commit in commits)
-    by_day: dict[str, int] = {}
+def _most_rows(commits: Sequence[Manifest]) -> int:
+    """The most rows that a table had since the last shrink that was allowed: what it had before no longer counts."""
+    most = 0
     for commit in commits:
-        by_day.setdefault(commit.partition, commit.row_count)
-    return median_low(by_day.values())
+        most = max(most, commit.row_count)
+        if commit.shrink_allowed:
+            break
+    return most
+
+
+def _usual_rows(commits: Sequence[Manifest], day: str) -> int:
+    """The median of a time series' days that have rows, of each its newest commit.
+
+    A shrink that was allowed speaks for its own day: the day may be loaded again, and the next one must have the usual
+    rows. Only when more than half of the days that have rows were allowed, their level is the usual one.
+    """
+    rows: dict[str, int] = {}
+    allowed: set[str] = set()
+    for commit in commits:
+        rows.setdefault(commit.partition, commit.row_count)
+        if commit.shrink_allowed:
+            allowed.add(commit.partition)
+    if day in allowed:
+        return rows[day]
+    every = [count for count in rows.values() if count]
+    ordinary = [count for of_day, count in rows.items() if count and of_day not in allowed]
+    return median_low(ordinary if 2 * len(ordinary) >= len(every) else every) if every else 0
 
 
 def _shown(entity: Entity, rows: int) -> str:

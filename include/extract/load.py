@@ -330,7 +330,7 @@ class Load:
         Raises: HeldError; StoreError and ManifestError of the history.
         """
         commits = [] if newest is None else guard.recent(chain([newest], self._table.before(newest)))
-        verdict = guard.judge(self._entity, row_count, commits, rejected=len(self._rejects))
+        verdict = guard.judge(self._entity, row_count, commits, day=self._run[1], rejected=len(self._rejects))
         if verdict.held and not self._allow.shrink:
             raise HeldError(self._entity.name, verdict.held)
         warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.extract.guard import judge, recent
+from include.extract.guard import Verdict, judge, recent
 from include.lake.manifest import Claim, File, Manifest, Mode
 from include.limits import Limits
 from tests.include.extract.running import REGISTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 GAMES, GENRES, POPSCORE = "games", "genres", "popscore"
+TODAY = "2026-11-29"
 
 
-def history(rows: Sequence[int], *, allowed: int | None = None, days: Sequence[int] | None = None) -> list[Manifest]:
-    """Commits of tables with so many rows, newest first. allowed: the place of one whose shrink was let through.
+def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequence[int] | None = None) -> list[Manifest]:
+    """Commits of tables with so many rows, newest first. allowed: the places of those whose shrink was let through.
 
     days: the day of the month that each is for; by itself each is for the day before the one in front of it.
     """
@@ -49,11 +50,15 @@ def history(rows: Sequence[int], *, allowed: int | None = None, days: Sequence[i
                 watermark=None,
                 source_count=count,
                 row_count=count,
-                shrink_allowed=place == allowed,
+                shrink_allowed=place in allowed,
                 files=(part,),
             )
         )
     return made
+
+
+def judged(name: str, rows: int, commits: Sequence[Manifest], *, day: str = TODAY, rejected: int = 0) -> Verdict:
+    return judge(REGISTRY[name], rows, recent(commits), day=day, rejected=rejected)
 
 
 HELD, WARNS, PASSES = "held", "warns", "passes"
@@ -63,7 +68,7 @@ CASES: dict[str, tuple[str, int, list[int], str]] = {
     "first load": (GAMES, 345_000, [], PASSES),
     "first load is empty": (GAMES, 0, [], WARNS),
     "first day of a time series is empty": (POPSCORE, 0, [], WARNS),
-    "a table that began empty": (GENRES, 23, [0], PASSES),
+    "a table that began empty": (GENRES, 23, [0], WARNS),
     "a table that stays empty": (GENRES, 0, [0, 0], PASSES),
     "nothing changed": (GAMES, 345_000, [345_000], PASSES),
     "one row less": (GAMES, 344_999, [345_000], PASSES),
@@ -105,50 +110,90 @@ CASES: dict[str, tuple[str, int, list[int], str]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_number_of_rows(case: str) -> None:
     name, rows, before, expected = CASES[case]
-    verdict = judge(REGISTRY[name], rows, recent(history(before)))
-    assert (HELD if verdict.held else WARNS if verdict.warning else PASSES) == expected
+    assert said(judged(name, rows, history(before))) == expected
+
+
+def said(verdict: Verdict) -> str:
+    return HELD if verdict.held else WARNS if verdict.warning else PASSES
+
+
+USUAL = 300_000
+OF_ALLOWED: dict[str, tuple[str, int, list[int], list[int], str]] = {
+    # what: entity, rows now, rows of the days before (newest first), places of the allowed ones, verdict
+    "the night after an empty day": (POPSCORE, 3, [0, *[USUAL] * 6], [0], HELD),
+    "the second night after it": (POPSCORE, 3, [USUAL, 0, *[USUAL] * 5], [1], HELD),
+    "a usual night after an empty day": (POPSCORE, USUAL, [0, *[USUAL] * 6], [0], PASSES),
+    "an empty day after an empty day": (POPSCORE, 0, [0, USUAL], [0], HELD),
+    "an empty day of a young table": (POPSCORE, 3, [0, USUAL], [0], HELD),
+    "the night after a day of few rows": (POPSCORE, 3, [3, *[USUAL] * 6], [0], HELD),
+    "a day of few rows of a young table": (POPSCORE, 3, [3, USUAL], [0], HELD),
+    "a lower level, allowed three times": (POPSCORE, 9_000, [9_000] * 3 + [USUAL] * 4, [0, 1, 2], HELD),
+    "a lower level, allowed four times": (POPSCORE, 9_000, [9_000] * 4 + [USUAL] * 3, [0, 1, 2, 3], PASSES),
+    "a lower level of a young table": (POPSCORE, 9_000, [9_000] * 2 + [USUAL], [0, 1], PASSES),
+    "a lower level is lost again": (POPSCORE, 3, [9_000] * 4 + [USUAL] * 3, [0, 1, 2, 3], HELD),
+    "a week of empty days": (POPSCORE, 0, [0] * 7, list(range(7)), PASSES),
+    "three rows after a week of empty days": (POPSCORE, 3, [0] * 7, list(range(7)), WARNS),
+    "a table that is allowed empty and stays so": (GENRES, 0, [0, 23], [0], PASSES),
+    "a table that is allowed empty and comes back": (GENRES, 23, [0, 23], [0], WARNS),
+    "a table that came back and is empty again": (GENRES, 0, [23, 0, 23], [1], HELD),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OF_ALLOWED)
+def test_after_a_shrink_that_was_allowed(case: str) -> None:
+    name, rows, before, allowed, expected = OF_ALLOWED[case]
+    assert said(judged(name, rows, history(before, allowed=allowed))) == expected
+
+
+def test_an_allowed_day_may_be_loaded_again() -> None:
+    before = history([9_000, USUAL, USUAL], allowed=[0])
+    assert not judged(POPSCORE, 9_000, before, day="2026-11-28").held
+    assert judged(POPSCORE, 3, before, day="2026-11-28").held
+    assert judged(POPSCORE, 9_000, before).held
+    # A later commit of the day that needed no permission is of an allowed day all the same.
+    again = history([3, 3, USUAL], allowed=[1], days=[28, 28, 27])
+    assert judged(POPSCORE, 3, again).held
 
 
 def test_what_is_held_says_both_numbers_and_the_limit() -> None:
-    games = judge(REGISTRY[GAMES], 172_500, history([345_000, 344_000]), rejected=3)
+    games = judged(GAMES, 172_500, history([345_000, 344_000]), rejected=3)
     assert games.held == (
         "games: IGDB shows 172,500 good rows at /games (3 more break the contract); the table had 345,000 in the last "
         "7 days. One load may remove 17,250 of them (max_shrink 0.05)."
     )
-    covers = judge(REGISTRY["covers"], 0, history([300]))
+    covers = judged("covers", 0, history([300]))
     assert covers.held is not None
     assert covers.held.startswith("covers: IGDB shows no rows at /covers; the table had 300")
-    popularity = judge(REGISTRY[POPSCORE], 0, history([5_500, 5_520]))
+    popularity = judged(POPSCORE, 0, history([5_500, 5_520]))
     assert popularity.held is not None
     assert popularity.held.startswith("popscore: IGDB shows no popularity values; a usual day had 5,500")
 
 
 def test_rejected_rows_are_lost_rows() -> None:
-    assert judge(REGISTRY["popularity_types"], 2, history([11]), rejected=9).held
-    assert not judge(REGISTRY["popularity_types"], 10, history([11]), rejected=1).held
+    assert judged("popularity_types", 2, history([11]), rejected=9).held
+    assert not judged("popularity_types", 10, history([11]), rejected=1).held
 
 
-def test_after_an_allowed_shrink_what_was_before_no_longer_counts() -> None:
+def test_after_an_allowed_shrink_what_a_table_had_no_longer_counts() -> None:
     before = [40_000, 40_000, 100_000, 100_000]
-    assert judge(REGISTRY[GAMES], 40_000, recent(history(before))).held
-    assert not judge(REGISTRY[GAMES], 40_000, recent(history(before, allowed=1))).held
-    assert judge(REGISTRY[GAMES], 20_000, recent(history(before, allowed=1))).held
-    assert not judge(REGISTRY[POPSCORE], 2_000, recent(history([2_000, 5_500, 5_500], allowed=0))).held
+    assert judged(GAMES, 40_000, history(before)).held
+    assert not judged(GAMES, 40_000, history(before, allowed=[1])).held
+    assert judged(GAMES, 20_000, history(before, allowed=[1])).held
 
 
 def test_several_commits_of_a_day_are_one_day() -> None:
     # Of a time series the newest commit of a day is the day.
     day = history([5_500, 100, 100, 5_500], days=[21, 21, 21, 20])
-    assert judge(REGISTRY[POPSCORE], 3_000, recent(day)).held
+    assert judged(POPSCORE, 3_000, day).held
     assert len(recent(history([9] * 12, days=[21] * 5 + [20, 19, 18, 17, 16, 15, 14]))) == 11
 
 
 def test_an_entity_may_have_limits_of_its_own() -> None:
     genres = replace(REGISTRY[GENRES], limits=Limits(max_shrink=0.9))
-    assert not judge(genres, 3, history([23])).held
-    assert judge(genres, 2, history([23])).held
+    assert not judge(genres, 3, history([23]), day=TODAY).held
+    assert judge(genres, 2, history([23]), day=TODAY).held
     strict = replace(REGISTRY[GENRES], limits=Limits(max_shrink=0))
-    assert judge(strict, 22, history([23])).held
+    assert judge(strict, 22, history([23]), day=TODAY).held
 
 
 @pytest.mark.parametrize(
