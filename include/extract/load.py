@@ -24,8 +24,9 @@ from include.extract.reconcile import Comparison, Differences
 from include.extract.rejects import Rejects
 from include.extract.report import LoadReport
 from include.extract.resume import RunProgress
-from include.extract.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
+from include.extract.schedule import OVERLAP_SECONDS, check_readable
 from include.extract.scratch import scratch_folder
+from include.extract.watermark import open_changes, watermark_after, watermark_of
 from include.lake.files import merge_files
 from include.lake.manifest import Draft, Manifest, Mode, Table
 from include.lake.parts import PART_BYTES, PartStage, Rows
@@ -176,11 +177,10 @@ class Load:
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:
         """Stage the rows that changed, then what still differs from the source's counts: see `reconcile`."""
         self._expected_rows = base.row_count
-        period = period_of_changes(self._day, base.watermark)
         reading_live = asyncio.create_task(asyncio.to_thread(self._live.read, base))
         try:
-            changes = self._checking_day(self._reader.changes(period.since, period.until))
-            await self._stage_pages(stage, changes, "changes")
+            period, pages = await open_changes(self._reader, self._table, base, self._day)
+            await self._stage_pages(stage, self._checking_day(pages), "changes")
             await reading_live
         finally:
             reading_live.cancel()
@@ -190,9 +190,9 @@ class Load:
         differences = await Comparison(self._reader, self._live.on(base), changed, since=since).differences()
         self._miscounts.add(differences.unproven, rows=self._table_rows())
         missing = await self._repair(stage, differences)
-        if since is not None:
+        if since:  # from 0 on, every row was read
             await self._read_late(base, stage, since)
-        return self._watermark(period, base), differences.agreed + missing
+        return watermark_of(period, base, int(self._reader.clock.timestamp())), differences.agreed + missing
 
     async def _repair(self, stage: PartStage, differences: Differences) -> int:
         """Stage what differs from the source. Returns: how many rows it has in the ranges that were read again."""
@@ -297,11 +297,14 @@ class Load:
             if not others and not row_count <= source_count <= row_count + len(self._rejects):
                 raise IncompleteError(self._entity.name, "the whole table", row_count, source_count)
             shrink_allowed = self._check_volume(newest, row_count)
+            next_watermark, set_back = watermark_after(newest, watermark, is_base=not others)
+            self._warnings += set_back
             return Draft(
                 run_id=run_id,
                 partition=partition,
                 mode=mode,
-                watermark=watermark if newest is None else max(watermark, newest.watermark or 0),
+                watermark=next_watermark,
+                watermark_set_back=bool(set_back),
                 source_count=source_count,
                 row_count=row_count,
                 requests=self._client.stats.requests - self._requests_before,
@@ -336,7 +339,3 @@ class Load:
         warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
         self._warnings = [warning] if warning else []
         return verdict.held is not None
-
-    def _watermark(self, period: Period, base: Manifest) -> int:
-        """A re-read of a past day says nothing about what changed since: the watermark stays."""
-        return int(self._reader.clock.timestamp()) if period.until is None else (base.watermark or 0)

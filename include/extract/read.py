@@ -22,7 +22,7 @@ from include.lake.files import Claim, merge_claims, unclaimed
 from include.lake.manifest import Unproven
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
     from datetime import datetime
 
     from igdb.apicalypse import Condition
@@ -111,7 +111,7 @@ class Reader:
         async for page in self._read(self._plan(ranges, rows=rows, end=end, row_bytes=row_bytes), fields=fields):
             yield page
 
-    async def changes(self, since: int, until: int | None) -> AsyncIterator[Page]:
+    async def changes(self, since: int, until: int | None) -> AsyncGenerator[Page, None]:
         """Rows whose `updated_at` (unix seconds) lies in `[since, until)`, by id; pages without a claim."""
         period = (at_least("updated_at", since), *(() if until is None else (below("updated_at", until),)))
         async for page in self._all_where(*period):

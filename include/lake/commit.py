@@ -67,6 +67,8 @@ class Draft:
     source_count: rows that the source has, those that were rejected included: as it counts them, and as it returned
     them where its count is unproven. row_count: rows that the table now shows, of a time series those of the partition.
     requests: what the run spent at the API; 0 in commits that were made before it was counted.
+    watermark_set_back: the newest commit's watermark lay after the source's clock, and was wrong: this one's may be
+    earlier.
     unproven: ranges that this run read whose rows differ from the source's count.
     shrink_allowed: the table lost more rows than a load may remove, and an operator let it through: what it had before
     no longer counts.
@@ -84,6 +86,7 @@ class Draft:
     source_count: int
     row_count: int
     requests: int = 0
+    watermark_set_back: bool = False
     unproven: tuple[Unproven, ...] = ()
     shrink_allowed: bool = False
     rejected_key: str | None = None
@@ -125,7 +128,7 @@ class Draft:
         expect(
             "watermark",
             self.watermark,
-            self.watermark is not None and self.watermark >= newest.watermark,
+            self.watermark is not None and (self.watermark_set_back or self.watermark >= newest.watermark),
             f"{newest.watermark} or later, as version {newest.version} of run {newest.run_id!r} has it: "
             "another run read the source after this one; run this one again",
         )

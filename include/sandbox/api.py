@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _GENERIC_AGENT = re.compile(r"(python-requests|python-urllib|python-httpx|python/\d.*aiohttp)", re.IGNORECASE)
 _GONE = 499
+SECONDS_AHEAD = web.RequestKey("seconds_ahead", float)
+"""In a request: how far its reply's `Date` is ahead of the clock."""
 _TOKEN = "token"  # noqa: S105 - the name of an endpoint
 
 
@@ -196,6 +198,8 @@ async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:
 
 async def _send(request: web.Request, reply: Reply, record: RequestRecord, fault: Fault | None) -> web.StreamResponse:
     kind = fault.kind if fault else None
+    if fault and kind == FaultKind.WRONG_DATE:
+        request[SECONDS_AHEAD] = fault.seconds
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     if kind == FaultKind.RESET:
         record.status = _GONE

@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     UNCOUNTED_ROWS = "uncounted_rows"  # the right reply, but counts and X-Count leave the rows of `row_ids` out
     REPLACE = "replace"  # the right reply with `old` replaced by `new`, once
     HANG = "hang"  # the right reply after `seconds`
+    WRONG_DATE = "wrong_date"  # the right reply, with a `Date` that is `seconds` ahead of the clock
     END_TOKENS = "end_tokens"  # 401, and no token that was given out is good any more
 
 
@@ -45,7 +46,8 @@ class Fault:
 
     endpoint: `games`, `games/count`, `multiquery`, `token`; None is any endpoint of the API but not `token`.
     times: how many requests it hits; None is all until the faults are cleared. after: how many it lets pass before.
-    status, retry_after (seconds of a Retry-After header): for the kind `status`. seconds: for the kind `hang`.
+    status, retry_after (seconds of a Retry-After header): for the kind `status`.
+    seconds: for the kinds `hang` and `wrong_date`.
     contains: only requests whose query holds this text.
     row_ids: for the kinds `hide_rows` and `uncounted_rows`.
     old, new: for the kind `replace`; a lone surrogate such as "\\udcff" in `new` is the byte 0xff, which is no UTF-8.

@@ -12,14 +12,14 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
 from include.partitions import day_of
-from include.sandbox.api import RequestRecord, add_api_routes
+from include.sandbox.api import SECONDS_AHEAD, RequestRecord, add_api_routes
 from include.sandbox.control import add_control_routes
 from include.sandbox.errors import SandboxError
 from include.sandbox.evaluate import Evaluator
@@ -172,9 +172,10 @@ class Sandbox:
         await stop.wait()
         await runner.cleanup()
 
-    async def _stamp(self, _request: web.Request, response: web.StreamResponse) -> None:
+    async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
         """The clock of the source is the sandbox's, not this machine's."""
-        response.headers["Date"] = format_datetime(self._world.clock(), usegmt=True)
+        ahead = timedelta(seconds=request.get(SECONDS_AHEAD, 0.0))
+        response.headers["Date"] = format_datetime(self._world.clock() + ahead, usegmt=True)
 
     def state(self) -> dict[str, Any]:
         """What the control API shows: day, clock, rows per endpoint, requests served."""

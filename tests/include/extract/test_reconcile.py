@@ -71,7 +71,7 @@ class Lake:
     def __init__(self, url: str, sandbox: ScriptedSandbox, store: Store) -> None:
         self.sandbox = sandbox
         self.store = store
-        self._url = url
+        self.url = url
         self._nights = 0
         self.night()
 
@@ -80,7 +80,7 @@ class Lake:
         if self._nights:
             self.sandbox.next_day()
         self._nights += 1
-        client = new_client(self._url, token_of(self.sandbox), max_open_requests=1)
+        client = new_client(self.url, token_of(self.sandbox), max_open_requests=1)
         given: dict[str, Any] = {"day": self.sandbox.today, "run_id": f"night-{self._nights}", "part_bytes": 10**8}
         return load_once(client, self.store, **given | options)
 

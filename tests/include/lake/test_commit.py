@@ -40,6 +40,7 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
         "source_count": 2,
         "row_count": 2,
         "requests": 0,
+        "watermark_set_back": False,
         "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
         "shrink_allowed": True,
         "rejected_key": "raw/games/x",
@@ -62,7 +63,13 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
 
 def test_the_schema_names_every_field_and_no_other() -> None:
     schema = json.loads(SCHEMA_PATH.read_text())
-    later = {"requests", "unproven", "shrink_allowed", "rejected_key"}  # not in the commits of the first version
+    later = {
+        "requests",
+        "watermark_set_back",
+        "unproven",
+        "shrink_allowed",
+        "rejected_key",
+    }  # not in the commits of the first version
     parts = {"file": File, "claim": Claim, "unproven": Unproven}
     for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
         assert set(body["properties"]) == set(body["required"]) | (later & set(body["properties"]))
@@ -72,10 +79,10 @@ def test_the_schema_names_every_field_and_no_other() -> None:
 
 def test_a_commit_of_the_first_version_is_read(disk: Store) -> None:
     document = json.loads(commit(Table(disk, "games"), requests=7, shrink_allowed=True).to_json())
-    for later in ("requests", "unproven", "shrink_allowed", "rejected_key"):
+    for later in ("requests", "watermark_set_back", "unproven", "shrink_allowed", "rejected_key"):
         del document[later]
     old = Manifest.from_json(json.dumps(document).encode())
-    assert (old.requests, old.unproven, old.shrink_allowed) == (0, (), False)
+    assert (old.requests, old.watermark_set_back, old.unproven, old.shrink_allowed) == (0, False, (), False)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +212,17 @@ def test_the_watermark_does_not_go_back(disk: Store, watermark: int | None) -> N
     newest = table.latest()
     assert newest
     assert newest.version == 2
+
+
+def test_a_wrong_watermark_is_set_back_by_a_commit_that_says_so(disk: Store) -> None:
+    table = Table(disk, "games")
+    commit(table, watermark=1_763_700_000 + 400 * 86_400)
+    commit(table, watermark=1_763_700_000, watermark_set_back=True)
+    newest = table.latest()
+    assert newest
+    assert (newest.watermark, newest.watermark_set_back) == (1_763_700_000, True)
+    with pytest.raises(ManifestError, match="watermark: found None"):
+        commit(table, watermark=None, watermark_set_back=True)
 
 
 def test_a_snapshot_needs_no_watermark(disk: Store) -> None:

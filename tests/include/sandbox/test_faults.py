@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +131,14 @@ async def test_a_slow_reply(client: Client, sandbox: Sandbox) -> None:
     started = monotonic()
     assert (await client.query("genres")).status == 200
     assert monotonic() - started >= 0.3
+
+
+async def test_a_date_that_is_ahead(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("wrong_date", seconds=400 * 86_400))
+    dates = [parsedate_to_datetime((await client.query("genres", QUERY)).headers["Date"]) for _ in range(2)]
+    ahead = [date - sandbox.clock() for date in dates]
+    assert timedelta(days=399) < ahead[0] < timedelta(days=401)
+    assert abs(ahead[1]) < timedelta(days=1)
 
 
 async def test_token_failures(client: Client, sandbox: Sandbox) -> None:
