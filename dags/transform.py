@@ -52,7 +52,7 @@ def open_generation(**context: Any) -> dict[str, str]:
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed.
 
-    Skipped when readers have a later day: then nothing is sent to those who wait for `marts`.
+    Skipped when readers have a later day, or newer loads of this one: then those who wait for `marts` are told nothing.
     """
     from include.stores import connected_store, invalidate_changed
     from include.transform import generation as generations

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -109,7 +108,7 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
 
 
 def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[str, Any]:
-    """Finish a generation that is whole, and show it to readers unless they have a later day.
+    """Finish a generation that is whole, and show it to readers unless they have a later day or newer loads of its day.
 
     A rebuilt past day stays beside what readers have. A generation is published once: what replaced it stays, even if
     this is called again. Killed anywhere, it can be called again.
@@ -189,7 +188,21 @@ def _why_not(store: Store, document: Mapping[str, Any], shown: Publication, *, f
                     f"{shown.number} ({shown.action}) replaced it by {shown.generation}; "
                     f"`make rollback TO={each.generation}` shows it again"
                 )
+    if shown.day == document["day"] and (older := _older_loads(store, document, shown.generation)):
+        return (
+            f"not published: readers already have {shown.generation}, which was built from newer loads: "
+            f"{', '.join(older)}; `make rollback TO={document['generation']}` shows this one all the same"
+        )
     return None
+
+
+def _older_loads(store: Store, document: Mapping[str, Any], shown: str) -> list[str]:
+    """Of which entities readers have a higher version than a build read, in words: none, if it was opened later."""
+    try:
+        versions, own = record_of(store, shown)["sources"], document["sources"]
+    except ObjectNotFound:  # removed by hand: what readers have is not whole
+        return []
+    return [f"{name}: version {versions[name]}, not {n}" for name, n in own.items() if n < versions.get(name, 0)]
 
 
 def clean_up(store: Store, generation: str) -> int:
@@ -279,11 +292,6 @@ def _history_days(store: Store, manifest: Manifest | None) -> list[history.Day]:
         return []
     shown = current(store) or {}
     listing = orjson.loads(store.get(shown["history"]))["days"] if "history" in shown else []
-    last = pointer.newest(store)
-    if last and last.action is not Action.PUBLISH and (newest := pointer.newest_published(store)):
-        # After a rollback: the files of what was rolled back must stay as they are, for a roll-forward.
-        with suppress(ObjectNotFound):
-            listing += orjson.loads(store.get(f"{newest.generation}/{history.LISTING}"))["days"]
     return history.days_of(manifest.files, listing)
 
 

@@ -1,14 +1,15 @@
 """The daily history of popularity: one Parquet object a day, built once.
 
-    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>.parquet         the day
-    marts/history/_parts/fct_game_popularity_daily/day=2026-11-21/<identity>.json     the parts that it is built from
-    marts/dt=2026-11-21/<run>/_history.json                                           the days that a generation shows
+    marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>-<build>.parquet       the day
+    marts/history/_parts/fct_game_popularity_daily/day=2026-11-21/<identity>-<build>.json   what it is built from
+    marts/dt=2026-11-21/<run>/_history.json                                                 the days of a generation
 
 The first folder has nothing but Parquet files, for readers that take it as one data set. They find the column `day` in
 the folders' names: it is in no file.
-The identity follows from the day's parts: a day whose load changed is another object, and a generation goes on showing
-the one that it was published with. A day counts as built only when a published generation lists it: what a killed build
-left behind is written again. A day that cannot be built is left out; see unbuildable.py.
+The identity follows from the day's parts: a day whose load changed is another object. No two builds write the same
+object, so a generation goes on showing what it was published with. A day counts as built when the generation that
+readers have lists it: what a killed build left behind is built again beside it. A day that cannot be built is left out;
+see unbuildable.py.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import orjson
 
@@ -56,13 +58,18 @@ class Day:
 
 
 def days_of(files: Sequence[File], listing: Iterable[Mapping[str, Any]]) -> list[Day]:
-    """The days of a time series by age, given its files and what the last published generation lists."""
-    known = {entry["key"]: entry for entry in listing}
+    """The days of a time series by age, given its files and what the generation that readers have lists.
+
+    Each call names the days that are not built yet in its own way: no build writes what another one has written.
+    """
+    known = {_without_build(entry["key"]): entry for entry in listing}
+    build = uuid4().hex[:12]
     days = []
     for day, group in groupby(sorted(files, key=attrgetter("partition")), key=attrgetter("partition")):
         of_day = tuple(group)
-        key = f"marts/history/{MODEL}/day={day}/{_identity(of_day)}.parquet"
-        days.append(Day(day, key, of_day, known.get(key)))
+        name = f"marts/history/{MODEL}/day={day}/{_identity(of_day)}"
+        built = known.get(name)
+        days.append(Day(day, built["key"] if built else f"{name}-{build}.parquet", of_day, built))
     return days
 
 
@@ -80,6 +87,12 @@ def describe(store: Store, days: Iterable[Day]) -> None:
 def described(key: str) -> str:
     """The key of a day, given that key or the one of its description."""
     return f"{key.replace(f'/{PARTS}/', '/').rpartition('.')[0]}.parquet"
+
+
+def _without_build(key: str) -> str:
+    """A day's key up to its identity. Days of earlier versions of this code have no build in their names."""
+    folder, _, name = key.removesuffix(".parquet").rpartition("/")
+    return f"{folder}/{name.partition('-')[0]}"
 
 
 def _description_of(key: str) -> str:

@@ -17,6 +17,7 @@ from include.lake.store import open_store, place_of
 from include.registry import load_registry
 from include.transform.generation import TransformError, newest_day, open_generation, publish
 from include.transform.pointer import current, record_of
+from include.transform.rollback import rollback
 
 REGISTRY = load_registry()
 GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
@@ -219,13 +220,13 @@ def write_day(store, day, rows):
     duckdb.sql(f"copy (select * from range({rows})) to '{day['url']}' (format parquet, {notes})")
 
 
-def build_and_publish(store, day, run_id="r"):
+def build_and_publish(store, day, run_id="r", rows=3):
     """A build of one mart and of the days that are not built. Returns: the generation, and the days that it built."""
     generation = open_generation(store, [POPSCORE], day=day, run_id=run_id)
     write_mart(store, generation, "dim_games", 1)
     new = [each for each in inputs_of(store, generation)["days"] if not each["built"]]
     for each in new:
-        write_day(store, each, 3)
+        write_day(store, each, rows)
     publish(store, generation, GAMES)
     return generation, [each["day"] for each in new]
 
@@ -259,8 +260,82 @@ def test_a_day_that_a_failed_build_left_behind_is_built_again(store, tmp_path):
     commit_day(store, tmp_path, "2026-11-21", [1])
     generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
     write_day(store, inputs_of(store, generation)["days"][0], 3)  # and nothing else: dbt was killed
-    _, new = build_and_publish(store, DAY)
+    left_behind = store.get(inputs_of(store, generation)["days"][0]["key"])
+    again, new = build_and_publish(store, DAY)
     assert new == ["2026-11-21"]
+    assert inputs_of(store, again)["days"][0]["key"] != inputs_of(store, generation)["days"][0]["key"]
+    assert store.get(inputs_of(store, generation)["days"][0]["key"]) == left_behind
+
+
+def history_hashes(store, generation):
+    """Of the days that a generation lists, as they are now: what they were when it was published."""
+    days = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
+    return [hashlib.sha256(store.get(day["key"])).hexdigest() for day in days], [day["sha256"] for day in days]
+
+
+def test_the_history_of_what_was_rolled_back_stays_as_it_is(store, tmp_path):
+    """A rollback, a rebuild of the earlier day and the next night, which builds the later day again."""
+    commit_day(store, tmp_path, "2026-11-20", [1])
+    build_and_publish(store, date(2026, 11, 20))
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    rolled_back, _ = build_and_publish(store, DAY)
+    rollback(store, None, by="hana")
+    build_and_publish(store, date(2026, 11, 20), run_id="again")
+    commit_day(store, tmp_path, "2026-11-22", [1])
+    _, new = build_and_publish(store, date(2026, 11, 22), rows=7)
+    assert new == ["2026-11-21", "2026-11-22"]
+    found, listed = history_hashes(store, rolled_back)
+    assert found == listed
+    assert rollback(store, rolled_back, by="hana")[0].generation == rolled_back
+
+
+def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    slow = open_generation(store, [POPSCORE], day=DAY, run_id="slow")
+    fast, _ = build_and_publish(store, DAY, run_id="fast")
+    write_day(store, inputs_of(store, slow)["days"][0], 9)
+    found, listed = history_hashes(store, fast)
+    assert found == listed
+
+
+def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store, tmp_path):
+    """Two builds of one day, between which it was loaded again: the order in which they end does not count."""
+    for entity in (GENRES, THEMES):
+        commit(store, tmp_path, entity, "2026-11-21", [1])
+    opened = []
+    for run_id, reloaded in (("older", THEMES), ("newer", None)):
+        opened.append(open_generation(store, [GENRES, THEMES], day=DAY, run_id=run_id))
+        write_mart(store, opened[-1], "dim_games", len(opened))
+        if reloaded:
+            commit(store, tmp_path, reloaded, "2026-11-21", [1, 2])
+    older, newer = opened
+    assert publish(store, newer, GAMES)["published"]
+    for _ in range(2):  # the first time it is finished too
+        document = publish(store, older, GAMES)
+        assert not document["published"]
+        assert document["reason"] == (
+            f"not published: readers already have {newer}, which was built from newer loads: themes: version 2, not 1; "
+            f"`make rollback TO={older}` shows this one all the same"
+        )
+        assert current(store)["generation"] == newer
+    assert rollback(store, older, by="hana")[0].generation == older
+    rebuilt = open_generation(store, [GENRES, THEMES], day=DAY, run_id="again")
+    write_mart(store, rebuilt, "dim_games", 3)
+    assert publish(store, rebuilt, GAMES)["published"], "after a rollback"
+
+
+def test_a_rebuild_of_the_same_loads_is_published(store, tmp_path):
+    """A changed model, also after a rollback to the day itself or the one before."""
+    for day in ("2026-11-20", "2026-11-21"):
+        commit(store, tmp_path, GENRES, day, [1])
+    first = ""
+    for number, target in enumerate((None, None, "2026-11-21", "first")):
+        if target:
+            rollback(store, first if target == "first" else target, by="hana")
+        rebuilt = open_generation(store, [GENRES], day=DAY, run_id=f"run-{number}")
+        write_mart(store, rebuilt, "dim_games", number)
+        assert publish(store, rebuilt, GAMES)["published"]
+        first = first or rebuilt
 
 
 def test_a_generation_without_a_day_of_its_history_is_not_whole(store, tmp_path):

@@ -53,6 +53,16 @@ def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch):
     assert history.days_of([part("2026-11-20", "a")], [entry])[0].built is None
 
 
+def test_no_two_builds_write_the_same_object_and_days_of_earlier_names_count_as_built():
+    files = [part("2026-11-20", "a")]
+    [day], [again] = (history.days_of(files, []) for _ in range(2))
+    assert day.key != again.key
+    assert day.key.rpartition("-")[0] == again.key.rpartition("-")[0]
+    entry = {"key": f"{day.key.rpartition('-')[0]}.parquet", "rows": 3}
+    [built] = history.days_of(files, [entry])
+    assert (built.key, built.built) == (entry["key"], entry)
+
+
 def test_what_a_new_day_is_built_from_is_written_in_a_folder_of_its_own(tmp_path):
     store = open_store(tmp_path.as_uri())
     files = [part("2026-11-20", "a"), part("2026-11-21", "b")]
