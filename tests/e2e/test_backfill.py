@@ -27,7 +27,7 @@ ONE_AGO, TWO_AGO, THREE_AGO = (TODAY - timedelta(days=days) for days in (1, 2, 3
 REFUSED = "can no longer be read: the source shows its rows as of"
 
 
-@pytest.mark.parametrize("igdb", [ready_made, account])
+@pytest.mark.parametrize("igdb", [ready_made, pytest.param(account, marks=pytest.mark.long)])
 def test_past_days(tmp_path, igdb):
     world = World.generate(seed=5, games=600, first_day=THREE_AGO, today=TODAY, popularity_per_game=1)
     sandbox = Sandbox(world, latency=0.0)
