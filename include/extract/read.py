@@ -262,7 +262,8 @@ class Reader:
 
     def _ask_again(self, plan: PackPlan, pack: Pack, pages: Sequence[Checked]) -> Page | None:
         """Ask again for a pack that is not proven. Returns: its page, if that was done and the rows are the same."""
-        claim = Claim(pack.claims[0].low, pack.claims[-1].high)
+        claims = merge_claims(pack.claims)  # the rest of a window may come after ids above it
+        claim = Claim(claims[0].low, claims[-1].high)
         where = f"ids {claim.low} and above" if claim.high is None else f"ids {claim.low} to {claim.high - 1}"
         ids = frozenset(row_id for page in pages for row_id in page.ids())
         if pack.earlier is None:
