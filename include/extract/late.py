@@ -5,6 +5,8 @@ later than that (a replica that lags, an index that is built in the background, 
 it again. It moves the row from one window of `updated_at` to another. So the rows of each window are counted, and a
 window in which the source has more rows than the table is read: first the ids, then the rows that moved.
 
+A row that the table lacks altogether is found here too, if the deletion of another one hid it from the counts of ids.
+
 Not seen before the next full load: a row that moves within one window, and one that arrives in a window while another
 row leaves it during the same seconds. The windows are narrow where late updates arrive, near the last load.
 """
@@ -14,14 +16,14 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from igdb.apicalypse import at_least, below
 from include.extract.reconcile import pieces_that_pay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from igdb.apicalypse import Condition
     from include.extract.read import Reader
@@ -58,13 +60,28 @@ class LateUpdates:
 
     Args:
         unread: the ids of the table whose rows were not read in this load, without those that the source deleted.
+        read: the ids of all rows that were read in this load, the rejected ones included.
+        rejected: when each of the rejected rows last changed: the source counts them too.
         times: when each of these rows last changed, as the table has it.
         since: this load has read every change from this time on (unix seconds).
     """
 
-    def __init__(self, reader: Reader, unread: LiveIds, times: UpdateTimes, *, since: int) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        unread: LiveIds,
+        times: UpdateTimes,
+        *,
+        read: LiveIds,
+        rejected: Iterable[int] = (),
+        since: int,
+    ) -> None:
+        self.unknown: set[int] = set()
+        """Rows that the table lacks. Their id ranges agreed: so another row of each is gone."""
         self._reader = reader
         self._unread = unread
+        self._read = read
+        self._rejected = tuple(rejected)
         self._times = times
         self._since = since
         self._moved: dict[int, int] = {}
@@ -101,13 +118,16 @@ class LateUpdates:
             async for page in self._reader.ids_within(window, rows=count, end=self._unread.highest() + 1):
                 for row_id in page.checked.rows.ids:
                     at = self._moved.get(row_id, self._times[row_id])
-                    if row_id in self._unread and (at is None or at not in window):
+                    if row_id not in self._unread:
+                        if row_id not in self._read:
+                            self.unknown.add(row_id)
+                    elif at is None or at not in window:
                         found[row_id] = window.high - 1
         return found
 
     def _known_times(self) -> Sequence[int]:
         times = (self._moved.get(row_id, self._times[row_id]) for row_id in self._unread.ids())
-        return array("q", sorted(at for at in times if at is not None))
+        return array("q", sorted(chain((at for at in times if at is not None), self._rejected)))
 
 
 def _windows(since: int) -> list[Window]:

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING
 
 from include.extract import guard
 from include.extract.contract import RowContract
-from include.extract.errors import HeldError, IncompleteError, SupersededError
+from include.extract.doubts import doubts_of
+from include.extract.errors import HeldError, IncompleteError
 from include.extract.late import LateUpdates
 from include.extract.live import LiveTable
 from include.extract.miscounts import Miscounts
 from include.extract.read import Page, Reader
-from include.extract.reconcile import Comparison, Differences
+from include.extract.reconcile import Comparison
 from include.extract.rejects import Rejects
 from include.extract.report import LoadReport
 from include.extract.resume import RunProgress
-from include.extract.schedule import OVERLAP_SECONDS, check_readable
+from include.extract.schedule import check_not_superseded, check_readable
 from include.extract.scratch import scratch_folder
 from include.extract.watermark import open_changes, watermark_after, watermark_of
-from include.lake.files import merge_files
+from include.lake.files import Claim, merge_files
 from include.lake.manifest import Draft, Manifest, Mode, Table
 from include.lake.parts import PART_BYTES, PartStage, Rows
 from include.limits import Allow
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from igdb.client import IgdbClient
-    from include.lake.files import Claim, File
-    from include.lake.manifest import Unproven
+    from include.lake.files import File
+    from include.lake.rows import LiveIds
     from include.lake.store import Store
     from include.registry import Entity
 
@@ -184,41 +185,58 @@ class Load:
             await reading_live
         finally:
             reading_live.cancel()
-        changed = self._live.staged()
-        changed.add(self._rejects.ids())
+        doubts = await asyncio.to_thread(doubts_of, self._store, base)
+        changed = self._read_ids()
+        again = self._reader.rows_of([row_id for row_id in doubts.rejected if row_id not in changed])
+        await self._stage_pages(stage, again, "rejected rows")
         since = period.since if period.until is None else None
-        differences = await Comparison(self._reader, self._live.on(base), changed, since=since).differences()
-        self._miscounts.add(differences.unproven, rows=self._table_rows())
-        missing = await self._repair(stage, differences)
-        if since:  # from 0 on, every row was read
-            await self._read_late(base, stage, since)
-        return watermark_of(period, base, int(self._reader.clock.timestamp())), differences.agreed + missing
+        source_count = await self._repair(base, stage, changed, doubts.ranges, since)
+        # From 0 on, every row was read.
+        if since and (unknown := await self._read_late(base, stage, since)):
+            source_count = await self._repair(base, stage, changed, [*doubts.ranges, *unknown], since)
+        return watermark_of(period, base, int(self._reader.clock.timestamp())), source_count
 
-    async def _repair(self, stage: PartStage, differences: Differences) -> int:
-        """Stage what differs from the source. Returns: how many rows it has in the ranges that were read again."""
+    async def _repair(
+        self, base: Manifest, stage: PartStage, changed: LiveIds, doubted: Sequence[Claim], since: int | None
+    ) -> int:
+        """Stage what differs from the source: see `reconcile`. Returns: how many rows the source has."""
+        live, rejected = self._live.on(base), self._rejects.ids()
+        comparison = Comparison(self._reader, live, changed, rejected=rejected, doubted=doubted, since=since)
+        differences = await comparison.differences()
+        self._miscounts.begin_phase()
+        self._miscounts.add(differences.unproven, rows=self._table_rows())
         for gone in differences.gone:
             self._stage_rows(stage, _NO_ROWS, gone)
-        before = self._rows + len(self._rejects)
         pages = self._reader.ranges(differences.missing, rows=differences.missing_rows)
-        await self._stage_pages(stage, pages, "repair", known=differences.unproven)
-        missing = self._rows + len(self._rejects) - before
-        self._repaired = differences.ranges
-        self._gone = sum(int(claim.end) - claim.low for claim in differences.gone)
+        missing = await self._stage_pages(stage, pages, "repair")
+        self._repaired += differences.ranges
+        self._gone += sum(int(claim.end) - claim.low for claim in differences.gone)
         if differences.ranges:
             log.info(
-                "%s: %d of %d id ranges differed from the source: %d rows are gone, %d were read again",
+                "%s: the ids of %d of %d id ranges were read: %d rows are gone, %d were read again",
                 self._entity.name, differences.ranges, differences.compared, self._gone, missing,
             )  # fmt: skip
-        return missing
+        return differences.agreed + missing
 
-    async def _read_late(self, base: Manifest, stage: PartStage, since: int) -> None:
-        """Stage the rows that changed before `since` and could be seen only after the last load: see `late`."""
+    async def _read_late(self, base: Manifest, stage: PartStage, since: int) -> list[Claim]:
+        """Stage the rows that changed before `since` and could be seen only after the last load: see `late`.
+
+        Returns: the ids of rows that the table lacks still.
+        """
+        read = self._read_ids()
+        unread = self._live.on(base).difference(read)
+        rejected = self._rejects.times()
+        late = LateUpdates(self._reader, unread, self._live.times, read=read, rejected=rejected, since=since)
+        ids = await late.ids()
+        await self._stage_pages(stage, self._reader.rows_of(ids), "late updates")
+        self._late = len(ids)
+        return [Claim(row_id, row_id + 1) for row_id in late.unknown]
+
+    def _read_ids(self) -> LiveIds:
+        """The ids of all rows that were read so far."""
         read = self._live.staged()
         read.add(self._rejects.ids())
-        unread = self._live.on(base).difference(read)
-        late = await LateUpdates(self._reader, unread, self._live.times, since=since).ids()
-        await self._stage_pages(stage, self._reader.rows_of(late), "late updates", known=self._miscounts.found)
-        self._late = len(late)
+        return read
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """The pages, once the source's clock (known with the first reply) says that the run's day can be read."""
@@ -228,21 +246,19 @@ class Load:
         check_readable(self._entity, self._day, self._reader.clock)
 
     async def _stage_pages(
-        self,
-        stage: PartStage,
-        pages: AsyncIterator[Page],
-        what: str,
-        progress: RunProgress | None = None,
-        known: Sequence[Unproven] = (),
-    ) -> None:
-        said = time.monotonic()
+        self, stage: PartStage, pages: AsyncIterator[Page], what: str, progress: RunProgress | None = None
+    ) -> int:
+        """Stage pages. Returns: how many rows they had, the rejected ones included."""
+        said, found = time.monotonic(), 0
+        self._miscounts.begin_phase()
         async for page in pages:
             checked = page.checked
+            found += len(checked)
             self._rejects.add(checked.rejects)
             if checked.rejects and self._rejects.too_many(self._table_rows()):
                 await asyncio.to_thread(self._keep_rejects)
             if page.unproven:
-                self._miscounts.add([page.unproven], rows=self._table_rows(), known=known)
+                self._miscounts.add([page.unproven], rows=self._table_rows())
             if (checked.rejects or page.unproven) and progress and page.claim:
                 progress.spoil(page.claim)
             self._undeclared += checked.undeclared
@@ -252,6 +268,7 @@ class Load:
                 said = time.monotonic()
                 of = f" of about {self._reader.total}" if self._reader.total else ""
                 log.info("%s: %s: %d%s rows", self._entity.name, what, self._rows, of)
+        return found
 
     def _stage_rows(self, stage: PartStage, rows: Rows, claim: Claim | None) -> None:
         stage.add(rows, claim)
@@ -290,7 +307,7 @@ class Load:
         _, partition, run_id = self._run
 
         def build(newest: Manifest | None) -> Draft:
-            self._check_not_superseded(base, newest)
+            check_not_superseded(base, newest, began=self._began)
             kept = () if newest is None else newest.files
             row_count = self._rows if mode is not Mode.INCREMENTAL else len(self._live.on(newest))
             others = newest is not None and (base is None or newest.version != base.version)
@@ -315,17 +332,6 @@ class Load:
             )
 
         return self._table.commit(build)
-
-    def _check_not_superseded(self, base: Manifest | None, newest: Manifest | None) -> None:
-        """Refuse to put rows over those of a load that read the source much later.
-
-        Within the overlap of two loads it does no harm: the next one reads again what changed since.
-        """
-        if newest is None or newest.watermark is None or (base is not None and newest.version == base.version):
-            return
-        behind = newest.watermark - self._began
-        if behind > OVERLAP_SECONDS:
-            raise SupersededError(self._entity.name, newest.run_id, newest.version, behind)
 
     def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
         """Hold a table that lost its rows. Returns: whether it did, and is to be committed all the same.

@@ -6,8 +6,10 @@ else of them: what is gone is claimed id by id, what is missing is read whole.
 
 The source does not hold still meanwhile. So the rows that are counted are those that have not changed since the last
 load, and they are counted after the changes were read. Whatever happens then makes their number smaller: a row that
-goes leaves it, so does one that changes, and a new one never enters it. Nothing makes up for a deleted row, and hides
-it, but a row of the same range that comes back with its old `updated_at`; the next full load shows both.
+goes leaves it, so does one that changes, and a new one never enters it. Rejected rows are counted too: they are read
+again each night. The ids of ranges that stayed unproven are read, whatever the counts are. Nothing makes up for a
+deleted row, and hides it, but a row that appears in the same range with an old `updated_at`. `late` finds it where the
+two changed at different times; the next full load always does.
 """
 
 from __future__ import annotations
@@ -56,16 +58,30 @@ class Comparison:
     Args:
         live: the ids of the table as it will be, the changes included.
         changed: the ids of all changes that were read.
+        rejected: the ids of all rows that this load rejected.
+        doubted: id ranges whose counts prove nothing: their ids are read.
         since: the changes were those from this time on (unix seconds). None: all rows are counted, as after changes of
             one past day; what happens meanwhile may then hide a deletion until the next load.
     """
 
-    def __init__(self, reader: Reader, live: LiveIds, changed: LiveIds, *, since: int | None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        live: LiveIds,
+        changed: LiveIds,
+        *,
+        rejected: Iterable[int] = (),
+        doubted: Sequence[Claim] = (),
+        since: int | None,
+    ) -> None:
         self._reader = reader
         self._live = live
         self._since = since
         self._changed = LiveIds() if since is None else changed
-        self._counted = live.difference(self._changed)
+        self._here = live.copy()
+        self._here.add(rejected)
+        self._counted = self._here.difference(self._changed)
+        self._doubted = doubted
 
     async def differences(self) -> Differences:
         """Compare. Raises: IncompleteError; the client's errors."""
@@ -83,19 +99,22 @@ class Comparison:
                 break  # differences in every piece: this does not narrow them down
         if not different:
             return Differences(agreed=agreed, ranges=differ, compared=len(ranges))
-        source, unproven = LiveIds(), []
+        source, unproven, nameless = LiveIds(), [], []
         async for page in self._reader.ranges(different, rows=rows, fields="id"):
-            source.add(page.checked.rows.ids)
+            source.add(page.checked.ids())
             if page.unproven:
                 unproven.append(page.unproven)
+            if page.claim and any(reject.row_id is None for reject in page.checked.rejects):
+                nameless.append(page.claim)
         here = [row_id for claim in different for row_id in live.ids(claim.low, claim.high)]
         gone = merge_claims(Claim(row_id, row_id + 1) for row_id in here if row_id not in source)
-        # A change that is not live was rejected: once is enough.
-        lacking = source.difference(live).difference(self._changed)
+        lacking = source.difference(self._here)  # a rejected row was read: once is enough
         # Range by range: ids between two ranges agreed, and are counted already.
-        missing = tuple(
+        clusters = [
             cluster for claim in merge_claims(different) for cluster in _clusters(lacking.ids(claim.low, claim.high))
-        )
+        ]
+        # A row that shows no id is rejected each night, and is not to drop out of sight.
+        missing = merge_claims([*clusters, *nameless])
         known = sum(source.count(claim.low, claim.high) for claim in missing)
         return Differences(gone, missing, known, agreed + len(source) - known, differ, len(ranges), tuple(unproven))
 
@@ -103,8 +122,9 @@ class Comparison:
         """The source's rows in those ranges that agree, and the others."""
         agreed, different = 0, []
         for claim, count in zip(ranges, await self._reader.counts(ranges, before=self._since), strict=True):
-            if count == self._counted.count(claim.low, claim.high):
-                agreed += count + self._changed.count(claim.low, claim.high)
+            doubted = any(claim.low < each.end and each.low < claim.end for each in self._doubted)
+            if not doubted and count == self._counted.count(claim.low, claim.high):
+                agreed += self._here.count(claim.low, claim.high)
             else:
                 different.append(claim)
         return agreed, different

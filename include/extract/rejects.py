@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_END_OF_TIME = 2**63
+
 
 class Rejects:
     """The rejected rows of one load, for the partition that it loads."""
@@ -28,22 +30,27 @@ class Rejects:
         self._entity = entity
         self._partition = partition
         self._run_id = run_id
-        self._found: list[Reject] = []
+        self._rows: dict[int | str, Reject] = {}
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._rows)
 
     def add(self, rejects: Sequence[Reject]) -> None:
-        """Take in the rejected rows of a page."""
-        self._found += rejects
+        """Take in the rejected rows of a page. A row that comes twice counts once, as it came last."""
+        self._rows |= {_key(reject): reject for reject in rejects}
 
     def ids(self) -> Iterator[int]:
         """The ids of those that have a true one."""
-        return (row_id for reject in self._found if (row_id := reject.row_id) is not None)
+        return (row_id for row_id in self._rows if isinstance(row_id, int))
+
+    def times(self) -> Iterator[int]:
+        """When they last changed (unix seconds), of those that say so."""
+        found = (reject.row.get("updated_at") for reject in self._rows.values() if isinstance(reject.row, dict))
+        return (at for at in found if type(at) is int and 0 <= at < _END_OF_TIME)
 
     def too_many(self, rows: int) -> bool:
         """Whether they are more than may be of a table of so many rows."""
-        return len(self._found) > self._entity.limits.rejected_rows(rows)
+        return len(self) > self._entity.limits.rejected_rows(rows)
 
     def keep(self, *, read: int, rows: int) -> None:
         """Store them, and refuse the load if they are too many.
@@ -52,18 +59,23 @@ class Rejects:
 
         Raises: ContractError; StoreError.
         """
-        if not self._found:
+        if not self._rows:
             return
         name = self._entity.name
         kept = [
             {"reason": reject.reason, "id": reject.row_id, "run_id": self._run_id, **reject.kept()}
-            for reject in self._found
+            for reject in self._rows.values()
         ]
         self.key = keep_rejected(self._store, name, self._partition, time_ns=time.time_ns(), rows=kept)
         if self.too_many(rows):
             allowed = self._entity.limits.rejected_rows(rows)
-            raise ContractError(name, len(self._found), read, allowed, self._found[0].reason, self.key)
+            first = next(iter(self._rows.values()))
+            raise ContractError(name, len(self), read, allowed, first.reason, self.key)
         log.warning(
             "%s: %d rows break the contract and are kept at %s; list them with `%s`",
-            name, len(self._found), self.key, LIST_COMMAND.format(entity=name),
+            name, len(self), self.key, LIST_COMMAND.format(entity=name),
         )  # fmt: skip
+
+
+def _key(reject: Reject) -> int | str:
+    return repr(reject.kept()) if reject.row_id is None else reject.row_id

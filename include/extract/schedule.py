@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from include.extract.errors import LoadRefused
+from include.extract.errors import LoadRefused, SupersededError
 from include.partitions import bounds_of, day_of, format_day
 from include.registry import Kind
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from include.lake.manifest import Manifest
     from include.registry import Entity
 
 OVERLAP_SECONDS = 5 * 60
@@ -58,3 +59,17 @@ def period_of_changes(day: date, watermark: int | None) -> Period:
     if watermark >= end:
         return Period(start, end)
     return Period(watermark - OVERLAP_SECONDS, None)
+
+
+def check_not_superseded(base: Manifest | None, newest: Manifest | None, *, began: int) -> None:
+    """Refuse to put rows over those of a load that read the source much later.
+
+    Within the overlap of two loads it does no harm: the next one reads again what changed since.
+
+    Raises: SupersededError.
+    """
+    if newest is None or newest.watermark is None or (base is not None and newest.version == base.version):
+        return
+    behind = newest.watermark - began
+    if behind > OVERLAP_SECONDS:
+        raise SupersededError(newest.entity, newest.run_id, newest.version, behind)

@@ -86,6 +86,17 @@ def test_a_late_update_that_breaks_the_contract_is_rejected_and_the_row_stays(la
     assert (report.rows, report.rejected) == (0, 1)
 
 
+def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
+    gone, new = ids_of(lake.sandbox)[50], ids_of(lake.sandbox)[60]
+    lake.sandbox.delete("games", [new])
+    lake.night()
+    show(lake, new, late=HOUR)
+    lake.sandbox.delete("games", [gone])
+    report = lake.night()
+    lake.check_equal()
+    assert (report.repaired_ranges, report.gone, report.rows) == (1, 1, 1)
+
+
 def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(lake: Lake) -> None:
     lake.night()
     show(lake, ids_of(lake.sandbox)[3], late=30 * HOUR)
@@ -135,7 +146,7 @@ async def test_the_requests_of_a_large_table(late: int, rows: int, most: int) ->
     unread.add(times.noting(there.items()))
     moved = dict.fromkeys(list(there)[:rows], since + 10 - late)
     source = Source(there | moved)
-    found = await LateUpdates(source, unread, times, since=since).ids()  # type: ignore[arg-type]
+    found = await LateUpdates(source, unread, times, read=LiveIds(), since=since).ids()  # type: ignore[arg-type]
     assert found == sorted(moved)
     assert source.requests <= most
 

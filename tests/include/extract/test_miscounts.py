@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import random
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from include.extract.errors import IncompleteError, UnprovenError
+from include.extract.miscounts import Miscounts
 from include.lake.__main__ import main
 from include.lake.manifest import Table, Unproven
 from include.limits import Allow
 from include.sandbox import Fault
 from tests.include.extract.running import (
     LONG_AGO,
+    REGISTRY,
     Rows,
     held,
     ids_of,
     load_once,
+    new_client,
     shown,
     small_sandbox,
+    token_of,
 )
 
 if TYPE_CHECKING:
@@ -119,6 +125,85 @@ def test_a_miscounted_row_that_changed_late_is_unproven_once(
     load_once(client(), store, run_id="night")
     assert shown(store)[other]["name"] == "Late too"
     assert sum(one.difference for one in unproven(store)) == 1
+
+
+@pytest.mark.parametrize("rows", [475, 2_900])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_miscounted_row_hides_no_deletion_and_is_read_once_it_shows(
+    kind: str, served: tuple[Sandbox, str], store: Store
+) -> None:
+    sandbox, url = served
+    tokens = token_of(sandbox)
+    ids = ids_of(sandbox)
+    load_once(new_client(url, tokens), store, run_id="full")
+    miscount(sandbox, kind, ids[30])
+    deleted = held(sandbox)[ids[40]]
+    sandbox.delete("games", [ids[40]])
+    load_once(new_client(url, tokens), store, run_id="miscounted")
+    assert sum(one.difference for one in unproven(store)) == 1
+    # Now the table and the count are equal in this range.
+    if kind == "hide_rows":
+        sandbox.delete("games", [ids[31]])
+    else:
+        sandbox.upsert("games", [deleted])
+    load_once(new_client(url, tokens), store, run_id="hidden")
+    assert shown(store) == visible(sandbox, kind, ids[30])
+    assert sum(one.difference for one in unproven(store)) == 1
+    sandbox.faults.clear()
+    load_once(new_client(url, tokens), store, run_id="right")
+    assert shown(store) == held(sandbox)
+    assert unproven(store) == ()
+
+
+@pytest.mark.parametrize("rows", [0])
+@pytest.mark.parametrize("seed", [0, 1, 6, 7])
+def test_miscounted_rows_among_clumped_ids(seed: int, served: tuple[Sandbox, str], store: Store) -> None:
+    """The rests of full windows are asked for beside windows of higher ids."""
+    sandbox, url = served
+    rng = random.Random(seed)  # noqa: S311 - made-up rows, not a secret
+    total = rng.choice([3_000, 6_000, 9_000])
+    steps = (1 + (rng.choice([300, 3_000, 30_000]) if rng.random() < 0.002 else 0) for _ in range(total))
+    sandbox.upsert("games", [{"id": row_id, "updated_at": LONG_AGO} for row_id in accumulate(steps)])
+    odd = rng.sample(ids_of(sandbox), 3)
+    miscount(sandbox, "hide_rows", *odd)
+    load_once(new_client(url, token_of(sandbox), max_open_requests=1), store)
+    assert shown(store) == visible(sandbox, "hide_rows", *odd)
+    assert sum(one.difference for one in unproven(store)) == 3
+
+
+def test_a_hidden_change_beside_a_deletion_is_unproven_once(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    ids = ids_of(sandbox)
+    load_once(client(), store, run_id="full")
+    sandbox.upsert("games", [{"id": ids[30], "name": "Changed"}])
+    sandbox.delete("games", [ids[40]])
+    miscount(sandbox, "hide_rows", ids[30])
+    for night in ("first", "second"):
+        load_once(client(), store, run_id=night)
+        assert shown(store) == visible(sandbox, "hide_rows", ids[30])
+        assert sum(one.difference for one in unproven(store)) == 1
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "found"),
+    [
+        ([(0, None, 1)], [(0, 500, 1)], [(0, None, 1)]),
+        ([(0, None, 1)], [(0, 500, 1), (500, 900, 1)], [(0, 500, 1), (500, 900, 1)]),
+        ([(0, 500, 2)], [(500, 900, 1)], [(0, 500, 2), (500, 900, 1)]),
+        ([(30, 31, 1), (600, 601, 1)], [(0, 500, 3)], [(0, 500, 3), (600, 601, 1)]),
+    ],
+)
+def test_of_two_phases_the_larger_difference_counts(
+    earlier: list[tuple[int, int | None, int]],
+    later: list[tuple[int, int | None, int]],
+    found: list[tuple[int, int | None, int]],
+) -> None:
+    miscounts = Miscounts(REGISTRY["games"], allowed=False)
+    for phase in (earlier, later):
+        miscounts.begin_phase()
+        miscounts.add([Unproven(low, high, 0, differ) for low, high, differ in phase], rows=10_000)
+    assert [(one.low, one.high, one.count) for one in miscounts.found] == found
 
 
 @pytest.mark.parametrize("rows", [500, 501, 1_000, 2_900])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from include.lake.manifest import Table
 from include.lake.rows import LiveIds, read_live_ids
 from include.lake.store import open_store
 from include.limits import Allow
+from include.sandbox import Fault
 from tests.include.extract.moving import MovingSandbox
 from tests.include.extract.running import (
     DAY,
@@ -220,12 +222,87 @@ def test_a_change_that_is_rejected_is_read_once_and_the_row_stays_as_it_was(lake
     assert ids[8] not in shown(lake.store)
 
 
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_rejected_row_hides_no_deletion_and_stays_in_sight(changed: bool, lake: Lake) -> None:
+    ids = ids_of(lake.sandbox)
+    lake.sandbox.upsert("games", [row(ids[30], name=7), row(ids[-1] + 5, name=7)])
+    assert lake.night(full_refresh=True).rejected == 2
+    lake.sandbox.delete("games", [ids[31]])
+    if changed:
+        lake.sandbox.upsert("games", [{"id": ids[30], "name": 8}])
+    for _ in range(2):
+        report = lake.night()
+        assert shown(lake.store).keys() == held(lake.sandbox).keys() - {ids[30], ids[-1] + 5}
+        assert report.rejected == 2
+        assert report.source_count == report.row_count + 2 == len(held(lake.sandbox))
+    lake.sandbox.delete("games", [ids[30], ids[32]])
+    lake.sandbox.upsert("games", [row(ids[-1] + 5)])  # it was repaired, and does not say so
+    assert lake.night().rejected == 0
+    lake.check_equal()
+
+
+@pytest.mark.parametrize("ends", [",", ",}"])
+def test_a_row_that_shows_no_id_hides_no_deletion_and_stays_in_sight(ends: str, lake: Lake) -> None:
+    """In whole rows alone, or where nothing but ids is asked for too."""
+    ids = ids_of(lake.sandbox)
+    for end in ends:
+        lake.sandbox.faults.add(Fault("replace", old=f'"id": {ids[30]}{end}', new=f'"id": null{end}', times=None))
+    assert lake.night(full_refresh=True).rejected == 1
+    lake.sandbox.delete("games", [ids[31]])
+    for _ in range(2):
+        report = lake.night()
+        assert shown(lake.store).keys() == held(lake.sandbox).keys() - {ids[30]}
+        assert report.rejected == 1
+        assert report.source_count == report.row_count + 1 == len(held(lake.sandbox))
+    lake.sandbox.faults.clear()
+    assert lake.night().rejected == 0
+    lake.check_equal()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_if_the_rejected_rows_of_the_last_load_are_lost_every_id_is_read(lost: bool, lake: Lake) -> None:
+    ids = ids_of(lake.sandbox)
+    lake.sandbox.upsert("games", [row(ids[30], name=7)])
+    lake.night(full_refresh=True)
+    manifest = Table(lake.store, "games").latest()
+    assert manifest is not None
+    assert manifest.rejected_key is not None
+    if lost:
+        lake.store.delete(manifest.rejected_key)
+    else:
+        lake.store.put(manifest.rejected_key, b"torn")
+    lake.sandbox.delete("games", [ids[31]])
+    assert lake.night().rejected == 1
+    assert shown(lake.store).keys() == held(lake.sandbox).keys() - {ids[30]}
+
+
+def test_a_past_day_that_is_read_again_counts_a_bad_row_once(lake: Lake) -> None:
+    lake.night()
+    day = lake.sandbox.today
+    lake.sandbox.next_day()
+    lake.sandbox.upsert("games", [{"id": ids_of(lake.sandbox)[30], "hypes": "many"}, {"id": 40_000, "name": 7}])
+    lake.night(day=lake.sandbox.today)
+    report = lake.night(day=day)
+    assert report.rejected == 2
+    assert report.repaired_ranges == 0
+    assert lake.night(day=lake.sandbox.today - timedelta(days=1)).rejected == 2
+
+
 def test_a_past_day_that_is_read_again_finds_deletions_too(lake: Lake) -> None:
     lake.night()
     lake.sandbox.delete("games", [ids_of(lake.sandbox)[100]])
     lake.sandbox.upsert("games", [{"id": 40_000, "name": "New"}])
     lake.night(day=DAY)
     lake.check_equal()
+
+
+@pytest.mark.parametrize("rows", [60_000])
+def test_bad_rows_cost_two_requests_a_night(lake: Lake) -> None:
+    lake.sandbox.upsert("games", [row(row_id, name=7) for row_id in ids_of(lake.sandbox)[:60_000:2_000]])
+    lake.night(full_refresh=True)
+    report = lake.night()
+    assert (report.rejected, report.repaired_ranges) == (30, 0)
+    assert report.requests <= 1 + COUNTING + 2
 
 
 @pytest.mark.parametrize("rows", [60_000])
