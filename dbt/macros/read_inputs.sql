@@ -140,8 +140,15 @@
         select {{ quoted(generation()) }} as url;
 
         create or replace table inputs.sources as
-        select unnest(sources, max_depth := 2)
-        from _inputs;
+        select
+            *,
+            -- that of the load, also if it found nothing; a commit may hold later days, when it loaded an older one again
+            list_max(
+                [loaded for loaded in list_append([file."partition" for file in files], "partition") if loaded <= day]
+            ) as newest_day
+        from (select unnest(sources, max_depth := 2), cast(day as varchar) as day from _inputs);
+
+        alter table inputs.sources drop column day;
 
         create or replace table inputs.previous as
         select unnest(previous.marts, max_depth := 2)
@@ -163,8 +170,8 @@
             url,
             "partition",
             "rows",
-            "partition" = max("partition") over (partition by entity) as is_newest
-        from (select entity, unnest(files, max_depth := 2) from inputs.sources);
+            "partition" = newest_day as is_newest
+        from (select entity, newest_day, unnest(files, max_depth := 2) from inputs.sources);
 
         alter table inputs.sources drop column files;
         drop table _inputs;

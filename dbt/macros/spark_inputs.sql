@@ -46,15 +46,21 @@
         using json
         options (path {{ quoted(spark_warehouse() ~ '/inputs.json') }}, multiLine 'true', mode 'FAILFAST')
     {% endset %}
-    {% set files = "(select entity, inline(files) from (select inline(sources) from _inputs))" %}
+    {% set loaded = "filter(array_append(files.partition, partition), loaded -> loaded <= day)" %}
+    {% set sources %}
+        (
+            select * except (day), array_max({{ loaded }}) as newest_day
+            from (select cast(day as string) as day, inline(sources) from _inputs)
+        )
+    {% endset %}
+    {% set files = "(select entity, newest_day, inline(files) from " ~ sources ~ ")" %}
     {% set tables = {
         "run": "select day, run_id from _inputs",
-        "sources": "select * except (files) from (select inline(sources) from _inputs)",
+        "sources": "select * except (files) from " ~ sources,
         "previous": "select inline(previous.marts) from _inputs",
         "days": "select * except (built), built is not null as is_built, built.* from (select inline(days) from _inputs)",
         "claims": "select entity, ordinal, partition, inline(claims) from " ~ files,
-        "files": "select * except (claims), partition = max(partition) over (partition by entity) as is_newest from "
-        ~ files,
+        "files": "select * except (claims, newest_day), partition = newest_day as is_newest from " ~ files,
     } %}
     {% do run_query(document) %}
     {% do run_query("create schema if not exists inputs") %}

@@ -70,9 +70,12 @@ def open_generation(
         )
     _check_loaded(raw, entities, day, commits.values())
     marts = _reader_of_marts(store, sources)
-    every_day = _history_days(store, commits.get(history.ENTITY))
-    days, left_out = unbuildable.leave_out(raw, every_day)
-    unread = history.unread_parts(every_day, days)
+    popularity = commits.get(history.ENTITY)
+    every_day = _history_days(store, popularity)
+    newest = history.newest_day(popularity, format_day(day)) if popularity else ""
+    known = {name: manifest.files for name, manifest in commits.items() if manifest}
+    days, left_out = unbuildable.leave_out(raw, every_day, tested=newest, known=known)
+    unread = history.unread_parts(every_day, days, newest)
     _check_parts(raw, format_day(day), [file for each in commits.values() if each for file in each.files], unread)
     document = {
         "day": format_day(day),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from include.lake.files import File
+    from include.lake.manifest import Manifest
     from include.lake.store import ReadableStore, Store
 
 ENTITY = "popscore"
@@ -99,12 +100,20 @@ def _description_of(key: str) -> str:
     return f"{key.removesuffix('parquet').replace('/history/', f'/history/{PARTS}/')}json"
 
 
-def unread_parts(days: Sequence[Day], in_build: Sequence[Day]) -> set[str]:
+def newest_day(manifest: Manifest, day: str) -> str:
+    """The newest day that was loaded, up to a day: as `newest_day` in dbt/macros/read_inputs.sql.
+
+    That load may have found nothing. A commit may hold later days, when it loaded an older one again.
+    """
+    return max(each for each in (manifest.partition, *(file.partition for file in manifest.files)) if each <= day)
+
+
+def unread_parts(days: Sequence[Day], in_build: Sequence[Day], newest: str) -> set[str]:
     """The parts that a build does not read: of past days that are built, and of days that it leaves out.
 
-    Args: `days` by age, `in_build` those of them that the build shows.
+    Args: `in_build` those of `days` that the build shows; `newest` the day that stg_popscore shows.
     """
-    read = [day for day in in_build if day.built is None or day is days[-1]]
+    read = [day for day in in_build if day.built is None or day.day == newest]
     return {file.key for day in days for file in day.files} - {file.key for day in read for file in day.files}
 
 

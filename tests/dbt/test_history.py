@@ -10,7 +10,14 @@ import duckdb
 import pytest
 
 FIRST = date(2026, 10, 1)
-MODELS = ["stg_popularity_days", "stg_popscore_day", "fct_game_popularity_daily", "int_popularity_bases"]
+MODELS = [
+    "stg_loads",
+    "stg_run",
+    "stg_popularity_days",
+    "stg_popscore_day",
+    "fct_game_popularity_daily",
+    "int_popularity_bases",
+]
 MODELS += ["fct_game_popularity", "stg_popularity_types"]
 
 

@@ -30,6 +30,7 @@ BUILD = (
     "-s",
     "+fct_game_popularity",
     "stg_popscore",
+    "stg_run",
     "--indirect-selection",
     "cautious",
     "--exclude-resource-type",
@@ -44,6 +45,12 @@ def values(scale: float, games: int = 3000) -> list[Row]:
     return [{"id": n, "game_id": n, "popularity_type": 3, "value": scale * n} for n in range(1, games + 1)]
 
 
+KNOWN: dict[str, list[Row]] = {
+    "popularity_types": [{"id": 3, "name": "Playing"}],
+    "games": [{"id": n, "name": f"Game {n}"} for n in range(1, 3001)],
+}
+
+
 class Nights:
     """A lake whose popularity is loaded and built day by day."""
 
@@ -51,9 +58,9 @@ class Nights:
         self.folder = folder
         self.store = open_store((folder / "lake").as_uri())
         self.dbt = dbt
+        self.warned: set[str] = set()
         for entity in REGISTRY:
-            rows = [{"id": 3, "name": "Playing"}] if entity == "popularity_types" else []
-            self.load(entity, DAYS[0], rows)
+            self.load(entity, DAYS[0], KNOWN.get(entity, []))
 
     def load(self, entity: str, day: date, rows: list[Row]) -> None:
         lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
@@ -82,7 +89,17 @@ class Nights:
         generation = open_generation(self.store, tuple(REGISTRY.values()), day=day, run_id="night")
         done = self.dbt("build", *BUILD, generation=self.store.url(generation))
         failed = {name: done.messages[name] for name, status in done.statuses.items() if status in ("fail", "error")}
+        self.warned = {name for name, status in done.statuses.items() if status == "warn"}
         return failed, publish(self.store, generation, MARTS) if done.success else None
+
+    def popularity(self) -> tuple[int, str | None]:
+        """Of the published fct_game_popularity: how many rows, and of which day."""
+        shown = current(self.store)
+        assert shown is not None
+        file = self.store.url(f"{shown['generation']}/fct_game_popularity.parquet")
+        query = f"select count(*), max(day)::varchar from read_parquet('{file}', hive_partitioning = false)"
+        rows, day = duckdb.sql(query).fetchall()[0]
+        return rows, day
 
     def history(self) -> dict[str, dict[int, float | None]]:
         """`playing` by day and game, of the days that the published generation lists."""
@@ -141,6 +158,78 @@ def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_loa
     assert {day: found[1] for day, found in nights.history().items()} == {
         str(day): float(number) for number, day in enumerate(DAYS, start=1)
     }
+
+
+@pytest.mark.parametrize(
+    ("spoil", "test", "reason"),
+    [
+        (
+            lambda row: [row, {**row, "id": row["id"] + 3000, "value": 2 * row["value"]}],
+            "rarely_repeated_stg_popscore_game_id__popularity_type__0_05",
+            "3000 games and types of its 6000 rows have more than one value, more than 5.0%",
+        ),
+        (
+            lambda row: [{**row, "popularity_type": 5003}],
+            "references_known_stg_popscore_popularity_type__id__0_5__ref_stg_popularity_types_",
+            "3000 of its 3000 rows name no known type, more than 50.0%",
+        ),
+    ],
+)
+def test_what_a_test_stopped_stays_out_of_the_history(nights, spoil, test, reason):
+    nights.load("popscore", DAYS[0], values(1.0))
+    assert nights.build(DAYS[0])[0] == {}
+    nights.load("popscore", DAYS[1], [spoilt for row in values(2.0) for spoilt in spoil(row)])
+    assert set(nights.build(DAYS[1])[0]) == {test}
+    nights.load("popscore", DAYS[2], values(3.0))
+    failed, document = nights.build(DAYS[2])
+    assert failed == {}
+    assert document is not None
+    assert document["published"]
+    assert document["days_left_out"] == {str(DAYS[1]): f"{reason}: it fails the test {test}"}
+    assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
+
+
+def test_a_day_without_popularity_shows_none_and_warns(nights):
+    nights.load("popscore", DAYS[0], values(1.0))
+    assert nights.build(DAYS[0])[0] == {}
+    assert nights.popularity() == (3000, str(DAYS[0]))
+    nights.load("popscore", DAYS[1], [])
+    failed, document = nights.build(DAYS[1])
+    assert failed == {}
+    assert document is not None
+    assert document["published"]
+    assert nights.popularity() == (0, None)
+    assert {"no_popularity_of_the_day", "not_empty_fct_game_popularity_"} <= nights.warned
+    assert set(nights.history()) == {str(DAYS[0])}
+
+    nights.load("popscore", DAYS[2], values(3.0))
+    assert nights.build(DAYS[2])[0] == {}
+    assert nights.popularity() == (3000, str(DAYS[2]))
+    assert "no_popularity_of_the_day" not in nights.warned
+    assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
+    assert nights.build(DAYS[1])[0] == {}  # the past day again
+    newest = nights.folder / "lake" / "marts" / f"dt={DAYS[1]}" / "night-2" / "fct_game_popularity.parquet"
+    assert duckdb.sql(f"select count(*) from '{newest}'").fetchall() == [(0,)]
+
+
+def test_a_failed_night_before_a_day_without_popularity_is_checked(nights):
+    nights.load("popscore", DAYS[0], [{**row, "popularity_type": 5003} for row in values(1.0)])
+    assert nights.build(DAYS[0])[0] != {}
+    nights.load("popscore", DAYS[1], [])
+    failed, document = nights.build(DAYS[1])
+    assert failed == {}
+    assert document is not None
+    assert set(document["days_left_out"]) == {str(DAYS[0])}
+
+
+def test_values_of_an_earlier_day_say_so(nights):
+    nights.load("popscore", DAYS[0], values(1.0))
+    assert nights.build(DAYS[0])[0] == {}
+    assert "no_popularity_of_the_day" not in nights.warned
+    nights.load("games", DAYS[1], KNOWN["games"])
+    assert nights.build(DAYS[1])[0] == {}
+    assert nights.popularity() == (3000, str(DAYS[0]))
+    assert "no_popularity_of_the_day" in nights.warned
 
 
 def test_a_failed_night_without_a_part_is_left_out(nights):

@@ -23,7 +23,7 @@ with
             superseded_rows,
             void_rows
         from {{ ref("stg_popularity_days") }}
-        where is_built and day < (select max(day) from {{ ref("stg_popularity_days") }})
+        where is_built and day <> (select newest_day from {{ ref("stg_loads") }} where entity = 'popscore')
     ),
 
     days as (

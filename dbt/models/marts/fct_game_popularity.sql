@@ -1,7 +1,8 @@
 {% set metrics = popularity_metrics().values() | list %}
 
 with
-    newest as (select max(day) as day from {{ ref("stg_popularity_days") }}),
+    -- not the newest day that has values: a load that found none is no reason to show older ones as today's
+    newest as (select newest_day as day from {{ ref("stg_loads") }} where entity = 'popscore'),
 
     today as (
         select history.* from {{ ref("fct_game_popularity_daily") }} as history join newest on history.day = newest.day

@@ -1,2 +1,9 @@
-select entity, version, cast(partition as date) as day, {{ utc("watermark") }} as watermark, source_count, row_count
+select
+    entity,
+    version,
+    cast(partition as date) as day,
+    cast(newest_day as date) as newest_day,
+    {{ utc("watermark") }} as watermark,
+    source_count,
+    row_count
 from {{ source("inputs", "sources") }}

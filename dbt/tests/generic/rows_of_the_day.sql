@@ -1,0 +1,9 @@
+{# There are rows of the Korean day that is built. #}
+{% test rows_of_the_day(model) %}
+    {{ config(severity="warn") }}
+
+    -- no ref: the test belongs to the one model, whatever else is selected
+    select run.day
+    from inputs.run as run
+    where run.day not in (select day from {{ model }})
+{% endtest %}
