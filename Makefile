@@ -128,9 +128,14 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 
 $(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
 	@"$(PYTHON)" -m venv $(VENV)
-	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check --retries 1 uv==$(UV_VERSION) 2>$(VENV)/pip.log || { \
+		grep -qE 'connection broken|ConnectTimeout|ConnectionError|NewConnection|NameResolution|ProxyError' $(VENV)/pip.log \
+		&& echo "No network: pip cannot reach its package index. Connect this machine, or set HTTPS_PROXY or PIP_INDEX_URL, and run the command again." \
+		|| cat $(VENV)/pip.log; exit 1; }
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."

@@ -213,7 +213,7 @@ class Load:
         self._gone += sum(int(claim.end) - claim.low for claim in differences.gone)
         if differences.ranges:
             log.info(
-                "%s: the ids of %d of %d id ranges were read: %d rows are gone, %d were read again",
+                "%s: the ids of %d of %d id ranges were read; rows gone: %d, read again: %d",
                 self._entity.name, differences.ranges, differences.compared, self._gone, missing,
             )  # fmt: skip
         return differences.agreed + missing

@@ -11,21 +11,19 @@ import logging
 import os
 import re
 import sys
-import tempfile
 import time
+import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from include.lake.files import ManifestError
-from include.lake.location import BucketLocation, FolderLocation
-from include.lake.store import StoreError, lake_location
+from include.lake.store import lake_location
 from include.local import account, allowed, finished_day, report, sandbox
+from include.local.checks import check_folders
 from include.local.environment import LOGS, environment
 from include.local.interrupts import interruptible
 from include.local.terminal import Terminal
 from include.partitions import format_day
 from include.registry import load_registry
-from include.transform.scratch import ScratchError, check_database, database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +33,10 @@ if TYPE_CHECKING:
 
 _DBT_NODE = re.compile(r"(?P<done>\d+) of (?P<of>\d+) (?P<how>OK|PASS|WARN|ERROR|FAIL)\b(?! hook)")
 _DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+) SKIP=(?P<skipped>\d+)")
+
+
+_OURS = ("include.", "igdb.")
+"""The modules whose errors say by themselves what to do."""
 
 
 class RunFailed(RuntimeError):
@@ -50,14 +52,14 @@ def run() -> None:
         stack.enter_context(interruptible())
         log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
         terminal = stack.enter_context(Terminal(stack.enter_context(_output_to(log))))
-        with _refused_here(), terminal.doing("looking at the lake"):
+        stack.enter_context(_told(log))
+        with terminal.doing("looking at the lake"):
             place = lake_location()
-            check_database(database_file())
-            check_writable(place)
+            check_folders(place)
             before = report.marts()
         if account.is_given():
             day, days = format_day(sandbox.real_today()), None
-            with _refused_here(), terminal.doing("asking the API"):
+            with terminal.doing("asking the API"):
                 answer = account.check()
             terminal.say(f"Loading IGDB's {day} into {place}\n  {answer}")
         else:
@@ -75,28 +77,17 @@ def run() -> None:
 
 
 @contextlib.contextmanager
-def _refused_here() -> Iterator[None]:
-    """Say before anything starts what cannot work. Raises: RunFailed."""
+def _told(log: Path) -> Iterator[None]:
+    """Leave one message of whatever fails, and the traceback of the unexpected in the log. Raises: RunFailed."""
     try:
         yield
-    except (StoreError, ManifestError, ScratchError, account.AccountRefused) as error:
-        raise RunFailed(str(error)) from error
-
-
-def check_writable(place: BucketLocation | FolderLocation) -> None:
-    """Make the folder of a lake on a disk, and refuse one that this user cannot write. Raises: RunFailed.
-
-    A bucket tells at the first request.
-    """
-    if isinstance(place, FolderLocation):
-        try:
-            place.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=place.folder):
-                pass
-        except OSError as error:
-            raise RunFailed(
-                f"GAMELAKE_URI: cannot write in {place.folder}: {error.strerror}; name a folder that you may write"
-            ) from error
+    except RuntimeError:
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith(_OURS):
+            raise RunFailed(str(error)) from error
+        traceback.print_exc()  # this process prints into the log
+        raise RunFailed(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error
 
 
 def _run_dags(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DATABASE_VARIABLE = "GAMELAKE_DUCKDB"
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,24 +59,34 @@ def check_database(path: Path) -> None:
             raise ScratchError(f"{DATABASE_VARIABLE}: no right to write {each}{way}")
 
 
-def wait_for_lock(path: Path, config: Mapping[str, Any], say: Callable[[str], None]) -> None:
+def check_free(path: Path) -> None:
+    """Open the database once. Raises: ScratchError, if another process has it open, or it is no database."""
+    wait_for_lock(path, {}, lambda _: None, waits=())
+
+
+def wait_for_lock(
+    path: Path, config: Mapping[str, Any], say: Callable[[str], None], *, waits: Sequence[int] = _WAITS
+) -> None:
     """Wait while another process has the database open, and say for whom. `config`: as it will be opened.
 
     Raises: ScratchError, if it is locked for minutes, or cannot be opened for any other reason.
     """
     import duckdb  # the DAG processor reads this module and needs no database
 
-    for wait in (*_WAITS, None):
+    for wait in (*waits, None):
         try:
             duckdb.connect(str(path), config=dict(config)).close()
         except duckdb.Error as error:
             if _LOCKED not in str(error):
-                raise ScratchError(f"{path}: {error}") from error
+                # Nothing is lost with it: it holds what the build makes of the lake.
+                hint = "; remove the file, the build makes it again" if path.is_file() else ""
+                raise ScratchError(f"{path}: {error}{hint}") from error
             holder = _HOLDER.search(str(error))
             who = f"{holder['program']} (process {holder['pid']})" if holder else "another process"
             if wait is None:
+                still = f"still open in {who} after {sum(waits)} s" if waits else f"open in {who}"
                 raise ScratchError(
-                    f"{path}: still open in {who} after {sum(_WAITS)} s; end that process, or give this build "
+                    f"{path}: {still}; end that process or wait for it, or give this build "
                     f"a file of its own by {DATABASE_VARIABLE}"
                 ) from error
             say(f"{path} is open in {who}: waiting for it, next look in {wait} s")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import include.transform.scratch
-from include.transform.scratch import ScratchError, check_database, database_file, wait_for_lock
+from include.transform.scratch import ScratchError, check_database, check_free, database_file, wait_for_lock
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HOLDS = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -66,7 +66,7 @@ def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "gamelake.duckdb"
     path.write_bytes(b"no database" * 1000)
     lines: list[str] = []
-    with pytest.raises(ScratchError, match="not a valid DuckDB database file"):
+    with pytest.raises(ScratchError, match="not a valid DuckDB database file!; remove the file"):
         wait_for_lock(path, {}, lines.append)
     assert lines == []
 
@@ -99,4 +99,16 @@ def test_a_process_that_never_ends_is_named_in_the_error(tmp_path: Path, monkeyp
         monkeypatch.setattr(include.transform.scratch.time, "sleep", lambda _: None)
         with pytest.raises(ScratchError, match=rf"still open in .*process {other.pid}.*end that process"):
             wait_for_lock(path, {}, lambda _: None)
+        other.communicate()
+
+
+def test_a_person_who_waits_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "gamelake.duckdb"
+    check_free(path)
+    command = [sys.executable, "-c", HOLDS, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(ScratchError, match=rf": open in .*process {other.pid}.*end that process or wait for it"):
+            check_free(path)
         other.communicate()
