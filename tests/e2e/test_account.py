@@ -128,6 +128,7 @@ def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Si
         assert probe.connect_ex(("127.0.0.1", int(address[1]))) != 0
 
 
+@pytest.mark.long
 def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, url: str) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=account(url))
     command = [sys.executable, "-m", "include.local", "run"]

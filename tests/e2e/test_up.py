@@ -111,6 +111,7 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
     assert clone.processes() == []
 
 
+@pytest.mark.long
 def test_a_day_of_make_run_is_not_built_again(clone):
     assert clone("switch-on").returncode == 0  # `transform` listens to the events of the loads
     run = clone("run")
