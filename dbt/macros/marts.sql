@@ -1,11 +1,8 @@
 {#
     The games that a mart ranks: main games, unless `mart_game_types: all` asks for DLC, mods, bundles and the like too.
-    The predecessor ranked every type.
 #}
 {% macro listed_games() %}
-    select *
-    from {{ ref("dim_games") }}
-    {% if setting("mart_game_types") == "main" and not is_legacy() %} where is_main_game {% endif %}
+    select * from {{ ref("dim_games") }} {% if setting("mart_game_types") == "main" %} where is_main_game {% endif %}
 {% endmacro %}
 
 

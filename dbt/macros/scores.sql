@@ -29,31 +29,15 @@
 {% endmacro %}
 
 
-{# Whether the predecessor's formulas hold: `--vars 'scoring: legacy'`. #}
-{% macro is_legacy() %} {{ return(setting("scoring") == "legacy") }} {% endmacro %}
-
-
 {#
     The share (0 to 100) of the other known values that are smaller: 0 for the smallest, 100 for the only largest, equal
     values alike. An unknown value has no percentile and takes no part in those of others.
-
-    Legacy: a hundred groups of equal size, the unknown as 0; which of several equal values falls into which group is left
-    to game_id, because the predecessor left it to chance.
 #}
-{% macro percentile(value, tie="game_id") %}
-    {% if is_legacy() %} cast(ntile(100) over (order by coalesce({{ value }}, 0), {{ tie }}) as double)
-    {% else %}
-        case
-            when {{ value }} is not null
-            then 100 * percent_rank() over (partition by {{ value }} is null order by {{ value }})
-        end
-    {% endif %}
-{% endmacro %}
-
-
-{# Legacy: without any figure the total is 0. #}
-{% macro engagement(total) %}
-    {% if is_legacy() %} coalesce({{ total }}, 0) {% else %} {{ total }} {% endif %}
+{% macro percentile(value) %}
+    case
+        when {{ value }} is not null
+        then 100 * percent_rank() over (partition by {{ value }} is null order by {{ value }})
+    end
 {% endmacro %}
 
 

@@ -12,7 +12,6 @@
                 "unreleasable_game_statuses": "a list of one id or more, such as [6, 7]",
                 "rating_prior_votes": "a number from 0 on",
                 "minimum_evidence": "a number from 0 to 1",
-                "scoring": "default or legacy",
                 "growth_tolerance_days": "a whole number from 0 on",
                 "growth_floor_quantile": "a number from 0 to 1",
             }

@@ -189,12 +189,6 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     return Dbt(tmp_path_factory.mktemp("dbt"))
 
 
-@pytest.fixture(scope="session")
-def legacy_dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
-    """dbt with the predecessor's formulas; of its own, as other variables would make `dbt` parse anew."""
-    return Dbt(tmp_path_factory.mktemp("legacy"), variables={"scoring": "legacy"})
-
-
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")

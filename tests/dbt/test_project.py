@@ -202,7 +202,11 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
         "dim_games.url",
         lambda m: model(m, "dim_games")["columns"]["url"].update(data_type=None),
     ),
-    ("vars_are_read_by_setting", "dim_games", lambda m: model(m, "dim_games").update(raw_code="{{ var('scoring') }}")),
+    (
+        "vars_are_read_by_setting",
+        "dim_games",
+        lambda m: model(m, "dim_games").update(raw_code="{{ var('mart_game_types') }}"),
+    ),
     (
         "unit_tests_pin_their_vars",
         "main_games",

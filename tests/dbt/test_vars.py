@@ -25,7 +25,7 @@ OTHERS: dict[str, Any] = {
     "growth_tolerance_days": 3,
     "growth_floor_quantile": 0.25,
 }
-"""Of each var but `scoring` and `as_of` a value that is not the default."""
+"""For each var except `as_of` a value that is not the default."""
 
 
 def check_builds(lake: Lake, folder: Path, variables: dict[str, Any], name: str) -> None:
@@ -37,15 +37,9 @@ def check_builds(lake: Lake, folder: Path, variables: dict[str, Any], name: str)
     assert (done.success, bad, done.error) == (True, {}, "")
 
 
-def test_the_documented_command_builds(small_lake: Lake, tmp_path: Path) -> None:
-    page = (DBT.parent / "docs" / "data-model.md").read_text("utf-8")
-    (variables,) = set(re.findall(r"dbt build --vars '(scoring: [^']+)'", page))
-    check_builds(small_lake, tmp_path, yaml.safe_load(variables), "legacy")
-
-
-def test_all_other_vars_together_build(small_lake: Lake, tmp_path: Path) -> None:
+def test_all_vars_together_build(small_lake: Lake, tmp_path: Path) -> None:
     project = yaml.safe_load((DBT / "dbt_project.yml").read_text("utf-8"))
-    assert {"as_of", "scoring", *OTHERS} == set(project["vars"])
+    assert {"as_of", *OTHERS} == set(project["vars"])
     assert all(project["vars"][name] != value for name, value in OTHERS.items())
     check_builds(small_lake, tmp_path, OTHERS, "others")
 
@@ -60,12 +54,15 @@ def test_each_var_builds_alone(small_lake: Lake, tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"score": "legacy"}, "var score: no such var; expected one of as_of, main_game_types, mart_game_types, "),
+        (
+            {"game_types": "all"},
+            "var game_types: no such var; expected one of as_of, main_game_types, mart_game_types, ",
+        ),
         ({"main_game_types": 0}, "var main_game_types: found 0, expected a list of one id or more, such as [0, 8, 9]"),
         ({"main_game_types": []}, "var main_game_types: found [], expected a list of one id or more"),
         ({"minimum_evidence": "lots"}, "var minimum_evidence: found lots, expected a number from 0 to 1"),
         ({"growth_tolerance_days": 1.5}, "var growth_tolerance_days: found 1.5, expected a whole number from 0 on"),
-        ({"scoring": "lagacy"}, "var scoring: found lagacy, expected default or legacy"),
+        ({"mart_game_types": "mian"}, "var mart_game_types: found mian, expected main or all"),
         ({"as_of": "2026-13-45"}, "date: found '2026-13-45', expected a Korean day as YYYY-MM-DD"),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",

@@ -1,4 +1,4 @@
-"""What the predecessor's results get wrong, each shown on its formula (`scoring: legacy`, or its SQL) and on ours."""
+"""Results that the earlier pipeline gets wrong (docs/decisions/0020-keep-one-set-of-formulas.md): ours are right."""
 
 from __future__ import annotations
 
@@ -68,21 +68,19 @@ def values(today: bool) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def built(make_lake, dbt, legacy_dbt) -> Callable[[str, str], Mart]:
-    """`built(scoring, mart)`: its rows by game."""
+def built(make_lake, dbt) -> Callable[[str], Mart]:
+    """`built(mart)`: its rows by game."""
     lake = make_lake("2026-11-21")
     lake.add("games", GAMES, claims=[(0, None)])
     lake.add("platforms", [{"id": 6, "name": "PC"}], claims=[(0, None)])
     lake.add("popscore", values(today=False), claims=[(0, None)], partition="2026-11-14")
     lake.add("popscore", values(today=True), claims=[(0, None)])
-    generations = {}
-    for scoring, run in (("legacy", legacy_dbt), ("default", dbt)):
-        generations[scoring] = lake.generation(scoring)
-        done = run("run", "-s", "+marts.marketing", generation=generations[scoring])
-        assert done.success, done.messages
+    generation = lake.generation()
+    done = dbt("run", "-s", "+marts.marketing", generation=generation)
+    assert done.success, done.messages
 
-    def rows(scoring: str, mart: str) -> Mart:
-        found = duckdb.sql(f"from '{generations[scoring]}/{mart}.parquet'")
+    def rows(mart: str) -> Mart:
+        found = duckdb.sql(f"from '{generation}/{mart}.parquet'")
         named = (dict(zip(found.columns, row, strict=True)) for row in found.fetchall())
         return {row["game_id"]: row for row in named}
 
@@ -145,45 +143,33 @@ def test_an_unknown_summary_is_no_text(days):
 
 
 def test_percentiles_of_what_nobody_knows(built):
-    legacy, ours = built("legacy", "fct_game_popularity"), built("default", "fct_game_popularity")
-    unknown = [n for n in legacy if legacy[n]["steam_positive_reviews"] is None]
-    assert len({legacy[n]["positive_reviews_percentile"] for n in unknown}) > 20
-    assert {ours[n]["positive_reviews_percentile"] for n in unknown} == {None}
+    games = built("fct_game_popularity")
+    unknown = [n for n, row in games.items() if row["steam_positive_reviews"] is None]
+    assert unknown
+    assert {games[n]["positive_reviews_percentile"] for n in unknown} == {None}
 
 
 def test_percentiles_of_equal_values(built):
-    legacy, ours = built("legacy", "fct_game_popularity"), built("default", "fct_game_popularity")
-    assert legacy[20]["played"] == legacy[21]["played"]
-    assert legacy[20]["played_percentile"] != legacy[21]["played_percentile"]
-    assert ours[20]["played_percentile"] == ours[21]["played_percentile"]
+    games = built("fct_game_popularity")
+    assert games[20]["played"] == games[21]["played"]
+    assert games[20]["played_percentile"] == games[21]["played_percentile"]
 
 
 def test_praise_without_a_review(built):
-    """There a game that nobody reviewed has more praise than half of the others, which makes it good: a hidden gem."""
-    legacy, ours = built("legacy", "fct_game_popularity"), built("default", "fct_game_popularity")
-    unknown = [n for n in legacy if legacy[n]["steam_positive_reviews"] is None]
-    assert any(legacy[n]["positive_reviews_percentile"] >= 50 for n in unknown)
-    gems = built("default", "mart_hidden_gems")
+    """A game that nobody reviewed or rated is no hidden gem."""
+    gems, games = built("mart_hidden_gems"), built("fct_game_popularity")
     assert gems
     for n, row in gems.items():
-        assert ours[n]["steam_positive_reviews"] is not None or row["aggregated_rating"] is not None
+        assert games[n]["steam_positive_reviews"] is not None or row["aggregated_rating"] is not None
 
 
 def test_the_unrated_are_not_average(built):
-    """Of two games that differ in nothing else, it scores the unrated one as one that critics gave 75."""
-    legacy, ours = built("legacy", "mart_rising_stars"), built("default", "mart_rising_stars")
-    unrated = [n for n in ours if ours[n]["aggregated_rating"] is None]
+    """A score is the mean of its known parts."""
+    stars = built("mart_rising_stars")
+    unrated = [row for row in stars.values() if row["aggregated_rating"] is None]
     assert unrated
-    for n in set(unrated) & set(legacy):
-        row = legacy[n]
-        known = (
-            0.30 * row["playing_percentile"] + 0.25 * row["velocity_percentile"] + 0.05 * row["engagement_percentile"]
-            + 0.15 * row["positive_reviews_percentile"] + 0.10 * row["twitch_percentile"]
-        )  # fmt: skip
-        assert row["rising_score"] == pytest.approx(known + 0.15 * 75)
-    assert all(ours[n]["score_evidence"] <= 0.85 for n in unrated)
-    for n in unrated:
-        row = ours[n]
+    assert all(row["score_evidence"] <= 0.85 for row in unrated)
+    for row in unrated:
         parts = {
             0.30: row["playing_percentile"], 0.25: row["velocity_percentile"], 0.05: row["engagement_percentile"],
             0.15: row["positive_reviews_percentile"], 0.10: row["twitch_percentile"],
@@ -195,40 +181,32 @@ def test_the_unrated_are_not_average(built):
 
 
 def test_velocity_is_growth(built):
-    """Games 40 and 41 are played and were played alike, but a week ago nobody played 41 yet."""
-    legacy, ours = built("legacy", "mart_rising_stars"), built("default", "mart_rising_stars")
-    assert legacy[40]["velocity_ratio"] == pytest.approx(legacy[41]["velocity_ratio"])
-    assert ours[41]["velocity_ratio"] > 1.2
-    assert 40 not in ours or ours[40]["velocity_ratio"] == 1
-    assert max(ours.values(), key=lambda row: row["velocity_percentile"] or 0)["game_id"] == 41
+    """Games 40 and 41 have equal figures today, but a week ago hardly anybody played 41."""
+    stars = built("mart_rising_stars")
+    assert stars[41]["velocity_ratio"] > 1.2
+    assert 40 not in stars or stars[40]["velocity_ratio"] == 1
+    assert max(stars.values(), key=lambda row: row["velocity_percentile"] or 0)["game_id"] == 41
 
 
 def test_a_prior_that_draws(built):
-    """Five critics' 96 beats sixty critics' 94 there."""
-    legacy, ours = built("legacy", "mart_top_rated"), built("default", "mart_top_rated")
-    assert legacy[63]["weighted_rating"] > 85
-    assert ours[63]["weighted_rating"] < 80
-    for mart in (legacy, ours):
-        assert mart[64]["rank"] == 1
+    """The prior weighs ten votes beside the five of game 63."""
+    rated = built("mart_top_rated")
+    assert rated[64]["rank"] == 1
     mean = sum(g["aggregated_rating"] for g in GAMES if "aggregated_rating" in g) / 33
-    drawn = {name: (96 - mart[63]["weighted_rating"]) / (96 - mean) for name, mart in (("old", legacy), ("new", ours))}
-    assert drawn["old"] == pytest.approx(1 / 6)  # the prior weighs one vote beside five
-    assert drawn["new"] == pytest.approx(10 / 15)
+    assert (96 - rated[63]["weighted_rating"]) / (96 - mean) == pytest.approx(10 / 15)
 
 
 def test_controversy_is_balance_and_not_size(built):
     """Everybody likes game 60, the largest by far; 58 has as many reviews for it as against it."""
-    legacy, ours = built("legacy", "mart_controversial_games"), built("default", "mart_controversial_games")
-    assert legacy[60]["rank"] == 1
-    assert ours[58]["rank"] == 1
-    assert ours[58]["positive_share"] == pytest.approx(0.5)
-    assert ours[60]["positive_share"] == pytest.approx(0.9 * 0.3 / (0.9 * 0.3 + 0.1 * 0.03))
-    assert ours[60]["controversy_score"] < 3
+    games = built("mart_controversial_games")
+    assert games[58]["rank"] == 1
+    assert games[58]["positive_share"] == pytest.approx(0.5)
+    assert games[60]["positive_share"] == pytest.approx(0.9 * 0.3 / (0.9 * 0.3 + 0.1 * 0.03))
+    assert games[60]["controversy_score"] < 3
 
 
 def test_dlc_beside_games(built):
-    assert set(built("legacy", "mart_recent_games")) == {61, 62}
-    assert set(built("default", "mart_recent_games")) == {61}
+    assert set(built("mart_recent_games")) == {61}
 
 
 def test_the_day_is_the_only_clock(lake, dbt):

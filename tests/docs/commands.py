@@ -28,7 +28,6 @@ RUN: tuple[str, ...] = (
     "make freshness",
     "cd dbt && ../.venv/bin/dbt build --vars 'as_of: DAY'",
     "cd dbt && ../.venv/bin/dbt build",
-    "cd dbt && ../.venv/bin/dbt build --vars 'scoring: legacy'",
     ".venv/bin/python -m include.lake show",
     ".venv/bin/python -m include.lake show games",
     ".venv/bin/python -m include.lake rejected",

@@ -9,13 +9,10 @@ with
         select
             -- summed as decimals: a sum of floats would differ in its last bits from build to build
             cast(sum(cast(aggregated_rating as decimal(28, 12))) as double) / count(*) as mean_rating,
-            {% if is_legacy() %} percentile_cont(0.25) within group (order by aggregated_rating_count)
-            {% else %}
-                greatest(
-                    percentile_cont(0.25) within group (order by aggregated_rating_count),
-                    {{ setting("rating_prior_votes") }}
-                )
-            {% endif %} as votes
+            greatest(
+                percentile_cont(0.25) within group (order by aggregated_rating_count),
+                {{ setting("rating_prior_votes") }}
+            ) as votes
         from rated
     )
 

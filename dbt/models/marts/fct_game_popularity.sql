@@ -54,18 +54,18 @@ with
 select
     today.game_id,
     {% for metric in metrics %} today.{{ metric }}, {% endfor %}
-    {{ engagement("today.igdb_total_engagement") }} as igdb_total_engagement,
+    today.igdb_total_engagement,
     today.has_igdb_data,
     today.has_steam_data,
     today.has_twitch_data,
     today.available_metrics_count,
     today.cross_platform_score,
-    {{ percentile("today.steam_positive_reviews", tie="today.game_id") }} as positive_reviews_percentile,
-    {{ percentile("today.steam_negative_reviews", tie="today.game_id") }} as negative_reviews_percentile,
-    {{ percentile("today.steam_total_reviews", tie="today.game_id") }} as total_reviews_percentile,
-    {{ percentile("today.igdb_total_engagement", tie="today.game_id") }} as engagement_percentile,
-    {{ percentile("today.playing", tie="today.game_id") }} as playing_percentile,
-    {{ percentile("today.played", tie="today.game_id") }} as played_percentile,
+    {{ percentile("today.steam_positive_reviews") }} as positive_reviews_percentile,
+    {{ percentile("today.steam_negative_reviews") }} as negative_reviews_percentile,
+    {{ percentile("today.steam_total_reviews") }} as total_reviews_percentile,
+    {{ percentile("today.igdb_total_engagement") }} as engagement_percentile,
+    {{ percentile("today.playing") }} as playing_percentile,
+    {{ percentile("today.played") }} as played_percentile,
     {% for span in growth_spans() %}
         {% for metric in growth_metrics() %} growth.{{ metric }}_growth_{{ span }}d, {% endfor %}
     {% endfor %}

@@ -135,7 +135,7 @@ LASTING = {
     "unbound": "select missing from range(3)",
     "unparsed": "selec 1",
     "unconverted": "select cast('x' || range as integer) as id from range(3)",
-    "refused": "{% if execute %} {{ exceptions.raise_compiler_error('var scoring: found x') }} {% endif %}",
+    "refused": "{% if execute %} {{ exceptions.raise_compiler_error('var mart_game_types: found x') }} {% endif %}",
 }
 PASSING = {
     "too_large": "select list(range order by hash(range)) as ids from range(10000000)",

@@ -8,14 +8,8 @@ with
     scored as (
         select
             games.game_name,
-            {% if is_legacy() %}
-                0.50 * popularity.negative_reviews_percentile
-                + 0.30 * popularity.positive_reviews_percentile
-                + 0.20 * popularity.total_reviews_percentile
-            {% else %}
-                -- 1 where both sides are equally strong, 0 where all agree; times how many reviews there are
-                (1 - abs(2 * balances.positive_share - 1)) * popularity.total_reviews_percentile
-            {% endif %} as controversy_score,
+            -- 1 where both sides are equally strong, 0 where all agree; times how many reviews there are
+            (1 - abs(2 * balances.positive_share - 1)) * popularity.total_reviews_percentile as controversy_score,
             popularity.steam_negative_reviews,
             popularity.steam_positive_reviews,
             popularity.steam_total_reviews,
@@ -35,11 +29,7 @@ with
         from games
         join popularity on games.game_id = popularity.game_id
         join balances on games.game_id = balances.game_id
-        where
-            popularity.total_reviews_percentile >= 30
-            {% if is_legacy() %}
-                and popularity.negative_reviews_percentile >= 40 and popularity.positive_reviews_percentile >= 30
-            {% endif %}
+        where popularity.total_reviews_percentile >= 30
     ),
 
     ranked as (
@@ -51,7 +41,7 @@ with
                 ) as bigint
             ) as rank
         from scored
-        {% if not is_legacy() %} where controversy_score > 0 {% endif %}
+        where controversy_score > 0
     )
 
     {{ best_of("ranked", "mart_controversial_games", 100) }}

@@ -15,13 +15,7 @@ with
     scored as (
         select
             games.game_name,
-            {% if is_legacy() %}
-                0.40 * coalesce(popularity.positive_reviews_percentile, 50)
-                + 0.30 * coalesce(games.aggregated_rating, 75)
-                + 0.20 * (100 - coalesce(popularity.engagement_percentile, 50))
-                + 0.10 * (100 - coalesce(popularity.total_reviews_percentile, 50))
-            {% else %} {{ weighted_mean(parts) }}
-            {% endif %} as hidden_score,
+            {{ weighted_mean(parts) }} as hidden_score,
             popularity.steam_positive_reviews,
             popularity.steam_negative_reviews,
             popularity.steam_total_reviews,
@@ -48,13 +42,9 @@ with
             coalesce(popularity.engagement_percentile <= 50, true)
             and coalesce(popularity.total_reviews_percentile <= 60, true)
             and coalesce(popularity.negative_reviews_percentile <= 40, true)
-            {% if is_legacy() %}
-                and (coalesce(popularity.positive_reviews_percentile, 50) >= 50 or games.aggregated_rating >= 75)
-            {% else %}
-                -- one critic's 100 is no rating of 75 yet
-                and (popularity.positive_reviews_percentile >= 50 or ratings.weighted_rating >= 75)
-                and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
-            {% endif %}
+            -- one critic's 100 is no rating of 75 yet
+            and (popularity.positive_reviews_percentile >= 50 or ratings.weighted_rating >= 75)
+            and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
     ),
 
     ranked as (

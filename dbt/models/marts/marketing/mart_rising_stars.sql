@@ -13,11 +13,7 @@ with
     ratings as (select * from {{ ref("int_game_ratings") }}),
 
     velocities as (
-        select
-            *,
-            {% if is_legacy() %} case when played > 0 then playing / played else 0 end
-            {% else %} 1 + playing_growth_7d
-            {% endif %} as velocity_ratio
+        select *, 1 + playing_growth_7d as velocity_ratio
         from {{ ref("fct_game_popularity") }}
         where playing is not null
     ),
@@ -32,26 +28,14 @@ with
     ),
 
     played_now as (
-        select
-            *,
-            {% if is_legacy() %} week_percentile
-            {% else %} {{ weighted_mean([(0.5, "week_percentile"), (0.5, "month_percentile")]) }}
-            {% endif %} as velocity_percentile
+        select *, {{ weighted_mean([(0.5, "week_percentile"), (0.5, "month_percentile")]) }} as velocity_percentile
         from percentiles
     ),
 
     scored as (
         select
             games.game_name,
-            {% if is_legacy() %}
-                0.30 * played_now.playing_percentile
-                + 0.25 * played_now.velocity_percentile
-                + 0.05 * played_now.engagement_percentile
-                + 0.15 * played_now.positive_reviews_percentile
-                + 0.10 * played_now.twitch_percentile
-                + 0.15 * coalesce(games.aggregated_rating, 75)
-            {% else %} {{ weighted_mean(parts) }}
-            {% endif %} as rising_score,
+            {{ weighted_mean(parts) }} as rising_score,
             played_now.playing_percentile,
             played_now.velocity_percentile,
             played_now.engagement_percentile,
@@ -80,11 +64,9 @@ with
         left join ratings on games.game_id = ratings.game_id
         where
             played_now.playing_percentile >= 30
-            {% if not is_legacy() %}
-                -- what is known to shrink is no rising star, however many play it
-                and coalesce(greatest(played_now.playing_growth_7d, played_now.playing_growth_28d) > 0, true)
-                and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
-            {% endif %}
+            -- what is known to shrink is no rising star, however many play it
+            and coalesce(greatest(played_now.playing_growth_7d, played_now.playing_growth_28d) > 0, true)
+            and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
     ),
 
     ranked as (

@@ -28,11 +28,7 @@ with
             ) as rank
         from games
         join popularity on games.game_id = popularity.game_id
-        where
-            popularity.playing is not null
-            and popularity.played is not null
-            and popularity.playing_percentile >= 50
-            and popularity.played_percentile >= 20
+        where popularity.playing_percentile >= 50 and popularity.played_percentile >= 20
     )
 
     {{ best_of("ranked", "mart_trending_now", 100) }}
