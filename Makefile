@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
 CYCLONEDX_VERSION := 7.5.0
+STAND_IN := .local/stand-in
 MANIFEST := dbt/target/manifest.json
 IMAGE ?= gamelake:0.1.0
 AIRFLOW ?= $(BIN)/airflow
@@ -57,13 +58,23 @@ env: ## write .env for docker compose, with secrets of its own
 	@"$(PYTHON)" -m include.compose_env
 
 image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= another tag
-	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one, or run the Dockerfile's steps without: make image-steps"; exit 1; }
+	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one. Without an image registry: make image-steps"; exit 1; }
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
-	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL $(IMAGE) bash -s < deploy/image/check.sh
+	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --no-healthcheck $(IMAGE) bash -s < deploy/image/check.sh
 
-image-steps: $(VENV)/.installed ## run the Dockerfile's steps without an engine, as root on Debian, about 6 minutes
-	"$(BIN)"/python -m deploy.image.steps
+image-steps: $(STAND_IN)/debian.tar ## build and check the image on a stand-in for Apache's, from Debian and PyPI: Podman, as root on Debian, about 10 minutes
+	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" podman build --tag localhost/gamelake-base --file deploy/image/base.Dockerfile $(STAND_IN)
+	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" $(MAKE) image ENGINE=podman AIRFLOW_IMAGE=localhost/gamelake-base IMAGE=localhost/gamelake:stand-in
+
+$(STAND_IN)/debian.tar:
+	@for each in debootstrap podman runc; do command -v $$each >/dev/null || { echo "$$each is missing: apt-get install debootstrap podman runc"; exit 1; }; done
+	rm -rf $(STAND_IN)
+	mkdir -p $(STAND_IN)
+	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,adduser,dumb-init bookworm $(STAND_IN)/root http://deb.debian.org/debian >$(STAND_IN)/debootstrap.log
+	tar --directory $(STAND_IN)/root --exclude './dev/*' --create --file $@.part .
+	rm -r $(STAND_IN)/root
+	mv $@.part $@
 
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-cluster` and `make test-spark`
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
@@ -87,7 +98,7 @@ lint: $(VENV)/.dev ## check style, types, SQL and generated files
 	"$(BIN)"/ruff format --check .
 	"$(BIN)"/mypy plugins/igdb include dags deploy
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
-	"$(BIN)"/hadolint Dockerfile
+	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
 	"$(BIN)"/python -m include.dbt_sources --check
 	"$(BIN)"/python -m include.configuration --check
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
-from deploy.image.dockerfile import Instruction, instructions
 from include.compose_env import filled
 
 REPOSITORY = Path(__file__).parents[2]
+
+
+class Instruction(NamedTuple):
+    """One instruction of the Dockerfile, continued lines joined."""
+
+    name: str
+    value: str
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +36,10 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def dockerfile() -> list[Instruction]:
-    return instructions((REPOSITORY / "Dockerfile").read_text(encoding="utf-8"))
+    text = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    without_comments = re.sub(r"(?m)^\s*#.*\n", "", text)
+    joined = re.sub(r"\s*\\\n\s*", " ", without_comments)
+    return [Instruction(*line.split(maxsplit=1)) for line in joined.splitlines() if line]
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.utils.build import PatternMatcher
 
-from deploy.image.dockerfile import reaches_the_build
 from include import health
 
 Instructions = list[Any]
@@ -20,14 +20,22 @@ SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IG
 
 
 def test_the_linter_is_content(repository: Path):
+    files = (repository / "Dockerfile", repository / "deploy" / "image" / "base.Dockerfile")
     result = subprocess.run(
-        [Path(sys.executable).with_name("hadolint"), repository / "Dockerfile"],
+        [Path(sys.executable).with_name("hadolint"), *files],
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_check_is_shell(repository: Path):
+    check = repository / "deploy" / "image" / "check.sh"
+    result = subprocess.run(["bash", "-n", check], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stderr
 
 
 def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions, services: dict[str, dict[str, Any]]):
@@ -147,7 +155,7 @@ def test_the_version_is_the_project_s(repository: Path, dockerfile: Instructions
         "requirements-dbt.txt",
         "requirements-celery.txt",
         "requirements-dev.txt",
-        "deploy/image/base.py",
+        "deploy/image/base.Dockerfile",
         "Dockerfile",
         "Makefile",
     ],
@@ -162,7 +170,7 @@ def test_a_version_that_is_said_twice_is_the_locked_one(repository: Path, name: 
 def test_uv_is_the_same_everywhere(repository: Path):
     said = {
         name: re.search(r"UV_VERSION\s*:?=\s*([\d.]+)", (repository / name).read_text(encoding="utf-8"))
-        for name in ("Dockerfile", "Makefile")
+        for name in ("Dockerfile", "deploy/image/base.Dockerfile", "Makefile")
     }
 
     assert all(said.values()), said
@@ -200,6 +208,12 @@ def test_airflow_s_side_goes_without_dbt(repository: Path):
     assert set(airflow) & set(dbt) == {"duckdb"}
     assert airflow["duckdb"] == dbt["duckdb"]
     assert not [name for name in airflow if name.startswith("dbt")]
+
+
+def reaches_the_build(path: str, repository: Path) -> bool:
+    """Whether `.dockerignore` lets a path through, by Docker's own rules."""
+    lines = (repository / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    return not PatternMatcher([line for line in lines if line and not line.startswith("#")]).matches(path)
 
 
 def labels(dockerfile: Instructions) -> str:

@@ -78,7 +78,7 @@ NOT_RUN: dict[str, str] = {
     r"python -m include\.lake show": "in a container; on a laptop it is run",
     r"airflow dags test igdb_genres$": "on AWS; on a laptop it is run",
     r"terraform ": "no AWS account; tests/deploy/test_terraform.py reads the files",
-    r"astro |make image|AIRFLOW_CONN_IGDB_DEFAULT=": "no container engine; see `make image-steps`",
+    r"astro |make image|AIRFLOW_CONN_IGDB_DEFAULT=": "it takes minutes and a registry; see `make image-steps`",
     r"export GAMELAKE_CDN_URL|AIRFLOW_CONN_AWS_DEFAULT=": "no CDN; tests/dbt/test_cdn.py reads through one",
     r"airflow dags test transform$": "after a build through a CDN; on a laptop it is run",
     r"python -m include\.(duckdb_extensions|transform\.dbt_project)": "a step of the image or of MWAA's start",
