@@ -20,9 +20,10 @@ dbt --help > /tmp/dbt-help
 say "DuckDB's extensions load"
 /opt/dbt/bin/python - <<'PYTHON'
 import os, duckdb
+from include.duckdb_extensions import EXTENSIONS
 options = {"extension_directory": os.environ["GAMELAKE_DUCKDB_EXTENSIONS"], "autoinstall_known_extensions": "false"}
 with duckdb.connect(config=options) as database:
-    for name in ("httpfs", "aws"):
+    for name in EXTENSIONS:
         database.execute(f"load {name}")
     print(duckdb.__version__, database.execute("select list(extension_name) from duckdb_extensions() where loaded").fetchone())
 PYTHON
