@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -61,8 +62,7 @@ def test_the_values_are_those_that_the_chart_documents(repository: Path):
 
 @pytest.mark.parametrize("kind", [*KINDS, "wait"])
 def test_a_pod_is_one_that_kubernetes_takes(kind):
-    validate = pytest.importorskip("kubernetes_validate").validate
-    validate(PODS[kind], KUBERNETES, strict=True)
+    kubernetes_validate.validate(PODS[kind], KUBERNETES, strict=True)
 
 
 def test_the_accounts_are_those_of_the_pods():

@@ -155,6 +155,7 @@ def test_the_version_is_the_project_s(repository: Path, dockerfile: Instructions
         "requirements-dbt.txt",
         "requirements-celery.txt",
         "requirements-dev.txt",
+        "deploy/requirements.txt",
         "deploy/image/base.Dockerfile",
         "Dockerfile",
         "Makefile",
