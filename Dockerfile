@@ -23,16 +23,16 @@ ARG UV_VERSION=0.13.9
 RUN python -m venv /opt/uv \
     && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
 
-# The .pth file is for the project's plugin of dbt (include/transform/dbt_plugin.py).
+# The .pth file is for the project's plugin of dbt (include/gamelake/marts/dbt_plugin.py).
 COPY requirements-dbt.lock /tmp/
 RUN --mount=type=cache,target=/root/.cache/uv \
     export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
     && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/dbt \
     && /opt/uv/bin/uv pip sync --python /opt/dbt/bin/python --compile-bytecode /tmp/requirements-dbt.lock \
-    && echo "${AIRFLOW_HOME}" > "$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
+    && echo "${AIRFLOW_HOME}/include" > "$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
 
 
-FROM ${AIRFLOW_IMAGE}
+FROM ${AIRFLOW_IMAGE} AS gamelake
 
 ARG AIRFLOW_IMAGE
 ARG VERSION=0.1.0
@@ -50,7 +50,7 @@ USER 0
 WORKDIR ${AIRFLOW_HOME}
 
 # The Airflow side. The base holds what it has, at the versions that its Airflow was tested with; only what it lacks comes
-# from the lock, and what requirements.txt pins is as pinned. `include` and `igdb` are installed in place: a .pth file, and
+# from the lock, and what requirements.txt pins is as pinned. `gamelake` and `igdb` are installed in place: a .pth file, and
 # the entry point through which Airflow finds the connection type `igdb`.
 #
 # The bases carry no bytecode, and where the image runs none can be written: a process would take ten times as long to
@@ -92,8 +92,8 @@ ENV PYTHONUNBUFFERED=1 \
 # airflow.cfg is there because Airflow otherwise writes one, with a Fernet key of its own in every container.
 RUN ln -s /opt/dbt/bin/dbt /usr/local/bin/dbt \
     && python -m compileall -q airflow_local_settings.py dags plugins include \
-    && /opt/dbt/bin/python -m include.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
-    && /opt/dbt/bin/python -m include.transform.dbt_project \
+    && /opt/dbt/bin/python -m gamelake.marts.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
+    && /opt/dbt/bin/python -m gamelake.marts.dbt_project \
     && touch airflow.cfg \
     && rm -rf dbt/logs .local logs \
     && install -d -o 0 -g 0 -m 0755 dags plugins \
@@ -104,8 +104,20 @@ USER 50000:0
 EXPOSE 8080
 
 # Of the service that process 1 runs, whichever it is.
-HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["python", "-m", "include.health"]
+HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["python", "-m", "gamelake.cli.health"]
 
 # The entry point is the base's: it hands on signals and gives an arbitrary user id a name. It takes `airflow ...`,
 # `python ...` and `bash ...`.
 CMD ["airflow", "--help"]
+
+
+# The same image with the sandbox, a local IGDB: for docker-compose.yaml, and for the checks of `make image`.
+FROM gamelake AS sandbox
+
+COPY sandbox sandbox
+
+CMD ["python", "-m", "sandbox.igdb", "--host=0.0.0.0"]
+
+
+# What is built without a target: the image for production.
+FROM gamelake

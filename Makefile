@@ -14,6 +14,7 @@ CYCLONEDX_VERSION := 7.5.0
 STAND_IN := .local/stand-in
 MANIFEST := dbt/target/manifest.json
 IMAGE ?= gamelake:0.1.0
+SANDBOX_IMAGE ?= gamelake-sandbox:0.1.0
 AIRFLOW ?= $(BIN)/airflow
 # The first engine that answers: a client may have nothing behind it. Asked only by the target that builds.
 ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && echo $$each && break; done)
@@ -25,47 +26,49 @@ help: ## list the targets
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
 run: $(READY) ## load and transform the next day, then show the marts
-	@"$(BIN)"/python -m include.local run
+	@"$(BIN)"/python -m gamelake.local run
 
 up: $(READY) ## start a local Airflow with its web UI and a sandbox
-	@"$(BIN)"/python -m include.local up
+	@"$(BIN)"/python -m gamelake.local up
 
 down: ## stop what `make up` started
-	@test ! -x "$(BIN)"/python || "$(BIN)"/python -m include.local down
+	@test ! -x "$(BIN)"/python || "$(BIN)"/python -m gamelake.local down
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
-	@"$(BIN)"/python -m include.sandbox
+	@"$(BIN)"/python -m sandbox.igdb
 
 freshness: $(READY) ## check how old the loads behind the published marts are (late after 30 h, stale after 54 h)
-	@"$(BIN)"/python -m include.transform.freshness
+	@"$(BIN)"/python -m gamelake.marts.freshness
 
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
-	@"$(BIN)"/python -m include.transform generations
+	@"$(BIN)"/python -m gamelake.cli.marts generations
 
 rollback: $(VENV)/.installed ## show readers an earlier build; TO= names its day or key, REASON= says why
-	@"$(BIN)"/python -m include.transform rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/python -m gamelake.cli.marts rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
 
 rollforward: $(VENV)/.installed ## show readers the newest publication again, after a rollback
-	@"$(BIN)"/python -m include.transform rollforward $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/python -m gamelake.cli.marts rollforward $(if $(REASON),--reason "$(REASON)")
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
-	@"$(BIN)"/python -m include.lake lifecycle --apply
+	@"$(BIN)"/python -m gamelake.cli.lake lifecycle --apply
 
 settings: $(VENV)/.installed ## import airflow_settings.yaml (AIRFLOW= names the command of another installation)
-	@"$(BIN)"/python -m include.local settings "$(AIRFLOW)"
+	@"$(BIN)"/python -m gamelake.local settings "$(AIRFLOW)"
 
 env: ## write .env for docker compose, with secrets of its own
-	@"$(PYTHON)" -m include.compose_env
+	@"$(PYTHON)" -m deploy.compose_env
 
 image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= another tag
 	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one. Without an image registry: make image-steps"; exit 1; }
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
-	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --no-healthcheck $(IMAGE) bash -s < deploy/image/check.sh
+	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
+		--target sandbox --tag $(SANDBOX_IMAGE) .
+	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --no-healthcheck $(SANDBOX_IMAGE) bash -s < deploy/image/check.sh
 
 image-steps: $(STAND_IN)/debian.tar ## build and check the image on a stand-in for Apache's, from Debian and PyPI: Podman, as root on Debian, about 10 minutes
 	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" podman build --tag localhost/gamelake-base --file deploy/image/base.Dockerfile $(STAND_IN)
-	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" $(MAKE) image ENGINE=podman AIRFLOW_IMAGE=localhost/gamelake-base IMAGE=localhost/gamelake:stand-in
+	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" $(MAKE) image ENGINE=podman AIRFLOW_IMAGE=localhost/gamelake-base IMAGE=localhost/gamelake:stand-in SANDBOX_IMAGE=localhost/gamelake-sandbox:stand-in
 
 $(STAND_IN)/debian.tar:
 	@for each in debootstrap podman runc; do command -v $$each >/dev/null || { echo "$$each is missing: apt-get install debootstrap podman runc"; exit 1; }; done
@@ -91,25 +94,25 @@ test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on
 	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" "$(BIN)"/python -m pytest -m spark
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
-	GAMELAKE_DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/include/extract/test_drift.py
+	GAMELAKE_DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
 
 lint: $(VENV)/.dev ## check style, types, SQL and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
-	"$(BIN)"/mypy plugins/igdb include dags deploy
+	"$(BIN)"/mypy plugins/igdb include dags deploy sandbox
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
-	"$(BIN)"/python -m include.dbt_sources --check
-	"$(BIN)"/python -m include.configuration --check
+	"$(BIN)"/python -m gamelake.codegen.dbt_sources --check
+	"$(BIN)"/python -m gamelake.codegen.configuration --check
 
 format: $(VENV)/.dev ## format Python and SQL
 	"$(BIN)"/ruff check --fix .
 	"$(BIN)"/ruff format .
 	"$(BIN)"/sqlfmt --no-progressbar dbt
 
-generate: $(VENV)/.installed ## write what is generated: from include/entities.yaml, and the page of environment variables
-	"$(BIN)"/python -m include.dbt_sources --write
-	"$(BIN)"/python -m include.configuration --write
+generate: $(VENV)/.installed ## write what is generated: from include/gamelake/sources/igdb/entities.yaml, and the page of environment variables
+	"$(BIN)"/python -m gamelake.codegen.dbt_sources --write
+	"$(BIN)"/python -m gamelake.codegen.configuration --write
 
 lock: $(VENV)/.installed ## resolve requirements*.txt into the lock files again
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
@@ -152,15 +155,15 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
 	@"$(BIN)"/uv pip install --quiet -r requirements.lock
 	@"$(BIN)"/uv pip install --quiet --no-deps -e .
-	@"$(BIN)"/python -m include.local launcher
-	@"$(BIN)"/python -m include.duckdb_extensions .local/extensions >/dev/null
+	@"$(BIN)"/python -m gamelake.local launcher
+	@"$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."
-	@"$(BIN)"/python -m include.local prepare
+	@"$(BIN)"/python -m gamelake.local prepare
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	"$(BIN)"/uv pip install --quiet -r requirements-dev.lock
-	@"$(BIN)"/python -m include.local launcher
+	@"$(BIN)"/python -m gamelake.local launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
@@ -172,6 +175,6 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the
 # project changed.
-$(MANIFEST): $(VENV)/.installed include/entities.yaml include/transform/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+$(MANIFEST): $(VENV)/.installed include/gamelake/sources/igdb/entities.yaml include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@echo "Reading the dbt project ..."
-	@"$(BIN)"/python -m include.transform.dbt_project >/dev/null
+	@"$(BIN)"/python -m gamelake.marts.dbt_project >/dev/null

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import duckdb
 from isal import isal_zlib
 
-from include.lake.manifest import Table
-from include.lake.store import open_store
-from include.registry import load_registry
+from gamelake.lake.manifest import Table
+from gamelake.lake.store import open_store
+from gamelake.registry import load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

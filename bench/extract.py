@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 
 from plot import progress_svg  # beside this script
 
-from include.partitions import day_of, format_day, parse_day
-from include.registry import load_registry
+from gamelake.days import day_of, format_day, parse_day
+from gamelake.registry import load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,12 +134,12 @@ def memory(sizes: Sequence[int]) -> None:
 
 def reply_to_part(url: str) -> float:
     """Rows a CPU second from the bytes of replies to a part on disk: parsed, checked, compressed; the best of 5."""
+    from gamelake.lake.files import Claim
+    from gamelake.lake.parts import PartStage
+    from gamelake.lake.store import open_store
+    from gamelake.load.contract import RowContract
     from igdb.apicalypse import Query, SubQuery, at_least, below
     from igdb.replies import Answer
-    from include.extract.contract import RowContract
-    from include.lake.files import Claim
-    from include.lake.parts import PartStage
-    from include.lake.store import open_store
 
     token = token_of(url)
     bodies = []
@@ -173,10 +173,10 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     import cosmos  # noqa: F401
     import duckdb  # noqa: F401
 
+    from gamelake.lake.store import open_store
+    from gamelake.load.load import Load
     from igdb.client import IgdbClient
     from igdb.tokens import ClientCredentials
-    from include.extract.load import Load
-    from include.lake.store import open_store
 
     tokens = ClientCredentials(
         token_url=f"{url}/oauth2/token",
@@ -232,7 +232,7 @@ def floor_of(rows: int, reply_bytes: int) -> tuple[float, str]:
 @contextmanager
 def sandbox(games: int, day: date, *options: str) -> Iterator[str]:
     """A sandbox in a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "include.sandbox", "--port", "0", "--games", str(games), *options]
+    command = [sys.executable, "-m", "sandbox.igdb", "--port", "0", "--games", str(games), *options]
     command += ["--first-day", format_day(day), "--today", format_day(day)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:
@@ -263,10 +263,10 @@ def check_starts(url: str) -> None:
 
 def compare(url: str, lake: Path, name: str) -> None:
     """Every row of the lake against those of the sandbox: ids, and updated_at or value."""
-    from include.lake.files import merge_claims
-    from include.lake.manifest import Table
-    from include.lake.rows import read_lines
-    from include.lake.store import open_store
+    from gamelake.lake.files import merge_claims
+    from gamelake.lake.manifest import Table
+    from gamelake.lake.rows import read_lines
+    from gamelake.lake.store import open_store
 
     def facts(line: bytes) -> tuple[int, tuple[Any, Any]]:
         row = json.loads(line)

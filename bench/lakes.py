@@ -20,22 +20,22 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import orjson
 
-from include.lake.files import Claim, merge_files
-from include.lake.manifest import Draft, Mode, Table
-from include.lake.parts import PartStage, Rows
-from include.lake.store import open_store
-from include.partitions import bounds_of, format_day
-from include.registry import Entity, Kind, load_registry
-from include.sandbox.world import World
-from include.transform import generation, history
+from gamelake.days import bounds_of, format_day
+from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.store import open_store
+from gamelake.marts import generation, history
+from gamelake.registry import Entity, Kind, load_registry
+from sandbox.igdb.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from include.lake.files import File
-    from include.lake.manifest import Manifest
-    from include.lake.store import Store
+    from gamelake.lake.files import File
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.store import Store
 
     Row = dict[str, Any]
     Page = tuple[list[Row], Claim | None]

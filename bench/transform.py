@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING
 from compression import compare  # beside this script
 from lakes import DAY, FIRST, day_lake, history_lake, rows_of
 
-from include.lake.store import open_store
-from include.registry import load_registry
-from include.transform import dbt_project, generation
+from gamelake.lake.store import open_store
+from gamelake.marts import dbt_project, generation
+from gamelake.registry import load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

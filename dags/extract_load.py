@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import CronPartitionTimetable, Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from gamelake.airflow import assets
+from gamelake.airflow.dag import LakeDAG
+from gamelake.airflow.pods import executor_config
+from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
+from gamelake.lake.store import lake_uri
+from gamelake.registry import Entity, Kind, load_registry
 from igdb.operators import IgdbToS3Operator
-from include import assets
-from include.dag import LakeDAG
-from include.lake.store import lake_uri
-from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
-from include.pods import executor_config
-from include.registry import Entity, Kind, load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +46,11 @@ FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
 
 async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Context) -> Mapping[str, Any]:
     """What a task of these DAGs does: one load, by the run's key and params."""
-    from include.extract.errors import LoadRefused
-    from include.extract.load import Load
-    from include.lake.keys import pointer_key
-    from include.limits import Allow
-    from include.stores import connected_store, invalidate_changed
+    from gamelake.airflow.stores import connected_store, invalidate_changed
+    from gamelake.lake.keys import pointer_key
+    from gamelake.limits import Allow
+    from gamelake.load.errors import LoadRefused
+    from gamelake.load.load import Load
 
     try:
         day = run_day(context)

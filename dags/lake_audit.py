@@ -18,10 +18,10 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.dag import LakeDAG
-from include.partitions import KST, TIMEZONE
-from include.pods import executor_config
-from include.registry import load_registry
+from gamelake.airflow.dag import LakeDAG
+from gamelake.airflow.pods import executor_config
+from gamelake.days import KST, TIMEZONE
+from gamelake.registry import load_registry
 
 ENTITIES = tuple(load_registry())
 
@@ -31,8 +31,8 @@ def audit(**context: Any) -> dict[str, int]:
     """Audit the lake. Returns: how many orphans were found and removed, and the bytes removed."""
     import logging
 
-    from include.audit import audit as audit_lake
-    from include.stores import connected_store
+    from gamelake.airflow.stores import connected_store
+    from gamelake.maintenance.audit import audit as audit_lake
 
     log = logging.getLogger(__name__)
     params = context["params"]

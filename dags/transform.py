@@ -19,14 +19,14 @@ from typing import Any
 from airflow.sdk import AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include import assets
-from include.assets import MARTS
-from include.partitions import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
-from include.pods import executor_config
-from include.registry import load_registry
-from include.transform import dbt_project
-from include.transform.dag import TransformDAG
-from include.transform.dbt_tasks import built, dbt_tasks, mode, spark_task
+from gamelake.airflow import assets
+from gamelake.airflow.assets import MARTS
+from gamelake.airflow.dbt_tasks import built, dbt_tasks, mode, spark_task
+from gamelake.airflow.pods import executor_config
+from gamelake.airflow.transform_dag import TransformDAG
+from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
+from gamelake.marts import dbt_project
+from gamelake.registry import load_registry
 
 ENTITIES = tuple(load_registry().values())
 
@@ -34,9 +34,9 @@ ENTITIES = tuple(load_registry().values())
 @task(executor_config=executor_config("transform"))
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its url as dbt takes it."""
-    from include.lake.https import open_cdn
-    from include.stores import connected_store
-    from include.transform import generation
+    from gamelake.airflow.stores import connected_store
+    from gamelake.lake.https import open_cdn
+    from gamelake.marts import generation
 
     store = connected_store()
     run_id = context["dag_run"].run_id
@@ -54,8 +54,8 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
 
     Skipped when readers have a later day, or newer loads of this one: then those who wait for `marts` are told nothing.
     """
-    from include.stores import connected_store, invalidate_changed
-    from include.transform import generation as generations
+    from gamelake.airflow.stores import connected_store, invalidate_changed
+    from gamelake.marts import generation as generations
 
     document = generations.publish(connected_store(), generation, dbt_project.published_models())
     if not document["published"]:
@@ -73,8 +73,8 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
 @task(executor_config=executor_config("transform"), trigger_rule="none_failed")  # also after a skipped `publish`
 def clean_up(generation: str) -> int:
     """Remove what models of many writers handed on, and what killed tries of Spark left. Returns: how many objects."""
-    from include.stores import connected_store
-    from include.transform.generation import clean_up as remove
+    from gamelake.airflow.stores import connected_store
+    from gamelake.marts.generation import clean_up as remove
 
     return remove(connected_store(), generation)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from include.lake.store import open_store
-from include.registry import load_registry
-from include.sandbox import Sandbox, World
-from tests.include.extract.running import load_once, new_client, token_of
+from gamelake.lake.store import open_store
+from gamelake.registry import load_registry
+from sandbox.igdb import Sandbox, World
+from tests.gamelake.load.running import load_once, new_client, token_of
 
 if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from include.lake.store import Store
+    from gamelake.lake.store import Store
 
 
 class Source:

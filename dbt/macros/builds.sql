@@ -3,7 +3,7 @@
     at anything.
 #}
 {% macro check_build() %}
-    {# On Spark include/transform/spark.py has looked, and tables last as long as the build. #}
+    {# On Spark include/gamelake/marts/spark.py has looked, and tables last as long as the build. #}
     {% if flags.WHICH in ["build", "run"] and target.type == "duckdb" %}
         {% do check_unfinished() %} {% if not many_writers() %} {% do check_parents() %} {% endif %}
     {% endif %}

@@ -40,7 +40,7 @@
 
 {#
     The folder or s3:// prefix of this build: what it reads is listed there, and its Parquet files go there. It is that of
-    GAMELAKE_GENERATION, or one that include/transform/dbt_plugin.py has opened.
+    GAMELAKE_GENERATION, or one that include/gamelake/marts/dbt_plugin.py has opened.
 #}
 {% macro generation() %} {{ return(adapter.dispatch("generation")()) }} {% endmacro %}
 
@@ -135,7 +135,7 @@
         select day, run_id
         from _inputs;
 
-        -- for commands that look at what was built: include/transform/dbt_plugin.py
+        -- for commands that look at what was built: include/gamelake/marts/dbt_plugin.py
         create or replace table inputs.generation as
         select {{ quoted(generation()) }} as url;
 

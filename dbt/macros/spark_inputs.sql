@@ -7,7 +7,7 @@
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json. "
-            ~ "`python -m include.transform.spark` opens a generation and starts dbt"
+            ~ "`python -m gamelake.marts.spark` opens a generation and starts dbt"
         ) %}
     {% endif %}
     {{ return(prefix.rstrip("/")) }}
@@ -21,7 +21,7 @@
 
 
 {#
-    Spark takes a file for hidden whose name begins with _, so that it reads a copy: include/transform/spark.py puts it
+    Spark takes a file for hidden whose name begins with _, so that it reads a copy: include/gamelake/marts/spark.py puts it
     there.
 #}
 {% macro spark__create_input_tables(path) %}

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.extract.errors import ContractError, HeldError, LoadRefused
-from include.limits import Allow
-from include.registry import load_registry
-from include.transform.dbt_project import REPOSITORY
+from gamelake.limits import Allow
+from gamelake.load.errors import ContractError, HeldError, LoadRefused
+from gamelake.paths import REPOSITORY
+from gamelake.registry import load_registry
 
 MONDAY, TUESDAY = "2026-11-23", "2026-11-24"
 
@@ -54,8 +54,8 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
         async def run(self):
             return SimpleNamespace(version=7, as_dict=lambda: {"partition": day})
 
-    monkeypatch.setattr("include.extract.load.Load", Load)
-    monkeypatch.setattr("include.stores.invalidate_changed", invalidate)
+    monkeypatch.setattr("gamelake.load.load.Load", Load)
+    monkeypatch.setattr("gamelake.airflow.stores.invalidate_changed", invalidate)
     context = {
         "dag_run": SimpleNamespace(partition_key=day, run_type=run_type, run_id="a run"),
         "params": {"full_refresh": asked, "date": None},
@@ -97,7 +97,7 @@ async def test_what_is_held_is_not_tried_again(module, tmp_path, monkeypatch, er
         async def run(self):
             raise error
 
-    monkeypatch.setattr("include.extract.load.Load", Load)
+    monkeypatch.setattr("gamelake.load.load.Load", Load)
     run = SimpleNamespace(partition_key=TUESDAY, run_type="manual", run_id="a run")
     params = {"full_refresh": False, "date": None, "allow_shrink": True, "allow_unproven": False}
     games = load_registry()["games"]

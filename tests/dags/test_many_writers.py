@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from include.transform.dbt_project import MANIFEST, REPOSITORY, published_models
+from gamelake.marts.dbt_project import MANIFEST, published_models
+from gamelake.paths import REPOSITORY
 from tests.dags.test_policy import PARSE
 
 

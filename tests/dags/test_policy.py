@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from include.registry import Kind, load_registry
-from include.transform.dbt_project import REPOSITORY, published_models
+from gamelake.marts.dbt_project import published_models
+from gamelake.paths import REPOSITORY
+from gamelake.registry import Kind, load_registry
 
 LOADS = [entity.dag_id for entity in load_registry().values()]
 DAGS = [*LOADS, "transform", "lake_audit"]

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from include.lake.store import open_store
-from include.transform.pointer import current
-from tests.include.transform.test_pointer import finished
+from gamelake.lake.store import open_store
+from gamelake.marts.pointer import current
+from tests.gamelake.marts.test_pointer import finished
 
 DAGS = Path(__file__).with_name("dags")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.transform.dbt_project import REPOSITORY
+from gamelake.paths import REPOSITORY
 from tests.dags.test_many_writers import parse
 
 

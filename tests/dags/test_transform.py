@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.lake.store import open_store
-from include.transform import generation
-from include.transform.dbt_project import REPOSITORY
+from gamelake.lake.store import open_store
+from gamelake.marts import generation
+from gamelake.paths import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def calls(module, monkeypatch, tmp_path) -> list[Any]:
     monkeypatch.setenv("GAMELAKE_URI", open_store((tmp_path / "lake").as_uri()).uri)
     monkeypatch.setattr(generation, "open_generation", open_generation)
     monkeypatch.setattr(generation, "publish", publish)
-    monkeypatch.setattr("include.stores.invalidate_changed", lambda keys, change: found.append((keys, change)))
+    monkeypatch.setattr("gamelake.airflow.stores.invalidate_changed", lambda keys, change: found.append((keys, change)))
     return found
 
 

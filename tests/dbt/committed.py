@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.lake.files import Claim, File
-from include.lake.manifest import Draft, Mode, Table
-from include.registry import load_registry
+from gamelake.lake.files import Claim, File
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.registry import load_registry
 from tests.dbt.conftest import Lake, rows_in
 
 if TYPE_CHECKING:
-    from include.lake.store import Store
+    from gamelake.lake.store import Store
 
 
 def commit_lake(store: Store, lake: Lake) -> None:

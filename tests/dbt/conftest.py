@@ -16,9 +16,9 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from include.registry import Kind, load_registry
-from tests.include.cloudfront import cdn, cloudfront, status  # noqa: F401 - fixtures
-from tests.include.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401
+from gamelake.registry import Kind, load_registry
+from tests.gamelake.lake.cloudfront import cdn, cloudfront, status  # noqa: F401 - fixtures
+from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

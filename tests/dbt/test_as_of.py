@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from include.transform.dbt_project import published_models
-from include.transform.generation import current, publish
+from gamelake.marts.dbt_project import published_models
+from gamelake.marts.generation import current, publish
 from tests.loading import Source
 
 from .conftest import DBT, Dbt

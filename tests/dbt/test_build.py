@@ -16,9 +16,9 @@ import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
 
-from include.duckdb_extensions import link_extensions
-from include.registry import load_registry
-from include.transform.dbt_project import MANIFEST, published_models
+from gamelake.marts.dbt_project import MANIFEST, published_models
+from gamelake.marts.duckdb_extensions import link_extensions
+from gamelake.registry import load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,19 +12,19 @@ import duckdb
 import orjson
 import pytest
 
-from include.duckdb_extensions import link_extensions
-from include.lake.files import Claim, File
-from include.lake.https import HttpsStore
-from include.lake.manifest import Table
-from include.lake.store import Store, open_store
-from include.registry import load_registry
-from include.transform.dbt_project import published_models
-from include.transform.generation import open_generation, publish
+from gamelake.lake.files import Claim, File
+from gamelake.lake.https import HttpsStore
+from gamelake.lake.manifest import Table
+from gamelake.lake.store import Store, open_store
+from gamelake.marts.dbt_project import published_models
+from gamelake.marts.duckdb_extensions import link_extensions
+from gamelake.marts.generation import open_generation, publish
+from gamelake.registry import load_registry
 from tests.dbt.committed import commit, commit_lake
 from tests.dbt.conftest import Dbt, Lake
 
 if TYPE_CHECKING:
-    from tests.include.cloudfront import CachingCdn
+    from tests.gamelake.lake.cloudfront import CachingCdn
 
 REGISTRY = load_registry()
 DAY, NEXT_DAY = date(2026, 11, 21), date(2026, 11, 22)

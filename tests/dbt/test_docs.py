@@ -11,8 +11,9 @@ import yaml
 from cosmos.plugin.airflow3 import create_cosmos_fastapi_app
 from fastapi.testclient import TestClient
 
-from include.local.environment import environment
-from include.transform.dbt_project import MANIFEST, REPOSITORY
+from gamelake.local.environment import environment
+from gamelake.marts.dbt_project import MANIFEST
+from gamelake.paths import REPOSITORY
 
 SETTING = "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS"
 FILES = ("index.html", "manifest.json", "catalog.json")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.partitions import KST
-from include.registry import load_registry
-from include.transform import dbt_project
-from include.transform.freshness import main
+from gamelake.days import KST
+from gamelake.marts import dbt_project
+from gamelake.marts.freshness import main
+from gamelake.registry import load_registry
 
 
 def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):

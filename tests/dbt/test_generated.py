@@ -6,10 +6,11 @@ import duckdb
 import pytest
 import yaml
 
-from include import dbt_sources, duckdb_extensions
-from include.dbt_sources import entities_page, main, sources_yaml
-from include.duckdb_extensions import ExtensionError, link_extensions
-from include.registry import Entity, FieldType, Kind, RegistryError, load_registry
+from gamelake.codegen import dbt_sources
+from gamelake.codegen.dbt_sources import entities_page, main, sources_yaml
+from gamelake.marts import duckdb_extensions
+from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
+from gamelake.registry import Entity, FieldType, Kind, RegistryError, load_registry
 
 
 def test_the_committed_files_are_current():

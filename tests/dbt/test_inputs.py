@@ -9,7 +9,7 @@ import zlib
 import duckdb
 import pytest
 
-from include.registry import load_registry
+from gamelake.registry import load_registry
 
 from .conftest import Dbt
 

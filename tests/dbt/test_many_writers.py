@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from include.duckdb_extensions import link_extensions
-from include.lake.store import open_store
-from include.transform.dbt_project import published_models
-from include.transform.generation import clean_up
+from gamelake.lake.store import open_store
+from gamelake.marts.dbt_project import published_models
+from gamelake.marts.duckdb_extensions import link_extensions
+from gamelake.marts.generation import clean_up
 from tests.dbt.test_build import bucket, recorded_rows  # noqa: F401 - a fixture
 from tests.dbt.writers import Writers, run_in_order
 

@@ -12,12 +12,12 @@ import polars
 import pyarrow.dataset
 import pytest
 
-from include.lake.files import Claim, merge_files
-from include.lake.manifest import Draft, Mode, Table
-from include.lake.parts import PartStage, Rows
-from include.lake.store import open_store
-from include.registry import load_registry
-from include.transform.generation import current, open_generation, publish
+from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.store import open_store
+from gamelake.marts.generation import current, open_generation, publish
+from gamelake.registry import load_registry
 from tests.dbt.conftest import Dbt
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from dbt.jsonschemas import jsonschemas
 
-from include.transform.dbt_project import PROJECT
+from gamelake.marts.dbt_project import PROJECT
 from tests.dbt.conftest import Dbt
 from tests.dbt.project import Project
 from tests.dbt.project_rules import RULES
@@ -43,7 +43,7 @@ EXCEPTIONS = {
     ("few_leaves", "stg_previous_ranks"): "every marketing mart says what its ranks were",
     ("every_source_is_read", "inputs.previous"): "the hook reads it, to make inputs.previous_ranks",
     ("every_macro_is_used", "spark__get_empty_schema_sql"): "dbt's own macro of contracts dispatches to it",
-    ("every_macro_is_used", "take_over"): "`dbt run-operation` calls it, for include/transform/spark.py",
+    ("every_macro_is_used", "take_over"): "`dbt run-operation` calls it, for include/gamelake/marts/spark.py",
     ("sources_have_freshness", "inputs.*"): "the run itself makes them",
     ("files_have_one_order", "fct_game_popularity_daily"): "each day is a file of its own, in the order of its games",
     ("primary_key_tested", "stg_popscore_day"): "one day after the other; fct_game_popularity_daily has the key tested",

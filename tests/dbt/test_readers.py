@@ -11,7 +11,7 @@ import polars
 import pyarrow.parquet
 import pytest
 
-from include.transform.dbt_project import published_models
+from gamelake.marts.dbt_project import published_models
 
 if TYPE_CHECKING:
     from pathlib import Path

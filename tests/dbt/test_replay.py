@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import duckdb
 import orjson
 
-from include.extract.replay import replay
-from include.registry import FieldRule, load_registry
-from include.transform.dbt_project import published_models
-from include.transform.generation import publish
+from gamelake.load.replay import replay
+from gamelake.marts.dbt_project import published_models
+from gamelake.marts.generation import publish
+from gamelake.registry import FieldRule, load_registry
 from tests.include.extract import running
 from tests.loading import Source
 

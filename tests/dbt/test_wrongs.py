@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from include.transform.dbt_project import PROJECT
+from gamelake.marts.dbt_project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

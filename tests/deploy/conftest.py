@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from include.compose_env import filled
-
-REPOSITORY = Path(__file__).parents[2]
+from deploy.compose_env import filled
+from gamelake.paths import REPOSITORY
 
 
 class Instruction(NamedTuple):

@@ -19,26 +19,26 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from include.audit import audit
-from include.duckdb_extensions import link_extensions
-from include.extract.load import Load
-from include.lake import s3
-from include.lake.__main__ import main as lake_command
-from include.lake.lifecycle import apply_rules
-from include.lake.manifest import Table
-from include.lake.store import open_store
-from include.registry import load_registry
-from include.sandbox import Sandbox, World
-from include.transform import dbt_project
-from include.transform.generation import current, open_generation, publish
+from gamelake.cli.lake import main as lake_command
+from gamelake.lake import s3
+from gamelake.lake.lifecycle import apply_rules
+from gamelake.lake.manifest import Table
+from gamelake.lake.store import open_store
+from gamelake.load.load import Load
+from gamelake.maintenance.audit import audit
+from gamelake.marts import dbt_project
+from gamelake.marts.duckdb_extensions import link_extensions
+from gamelake.marts.generation import current, open_generation, publish
+from gamelake.registry import load_registry
+from sandbox.igdb import Sandbox, World
 from tests.deploy.recording import Recording, new_client, recording_server
-from tests.include.extract.running import new_client as new_igdb_client
-from tests.include.extract.running import token_of
+from tests.gamelake.load.running import new_client as new_igdb_client
+from tests.gamelake.load.running import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.lake.store import Store
+    from gamelake.lake.store import Store
 
 REGISTRY = load_registry()
 DAY = date(2026, 11, 21)

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from include.compose_env import SECRETS
-from include.registry import load_registry
+from deploy.compose_env import SECRETS
+from gamelake.registry import load_registry
 
 PROJECT_IMAGE = re.compile(r"gamelake:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "igdb-account"}
@@ -152,7 +152,9 @@ def test_services_that_last_have_a_health_check_and_come_back(services: Services
             assert service["restart"] == "unless-stopped", name
             test = service["healthcheck"]["test"]
             assert test[0] == "CMD", name
-            assert (test[1:] == ["python", "-m", "include.health"]) is bool(PROJECT_IMAGE.fullmatch(service["image"]))
+            assert (test[1:] == ["python", "-m", "gamelake.cli.health"]) is bool(
+                PROJECT_IMAGE.fullmatch(service["image"])
+            )
 
 
 def test_services_wait_for_what_can_come_true(services: Services):
@@ -196,7 +198,7 @@ def test_commands_start_modules_that_exist(services: Services):
         for module in re.findall(r"python(?: |', ')-m(?: |', ')([\w.]+)", str(service.get("command")))
     }
 
-    assert modules == {"include.lake", "include.sandbox", "include.airflow_settings"}
+    assert modules == {"gamelake.lake", "sandbox.igdb", "gamelake.airflow.settings_file"}
     for module in modules:
         spec = importlib.util.find_spec(module)
         assert spec is not None, module

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from include.lake.manifest import Table
-from include.lake.store import open_store
+from gamelake.lake.manifest import Table
+from gamelake.lake.store import open_store
 from tests.deploy.counting import load_script, made
 from tests.deploy.recording import new_client, recording_server
-from tests.include.extract.running import load_once, small_sandbox, token_of
-from tests.include.extract.running import new_client as new_igdb_client
+from tests.gamelake.load.running import load_once, small_sandbox, token_of
+from tests.gamelake.load.running import new_client as new_igdb_client
 
 
 @pytest.fixture(scope="module")

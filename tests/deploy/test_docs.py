@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from gamelake.paths import REPOSITORY
+
 FOLDER = REPOSITORY / "docs" / "deploy"
 PAGES = sorted(FOLDER.glob("*.md"))
 ELSEWHERE = {"docker", "kubectl", "helm", "aws", "astro"}
@@ -58,7 +58,7 @@ def test_what_a_page_names_exists(page):
         assert (FOLDER / link).resolve().exists(), link
     targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|    )make ([a-z0-9-]+)", text)) <= targets
-    for module in re.findall(r"python -m (include[\w.]+)", text):
+    for module in re.findall(r"python -m ((?:gamelake|sandbox)[\w.]+)", text):
         path = REPOSITORY / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
     for path in re.findall(r"(?<![\w/])deploy/[\w./-]+\w", text):
@@ -93,10 +93,10 @@ def test_the_connection_of_the_astro_page_is_one(monkeypatch):
 @pytest.mark.parametrize("page", ["deploy/upgrade.md", "runbooks/marts-are-wrong.md"])
 def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, capsys, page):
     """The commands of the page in their order, on a lake of three days."""
-    from include.lake.store import open_store
-    from include.transform.__main__ import main
-    from include.transform.generation import publish
-    from tests.include.transform.test_pointer import finished, shown
+    from gamelake.cli.marts import main
+    from gamelake.lake.store import open_store
+    from gamelake.marts.generation import publish
+    from tests.gamelake.marts.test_pointer import finished, shown
 
     store = open_store((tmp_path / "lake").as_uri())
     days = [finished(store, f"2026-11-{day}") for day in (20, 21, 22)]
@@ -104,7 +104,7 @@ def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, caps
         publish(store, generation, {})
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     text = (REPOSITORY / "docs" / page).read_text("utf-8")
-    commands = re.findall(r"^    \.venv/bin/python -m include.transform (.*)$", text, re.MULTILINE)
+    commands = re.findall(r"^    \.venv/bin/python -m gamelake.cli.marts (.*)$", text, re.MULTILINE)
     seen = []
     for command in commands:
         assert main(shlex.split(command.replace("DAY", "2026-11-20"))) == 0, capsys.readouterr().err

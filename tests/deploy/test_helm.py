@@ -17,8 +17,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from include.duckdb_extensions import link_extensions
-from include.pods import VARIABLE, executor_config
+from gamelake.airflow.pods import VARIABLE, executor_config
+from gamelake.marts.duckdb_extensions import link_extensions
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "helm"
 VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
@@ -181,8 +181,8 @@ def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host = f"127.0.0.1:{server.server_address[1]}"
     code = """
-from include.lake.querying import connect
-from include.lake.store import open_store
+from gamelake.lake.querying import connect
+from gamelake.lake.store import open_store
 store = open_store("s3://lake")
 store.get("boto3")
 connect(store).execute("select * from read_csv('s3://lake/duckdb')").fetchall()

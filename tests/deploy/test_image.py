@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from docker.utils.build import PatternMatcher
 
-from include import health
+from gamelake.cli import health
 
 Instructions = list[Any]
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
@@ -51,7 +51,7 @@ def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions,
 def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
     (check,) = [each.value for each in dockerfile if each.name == "HEALTHCHECK"]
 
-    assert check.endswith('CMD ["python", "-m", "include.health"]')
+    assert check.endswith('CMD ["python", "-m", "gamelake.cli.health"]')
     assert float(re.findall(r"--timeout=(\d+)s", check)[0]) > health.TIMEOUT
     assert "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True" in " ".join(
         each.value for each in dockerfile if each.name == "ENV"
@@ -105,7 +105,7 @@ def test_what_is_copied_exists_and_reaches_the_build(repository: Path, dockerfil
         "dbt/target/manifest.json",
         "dbt/logs/dbt.log",
         "dags/__pycache__/transform.cpython-312.pyc",
-        "include/lake/__pycache__/store.cpython-312.pyc",
+        "include/gamelake/lake/__pycache__/store.cpython-312.pyc",
         "tests/deploy/test_image.py",
         "docker-compose.yaml",
     ],
@@ -118,7 +118,7 @@ def test_the_build_never_sees(repository: Path, path: str):
     "path",
     [
         "dags/transform.py",
-        "include/lake/manifest.schema.json",
+        "include/gamelake/lake/manifest.schema.json",
         "plugins/.airflowignore",
         "plugins/igdb/client.py",
         "dbt/profiles.yml",
@@ -133,7 +133,7 @@ def test_run_steps_start_modules_that_exist(dockerfile: Instructions):
     steps = " ".join(each.value for each in dockerfile if each.name == "RUN")
     modules = set(re.findall(r"python -m ([\w.]+)", steps))
 
-    assert {"include.duckdb_extensions", "include.transform.dbt_project"} <= modules
+    assert {"gamelake.marts.duckdb_extensions", "gamelake.marts.dbt_project"} <= modules
     for module in modules:
         assert importlib.util.find_spec(module) is not None, module
 

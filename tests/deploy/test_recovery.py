@@ -10,25 +10,25 @@ import duckdb
 import orjson
 import pytest
 
-from include.audit import audit
-from include.lake.files import Claim
-from include.lake.keys import manifest_key, pointer_key
-from include.lake.manifest import Draft, Mode, Table
-from include.lake.parts import PartStage, Rows
-from include.lake.store import ObjectNotFound, open_store
-from include.registry import load_registry
-from include.transform.generation import open_generation, publish
-from include.transform.pointer import POINTER, PUBLICATIONS, current, history
-from include.transform.rollback import rollforward
-from tests.include.extract.running import held, load_once, new_client, shown, small_sandbox, token_of
+from gamelake.lake.files import Claim
+from gamelake.lake.keys import manifest_key, pointer_key
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.store import ObjectNotFound, open_store
+from gamelake.maintenance.audit import audit
+from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.pointer import POINTER, PUBLICATIONS, current, history
+from gamelake.marts.rollback import rollforward
+from gamelake.registry import load_registry
+from tests.gamelake.load.running import held, load_once, new_client, shown, small_sandbox, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path, PurePath
 
-    from include.extract.load import LoadReport
-    from include.lake.store import Store
-    from include.sandbox import Sandbox
+    from gamelake.lake.store import Store
+    from gamelake.load.load import LoadReport
+    from sandbox.igdb import Sandbox
 
 DAY = date(2026, 11, 21)
 POPSCORE = load_registry()["popscore"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from include.lake.keys import manifest_key, part_key, pointer_key
-from include.lake.lifecycle import check_rules, wanted_rules
-from include.lake.store import open_store
-from include.transform.pointer import POINTER, publication_key
+from gamelake.lake.keys import manifest_key, part_key, pointer_key
+from gamelake.lake.lifecycle import check_rules, wanted_rules
+from gamelake.lake.store import open_store
+from gamelake.marts.pointer import POINTER, publication_key
 from tests.deploy.iam import matches
 from tests.deploy.recording import new_client, recording_server
 from tests.deploy.terraform import FOLDER, terraform

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from gamelake.paths import REPOSITORY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / ".github"
 FILES = sorted((FOLDER / "workflows").glob("*.yaml"))
 

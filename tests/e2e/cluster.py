@@ -25,14 +25,14 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from include import compose_env
-from include.lake.store import open_store
+from deploy import compose_env
+from gamelake.lake.store import open_store
 from tests.e2e.running import REPOSITORY, Airflow, free_port, wait_until_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from include.lake.store import Store
+    from gamelake.lake.store import Store
 
 TOOLS = ("initdb", "postgres", "pg_ctl", "pg_isready", "psql", "redis-server")
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from gamelake.paths import REPOSITORY
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
 LOGIN = {"username": "admin", "password": "admin"}
 
@@ -50,7 +51,7 @@ class Airflow:
 
     def command(self, *arguments: str) -> str:
         """What Airflow's own command, as people type it, says; stderr too."""
-        command = [sys.executable, "-m", "include.local", "airflow", *arguments]
+        command = [sys.executable, "-m", "gamelake.local", "airflow", *arguments]
         ran = subprocess.run(
             command,
             env=self._environment,
@@ -152,7 +153,7 @@ def airflow_environment(folder: Path, *, lake: str, igdb: Mapping[str, str]) -> 
 @contextmanager
 def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airflow]:
     """An Airflow for as long as the block lasts."""
-    laptop = [sys.executable, "-m", "include.local"]
+    laptop = [sys.executable, "-m", "gamelake.local"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
     (folder / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
     log = folder / "airflow.log"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.lake.manifest import Table
-from include.lake.store import open_store
-from include.partitions import day_of
-from include.sandbox import Sandbox, World
+from gamelake.days import day_of
+from gamelake.lake.manifest import Table
+from gamelake.lake.store import open_store
+from sandbox.igdb import Sandbox, World
 from tests.e2e.running import REPOSITORY, account, airflow_environment
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def url() -> Iterator[str]:
 
 
 def laptop(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "include.local", *arguments]
+    command = [sys.executable, "-m", "gamelake.local", *arguments]
     return subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
@@ -117,7 +117,7 @@ def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_p
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Signals) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb={})
-    command = [sys.executable, "-m", "include.local", "run"]
+    command = [sys.executable, "-m", "gamelake.local", "run"]
     with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = next(re.search(r"sandbox at http://127.0.0.1:(\d+)", line) for line in process.stdout)
@@ -131,7 +131,7 @@ def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Si
 @pytest.mark.long
 def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, url: str) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=account(url))
-    command = [sys.executable, "-m", "include.local", "run"]
+    command = [sys.executable, "-m", "gamelake.local", "run"]
     with subprocess.Popen(
         command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.lake.manifest import Manifest, Mode, Table
-from include.lake.store import open_store
-from include.partitions import bounds_of, day_of, format_day
-from include.sandbox import Sandbox, World
+from gamelake.days import bounds_of, day_of, format_day
+from gamelake.lake.manifest import Manifest, Mode, Table
+from gamelake.lake.store import open_store
+from sandbox.igdb import Sandbox, World
 from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
-from tests.include.extract.running import held, shown
+from tests.gamelake.load.running import held, shown
 
 if TYPE_CHECKING:
-    from include.lake.store import Store
+    from gamelake.lake.store import Store
     from tests.e2e.running import Airflow
 
 pytestmark = pytest.mark.e2e

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.lake.audit import Problem
-from include.lake.manifest import Table
-from include.partitions import format_day
-from include.sandbox import Fault, Sandbox, World
-from include.transform.audit import audit_generations
-from include.transform.generation import RECORD, current
+from gamelake.days import format_day
+from gamelake.lake.audit import Problem
+from gamelake.lake.manifest import Table
+from gamelake.marts.audit import audit_generations
+from gamelake.marts.generation import RECORD, current
+from sandbox.igdb import Fault, Sandbox, World
 from tests.e2e.cluster import Cluster, missing_tools, running_cluster
 from tests.e2e.test_days import (
     DAY,

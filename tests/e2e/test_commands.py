@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from include.partitions import day_of, format_day
-from include.sandbox import World
+from gamelake.days import day_of, format_day
+from sandbox.igdb import World
 from tests.docs.commands import REPOSITORY, RUN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]

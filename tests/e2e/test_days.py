@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from include.lake.store import open_store
-from include.partitions import day_of, format_day
-from include.registry import Kind, load_registry
-from include.sandbox import Fault, Sandbox, World
-from include.transform.generation import current
+from gamelake.days import day_of, format_day
+from gamelake.lake.store import open_store
+from gamelake.marts.generation import current
+from gamelake.registry import Kind, load_registry
+from sandbox.igdb import Fault, Sandbox, World
 from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
 
 if TYPE_CHECKING:

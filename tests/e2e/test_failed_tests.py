@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.lake.manifest import Table
-from include.transform.generation import POINTER, current
+from gamelake.lake.manifest import Table
+from gamelake.marts.generation import POINTER, current
 from tests.e2e.running import REPOSITORY, airflow_environment, running_airflow
 from tests.loading import Source
 
@@ -41,7 +41,7 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     environment = airflow_environment(tmp_path, lake=source.store.uri, igdb=NOBODY)
 
     def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "include.local", *arguments]
+        command = [sys.executable, "-m", "gamelake.local", *arguments]
         return subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     def transform(day: date) -> subprocess.CompletedProcess[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.lake.store import open_store
-from include.registry import load_registry
-from include.transform.dbt_project import published_models
-from include.transform.generation import current, open_generation
+from gamelake.lake.store import open_store
+from gamelake.marts.dbt_project import published_models
+from gamelake.marts.generation import current, open_generation
+from gamelake.registry import load_registry
 from tests.dbt.conftest import Dbt
 from tests.e2e.running import airflow_environment, running_airflow
 from tests.loading import Source

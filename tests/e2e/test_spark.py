@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from include.registry import load_registry
-from include.transform.dbt_project import published_models
-from include.transform.generation import current, open_generation
+from gamelake.marts.dbt_project import published_models
+from gamelake.marts.generation import current, open_generation
+from gamelake.registry import load_registry
 from tests.dbt.conftest import Dbt
 from tests.e2e.running import REPOSITORY, airflow_environment
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
@@ -72,14 +72,14 @@ def by_hand(source: Source, day: date, folder: Path, cluster: SparkCluster) -> N
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DBT_"))}
     environment |= cluster.environment
     environment |= {"GAMELAKE_URI": source.store.uri, "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb")}
-    run([PYTHON, "-m", "include.transform.spark", "--date", str(day)], environment)
+    run([PYTHON, "-m", "gamelake.marts.spark", "--date", str(day)], environment)
 
 
 def by_airflow(source: Source, day: date, folder: Path, cluster: SparkCluster) -> None:
     environment = airflow_environment(folder, lake=source.store.uri, igdb={})
     environment |= cluster.environment
     environment |= {"GAMELAKE_TRANSFORM": "spark", "GAMELAKE_SPARK_PYTHON": str(PYTHON)}
-    local = [sys.executable, "-m", "include.local"]
+    local = [sys.executable, "-m", "gamelake.local"]
     run([*local, "prepare"], environment)
     run([*local, "airflow", "dags", "test", "transform", "-c", f'{{"date": "{day}"}}'], environment)
 

@@ -22,13 +22,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from include.lake.querying import connect, literal
-from include.registry import load_registry
-from include.stores import connected_store, connection_exported
-from include.transform.generation import open_generation
+from gamelake.airflow.stores import connected_store, connection_exported
+from gamelake.lake.querying import connect, literal
+from gamelake.marts.generation import open_generation
+from gamelake.paths import REPOSITORY
+from gamelake.registry import load_registry
 from tests.dbt.committed import commit_lake
 from tests.dbt.conftest import Dbt, Lake, small_lake  # noqa: F401 - a fixture
-from tests.include.lake.aws import isolate, settings_without_this_machine
+from tests.gamelake.lake.aws import isolate, settings_without_this_machine
 from tests.seaweed import KEY, SECRET, Seaweed, running_seaweed
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 KEYS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 HIDDEN = "objects.internal:8333"
 """A host that only the proxy knows."""
@@ -245,7 +245,7 @@ def test_make_run_into_a_bucket_with_dots_ends_well(seaweed: Seaweed, tmp_path: 
         XDG_CACHE_HOME=str(tmp_path / "cache"),
     )
     for _ in range(2):
-        command = [sys.executable, "-m", "include.local", "run"]
+        command = [sys.executable, "-m", "gamelake.local", "run"]
         ran = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "Changed since" in ran.stdout

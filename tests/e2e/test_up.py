@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from include.registry import load_registry
+from gamelake.registry import load_registry
 from tests.e2e.running import REPOSITORY, free_port
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +39,7 @@ class Clone:
 
     def __call__(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "include.local", command],
+            [sys.executable, "-m", "gamelake.local", command],
             env=self.environment,
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,

@@ -1,0 +1,80 @@
+"""Makes the compose stack's `.env`: `.env.example` with secrets of its own.
+
+    python -m deploy.compose_env [FILE]        FILE is .env if not named
+
+Needs nothing but Python. A file that is there stays as it is: with another Fernet key or password the volumes of a
+stack could not be read any more.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+EXAMPLE = REPOSITORY / ".env.example"
+
+
+def _fernet_key() -> str:
+    """32 bytes in URL-safe base64, as Fernet wants them."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
+def _secret() -> str:
+    """32 hexadecimal digits: 128 bits that need no quoting in a URL, a shell or a compose file."""
+    return secrets.token_hex(16)
+
+
+SECRETS: dict[str, Callable[[], str]] = {
+    "AIRFLOW_ADMIN_PASSWORD": _secret,
+    "FERNET_KEY": _fernet_key,
+    "JWT_SECRET": _secret,
+    "API_SECRET_KEY": _secret,
+    "POSTGRES_PASSWORD": _secret,
+    "REDIS_PASSWORD": _secret,
+    "AWS_SECRET_ACCESS_KEY": _secret,
+}
+
+
+def filled(example: str) -> str:
+    """The example with a fresh value for each of SECRETS. Raises: ValueError, if one is not there, or has a value."""
+    text = example
+    for name, make in SECRETS.items():
+        text, count = re.subn(rf"^{name}=$", f"{name}={make()}", text, flags=re.MULTILINE)
+        if count != 1:
+            raise ValueError(f"{name}: expected one line `{name}=` without a value in {EXAMPLE.name}, found {count}")
+    return text
+
+
+def write(path: Path) -> None:
+    """Write the file, readable by its owner only. Raises: FileExistsError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(filled(EXAMPLE.read_text(encoding="utf-8")))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line. Returns: the exit code."""
+    path = Path(arguments[0]) if arguments else REPOSITORY / ".env"
+    try:
+        write(path)
+    except FileExistsError:
+        sys.stderr.write(
+            f"{path} is there already and stays as it is: its keys belong to the volumes of the stack.\n"
+            f"For new ones: docker compose down -v, then remove {path.name}. All data of the stack go with it.\n"
+        )
+        return 1
+    sys.stdout.write(f"{path}: made, with secrets of its own. The web UI's user is admin, its password in there.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,84 @@
+"""The DAG class of this repository: `airflow dags test` and `make run` fail at once, and say why."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+from airflow.sdk import DAG
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended."""
+_OURS = ("gamelake.", "igdb.", "airflow.")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task that failed: which one, and why."""
+
+    task_id: str
+    error: str | BaseException | None
+
+    def __str__(self) -> str:
+        return f"{self.task_id}: {cause_of(self.error)}"
+
+
+def cause_of(error: str | BaseException | None) -> str:
+    """The cause of a failure in words: its message, and the kind of the error if it is not one of ours."""
+    if error is None:
+        return "no reason was given"
+    text = str(error).strip()
+    if isinstance(error, str) or (text and type(error).__module__.startswith(_OURS)):
+        return text
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+class LakeDAG(DAG):
+    """A DAG whose `test` tries each task once, because the person who runs it waits for the result.
+
+    A scheduler retries tasks as they declare it: there nobody waits.
+    """
+
+    def test(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one DAG run in this process, and print at its end why tasks failed; see `airflow.sdk.DAG.test`."""
+        run, failures = self.test_once(*args, **kwargs)
+        if any(isinstance(failure.error, KeyboardInterrupt) for failure in failures):
+            sys.stderr.write("\nInterrupted. Nothing is lost: run the same command again.\n")
+            raise SystemExit(INTERRUPTED)
+        for failure in failures:
+            sys.stderr.write(f"\n{self.dag_id} failed in {failure}\n")
+        return run
+
+    def test_once(self, *args: Any, **kwargs: Any) -> tuple[Any, list[Failure]]:
+        """Run one DAG run in this process. Returns: the run, and the failed tasks in the order of their ends."""
+        from airflow.sdk.listener import get_listener_manager
+
+        for task in self.tasks:
+            task.retries = 0
+        listener = _Listener()
+        plugins = get_listener_manager().pm
+        plugins.register(listener)
+        try:
+            return super().test(*args, **kwargs), listener.failures
+        finally:
+            plugins.unregister(listener)
+
+
+class _Listener:
+    """Notes why tasks of this process fail."""
+
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+
+    @hookimpl
+    def on_task_instance_failed(
+        self, task_instance: RuntimeTaskInstanceProtocol, error: str | BaseException | None
+    ) -> None:
+        """Called by Airflow in the task's process."""
+        self.failures.append(Failure(task_instance.task_id, error))

@@ -1,0 +1,100 @@
+"""The lake's store and its CDN, with the credentials of an Airflow connection: where `include` meets Airflow."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gamelake.lake.location import BucketLocation
+from gamelake.lake.reach import CA_BUNDLE, CREDENTIALS, ENDPOINT, REGION, ReachError, environment_region, exports
+from gamelake.lake.store import StoreError, cdn_url, lake_location, lake_uri, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_s3 import S3Client
+
+    from gamelake.lake.store import Store
+
+DISTRIBUTION_EXTRA = "cloudfront_distribution_id"
+"""In the extra of the AWS connection: the CloudFront distribution that serves the lake."""
+
+EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
+"""The variables that a connection may add to the environment of dbt."""
+
+
+def connected_store(aws_conn_id: str = "aws_default", *, uri: str | None = None) -> Store:
+    """The store of a URI, by default of `GAMELAKE_URI`. Not for an event loop's thread.
+
+    Raises: StoreError when the URI is of no known kind, or the connection reaches the bucket in a way that dbt cannot.
+    """
+    place = lake_location(uri)
+    if not isinstance(place, BucketLocation):
+        return open_store(place.uri)
+    client, _ = _connected(aws_conn_id, place)
+    return open_store(place.uri, s3=client)
+
+
+@contextmanager
+def connection_exported(aws_conn_id: str = "aws_default") -> Iterator[None]:
+    """Let processes that are started in this block reach the store as the Airflow connection does.
+
+    dbt knows no connections. What the connection adds is in this process's environment for as long as the block lasts,
+    under the names that boto3 reads; it is in no template, and nothing logs it.
+    Raises: StoreError, as `connected_store`.
+    """
+    place = lake_location()
+    added = _connected(aws_conn_id, place)[1] if isinstance(place, BucketLocation) else {}
+    saved = {name: os.environ.get(name) for name in EXPORTED}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = "aws_default") -> None:
+    """Have CloudFront forget its copies of objects that were overwritten, and wait for it.
+
+    Does nothing for a lake on disk, or if the connection's extra names no distribution. Not for an event loop's thread.
+
+    Args: `keys` of the objects; `change` names what was changed, once and for all: see `cloudfront.invalidate`.
+    Raises: InvalidationError.
+    """
+    if not keys or not isinstance(lake_location(), BucketLocation):
+        return
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id, client_type="cloudfront")
+    distribution = hook.conn_config.extra_config.get(DISTRIBUTION_EXTRA)
+    if not distribution:
+        return
+    from gamelake.lake.cloudfront import invalidate, paths_of
+
+    invalidate(hook.get_conn(), distribution, paths_of(keys, lake_uri=lake_uri(), cdn_url=cdn_url()), change=change)
+
+
+def _connected(aws_conn_id: str, place: BucketLocation) -> tuple[S3Client, dict[str, str]]:
+    """The client of an Airflow connection, and the variables that say what the connection adds to the environment."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
+
+    from gamelake.lake.s3 import s3_errors
+
+    hook = S3Hook(aws_conn_id)
+    if environment_region() and hook.get_session().region_name is None:
+        hook = S3Hook(aws_conn_id, region_name=environment_region())
+    client: S3Client = hook.get_conn()
+    with s3_errors("open", place.uri):
+        try:
+            return client, exports(client, place.bucket)
+        except ReachError as error:
+            reason = (
+                f"dbt cannot reach the bucket as the connection {aws_conn_id} does: {error}. dbt gets the "
+                "connection's keys, region, endpoint_url and CA bundle; set all else by the environment or a profile"
+            )
+            raise StoreError("open", place.uri, reason) from error

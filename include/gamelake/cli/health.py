@@ -1,0 +1,96 @@
+"""Whether the service that a container runs is well: the image's health check, for whichever service it is.
+
+    python -m gamelake.cli.health        exit status 0 or 1, with the reason
+
+What runs is read from process 1, so that one image needs one check. Airflow's api-server and scheduler answer over
+HTTP; of the others Airflow's own command tells, which costs three seconds of a core: once a minute is often enough.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT = 25.0
+"""Seconds; the image gives the check 30."""
+
+SERVICES = re.compile(
+    r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<module>include\.sandbox)"
+)
+JOBS = {"dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
+CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
+
+
+class Unwell(Exception):
+    """The service does not do its work; the message says what was asked and what came."""
+
+
+def service(command_line: str) -> str | None:
+    """The service that a command line starts, None if it is another command."""
+    match = SERVICES.search(command_line.replace("\0", " "))
+    if match is None:
+        return None
+    return (match["airflow"] or "sandbox").replace("api_server", "api-server").replace("celery worker", "worker")
+
+
+def check(name: str, environ: Mapping[str, str]) -> None:
+    """Ask a service how it is. Raises: Unwell."""
+    match name:
+        case "api-server":
+            report = _get(environ.get("AIRFLOW__API__PORT", "8080"), "/api/v2/monitor/health")
+            if (state := report["metadatabase"]["status"]) != "healthy":
+                raise Unwell(f"the api-server says that its database is {state}")
+        case "scheduler":
+            _get(environ.get("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974"), "/health")
+        case "sandbox":
+            with socket.create_connection(("127.0.0.1", 8900), timeout=TIMEOUT):
+                pass
+        case "worker":
+            _run(sys.executable, "-m", "celery", "--app", CELERY_APP, "inspect", "--timeout", "15", "ping",
+                 "--destination", f"celery@{socket.gethostname()}")  # fmt: skip
+        case _:
+            _run("airflow", "jobs", "check", "--job-type", JOBS[name], "--local")
+
+
+def _get(port: str, path: str) -> dict[str, dict[str, str]]:
+    address = f"http://127.0.0.1:{port}{path}"
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as reply:
+            body = reply.read()
+    except OSError as error:
+        raise Unwell(f"{address}: {error}") from None
+    answer: dict[str, dict[str, str]] = json.loads(body) if body.startswith(b"{") else {}
+    return answer
+
+
+def _run(*command: str) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)  # noqa: S603
+    if result.returncode:
+        raise Unwell(f"{' '.join(command)}: {(result.stdout + result.stderr).strip()[-500:]}")
+
+
+def main() -> int:
+    """The command line. Returns: the exit code."""
+    name = service(Path("/proc/1/cmdline").read_text(encoding="utf-8"))
+    if name is None:
+        return 0  # a command that ends by itself
+    try:
+        check(name, os.environ)
+    except (Unwell, OSError, subprocess.TimeoutExpired) as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The page of environment variables, from the places that read them.
+
+    python -m gamelake.codegen.configuration --write | --check        docs/configuration.md
+
+What a variable is for is said in configuration.yaml; where it is read and what holds without it is found in the code:
+calls on `environ`, dbt's `env_var`, compose's `${NAME}`, the Dockerfile's ARG. A variable that is read and not
+described is an error, and so is one that is described and not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+TEXTS_PATH = Path(__file__).with_name("configuration.yaml")
+PAGE_PATH = REPOSITORY / "docs" / "configuration.md"
+
+CODE = ("include", "plugins", "dags", "sandbox", "airflow_local_settings.py")
+REFERENCE = "https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html"
+
+OTHERS = re.compile(r"HOME|PATH|AIRFLOW__\w+")
+"""Not gamelake's: every process has the first two, and Airflow describes its own."""
+
+
+class ConfigurationError(Exception):
+    """Code and texts disagree about a variable; the message names it and the place."""
+
+
+@dataclass(frozen=True, order=True)
+class Read:
+    """A place that reads a variable. `default` is what holds without it, if the place says so by a plain value."""
+
+    name: str
+    path: str
+    default: str | None = None
+
+
+def reads(repository: Path = REPOSITORY) -> list[Read]:
+    """Every place that reads a variable, by name and path."""
+    found = set()
+    for part in CODE:
+        path = repository / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            found |= set(_of_python(file, repository))
+    for file in sorted((repository / "dbt").rglob("*")):
+        if file.suffix in (".sql", ".yml") and "target" not in file.parts:
+            found |= set(_of_text(file, repository, r"env_var\(\s*['\"](\w+)['\"](?:,\s*['\"]([^'\"]*)['\"])?"))
+    found |= set(_of_text(repository / "docker-compose.yaml", repository, r"(?<!\$)\$\{(\w+)(?::-([^}]*))?"))
+    found |= set(_of_text(repository / "Dockerfile", repository, r"(?m)^ARG (\w+)=(\S+)"))
+    found = {read for read in found if not OTHERS.fullmatch(read.name)}
+    return sorted(found, key=lambda read: (read.name, read.path, read.default or ""))
+
+
+def _of_text(file: Path, repository: Path, pattern: str) -> Iterator[Read]:
+    path = file.relative_to(repository).as_posix()
+    for match in re.finditer(pattern, file.read_text(encoding="utf-8")):
+        yield Read(match[1], path, match[2])
+
+
+def _of_python(file: Path, repository: Path) -> Iterator[Read]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    path = file.relative_to(repository).as_posix()
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def text(node: ast.expr) -> str | None:
+        value = constants.get(node.id) if isinstance(node, ast.Name) else getattr(node, "value", None)
+        return value if isinstance(value, str) else None
+
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=source, attr="get"), args=[key, *rest]) if _is_environ(source):
+                default = text(rest[0]) if rest else None
+            case ast.Subscript(value=source, slice=key, ctx=ast.Load()) if _is_environ(source):
+                default = None
+            case ast.Compare(left=key, ops=[ast.In()], comparators=[source]) if _is_environ(source):
+                default = None
+            case _:
+                continue
+        if name := text(key):
+            yield Read(name, path, default)
+
+
+def _is_environ(node: ast.expr) -> bool:
+    return ast.unparse(node).endswith("environ")
+
+
+def page(found: Sequence[Read], texts: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
+    """The page. Raises: ConfigurationError."""
+    places: dict[str, list[Read]] = defaultdict(list)
+    for read in found:
+        places[read.name].append(read)
+    described = {name for variables in texts.values() for name in variables}
+    if missing := sorted(set(places) - described):
+        where = places[missing[0]][0].path
+        raise ConfigurationError(f"{missing[0]}: {where} reads it, and {TEXTS_PATH.name} does not say what it is for")
+    if unread := sorted(described - set(places)):
+        raise ConfigurationError(f"{unread[0]}: {TEXTS_PATH.name} describes it, and nothing reads it")
+    lines = [
+        "# Environment variables",
+        "",
+        "Generated by `make generate` from the places that read them and from",
+        "[configuration.yaml](../include/gamelake/codegen/configuration.yaml); do not edit.",
+        f"Airflow's own, `AIRFLOW__SECTION__KEY`, are in [its reference]({REFERENCE});",
+        "connections and pools are in [airflow_settings.yaml](../airflow_settings.yaml).",
+    ]
+    for group, variables in texts.items():
+        lines += ["", f"## {group}", "", "| Variable | Without it | What it is for | Read by |", f"|{' --- |' * 4}"]
+        lines += [_row(name, entry, places[name]) for name, entry in variables.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, entry: Mapping[str, str], places: Sequence[Read]) -> str:
+    defaults = sorted({read.default for read in places if read.default})
+    if "without" not in entry and len(defaults) > 1:
+        raise ConfigurationError(
+            f"{name}: {len(defaults)} defaults, {' and '.join(defaults)}; "
+            f"expected one, or `without` in {TEXTS_PATH.name}"
+        )
+    without = entry.get("without", f"`{defaults[0]}`" if defaults else "not set")
+    files = ", ".join(f"`{path}`" for path in dict.fromkeys(read.path for read in places))
+    return f"| `{name}` | {without} | {entry['for']} | {files} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or check that it is what the code gives. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gamelake.codegen.configuration", description=(__doc__ or "").splitlines()[0]
+    )
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the page")
+    action.add_argument("--check", action="store_true", help="exit with 1 if it is stale")
+    wants_write = parser.parse_args(arguments).write
+    try:
+        text = page(reads(), yaml.safe_load(TEXTS_PATH.read_text(encoding="utf-8")))
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if wants_write:
+        PAGE_PATH.write_text(text, encoding="utf-8")
+    elif not PAGE_PATH.exists() or PAGE_PATH.read_text(encoding="utf-8") != text:
+        sys.stderr.write(f"{PAGE_PATH}: stale; run `make generate`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""Writes what follows from the registry alone: dbt's sources, the list of them, and the page docs/entities.md.
+
+python -m gamelake.codegen.dbt_sources --write     # after a change of entities.yaml; `make generate` calls this
+python -m gamelake.codegen.dbt_sources --check     # exits with 1 and names the stale files
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gamelake.paths import REPOSITORY
+from gamelake.registry import Entity, Kind, RegistryError, load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+SOURCES_PATH = REPOSITORY / "dbt/models/staging/igdb/_sources.yml"
+MACRO_PATH = REPOSITORY / "dbt/macros/_current_tables.sql"
+ENTITIES_PAGE_PATH = REPOSITORY / "docs/entities.md"
+
+_HEADER = "Generated from include/gamelake/sources/igdb/entities.yaml by `make generate`; do not edit."
+
+# `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
+# 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
+WARN_AFTER_HOURS = 30
+ERROR_AFTER_HOURS = 54
+
+_KINDS = {
+    Kind.INCREMENTAL: "incremental: changed rows every day, read whole once a week",
+    Kind.SNAPSHOT: "snapshot: read whole every day",
+    Kind.TIME_SERIES: "time series: read whole every day, every day is kept",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A relation of the schema `raw`: an entity's rows; of a time series those of one day, of the newest or any."""
+
+    name: str
+    entity: Entity
+    newest_only: bool
+
+    @property
+    def description(self) -> str:
+        """What the relation holds, for dbt's docs."""
+        if self.newest_only:
+            return f"{self.entity.description} The rows of its newest day."
+        if self.entity.kind is Kind.TIME_SERIES:
+            return f"{self.entity.description} The rows of one day, the one that is just being built into the history."
+        return self.entity.description
+
+
+def source_tables(registry: Mapping[str, Entity]) -> Iterator[SourceTable]:
+    """The relations of the schema `raw`; a time series has one more, of its newest day."""
+    for entity in registry.values():
+        yield SourceTable(entity.name, entity, newest_only=False)
+        if entity.kind is Kind.TIME_SERIES:
+            yield SourceTable(f"{entity.name}_newest", entity, newest_only=True)
+
+
+def sources_yaml(registry: Mapping[str, Entity]) -> str:
+    """The text of dbt's `_sources.yml`."""
+    lines = [
+        f"# {_HEADER}",
+        "version: 2",
+        "",
+        "sources:",
+        "  - name: raw",
+        "    schema: raw",
+        "    description: >",
+        "      Views over the files that this build reads, with declared columns. Each has two columns more than the",
+        "      source sends: `_ordinal`, the place of the row's file among its table's files (higher is newer), and",
+        "      `_partition`, the Korean day that loaded it.",
+        "    config:",
+        "      freshness:",
+        f"        warn_after: {{count: {WARN_AFTER_HOURS}, period: hour}}",
+        f"        error_after: {{count: {ERROR_AFTER_HOURS}, period: hour}}",
+        "    tables:",
+    ]
+    for table in source_tables(registry):
+        lines += _table_yaml(table)
+    return "\n".join(lines) + "\n"
+
+
+def _table_yaml(table: SourceTable) -> Iterator[str]:
+    yield f"      - name: {table.name}"
+    yield f"        description: {_quoted(table.description)}"
+    yield "        config:"
+    entity = table.entity.name
+    yield f"          loaded_at_query: select committed_at from inputs.sources where entity = '{entity}'"  # noqa: S608 - text of YAML
+    yield "          meta:"
+    yield f"            entity: {entity}"
+    yield f"            files: {_files(table)}"
+    yield "        columns:"
+    for field, field_type in table.entity.fields.items():
+        yield f"          - {{name: {field}, data_type: {_quoted(field_type.duckdb)}}}"
+
+
+def current_tables_macro(registry: Mapping[str, Entity]) -> str:
+    """The text of the macro that lists the relations whose rows a build reads: dbt must know them while it parses."""
+    lines = [f"{{# {_HEADER} #}}", "{% macro current_tables() %}", "    {{", "        return(", "            ["]
+    for table in source_tables(registry):
+        if table.newest_only or table.entity.kind is not Kind.TIME_SERIES:
+            lines.append(
+                f'                {{"table": "{table.name}", "entity": "{table.entity.name}", '
+                f'"by_partition": {str(table.newest_only).lower()}}},'
+            )
+    lines += ["            ]", "        )", "    }}", "{% endmacro %}"]
+    return "\n".join(lines) + "\n"
+
+
+def _files(table: SourceTable) -> str:
+    """Which of its entity's files a relation reads."""
+    if table.newest_only:
+        return "newest"
+    return "by_day" if table.entity.kind is Kind.TIME_SERIES else "all"
+
+
+def entities_page(registry: Mapping[str, Entity]) -> str:
+    """The text of docs/entities.md."""
+    lines = [
+        f"<!-- {_HEADER} -->",
+        "",
+        "# Entities",
+        "",
+        "What is loaded, from where, and under which names. To add one, edit",
+        "`include/gamelake/sources/igdb/entities.yaml` and run `make generate`.",
+        "A row that breaks a type or a rule is rejected; `.venv/bin/python -m gamelake.cli.lake rejected` lists it.",
+        "",
+        "A load that would remove more than `max_shrink` of a table's rows is held, as is one of which more than",
+        "`max_rejected` break the contract, or from whose rows IGDB's count differs by more than `max_unproven`:",
+        "[A load was held](runbooks/held-load.md). In small tables one row may always differ.",
+        "",
+        "| Entity | Endpoint | Kind | Fields | DAG | Asset | max_shrink | max_rejected | max_unproven |",
+        "| --- | --- | --- | ---: | --- | --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| [{entity.name}](#{entity.name}) | `/{entity.endpoint}` | {entity.kind.replace('_', ' ')} "
+        f"| {len(entity.fields)} | `{entity.dag_id}` | `{entity.asset_name}` | {_percent(entity.limits.max_shrink)} "
+        f"| {_percent(entity.limits.max_rejected)} | {_percent(entity.limits.max_unproven)} |"
+        for entity in registry.values()
+    ]
+    for entity in registry.values():
+        lines += _entity_section(entity)
+    return "\n".join(lines) + "\n"
+
+
+def _entity_section(entity: Entity) -> Iterator[str]:
+    yield from ("", f"## {entity.name}", "", entity.description, "")
+    yield f"- Endpoint `/{entity.endpoint}`, {'filter `' + entity.filter + '`' if entity.filter else 'no filter'}"
+    yield f"- Kind {_KINDS[entity.kind]}"
+    yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt source `raw.{entity.name}`"
+    yield from ("", "| Field | Type | Rule | DuckDB |", "| --- | --- | --- | --- |")
+    for field, field_type in entity.fields.items():
+        yield f"| `{field}` | {field_type.value} | {entity.rules.get(field, '')} | {field_type.duckdb} |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _quoted(text: str) -> str:
+    """A YAML scalar: JSON's strings are YAML's double-quoted ones."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _generated() -> dict[Path, str]:
+    registry = load_registry()
+    return {
+        SOURCES_PATH: sources_yaml(registry),
+        MACRO_PATH: current_tables_macro(registry),
+        ENTITIES_PAGE_PATH: entities_page(registry),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files, or check that they are what the registry gives. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m gamelake.codegen.dbt_sources", description=__doc__.splitlines()[0])
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the files")
+    action.add_argument("--check", action="store_true", help="exit with 1 if a file is stale")
+    wants_write = parser.parse_args(arguments).write
+    try:
+        generated = _generated()
+    except RegistryError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    stale = [path for path, text in generated.items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        if wants_write:
+            path.write_text(generated[path], encoding="utf-8")
+        else:
+            sys.stderr.write(f"{path}: stale; run `make generate`\n")
+    return 1 if stale and not wants_write else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

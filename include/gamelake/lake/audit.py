@@ -1,0 +1,111 @@
+"""Holds a table to its commits: what lies there that none of them needs, and what they need that is not there.
+
+A commit is needed while it is the newest, and for RETENTION after: reads as of a past day use it. A part that no needed
+commit names is an orphan, whether it never was in a commit or no longer counts. A part that a running load has just
+put is an orphan too until its commit: only old ones may be removed. Where a needed commit is missing or damaged there
+are no orphans: what it named is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from gamelake.lake.keys import manifest_key, manifests_prefix, rejected_prefix, table_prefix
+from gamelake.lake.manifest import ManifestError, Table
+from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.uploads import PartDamaged, verify_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from gamelake.lake.files import File
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.store import ObjectInfo, Store
+
+RETENTION = timedelta(days=7)
+"""How long a commit is needed after the next one: as long as the lifecycle rule keeps outdated parts."""
+REJECTS = timedelta(days=30)
+"""How long rejected rows are kept for whoever wants to know what was wrong with them."""
+
+
+class Problem(StrEnum):
+    """What is wrong with an object."""
+
+    ORPHAN = "orphan"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One object that is not as it should be. bytes, modified: of what the store holds; 0 and None if it is missing."""
+
+    problem: Problem
+    key: str
+    reason: str
+    bytes: int = 0
+    modified: datetime | None = None
+
+    @classmethod
+    def orphan(cls, info: ObjectInfo, reason: str) -> Finding:
+        """An object that nothing needs."""
+        return cls(Problem.ORPHAN, info.key, reason, info.size, info.modified)
+
+
+def audit_table(store: Store, entity: str, *, now: datetime, verify: bool = False) -> Iterator[Finding]:
+    """What is wrong with one table.
+
+    verify: read the parts of the newest commit and compare their hashes, not only the sizes of all.
+    Raises: StoreError.
+    """
+    # The objects first: what a load puts and commits while this runs is then in the commits.
+    there = {info.key: info for info in store.list(f"{table_prefix(entity)}dt=")}
+    table = Table(store, entity)
+    try:
+        latest = table.latest()  # before the commits are listed, so that a newer one of them is no gap
+        commits = table.current_since(now - RETENTION)
+    except ManifestError as error:
+        yield Finding(Problem.DAMAGED, manifests_prefix(entity), str(error))
+        return
+    gaps = _gaps({commit.version for commit in commits}, latest.version if latest else 0)
+    needed = {file.key: (file, commit) for commit in reversed(commits) for file in commit.files}
+    if gaps:
+        reason = "the table's commits are numbered without gaps"
+        yield from (Finding(Problem.MISSING, manifest_key(entity, version), reason) for version in gaps)
+    else:
+        reason = f"no commit of the last {RETENTION.days} days names it"
+        yield from (Finding.orphan(info, reason) for key, info in there.items() if key not in needed)
+    for info in store.list(rejected_prefix(entity)):
+        if info.modified < now - REJECTS:
+            yield Finding.orphan(info, f"rejected rows are kept for {REJECTS.days} days")
+    newest = commits[0].version if commits else 0
+    for file, commit in needed.values():
+        yield from _check_file(store, file, commit, there.get(file.key), verify=verify and commit.version == newest)
+
+
+def _gaps(held: set[int], newest: int) -> list[int]:
+    """The numbers of the commits that should be there, from the first one held to the newest that is known of."""
+    newest = max(newest, *held, 0)
+    first = min(held, default=newest)
+    return [version for version in range(max(1, first), newest + 1) if version not in held]
+
+
+def _check_file(
+    store: Store, file: File, commit: Manifest, info: ObjectInfo | None, *, verify: bool
+) -> Iterator[Finding]:
+    named = f"version {commit.version} of {commit.partition} names it"
+    try:
+        info = info or store.info(file.key)
+        if info.size != file.bytes:
+            reason = f"{named} with {file.bytes} bytes, the store holds {info.size}"
+            yield Finding(Problem.DAMAGED, file.key, reason, info.size, info.modified)
+        elif verify:
+            verify_part(store, file)
+    except ObjectNotFound:
+        yield Finding(Problem.MISSING, file.key, named)
+    except PartDamaged as error:
+        yield Finding(Problem.DAMAGED, file.key, f"{named}; {error}", file.bytes)

@@ -1,0 +1,209 @@
+"""What a commit says: the manifest as a document, held to manifest.schema.json and to what must be true of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gamelake.lake.files import Claim, File, ManifestError, check_partition
+from gamelake.lake.keys import table_prefix
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+FORMAT_VERSION = 1
+SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
+
+
+class Mode(StrEnum):
+    """How a run read its source."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """An id range `[low, high)` of which the source returned the same `rows` twice, but counts `count`.
+
+    Raises: ManifestError.
+    """
+
+    low: int
+    high: int | None
+    rows: int
+    count: int
+
+    def __post_init__(self) -> None:
+        Claim(self.low, self.high)  # it checks the range
+        expect("unproven.rows", self.rows, self.rows >= 0, "0 or more")
+        expect("unproven.count", self.count, self.count >= 0, "0 or more")
+        expect("unproven.count", self.count, self.count != self.rows, f"another number than rows, which is {self.rows}")
+
+    def __str__(self) -> str:
+        where = f"ids {self.low} and above" if self.high is None else f"ids {self.low} to {self.high - 1}"
+        return f"{where}: the source returned {self.rows} rows but counts {self.count}"
+
+    @property
+    def difference(self) -> int:
+        """How many rows the range may have more or less than the source counts."""
+        return abs(self.rows - self.count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a run decides of its commit; the table adds number and time.
+
+    partition: the Korean day that was loaded, as 2026-11-21.
+    watermark: the source's clock when the run began to read, unix seconds; an incremental run must have one.
+    source_count: rows that the source has, those that were rejected included: as it counts them, and as it returned
+    them where its count is unproven. row_count: rows that the table now shows, of a time series those of the partition.
+    requests: what the run spent at the API; 0 in commits that were made before it was counted.
+    watermark_set_back: the newest commit's watermark lay after the source's clock, and was wrong: this one's may be
+    earlier.
+    unproven: ranges that this run read whose rows differ from the source's count.
+    shrink_allowed: the table lost more rows than a load may remove, and an operator let it through: what it had before
+    no longer counts.
+    rejected_key: where the rows are kept that this run rejected, None if it rejected none. They are `source_count` less
+    `row_count` rows, unless that is unproven.
+    files: every file of the table in the order in which they apply; see merge_files.
+
+    Raises: ManifestError.
+    """
+
+    run_id: str
+    partition: str
+    mode: Mode
+    watermark: int | None
+    source_count: int
+    row_count: int
+    requests: int = 0
+    watermark_set_back: bool = False
+    unproven: tuple[Unproven, ...] = ()
+    shrink_allowed: bool = False
+    rejected_key: str | None = None
+    files: tuple[File, ...]
+
+    def __post_init__(self) -> None:
+        check_partition("partition", self.partition)
+        expect("run_id", self.run_id, bool(self.run_id), "a text that is not empty")
+        expect("source_count", self.source_count, self.source_count >= 0, "0 or more")
+        expect("requests", self.requests, self.requests >= 0, "0 or more")
+        if self.mode is Mode.INCREMENTAL:
+            expect("watermark", self.watermark, self.watermark is not None, "a time: the next run continues from it")
+        expect("watermark", self.watermark, self.watermark is None or self.watermark >= 0, "unix seconds or null")
+        seen: set[str] = set()
+        for file in self.files:
+            expect("files.key", file.key, file.key not in seen, "each part once")
+            seen.add(file.key)
+        # Older parts may be void in any degree; of the last one every row shows. A day of a time series that has no
+        # rows has no part either: the last one is then of another day.
+        last = self.files[-1] if self.files else None
+        shows = last is not None and (self.mode is not Mode.SNAPSHOT or last.partition == self.partition)
+        most, least = sum(file.rows for file in self.files), last.rows if last and shows else 0
+        expected = f"{least} to {most}: at least the last file's rows, at most those of all files"
+        expect("row_count", self.row_count, least <= self.row_count <= most, expected)
+
+    def check_follows(self, newest: Manifest | None) -> None:
+        """Refuse a draft that changes a part of the newest commit or takes the table back in time.
+
+        Raises: ManifestError.
+        """
+        if newest is None:
+            return
+        before = {file.key: file for file in newest.files}
+        for file in self.files:
+            expected = f"{before.get(file.key)}, as version {newest.version} has it: parts never change"
+            expect("files", file, before.get(file.key, file) == file, expected)
+        if newest.watermark is None or (self.watermark is None and self.mode is Mode.SNAPSHOT):
+            return
+        expect(
+            "watermark",
+            self.watermark,
+            self.watermark is not None and (self.watermark_set_back or self.watermark >= newest.watermark),
+            f"{newest.watermark} or later, as version {newest.version} of run {newest.run_id!r} has it: "
+            "another run read the source after this one; run this one again",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(Draft):
+    """One commit: the whole state of a table. See Draft for the fields that a run decides.
+
+    version: 1, 2, 3, ... without gaps. committed_at: UTC, by the writer's clock; for people, nothing is decided by it.
+
+    Raises: ManifestError.
+    """
+
+    entity: str
+    version: int
+    committed_at: datetime
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        # dataclass(slots=True) makes a new class, which super() without arguments does not find
+        Draft.__post_init__(self)
+        expect("version", self.version, self.version >= 1, "1 or more")
+        expect("committed_at", self.committed_at, self.committed_at.tzinfo is not None, "a time with its zone")
+        prefix = table_prefix(self.entity)
+        for file in self.files:
+            expected = f"{prefix}dt={file.partition}/<run>/<part>"
+            expect("files.key", file.key, file.key.startswith(f"{prefix}dt={file.partition}/"), expected)
+
+    def to_json(self) -> bytes:
+        """The manifest as the lake holds it, in the schema's order, indented for people."""
+        document = asdict(self) | {"committed_at": self.committed_at.astimezone(UTC).isoformat()}
+        ordered = {key: document[key] for key in _schema()["properties"]}
+        return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Read a manifest and hold it to the schema.
+
+        Raises: ManifestError.
+        """
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise ManifestError("manifest", data[:100], f"JSON: {error}") from error
+        for problem in _validator().iter_errors(document):
+            path = ".".join(str(step) for step in problem.absolute_path) or "manifest"
+            raise ManifestError(path, problem.instance, f"what manifest.schema.json says: {problem.message}")
+        try:
+            committed_at = datetime.fromisoformat(document["committed_at"])
+        except ValueError as error:
+            raise ManifestError("committed_at", document["committed_at"], "an ISO 8601 time") from error
+        typed = {
+            "committed_at": committed_at,
+            "mode": Mode(document["mode"]),
+            "unproven": tuple(Unproven(**one) for one in document.get("unproven", ())),
+            "files": tuple(File.from_json(file) for file in document["files"]),
+        }
+        return cls(**document | typed)
+
+
+def expect(key: str, found: object, holds: bool, expected: str) -> None:
+    """Raise ManifestError unless it holds."""
+    if not holds:
+        raise ManifestError(key, found, expected)
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator  # takes a quarter of a second
+
+    return Draft202012Validator(_schema())

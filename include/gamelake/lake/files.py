@@ -1,0 +1,212 @@
+"""What a manifest says of one part, and which parts still count after a commit. Pure: no store is touched here.
+
+ManifestError      a manifest, or what was to become one, says something that cannot be
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from gamelake.days import PartitionError, parse_day
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class ManifestError(ValueError):
+    """Names the key of the manifest, the value found and what was expected."""
+
+    def __init__(self, key: str, found: object, expected: str) -> None:
+        super().__init__(key, found, expected)
+        self.key = key
+        self.found = found
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.key}: found {self.found!r}, expected {self.expected}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """A part's word on an id range `[low, high)`: these are all its rows. `high` None: there is no upper end.
+
+    Raises: ManifestError.
+    """
+
+    low: int
+    high: int | None
+
+    def __post_init__(self) -> None:
+        if self.low < 0:
+            raise ManifestError("claims.low", self.low, "an id, 0 or more")
+        if self.high is not None and self.high <= self.low:
+            raise ManifestError("claims.high", self.high, f"null or more than low, which is {self.low}")
+
+    def __contains__(self, row_id: int) -> bool:
+        return self.low <= row_id < self.end
+
+    @property
+    def end(self) -> float:
+        """The upper end as a number: infinity if there is none."""
+        return inf if self.high is None else self.high
+
+
+def merge_claims(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """The same ids in the fewest claims: ascending, none touching another."""
+    merged: list[Claim] = []
+    for claim in sorted(claims, key=lambda claim: claim.low):
+        if merged and claim.low <= merged[-1].end:
+            if claim.end > merged[-1].end:
+                merged[-1] = Claim(merged[-1].low, claim.high)
+        else:
+            merged.append(claim)
+    return tuple(merged)
+
+
+def unclaimed(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """The ids that no claim holds, ascending; the last range has no upper end unless a claim has none."""
+    gaps: list[Claim] = []
+    low = 0
+    for claim in merge_claims(claims):
+        if claim.low > low:
+            gaps.append(Claim(low, claim.low))
+        if claim.high is None:
+            return tuple(gaps)
+        low = claim.high
+    return (*gaps, Claim(low, None))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One part: where it lies, what it holds, and what it claims.
+
+    rows: lines; an id occurs at most once in a part. bytes, sha256: of the object as stored, that is compressed.
+    min_id, max_id: None for a part without rows. max_updated_at: unix seconds, None if no row has one.
+    claims: ascending, not touching; empty for a part that says "these rows changed".
+
+    Raises: ManifestError.
+    """
+
+    key: str
+    partition: str
+    rows: int
+    bytes: int
+    sha256: str
+    min_id: int | None
+    max_id: int | None
+    max_updated_at: int | None
+    claims: tuple[Claim, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_partition(f"{self.key}: partition", self.partition)
+        self._expect("rows", self.rows >= 0, "0 or more")
+        self._expect("bytes", self.bytes > 0, "more than 0: even an empty gzip has a header")
+        self._expect("sha256", bool(_SHA256.fullmatch(self.sha256)), "64 hexadecimal digits")
+        self._expect("max_updated_at", self.max_updated_at is None or self.max_updated_at >= 0, "seconds or null")
+        self._check_ids()
+        self._check_claims()
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> File:
+        """The file that a parsed JSON object of a manifest's `files` describes."""
+        return cls(**{**document, "claims": tuple(Claim(**claim) for claim in document["claims"])})
+
+    @property
+    def ids(self) -> Claim | None:
+        """The range in which the part's ids lie, None for a part without rows."""
+        return None if self.min_id is None or self.max_id is None else Claim(self.min_id, self.max_id + 1)
+
+    def _check_ids(self) -> None:
+        if self.min_id is None or self.max_id is None:
+            self._expect("min_id", self.min_id is None, "null, as max_id is")
+            self._expect("max_id", self.max_id is None, "null, as min_id is")
+            self._expect("rows", self.rows == 0, "0, as min_id and max_id are null")
+            self._expect("claims", bool(self.claims), "a claim: without rows and claims the part says nothing")
+            return
+        self._expect("min_id", self.min_id >= 0, "an id, 0 or more")
+        self._expect("max_id", self.max_id >= self.min_id, f"min_id, which is {self.min_id}, or more")
+        most = self.max_id - self.min_id + 1
+        self._expect("rows", 0 < self.rows <= most, f"1 to {most}, as many as there are ids from min_id to max_id")
+
+    def _check_claims(self) -> None:
+        for before, claim in zip(self.claims, self.claims[1:], strict=False):
+            expected = "claims in ascending order that neither overlap nor touch"
+            self._expect("claims", before.end < claim.low, expected)
+        if self.claims and self.min_id is not None and self.max_id is not None:
+            for name, row_id in (("min_id", self.min_id), ("max_id", self.max_id)):
+                self._expect(name, any(row_id in claim for claim in self.claims), "an id that the part claims")
+
+    def _expect(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ManifestError(f"{self.key}: {name}", getattr(self, name), expected)
+
+
+def check_partition(key: str, partition: str) -> None:
+    """Refuse a partition that names no day.
+
+    Raises: ManifestError.
+    """
+    try:
+        parse_day(partition)
+    except PartitionError as error:
+        raise ManifestError(key, partition, "a day as YYYY-MM-DD, such as 2026-11-21") from error
+
+
+def merge_files(kept: Sequence[File], new: Sequence[File], *, per_partition: bool = False) -> tuple[File, ...]:
+    """The files of the next commit: those of the last one, then the new ones, without those that no longer count.
+
+    A file counts no more when later files claim every id from its `min_id` to its `max_id`, so that a full load
+    replaces everything; unless its own claims still void a row of an older file: then it stays for their sake.
+    The rows that the result shows are those that `[*kept, *new]` shows. A part that is in both (a run tried again wrote
+    the same bytes) is where it is in `new`.
+
+    per_partition: a time series. Claims then hold only among files of one partition: past days keep their files, and
+    a second reading of a day replaces that day's.
+    """
+    again = {file.key for file in new}
+    files = [*(file for file in kept if file.key not in again), *new]
+    groups: dict[str, list[int]] = defaultdict(list)
+    for ordinal, file in enumerate(files):
+        groups[file.partition if per_partition else ""].append(ordinal)
+    counting = {ordinal for ordinals in groups.values() for ordinal in _counting(files, ordinals)}
+    return tuple(file for ordinal, file in enumerate(files) if ordinal in counting)
+
+
+def _counting(files: Sequence[File], ordinals: Sequence[int]) -> list[int]:
+    """Of one group of files, those that still count."""
+    claimed_after: dict[int, tuple[Claim, ...]] = {}
+    later: tuple[Claim, ...] = ()
+    for ordinal in reversed(ordinals):
+        claimed_after[ordinal] = later
+        later = merge_claims([*later, *files[ordinal].claims])
+
+    counting: list[int] = []
+    for ordinal in ordinals:
+        later = claimed_after[ordinal]
+        ids = files[ordinal].ids
+        shows_rows = ids is not None and not _covers(later, ids)
+        if shows_rows or any(
+            not _covers(later, common)
+            for claim in files[ordinal].claims
+            for older in counting
+            if (common := _overlap(claim, files[older].ids))
+        ):
+            counting.append(ordinal)
+    return counting
+
+
+def _covers(claims: Sequence[Claim], ids: Claim) -> bool:
+    """Whether every id of the range is claimed; the claims are merged, so one of them must hold it whole."""
+    return any(claim.low <= ids.low and ids.end <= claim.end for claim in claims)
+
+
+def _overlap(claim: Claim, ids: Claim | None) -> Claim | None:
+    if ids is None or ids.high is None or ids.low >= claim.end or ids.high <= claim.low:
+        return None
+    return Claim(max(claim.low, ids.low), ids.high if claim.high is None else min(claim.high, ids.high))

@@ -1,0 +1,223 @@
+"""A lake behind a CDN, for reading: objects by key over HTTPS. A CDN can neither list nor be written to.
+
+    GAMELAKE_CDN_URL=https://host/prefix        the object of key k is https://host/prefix/k
+
+What may mend itself (429, 5xx, broken connections, bodies that end early) is asked for again a few times; then, and for
+every other answer, StoreError is raised.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+
+from gamelake.lake.store import CDN_VARIABLE, ObjectInfo, ObjectNotFound, StoreError, cdn_url, check_key
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+RETRIES = urllib3.Retry(
+    total=4,
+    allowed_methods={"GET", "HEAD"},
+    status_forcelist={429, 500, 502, 503, 504},
+    backoff_factor=0.5,  # 0, 1, 2, 4 seconds
+    backoff_jitter=0.5,
+    retry_after_max=60,
+    raise_on_status=False,
+)
+TIMEOUT = urllib3.Timeout(connect=10, read=60)
+"""Seconds to connect, and between two pieces of a body."""
+
+_CHUNK = 1024 * 1024
+_EXCERPT = 200
+_DENIED = b"<Code>AccessDenied</Code>"
+_HINTS = {
+    401: "the CDN asks for a login, which a lake is never behind: let it serve this prefix to readers",
+    403: "the CDN may not read the object, or refuses this reader (signed URLs, a firewall, a country)",
+}
+
+
+class HttpsStore:
+    """A URL as a store that only reads; see `ReadableStore` for what the methods promise.
+
+    S3 answers a CDN that may not list 403 for an absent object, which is also what it answers a CDN that may read
+    nothing. So a 403 of S3 counts as absent only once another object was read; before, it is an error that names both.
+
+    Raises: StoreError, if the URL is none of a lake.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.uri = _checked(url)
+        self._http = _pool(self.uri)
+        self._has_read = False
+
+    def url(self, key: str) -> str:
+        """The object's https:// address."""
+        check_key("url", key)
+        return f"{self.uri}/{url_path(key)}"
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes."""
+        return self._request("GET", key, preload=True).data
+
+    def open(self, key: str) -> BinaryIO:
+        """A stream of the object's bytes; what breaks on its way is not asked for again."""
+        response = self._request("GET", key, preload=False)
+        return cast("BinaryIO", io.BufferedReader(_Body(self.url(key), response), _CHUNK))
+
+    def info(self, key: str) -> ObjectInfo:
+        """Size and time of an object."""
+        headers = self._request("HEAD", key, preload=True).headers
+        try:
+            modified = parsedate_to_datetime(headers["Last-Modified"])
+            return ObjectInfo(key, int(headers["Content-Length"]), modified.astimezone(UTC))
+        except (KeyError, ValueError) as error:
+            reason = f"the CDN's reply has no usable Content-Length or Last-Modified: {dict(headers)}"
+            raise StoreError("HEAD", self.url(key), reason) from error
+
+    def _request(self, method: str, key: str, *, preload: bool) -> urllib3.BaseHTTPResponse:
+        url = self.url(key)
+        try:
+            response = self._http.request(method, url, preload_content=preload, redirect=False)
+            if response.status != 200:
+                raise self._refusal(method, key, response.status, response.data)
+        except urllib3.exceptions.HTTPError as error:
+            raise StoreError(method, url, f"{_said(error)}; is {CDN_VARIABLE} right, and the CDN up?") from error
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.close()
+            reason = (
+                "200 with a page of HTML, which no object of a lake is: the CDN shows a page of its own for absent "
+                "objects, or a login stands before it; let it pass on the origin's answers for this prefix"
+            )
+            raise StoreError(method, url, reason)
+        self._has_read = True
+        return response
+
+    def _refusal(self, method: str, key: str, status: int, body: bytes) -> StoreError:
+        """What an answer other than 200 means."""
+        url = self.url(key)
+        if status == 404:
+            return ObjectNotFound(method, url, "no such object")
+        if status == 403 and method == "HEAD":
+            # Its answer has no body: only a GET tells whose refusal it is.
+            self._request("GET", key, preload=False).close()
+            return StoreError(method, url, "status 403, where a GET succeeds; let the CDN allow HEAD")
+        if status == 403 and _DENIED in body:
+            if self._has_read:
+                return ObjectNotFound(method, url, "no such object (403: the CDN may not list, so S3 does not say 404)")
+            reason = (
+                "403 AccessDenied: S3 says so when the CDN may not read, and also when there is no such object and it "
+                "may not list; check the bucket's policy, and that a first load was committed"
+            )
+            return StoreError(method, url, reason)
+        hint = _HINTS.get(status)
+        said = body[:_EXCERPT].decode("utf-8", "replace")
+        return StoreError(method, url, f"status {status}: {said}{f'; {hint}' if hint else ''}")
+
+
+class _Body(io.RawIOBase):
+    """A reply's body as a plain stream: errors on the way become StoreError, and a short body is one of them."""
+
+    def __init__(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
+        super().__init__()
+        self._url = url
+        self._response = response
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._response.read(len(buffer))
+        except urllib3.exceptions.HTTPError as error:
+            raise StoreError("GET", self._url, f"the body broke off: {_said(error)}") from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._response.close()
+        super().close()
+
+
+def ca_bundle() -> str | None:
+    """The file of a private network's CAs, from the variables that boto3 reads; None for the public ones."""
+    return os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy for a URL, from HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or not; None for no proxy."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxy = getproxies().get(parts.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _pool(url: str) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"retries": RETRIES, "timeout": TIMEOUT, "ca_certs": ca_bundle()}
+    proxy = proxy_for(url)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    login = urlsplit(proxy)
+    headers = None
+    if login.username:
+        user = f"{unquote(login.username)}:{unquote(login.password or '')}"
+        headers = urllib3.make_headers(proxy_basic_auth=user)
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+
+
+def open_cdn() -> HttpsStore | None:
+    """The lake behind the CDN of `GAMELAKE_CDN_URL`, None if that is not set. Raises: StoreError."""
+    url = cdn_url()
+    return HttpsStore(url) if url else None
+
+
+def url_path(key: str) -> str:
+    """A key as a part of a URL's path: as CloudFront wants paths that it is to forget, too.
+
+    What RFC 1738 calls unsafe, and what is not ASCII, is encoded; nothing else may be, or CloudFront takes it for
+    another path. `?` and `*` are encoded: they would begin a query, or stand for any path.
+    """
+    return quote(key, safe="/:@=&;+$,!'()").replace("~", "%7E")
+
+
+def _checked(url: str) -> str:
+    """The URL without a slash at its end. Raises: StoreError."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host:
+        secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+        plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        # Nothing that DuckDB would take for a pattern of names.
+        if secure and plain and re.fullmatch(r"[A-Za-z0-9._~%/@:+=-]*", parts.path):
+            return url.rstrip("/")
+    # What comes before an @ may be a password.
+    shown = re.sub(r"//[^/]*@", "//***@", url)
+    expected = "expected https://host/prefix, without login, query or fragment (http:// for loopback addresses only)"
+    raise StoreError("open", shown, f"{expected}; it comes from {CDN_VARIABLE}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _said(error: urllib3.exceptions.HTTPError) -> str:
+    """What went wrong, without urllib3's own objects in the text."""
+    reason = getattr(error, "reason", None) or error
+    return f"{type(reason).__name__}: {reason.args[0] if reason.args else reason}"

@@ -1,0 +1,135 @@
+"""The rules by which S3 removes what no longer counts: they are code, applied by one command.
+
+    temp        parts of runs that never committed                     1 day
+    outdated    parts that a later commit made void                    7 days
+    multipart   uploads that never completed                           1 day
+
+S3 counts an object's days from its creation, not from when it was tagged; that is why a part is copied onto itself when
+it is tagged `outdated` (`Store.tag`, anew). On a disk nothing expires: `audit` removes there. Rules that others set on
+the bucket, or for other lakes in it, are left alone.
+
+    LifecycleError     the bucket's rules are not the ones above
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from gamelake.lake.keys import RAW
+from gamelake.lake.s3 import s3_errors
+
+if TYPE_CHECKING:
+    from gamelake.lake.s3 import S3Store
+
+_ID = "gamelake-"
+
+
+class LifecycleError(Exception):
+    """The bucket's rules are not the ones that the lake needs: names each rule that differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, in the form in which rules are compared: servers word the same rule differently.
+
+    status: the value of the tag `status` that it is for, None for unfinished uploads. days: after creation.
+    """
+
+    id: str
+    prefix: str
+    status: str | None
+    days: int
+
+    def to_s3(self) -> dict[str, Any]:
+        """The rule as S3's API takes it."""
+        common = {"ID": self.id, "Status": "Enabled"}
+        if self.status is None:
+            upload = {"DaysAfterInitiation": self.days}
+            return common | {"Filter": {"Prefix": self.prefix}, "AbortIncompleteMultipartUpload": upload}
+        tags = [{"Key": "status", "Value": self.status}]
+        return common | {"Filter": {"And": {"Prefix": self.prefix, "Tags": tags}}, "Expiration": {"Days": self.days}}
+
+
+def wanted_rules(store: S3Store) -> list[Rule]:
+    """The rules of a lake; their ids carry its prefix, so that lakes can share a bucket."""
+    prefix = store.prefix + RAW
+    name = prefix.rstrip("/")
+    return [
+        Rule(f"{_ID}temp-{name}", prefix, "temp", 1),
+        Rule(f"{_ID}outdated-{name}", prefix, "outdated", 7),
+        Rule(f"{_ID}multipart-{name}", prefix, None, 1),
+    ]
+
+
+def differences(store: S3Store) -> list[str]:
+    """How the bucket's rules differ from the wanted ones, a line each; empty if they do not."""
+    wanted = {rule.id: rule.to_s3() for rule in wanted_rules(store)}
+    held = {rule["ID"]: rule for rule in _read(store).get("Rules", []) if _is_ours(store, rule)}
+    lines = [f"{rule_id}: missing" for rule_id in wanted if rule_id not in held]
+    lines += [f"{rule_id}: not wanted" for rule_id in held if rule_id not in wanted]
+    lines += [
+        f"{rule_id}: found {held[rule_id]}, expected {rule}"
+        for rule_id, rule in wanted.items()
+        if rule_id in held and _normal(held[rule_id]) != _normal(rule)
+    ]
+    return lines
+
+
+def apply_rules(store: S3Store) -> None:
+    """Set the lake's rules on its bucket, keep those of others, and read them back.
+
+    Raises: LifecycleError, if the bucket then holds other rules; StoreError.
+    """
+    held = _read(store)
+    others = [rule for rule in held.get("Rules", []) if not _is_ours(store, rule)]
+    rules = [*others, *(rule.to_s3() for rule in wanted_rules(store))]
+    # Left out, S3 would set it back to its default.
+    size = "TransitionDefaultMinimumObjectSize"
+    extra = {size: held[size]} if size in held else {}
+    with s3_errors("PutBucketLifecycleConfiguration", store.bucket):
+        store.client.put_bucket_lifecycle_configuration(
+            Bucket=store.bucket, LifecycleConfiguration=cast("Any", {"Rules": rules}), **cast("Any", extra)
+        )
+    check_rules(store)
+
+
+def check_rules(store: S3Store) -> None:
+    """Hold the bucket's rules against the wanted ones.
+
+    Raises: LifecycleError, naming each difference; StoreError.
+    """
+    if lines := differences(store):
+        way_out = "apply them: python -m gamelake.cli.lake lifecycle --apply"
+        raise LifecycleError("\n  ".join([f"{store.uri}: the lifecycle rules differ; {way_out}", *lines]))
+
+
+def _read(store: S3Store) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
+    with s3_errors("GetBucketLifecycleConfiguration", store.bucket):
+        try:
+            return dict(store.client.get_bucket_lifecycle_configuration(Bucket=store.bucket))
+        except ClientError as error:
+            if error.response["Error"].get("Code") == "NoSuchLifecycleConfiguration":
+                return {}
+            raise
+
+
+def _is_ours(store: S3Store, rule: dict[str, Any]) -> bool:
+    return str(rule.get("ID", "")).startswith(_ID) and _prefix_of(rule) == store.prefix + RAW
+
+
+def _prefix_of(rule: dict[str, Any]) -> str | None:
+    where = rule.get("Filter", {})
+    prefix: str | None = where.get("And", where).get("Prefix", rule.get("Prefix"))
+    return prefix
+
+
+def _normal(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule without what servers word differently: Ceph 16 gives back `And` as its members."""
+    where = rule.get("Filter", {})
+    where = where.get("And", where)
+    tags = [*where.get("Tags", []), *([where["Tag"]] if "Tag" in where else [])]
+    rest = {key: value for key, value in rule.items() if key not in {"Filter", "Prefix"} and value}
+    return rest | {"prefix": _prefix_of(rule), "tags": sorted((tag["Key"], tag["Value"]) for tag in tags)}

@@ -1,0 +1,224 @@
+"""The commit protocol: a manifest is the whole state of a table, and creating it is the commit.
+
+    table = Table(store, "games")
+    before = table.latest()                                             # None: nothing was ever committed
+    after = table.commit(lambda newest: Draft(..., files=merge_files(newest.files if newest else (), parts)))
+
+Commits are numbered objects that are created only if absent: a reader sees a commit whole or not at all, two writers
+cannot both have a number, and history stays. `_manifest.json` is a copy of the newest, for readers that cannot list.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gamelake.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Unproven, expect
+from gamelake.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
+from gamelake.lake.keys import manifest_key, manifest_version, manifests_prefix, pointer_key
+from gamelake.lake.store import ObjectExists, ObjectNotFound, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gamelake.lake.store import ReadableStore
+
+__all__ = [
+    "SCHEMA_PATH",
+    "Claim",
+    "Draft",
+    "File",
+    "Manifest",
+    "ManifestError",
+    "Mode",
+    "Table",
+    "TableReader",
+    "Unproven",
+    "merge_claims",
+    "merge_files",
+    "open_table",
+]
+
+_LOST_RACES = 100
+"""So many commits of one table cannot happen while one run tries: something else takes our numbers."""
+
+
+class TableReader:
+    """The commits of one entity's table, for those who cannot list: `_manifest.json` says which is the newest.
+
+    Methods raise StoreError where the store fails, and ManifestError where a stored manifest cannot be right.
+    """
+
+    def __init__(self, store: ReadableStore, entity: str) -> None:
+        self.entity = entity
+        self._objects = store
+
+    def latest(self) -> Manifest | None:
+        """The newest commit, None if there is none."""
+        return self._pointer()
+
+    def read(self, version: int) -> Manifest:
+        """The commit of that number.
+
+        Raises: ObjectNotFound, if there is none.
+        """
+        key = manifest_key(self.entity, version)
+        manifest = self._parse(key)
+        expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
+        return manifest
+
+    def as_of(self, partition: str) -> Manifest | None:
+        """The commit that shows the table as it stood on that day, None if there is none.
+
+        It is the newest one of that day or an earlier one that holds nothing of a later day. A day that was loaded
+        after a later one is in no such commit: then the one that brought it counts.
+        """
+        check_partition("partition", partition)
+        clean = late = None
+        for commit in self.history():
+            if commit.partition > partition:
+                continue
+            if any(file.partition > partition for file in commit.files):
+                late = late or commit
+                continue
+            clean = clean or commit
+            if late is None or commit.partition >= late.partition:
+                return clean
+        return late or clean
+
+    def history(self) -> Iterator[Manifest]:
+        """The commits, newest first; each is read when it is asked for."""
+        newest = self.latest()
+        if newest is not None:
+            yield newest
+            for version in range(newest.version - 1, 0, -1):
+                yield self.read(version)
+
+    def before(self, commit: Manifest) -> Iterator[Manifest]:
+        """The commits before one, newest first, up to the first that is lost; each is read when it is asked for."""
+        for version in range(commit.version - 1, 0, -1):
+            try:
+                yield self.read(version)
+            except ObjectNotFound:
+                return
+
+    def _pointer(self) -> Manifest | None:
+        try:
+            return self._parse(pointer_key(self.entity))
+        except ObjectNotFound:
+            return None
+
+    def _parse(self, key: str) -> Manifest:
+        try:
+            manifest = Manifest.from_json(self._objects.get(key))
+        except ManifestError as error:
+            way_out = (
+                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it anew"
+                if key == pointer_key(self.entity)
+                else ""
+            )
+            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{way_out}") from error
+        expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
+        return manifest
+
+
+class Table(TableReader):
+    """The commits of one entity's table in a store that can list and be written to."""
+
+    def __init__(self, store: Store, entity: str) -> None:
+        super().__init__(store, entity)
+        self._store = store
+        self._prefix = manifests_prefix(entity)
+
+    def latest(self) -> Manifest | None:
+        """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
+        pointer = self._pointer()
+        newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
+        return pointer if newest is None else self.read(newest)
+
+    def current_since(self, moment: datetime) -> list[Manifest]:
+        """The commits that were the newest at some time since a moment, newest first.
+
+        A commit's time is the store's, of its object: the same clock as that of the objects it names.
+        """
+        found: list[Manifest] = []
+        for info in sorted(self._store.list(self._prefix), key=lambda info: info.key, reverse=True):
+            version = manifest_version(info.key)
+            if version is not None:
+                found.append(self.read(version))
+                if info.modified <= moment:
+                    break
+        return found
+
+    def history(self) -> Iterator[Manifest]:
+        """The commits, newest first; each is read when it is asked for."""
+        for version in sorted(self._versions(), reverse=True):
+            yield self.read(version)
+
+    def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
+        """Make the next commit.
+
+        build: given the newest commit (None: there is none), says what the next one shall be. It is called again when
+        another writer was faster, with that writer's commit; it may raise, which ends the try.
+
+        After the commit `_manifest.json` is brought up to date, and files that no longer count are tagged `outdated`.
+
+        Raises: ManifestError, if the draft cannot be right or would take the watermark back.
+        """
+        for _ in range(_LOST_RACES):
+            newest = self.latest()
+            draft = build(newest)
+            draft.check_follows(newest)
+            fields = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+            version = newest.version + 1 if newest else 1
+            manifest = Manifest(**fields, entity=self.entity, version=version, committed_at=datetime.now(UTC))
+            try:
+                self._store.put(manifest_key(self.entity, version), manifest.to_json(), if_absent=True)
+            except ObjectExists:
+                continue
+            self._refresh_pointer()
+            self._tag_outdated(manifest)
+            return manifest
+        raise ManifestError(
+            "version", self._prefix, f"a free number within {_LOST_RACES} tries: is a clone writing here?"
+        )
+
+    def _versions(self, *, after: int = 0) -> list[int]:
+        """The numbers of the commits after a number."""
+        keys = self._store.list(self._prefix, after=manifest_key(self.entity, after))
+        return [version for info in keys if (version := manifest_version(info.key)) is not None]
+
+    def _refresh_pointer(self) -> None:
+        """Make `_manifest.json` a copy of the newest commit.
+
+        A writer that was slow may put an older commit over a newer one: every writer looks again after it wrote, so the
+        last one to write leaves the newest there.
+        """
+        while True:
+            pointer = self._pointer()
+            newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
+            if newest is None:
+                return
+            self._store.put(pointer_key(self.entity), self._store.get(manifest_key(self.entity, newest)))
+
+    def _tag_outdated(self, manifest: Manifest) -> None:
+        """Tag what the two commits before had and this one has not: the last one's writer may have been killed here.
+
+        Their age begins anew: reads as of a past day need them for the days that the lifecycle rule gives them.
+        """
+        before: set[str] = set()
+        for version in range(max(1, manifest.version - 2), manifest.version):
+            with suppress(ObjectNotFound):  # nobody deletes a commit, but a lost one must not fail this one
+                before |= {file.key for file in self.read(version).files}
+        for key in sorted(before - {file.key for file in manifest.files}):
+            try:
+                if self._store.tags(key).get("status") != "outdated":
+                    self._store.tag(key, {"status": "outdated"}, anew=True)
+            except ObjectNotFound:
+                continue  # removed already, which is all that the tag is for
+
+
+def open_table(store: ReadableStore, entity: str) -> TableReader:
+    """The commits of one entity's table, by listing them if the store can."""
+    return Table(store, entity) if isinstance(store, Store) else TableReader(store, entity)

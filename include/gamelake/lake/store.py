@@ -1,0 +1,230 @@
+"""The store: objects by key, on S3 or on a local disk, behind one small interface.
+
+Both kinds pass one conformance suite (tests/gamelake/lake/test_store.py): what is said here holds for either. The
+reading half is a protocol of its own, `ReadableStore`, because a CDN (https.py) offers no more.
+
+    StoreError             a request failed: names the operation, the key, the reason, and the way out where it is known
+      ObjectNotFound       there is no object of that key
+      ObjectExists         the key is taken, and the put was to create it
+      InvalidKey           no store will take this key
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from gamelake.lake.location import BucketLocation, LocationError, locate
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from typing import BinaryIO
+
+    from mypy_boto3_s3 import S3Client
+
+    from gamelake.lake.location import FolderLocation
+
+URI_VARIABLE = "GAMELAKE_URI"
+CDN_VARIABLE = "GAMELAKE_CDN_URL"
+DEFAULT_FOLDER = REPOSITORY / ".local" / "lake"
+
+
+class StoreError(Exception):
+    """A request to the store failed: `operation` on `key` (or bucket, or URI), and `reason`."""
+
+    def __init__(self, operation: str, key: str, reason: str) -> None:
+        super().__init__(operation, key, reason)  # all three are args, so that the error survives pickling
+        self.operation = operation
+        self.key = key
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.key!r}: {self.reason}"
+
+
+class ObjectNotFound(StoreError):
+    """There is no object of that key."""
+
+
+class ObjectExists(StoreError):
+    """The key is taken by other bytes, and the put was to create it."""
+
+
+class InvalidKey(StoreError):
+    """No store will take this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object's key, size in bytes and time of last change (UTC)."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class ReadableStore(Protocol):
+    """Objects by key, under one URI, for those who only read and need not list.
+
+    A key is a path such as `raw/games/_manifest.json`: not absolute, no empty, `..` or hidden (`.name`) segment. Hidden
+    names are the store's own, or of another program, and are never listed. Every method may raise StoreError.
+    """
+
+    uri: str
+    """`s3://bucket/prefix`, `file:///folder` or `https://host/prefix`, without a slash at its end."""
+
+    def url(self, key: str) -> str:
+        """What DuckDB reads: `s3://bucket/prefix/key`, `https://host/prefix/key`, or the absolute path of the file."""
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises: ObjectNotFound.
+        """
+
+    def open(self, key: str) -> BinaryIO:
+        """A stream of the object's bytes, also a context manager; reading it may raise StoreError.
+
+        Raises: ObjectNotFound.
+        """
+
+    def info(self, key: str) -> ObjectInfo:
+        """Size and time of an object.
+
+        Raises: ObjectNotFound.
+        """
+
+
+@runtime_checkable
+class Store(ReadableStore, Protocol):
+    """Objects by key, under one URI: all that a lake needs. See ReadableStore for keys and for reading."""
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
+        """Write an object: readers see the old one (or none) or the new one, never a part.
+
+        if_absent: create it; of any number of concurrent creators exactly one succeeds. If the key is taken by the
+        same bytes the put counts as done: that is how a put ends whose reply was lost.
+        tags: they replace those of an older object.
+
+        Raises: ObjectExists.
+        """
+
+    def put_file(self, key: str, path: Path, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
+        """As `put`, with the bytes of a local file, of which only a few MB are held in memory.
+
+        Ceph does not hold to `if_absent` for files above s3.SINGLE_PUT_BYTES.
+        """
+
+    def copy(self, source: str, target: str) -> None:
+        """Write an object with the bytes of another one, within the store; it has no tags. Readers see it whole or not.
+
+        Raises: ObjectNotFound.
+        """
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose keys start with `prefix` and are greater than `after`, by key, ascending."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that does not exist is no error."""
+
+    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
+        """Replace an object's tags.
+
+        anew: its age begins anew too, as if it was written now. S3's lifecycle rules count an object's days from its
+        creation, whenever it got the tag that they are for.
+
+        Raises: ObjectNotFound.
+        """
+
+    def tags(self, key: str) -> dict[str, str]:
+        """An object's tags.
+
+        Raises: ObjectNotFound.
+        """
+
+
+def lake_uri() -> str:
+    """Where the lake is: `GAMELAKE_URI` without spaces around it, or `.local/lake` of this repository."""
+    return os.environ.get(URI_VARIABLE, "").strip() or DEFAULT_FOLDER.as_uri()
+
+
+def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
+    """The lake's place, for people and for code that must know its kind. `uri`: by default `lake_uri()`.
+
+    Raises: StoreError, if the URI names none.
+    """
+    uri = lake_uri() if uri is None else uri
+    try:
+        return locate(uri)
+    except LocationError as error:
+        raise StoreError("open", uri, f"{error}; it comes from {URI_VARIABLE} if that is set") from error
+
+
+def place_of(store: ReadableStore) -> str:
+    """A store's place for people: a folder's path as a shell takes it, a URI of any other store."""
+    try:
+        return str(locate(store.uri))
+    except LocationError:
+        return store.uri
+
+
+def cdn_url() -> str | None:
+    """Through which CDN a lake is read: `GAMELAKE_CDN_URL`, None if it is not set."""
+    return os.environ.get(CDN_VARIABLE, "").strip() or None
+
+
+def open_store(uri: str, *, s3: S3Client | None = None) -> Store:
+    """The store at a URI, `s3://bucket/prefix` or `file:///folder`.
+
+    s3: the client to use; by default one made from the environment (AWS_ENDPOINT_URL, AWS_PROFILE, ...).
+
+    Raises: StoreError, if the URI is neither.
+    """
+    place = lake_location(uri)
+    if isinstance(place, BucketLocation):
+        from gamelake.lake.reach import default_client  # boto3 takes half a second
+        from gamelake.lake.s3 import S3Store
+
+        return S3Store(place.bucket, place.prefix, s3 or default_client())
+    from gamelake.lake.disk import DiskStore
+
+    return DiskStore(place.folder)
+
+
+def check_key(operation: str, key: str) -> None:
+    """Refuse a key that could leave the store, hide in it, or mean two things.
+
+    Raises: InvalidKey.
+    """
+    segments = key.split("/")
+    if not all(segments) or any(segment.startswith(".") for segment in segments):
+        raise InvalidKey(operation, key, "expected a relative path without empty, `..` or hidden segments")
+    _check_text(operation, key)
+
+
+def check_prefix(operation: str, prefix: str) -> None:
+    """Refuse a prefix that no key starts with. Empty is every key; the last segment may be unfinished.
+
+    Raises: InvalidKey.
+    """
+    *folders, last = prefix.split("/")
+    if not all(folders) or any(segment.startswith(".") for segment in [*folders, last]):
+        raise InvalidKey(operation, prefix, "expected the start of a key: relative, without empty or hidden segments")
+    _check_text(operation, prefix)
+
+
+def _check_text(operation: str, key: str) -> None:
+    if "\\" in key or not key.isprintable():
+        raise InvalidKey(
+            operation, key, f"expected printable characters other than a backslash; found {json.dumps(key)}"
+        )
+
+
+def is_hidden(key: str) -> bool:
+    """Whether a segment of the key is hidden: such an object is not the lake's."""
+    return key.startswith(".") or "/." in key

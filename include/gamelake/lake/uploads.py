@@ -1,0 +1,144 @@
+"""Puts the parts of a run into the store while the run goes on, and holds the store to what was put.
+
+PartError          a row, claim or call that cannot be right
+  PartDamaged      what the store holds is not what was written
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gamelake.lake.keys import part_key
+from gamelake.lake.store import ObjectExists, ObjectNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from gamelake.lake.files import File
+    from gamelake.lake.store import Store
+
+_CHUNK = 1024 * 1024
+
+REUSE = timedelta(hours=24)
+"""A part that was left longer ago is not used again: the lifecycle rules or an audit may be about to remove it."""
+
+
+class PartError(ValueError):
+    """A row, claim or call that cannot be right: names the part or table, what was found and what was expected."""
+
+
+class PartDamaged(PartError):
+    """What the store holds is not what was written."""
+
+
+def verify_part(store: Store, file: File) -> None:
+    """Read a part and hold its bytes to their size and hash.
+
+    Raises: PartDamaged, if they are others; ObjectNotFound; StoreError.
+    """
+    held = hashlib.sha256()
+    size = 0
+    with store.open(file.key) as stream:
+        while chunk := stream.read(_CHUNK):
+            held.update(chunk)
+            size += len(chunk)
+    if size != file.bytes:
+        raise PartDamaged(f"{file.key}: the store holds {size} bytes, expected {file.bytes}, as were put")
+    if held.hexdigest() != file.sha256:
+        raise PartDamaged(f"{file.key}: the store holds sha256 {held.hexdigest()}, expected {file.sha256}, as was put")
+
+
+class PartUploads:
+    """The uploads of one run: one part after another, in a thread of its own, tagged `status=temp` and verified.
+
+    taken: parts of an earlier try of this run, which come first. committed: parts that a commit names under their keys.
+    on_stored: called in that thread, with all parts so far, after each part that is not the only one of its run.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run: tuple[str, str, str],
+        *,
+        taken: Sequence[File],
+        committed: Sequence[File],
+        on_stored: Callable[[tuple[File, ...]], None] | None,
+    ) -> None:
+        self._store = store
+        self._run = run
+        self._files = list(taken)
+        self._taken = {file.key for file in taken}
+        self._committed = {file.key: file for file in committed}
+        self._on_stored = on_stored
+        self._number = 0
+        self._failed = False
+        self._thread = ThreadPoolExecutor(1, "part-uploads")
+        self._waiting: list[Future[None]] = []
+
+    def add(self, path: Path, file: File, *, more: bool) -> None:
+        """Put a local file into the store, as soon as those before it are there, and remove it.
+
+        file: what the manifest will say of it, but for its key. more: other parts of the run follow.
+
+        Raises: what an earlier upload failed with.
+        """
+        for upload in [upload for upload in self._waiting if upload.done()]:
+            self._waiting.remove(upload)
+            upload.result()
+        self._waiting.append(self._thread.submit(self._upload, path, file, more))
+
+    def finish(self) -> tuple[File, ...]:
+        """Wait for all uploads, then tag the parts `final`. Returns: them, in the order in which they apply.
+
+        Raises: PartDamaged, StoreError.
+        """
+        for upload in self._waiting:
+            upload.result()
+        for file in self._files:
+            self._store.tag(file.key, {"status": "final"})
+        return tuple(self._files)
+
+    def stop(self) -> None:
+        """End the thread after the upload that is under way, if one is."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _upload(self, path: Path, file: File, more: bool) -> None:
+        if self._failed:
+            return  # the run ends with the error of the part that failed
+        try:
+            file = self._put(path, file)
+            verify_part(self._store, file)
+        except BaseException:
+            self._failed = True
+            raise
+        path.unlink()
+        self._files.append(file)
+        if self._on_stored and (more or len(self._files) > 1):
+            self._on_stored(tuple(self._files))
+
+    def _put(self, path: Path, file: File) -> File:
+        """Put a part under the first number that is free or holds these bytes and means the same."""
+        while True:
+            file = replace(file, key=part_key(*self._run, self._number))
+            self._number += 1
+            # Two parts without rows have the same bytes, and may claim different ranges.
+            if file.key in self._taken or self._committed.get(file.key, file) != file:
+                continue
+            try:
+                found = self._store.info(file.key)
+                old = datetime.now(UTC) - found.modified > REUSE and file.key not in self._committed
+                if found.size != file.bytes or old:
+                    continue
+            except ObjectNotFound:
+                pass  # free, as it mostly is
+            try:
+                self._store.put_file(file.key, path, if_absent=True, tags={"status": "temp"})
+            except ObjectExists:
+                continue
+            return file

@@ -1,0 +1,200 @@
+"""Rows held to the registry: which can be staged, which are rejected and why, which fields nobody declared."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import orjson
+
+from gamelake.lake.parts import Rows
+from gamelake.registry import FieldRule, FieldType
+from igdb.elements import UnreadableRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gamelake.registry import Entity
+
+MAX_ROW_BYTES = 16 * 1024 * 1024
+"""The longest row: dbt reads no longer one (`maximum_object_size` in macros/read_inputs.sql)."""
+
+_INT64 = FieldRule(minimum=-(2**63), maximum=2**63 - 1)
+_NO_RULE = FieldRule()
+_INTS = {FieldType.INT, FieldType.TIMESTAMP, FieldType.INT_ARRAY}
+_EXACT = 2**53  # up to here every whole number is a double of its own
+_PAGED = 2**63 - 1  # an id below can be asked for by number
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that breaks the contract, and why. `row` is as parsed, or an `UnreadableRow`."""
+
+    row: Any
+    reason: str
+
+    @property
+    def row_id(self) -> int | None:
+        """The row's id, None if it has no true one."""
+        row_id = self.row.get("id") if isinstance(self.row, dict) else getattr(self.row, "row_id", None)
+        return row_id if type(row_id) is int and 0 <= row_id < _PAGED else None
+
+    def kept(self) -> dict[str, Any]:
+        """What is kept of the row: `row`, or `row_base64`, the bytes of a row that is no JSON."""
+        if isinstance(self.row, UnreadableRow):
+            return {"row_base64": base64.b64encode(self.row.raw).decode()}
+        try:
+            orjson.dumps(self.row)
+        except orjson.JSONEncodeError:
+            return {"row": _flat(self.row)}
+        return {"row": self.row}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A page of rows after the check: those to stage, those to reject, and how often each undeclared field occurred.
+
+    last_id: the highest id, of the rejected rows too where they have a true one; None if none has.
+    """
+
+    rows: Rows
+    rejects: list[Reject] = field(default_factory=list)
+    undeclared: Counter[str] = field(default_factory=Counter)
+    last_id: int | None = None
+
+    def __len__(self) -> int:
+        """How many rows the page had."""
+        return len(self.rows.ids) + len(self.rejects)
+
+    def ids(self) -> Iterator[int]:
+        """The ids of the rows, those of rejected ones too where they have a true one."""
+        yield from self.rows.ids
+        yield from (row_id for reject in self.rejects if (row_id := reject.row_id) is not None)
+
+
+class RowContract:
+    """What a row of an entity must be: an object with an id, and declared fields of their declared types and rules.
+
+    A field that is not required may be absent or null. Undeclared fields stay in the row and are counted. A whole
+    number that is written as a fraction, such as 5.0, is an int, and is staged as one.
+    """
+
+    def __init__(self, entity: Entity) -> None:
+        fields = [_model_field(name, kind, entity.rules.get(name, _NO_RULE)) for name, kind in entity.fields.items()]
+        self._model = msgspec.defstruct(entity.name, fields, kw_only=True)
+        # One call in C passes a whole page; only a page that does not pass is looked at row by row.
+        self._page = list[msgspec.defstruct(entity.name, [], bases=(self._model,), forbid_unknown_fields=True)]  # type: ignore[misc]
+        self._declared = frozenset(entity.fields)
+        self._ints = tuple(name for name, kind in entity.fields.items() if kind in _INTS)
+
+    def check(self, page: Sequence[Any]) -> Checked:
+        """Check a page of parsed rows and put each into one line of JSON."""
+        if not _violation(page, self._page):
+            lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page]
+            if sum(map(len, lines)) <= MAX_ROW_BYTES:
+                return _checked(page, lines)
+        return self._check_each(page)
+
+    def _check_each(self, page: Sequence[Any]) -> Checked:
+        good: list[Any] = []
+        lines: list[bytes] = []
+        rejects: list[Reject] = []
+        undeclared: Counter[str] = Counter()
+        for found in page:
+            row, reason = self._judge(found)
+            if not reason:
+                try:
+                    line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+                except orjson.JSONEncodeError as error:  # an undeclared field may be nested without end
+                    reason = f"cannot be written as JSON: {error}"
+                else:
+                    if len(line) > MAX_ROW_BYTES:
+                        reason = f"found {len(line):,} bytes, expected at most {MAX_ROW_BYTES:,}"
+            if reason:
+                rejects.append(Reject(found, reason))
+                continue
+            good.append(row)
+            lines.append(line)
+            undeclared.update(row.keys() - self._declared)
+        return _checked(good, lines, rejects, undeclared)
+
+    def _judge(self, row: Any) -> tuple[Any, str | None]:
+        """The row as it is staged, and what is wrong with it, None if nothing is."""
+        if isinstance(row, UnreadableRow):
+            return row, row.reason
+        reason = _violation(row, self._model)
+        if reason and isinstance(row, dict):
+            whole = row | {name: _whole(row[name]) for name in self._ints if name in row}
+            if not _violation(whole, self._model):
+                return whole, None
+        return row, reason
+
+
+def id_contract(entity: Entity) -> RowContract:
+    """The contract of replies that bring nothing of a row but its id."""
+    return RowContract(entity.only("id"))
+
+
+def _checked(
+    rows: Sequence[Any], lines: list[bytes], rejects: Sequence[Reject] = (), undeclared: Counter[str] | None = None
+) -> Checked:
+    ids = [row["id"] for row in rows]
+    # A time before 1970 is no change that a manifest could name.
+    times = [at for row in rows if (at := row.get("updated_at")) is not None and at >= 0]
+    true_ids = [*ids, *(row_id for reject in rejects if (row_id := reject.row_id) is not None)]
+    staged = Rows(lines=b"".join(lines), ids=ids, max_updated_at=max(times, default=None))
+    return Checked(staged, list(rejects), Counter() if undeclared is None else undeclared, max(true_ids, default=None))
+
+
+def _model_field(name: str, kind: FieldType, rule: FieldRule) -> Any:
+    """A field for msgspec: name and type, with the default None unless it is required."""
+    if kind in {FieldType.INT, FieldType.TIMESTAMP}:
+        wanted: Any = Annotated[int, _meta(rule, _INT64)]
+    elif kind is FieldType.DOUBLE:
+        wanted = Annotated[float, _meta(rule, _NO_RULE)]
+    elif kind is FieldType.INT_ARRAY:
+        wanted = list[Annotated[int, _meta(_NO_RULE, _INT64)]]
+    else:
+        wanted = {FieldType.STRING: str, FieldType.BOOL: bool}[kind]
+    return (name, wanted) if rule.required else (name, wanted | None, None)
+
+
+def _meta(rule: FieldRule, otherwise: FieldRule) -> msgspec.Meta:
+    least = otherwise.minimum if rule.minimum is None else rule.minimum
+    most = otherwise.maximum if rule.maximum is None else rule.maximum
+    return msgspec.Meta(ge=least, le=most)
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that is written as a fraction as an int; anything else as it is."""
+    if isinstance(value, list):
+        return [_whole(element) for element in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)
+    return value
+
+
+def _flat(row: Any) -> Any:
+    """A row that cannot be written: its fields, those that cannot be replaced by what they are."""
+    if not isinstance(row, dict):
+        return f"{type(row).__name__} nested too deep to be kept"
+    kept = {}
+    for name, value in row.items():
+        try:
+            orjson.dumps(value)
+        except orjson.JSONEncodeError:
+            kept[name] = f"{type(value).__name__} nested too deep to be kept"
+        else:
+            kept[name] = value
+    return kept
+
+
+def _violation(value: Any, model: Any) -> str | None:
+    try:
+        msgspec.convert(value, model, strict=True)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return None

@@ -1,0 +1,84 @@
+"""What can go wrong in a load besides the API and the store.
+
+LoadError
+├── LoadRefused         not retried: the same request would fail again
+│   ├── HeldError       the table would lose more rows than one load may remove
+│   └── ContractError   too many rows break the registry's contract
+├── IncompleteError     the source's rows differ from its own count
+│   └── UnprovenError   they are the same twice, in more of the table than one load may leave unproven
+└── SupersededError     another load read the source much later and was faster to commit
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gamelake.lake.manifest import Unproven
+
+
+LIST_COMMAND = "python -m gamelake.cli.lake rejected {entity}"
+"""What shows the rows that were rejected."""
+
+
+class LoadError(Exception):
+    """A load that committed nothing."""
+
+
+class LoadRefused(LoadError):
+    """The run asks for what cannot be read: not retried, the same request would fail again."""
+
+
+class HeldError(LoadRefused):
+    """The table would lose more rows than one load may remove: the guard's reason, and what to do."""
+
+    def __init__(self, entity: str, reason: str) -> None:
+        super().__init__(
+            f"{reason} Held: nothing was committed, and readers keep what they have. If the rows are really deleted, "
+            f"run the load again with the param allow_shrink (`make run ALLOW_SHRINK={entity}`). "
+            "If not, wait until IGDB shows them and run it again."
+        )
+
+
+class IncompleteError(LoadError):
+    """The source's reply differs from its own count, also when asked again."""
+
+    def __init__(self, entity: str, where: str, rows: int, count: int | None) -> None:
+        super().__init__(
+            f"{entity}: {where}: the source returned {rows} rows but counts {count}, twice. Nothing was committed; "
+            "run the load again, and report it to IGDB if it stays."
+        )
+
+
+class UnprovenError(IncompleteError):
+    """The source miscounts more rows than one load may leave unproven; the same rows came twice."""
+
+    def __init__(self, entity: str, worst: Unproven, rows: int, allowed: int) -> None:
+        LoadError.__init__(
+            self,
+            f"{entity}: {worst}, twice. So far the count differs by {rows:,} rows; one load may leave {allowed:,} "
+            "unproven (max_unproven). Nothing was committed; run the load again. If it stays, look at the rows, and "
+            f"set the param allow_unproven if they are right (`make run ALLOW_UNPROVEN={entity}`).",
+        )
+
+
+class ContractError(LoadRefused):
+    """Too many rows break the contract that the registry declares."""
+
+    def __init__(self, entity: str, rejected: int, rows: int, allowed: int, example: str, kept_at: str) -> None:
+        super().__init__(
+            f"{entity}: {rejected} of the {rows} rows read so far break the contract of entities.yaml; {allowed} may "
+            f"(max_rejected). The first one: {example}. All of them are kept at {kept_at}. Nothing was committed. "
+            f"List them with `{LIST_COMMAND.format(entity=entity)}`. "
+            "Correct the field in entities.yaml, or wait until IGDB has corrected its rows, and run the load again."
+        )
+
+
+class SupersededError(LoadError):
+    """Another load read the source much later and was faster to commit: ours would put old rows over its new ones."""
+
+    def __init__(self, entity: str, run_id: str, version: int, behind: int) -> None:
+        super().__init__(
+            f"{entity}: run {run_id!r} committed version {version} meanwhile, and began to read {behind} s after this "
+            "one. Nothing was committed; run the load again."
+        )

@@ -1,0 +1,112 @@
+"""The volume guard: whether a table that a load is about to commit has plausibly many rows. Pure: it reads no store.
+
+A source that has lost its rows loses its count of them too, so that no proof of a reply shows it. Only the table's own
+history does. A load that would remove more than a set share of the table is held: nothing is committed, and readers
+keep what they have. A load that adds half or more, or any to none, is committed with a warning: every row has an id of
+its own, so that rows that are there are the source's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median_low
+from typing import TYPE_CHECKING
+
+from gamelake.registry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gamelake.lake.manifest import Manifest
+    from gamelake.registry import Entity
+
+DAYS = 7
+"""The days whose commits a load is compared with: a table that declines night after night is held too."""
+
+GROWTH = 0.5
+"""The share of its rows by which a table grows before a load warns."""
+_GROWTH_ROWS = 100  # and the least rows: small tables grow by half as a matter of course
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """held: why the rows must not be committed, None if they may be. warning: what a person should look at, or None."""
+
+    held: str | None = None
+    warning: str | None = None
+
+
+def recent(commits: Iterable[Manifest]) -> list[Manifest]:
+    """Of commits, newest first, those of the last days."""
+    found: list[Manifest] = []
+    days: set[str] = set()
+    for commit in commits:
+        days.add(commit.partition)
+        if len(days) > DAYS:
+            break
+        found.append(commit)
+    return found
+
+
+def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, day: str, rejected: int = 0) -> Verdict:
+    """Compare the rows of the next commit, for a day, with those of the recent commits.
+
+    rows: of a time series, those of the day. rejected: rows that the source sent and the contract refused.
+    """
+    if not commits:
+        return Verdict(warning=None if rows else f"{entity.name}: {_shown(entity, rows)}; the table begins empty")
+    series = entity.kind is Kind.TIME_SERIES
+    before = _usual_rows(commits, day) if series else _most_rows(commits)
+    allowed = entity.limits.lost_rows(before)
+    if before - rows > allowed:
+        which = "a usual day had" if series else "the table had"
+        refused = f" ({rejected:,} more break the contract)" if rejected else ""
+        return Verdict(
+            held=f"{entity.name}: {_shown(entity, rows)}{refused}; {which} {before:,} in the last {DAYS} days. "
+            f"One load may remove {allowed:,} of them (max_shrink {entity.limits.max_shrink:.3g})."
+        )
+    if (rows and not before) or rows - before >= max(GROWTH * before, _GROWTH_ROWS):
+        grew = "the table grew by half or more" if before else "the table had none"
+        return Verdict(
+            warning=f"{entity.name}: {rows:,} rows, after {before:,}: {grew}. "
+            "Committed; check that the source has so many."
+        )
+    return Verdict()
+
+
+def _most_rows(commits: Sequence[Manifest]) -> int:
+    """The most rows that a table had since the last shrink that was allowed: what it had before no longer counts."""
+    most = 0
+    for commit in commits:
+        most = max(most, commit.row_count)
+        if commit.shrink_allowed:
+            break
+    return most
+
+
+def _usual_rows(commits: Sequence[Manifest], day: str) -> int:
+    """The median of a time series' days that have rows, of each its newest commit.
+
+    A shrink that was allowed speaks for its own day: the day may be loaded again, and the next one must have the usual
+    rows. Only when more than half of the days that have rows were allowed, their level is the usual one.
+    """
+    rows: dict[str, int] = {}
+    allowed: set[str] = set()
+    for commit in commits:
+        rows.setdefault(commit.partition, commit.row_count)
+        if commit.shrink_allowed:
+            allowed.add(commit.partition)
+    if day in allowed:
+        return rows[day]
+    every = [count for count in rows.values() if count]
+    ordinary = [count for of_day, count in rows.items() if count and of_day not in allowed]
+    return median_low(ordinary if 2 * len(ordinary) >= len(every) else every) if every else 0
+
+
+def _shown(entity: Entity, rows: int) -> str:
+    """What the source shows, in words."""
+    if rows:
+        return f"IGDB shows {rows:,} good rows at /{entity.endpoint}"
+    if entity.kind is Kind.TIME_SERIES:  # IGDB calls the values of a time series its primitives
+        return f"IGDB shows no {entity.endpoint.replace('_primitives', ' values').replace('_', ' ')}"
+    return f"IGDB shows no rows at /{entity.endpoint}"

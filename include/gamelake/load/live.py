@@ -1,0 +1,58 @@
+"""The ids of a table as it will be: those of a commit, and what a load has staged on top of it."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from gamelake.lake.rows import LiveIds, read_live_ids
+from gamelake.lake.update_times import UpdateTimes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gamelake.lake.files import Claim
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.store import Store
+
+
+class LiveTable:
+    """Ids by commit and by what was staged, in bounded memory: 8 bytes for each row of a commit, and for each staged.
+
+    times: when the rows of the commit that was read last changed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._staged: list[tuple[Claim | None, array[int]]] = []
+        self._read: tuple[int, LiveIds] | None = None
+        self.times = UpdateTimes()
+
+    def stage(self, ids: Iterable[int], claim: Claim | None) -> None:
+        """These are all ids of the claim; without one: these rows changed."""
+        self._staged.append((claim, array("q", ids)))
+
+    def staged(self) -> LiveIds:
+        """All ids that were staged."""
+        staged = LiveIds()
+        for _, ids in self._staged:
+            staged.add(ids)
+        return staged
+
+    def read(self, commit: Manifest | None) -> LiveIds:
+        """The ids of a commit alone; its parts are read once. Raises: PartDamaged, StoreError."""
+        version = commit.version if commit else 0
+        if self._read is None or self._read[0] != version:
+            self.times = UpdateTimes()
+            self._read = (version, read_live_ids(self._store, commit, times=self.times))
+        return self._read[1]
+
+    def on(self, commit: Manifest | None) -> LiveIds:
+        """The ids that are live with everything staged on top of a commit. Raises: PartDamaged, StoreError."""
+        live = self.read(commit).copy()
+        for claim, ids in self._staged:
+            if claim is None:
+                live.add(ids)
+            else:
+                live.replace(claim, ids)
+        return live

@@ -1,0 +1,81 @@
+"""The rows of one load that break the contract: counted, held to the limit, and kept beside the table."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from gamelake.lake.rejected import keep_rejected
+from gamelake.load.errors import LIST_COMMAND, ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gamelake.lake.store import Store
+    from gamelake.load.contract import Reject
+    from gamelake.registry import Entity
+
+log = logging.getLogger(__name__)
+
+_END_OF_TIME = 2**63
+
+
+class Rejects:
+    """The rejected rows of one load, for the partition that it loads."""
+
+    def __init__(self, store: Store, entity: Entity, partition: str, run_id: str) -> None:
+        self.key: str | None = None
+        self._store = store
+        self._entity = entity
+        self._partition = partition
+        self._run_id = run_id
+        self._rows: dict[int | str, Reject] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, rejects: Sequence[Reject]) -> None:
+        """Take in the rejected rows of a page. A row that comes twice counts once, as it came last."""
+        self._rows |= {_key(reject): reject for reject in rejects}
+
+    def ids(self) -> Iterator[int]:
+        """The ids of those that have a true one."""
+        return (row_id for row_id in self._rows if isinstance(row_id, int))
+
+    def times(self) -> Iterator[int]:
+        """When they last changed (unix seconds), of those that say so."""
+        found = (reject.row.get("updated_at") for reject in self._rows.values() if isinstance(reject.row, dict))
+        return (at for at in found if type(at) is int and 0 <= at < _END_OF_TIME)
+
+    def too_many(self, rows: int) -> bool:
+        """Whether they are more than may be of a table of so many rows."""
+        return len(self) > self._entity.limits.rejected_rows(rows)
+
+    def keep(self, *, read: int, rows: int) -> None:
+        """Store them, and refuse the load if they are too many.
+
+        read: rows that were read so far. rows: those of the table, the rejected ones included.
+
+        Raises: ContractError; StoreError.
+        """
+        if not self._rows:
+            return
+        name = self._entity.name
+        kept = [
+            {"reason": reject.reason, "id": reject.row_id, "run_id": self._run_id, **reject.kept()}
+            for reject in self._rows.values()
+        ]
+        self.key = keep_rejected(self._store, name, self._partition, time_ns=time.time_ns(), rows=kept)
+        if self.too_many(rows):
+            allowed = self._entity.limits.rejected_rows(rows)
+            first = next(iter(self._rows.values()))
+            raise ContractError(name, len(self), read, allowed, first.reason, self.key)
+        log.warning(
+            "%s: %d rows break the contract and are kept at %s; list them with `%s`",
+            name, len(self), self.key, LIST_COMMAND.format(entity=name),
+        )  # fmt: skip
+
+
+def _key(reject: Reject) -> int | str:
+    return repr(reject.kept()) if reject.row_id is None else reject.row_id

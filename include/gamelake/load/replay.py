@@ -1,0 +1,214 @@
+"""Rejected rows, checked again: after a change of the contract those that now pass come into the table.
+
+python -m gamelake.load.replay ENTITY [--day 2026-11-21]
+
+A row is added only if its table (of a time series its day) has no row of that id: a load may have brought a newer one.
+A time series can be replayed for every day of which rejected rows are kept: no load can read a past day again. Of other
+tables only the newest load's rows can be: the source may have changed older ones since. A second replay adds nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gamelake.days import PartitionError, format_day, parse_day
+from gamelake.lake.files import merge_files
+from gamelake.lake.manifest import Draft, Manifest, ManifestError, Table
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.rejected import RejectedError, rejected_days, rows_rejected_by
+from gamelake.lake.rows import read_live_ids
+from gamelake.lake.store import ObjectNotFound, StoreError, lake_uri, open_store
+from gamelake.lake.uploads import PartError
+from gamelake.load.contract import RowContract
+from gamelake.load.errors import LIST_COMMAND, LoadError
+from gamelake.load.scratch import scratch_folder
+from gamelake.registry import Kind, load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gamelake.lake.files import File
+    from gamelake.lake.rejected import RejectedRow
+    from gamelake.lake.store import Store
+    from gamelake.load.contract import Reject
+    from gamelake.registry import Entity
+
+
+class ReplayRefused(LoadError):
+    """Nothing was replayed, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What became of the rejected rows of one day.
+
+    added: rows that the commit `version` brought; version None: no commit. present: rows that pass, of ids that the
+    table has. refused: rows that break the contract still; reason: that of the first one.
+    """
+
+    entity: str
+    day: str
+    added: int = 0
+    present: int = 0
+    refused: int = 0
+    version: int | None = None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        added = f"{self.added} added" if self.version is None else f"{self.added} added as version {self.version}"
+        reason = f" (the first one: {self.reason})" if self.reason else ""
+        return (
+            f"{self.entity} {self.day}: {added}; {self.present} passed, but the table has a row of that id; "
+            f"{self.refused} break the contract still{reason}"
+        )
+
+
+def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]:
+    """Check the rejected rows of an entity again, and commit those that pass.
+
+    day: of a time series this day only; None: every day of which rows are kept.
+
+    Raises: ReplayRefused; StoreError, ManifestError, PartError of the lake.
+    """
+    table = Table(store, entity.name)
+    newest = table.latest()
+    if newest is None:
+        raise ReplayRefused(f"{entity.name}: nothing is committed yet; run a load first")
+    if entity.kind is Kind.TIME_SERIES:
+        loads = _loads(table, [day] if day else rejected_days(store, entity.name))
+        if day and day not in loads:
+            raise ReplayRefused(f"{entity.name}: found no commit of {day}, expected a day that was loaded")
+        return [_replay_day(store, entity, of_day, load) for of_day, load in loads.items()]
+    if day not in {None, newest.partition}:
+        raise ReplayRefused(
+            f"{entity.name}: found --day {day}, expected {newest.partition}, the day of the newest load: IGDB may have "
+            "changed older rows since. Run a load with full_refresh instead"
+        )
+    return [_replay_day(store, entity, newest.partition, newest)]
+
+
+def _loads(table: Table, days: Sequence[str]) -> dict[str, Manifest]:
+    """The newest load of each day; without the days of which no load committed."""
+    loads: dict[str, Manifest] = {}
+    for commit in table.history():
+        if not days or len(loads) == len(days) or commit.partition < min(days):
+            break
+        if commit.partition in days:
+            loads.setdefault(commit.partition, commit)
+    return dict(sorted(loads.items()))
+
+
+def _replay_day(store: Store, entity: Entity, day: str, load: Manifest) -> Replay:
+    """Replay what one load rejected."""
+    if load.rejected_key is None:
+        return Replay(entity.name, day)
+    try:
+        kept = rows_rejected_by(store, entity.name, load.rejected_key)
+    except ObjectNotFound as error:
+        raise ReplayRefused(
+            f"{entity.name} {day}: {load.rejected_key} is not there: rejected rows are kept for 30 days"
+        ) from error
+    checked, refused = _check(RowContract(entity), kept)
+    table = Table(store, entity.name)
+    base = table.latest()
+    live = read_live_ids(store, base, partition=_partition(entity, day))
+    new = [(row_id, rows) for row_id, rows in checked.items() if row_id not in live]
+    outcome = Replay(
+        entity.name,
+        day,
+        added=len(new),
+        present=len(checked) - len(new),
+        refused=len(refused),
+        reason=refused[0].reason if refused else None,
+    )
+    if not new or base is None:
+        return outcome
+    commit = _commit(store, entity, day, base, [rows for _, rows in sorted(new)])
+    return replace(outcome, version=commit.version)
+
+
+def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int, Rows], list[Reject]]:
+    """The rows that pass, by id, each as it would be staged; of an id that came twice the last one."""
+    passed: dict[int, Rows] = {}
+    refused: list[Reject] = []
+    for one in kept:
+        checked = contract.check([one.row])
+        refused += checked.rejects
+        if checked.rows.ids:
+            passed[checked.rows.ids[0]] = checked.rows
+    return passed, refused
+
+
+def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequence[Rows]) -> Manifest:
+    """Put the rows into a part of their own, and commit it on top of the table."""
+    run_id = f"replay__{day}_{base.version}"
+    with (
+        scratch_folder() as scratch,
+        PartStage(
+            store, entity=entity.name, partition=day, run_id=run_id, scratch=scratch, committed=base.files
+        ) as stage,
+    ):
+        for one in rows:
+            stage.add(one, None)
+        files = stage.finish()
+
+    def build(newest: Manifest | None) -> Draft:
+        if newest is None or _files(entity, day, newest) != _files(entity, day, base):
+            raise ReplayRefused(
+                f"{entity.name} {day}: another load committed while the rows were checked. Nothing was added; "
+                "run the replay again"
+            )
+        shows = _partition(entity, day) in {None, newest.partition}
+        return Draft(
+            run_id=run_id,
+            partition=newest.partition,
+            mode=newest.mode,
+            watermark=newest.watermark,
+            source_count=newest.source_count,
+            row_count=newest.row_count + (len(rows) if shows else 0),
+            unproven=newest.unproven,
+            shrink_allowed=newest.shrink_allowed,
+            rejected_key=newest.rejected_key,
+            files=merge_files(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
+        )
+
+    return Table(store, entity.name).commit(build)
+
+
+def _partition(entity: Entity, day: str) -> str | None:
+    """The partition in which an id occurs once: the day of a time series, None for the whole table."""
+    return day if entity.kind is Kind.TIME_SERIES else None
+
+
+def _files(entity: Entity, day: str, commit: Manifest) -> list[File]:
+    within = _partition(entity, day)
+    return [file for file in commit.files if within in {None, file.partition}]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Replay one entity. Returns: the exit code; 1 if nothing could be replayed, with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m gamelake.load.replay", description="Check rejected rows again.")
+    parser.add_argument("entity", choices=list(load_registry()), help="whose rows")
+    parser.add_argument("--day", help="this Korean day only, such as 2026-11-21")
+    options = parser.parse_args(arguments)
+    entity = load_registry()[options.entity]
+    try:
+        day = format_day(parse_day(options.day)) if options.day else None
+        outcomes = replay(open_store(lake_uri()), entity, day)
+    except (ReplayRefused, PartitionError, StoreError, ManifestError, PartError, RejectedError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for outcome in outcomes:
+        sys.stdout.write(f"{outcome}\n")
+    if any(outcome.version for outcome in outcomes):
+        sys.stdout.write("The marts show these rows once `transform` has run again.\n")
+    elif not any(outcome.refused for outcome in outcomes):
+        sys.stdout.write(f"{entity.name}: no row to add; `{LIST_COMMAND.format(entity=entity.name)}` lists all\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Which day a load may read, and which changes belong to it: by the source's clock, never this machine's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from gamelake.days import bounds_of, day_of, format_day
+from gamelake.load.errors import LoadRefused, SupersededError
+from gamelake.registry import Kind
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from gamelake.lake.manifest import Manifest
+    from gamelake.registry import Entity
+
+OVERLAP_SECONDS = 5 * 60
+"""Changes are read from this long before the watermark: rows of one second may appear one after another."""
+
+LATE = timedelta(hours=4)
+"""A day's load may still run until the next one is due, at 04:00 of the next day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Changes to read: `[since, until)` in unix seconds; `until` None for everything up to now."""
+
+    since: int
+    until: int | None
+
+
+def check_readable(entity: Entity, day: date, clock: datetime) -> None:
+    """Refuse a day that the source cannot answer for.
+
+    Raises: LoadRefused.
+    """
+    start, end = bounds_of(day)
+    today = format_day(day_of(clock))
+    if clock < start:
+        raise LoadRefused(f"{entity.name}: date {format_day(day)} lies in the future: the source's day is {today}")
+    if entity.kind is not Kind.INCREMENTAL and clock >= end + LATE:
+        raise LoadRefused(
+            f"{entity.name}: date {format_day(day)} can no longer be read: the source shows its rows as of {today} and "
+            f"keeps no past, and a {entity.kind} of another day would be a forgery. Run it without a date."
+        )
+
+
+def period_of_changes(day: date, watermark: int | None) -> Period:
+    """The changes that an incremental load for a day reads.
+
+    Everything since the watermark, whatever day a late run is for. A past day whose changes were all read before is
+    read again from its start to its end, and says nothing about later changes.
+    """
+    start, end = (int(moment.timestamp()) for moment in bounds_of(day))
+    if watermark is None:
+        return Period(0, None)
+    if watermark >= end:
+        return Period(start, end)
+    return Period(watermark - OVERLAP_SECONDS, None)
+
+
+def check_not_superseded(base: Manifest | None, newest: Manifest | None, *, began: int) -> None:
+    """Refuse to put rows over those of a load that read the source much later.
+
+    Within the overlap of two loads it does no harm: the next one reads again what changed since.
+
+    Raises: SupersededError.
+    """
+    if newest is None or newest.watermark is None or (base is not None and newest.version == base.version):
+        return
+    behind = newest.watermark - began
+    if behind > OVERLAP_SECONDS:
+        raise SupersededError(newest.entity, newest.run_id, newest.version, behind)

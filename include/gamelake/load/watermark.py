@@ -1,0 +1,94 @@
+"""From where a load continues, and from where the next one does.
+
+The watermark is the source's clock. A reply with a wrong `Date`, days ahead, leaves one in the future. Every later load
+would then take its day for one that was read before, and miss what changed since. So a watermark that lies after the
+source's clock is wrong: the changes are read from the newest commit whose watermark does not, and the next commit sets
+it back. This machine's clock is no judge of it: the source may be a sandbox, which has days of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gamelake.days import bounds_of
+from gamelake.load.schedule import OVERLAP_SECONDS, Period, period_of_changes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import date
+
+    from gamelake.lake.manifest import Manifest, TableReader
+    from gamelake.sources.igdb.reader import Page, Reader
+
+log = logging.getLogger(__name__)
+
+
+async def open_changes(
+    reader: Reader, table: TableReader, base: Manifest, day: date
+) -> tuple[Period, AsyncIterator[Page]]:
+    """The changes that a load for a day reads on top of a commit, and their pages.
+
+    Nothing is staged before the clock is known, which the first reply tells.
+
+    Raises: IncompleteError; the client's errors; ManifestError and StoreError of the history.
+    """
+    period = period_of_changes(day, base.watermark)
+    pages = reader.changes(period.since, period.until)
+    first = await anext(pages, None)
+    clock = int(reader.clock.timestamp())
+    if not _is_ahead(base.watermark, clock):
+        return period, _chained(first, pages)
+    await pages.aclose()
+    period = Period(_safe_start(table, base, day, clock), None)
+    log.info("%s: reading the changes since %s", table.entity, _utc(period.since))
+    return period, reader.changes(period.since, None)
+
+
+def watermark_of(period: Period, base: Manifest, clock: int) -> int:
+    """The watermark of a load that read these changes by this clock (unix seconds).
+
+    It stays after a re-read of a past day, which says nothing of what changed since. It stays also if the clock, by a
+    later reply, is earlier than the first change asked for: changes may be missing, and the next load reads them.
+    """
+    return (base.watermark or 0) if period.until is not None or period.since > clock else clock
+
+
+def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -> tuple[int, list[str]]:
+    """The watermark of the next commit, and a warning if it goes back.
+
+    It does so only if the load builds on the newest commit, and that commit's is wrong.
+    """
+    if newest is None or newest.watermark is None:
+        return watermark, []
+    if not is_base or not _is_ahead(newest.watermark, watermark):
+        return max(watermark, newest.watermark), []
+    return watermark, [
+        f"{newest.entity}: version {newest.version} of run {newest.run_id!r} has the watermark "
+        f"{_utc(newest.watermark)}, and the source's clock is {_utc(watermark)}. The source dated its replies wrong "
+        "then, or does now. The changes since the last sound watermark were read, and the watermark is set back."
+    ]
+
+
+def _is_ahead(watermark: int | None, clock: int) -> bool:
+    return watermark is not None and watermark > clock + OVERLAP_SECONDS
+
+
+def _safe_start(table: TableReader, base: Manifest, day: date, clock: int) -> int:
+    """Since when to read: the last sound watermark, or the day's start if that is earlier; 0 for everything."""
+    for commit in table.before(base):
+        if commit.watermark is not None and not _is_ahead(commit.watermark, clock):
+            return max(0, min(commit.watermark - OVERLAP_SECONDS, int(bounds_of(day)[0].timestamp())))
+    return 0
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+async def _chained(first: Page | None, rest: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    if first is not None:
+        yield first
+        async for page in rest:
+            yield page

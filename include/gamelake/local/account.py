@@ -1,0 +1,45 @@
+"""The user's own way to the API: an account of IGDB, or a connection that the environment has."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsError, connections, load_settings
+
+CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
+
+
+class AccountRefused(RuntimeError):
+    """The API cannot be reached, or refuses the account; the message says what to do."""
+
+
+def is_given() -> bool:
+    """Whether the user has named an account or a connection; without one the sandbox answers."""
+    return any(os.environ.get(name) for name in ("IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET", CONNECTION_VARIABLE))
+
+
+def export() -> None:
+    """Make the user's account the connection of this process and its children. Raises: AccountRefused."""
+    if os.environ.get(CONNECTION_VARIABLE):
+        return
+    try:
+        os.environ[CONNECTION_VARIABLE] = json.dumps(connections(load_settings(), os.environ)[IGDB_CONNECTION])
+    except SettingsError as error:
+        raise AccountRefused(str(error)) from error
+
+
+def check() -> str:
+    """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountRefused."""
+    given = os.environ.get(CONNECTION_VARIABLE)
+    export()  # the database may not be there yet
+    from igdb.hook import IgdbHook
+
+    try:
+        answers, text = IgdbHook(IGDB_CONNECTION).test_connection()
+    finally:
+        if not given:
+            del os.environ[CONNECTION_VARIABLE]
+    if not answers:
+        raise AccountRefused(text)
+    return text

@@ -1,0 +1,58 @@
+"""The folders of `make run`, tried before anything starts: what cannot work is one sentence at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+from gamelake.lake.location import BucketLocation, FolderLocation
+from gamelake.local.environment import LOCAL
+from gamelake.marts.scratch import check_database, check_free, database_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEAST_FREE = 300 * 1024 * 1024
+"""Bytes that a day of the sandbox needs: its lake, Airflow's database and log, and the build's scratch file."""
+
+
+class CheckFailed(RuntimeError):
+    """A folder that a run needs cannot be used; the message says what to do."""
+
+
+def check_folders(place: BucketLocation | FolderLocation) -> None:
+    """Try the lake's folder if it is on a disk, the build's database file, and the room of their disks.
+
+    Raises: CheckFailed; ScratchError.
+    """
+    database = database_file()
+    check_database(database)
+    if (os.environ.get("GAMELAKE_TRANSFORM") or "one_process") == "one_process":  # no other build opens the file
+        check_free(database)
+    if isinstance(place, FolderLocation):  # a bucket tells at the first request
+        _check_writable(place.folder)
+        _check_room(place.folder)
+    for folder in (LOCAL, database.parent):
+        _check_room(folder)
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CheckFailed(
+            f"GAMELAKE_URI: cannot write in {folder}: {error.strerror}; name a folder that you may write"
+        ) from error
+
+
+def _check_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise CheckFailed(
+            f"{folder}: {free // 2**20:,} MB are free on its disk, expected {LEAST_FREE // 2**20:,} MB or more; "
+            "remove files there, or name a folder of another disk"
+        )

@@ -1,0 +1,188 @@
+"""The laptop's Airflow: where it lives and the settings that it runs with.
+
+Nothing here imports Airflow: the launcher passes through it at every call.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOCAL = Path(os.environ.get("GAMELAKE_LOCAL") or REPOSITORY / ".local").expanduser().resolve()
+AIRFLOW_HOME = LOCAL / "airflow"
+LOGS = LOCAL / "logs"
+PORTS = LOCAL / "ports.json"
+PASSWORDS = LOCAL / "passwords.json"
+LAUNCHER = Path(sys.prefix) / "bin" / "airflow"
+
+USER = "admin"
+HOST = "127.0.0.1"
+
+API_PORT = "AIRFLOW__API__PORT"
+SANDBOX_PORT = "GAMELAKE_SANDBOX_PORT"
+DEFAULT_PORTS = {API_PORT: 8080, SANDBOX_PORT: 8900}
+"""The variables that choose a port, and the port without them."""
+
+
+class EnvironmentRefused(RuntimeError):
+    """A setting of the laptop's Airflow cannot work; the message names it, what was found and what was expected."""
+
+
+def environment() -> dict[str, str]:
+    """The settings of an Airflow process in this repository; what the user has set wins.
+
+    Raises: EnvironmentRefused.
+    """
+    home = _airflow_home()
+    port = str(chosen_port(API_PORT))
+    defaults = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Each slot is a process of 100 MB; the API's pool lets one load run at a time in any case.
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        # The UI answers on this machine only, and asks for a password of this clone.
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__CORE__FERNET_KEY": _fernet_key(),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(PASSWORDS),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
+        "AIRFLOW__API__HOST": HOST,
+        API_PORT: port,
+        # Airflow would make these up for each process: its parts would refuse each other's tokens.
+        "AIRFLOW__API__SECRET_KEY": _secret(LOCAL / "api_secret.key", lambda: secrets.token_urlsafe(64)),
+        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(LOCAL / "jwt_secret.key", lambda: secrets.token_urlsafe(64)),
+        "AIRFLOW__API__INSTANCE_NAME": "gamelake",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": HOST,
+        # Its default is one folder below /tmp for all users of the machine.
+        "AIRFLOW__COSMOS__CACHE_DIR": str(LOCAL / "cosmos"),
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(
+            {"gamelake": {"dir": str(REPOSITORY / "dbt" / "target"), "name": "dbt docs"}}
+        ),
+        "DO_NOT_TRACK": "1",
+    }
+    # `standalone` calls its parts by name, and means this virtual environment's.
+    path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # Children have another working directory, so relative folders become absolute here.
+    fixed = {"PATH": path, "AIRFLOW_HOME": str(home), "GAMELAKE_LOCAL": str(LOCAL)}
+    return {**defaults, **_sandbox_addresses(), **os.environ, **fixed, **_direct()}
+
+
+def _direct() -> dict[str, str]:
+    """Nothing on this machine is reached through a proxy: tasks talk to the API server, and loads to the sandbox."""
+    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in said.split(",") if host.strip()]
+    direct = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
+    return {"no_proxy": direct, "NO_PROXY": direct}
+
+
+def _airflow_home() -> Path:
+    home = Path(os.environ.get("AIRFLOW_HOME") or AIRFLOW_HOME).expanduser().resolve()
+    # The path becomes part of the URL of the SQLite database, and of settings in which Airflow expands variables.
+    if wrong := sorted(set(str(home)) & set("?%$")):
+        raise EnvironmentRefused(
+            f"AIRFLOW_HOME: found {str(home)!r}, expected a path without {wrong[0]!r}, which Airflow cannot use there. "
+            "Set GAMELAKE_LOCAL to another folder."
+        )
+    return home
+
+
+def chosen_port(variable: str) -> int:
+    """The port that a variable chooses; else the one that this clone remembers; else the default.
+
+    Raises: EnvironmentRefused.
+    """
+    if said := os.environ.get(variable):
+        if not (said.isascii() and said.isdecimal() and 0 < int(said) < 65536):
+            raise EnvironmentRefused(f"{variable}: found {said!r}, expected a port from 1 to 65535")
+        return int(said)
+    return int(_remembered_ports().get(variable, DEFAULT_PORTS[variable]))
+
+
+def remember_port(variable: str, port: int) -> None:
+    """Choose a port for this clone from now on."""
+    private_folder()
+    PORTS.write_text(json.dumps({**_remembered_ports(), variable: port}), encoding="utf-8")
+
+
+def _remembered_ports() -> dict[str, int]:
+    ports: dict[str, int] = json.loads(PORTS.read_text(encoding="utf-8")) if PORTS.exists() else {}
+    return ports
+
+
+def sandbox_url() -> str:
+    """Where the sandbox of `make up` answers."""
+    return f"http://{HOST}:{chosen_port(SANDBOX_PORT)}"
+
+
+def _sandbox_addresses() -> dict[str, str]:
+    """Where `igdb_default` leads to when this clone's sandbox is not at the port that airflow_settings.yaml names."""
+    said = any(os.environ.get(name) for name in ("IGDB_BASE_URL", "IGDB_TOKEN_URL"))
+    if said or uses_real_api() or chosen_port(SANDBOX_PORT) == DEFAULT_PORTS[SANDBOX_PORT]:
+        return {}
+    return {"IGDB_BASE_URL": f"{sandbox_url()}/v4", "IGDB_TOKEN_URL": f"{sandbox_url()}/oauth2/token"}
+
+
+def private_folder() -> Path:
+    """LOCAL, made when it is not there: it has keys and passwords, so only its owner may look into it."""
+    LOCAL.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if LOCAL == REPOSITORY / ".local":
+        LOCAL.chmod(0o700)
+    return LOCAL
+
+
+def _fernet_key() -> str:
+    """The key that encrypts connections in the database."""
+    return _secret(LOCAL / "fernet.key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+
+
+def password() -> str:
+    """The password of the web UI's user, in the file that Airflow reads: made once for this clone."""
+    if PASSWORDS.exists() and json.loads(PASSWORDS.read_text(encoding="utf-8")) == {USER: "admin"}:
+        PASSWORDS.unlink()  # of an earlier version
+    found = json.loads(_secret(PASSWORDS, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))
+    return str(found[USER])
+
+
+def _secret(path: Path, make: Callable[[], str]) -> str:
+    """The text of a file that is made once, readable by its owner only."""
+    if not path.exists():
+        private_folder()
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(make())
+        try:
+            os.link(draft, path)  # fails if another process was first
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="utf-8")
+
+
+def uses_real_api() -> bool:
+    """Whether the user has named an account of IGDB; without one the sandbox answers."""
+    return bool(os.environ.get("IGDB_CLIENT_ID") and os.environ.get("IGDB_CLIENT_SECRET"))
+
+
+def write_launcher() -> None:
+    """Make `airflow` of this virtual environment run in this repository's home, whatever shell calls it."""
+    LAUNCHER.write_text(
+        "#!/bin/sh\n"
+        "# Written by `make setup`: Airflow with this repository's settings; gamelake/local/environment.py has them.\n"
+        f'exec {shlex.quote(sys.executable)} -m gamelake.local airflow "$@"\n',
+        encoding="utf-8",
+    )
+    LAUNCHER.chmod(0o755)

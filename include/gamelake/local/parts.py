@@ -1,0 +1,121 @@
+"""The background processes of `make up`: each has a log, a file with its process id, and a session of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped]  # Airflow requires it
+
+from gamelake.local.environment import LOCAL, LOGS
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+PIDS = LOCAL / "pids"
+STOP_SECONDS = 30
+SAME_START_SECONDS = 60
+"""A process that started further from the recorded time has got the number of one that ended: after a reboot, say."""
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ERROR = re.compile(r"\b\w*(Error|Exception)\b *[:(]|\[Errno|\berror\b|\bCRITICAL\b|\bFATAL\b", re.IGNORECASE)
+_FRAME = re.compile(r"^\s*(File \"|Traceback|raise |\^)|│|╭|╰")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A background process, by name."""
+
+    name: str
+
+    @property
+    def log(self) -> Path:
+        """The file that the process writes to; each start begins it again."""
+        return LOGS / f"{self.name}.log"
+
+    @property
+    def _pid_file(self) -> Path:
+        return PIDS / f"{self.name}.json"
+
+    def start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start it in a session of its own, so that it outlives the terminal that started it."""
+        for folder in (LOGS, PIDS):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own modules and the user's own settings
+                command,
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started = {"pid": process.pid, "started": time.time()}
+        self._pid_file.write_text(json.dumps(started), encoding="utf-8")
+        return process
+
+    def processes(self) -> list[psutil.Process]:
+        """Its living processes: those of its session's group. A child that ended and was not waited for is not one."""
+        group = self._group()
+        found = []
+        for process in psutil.process_iter() if group else ():
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def running(self) -> bool:
+        """Whether any of its processes lives."""
+        return bool(self.processes())
+
+    def _group(self) -> int | None:
+        """The process group, or None if there was no start, or its number belongs to another process by now."""
+        if not self._pid_file.exists():
+            return None
+        recorded = json.loads(self._pid_file.read_text(encoding="utf-8"))
+        pid = int(recorded["pid"])
+        with contextlib.suppress(psutil.Error):
+            if abs(psutil.Process(pid).create_time() - recorded["started"]) > SAME_START_SECONDS:
+                return None
+        return pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all of its processes."""
+        if (group := self._group()) is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+
+    def forget(self) -> None:
+        """Remove the file with its process id."""
+        self._pid_file.unlink(missing_ok=True)
+
+    def cause(self) -> str:
+        """The lines of its log that say why it ended: those that name an error, else the last ones."""
+        lines = [_COLOUR.sub("", line).rstrip() for line in self.log.read_text(encoding="utf-8").splitlines()]
+        lines = [line for line in lines if line.strip()]
+        errors = [line for line in lines if _ERROR.search(line) and not _FRAME.search(line)]
+        return "\n".join(f"  {line.strip()[:500]}" for line in list(dict.fromkeys(errors))[-3:] or lines[-10:])
+
+
+def stop(parts: Iterable[Part]) -> list[str]:
+    """Stop all of them at once, first by request, after STOP_SECONDS by force. Returns: the names of those that ran."""
+    ran = [part for part in parts if part.running()]
+    for part in ran:
+        part.signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(part.running() for part in ran) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    for part in ran:
+        part.signal(signal.SIGKILL)
+    for part in parts:
+        part.forget()
+    return [part.name for part in ran]

@@ -1,0 +1,168 @@
+"""What a run tells at its end: the marts, what changed since the run before, and where everything is."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gamelake.airflow.stores import connected_store
+from gamelake.cli.tables import table
+from gamelake.days import KST
+from gamelake.lake.disk import DiskStore
+from gamelake.lake.querying import connect, literal
+from gamelake.lake.store import lake_location
+from gamelake.marts import pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from gamelake.lake.store import Store
+    from gamelake.local.terminal import Terminal
+
+SAMPLES = {
+    "mart_top_rated": "game_name as game, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, "
+    "genre_names as genres",
+    "mart_trending_now": "game_name as game, round(playing_percentile, 1) as playing, "
+    "round(played_percentile, 1) as played, genre_names as genres",
+}
+"""The marts whose first rows are shown, and the columns that fit a terminal."""
+
+
+def marts() -> dict[str, Any] | None:
+    """The published marts: the pointer's document, or None before the first publication."""
+    return pointer.current(connected_store())
+
+
+def load_line(load: dict[str, Any]) -> str:
+    """One load in one line."""
+    notes = [
+        counted(load["repaired_ranges"], "id range") + " read again" if load["repaired_ranges"] else "",
+        f"{load['rejected']:,} rejected" if load["rejected"] else "",
+        counted(len(load["unproven"]), "id range") + " unproven" if load["unproven"] else "",
+    ]
+    return ", ".join(
+        [
+            f"{load['entity']:<20} {load['mode']:<12} {load['rows']:>9,} rows read",
+            f"{load['row_count']:>9,} in the table",
+            f"{counted(load['requests'], 'request'):>12}",
+            f"{load['seconds']:>6.1f} s",
+            *filter(None, notes),
+        ]
+    )
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, such as `1 request` and `1,200 requests`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def published_line(document: dict[str, Any]) -> str:
+    """What readers have after `publish`, given what that task returned."""
+    if not document["published"]:
+        return str(document["reason"])
+    at = datetime.fromisoformat(document["published_at"]).astimezone(KST)
+    return f"Published {document['day']} at {at:%H:%M} Korean time (publication {document['publication']})."
+
+
+def write(
+    terminal: Terminal,
+    loads: Sequence[dict[str, Any]],
+    before: dict[str, Any] | None,
+    published: dict[str, Any],
+    *,
+    seconds: float,
+    log: Path,
+) -> None:
+    """Write the summary of a run: its loads, the marts as they were before it, and what `publish` returned."""
+    say = terminal.say
+    say(f"\n{published_line(published)}")
+    after = marts()
+    if after is None:
+        say("No marts were published.")
+        return
+    requests = sum(load["requests"] for load in loads)
+    rows = sum(load["rows"] for load in loads)
+    say(f"{rows:,} rows in {counted(requests, 'request')}; everything took {seconds:.0f} s.")
+    say(f"Readers have {after['day']}:\n")
+    say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before)))
+    store = connected_store()
+    with connect(store) as connection:
+        if before and before["generation"] != after["generation"]:
+            say(f"\nChanged since {before['day']}:")
+            for line in _changes(connection, store, before, after):
+                say(f"  {line}")
+        for name, columns in SAMPLES.items():
+            say(f"\n{name}")
+            say(_sample(connection, store, after, name, columns))
+    place = lake_location()
+    say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
+    say("\nNext: `make run` for the next day (the sandbox makes one up), `make up` for Airflow's web UI, or a query:")
+    say(f"  {_query(store)}")
+
+
+def _query(store: Store) -> str:
+    """A first query of the marts, to be pasted into a shell."""
+    if not isinstance(store, DiskStore):
+        return "see docs/data-model.md"
+    code = f"import duckdb; duckdb.read_parquet({store.url('marts/marketing/mart_top_rated.parquet')!r}).show()"
+    quoted = shlex.quote(code) if set(code) & set('"$`\\') else f'"{code}"'
+    return f".venv/bin/python -c {quoted}"
+
+
+def _mart_rows(after: dict[str, Any], before: dict[str, Any] | None) -> list[list[str]]:
+    earlier = {mart["name"]: mart["rows"] for mart in before["marts"]} if before else {}
+    return [
+        [
+            mart["name"],
+            f"{mart['rows']:,}",
+            *([f"{earlier.get(mart['name'], 0):,}"] if before else []),
+            f"{mart['bytes'] / 1024:,.0f}",
+        ]
+        for mart in after["marts"]
+    ]
+
+
+def _changes(connection: DuckDBPyConnection, store: Store, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What is new, gone and different in `dim_games`, and whose popularity moved."""
+    old, new = _relation(store, before, "dim_games"), _relation(store, after, "dim_games")
+    query = f"""
+        select
+            count(*) filter (o.game_id is null),
+            count(*) filter (n.game_id is null),
+            count(*) filter (n.updated_at <> o.updated_at),
+            count(*) filter (n.updated_at = o.updated_at and n.platform_names <> o.platform_names)
+        from {new} as n full join {old} as o on n.game_id = o.game_id"""  # noqa: S608 - the files are our own
+    added, gone, changed, renamed = connection.sql(query).fetchone() or (0, 0, 0, 0)
+    popularity = f"""
+        select count(*) from {_relation(store, after, "fct_game_popularity")} as n
+        join {_relation(store, before, "fct_game_popularity")} as o using (game_id)
+        where n.igdb_total_engagement is distinct from o.igdb_total_engagement"""  # noqa: S608
+    (moved,) = connection.sql(popularity).fetchone() or (0,)
+    lines = [f"games: {added:,} new, {gone:,} gone, {changed:,} changed", f"popularity: {moved:,} games moved"]
+    if renamed:
+        lines.append(f"platforms: {renamed:,} games that did not change show a platform's new name")
+    return lines
+
+
+def _sample(connection: DuckDBPyConnection, store: Store, pointer: dict[str, Any], name: str, columns: str) -> str:
+    rows = connection.sql(f"select {columns} from {_relation(store, pointer, name)} limit 5")  # noqa: S608 - as above
+    return _table(rows.columns, [[_cell(value) for value in row] for row in rows.fetchall()])
+
+
+def _relation(store: Store, pointer: dict[str, Any], name: str) -> str:
+    """A mart as DuckDB reads it."""
+    return f"read_parquet({literal(store.url(pointer['generation']) + f'/{name}.parquet')})"
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 48 else text[:47] + "…"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return textwrap.indent(table(headings, rows), "  ")

@@ -1,0 +1,203 @@
+"""`make run`: one day through Airflow itself, every load and then the marts, with progress and a summary.
+
+The DAGs run one after another in this process by `DAG.test`, on the same database that `make up` shows. Airflow's own
+log goes to a file; the terminal shows what a person wants to know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from gamelake.days import format_day
+from gamelake.lake.store import lake_location
+from gamelake.local import account, allowed, finished_day, report, sandbox
+from gamelake.local.checks import check_folders
+from gamelake.local.environment import LOGS, environment
+from gamelake.local.interrupts import interruptible
+from gamelake.local.terminal import Terminal
+from gamelake.registry import load_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from gamelake.airflow.dag import LakeDAG
+
+_DBT_NODE = re.compile(r"(?P<done>\d+) of (?P<of>\d+) (?P<how>OK|PASS|WARN|ERROR|FAIL)\b(?! hook)")
+_DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+) SKIP=(?P<skipped>\d+)")
+
+
+_OURS = ("gamelake.", "igdb.")
+"""The modules whose errors say by themselves what to do."""
+
+
+class RunFailed(RuntimeError):
+    """The day cannot be run, or a DAG of it failed; the message says why."""
+
+
+def run() -> None:
+    """Run the next day. Raises: RunFailed; SandboxFailed; NotAnEntity; KeyboardInterrupt."""
+    params = allowed.params()
+    os.environ.update(environment())
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(interruptible())
+        log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
+        terminal = stack.enter_context(Terminal(stack.enter_context(_output_to(log))))
+        stack.enter_context(_told(log))
+        with terminal.doing("looking at the lake"):
+            place = lake_location()
+            check_folders(place)
+            before = report.marts()
+        if account.is_given():
+            day, days = format_day(sandbox.real_today()), None
+            with terminal.doing("asking the API"):
+                answer = account.check()
+            terminal.say(f"Loading IGDB's {day} into {place}\n  {answer}")
+        else:
+            days = sandbox.Days.next()
+            day = days.today
+            with terminal.doing("starting the sandbox"):
+                url = stack.enter_context(sandbox.running(days))
+            os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
+            terminal.say(f"Loading {day} from the sandbox at {url} into {place}")
+        loads, published = _run_dags(day, params, terminal, log)
+        if days is not None:
+            days.save()
+        with terminal.doing("reading the marts"):
+            report.write(terminal, loads, before, published, seconds=time.monotonic() - began, log=log)
+
+
+@contextlib.contextmanager
+def _told(log: Path) -> Iterator[None]:
+    """Leave one message of whatever fails, and the traceback of the unexpected in the log. Raises: RunFailed."""
+    try:
+        yield
+    except RuntimeError:
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith(_OURS):
+            raise RunFailed(str(error)) from error
+        traceback.print_exc()  # this process prints into the log
+        raise RunFailed(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error
+
+
+def _run_dags(
+    day: str, params: Mapping[str, Mapping[str, bool]], terminal: Terminal, log: Path
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Run the loads, then `transform`. Returns: the figures of each load, and what `publish` returned."""
+    terminal.say("Preparing Airflow's database ...")
+    with terminal.doing("preparing Airflow's database"):
+        from gamelake.local.database import prepare
+
+        prepare()
+    with terminal.doing("reading the DAGs"):
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    if bag.import_errors:
+        raise RunFailed("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
+    for package in ("gamelake.load", "gamelake.sources"):
+        logging.getLogger(package).addHandler(_Progress(terminal))
+    loads = []
+    for entity in load_registry().values():
+        with terminal.doing(f"{entity.name}: loading"):
+            loads.append(
+                _run_dag(cast("LakeDAG", bag.dags[entity.dag_id]), day, log, "extract_load", params[entity.name])
+            )
+        terminal.say(report.load_line(loads[-1]))
+    terminal.say("transform: building, testing and publishing the marts ...")
+    logging.getLogger("cosmos").addHandler(_DbtProgress(terminal))
+    with terminal.doing("transform: running"):
+        published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
+        finished_day.record(day, [entity.dag_id for entity in load_registry().values()])
+    return loads, published
+
+
+def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[str, bool] | None = None) -> Any:
+    """Run a DAG. Returns: what one of its tasks returned. Raises: RunFailed, with the cause first."""
+    dag_run, failures = dag.test_once(run_conf={"date": day, **(params or {})})
+    if dag_run.state != "success":
+        causes = "\n".join(map(str, failures)) or "no task says why"
+        raise RunFailed(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
+    return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
+
+
+def _last_line(traceback: str) -> str:
+    return traceback.strip().splitlines()[-1]
+
+
+@contextlib.contextmanager
+def _output_to(log: Path) -> Iterator[TextIO]:
+    """Send all that this process prints to a file; yields the terminal."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    saved = os.dup(1), os.dup(2)
+    terminal = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    try:
+        yield terminal
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        for descriptor in (*saved, file):
+            os.close(descriptor)
+        terminal.close()
+
+
+class _Progress(logging.Handler):
+    """Shows on the terminal what a load says while it works; its result has a line of its own."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(logging.INFO)
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not getattr(record, "is_result", False):
+            self._terminal.say(f"  {record.getMessage()}")
+
+
+class _DbtProgress(logging.Handler):
+    """Shows how far dbt is, what failed or warned, and how it ended."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(logging.INFO)
+        self._terminal = terminal
+        self._shown = self._of = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take dbt's own count: `12 of 198 OK created sql table model ...`."""
+        text = record.getMessage()
+        if ended := _DBT_DONE.search(text):
+            passed, warned, failed, skipped = (int(ended[name]) for name in ("passed", "warned", "failed", "skipped"))
+            whole = passed >= self._of and not warned + failed + skipped
+            self._terminal.say(
+                f"  dbt: all {passed} models and tests passed"
+                if whole
+                else f"  dbt: {passed} models and tests passed, {warned} warned, {failed} failed, {skipped} not run"
+            )
+            if failed + skipped or passed + warned < self._of:
+                return
+            self._terminal.now("transform: publishing, and showing the state of each model in Airflow")
+            return
+        if (found := _DBT_NODE.search(text)) is None:
+            return
+        done, of, how = int(found["done"]), int(found["of"]), found["how"]
+        self._of = of
+        if how in {"WARN", "ERROR", "FAIL"}:
+            self._terminal.say(f"  dbt: {found[0]}{text[found.end() :]}")
+        elif done - self._shown >= of / 8:
+            self._shown = done
+            self._terminal.say(f"  dbt: {done} of {of} models and tests")

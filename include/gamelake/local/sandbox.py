@@ -1,0 +1,113 @@
+"""The laptop's sandbox: which day it shows next, and its process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gamelake.airflow.settings_file import IGDB_CONNECTION, connections, load_settings
+from gamelake.days import day_of, format_day, parse_day
+from gamelake.local.environment import LOCAL, LOGS
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STATE = LOCAL / "sandbox.json"
+START_SECONDS = 60
+
+
+class SandboxFailed(RuntimeError):
+    """The sandbox did not start; carries the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The sandbox's rows are those of `first_day` and what changed up to `today`, both Korean days as YYYY-MM-DD."""
+
+    first_day: str
+    today: str
+
+    @classmethod
+    def last(cls) -> Days | None:
+        """The days of the last run, or None before the first one."""
+        return cls(**json.loads(STATE.read_text(encoding="utf-8"))) if STATE.exists() else None
+
+    @classmethod
+    def next(cls) -> Days:
+        """Today for the first run; then one day on, or the real day when that is later."""
+        real = real_today()
+        if (last := cls.last()) is None:
+            return cls(format_day(real), format_day(real))
+        return cls(last.first_day, format_day(max(real, parse_day(last.today) + timedelta(days=1))))
+
+    @classmethod
+    def now(cls) -> Days:
+        """The real day, on the rows that earlier runs began with."""
+        today = format_day(real_today())
+        last = cls.last()
+        return cls(min(last.first_day, today) if last else today, today)
+
+    def save(self) -> None:
+        """Remember the days for the next run."""
+        STATE.parent.mkdir(parents=True, exist_ok=True)
+        STATE.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+def real_today() -> date:
+    """The Korean day on this machine's clock."""
+    return day_of(datetime.now(UTC))
+
+
+def connection(url: str) -> str:
+    """`igdb_default` for a sandbox at a URL, as the JSON that an `AIRFLOW_CONN_…` variable holds."""
+    server = {"IGDB_BASE_URL": f"{url}/v4", "IGDB_TOKEN_URL": f"{url}/oauth2/token"}
+    return json.dumps(connections(load_settings(), server)[IGDB_CONNECTION])
+
+
+def command(days: Days, port: int) -> list[str]:
+    """How the sandbox is started; `IGDB_RECORDED` and `GAMELAKE_SANDBOX_GAMES` say what it shows."""
+    games = os.environ.get("GAMELAKE_SANDBOX_GAMES", "5000")
+    return [sys.executable, "-m", "sandbox.igdb", "--port", str(port), "--games", games,
+            "--first-day", days.first_day, "--today", days.today]  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(days: Days) -> Iterator[str]:
+    """A sandbox on a free port, for as long as the block lasts. Yields its URL. Raises: SandboxFailed."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / "sandbox.log"
+    process = start(days, port=0, log=log)
+    try:
+        yield wait_for_url(process, log)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def start(days: Days, *, port: int, log: Path) -> subprocess.Popen[bytes]:
+    """Start a sandbox in a session of its own, so that it outlives the terminal that started it."""
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own module and the user's own settings
+            command(days, port), cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def wait_for_url(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The URL in the line that a sandbox prints when it is ready. Raises: SandboxFailed."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"http://[\w.:]+\d", log.read_text(encoding="utf-8")):
+            return found.group()
+        time.sleep(0.05)
+    process.terminate()
+    raise SandboxFailed(f"the sandbox did not start; its log {log} ends:\n{log.read_text(encoding='utf-8')[-2000:]}")

@@ -1,0 +1,169 @@
+"""`make up` and `make down`: a local Airflow with its UI and a sandbox, as background processes.
+
+Airflow's parts start without log servers: those listen on every address of the machine. The UI reads the tasks' logs
+from the same disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+
+from gamelake.local import parts, ports, sandbox
+from gamelake.local.environment import (
+    API_PORT,
+    HOST,
+    LOGS,
+    SANDBOX_PORT,
+    USER,
+    chosen_port,
+    environment,
+    password,
+    private_folder,
+    sandbox_url,
+    uses_real_api,
+)
+from gamelake.local.parts import Part
+from gamelake.local.switch_on import when_loads_start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SANDBOX = Part("sandbox")
+DATABASE = Part("database")
+AIRFLOW = {
+    Part("scheduler"): ["scheduler", "--skip-serve-logs"],
+    Part("dag-processor"): ["dag-processor"],
+    Part("triggerer"): ["triggerer", "--skip-serve-logs"],
+    Part("api-server"): ["api-server"],
+}
+HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+"""The parts whose health the API server tells, and under which name."""
+
+START_SECONDS = 300
+SAY_SECONDS = 6
+
+
+class StackError(RuntimeError):
+    """The local Airflow cannot start; the message says what to do."""
+
+
+def up() -> None:
+    """Start everything, unpause the DAGs, and say where the UI is.
+
+    Raises: StackError; SandboxFailed; PortTaken; EnvironmentRefused.
+    """
+    down_parts = [part.name for part in AIRFLOW if not part.running()]
+    if not down_parts:
+        print("It is already up; `make down` stops it.")
+        _say_where()
+        return
+    if len(down_parts) < len(AIRFLOW):
+        raise StackError(f"{', '.join(down_parts)} stopped while the rest runs: `make down`, then `make up` again")
+    private_folder()
+    ports.claim(API_PORT, "Airflow's web UI")
+    starts_sandbox = not uses_real_api() and not SANDBOX.running()
+    if starts_sandbox:
+        ports.claim(SANDBOX_PORT, "the sandbox")
+    os.environ.update(environment())
+    password()
+    began = time.monotonic()
+    try:
+        if starts_sandbox:
+            _start_sandbox()
+        next_loads = _switch_on(began)
+        _start_airflow(began)
+    except BaseException:
+        down()
+        raise
+    _say_where()
+    print(f"All DAGs are on. {when_loads_start(next_loads, datetime.now(UTC))}\n`make down` stops everything.")
+
+
+def down() -> None:
+    """Stop everything that `up` started."""
+    stopped = parts.stop([*AIRFLOW, DATABASE, SANDBOX])
+    for name in ("Airflow" if set(stopped) - {"sandbox"} else "", "the sandbox" if "sandbox" in stopped else ""):
+        if name:
+            print(f"Stopped {name}.")
+
+
+def running(name: str) -> bool:
+    """Whether a part that `up` started still runs."""
+    return Part(name).running()
+
+
+def _say_where() -> None:
+    print(f"\nAirflow   {_address()}\nlogin     {USER} / {password()}")
+    if SANDBOX.running():
+        print(f"sandbox   {sandbox_url()}")
+    print(f"logs      {LOGS}\n")
+
+
+def _address() -> str:
+    return f"http://{HOST}:{chosen_port(API_PORT)}"
+
+
+def _start_sandbox() -> None:
+    process = SANDBOX.start(sandbox.command(sandbox.Days.now(), chosen_port(SANDBOX_PORT)))
+    sandbox.wait_for_url(process, SANDBOX.log)
+
+
+def _switch_on(began: float) -> datetime:
+    """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
+    # In a process of its own: Airflow's import would stay in this one.
+    process = DATABASE.start([sys.executable, "-m", "gamelake.local", "switch-on"])
+    _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [], began)
+    if process.returncode:
+        raise _ended(DATABASE)
+    DATABASE.forget()
+    lines = DATABASE.log.read_text(encoding="utf-8").splitlines()
+    said = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+    return datetime.fromisoformat(said["next_loads"])
+
+
+def _start_airflow(began: float) -> None:
+    started = {part: part.start([sys.executable, "-m", "airflow", *command]) for part, command in AIRFLOW.items()}
+    _wait(_not_healthy, list(started.items()), began)
+
+
+def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess.Popen[bytes]]], began: float) -> None:
+    """Wait until nothing is missing, and say now and then what is. Raises: StackError, as soon as a part has ended."""
+    said = time.monotonic()
+    shown: list[str] = []
+    while waits_for := missing():
+        for part, process in started:
+            if process.poll() is not None:
+                raise _ended(part)
+        now = time.monotonic()
+        if now - began > START_SECONDS:
+            names = ", ".join(waits_for)
+            raise StackError(f"after {START_SECONDS} s Airflow still waits for: {names}; the logs are in {LOGS}")
+        if waits_for != shown or now - said >= SAY_SECONDS:
+            print(f"{now - began:4.0f} s  waiting for: {', '.join(waits_for)}", flush=True)
+            shown, said = waits_for, now
+        time.sleep(0.5)
+
+
+def _ended(part: Part) -> StackError:
+    return StackError(f"{part.name} ended at its start. Its log {part.log} says:\n{part.cause()}")
+
+
+def _not_healthy() -> list[str]:
+    """The parts that are not ready yet, by the API server's word."""
+    # No proxy: it would be asked for an address of its own machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{_address()}/api/v2/monitor/health", timeout=2) as reply:
+            health = json.load(reply)
+    except (URLError, OSError, ValueError):
+        return ["api-server"]
+    waits_for = [name for name, key in HEALTH.items() if health[key]["status"] != "healthy"]
+    return waits_for if health["metadatabase"]["status"] == "healthy" else ["database", *waits_for]

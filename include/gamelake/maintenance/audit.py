@@ -1,0 +1,89 @@
+"""The audit of a whole lake: its tables, its generations of marts, and what killed writers have left.
+
+report = audit(store, ["games"], older_than=timedelta(hours=48), remove=True)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gamelake.lake.audit import Finding, Problem, audit_table
+from gamelake.lake.disk import DiskStore
+from gamelake.marts.audit import audit_generations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gamelake.lake.store import Store
+
+LEAST_HOURS = 24
+"""Younger orphans may be parts of a load that is running or will be tried again."""
+
+
+@dataclass(slots=True)
+class AuditReport:
+    """What an audit found, and which of the orphans it removed."""
+
+    findings: list[Finding] = field(default_factory=list)
+    removed: set[Finding] = field(default_factory=set)
+
+    @property
+    def orphans(self) -> list[Finding]:
+        """Objects that nothing needs."""
+        return [finding for finding in self.findings if finding.problem is Problem.ORPHAN]
+
+    def outcome(self, finding: Finding) -> str:
+        """What became of a finding, in one word."""
+        return "removed" if finding in self.removed else finding.problem.value
+
+    @property
+    def broken(self) -> list[Finding]:
+        """Objects that a commit or the pointer needs, and that are missing or other than it says."""
+        return [finding for finding in self.findings if finding.problem is not Problem.ORPHAN]
+
+
+def audit(
+    store: Store,
+    entities: Iterable[str],
+    *,
+    older_than: timedelta,
+    remove: bool,
+    verify: bool = False,
+    marts: bool = True,
+    now: datetime | None = None,
+) -> AuditReport:
+    """Look at tables and, with `marts`, at what is not of one table; remove orphans that are old enough, if told to.
+
+    verify: read the parts of the newest commits and compare hashes. now: for tests; the present.
+    Raises: ValueError, for an age below LEAST_HOURS; StoreError, ManifestError.
+    """
+    if older_than < timedelta(hours=LEAST_HOURS):
+        raise ValueError(
+            f"older_than: found {older_than}, expected {LEAST_HOURS} hours or more: a load may use them yet"
+        )
+    now = now or datetime.now(UTC)
+    report = AuditReport()
+    for entity in entities:
+        report.findings += audit_table(store, entity, now=now, verify=verify)
+    if marts:
+        report.findings += audit_generations(store, now=now)
+    for orphan in report.orphans:
+        if remove and orphan.modified is not None and orphan.modified < now - older_than:
+            store.delete(orphan.key)
+            report.removed.add(orphan)
+    if marts and isinstance(store, DiskStore):  # on S3 a lifecycle rule ends unfinished uploads
+        _audit_leftovers(store, report, before=now - older_than, remove=remove)
+    return report
+
+
+def _audit_leftovers(store: DiskStore, report: AuditReport, *, before: datetime, remove: bool) -> None:
+    for path, info in store.leftovers():
+        if info.modified >= before:
+            continue
+        finding = Finding.orphan(info, "a writer was killed here")
+        report.findings.append(finding)
+        if remove:
+            path.unlink(missing_ok=True)
+            report.removed.add(finding)

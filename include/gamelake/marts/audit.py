@@ -1,0 +1,90 @@
+"""Holds the marts to their pointer: what it names that is not there, and what lies there that nobody reads any more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gamelake.lake.audit import RETENTION, Finding, Problem
+from gamelake.lake.store import ObjectNotFound
+from gamelake.marts import pointer as pointers
+from gamelake.marts.history import LISTING, described
+from gamelake.marts.pointer import POINTER, RECORD, current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from gamelake.lake.store import ObjectInfo, Store
+
+KEPT = 10
+"""Published generations that stay whatever their age: more than the days for which parts stay that no longer count."""
+
+
+def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
+    """What is wrong with the marts: files that the pointer names wrongly, and files that nobody reads.
+
+    Nobody reads a generation that is older than RETENTION, but for the KEPT newest of those that were published: the
+    ranks of a day that is built again are compared with those of the day before. What a rollback or a roll-forward
+    would show is kept too. Nobody reads a day of the history that no generation lists.
+
+    Raises: StoreError.
+    """
+    generations: dict[str, list[ObjectInfo]] = defaultdict(list)
+    for info in store.list("marts/dt="):
+        generations["/".join(info.key.split("/")[:3])].append(info)
+    pointer = current(store) or {"generation": None, "marts": []}
+    yield from _check_pointer(store, pointer["generation"])
+    for mart in pointer["marts"]:
+        yield from _check_named(store, mart, by=POINTER)
+    listed: set[str] = set()
+    for generation in generations:
+        listing = f"{generation}/{LISTING}"
+        for day in _days(store, listing):
+            listed.add(day["key"])
+            if generation == pointer["generation"]:
+                yield from _check_named(store, day, by=listing)
+    ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
+    records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
+    last = pointers.newest_published(store)
+    moved = {last.generation, last.replaced} if last else set()
+    kept = {pointer["generation"], *moved, *sorted(records, key=lambda name: ages[name])[-KEPT:]}
+    for generation in sorted(generations.keys() - kept):
+        if ages[generation] < now - RETENTION:
+            for info in generations[generation]:
+                reason = f"its generation is older than {RETENTION.days} days and none of the last {KEPT} published"
+                yield Finding.orphan(info, reason)
+    for info in store.list("marts/history/"):
+        if described(info.key) not in listed:
+            yield Finding.orphan(info, "no generation of the marts lists this day")
+
+
+def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
+    """Whether the pointer shows what the newest publication decided; a writer may have been killed between the two."""
+    newest = next(pointers.history(store), None)
+    if newest and newest.generation != shown:
+        key = pointers.publication_key(newest.number)
+        reason = f"{key} shows {newest.generation}, the pointer {shown or 'nothing'}: `make rollforward` repairs it"
+        yield Finding(Problem.DAMAGED if shown else Problem.MISSING, POINTER, reason)
+
+
+def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:
+    try:
+        days: list[Mapping[str, Any]] = orjson.loads(store.get(listing))["days"]
+    except ObjectNotFound:  # a build that did not get so far
+        return []
+    return days
+
+
+def _check_named(store: Store, named: Mapping[str, Any], *, by: str) -> Iterator[Finding]:
+    where = f"{by} names it"
+    try:
+        info = store.info(named["key"])
+    except ObjectNotFound:
+        yield Finding(Problem.MISSING, named["key"], where)
+        return
+    if info.size != named["bytes"]:
+        reason = f"{where} with {named['bytes']} bytes, the store holds {info.size}"
+        yield Finding(Problem.DAMAGED, named["key"], reason, info.size, info.modified)

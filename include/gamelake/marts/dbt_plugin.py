@@ -1,0 +1,152 @@
+"""What dbt's DuckDB has of the project: the scratch file, the store as boto3 reaches it, and the generation to build.
+
+    dbt build                                    the newest day that was loaded
+    dbt build --vars 'as_of: 2026-11-21'         that day, from the manifests as they stood
+    dbt test, dbt docs generate, ...             the generation that the scratch file was built from, else the published
+    dbt source freshness                         the published one
+
+Named in dbt/profiles.yml; the macros read the DuckDB variable `generation`. A generation that is opened here is built
+beside the published ones: only the DAG `transform` publishes.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from gamelake.lake.querying import configure, quoted, renew, settings
+from gamelake.marts.scratch import check_database, database_file, wait_for_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+    from duckdb import DuckDBPyConnection
+
+    from gamelake.lake.reach import Credentials
+    from gamelake.lake.store import ReadableStore, Store
+
+VARIABLE = "GAMELAKE_GENERATION"
+_BUILDING = {"build", "run"}
+_IN_MEMORY = ":memory:"
+
+
+class Plugin(BasePlugin):
+    """Prepares each connection and each cursor; dbt makes one of these objects for each process."""
+
+    _opened: str | None = None
+    _store: Store | None = None
+    _credentials: Credentials | None = None
+    _named: str | None = None
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Open the scratch file that GAMELAKE_DUCKDB names, once no other process has it.
+
+        The profile has the file's name alone: dbt-duckdb reads a whole path as a URL, and would cut it at `#` or `?`.
+        """
+        config.update(settings())
+        if creds.path == _IN_MEMORY:
+            return
+        path = database_file()
+        with _dbt_errors():
+            check_database(path)
+            wait_for_lock(path, config, _say)
+        self._named, creds.path = creds.path, str(path)
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Let it reach the store and the CDN; open a generation, if dbt is to build one and nobody has.
+
+        Give a database in memory a folder to spill to.
+        """
+        from dbt.flags import get_flags
+
+        from gamelake.lake.https import open_cdn
+        from gamelake.lake.store import lake_uri, open_store
+
+        if self._named is not None and self.creds is not None:
+            self.creds.path = self._named  # by which dbt knows the profile again
+        if self.creds is not None and self.creds.path == _IN_MEMORY:
+            # Two processes must not share one, and DuckDB's own choice is the folder that dbt is called in.
+            conn.execute(f"set temp_directory = {quoted(f'{database_file()}.{uuid4().hex}.tmp')}")
+        flags = get_flags()  # type: ignore[no-untyped-call]
+        with _dbt_errors():
+            self._store = open_store(lake_uri())
+            sources = open_cdn()
+            if sources is not None:
+                configure(conn, sources)
+            self._credentials = configure(conn, self._store)
+            if os.environ.get(VARIABLE):
+                return
+            if flags.WHICH in _BUILDING:
+                self._opened = _open_generation(self._store, sources, str((flags.VARS or {}).get("as_of") or ""))
+            else:
+                self._opened = _generation_to_read(self._store, conn, published=flags.WHICH == "freshness")
+
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        """Name the generation to the macros, and give DuckDB the credentials that boto3 has renewed."""
+        if self._store is not None:
+            with _dbt_errors():
+                self._credentials = renew(cursor, self._store, self._credentials)
+        if generation := os.environ.get(VARIABLE) or self._opened:
+            cursor.execute(f"set variable generation = {quoted(generation.rstrip('/'))}")
+
+
+def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) -> str:
+    """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
+    from gamelake.days import parse_day
+    from gamelake.marts.generation import newest_day, open_generation
+    from gamelake.registry import load_registry
+
+    entities = tuple(load_registry().values())
+    day = parse_day(as_of) if as_of else newest_day(sources or store, entities)
+    return store.url(open_generation(store, entities, day=day, run_id="dbt", sources=sources))
+
+
+def _generation_to_read(store: Store, conn: DuckDBPyConnection, *, published: bool) -> str | None:
+    """The generation that a command looks at which builds nothing; None if there is none. Returns: where it is.
+
+    Tests hold the scratch file's tables against what they were built from. `published` takes what readers have.
+    """
+    import duckdb
+
+    from gamelake.lake.store import ObjectNotFound
+    from gamelake.marts.generation import INPUTS
+    from gamelake.marts.pointer import current
+
+    if not published:
+        # Not of another lake, nor one that the audit has removed: then the published one is the next best.
+        with suppress(duckdb.CatalogException, ObjectNotFound):
+            (url,) = conn.execute("select url from inputs.generation").fetchone() or ("",)
+            place = store.url("marts")
+            if url.startswith(f"{place}/"):
+                store.info(f"marts{url.removeprefix(place)}/{INPUTS}")
+                return str(url)
+    shown = current(store)
+    return store.url(shown["generation"]) if shown else None
+
+
+def _say(line: str) -> None:
+    from dbt.adapters.events.logging import AdapterLogger
+
+    AdapterLogger("gamelake").warning(line)
+
+
+@contextmanager
+def _dbt_errors() -> Iterator[None]:
+    """Raise the project's errors as dbt's, which it shows without a traceback."""
+    from dbt_common.exceptions import DbtRuntimeError
+
+    from gamelake.days import PartitionError
+    from gamelake.lake.files import ManifestError
+    from gamelake.lake.store import StoreError
+    from gamelake.marts.generation import TransformError
+    from gamelake.marts.scratch import ScratchError
+
+    try:
+        yield
+    except (TransformError, StoreError, ManifestError, PartitionError, ScratchError) as error:
+        raise DbtRuntimeError(str(error)) from error

@@ -1,0 +1,120 @@
+"""The dbt project as Airflow sees it: where it is, its manifest, the names of its marts, the environment it builds in.
+
+python -m gamelake.marts.dbt_project      parses the project into dbt/target: manifest.json and dbt's docs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from gamelake.lake.querying import extensions_folder
+from gamelake.marts.scratch import DATABASE_VARIABLE, database_file
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+PROJECT = REPOSITORY / "dbt"
+MANIFEST = PROJECT / "target" / "manifest.json"
+
+
+def environment() -> dict[str, str]:
+    """The variables of a dbt process, besides `GAMELAKE_GENERATION`, which each build has its own of.
+
+    The database file is scratch: it may lie on any disk, and nothing is lost with it.
+    """
+    database = database_file()
+    # Every task process passes here, so that a disk which was wiped is no obstacle; a DAG processor's may be read-only.
+    with contextlib.suppress(OSError):
+        database.parent.mkdir(parents=True, exist_ok=True)
+    return {DATABASE_VARIABLE: str(database), "GAMELAKE_DUCKDB_EXTENSIONS": str(extensions_folder())}
+
+
+def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
+    """The models that each build leaves as Parquet files: every mart but the history.
+
+    Returns: by name, the key of the copy for readers that know of no generations; it has the model's folder.
+    Raises: FileNotFoundError saying how to make the manifest.
+    """
+    if not manifest.exists():
+        raise FileNotFoundError(f"{manifest} is missing: run `make setup`; an image has it built in")
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    return {
+        node["name"]: f"{'/'.join(node['fqn'][1:])}.parquet"
+        for node in sorted(nodes, key=itemgetter("name"))
+        if node["resource_type"] == "model"
+        and node["fqn"][1] == "marts"
+        and node["config"]["materialized"] == "parquet_file"  # the history is not written anew by every build
+    }
+
+
+def arguments(engine: Literal["duckdb", "spark"] = "duckdb") -> list[str]:
+    """Which project dbt is to read, with which profile and target; for any command.
+
+    Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse anew.
+    """
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    return [*folders, "--profile", "gamelake", "--target", engine]
+
+
+def parse(folder: Path = MANIFEST.parent) -> Manifest:
+    """Write the manifest into a folder; what has not changed since `make setup` is not parsed again.
+
+    No database is looked at.
+    Raises: SystemExit with dbt's own message when the project does not parse.
+    """
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(environment())
+    parsed = MANIFEST.with_name("partial_parse.msgpack")
+    earlier = ["--partial-parse-file-path", str(parsed)] if parsed.exists() else []
+    outputs = ["--target-path", str(folder), "--log-path", str(folder), "--log-level-file", "none", "--quiet"]
+    result = dbtRunner().invoke(["parse", *arguments(), *earlier, *outputs])
+    if not result.success:
+        raise SystemExit(f"dbt parse failed: {result.exception or 'see the messages above'}")
+    return cast("Manifest", result.result)
+
+
+def write_docs() -> None:
+    """Write dbt's docs beside the manifest: index.html and catalog.json.
+
+    As `dbt docs generate` does, which wants the tables of a build for the catalog of columns and their types. Sources
+    and contracts declare theirs, and a build holds to them: no table needs to be looked at. The docs need nothing from
+    the internet, and name no folder of this machine.
+    """
+    from dbt.artifacts.schemas.catalog import CatalogArtifact
+    from dbt.task.docs import DOCS_INDEX_FILE_PATH
+    from dbt_common.contracts.metadata import CatalogTable, ColumnMetadata, TableMetadata
+
+    def declared(node: dict[str, Any]) -> CatalogTable:
+        columns = {
+            name: ColumnMetadata(column["data_type"], index, name)
+            for index, (name, column) in enumerate(node["columns"].items())
+            if column["data_type"]
+        }
+        kind = node["config"].get("materialized", "view")
+        return CatalogTable(TableMetadata(kind, node["schema"], node["name"]), columns, stats={})
+
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    CatalogArtifact.from_results(
+        generated_at=datetime.now(UTC),
+        nodes={key: declared(node) for key, node in manifest["nodes"].items() if node["resource_type"] == "model"},
+        sources={key: declared(node) for key, node in manifest["sources"].items()},
+        compile_results=None,
+        errors=None,
+    ).write(str(MANIFEST.with_name("catalog.json")))
+    shutil.copyfile(DOCS_INDEX_FILE_PATH, MANIFEST.with_name("index.html"))
+
+
+if __name__ == "__main__":
+    parse()
+    write_docs()
+    sys.stdout.write(f"{len(published_models())} marts in {MANIFEST}\n")

@@ -1,0 +1,105 @@
+"""Parts of a commit, copied to this disk and read there: the rows that count."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from gamelake.lake.store import ObjectNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from gamelake.lake.files import File
+    from gamelake.lake.store import ReadableStore
+
+_READ = """
+    create table rows_found as
+    select cast(left(parse_filename(filename), 5) as integer) as ordinal, {columns}
+    from read_json(
+        ?,
+        columns = {{{types}}},
+        format = 'newline_delimited', maximum_object_size = 16777216, filename = true
+    )
+    where id is not null
+"""
+
+# As in dbt/macros/current_rows.sql, a row counts if no newer part claims its id or has it. Only ids are compared.
+_CURRENT = """
+    create table current_rows as
+    with newest as (select id, max(ordinal) as ordinal from rows_found group by id)
+
+    select found.* exclude (ordinal)
+    from rows_found as found
+    join newest on found.id = newest.id and found.ordinal = newest.ordinal
+    where not exists (
+        from claims
+        where claims.ordinal > found.ordinal and found.id >= low and (high is null or found.id < high)
+    )
+"""
+
+_CHUNK = 1 << 20
+
+
+class UnreadableError(Exception):
+    """Why parts cannot be read."""
+
+
+def fetch(store: ReadableStore, files: Sequence[File], folder: Path) -> list[Path]:
+    """Copy parts into a folder.
+
+    Raises: UnreadableError when one is missing or differs from the manifest; StoreError.
+    """
+    paths = [folder / f"{ordinal:05}.jsonl.gz" for ordinal in range(len(files))]
+    for file, path in zip(files, paths, strict=True):
+        _fetch(store, file, path)
+    return paths
+
+
+def current_rows(
+    database: duckdb.DuckDBPyConnection, files: Sequence[File], paths: Sequence[Path], columns: Mapping[str, str]
+) -> int:
+    """Make the table `current_rows` of the rows that count.
+
+    Args: `paths` are the copies of `files`, in their order; `columns` gives each column's type, and has `id`.
+    Returns: how many rows the parts have. Raises: UnreadableError when DuckDB cannot read them.
+    """
+    import duckdb  # the DAG processor reads what imports this module, and needs no database
+
+    types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
+    claims = [(ordinal, claim.low, claim.high) for ordinal, file in enumerate(files) for claim in file.claims]
+    database.execute("create table claims (ordinal integer, low bigint, high bigint)")
+    if claims:
+        database.executemany("insert into claims values (?, ?, ?)", claims)
+    try:
+        if paths:
+            query = _READ.format(columns=", ".join(columns), types=types)
+            database.execute(query, [[str(path) for path in paths]])
+        else:
+            declared = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+            database.execute(f"create table rows_found (ordinal integer, {declared})")
+        database.execute(_CURRENT)
+        (found,) = database.execute("select count(*) from rows_found").fetchone() or (0,)
+    except duckdb.Error as error:
+        raise UnreadableError(f"its parts cannot be read: {str(error).splitlines()[0]}") from error
+    return int(found)
+
+
+def _fetch(store: ReadableStore, file: File, path: Path) -> None:
+    digest = hashlib.sha256()
+    try:
+        with store.open(file.key) as part, path.open("wb") as copy:
+            while chunk := part.read(_CHUNK):
+                digest.update(chunk)
+                copy.write(chunk)
+    except ObjectNotFound:
+        raise UnreadableError(f"its part {file.key} is missing") from None
+    if digest.hexdigest() != file.sha256:
+        size = path.stat().st_size
+        raise UnreadableError(
+            f"its part {file.key} is damaged: found {size} bytes with the sha256 {digest.hexdigest()[:12]}…, expected "
+            f"{file.bytes} with {file.sha256[:12]}…"
+        )

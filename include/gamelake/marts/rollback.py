@@ -1,0 +1,141 @@
+"""The generations that a lake has, and commands that show readers another one of them.
+
+    generations(store)                   every finished generation, newest first
+    rollback(store, None, by="hana")     show what readers had before the newest publication
+    rollback(store, "2026-11-20", ...)   show the newest generation of that day, or the one of a key
+    rollforward(store, by="hana")        show the newest publication again
+
+All of them can be repeated: a second call finds nothing to change. What was rolled back to stays until a newer build
+publishes, or a roll-forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gamelake.days import PartitionError, parse_day
+from gamelake.lake.store import ObjectNotFound, place_of
+from gamelake.marts import pointer
+from gamelake.marts.generation import TransformError
+from gamelake.marts.pointer import RECORD, Action, Move, Publication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gamelake.lake.store import Store
+
+_LIST = "`make generations` lists those that are there"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A finished generation. `publication` is the newest one that showed it, None if none did."""
+
+    document: Mapping[str, Any]
+    publication: Publication | None
+    is_shown: bool
+
+
+def generations(store: Store) -> list[Generation]:
+    """Every finished generation, by the time at which it was finished, newest first. Raises: StoreError."""
+    shown = pointer.newest(store)
+    by_generation: dict[str, Publication] = {}
+    for publication in [*pointer.history(store), *([shown] if shown else [])]:
+        by_generation.setdefault(publication.generation, publication)
+    documents = sorted(_documents(store), key=lambda each: (each["published_at"], each["generation"]), reverse=True)
+    return [
+        Generation(each, by_generation.get(each["generation"]), bool(shown and shown.generation == each["generation"]))
+        for each in documents
+    ]
+
+
+def rollback(store: Store, target: str | None, *, by: str, reason: str | None = None) -> tuple[Publication, bool]:
+    """Show an earlier generation: that of a key or a Korean day; by default what the newest publication replaced.
+
+    Returns: the publication that readers have now, and whether it is a new one.
+    Raises: TransformError when there is no such generation or a file of it is missing; StoreError.
+    """
+    if target is None:
+        last = _newest_published(store)
+        if last.replaced is None:
+            raise TransformError(
+                f"{last.generation} is the first generation that was published in {place_of(store)}: readers had none "
+                f"before it; {_LIST}"
+            )
+        target = last.replaced
+    return _show(store, _find(store, target), Action.ROLLBACK, by, reason)
+
+
+def rollforward(store: Store, *, by: str, reason: str | None = None) -> tuple[Publication, bool]:
+    """Show the newest publication again, after a rollback. Returns and raises as `rollback`."""
+    return _show(store, _find(store, _newest_published(store).generation), Action.ROLLFORWARD, by, reason)
+
+
+def _show(
+    store: Store, document: Mapping[str, Any], action: Action, by: str, reason: str | None
+) -> tuple[Publication, bool]:
+    _check_whole(store, document)
+
+    def decide(shown: Publication | None) -> Move | None:
+        if shown and shown.generation == document["generation"]:
+            return None
+        return Move(action=action, generation=document["generation"], day=document["day"], by=by, reason=reason)
+
+    made = pointer.move(store, decide)
+    now = made or pointer.newest(store)
+    assert now is not None  # noqa: S101 - something was published, or there would be no document to show
+    return now, made is not None
+
+
+def _newest_published(store: Store) -> Publication:
+    last = pointer.newest_published(store)
+    if last is None:
+        raise TransformError(f"nothing is published yet in {place_of(store)}; run the DAG `transform`, or `make run`")
+    return last
+
+
+def _documents(store: Store) -> Iterator[dict[str, Any]]:
+    for info in store.list("marts/dt="):
+        if info.key.endswith(f"/{RECORD}"):
+            yield orjson.loads(store.get(info.key))
+
+
+def _find(store: Store, target: str) -> Mapping[str, Any]:
+    """The document of a generation, given its key or its day. Raises: TransformError."""
+    try:
+        day = str(parse_day(target))
+    except PartitionError:
+        name = target.strip("/")
+        try:
+            return pointer.record_of(store, name if name.startswith("marts/") else f"marts/{name}")
+        except ObjectNotFound:
+            raise TransformError(f"found no finished generation {target} in {place_of(store)}; {_LIST}") from None
+    found = [each.document for each in generations(store) if each.document["day"] == day]
+    if not found:
+        raise TransformError(f"found no finished generation of {day} in {place_of(store)}; {_LIST}")
+    return found[0]
+
+
+def _check_whole(store: Store, document: Mapping[str, Any]) -> None:
+    """Refuse to show a generation of which a file is missing or has another size."""
+    files = [(mart["key"], mart["bytes"]) for mart in document["marts"]]
+    wrong = []
+    try:
+        listed = orjson.loads(store.get(document["history"]))["days"] if "history" in document else []
+        files += [(day["key"], day["bytes"]) for day in listed]
+    except ObjectNotFound:
+        wrong.append(document["history"])
+    for key, size in files:
+        try:
+            if store.info(key).size != size:
+                wrong.append(key)
+        except ObjectNotFound:
+            wrong.append(key)
+    if wrong:
+        raise TransformError(
+            f"{document['generation']} cannot be shown: {len(wrong)} of its files are missing or damaged, such as "
+            f"{wrong[0]}; {_LIST}"
+        )

@@ -1,0 +1,96 @@
+"""The build's database file: scratch that any worker may lose. Refuses a place that cannot work, and waits for a lock.
+
+DuckDB lets one process write a file. Another one, such as a build by hand, waits for its turn; every other failure to
+open the file would come again, so that it is told at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+DATABASE_VARIABLE = "GAMELAKE_DUCKDB"
+_LOCKED = "Conflicting lock"
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
+"""Seconds before each next try: a build of all games is through by then."""
+
+
+class ScratchError(Exception):
+    """The database file cannot be opened; the message names it and says what to do."""
+
+
+def database_file() -> Path:
+    """Where the database is: `GAMELAKE_DUCKDB`, relative to the repository, or `.local/scratch` in it."""
+    named = os.environ.get(DATABASE_VARIABLE, "").strip() or ".local/scratch/gamelake.duckdb"
+    return REPOSITORY / named
+
+
+def check_database(path: Path) -> None:
+    """Make the database's folder, and refuse a path that dbt could not open later. Raises: ScratchError."""
+    if found := re.search(r"[^\w.-]", path.name):
+        raise ScratchError(
+            f"{DATABASE_VARIABLE}: found {found[0]!r} in the file's name {path.name!r}, which dbt cannot read there; "
+            "expected letters, digits and any of . - _, such as gamelake.duckdb. A folder may have any name without a ?"
+        )
+    if "?" in str(path.parent):
+        raise ScratchError(
+            f"{DATABASE_VARIABLE}: found '?' in the folder {path.parent}, at which DuckDB cuts the name of its log; "
+            f"name a file in another folder by {DATABASE_VARIABLE}"
+        )
+    way = f"; name a file in a folder that this user may write, or unset {DATABASE_VARIABLE}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScratchError(
+            f"{DATABASE_VARIABLE}: cannot make the folder {path.parent}: {error.strerror}{way}"
+        ) from error
+    if path.is_dir():
+        raise ScratchError(f"{DATABASE_VARIABLE}: {path} is a folder, expected a file{way}")
+    for each in (path.parent, *([path] if path.exists() else [])):
+        if not os.access(each, os.W_OK):
+            raise ScratchError(f"{DATABASE_VARIABLE}: no right to write {each}{way}")
+
+
+def check_free(path: Path) -> None:
+    """Open the database once. Raises: ScratchError, if another process has it open, or it is no database."""
+    wait_for_lock(path, {}, lambda _: None, waits=())
+
+
+def wait_for_lock(
+    path: Path, config: Mapping[str, Any], say: Callable[[str], None], *, waits: Sequence[int] = _WAITS
+) -> None:
+    """Wait while another process has the database open, and say for whom. `config`: as it will be opened.
+
+    Raises: ScratchError, if it is locked for minutes, or cannot be opened for any other reason.
+    """
+    import duckdb  # the DAG processor reads this module and needs no database
+
+    for wait in (*waits, None):
+        try:
+            duckdb.connect(str(path), config=dict(config)).close()
+        except duckdb.Error as error:
+            if _LOCKED not in str(error):
+                # Nothing is lost with it: it holds what the build makes of the lake.
+                hint = "; remove the file, the build makes it again" if path.is_file() else ""
+                raise ScratchError(f"{path}: {error}{hint}") from error
+            holder = _HOLDER.search(str(error))
+            who = f"{holder['program']} (process {holder['pid']})" if holder else "another process"
+            if wait is None:
+                still = f"still open in {who} after {sum(waits)} s" if waits else f"open in {who}"
+                raise ScratchError(
+                    f"{path}: {still}; end that process or wait for it, or give this build "
+                    f"a file of its own by {DATABASE_VARIABLE}"
+                ) from error
+            say(f"{path} is open in {who}: waiting for it, next look in {wait} s")
+            time.sleep(wait)
+        else:
+            return

@@ -1,0 +1,25 @@
+"""A local IGDB: the API's behaviour over rows that are generated from a seed or read from a folder.
+
+python -m sandbox.igdb --games 5000
+
+from sandbox.igdb import Fault, Sandbox, World
+with Sandbox(World.generate(first_day=day, today=day)).running() as url: ...
+"""
+
+from sandbox.igdb.api import RequestRecord
+from sandbox.igdb.errors import QueryError, SandboxError, WorldError
+from sandbox.igdb.faults import Fault, FaultError, FaultKind
+from sandbox.igdb.server import Sandbox
+from sandbox.igdb.world import World
+
+__all__ = [
+    "Fault",
+    "FaultError",
+    "FaultKind",
+    "QueryError",
+    "RequestRecord",
+    "Sandbox",
+    "SandboxError",
+    "World",
+    "WorldError",
+]

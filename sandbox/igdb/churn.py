@@ -1,0 +1,141 @@
+"""What a day changes: a pure function of the seed, the day and the rows that are there.
+
+So a world that was turned day by day while it ran, and one made for the last day at once, hold the same rows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from sandbox.igdb.catalog import POPULARITY_TYPES
+from sandbox.igdb.chance import churn_second
+from sandbox.igdb.popularity import calculated_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+    from sandbox.igdb.games import GameSource
+    from sandbox.igdb.popularity import Pair, PopularitySource
+    from sandbox.igdb.related import OwnedSource
+    from sandbox.igdb.table import Table
+
+UPDATED, INSERTED, DELETED = 0.0065, 0.0004, 0.0002
+"""Shares of the games that a day updates, inserts and deletes."""
+
+MOVED = 0.003
+"""Share of the popularity rows that vanish in a day; about as many appear."""
+
+
+class Churn(Protocol):
+    """Turns the tables of a world from one day to the next."""
+
+    def turn(self, tables: Mapping[str, Table], day: date) -> None:
+        """Apply the changes of a day."""
+
+
+class GeneratedChurn:
+    """Games come, change and go, a platform, genre or company is renamed now and then, every popularity value moves."""
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        first_day: date,
+        games: GameSource,
+        popularity: PopularitySource,
+        owned: Mapping[str, OwnedSource],
+    ) -> None:
+        self._seed = seed
+        self._first_day = first_day
+        self._games = games
+        self._popularity = popularity
+        self._owned = owned
+        self._waiting: deque[Pair] = deque(popularity.reserve)
+        self._appeared: dict[int, int] = {}
+
+    def turn(self, tables: Mapping[str, Table], day: date) -> None:
+        """Apply the changes of a day."""
+        rng = random.Random(f"{self._seed}:{day.isoformat()}")  # noqa: S311 - a made-up world, not a secret
+        games, popularity = tables["games"], tables["popularity_primitives"]
+        deleted = set(_draw(rng, games, DELETED, 1))
+        games.revise((row_id for row_id in _draw(rng, games, UPDATED, 3) if row_id not in deleted), day)
+        inserted = self._insert_games(rng, games, day)
+        games.delete(deleted)
+        popularity.revise_all(day)
+        self._turn_owned(tables, deleted, inserted, day)
+        self._turn_rankings(rng, games, popularity, deleted, inserted, day)
+        age = (day - self._first_day).days
+        if age == 1 or rng.random() < 0.2:
+            tables["platforms"].revise(_draw(rng, tables["platforms"], 0, 1), day)
+        if age == 3 or rng.random() < 0.05:
+            tables["genres"].revise(_draw(rng, tables["genres"], 0, 1), day)
+        tables["companies"].revise(_draw(rng, tables["companies"], UPDATED, 1), day)
+
+    def _turn_owned(self, tables: Mapping[str, Table], deleted: set[int], inserted: list[int], day: date) -> None:
+        """A game comes and goes with its cover, its companies' parts and its release dates."""
+        for endpoint, source in self._owned.items():
+            tables[endpoint].delete(row_id for game in deleted for row_id in source.ids_of(game))
+            rows = (row for game in inserted for row in source.rows_of(game, churn_second(game, day)))
+            tables[endpoint].put(rows, day)
+
+    def _insert_games(self, rng: random.Random, games: Table, day: date) -> list[int]:
+        inserted: list[int] = []
+        row_id = games.highest
+        for _ in range(max(2, round(len(games) * INSERTED))):
+            row_id += 1 + (rng.random() < 0.1)
+            inserted.append(row_id)
+        entered = [(row_id, churn_second(row_id, day)) for row_id in inserted]
+        games.put((self._games.row(row_id) | {"created_at": at, "updated_at": at} for row_id, at in entered), day)
+        return inserted
+
+    def _turn_rankings(
+        self, rng: random.Random, games: Table, popularity: Table, deleted: set[int], inserted: list[int], day: date
+    ) -> None:
+        """Rows of games that are gone vanish, and a few others; rows of new games appear, and a few others."""
+        fresh = [(row_id, rng.choice(list(POPULARITY_TYPES))) for row_id in inserted]
+        wanted = max(1, round(len(popularity) * MOVED))
+        while self._waiting and len(fresh) < wanted + len(inserted):
+            pair = self._waiting.popleft()
+            if pair[0] in games:
+                fresh.append(pair)
+        gone = set(_draw(rng, popularity, MOVED, 1))
+        for row in map(popularity.row, sorted(gone)):
+            self._waiting.append((row["game_id"], row["popularity_type"]))
+        gone |= {row_id for row_id, game in self._games_ranked() if game in deleted}
+        popularity.delete(gone)
+        for row_id in gone:
+            self._appeared.pop(row_id, None)
+        row_id = popularity.highest
+        rows = []
+        for pair in fresh:
+            row_id += rng.randint(1, 16)
+            self._appeared[row_id] = pair[0]
+            rows.append(self._popularity.make(row_id, pair, calculated_on(day, pair[1])))
+        popularity.put(rows, day)
+
+    def _games_ranked(self) -> Iterable[tuple[int, int]]:
+        """(row, game) of the rows that began in the rankings and of those that appeared in them."""
+        yield from zip(self._popularity.ids, self._popularity.games, strict=True)
+        yield from self._appeared.items()
+
+
+class RecordedChurn:
+    """Recorded rows stay what they are; popularity values move, and a few games get a new order and more hypes."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def turn(self, tables: Mapping[str, Table], day: date) -> None:
+        """Apply the changes of a day."""
+        rng = random.Random(f"{self._seed}:{day.isoformat()}")  # noqa: S311 - a made-up world, not a secret
+        tables["games"].revise(_draw(rng, tables["games"], UPDATED, 3), day)
+        tables["popularity_primitives"].revise_all(day)
+
+
+def _draw(rng: random.Random, table: Table, share: float, least: int) -> list[int]:
+    """Some of the live ids; a small table keeps at least half of its rows out of it."""
+    count = min(max(least, round(len(table) * share)), (len(table) + 1) // 2)
+    return [table.ids[position] for position in rng.sample(range(len(table)), count)]

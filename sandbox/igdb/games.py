@@ -1,0 +1,308 @@
+"""The games of a generated world, each made from its id when it is asked for.
+
+How often a field is there, and how long its texts and arrays are, follows the replies recorded in 2025: most full rows
+weigh 1.3 to 2.0 KB. Nothing is kept but the ids: 345,000 games are 3 MB.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from typing import TYPE_CHECKING
+
+from sandbox.igdb import catalog, words
+from sandbox.igdb.chance import FULL, checksum, churn_second, digest_of, draws, key_of, midnight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from sandbox.igdb.table import Row
+
+_GAP = 1 / 11  # this share of the ids up to the highest is not there: density 0.9
+_FIRST_COVER = 163_000
+_OWN = 4  # ids that a game has for rows of its own in a table
+_DAY = 86_400
+_YEARS = 15 * 365 * _DAY
+_POOL = 1024  # combinations of genres, platforms and the like
+_GAME_TYPES = (0,) * 212 + (1,) * 14 + (3,) * 8 + (5,) * 6 + (2, 8, 9, 10, 11, 13) * 2 + (4, 6, 7, 14)
+_STATUSES = (0, 2, 3, 4, 4, 4, 5, 6, 6, 7, 8)
+_RELATIONS = ("dlcs", "expansions", "standalone_expansions", "remakes", "remasters", "expanded_games", "ports", "forks")
+
+
+class GameSource:
+    """Base rows of `games` as of a first day; `platforms` are the ids that games may refer to."""
+
+    def __init__(
+        self, *, seed: int, count: int, first_day: date, platforms: Sequence[int], fields: frozenset[str]
+    ) -> None:
+        self.ids = _ids_with_gaps(seed, count)
+        self.fields = fields
+        self._start = midnight(first_day)
+        self._key = key_of(seed, "games")
+        self._more_key = key_of(seed, "games: more")
+        self._change_key = key_of(seed, "games: changes")
+        self._highest = self.ids[-1]
+        self.companies, self.franchises, self.collections = (
+            max(20, count // 10),
+            max(5, count // 100),
+            max(9, count // 40),
+        )
+        self._all_platforms = list(platforms)
+        self._sentences = words.sentences(seed)
+        rng = random.Random(f"{seed}:pools")  # noqa: S311 - a made-up world, not a secret
+        self._genres = _combinations(rng, list(catalog.GENRES), (1, 2, 2, 3))
+        self._themes = _combinations(rng, list(catalog.THEMES), (1, 1, 2, 3))
+        self._modes = _combinations(rng, [1] * 6 + list(catalog.GAME_MODES), (1, 1, 2))
+        self._perspectives = _combinations(rng, list(catalog.PLAYER_PERSPECTIVES), (1, 1, 1, 2))
+        self._platforms = _combinations(rng, list(catalog.COMMON_PLATFORMS) * 20 + self._all_platforms, (1, 1, 2, 3, 5))
+
+    def row(self, row_id: int) -> Row:
+        """The game as of the first day."""
+        digest = digest_of(self._key, row_id)
+        draw = draws(digest)
+        more = draws(digest_of(self._more_key, row_id))
+        created, updated = self._times(row_id, draw)
+        name, slug = words.game_name(draw[3], draw[4], draw[5])
+        slug = f"{slug}--{row_id}"
+        row: Row = {"id": row_id}
+        self._add_media(row, row_id, draw)
+        row["created_at"] = created
+        self._add_traits(row, row_id, draw, more)
+        row["name"] = name
+        self._add_relations(row, row_id, more)
+        self._add_figures(row, more)
+        row["slug"] = slug
+        self._add_texts(row, draw)
+        row["updated_at"] = updated
+        row["url"] = f"https://www.igdb.com/games/{slug}"
+        row["checksum"] = checksum(digest)
+        return row
+
+    def updated_at(self, row_id: int) -> int:
+        """The game's `updated_at` as of the first day."""
+        return self._times(row_id, draws(digest_of(self._key, row_id)))[1]
+
+    def revise(self, row: Row, day: date) -> None:
+        """One day's change: always `updated_at`, `checksum` and the order of some array, often more than that."""
+        digest = digest_of(self._change_key, row["id"], day.toordinal())
+        draw = draws(digest)
+        row["updated_at"] = self.revised_at(row["id"], day)
+        row["checksum"] = checksum(digest)
+        for field in ("platforms", "screenshots", "keywords", "similar_games", "tags"):
+            if len(row.get(field, ())) > 1:
+                row[field] = row[field][1:] + row[field][:1]
+        if draw[0] < _share(0.6):
+            row["hypes"] = row.get("hypes", 0) + 1 + draw[1] % 20
+        if draw[2] < _share(0.5):
+            row["summary"] = self._text(draw[3], 2 + draw[4] % 3)
+        if draw[5] < _share(0.2):
+            row["name"] = words.game_name(draw[6], draw[7], draw[8])[0]
+        if draw[9] < _share(0.15):
+            added = self._all_platforms[draw[10] % len(self._all_platforms)]
+            row["platforms"] = list(dict.fromkeys([*row.get("platforms", ()), added]))
+        if draw[11] < _share(0.1):
+            row["first_release_date"] = self._release_date(draw[12:15])
+
+    def revised_at(self, row_id: int, day: date) -> int:
+        """The `updated_at` that a change of that day leaves."""
+        return churn_second(row_id, day)
+
+    def times(self, row_id: int) -> tuple[int, int]:
+        """The game's `created_at` and `updated_at` as of the first day."""
+        return self._times(row_id, draws(digest_of(self._key, row_id)))
+
+    def cover_ids(self, row_id: int) -> list[int]:
+        """The game's cover, if it has one."""
+        return self._cover(row_id, draws(digest_of(self._key, row_id)))
+
+    def game_of_cover(self, cover: int) -> int:
+        """The game that a cover belongs to."""
+        return cover - _FIRST_COVER
+
+    def part_ids(self, row_id: int) -> list[int]:
+        """The game's rows of involved_companies."""
+        return self._parts(row_id, draws(digest_of(self._key, row_id)))
+
+    def game_of_part(self, part: int) -> int:
+        """The game that a row of involved_companies belongs to."""
+        return part // _OWN
+
+    def part_of_company(self, part: int) -> tuple[int, str]:
+        """Which company a row of involved_companies is about, and what its part in the game is."""
+        draw = part * 40_503 % 65_521
+        role = ("developer", "publisher", ("porting", "supporting")[draw % 2])[part % _OWN % 3]
+        return 1 + (draw * draw // 65_521 + part) % self.companies, role
+
+    def release_ids(self, row_id: int) -> list[int]:
+        """The game's release dates."""
+        return self._releases(row_id, draws(digest_of(self._key, row_id)))
+
+    def game_of_release(self, release: int) -> int:
+        """The game that a release date belongs to."""
+        return release // _OWN
+
+    def series_of(self, row_id: int) -> dict[str, list[int]]:
+        """The collections and franchises that the game belongs to."""
+        return self._series(draws(digest_of(self._more_key, row_id)))
+
+    def _cover(self, row_id: int, draw: Sequence[int]) -> list[int]:
+        return [row_id + _FIRST_COVER] if draw[9] < _share(0.91) else []
+
+    def _parts(self, row_id: int, draw: Sequence[int]) -> list[int]:
+        return _span(row_id * _OWN, 1 + draw[15] % 3, draw[16]) if draw[15] < _share(0.64) else []
+
+    def _releases(self, row_id: int, draw: Sequence[int]) -> list[int]:
+        return _span(row_id * _OWN, 1 + draw[16] % 3, draw[17]) if draw[16] < _share(0.94) else []
+
+    def _series(self, more: Sequence[int]) -> dict[str, list[int]]:
+        return {
+            "collections": [1 + more[14] % self.collections] if more[14] < _share(0.15) else [],
+            "franchises": [1 + more[15] % self.franchises] if more[15] < _share(0.08) else [],
+        }
+
+    def _times(self, row_id: int, draw: Sequence[int]) -> tuple[int, int]:
+        """`created_at`, which grows with the id, and `updated_at`, now and then shared: before the first day."""
+        age = max(0.0, 1 - row_id / self._highest)
+        created = self._start - _DAY - int(age * _YEARS) - draw[0] % 3600
+        late = 1 - (draw[1] / FULL) ** 2
+        updated = created + int((self._start - 1 - created) * late)
+        if draw[2] < _share(0.3):
+            updated = max(created, updated - updated % 300)
+        return created, updated
+
+    def _add_media(self, row: Row, row_id: int, draw: Sequence[int]) -> None:
+        if draw[6] < _share(0.27):
+            row["age_ratings"] = _span(row_id * 3, 1 + draw[6] % 4, draw[7])
+        if draw[7] < _share(0.4):
+            row["alternative_names"] = _span(row_id * 2, 1 + draw[7] % 3, draw[8])
+        if draw[8] < _share(0.63):
+            row["artworks"] = _span(row_id * 2, 1 + draw[8] % 2, draw[9])
+        if cover := self._cover(row_id, draw):
+            row["cover"] = cover[0]
+        if draw[10] < _share(0.9):
+            row["external_games"] = _span(row_id * 8, 1 + draw[10] % 6, draw[11])
+        if draw[11] < _share(0.87):
+            row["screenshots"] = _span(row_id * 5, 2 + draw[11] % 11, draw[12])
+        if draw[12] < _share(0.4):
+            row["videos"] = _span(row_id, 1 + draw[12] % 2, draw[13])
+        if draw[13] < _share(0.93):
+            row["websites"] = _span(row_id * 3, 1 + draw[13] % 6, draw[14])
+        if draw[14] < _share(0.7):
+            row["language_supports"] = _span(row_id * 2, 1 + draw[14] % 14, draw[15])
+        if parts := self._parts(row_id, draw):
+            row["involved_companies"] = parts
+        if releases := self._releases(row_id, draw):
+            row["release_dates"] = releases
+
+    def _add_traits(self, row: Row, row_id: int, draw: Sequence[int], more: Sequence[int]) -> None:
+        tags: list[int] = []
+        if draw[17] < _share(0.83):
+            row["first_release_date"] = self._release_date(more[0:3])
+        if draw[18] < _share(0.33):
+            row["game_engines"] = [1 + draw[18] % 900]
+        if draw[19] < _share(0.84):
+            row["game_modes"] = self._modes[draw[19] % _POOL]
+        if draw[21] < _share(0.65):
+            row["themes"] = self._themes[draw[21] % _POOL]
+            tags += row["themes"]
+        if draw[20] < _share(0.89):
+            row["genres"] = self._genres[draw[20] % _POOL]
+            tags += [1 << 28 | genre for genre in row["genres"]]
+        if draw[22] < _share(0.47):
+            row["keywords"] = _span(1 + draw[22] % 50_000, 1 + draw[23] % 9, draw[24])
+            tags += [2 << 28 | keyword for keyword in row["keywords"]]
+        if draw[24] < _share(0.95):
+            row["platforms"] = self._platforms[draw[24] % _POOL]
+        if draw[25] < _share(0.59):
+            row["player_perspectives"] = self._perspectives[draw[25] % _POOL]
+        if draw[26] < _share(0.03):
+            row["multiplayer_modes"] = [row_id]
+        if draw[27] < _share(0.11):
+            row["game_status"] = row["status"] = _STATUSES[draw[27] % len(_STATUSES)]
+        if tags:
+            row["tags"] = tags
+        row["game_type"] = _GAME_TYPES[draw[28] % len(_GAME_TYPES)]
+
+    def _add_relations(self, row: Row, row_id: int, more: Sequence[int]) -> None:
+        if more[3] < _share(0.88) and (similar := self._others(row_id, more[4], 10)):
+            row["similar_games"] = similar
+        if row["game_type"] and more[5] < _share(0.75) and (parent := self._others(row_id, more[6], 1)):
+            row["parent_game"] = parent[0]
+        if more[7] < _share(0.04) and (parent := self._others(row_id, more[8], 1)):
+            row["version_parent"] = parent[0]
+            row["version_title"] = words.edition(more[9])
+        if more[10] < _share(0.06) and (bundles := self._others(row_id, more[11], 1 + more[10] % 2)):
+            row["bundles"] = bundles
+        if more[12] < _share(0.05) and (games := self._others(row_id, more[13], 1 + more[12] % 2)):
+            row[_RELATIONS[more[12] % len(_RELATIONS)]] = games
+        for field, series in self._series(more).items():
+            if series:
+                row[field], row[field.removesuffix("s")] = series, series[0]
+        if more[16] < _share(0.13):
+            row["game_localizations"] = _span(row_id, 1 + more[16] % 2, more[17])
+
+    def _add_figures(self, row: Row, more: Sequence[int]) -> None:
+        players, critics = more[18] < _share(0.12), more[21] < _share(0.05)
+        if critics:
+            row["aggregated_rating"], row["aggregated_rating_count"] = 20 + more[22] / 820, 1 + more[23] % 20
+        if more[17] < _share(0.1):
+            row["hypes"] = 1 + more[17] % 90
+        if players:
+            row["rating"], row["rating_count"] = 20 + more[19] / 820, 1 + more[20] % 600
+        if players or critics:
+            known = [row[field] for field in ("rating", "aggregated_rating") if field in row]
+            row["total_rating"] = sum(known) / len(known)
+            row["total_rating_count"] = row.get("rating_count", 0) + row.get("aggregated_rating_count", 0)
+
+    def _add_texts(self, row: Row, draw: Sequence[int]) -> None:
+        if draw[29] < _share(0.25):
+            row["storyline"] = self._text(draw[29], 4 + draw[30] % 5)
+        if draw[31] < _share(0.9):
+            row["summary"] = self._text(draw[31], 2 + draw[30] % 6)
+
+    def _release_date(self, draw: Sequence[int]) -> int:
+        """A midnight in UTC: mostly past, now and then to come, and in rare cases before 1970."""
+        if draw[0] < _share(0.003):
+            return -_DAY * (1 + draw[1] % 4_000)
+        today = self._start // _DAY
+        if draw[0] < _share(0.06):
+            return (today + 1 + draw[1] % 700) * _DAY
+        return (today - int((draw[1] / FULL) ** 2 * 15_000)) * _DAY
+
+    def _text(self, start: int, count: int) -> str:
+        first = start % (len(self._sentences) - count)
+        return " ".join(self._sentences[first : first + count])
+
+    def _others(self, row_id: int, draw: int, count: int) -> list[int]:
+        """Games of the first day, without the game itself."""
+        first = (draw * 65_537 + row_id) % max(1, len(self.ids) - count)
+        return [other for other in self.ids[first : first + count] if other != row_id]
+
+
+def _share(part: float) -> int:
+    return int(part * FULL)
+
+
+def _span(first: int, count: int, draw: int) -> list[int]:
+    """Ids of rows that belong to this game alone; IGDB does not keep them in order."""
+    last = first + count
+    if draw & 1:
+        return [*range(first + count // 2, last), *range(first, first + count // 2)]
+    return list(range(first, last))
+
+
+def _combinations(rng: random.Random, population: list[int], sizes: tuple[int, ...]) -> list[list[int]]:
+    """Lists of distinct ids, in no order; ids that stand in the population more often are drawn more often."""
+    return [list(dict.fromkeys(rng.choices(population, k=rng.choice(sizes)))) for _ in range(_POOL)]
+
+
+def _ids_with_gaps(seed: int, count: int) -> array[int]:
+    rng = random.Random(f"{seed}:game ids")  # noqa: S311 - a made-up world, not a secret
+    ids = array("q")
+    candidate = 0
+    while len(ids) < count:
+        candidate += 1
+        if rng.random() >= _GAP:
+            ids.append(candidate)
+    return ids

@@ -1,0 +1,61 @@
+"""Imports a settings file into a metadata database of its own, changes what was written, and imports it again.
+
+python -m tests.gamelake.airflow.imported_settings FILE [--cli COMMAND]     the command is for the second time
+
+Prints what is there in the end as JSON, on a line of its own. A process of its own: Airflow opens its database when it
+is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from airflow import settings
+from airflow.models import Connection, Pool, Variable
+from airflow.models.base import Base
+from airflow.models.team import Team
+from airflow.utils.db import _get_alembic_config
+from airflow.utils.session import create_session
+from alembic import command
+from sqlalchemy import select, text
+
+from gamelake.airflow.settings_file import main
+
+
+def create_tables() -> None:
+    """Those that the import writes to, in a database that says it is of this Airflow."""
+    Base.metadata.create_all(settings.engine, tables=[model.__table__ for model in (Team, Connection, Pool, Variable)])
+    command.stamp(_get_alembic_config(), "head")
+
+
+def change() -> None:
+    """What people do in the web UI."""
+    with create_session() as session:
+        session.execute(
+            text("update connection set host = 'http://b', login = 'x', port = null where conn_id = 'igdb_default'")
+        )
+        session.execute(text("update slot_pool set slots = 7 where pool = 'igdb_api'"))
+        session.merge(Connection(conn_id="mine", conn_type="http"))
+
+
+def found() -> dict[str, Any]:
+    with create_session() as session:
+        igdb = session.scalar(select(Connection).where(Connection.conn_id == "igdb_default"))
+        stored = session.execute(text("select password from connection where conn_id = 'igdb_default'")).scalar()
+        return {
+            "connections": sorted(session.scalars(select(Connection.conn_id))),
+            "igdb_default": {"host": igdb.host, "login": igdb.login, "password": igdb.password, "port": igdb.port},
+            "stored_password": stored,
+            "slots": session.scalar(select(Pool.slots).where(Pool.pool == "igdb_api")),
+            "greeting": Variable.get("greeting"),
+        }
+
+
+if __name__ == "__main__":
+    create_tables()
+    assert main(["--file", sys.argv[1]]) == 0
+    change()
+    assert main(["--file", *sys.argv[1:]]) == 0
+    sys.stdout.write(json.dumps(found()) + "\n")

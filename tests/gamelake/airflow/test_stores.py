@@ -1,0 +1,144 @@
+"""The store as an Airflow connection reaches it, and how dbt's process gets to know."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.airflow.stores import EXPORTED, connected_store, connection_exported
+from gamelake.lake.querying import connect, literal
+from gamelake.lake.s3 import S3Store
+from gamelake.lake.store import StoreError, lake_uri, open_store
+from tests.gamelake.lake.aws import isolate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Sets `aws_default`, of a lake in a bucket, in an environment that says nothing else."""
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setenv("GAMELAKE_URI", "s3://lake/prefix")
+
+    def define(login: str = "key", **extra: Any) -> None:
+        fields = {"conn_type": "aws", "login": login, "password": "secret", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(fields))
+
+    return define
+
+
+def test_a_lake_on_s3_is_reached_as_the_connection_says(connection: Callable[..., None]) -> None:
+    connection(region_name="ap-northeast-2", endpoint_url="http://objects:8333")
+    store = connected_store()
+    assert isinstance(store, S3Store)
+    assert (store.client.meta.region_name, store.client.meta.endpoint_url) == ("ap-northeast-2", "http://objects:8333")
+
+
+def test_a_lake_on_disk_asks_for_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", f" {tmp_path.as_uri()} ")
+    assert connected_store().uri == tmp_path.as_uri()
+    with connection_exported():
+        assert lake_uri() == tmp_path.as_uri()
+
+
+def test_dbts_process_gets_what_the_connection_adds_and_nobody_after_it(connection: Callable[..., None]) -> None:
+    connection(region_name="ap-northeast-2", endpoint_url="http://objects:8333", aws_session_token="token")
+    with connection_exported():
+        assert {name: os.environ.get(name) for name in EXPORTED} == {
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SESSION_TOKEN": "token",
+            "AWS_DEFAULT_REGION": "ap-northeast-2",
+            "AWS_ENDPOINT_URL_S3": "http://objects:8333",
+            "AWS_CA_BUNDLE": None,
+        }
+    assert not [name for name in EXPORTED if name in os.environ]
+
+
+def test_the_environment_is_as_before_when_dbt_fails(
+    connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(region_name="ap-northeast-2")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+
+    def failing_build() -> None:
+        with connection_exported():
+            assert os.environ["AWS_ACCESS_KEY_ID"] == "key"
+            os.environ["AWS_SESSION_TOKEN"] = "left by Cosmos"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing_build()
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "mine"
+    assert "AWS_SESSION_TOKEN" not in os.environ
+
+
+def test_a_connection_that_dbt_cannot_follow_is_refused_by_its_setting(connection: Callable[..., None]) -> None:
+    connection(
+        region_name="ap-northeast-2",
+        endpoint_url="http://objects:8333",
+        config_kwargs={"s3": {"addressing_style": "virtual"}},
+    )
+    with pytest.raises(StoreError, match=r"as the connection aws_default does: url_style: found 'path', expected"):
+        connected_store()
+
+
+def test_aws_region_counts_where_the_connection_names_none(
+    connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection()
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    store = connected_store()
+    assert isinstance(store, S3Store)
+    assert store.client.meta.region_name == "eu-west-1"
+
+
+def test_without_credentials_the_hint_names_both_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setenv("GAMELAKE_URI", "s3://lake/prefix")
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT", raising=False)
+    with pytest.raises(StoreError, match=r"open 's3://lake/prefix'.*AWS_ACCESS_KEY_ID.*aws_default"):
+        connected_store()
+
+
+def test_duckdb_reads_what_the_connection_reaches_and_shows_no_secret(
+    connection: Callable[..., None], moto_endpoint: str, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", f"s3://{bucket}/한글 lake#1")
+    connection(region_name="us-east-1", endpoint_url=moto_endpoint)
+    store = connected_store()
+    store.put("marts/dim_games.csv", b"game_id\n7\n")
+    with connect(store) as reader:
+        query = f"select game_id from read_csv({literal(store.url('marts/dim_games.csv'))})"
+        assert reader.execute(query).fetchall() == [(7,)]
+        (shown,) = reader.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
+        assert "secret=redacted" in shown
+
+
+def test_duckdb_gets_the_credentials_that_boto3_renewed(bucket: str, s3: Any) -> None:
+    from gamelake.lake.querying import renew
+    from gamelake.lake.reach import Credentials
+
+    store = open_store(f"s3://{bucket}/lake", s3=s3)
+    with connect(store) as reader:
+        before = Credentials("old", "secret", "token")
+        assert renew(reader, store, before) == Credentials("test", "test", "")
+        (shown,) = reader.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
+        assert "key_id=test" in shown
+
+
+def test_duckdb_takes_no_token_of_another_key_from_the_environment(
+    connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(region_name="ap-northeast-2")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "other")
+    with connect(connected_store()) as reader:
+        (shown,) = reader.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
+        assert "key_id=key;" in shown
+        assert "session_token=" in shown

@@ -1,0 +1,94 @@
+"""The image's health check."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from gamelake.cli import health
+from gamelake.cli.health import Unwell, check, service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.mark.parametrize(
+    ("command_line", "name"),
+    [
+        ("/usr/bin/dumb-init -- /entrypoint airflow scheduler", "scheduler"),
+        ("/usr/bin/dumb-init -- /entrypoint airflow dag-processor", "dag-processor"),
+        ("/usr/bin/dumb-init -- /entrypoint airflow triggerer", "triggerer"),
+        ("/usr/bin/dumb-init -- /entrypoint airflow celery worker", "worker"),
+        ("/usr/bin/dumb-init -- /entrypoint bash -euc umask 077\nexec airflow api-server\n", "api-server"),
+        ("airflow api_server -- host:0.0.0.0 port:8080", "api-server"),
+        ("/usr/bin/dumb-init -- /entrypoint python -m sandbox.igdb --port=8900", "sandbox"),
+        ("bash -c exec airflow scheduler", "scheduler"),
+        ("/usr/bin/dumb-init -- /entrypoint airflow db migrate", None),
+        ("/usr/bin/dumb-init -- /entrypoint airflow jobs check --job-type SchedulerJob", None),
+    ],
+)
+def test_the_service_is_read_from_process_1(command_line: str, name: str | None):
+    assert service(command_line.replace(" ", "\0")) == name
+
+
+class Answer(BaseHTTPRequestHandler):
+    replies: ClassVar[dict[str, tuple[int, bytes]]]
+
+    def do_GET(self):
+        status, body = self.replies.get(self.path, (404, b""))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object):
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[Answer], dict[str, str]]]:
+    class Own(Answer):
+        replies: ClassVar[dict[str, tuple[int, bytes]]] = {}
+
+    with HTTPServer(("127.0.0.1", 0), Own) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        port = str(http.server_address[1])
+        yield Own, {"AIRFLOW__API__PORT": port, "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": port}
+        http.shutdown()
+
+
+def test_an_api_server_is_well_with_its_database(server):
+    answer, environ = server
+    answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "healthy"}}')
+
+    check("api-server", environ)
+
+
+def test_an_api_server_without_its_database_is_not(server):
+    answer, environ = server
+    answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "unhealthy"}}')
+
+    with pytest.raises(Unwell, match="its database is unhealthy"):
+        check("api-server", environ)
+
+
+def test_a_scheduler_answers_or_is_unwell(server):
+    answer, environ = server
+    with pytest.raises(Unwell, match="404"):
+        check("scheduler", environ)
+    answer.replies["/health"] = (200, b"")
+    check("scheduler", environ)
+
+
+def test_of_the_others_airflow_s_own_command_tells(tmp_path, monkeypatch):
+    """`airflow jobs check` asks the database; here a command in its place says what it was asked."""
+    script = tmp_path / "airflow"
+    script.write_text('#!/bin/sh\necho "asked $@"; exit 3\n', encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    for name, job in health.JOBS.items():
+        with pytest.raises(Unwell, match=f"asked jobs check --job-type {job} --local"):
+            check(name, {})

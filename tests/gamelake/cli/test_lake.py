@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.cli.lake import main
+from gamelake.lake.lifecycle import differences
+from gamelake.lake.manifest import Draft, File, Mode, Table
+from gamelake.lake.s3 import S3Store
+from gamelake.lake.store import open_store, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from gamelake.lake.store import Store
+
+
+@pytest.fixture
+def on_disk(disk: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("GAMELAKE_URI", disk.uri)
+    return disk
+
+
+def commit(store: Store, entity: str, day: str, *files: File) -> None:
+    rows = sum(file.rows for file in files)
+    Table(store, entity).commit(
+        lambda _: Draft(
+            run_id=f"run of {day}",
+            partition=day,
+            mode=Mode.SNAPSHOT,
+            watermark=None,
+            source_count=rows,
+            row_count=rows,
+            files=files,
+        )
+    )
+
+
+def test_show_an_empty_lake(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show"]) == 0
+    assert capsys.readouterr().out == f"{place_of(on_disk)}: nothing is committed yet\n"
+
+
+def test_show_the_newest_commit_of_every_table(
+    on_disk: Store, make_file: Callable[..., File], capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(on_disk, "games", "2026-11-20")
+    commit(on_disk, "games", "2026-11-21", make_file(rows=8, bytes=123_456))
+    commit(on_disk, "genres", "2026-11-21")
+    assert main(["show"]) == 0
+    uri, header, games, genres = capsys.readouterr().out.splitlines()
+    assert uri == place_of(on_disk)
+    assert header.split()[:4] == ["entity", "version", "partition", "mode"]
+    assert games.split()[:9] == ["games", "2", "2026-11-21", "snapshot", "8", "8", "0", "1", "123,456"]
+    assert games.endswith("run of 2026-11-21")
+    assert genres.split()[:2] == ["genres", "1"]
+
+
+def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(12):
+        commit(on_disk, "games", "2026-11-21")
+    assert main(["show", "games"]) == 0
+    versions = [line.split()[1] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert versions == [str(version) for version in range(12, 2, -1)]
+
+
+def test_show_of_no_entity_is_refused(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["show", "nothing"])
+    assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+def test_a_disk_has_no_rules(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lifecycle", "--apply"]) == 0
+    assert "lifecycle rules are S3's" in capsys.readouterr().out
+
+
+def test_rules_are_applied_and_read_back(
+    s3: S3Client, bucket: str, moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (
+        ("AWS_ENDPOINT_URL", moto_endpoint),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("GAMELAKE_URI", f"s3://{bucket}/lake"),
+    ):
+        monkeypatch.setenv(name, value)
+    assert main(["lifecycle"]) == 1
+    assert "gamelake-temp-lake/raw: missing" in capsys.readouterr().err
+    assert main(["lifecycle", "--apply"]) == 0
+    said = capsys.readouterr().out
+    assert f"s3://{bucket}/lake: the rules are in place" in said
+    assert ["gamelake-outdated-lake/raw", "lake/raw/", "status=outdated", "7"] in [
+        line.split() for line in said.splitlines()
+    ]
+    lake = open_store(f"s3://{bucket}/lake", s3=s3)
+    assert isinstance(lake, S3Store)
+    assert differences(lake) == []
+    assert main(["lifecycle"]) == 0
+
+
+def test_a_wrong_uri_is_one_line_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", "gs://bucket")
+    assert main(["show"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "GAMELAKE_URI" in said.err

@@ -1,0 +1,185 @@
+"""What is S3's alone: errors, lost replies, retries."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+import gamelake.lake.s3
+from gamelake.lake.store import ObjectExists, StoreError, open_store
+from tests.gamelake.lake.aws import isolate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from gamelake.lake.store import Store
+
+
+def test_a_create_whose_reply_was_lost_is_done(faulty_store: Store, proxy: Any) -> None:
+    proxy.plan = [("PUT", "lose")]
+    faulty_store.put("commit", b"mine", if_absent=True)
+    assert proxy.seen == ["PUT", "PUT", "GET"]  # lost, refused by its own success, compared
+    assert faulty_store.get("commit") == b"mine"
+
+
+def test_a_create_whose_reply_was_lost_after_another_won_is_refused(faulty_store: Store, proxy: Any) -> None:
+    faulty_store.put("commit", b"theirs")
+    proxy.plan = [("PUT", "lose")]
+    with pytest.raises(ObjectExists):
+        faulty_store.put("commit", b"mine", if_absent=True)
+
+
+def test_a_longer_object_that_starts_as_ours_is_not_ours(faulty_store: Store) -> None:
+    faulty_store.put("commit", b"mine and more")
+    with pytest.raises(ObjectExists):
+        faulty_store.put("commit", b"mine", if_absent=True)
+
+
+def test_a_file_whose_reply_was_lost_is_done(faulty_store: Store, proxy: Any, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(b"rows" * 100_000)
+    proxy.plan = [("PUT", "lose")]
+    faulty_store.put_file("part", tmp_path / "part", if_absent=True, tags={"status": "temp"})
+    assert faulty_store.get("part") == b"rows" * 100_000
+    assert faulty_store.tags("part") == {"status": "temp"}
+
+
+def test_slow_down_is_waited_out(faulty_store: Store, proxy: Any) -> None:
+    proxy.plan = [("PUT", "slow_down"), ("GET", "slow_down")]
+    faulty_store.put("key", b"x", if_absent=True)
+    assert faulty_store.get("key") == b"x"
+    assert proxy.plan == []
+
+
+def test_a_conflict_is_tried_again(faulty_store: Store, proxy: Any) -> None:
+    proxy.plan = [("PUT", "conflict"), ("PUT", "conflict")]
+    faulty_store.put("key", b"x", if_absent=True)
+    assert proxy.seen == ["PUT", "PUT", "PUT"]
+
+
+def test_a_conflict_without_end_is_an_error(faulty_store: Store, proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gamelake.lake.s3, "_CONFLICT_ATTEMPTS", 3)
+    proxy.plan = [("PUT", "conflict")] * 3
+    with pytest.raises(StoreError, match="PutObject 'key': ConditionalRequestConflict"):
+        faulty_store.put("key", b"x", if_absent=True)
+    assert proxy.plan == []
+
+
+def test_a_body_cut_short_is_an_error(faulty_store: Store, proxy: Any) -> None:
+    faulty_store.put("key", b"x" * 3_000_000)
+    proxy.plan = [("GET", "cut")]
+    with pytest.raises(StoreError, match="GetObject 'key'"):
+        faulty_store.get("key")
+    proxy.plan = [("GET", "cut")]
+    with faulty_store.open("key") as stream, pytest.raises(StoreError, match="GetObject 'key'"):
+        deque(iter(lambda: stream.read(100_000), b""), maxlen=0)
+
+
+def test_parts_of_a_failed_upload_are_dropped(
+    s3: S3Client, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gamelake.lake.s3, "SINGLE_PUT_BYTES", 1024)
+    (tmp_path / "part").write_bytes(b"mine" * 1000)
+    store = open_store(f"s3://{bucket}/lake", s3=s3)
+    store.put("part", b"theirs")
+    with pytest.raises(ObjectExists):
+        store.put_file("part", tmp_path / "part", if_absent=True)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    assert store.get("part") == b"theirs"
+
+
+def test_what_cannot_be_dropped_is_told_beside_the_error(
+    s3: S3Client, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gamelake.lake.s3, "SINGLE_PUT_BYTES", 1024)
+    (tmp_path / "part").write_bytes(b"mine" * 1000)
+    store = open_store(f"s3://{bucket}/lake", s3=s3)
+    create = s3.create_multipart_upload
+    monkeypatch.setattr(s3, "create_multipart_upload", lambda **request: create(**request) | {"UploadId": "gone"})
+    with pytest.raises(StoreError, match="UploadPart 'part'") as caught:
+        store.put_file("part", tmp_path / "part")
+    assert "until the lifecycle rule removes them" in caught.value.__notes__[0]
+
+
+def test_objects_of_consoles_and_other_programs_are_not_listed(s3: S3Client, bucket: str) -> None:
+    for name in ("lake/", "lake/raw/", "lake/raw/.keep", "lake/raw/key", "lakes"):
+        s3.put_object(Bucket=bucket, Key=name, Body=b"")
+    assert [info.key for info in open_store(f"s3://{bucket}/lake", s3=s3).list("")] == ["raw/key"]
+
+
+def test_a_bucket_without_prefix_is_a_store(s3: S3Client, bucket: str) -> None:
+    store = open_store(f"s3://{bucket}", s3=s3)
+    store.put("raw/key", b"x")
+    assert store.uri == f"s3://{bucket}"
+    assert store.url("raw/key") == f"s3://{bucket}/raw/key"
+    assert [info.key for info in store.list("")] == ["raw/key"]
+
+
+def test_a_missing_bucket_names_the_way_out(s3: S3Client) -> None:
+    store = open_store("s3://no-such-bucket/lake", s3=s3)
+    for ask in (lambda: store.put("key", b"x"), lambda: list(store.list("")), lambda: store.get("key")):
+        with pytest.raises(StoreError, match=r"NoSuchBucket.*create the bucket, or correct GAMELAKE_URI"):
+            ask()
+
+
+def test_missing_credentials_name_the_way_out(
+    moto_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_endpoint)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with pytest.raises(StoreError, match=r"PutObject 'key'.*AWS_ACCESS_KEY_ID.*aws_default"):
+        open_store("s3://bucket/lake").put("key", b"x")
+
+
+def test_a_server_that_is_down_names_the_way_out() -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url="http://127.0.0.1:9",  # the discard port: nobody listens
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"max_attempts": 0}),
+    )
+    with pytest.raises(StoreError, match=r"GetObject 'key'.*endpoint_url of connection aws_default .* right\?"):
+        open_store("s3://bucket/lake", s3=client).get("key")
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_a_server_that_a_variable_names_wrongly(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_MAX_ATTEMPTS="1")
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with pytest.raises(StoreError, match=rf"is the server up, and {variable} right\?"):
+        open_store("s3://bucket/lake").get("key")
+
+
+def test_a_proxy_that_is_down_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", HTTPS_PROXY="http://127.0.0.1:9")
+    with pytest.raises(StoreError, match="is the proxy up, and HTTP_PROXY or HTTPS_PROXY right"):
+        open_store("s3://bucket/lake").get("key")
+
+
+def test_expired_credentials_are_named_where_s3_answers_without_a_body(faulty_store: Store, proxy: Any) -> None:
+    """A HEAD's answer has no body: boto3 sees `400 Bad Request` alone."""
+    faulty_store.put("key", b"x")
+    # boto3 takes it for a wrong region, and asks the bucket for the right one.
+    proxy.plan = [("HEAD", "expired"), ("HEAD", "expired"), ("GET", "expired")]
+    with pytest.raises(StoreError, match=r"HeadObject 'key': ExpiredToken .*credentials have expired: renew them"):
+        faulty_store.info("key")
+    assert proxy.seen[-3:] == ["HEAD", "HEAD", "GET"]
+
+
+def test_a_refused_head_whose_get_succeeds_stays_refused(faulty_store: Store, proxy: Any) -> None:
+    faulty_store.put("key", b"x")
+    proxy.plan = [("HEAD", "denied")]
+    with pytest.raises(StoreError, match=r"HeadObject 'key': 403 .*s3:ListBucket"):
+        faulty_store.info("key")

@@ -1,0 +1,112 @@
+"""What the tests of loads share: a small sandbox, a client for it, a load, and the table that a reader sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from gamelake.lake.manifest import Table
+from gamelake.lake.rows import read_lines
+from gamelake.lake.uploads import verify_part
+from gamelake.load.load import Load
+from gamelake.registry import load_registry
+from igdb.client import IgdbClient
+from igdb.retry import Backoff
+from igdb.tokens import StaticToken
+from sandbox.igdb import Sandbox, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gamelake.lake.store import Store
+    from gamelake.load.load import LoadReport
+    from igdb.tokens import TokenSource
+
+REGISTRY = load_registry()
+DAY = date(2026, 11, 21)
+GAMES = 1_100
+SMALL_PARTS = 10_000
+"""Plain bytes of a part: every page of the small sandbox is a part of its own."""
+LONG_AGO = 1_700_000_000
+"""`updated_at` of the small rows: no incremental load reads them again."""
+
+Rows = dict[int, dict[str, Any]]
+
+
+@contextmanager
+def small_sandbox(games: int = GAMES) -> Iterator[tuple[Sandbox, str]]:
+    """A sandbox without limits whose games are small rows with gaps in their ids; gives its URL too."""
+    world = World.generate(seed=3, games=1, first_day=DAY, today=DAY, popularity_per_game=1)
+    sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
+    sandbox.delete("games", [row["id"] for row in sandbox.rows("games")])
+    rows = [{"id": 3 + i + i // 9, "name": f"Game {i}", "hypes": i, "updated_at": LONG_AGO} for i in range(games)]
+    sandbox.upsert("games", rows)
+    with sandbox.running() as url:
+        yield sandbox, url
+
+
+def token_of(sandbox: Sandbox) -> StaticToken:
+    form = {"client_id": "sandbox", "client_secret": "sandbox-secret", "grant_type": "client_credentials"}
+    return StaticToken(json.loads(sandbox.tokens.grant(form).body)["access_token"])
+
+
+def new_client(url: str, tokens: TokenSource, **options: Any) -> IgdbClient:
+    """A client in a hurry."""
+    given: dict[str, Any] = {
+        "base_url": f"{url}/v4",
+        "client_id": "sandbox",
+        "tokens": tokens,
+        "requests_per_second": 1000,
+        "max_attempts": 3,
+        "backoff": Backoff(base=0.002, cap=0.01),
+    }
+    return IgdbClient(**given | options)
+
+
+def load_once(client: IgdbClient, store: Store, name: str = "games", **options: Any) -> LoadReport:
+    """One load in an event loop of its own."""
+
+    async def run() -> LoadReport:
+        async with client:
+            return await load(client, store, name, **options)
+
+    return asyncio.run(run())
+
+
+async def load(client: IgdbClient, store: Store, name: str = "games", **options: Any) -> LoadReport:
+    given: dict[str, Any] = {"day": DAY, "run_id": "run", "part_bytes": SMALL_PARTS}
+    return await Load(client, store, REGISTRY[name], **given | options).run()
+
+
+def shown(store: Store, name: str = "games") -> Rows:
+    """The rows that a reader sees, by id: applied file by file, as the contract says; {} before the first commit."""
+    manifest = Table(store, name).latest()
+    rows: Rows = {}
+    for file in manifest.files if manifest else ():
+        for claim in file.claims:
+            rows = {i: row for i, row in rows.items() if i not in claim}
+        for line in read_lines(store, file):
+            row = json.loads(line)
+            rows[row["id"]] = row
+    return rows
+
+
+def held(sandbox: Sandbox, endpoint: str = "games") -> Rows:
+    """The rows that the source has."""
+    return {row["id"]: row for row in sandbox.rows(endpoint)}
+
+
+def ids_of(sandbox: Sandbox, endpoint: str = "games") -> list[int]:
+    """The ids that the source has, ascending."""
+    return sandbox.using(lambda world: list(world.table(endpoint).ids))
+
+
+def check_whole(store: Store, name: str = "games") -> int:
+    """Every file of the newest commit is there, with its size and hash. Returns: its version, 0 before the first."""
+    manifest = Table(store, name).latest()
+    for file in manifest.files if manifest else ():
+        verify_part(store, file)
+    return manifest.version if manifest else 0

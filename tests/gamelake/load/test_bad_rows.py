@@ -1,0 +1,368 @@
+"""Rows that no one expected, through a whole load: each kind has one outcome, and a table is never half of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from gamelake.lake.manifest import Table
+from gamelake.load.contract import RowContract
+from gamelake.load.errors import ContractError
+from gamelake.registry import FieldType
+from igdb.errors import PayloadTooLarge, ReplyError
+from igdb.replies import Answer
+from sandbox.igdb import Fault
+from tests.gamelake.load.running import (
+    GAMES,
+    LONG_AGO,
+    REGISTRY,
+    Rows,
+    held,
+    load_once,
+    new_client,
+    shown,
+    small_sandbox,
+    token_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+    from igdb.client import IgdbClient
+    from sandbox.igdb import Sandbox
+
+MEGABYTE = 1_000_000
+
+
+def rejects(store: Store, name: str = "games") -> list[dict[str, Any]]:
+    """What lies in `_rejected/`, each with `reason` and `row`."""
+    kept = [info.key for info in store.list(f"raw/{name}/_rejected/")]
+    return [json.loads(line) for key in kept for line in store.get(key).splitlines()]
+
+
+def without(rows: Rows, *ids: int) -> Rows:
+    return {row_id: row for row_id, row in rows.items() if row_id not in ids}
+
+
+def spoil(sandbox: Sandbox, ids: list[int]) -> None:
+    sandbox.upsert("games", [{"id": each, "hypes": "many", "updated_at": LONG_AGO} for each in ids])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"hypes": "2"}, "Expected `int | null`, got `str` - at `$.hypes`"),
+        ({"rating": "88.5"}, "Expected `float | null`, got `str` - at `$.rating`"),
+        ({"platforms": [6, "48"]}, "Expected `int`, got `str` - at `$.platforms[1]`"),
+        ({"updated_at": "1763668800"}, "Expected `int | null`, got `str` - at `$.updated_at`"),
+        ({"hypes": 2**63}, "$.hypes"),
+        ({"name": 7}, "Expected `str | null`, got `int` - at `$.name`"),
+    ],
+    ids=["int", "double", "in an array", "time", "above 64 bits", "number for a name"],
+)
+def test_a_field_of_a_wrong_type_is_rejected_and_kept_with_the_reason(
+    change: dict[str, Any], reason: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    bad = sorted(held(sandbox))[GAMES // 2]
+    sandbox.upsert("games", [{"id": bad, "name": "Bad"} | change])
+    report = load_once(client(), store)
+    assert (report.rejected, report.row_count, report.source_count) == (1, GAMES - 1, GAMES)
+    assert shown(store) == without(held(sandbox), bad)
+    (kept,) = rejects(store)
+    assert kept["row"]["id"] == bad
+    assert reason in kept["reason"]
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        ("", "missing required field `id`"),
+        ('"id": null,', "got `null` - at `$.id`"),
+        ('"id": "77",', "got `str` - at `$.id`"),
+        ('"id": -5,', "`int` >= 0 - at `$.id`"),
+        ('"id": 7.5,', "got `float` - at `$.id`"),
+    ],
+    ids=["missing", "null", "text", "negative", "broken"],
+)
+def test_a_row_whose_id_is_none_is_rejected(
+    new: str, reason: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    bad = sorted(held(sandbox))[7]
+    sandbox.faults.add(Fault("replace", old=f'"id": {bad},', new=new, times=None))
+    report = load_once(client(), store)
+    assert (report.rejected, report.row_count, report.source_count) == (1, GAMES - 1, GAMES)
+    assert shown(store) == without(held(sandbox), bad)
+    (kept,) = rejects(store)
+    assert kept["row"]["name"] == held(sandbox)[bad]["name"]
+    assert reason in kept["reason"]
+
+
+@pytest.mark.parametrize(
+    ("total", "bad", "fails"), [(GAMES, 9, False), (GAMES, 10, True), (12_000, 11, False), (12_000, 13, True)]
+)
+def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(
+    total: int, bad: int, fails: bool, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_sandbox(total) as (sandbox, url):
+        ids = sorted(held(sandbox))
+        spoil(sandbox, ids[:: total // bad][:bad])
+        client = new_client(url, token_of(sandbox))
+        if not fails:
+            report = load_once(client, store)
+            assert (report.rejected, report.row_count, report.source_count) == (bad, total - bad, total)
+            assert f"{bad} rows break the contract and are kept at raw/games/_rejected/" in caplog.text
+            assert len(rejects(store)) == bad
+            return
+        with pytest.raises(ContractError, match=r"games: 1\d of the \d+ rows read so far break the contract") as caught:
+            load_once(client, store)
+        assert "$.hypes" in str(caught.value), "the first reason"
+        (kept,) = (info.key for info in store.list("raw/games/_rejected/"))
+        assert f"All of them are kept at {kept}. Nothing was committed." in str(caught.value)
+        assert Table(store, "games").latest() is None
+        # Repaired at the source (or in entities.yaml), the next load brings them.
+        sandbox.upsert("games", [{"id": each, "name": "Repaired", "hypes": None} for each in ids])
+        load_once(new_client(url, token_of(sandbox)), store, run_id="again")
+        assert shown(store) == held(sandbox)
+
+
+def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    load_once(client(), store, run_id="before")
+    before = shown(store)
+    sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in sorted(before)[:10]])
+    with pytest.raises(ContractError):
+        load_once(client(), store)
+    assert shown(store) == before
+    assert Table(store, "games").latest().run_id == "before"
+
+
+def test_a_rejected_row_comes_once_it_is_repaired(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    bad = sorted(held(sandbox))[30]
+    good = held(sandbox)[bad]
+    spoil(sandbox, [bad])
+    load_once(client(), store, run_id="before")
+    night = load_once(client(), store, run_id="night")
+    assert (night.rejected, night.row_count, night.source_count) == (1, GAMES - 1, GAMES), "asked for each night"
+    sandbox.upsert("games", [good])  # its updated_at is of long ago: no change shows it
+    repaired = load_once(client(), store, run_id="repaired")
+    assert (repaired.rejected, repaired.row_count, repaired.source_count) == (0, GAMES, GAMES)
+    assert shown(store) == held(sandbox)
+
+
+def test_fields_that_nobody_declared_are_kept_counted_and_reported(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = sorted(held(sandbox))
+    new = {"mood": {"blue": [1, {"deep": None}]}, "vr": True}
+    sandbox.upsert("games", [{"id": each, "name": "New"} | new for each in (ids[0], ids[600])])
+    sandbox.upsert("games", [{"id": ids[-1], "name": "New", "vr": False}])
+    report = load_once(client(), store)
+    assert report.undeclared == {"mood": 2, "vr": 3}
+    assert "fields that entities.yaml does not declare: {" in caplog.text
+    assert "'mood': 2" in caplog.text
+    assert shown(store)[ids[600]]["mood"] == new["mood"]
+    assert report.rejected == 0
+
+
+TEXTS = {
+    "NUL": (r"a\u0000b", "a\0b"),
+    "a lone surrogate": (r"a\ud800b", "a\ufffdb"),
+    "two that make a pair": (r"\ud83d\ude00", "\U0001f600"),
+    "a pair the wrong way round": (r"\ude00\ud83d", "\ufffd\ufffd"),
+    "line ends": (r"a\nb\r\u2028c", "a\nb\r\u2028c"),
+    "quotes": (r"\"\\", '"\\'),
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_comes_through_as_it_can(
+    text: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    sent, expected = TEXTS[text]
+    row_id = sorted(held(sandbox))[7]
+    sandbox.faults.add(Fault("replace", old=f'"{held(sandbox)[row_id]["name"]}"', new=f'"{sent}"', times=None))
+    report = load_once(client(), store)
+    assert (report.rejected, report.row_count) == (0, GAMES)
+    assert shown(store)[row_id]["name"] == expected
+    assert without(shown(store), row_id) == without(held(sandbox), row_id)
+    # And DuckDB, which reads the parts for the marts, reads them all.
+    paths = [store.url(file.key) for file in Table(store, "games").latest().files]
+    query = (
+        "select count(*), any_value(name) filter (id = ?) from read_json(?, columns={id: 'bigint', name: 'varchar'})"
+    )
+    assert duckdb.execute(query, [row_id, paths]).fetchone() == (GAMES, expected)
+
+
+UNREADABLE = {
+    "bytes that are no UTF-8": ('"\udcc3("', "invalid UTF-8: invalid continuation byte"),
+    "NaN": ("NaN", "not JSON: NaN is no number"),
+    "a number beyond a double": ("1e999", "not JSON: 1e999 is beyond a double"),
+    "nesting without end": ("[" * 5000 + "]" * 5000, "not JSON: depth limit exceeded"),
+    "a control character": ('"a\nb"', "not JSON: Invalid control character"),
+}
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
+@pytest.mark.parametrize("value", UNREADABLE)
+def test_a_row_that_no_parser_takes_costs_no_other_row(
+    value: str, incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    new, reason = UNREADABLE[value]
+    bad = sorted(held(sandbox))[7]
+    if incremental:
+        load_once(client(), store, run_id="before")
+        sandbox.upsert("games", [{"id": bad, "name": "Game 7"}])  # it changes now
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new=new, times=None))
+    report = load_once(client(), store)
+    assert (report.rejected, report.source_count) == (1, GAMES)
+    assert without(shown(store), bad) == without(held(sandbox), bad)
+    (kept,) = rejects(store)
+    assert kept["id"] == bad
+    assert reason in kept["reason"]
+    assert new.encode(errors="surrogateescape") in base64.b64decode(kept["row_base64"])
+    sandbox.faults.clear()
+    night = load_once(client(), store, run_id="night")
+    assert (night.rejected, night.row_count, night.source_count) == (0, GAMES, GAMES)
+    assert shown(store) == held(sandbox)
+
+
+def test_a_row_that_no_parser_takes_once_is_asked_for_again(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3("', times=1))
+    assert load_once(client(), store).rejected == 0
+    assert shown(store) == held(sandbox)
+
+
+def test_a_torn_reply_is_asked_for_again(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3', times=1))
+    assert load_once(client(), store).rejected == 0
+    assert shown(store) == held(sandbox)
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3', times=None))
+    with pytest.raises(ReplyError, match="not JSON"):
+        load_once(client(), store, run_id="always", full_refresh=True)
+
+
+@pytest.mark.parametrize("missing", ["game_id", "popularity_type", "value"])
+def test_a_popularity_value_without_what_makes_it_one_is_rejected(
+    missing: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    value = {"game_id": 7, "popularity_type": 3, "value": 0.5}
+    rows = [{"id": 9_000_000 + number, **value} for number in range(200)]
+    sandbox.upsert("popularity_primitives", [*rows[1:], {**rows[0], missing: None}])
+    report = load_once(client(), store, "popscore")
+    assert (report.rejected, report.row_count) == (1, report.source_count - 1)
+    assert 9_000_000 not in shown(store, "popscore")
+    (kept,) = rejects(store, "popscore")
+    assert missing in kept["reason"]
+    assert Table(store, "popscore").latest().rejected_key in {
+        info.key for info in store.list("raw/popscore/_rejected/dt=2026-11-21/")
+    }
+
+
+def test_whole_numbers_written_as_fractions_are_whole_numbers(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    row_id = sorted(held(sandbox))[7]
+    sandbox.upsert("games", [{"id": row_id, "hypes": 5.0, "platforms": [6.0, 48], "updated_at": float(LONG_AGO)}])
+    report = load_once(client(), store)
+    assert (report.rejected, report.row_count) == (0, GAMES)
+    staged = shown(store)[row_id]
+    assert [type(staged[name]) for name in ("hypes", "updated_at")] == [int, int]
+    assert staged["platforms"] == [6, 48]
+
+
+MOST = 2**63 - 1
+EXTREMES: dict[str, Any] = {
+    "int": [MOST, -MOST - 1, 5.0, None],
+    "timestamp": [MOST, -MOST - 1, -62135683200, 1700000000000000, None],
+    "double": [1.7976931348623157e308, 5e-324, -0.0, MOST, 2**64 - 1, 7, None],
+    "string": ["", "a\0b", "\u2028\u0085\ufeff\uffff\U0010ffff", "2026-11-21", "x" * MEGABYTE, '"\\\r\n\t\x7f', None],
+    "bool": [True, False, None],
+    "int[]": [[], [MOST, -MOST - 1, 5.0], list(range(100_000)), None],
+}
+UNDECLARED = [
+    {"ID": "nine"},
+    {"Name": {"id": 1}},
+    {"": [None, {"": ""}]},
+    {"a\0b": 1},
+    {"huge": 2**64 - 1},
+    {"huge": 2.0**200},
+    {"_ordinal": 9, "_partition": "x", "_file": "y", "filename": "z"},
+    {f"field_{number}": number for number in range(5_000)},
+]
+
+
+def test_duckdb_reads_the_extreme_of_every_type(tmp_path: Path) -> None:
+    """From the bytes of a reply to the columns of dbt: what passes the contract must never stop a build."""
+    games = REGISTRY["games"]
+    fields = {**games.fields, "remote": FieldType.BOOL}  # no field of games is one
+    of_type = {kind.value: name for name, kind in fields.items() if name != "id"}
+    values = [{of_type[kind]: value} for kind, extremes in EXTREMES.items() for value in extremes]
+    rows = [{"id": number, **value} for number, value in enumerate([*values, *UNDECLARED, {}])]
+    rows[-1]["id"] = 2**53
+    body = json.dumps([*rows, {"id": -1}, {"id": 2**53 + 1}], ensure_ascii=False).encode()
+    reply = Answer("games", "", body, {"Date": "Fri, 21 Nov 2025 19:00:00 GMT"})
+    checked = reply.reply(RowContract(replace(games, fields=fields)).check).rows
+    assert [reject.row["id"] for reject in checked.rejects] == [-1, 2**53 + 1]
+    path = tmp_path / "part.jsonl"
+    path.write_bytes(checked.rows.lines)
+    columns = {name: kind.duckdb for name, kind in fields.items()}
+    found = duckdb.execute(
+        f"select * from read_json(?, columns={columns}, format='newline_delimited', maximum_object_size=16777216) "
+        "order by id",
+        [str(path)],
+    )
+    names = [column[0] for column in found.description]
+    read = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    assert len(read) == len(rows)
+    for row, came in zip(rows, read, strict=True):
+        for name in row.keys() & columns.keys():
+            sent = row[name]
+            assert came[name] == (float(sent) if columns[name] == "double" and sent is not None else sent), name
+
+
+def large(row_id: int, megabytes: float) -> dict[str, Any]:
+    return {"id": row_id, "name": "Large", "storyline": "x" * int(megabytes * MEGABYTE), "updated_at": LONG_AGO}
+
+
+def test_a_row_of_5_mb_is_a_row(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> None:
+    sandbox.upsert("games", [large(sorted(held(sandbox))[600], 5.2)])
+    load_once(client(), store)
+    assert shown(store) == held(sandbox)
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
+def test_two_rows_of_5_mb_in_one_page_are_asked_for_apart(
+    incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    ids = sorted(held(sandbox))
+    rows = [large(ids[600], 5.2), large(ids[601], 5.2)]
+    if incremental:
+        load_once(client(), store, run_id="before")
+        rows = [{name: value for name, value in row.items() if name != "updated_at"} for row in rows]  # it is now
+    sandbox.upsert("games", rows)
+    report = load_once(client(), store)
+    assert shown(store) == held(sandbox)
+    assert report.row_count == report.source_count == GAMES
+
+
+def test_a_row_above_what_the_api_sends_fails_the_load(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    sandbox.upsert("games", [large(sorted(held(sandbox))[600], 10.5)])
+    asked = sandbox.requests_served
+    with pytest.raises(PayloadTooLarge, match=r"where .*id"):
+        load_once(client(), store)
+    assert Table(store, "games").latest() is None
+    assert sandbox.requests_served - asked < 100

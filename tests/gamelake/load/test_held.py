@@ -1,0 +1,209 @@
+"""A source that has lost its rows, through whole loads: nothing is committed, and the next honest night is loaded."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.lake.keys import manifests_prefix, pointer_key
+from gamelake.lake.manifest import Table
+from gamelake.limits import Allow
+from gamelake.load.errors import ContractError, HeldError
+from gamelake.registry import Kind
+from sandbox.igdb import Sandbox, World
+from tests.gamelake.load.running import (
+    DAY,
+    REGISTRY,
+    SMALL_PARTS,
+    Rows,
+    held,
+    load_once,
+    new_client,
+    shown,
+    small_sandbox,
+    token_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+    from gamelake.load.load import LoadReport
+
+
+class Nights:
+    """A sandbox that is loaded into a store, night by night."""
+
+    def __init__(self, sandbox: Sandbox, url: str, store: Store) -> None:
+        self.sandbox = sandbox
+        self.store = store
+        self.day: date = DAY
+        self._url = url
+        self._runs = 0
+
+    def load(self, name: str, **options: Any) -> LoadReport:
+        """A run of its own, unless `run_id` names one."""
+        self._runs += 1
+        client = new_client(self._url, token_of(self.sandbox))
+        given = {"day": self.day, "run_id": f"run-{self._runs}", "part_bytes": 10**8}
+        return load_once(client, self.store, name, **given | options)
+
+    def next_day(self) -> None:
+        self.day += timedelta(days=1)
+        self.sandbox.advance(self.day)
+
+    def take_away(self, name: str, share: float = 1.0) -> Rows:
+        """Delete a share of an endpoint's rows. Returns: what it had."""
+        endpoint = REGISTRY[name].endpoint
+        rows = held(self.sandbox, endpoint)
+        self.sandbox.delete(endpoint, sorted(rows)[: round(len(rows) * share)])
+        return rows
+
+    def give_back(self, name: str, rows: Rows) -> None:
+        self.sandbox.upsert(REGISTRY[name].endpoint, list(rows.values()))
+
+    def committed(self, name: str) -> dict[str, bytes]:
+        """The pointer and the manifests of a table."""
+        keys = [info.key for info in self.store.list(manifests_prefix(name))]
+        return {key: self.store.get(key) for key in [pointer_key(name), *keys]}
+
+
+@pytest.fixture
+def nights(store: Store) -> Iterator[Nights]:
+    world = World.generate(seed=3, games=300, first_day=DAY, today=DAY)
+    sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
+    with sandbox.running() as url:
+        yield Nights(sandbox, url, store)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_an_endpoint_that_answers_nothing_for_a_night_changes_nothing(name: str, nights: Nights) -> None:
+    nights.load(name)
+    before = nights.committed(name)
+    nights.next_day()
+    rows = nights.take_away(name)
+    with pytest.raises(HeldError, match=rf"{name}: IGDB shows no .* Held: nothing was committed"):
+        nights.load(name)
+    assert nights.committed(name) == before
+    nights.give_back(name, rows)
+    assert nights.load(name).row_count == len(rows)
+    assert nights.committed(name).keys() > before.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, entity in REGISTRY.items() if entity.kind is Kind.INCREMENTAL])
+def test_a_full_refresh_is_held_too(name: str, nights: Nights) -> None:
+    nights.load(name)
+    before = nights.committed(name)
+    nights.take_away(name, 0.5)
+    with pytest.raises(HeldError, match=f"ALLOW_SHRINK={name}"):
+        nights.load(name, full_refresh=True)
+    assert nights.committed(name) == before
+
+
+def test_no_popularity_is_said_in_these_words(nights: Nights) -> None:
+    nights.load("popscore")
+    nights.next_day()
+    nights.take_away("popscore")
+    with pytest.raises(HeldError, match="popscore: IGDB shows no popularity values; a usual day had"):
+        nights.load("popscore")
+
+
+def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None:
+    nights.load("games")
+    nights.next_day()
+    nights.take_away("games", 0.5)
+    with pytest.raises(HeldError):
+        nights.load("games")
+    report = nights.load("games", allow=Allow(shrink=True))
+    assert report.row_count == len(held(nights.sandbox))
+    assert report.warnings
+    assert report.warnings[0].endswith("Committed, as allow_shrink is set.")
+    newest = Table(nights.store, "games").latest()
+    assert newest is not None
+    assert newest.shrink_allowed
+    # What it was before counts no more: neither the next night nor a quiet one needs the param.
+    nights.next_day()
+    assert nights.load("games").warnings == []
+    nights.take_away("games", 0.5)
+    with pytest.raises(HeldError):
+        nights.load("games")
+
+
+def test_the_param_alone_marks_nothing(nights: Nights) -> None:
+    nights.load("genres")
+    nights.load("genres", allow=Allow(shrink=True))
+    newest = Table(nights.store, "genres").latest()
+    assert newest is not None
+    assert not newest.shrink_allowed
+
+
+@pytest.mark.parametrize("name", ["covers", "popscore", "games"])
+def test_an_empty_table_can_be_allowed(name: str, nights: Nights) -> None:
+    nights.load(name)
+    nights.next_day()
+    nights.take_away(name)
+    assert nights.load(name, allow=Allow(shrink=True)).row_count == 0
+    assert nights.load(name).row_count == 0
+
+
+def test_a_first_load_without_rows_warns(nights: Nights, caplog: pytest.LogCaptureFixture) -> None:
+    nights.take_away("genres")
+    report = nights.load("genres")
+    assert report.warnings == ["genres: IGDB shows no rows at /genres; the table begins empty"]
+    assert report.warnings[0] in caplog.text
+
+
+def test_four_per_cent_less_every_night_is_held_on_the_second(nights: Nights) -> None:
+    nights.load("covers")
+    nights.take_away("covers", 0.04)
+    nights.next_day()
+    nights.load("covers")
+    nights.take_away("covers", 0.04)
+    nights.next_day()
+    with pytest.raises(HeldError):
+        nights.load("covers")
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "passes"),
+    [
+        ("popularity_types", 1, True), ("popularity_types", 9, False), ("game_modes", 1, True),
+        ("game_modes", 5, False), ("game_modes", 6, False), ("genres", 9, False), ("genres", 2, False),
+    ],
+)  # fmt: skip
+def test_a_lookup_may_have_one_rejected_row(name: str, bad: int, passes: bool, nights: Nights) -> None:
+    endpoint = REGISTRY[name].endpoint
+    for row_id in sorted(held(nights.sandbox, endpoint))[:bad]:
+        nights.sandbox.upsert(endpoint, [{"id": row_id, "name": 7}])
+    if passes:
+        assert nights.load(name).rejected == bad
+        return
+    with pytest.raises(ContractError, match=r"break the contract of entities.yaml; 1 may \(max_rejected\)"):
+        nights.load(name)
+    assert Table(nights.store, name).latest() is None
+
+
+def test_rejected_rows_and_deleted_ones_are_lost_together(nights: Nights) -> None:
+    nights.load("genres")
+    ids = sorted(held(nights.sandbox, "genres"))
+    nights.sandbox.delete("genres", [ids[0]])
+    nights.sandbox.upsert("genres", [{"id": ids[1], "name": 7}])
+    with pytest.raises(HeldError, match="1 more break the contract"):
+        nights.load("genres")
+
+
+def test_the_next_try_of_a_held_run_reads_what_the_source_has_then(store: Store, tmp_path: Path) -> None:
+    with small_sandbox() as (sandbox, url):
+        nights = Nights(sandbox, url, store)
+        nights.load("games")
+        rows = nights.take_away("games", 0.3)
+        options: dict[str, Any] = {"run_id": "the run", "full_refresh": True, "part_bytes": SMALL_PARTS}
+        with pytest.raises(HeldError):
+            nights.load("games", **options)
+        nights.give_back("games", rows)
+        report = nights.load("games", **options)
+        assert (report.row_count, report.resumed_rows) == (len(rows), 0)
+        assert shown(store) == rows

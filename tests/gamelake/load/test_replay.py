@@ -1,0 +1,227 @@
+"""Rejected rows, checked again after the contract was changed or the load of their day is past."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.days import format_day
+from gamelake.lake.manifest import Table
+from gamelake.load import replay as module
+from gamelake.load.replay import ReplayRefused, main, replay
+from gamelake.registry import FieldType
+from sandbox.igdb import Fault
+from tests.gamelake.load.running import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.store import Store
+    from gamelake.registry import Entity
+    from igdb.client import IgdbClient
+    from sandbox.igdb import Sandbox
+
+TODAY = format_day(DAY)
+POPSCORE = 9_000_000
+POPULARITY = "popularity_primitives"
+
+
+def lenient(name: str, **changes: Any) -> Entity:
+    """An entity whose contract was changed: these fields have other types, and no field but the id has a rule."""
+    entity = REGISTRY[name]
+    return replace(entity, fields={**entity.fields, **changes}, rules={"id": entity.rules["id"]})
+
+
+def spoilt_games(sandbox: Sandbox, count: int = 2) -> list[int]:
+    """The ids of games that have a text for a number now."""
+    ids = sorted(held(sandbox))[10 : 10 + count]
+    sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in ids])
+    return ids
+
+
+def newest(store: Store, name: str = "games") -> Manifest:
+    commit = Table(store, name).latest()
+    assert commit is not None
+    return commit
+
+
+@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
+def test_rows_that_pass_the_new_contract_come_into_the_table_once(
+    incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    spoilt_games(sandbox)
+    load_once(client(), store, run_id="before")
+    if incremental:
+        load_once(client(), store, run_id="night")
+    before = newest(store)
+    assert [str(each) for each in replay(store, REGISTRY["games"])] == [
+        f"games {TODAY}: 0 added; 0 passed, but the table has a row of that id; 2 break the contract still "
+        "(the first one: Expected `int | null`, got `str` - at `$.hypes`)"
+    ]
+    games = lenient("games", hypes=FieldType.STRING)
+    (outcome,) = replay(store, games)
+    assert (outcome.added, outcome.present, outcome.refused) == (2, 0, 0)
+    after = newest(store)
+    assert (after.version, after.row_count, after.source_count) == (before.version + 1, GAMES, GAMES)
+    assert (after.watermark, after.mode, after.rejected_key) == (before.watermark, before.mode, before.rejected_key)
+    assert set(shown(store)) == set(held(sandbox))
+    check_whole(store)
+    (again,) = replay(store, games)
+    assert (again.added, again.present, again.version) == (0, 2, None)
+    assert newest(store).version == after.version
+
+
+def test_only_rows_of_ids_that_the_table_lacks_are_added(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    first, second = spoilt_games(sandbox)
+    load_once(client(), store, run_id="before")
+    # A row that is rejected while its old version is in the table: the old one stays what the table shows.
+    sandbox.upsert("games", [{"id": first, "hypes": 5}])
+    load_once(client(), store, run_id="good")
+    sandbox.upsert("games", [{"id": first, "hypes": "many again"}])
+    load_once(client(), store, run_id="night")
+    (outcome,) = replay(store, lenient("games", hypes=FieldType.STRING))
+    assert (outcome.added, outcome.present) == (1, 1)
+    assert shown(store)[first]["hypes"] == 5
+    assert shown(store)[second]["hypes"] == "many"
+
+
+def test_what_an_older_load_rejected_is_not_replayed(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    (bad,) = spoilt_games(sandbox, 1)
+    load_once(client(), store, run_id="before")
+    sandbox.delete("games", [bad])
+    load_once(client(), store, run_id="night")
+    games = lenient("games", hypes=FieldType.STRING)
+    assert [each.added for each in replay(store, games)] == [0]
+    with pytest.raises(ReplayRefused, match=f"found --day 2026-11-20, expected {TODAY}, the day of the newest load"):
+        replay(store, games, "2026-11-20")
+
+
+def popularity(sandbox: Sandbox, ids: range, **changes: Any) -> None:
+    value = {"game_id": 7, "popularity_type": 3, "value": 0.5}
+    sandbox.upsert(POPULARITY, [{"id": POPSCORE + each, **value, **changes} for each in ids])
+
+
+@pytest.fixture
+def two_days(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> Store:
+    """Two days of popularity; the load of the first one rejected one row, that of the second another."""
+    for day, bad in ((DAY, 0), (DAY + timedelta(days=1), 1)):
+        sandbox.advance(day)
+        popularity(sandbox, range(300))
+        popularity(sandbox, range(bad, bad + 1), value=-0.5)
+        assert load_once(client(), store, "popscore", day=day, run_id=f"run-{day}").rejected == 1
+    return store
+
+
+def test_a_past_day_of_a_time_series_is_replayed_into_that_day(two_days: Store) -> None:
+    before = newest(two_days, "popscore")
+    (outcome,) = replay(two_days, lenient("popscore"), TODAY)
+    assert (outcome.day, outcome.added, outcome.version) == (TODAY, 1, before.version + 1)
+    after = newest(two_days, "popscore")
+    added = after.files[-1]
+    assert (added.partition, added.rows, added.min_id) == (TODAY, 1, POPSCORE)
+    assert (after.partition, after.row_count) == (before.partition, before.row_count), "those of the newest day"
+    assert after.files[:-1] == before.files
+    check_whole(two_days, "popscore")
+
+
+def test_every_day_is_replayed_and_a_second_time_none(two_days: Store) -> None:
+    before = newest(two_days, "popscore")
+    outcomes = replay(two_days, lenient("popscore"))
+    assert [(each.day, each.added) for each in outcomes] == [(TODAY, 1), ("2026-11-22", 1)]
+    after = newest(two_days, "popscore")
+    assert (after.version, after.row_count) == (before.version + 2, before.row_count + 1)
+    assert [each.added for each in replay(two_days, lenient("popscore"))] == [0, 0]
+
+
+def test_rows_of_a_load_that_committed_nothing_are_not_replayed(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    popularity(sandbox, range(300))
+    load_once(client(), store, "popscore", run_id="good")
+    popularity(sandbox, range(300, 600), value=-0.5)
+    with pytest.raises(Exception, match="break the contract"):
+        load_once(client(), store, "popscore", run_id="bad")
+    assert [each.added for each in replay(store, lenient("popscore"))] == [0]
+    with pytest.raises(ReplayRefused, match="found no commit of 2026-11-20, expected a day that was loaded"):
+        replay(store, lenient("popscore"), "2026-11-20")
+
+
+def test_a_load_that_commits_meanwhile_wins(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad,) = spoilt_games(sandbox, 1)
+    load_once(client(), store, run_id="before")
+    stage = module.PartStage
+
+    def load_first(*given: Any, **options: Any) -> Any:
+        sandbox.upsert("games", [{"id": bad, "hypes": 6}])
+        load_once(client(), store, run_id="night")
+        return stage(*given, **options)
+
+    monkeypatch.setattr(module, "PartStage", load_first)
+    with pytest.raises(ReplayRefused, match="another load committed while the rows were checked"):
+        replay(store, lenient("games", hypes=FieldType.STRING))
+    monkeypatch.undo()
+    assert shown(store)[bad]["hypes"] == 6
+    assert [each.added for each in replay(store, lenient("games", hypes=FieldType.STRING))] == [0]
+
+
+def test_a_load_after_a_replay_has_the_last_word(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    (bad,) = spoilt_games(sandbox, 1)
+    load_once(client(), store, run_id="before")
+    replay(store, lenient("games", hypes=FieldType.STRING))
+    sandbox.upsert("games", [{"id": bad, "hypes": 6}])
+    night = load_once(client(), store, run_id="night")
+    assert (night.rejected, night.row_count, night.source_count) == (0, GAMES, GAMES)
+    assert shown(store) == held(sandbox)
+
+
+def test_the_command(two_days: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", two_days.uri)
+    assert main(["popscore"]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"popscore {TODAY}: 0 added; 0 passed, but the table has a row of that id;"
+    )
+    monkeypatch.setattr(
+        module, "load_registry", lambda: {"popscore": lenient("popscore"), "genres": REGISTRY["genres"]}
+    )
+    assert main(["popscore", "--day", TODAY]) == 0
+    assert capsys.readouterr().out == (
+        f"popscore {TODAY}: 1 added as version 3; 0 passed, but the table has a row of that id; "
+        "0 break the contract still\nThe marts show these rows once `transform` has run again.\n"
+    )
+    assert main(["popscore", "--day", TODAY]) == 0
+    assert (
+        "popscore: no row to add; `python -m gamelake.cli.lake rejected popscore` lists all" in capsys.readouterr().out
+    )
+    assert main(["genres"]) == 1
+    assert capsys.readouterr().err == "genres: nothing is committed yet; run a load first\n"
+    assert main(["popscore", "--day", "yesterday"]) == 1
+    assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err
+
+
+def test_rows_that_no_parser_took_stay_rejected(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcff"', times=None))
+    load_once(client(), store)
+    (outcome,) = replay(store, lenient("games"))
+    assert (outcome.added, outcome.refused) == (0, 1)
+
+
+def test_rows_that_are_not_kept_any_more_are_named(two_days: Store) -> None:
+    for info in list(two_days.list("raw/popscore/_rejected/")):
+        two_days.delete(info.key)
+    with pytest.raises(ReplayRefused, match="is not there: rejected rows are kept for 30 days"):
+        replay(two_days, lenient("popscore"), TODAY)
+    assert replay(two_days, lenient("popscore")) == []

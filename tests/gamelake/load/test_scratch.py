@@ -1,0 +1,71 @@
+"""The scratch folder of a load: gone however the load ends, and never while its process lives."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from gamelake.load.scratch import scratch_folder
+from tests.killing import in_child
+
+
+def left() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).iterdir())
+
+
+def killed() -> int:
+    with scratch_folder() as folder:
+        (folder / "part").write_bytes(b"rows")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_it_goes_with_its_block() -> None:
+    with scratch_folder() as folder:
+        (folder / "part").touch()
+    with pytest.raises(RuntimeError, match="failed"), scratch_folder():
+        raise RuntimeError("failed")
+    assert left() == set()
+
+
+def test_what_a_killed_process_left_goes_and_what_is_not_its_own_stays() -> None:
+    others = {Path(tempfile.mkdtemp(prefix="gamelake-")), Path(tempfile.mkdtemp(prefix="other-"))}
+    (Path(tempfile.gettempdir()) / "gamelake-load-link").symlink_to(next(iter(others)))
+    others.add(Path(tempfile.gettempdir()) / "gamelake-load-link")
+    with scratch_folder() as living:
+        (living / "part").write_bytes(b"rows")
+        assert in_child(killed) is None
+        [dead] = left() - others - {living}
+        assert (dead / "part").exists()
+
+        def look() -> int:
+            with scratch_folder() as folder:
+                return int(left() == others | {living, folder})
+
+        assert in_child(look) == 1
+        assert in_child(killed) is None
+        with scratch_folder() as second:
+            assert left() == others | {living, second}
+        assert (living / "part").read_bytes() == b"rows"
+    assert left() == others
+
+
+def make_many(times: int) -> int:
+    for _ in range(times):
+        with scratch_folder() as folder:
+            (folder / "part").touch()
+            os.sched_yield()
+            assert (folder / "part").exists()
+    return times
+
+
+def test_many_at_once_never_take_each_others() -> None:
+    """Each makes folders while the others look for abandoned ones, between the making and the lock too."""
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        assert pool.map(make_many, [300] * 4, chunksize=1) == [300] * 4
+    assert left() == set()

@@ -1,0 +1,152 @@
+"""Everything that can go wrong at the store, through a whole load: its S3 is behind a proxy that spoils requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.lake.manifest import Table
+from gamelake.lake.store import StoreError
+from gamelake.lake.uploads import PartDamaged
+from tests.gamelake.lake.conftest import bucket, faulty_store, moto_endpoint, proxy, s3  # noqa: F401 - fixtures
+from tests.gamelake.load.running import (
+    check_whole,
+    held,
+    load_once,
+    shown,
+    small_sandbox,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gamelake.lake.store import Store
+    from igdb.client import IgdbClient
+    from sandbox.igdb import Sandbox
+
+# A full load over a table of the same rows sends each of these; `?` begins what boto3 adds to a tagging request.
+WRITES = {
+    "a part": "PUT /part-",
+    "the commit": "PUT /_manifests/",
+    "the pointer": "PUT /_manifest.json",
+    "a tag": "PUT ?tagging",
+}
+READS = {"a part that is verified": "GET /part-", "the newest commit": "GET /_manifest.json", "a list": "GET list-type"}
+PASSING = [
+    *((request, fault) for request in WRITES for fault in ("slow_down", "internal", "reset", "lose")),
+    *((request, fault) for request in READS for fault in ("slow_down", "reset")),
+]
+ATTEMPTS = 6
+"""How often the stores of these tests ask: once, and five times again."""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Sandbox, str]]:
+    with small_sandbox(games=700) as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 waits up to 20 s between two tries, and asks nobody for how long."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
+
+
+@pytest.fixture
+def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:  # noqa: F811
+    """An S3 store with a table of one commit."""
+    load_once(client(), faulty_store, run_id="before")
+    return faulty_store
+
+
+@pytest.mark.parametrize(("request_of", "fault"), PASSING)
+def test_what_passes_is_ridden_out(
+    request_of: str,
+    fault: str,
+    store: Store,
+    proxy: Any,  # noqa: F811
+    client: Callable[[], IgdbClient],
+    sandbox: Sandbox,
+) -> None:
+    proxy.plan = [((WRITES | READS)[request_of], fault)] * 2
+    load_once(client(), store, full_refresh=True)
+    assert proxy.plan == [], "both have hit"
+    assert check_whole(store) == 2, "one commit, and no other"
+    assert shown(store) == held(sandbox)
+    manifest = Table(store, "games").latest()
+    assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts", "says"),
+    [
+        ("slow_down", ATTEMPTS, "SlowDown .status 503.*the store asks for fewer requests; run again later"),
+        ("internal", ATTEMPTS, "InternalError .status 500"),
+        ("reset", ATTEMPTS, "PutObject .*Connection"),
+        ("denied", 1, "AccessDenied .status 403.*the credentials need s3:ListBucket, GetObject, PutObject"),
+    ],
+)
+@pytest.mark.parametrize("request_of", ["a part", "the commit"])
+def test_what_stays_fails_the_load_and_commits_nothing(
+    request_of: str,
+    fault: str,
+    attempts: int,
+    says: str,
+    store: Store,
+    proxy: Any,  # noqa: F811
+    client: Callable[[], IgdbClient],
+    sandbox: Sandbox,
+) -> None:
+    proxy.plan = [(WRITES[request_of], fault)] * 1000
+    with pytest.raises(StoreError, match=says) as caught:
+        load_once(client(), store, full_refresh=True)
+    assert 1000 - len(proxy.plan) == attempts
+    assert "raw/games/" in str(caught.value)
+    proxy.plan = []
+    assert check_whole(store) == 1, "as it was before"
+    load_once(client(), store, full_refresh=True)
+    assert shown(store) == held(sandbox)
+
+
+def test_a_part_that_the_store_does_not_hold_as_it_was_put(
+    store: Store,
+    proxy: Any,  # noqa: F811
+    client: Callable[[], IgdbClient],
+    sandbox: Sandbox,
+) -> None:
+    proxy.plan = [("GET /part-", "corrupt")]
+    with pytest.raises(PartDamaged, match=r"part-00000\.jsonl\.gz: the store holds sha256"):
+        load_once(client(), store, full_refresh=True)
+    assert check_whole(store) == 1
+    load_once(client(), store, full_refresh=True)
+    assert check_whole(store) == 2
+    assert shown(store) == held(sandbox)
+
+
+@pytest.mark.parametrize("full_refresh", [True, False], ids=["full", "incremental"])
+def test_a_commit_that_loses_the_race_is_made_on_top_of_the_winners(
+    full_refresh: bool,
+    store: Store,
+    client: Callable[[], IgdbClient],
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = sorted(held(sandbox))
+    sandbox.upsert("games", [{"id": ids[1], "name": "Before both"}])
+    put = store.put
+
+    def outrun(key: str, *given: Any, **options: Any) -> None:
+        if "/_manifests/" in key:
+            monkeypatch.setattr(store, "put", put)
+            sandbox.upsert("games", [{"id": ids[2], "name": "Between the two"}])
+            assert load_once(client(), store, run_id="winner").version == 2
+        put(key, *given, **options)
+
+    monkeypatch.setattr(store, "put", outrun)
+    report = load_once(client(), store, run_id="loser", full_refresh=full_refresh)
+    assert report.version == check_whole(store) == 3
+    assert [commit.run_id for commit in Table(store, "games").history()] == ["loser", "winner", "before"]
+    night = load_once(client(), store, run_id="night")
+    assert shown(store) == held(sandbox), "what a slow full read has put back comes again with the next changes"
+    assert night.row_count == night.source_count == len(ids)

@@ -1,0 +1,195 @@
+"""A source that dates its replies wrong for a night: the nights after it miss nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.lake.manifest import Manifest, Mode, Table
+from gamelake.lake.store import open_store
+from gamelake.load.errors import LoadRefused
+from gamelake.load.schedule import OVERLAP_SECONDS, Period
+from gamelake.load.watermark import watermark_after, watermark_of
+from sandbox.igdb import Fault
+from tests.gamelake.load.running import LONG_AGO, ids_of, load_once, new_client, token_of
+from tests.gamelake.load.test_held import Nights, nights
+from tests.gamelake.sources.igdb.test_late_updates import QUIET
+from tests.gamelake.sources.igdb.test_reconcile import Lake, ScriptedSandbox, lake, row, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.load.load import LoadReport
+
+__all__ = ["lake", "nights", "rows"]
+
+HOUR, DAY = 3600, 86_400
+DAYS_AHEAD = pytest.mark.parametrize("days", [0.5, 2, 400])
+
+
+def now(lake: Lake) -> int:
+    return int(lake.sandbox.world.clock().timestamp())
+
+
+def newest(lake: Lake) -> Manifest:
+    found = Table(lake.store, "games").latest()
+    assert found is not None
+    return found
+
+
+def change(lake: Lake, number: int, *, after: int) -> None:
+    """Update a row, some time after the clock's."""
+    lake.sandbox.upsert("games", [row(ids_of(lake.sandbox)[number], hypes=after, updated_at=now(lake) + after)])
+
+
+def wrong_night(lake: Lake, days: float, **options: Any) -> LoadReport:
+    """A night whose replies are dated so many days ahead."""
+    lake.sandbox.faults.add(Fault("wrong_date", times=None, seconds=days * DAY))
+    report = lake.night(**options)
+    lake.sandbox.faults.clear()
+    return report
+
+
+def again(lake: Lake, **options: Any) -> LoadReport:
+    """Another load of the same day."""
+    client = new_client(lake.url, token_of(lake.sandbox), max_open_requests=1)
+    return load_once(client, lake.store, day=lake.sandbox.today, run_id="again", part_bytes=10**8, **options)
+
+
+@pytest.mark.parametrize("days", [2, 400])
+def test_the_nights_after_a_wrong_date_miss_nothing(days: float, lake: Lake) -> None:
+    wrong_night(lake, days)
+    lake.check_equal()
+    assert newest(lake).watermark == now(lake) + days * DAY
+    for night in range(1, 4):
+        # One update that the load itself could still have read, and one of the day.
+        change(lake, 10 * night, after=-HOUR)
+        change(lake, 10 * night + 1, after=HOUR)
+        report = lake.night()
+        lake.check_equal()
+        assert newest(lake).watermark == now(lake)
+        assert newest(lake).watermark_set_back == (night == 1)
+        assert [("the watermark is set back" in warning) for warning in report.warnings] == [True] * (night == 1)
+    assert lake.night().requests <= QUIET
+
+
+def test_nights_that_were_loaded_before_with_a_wrong_watermark_are_read_again(lake: Lake) -> None:
+    """As a lake may have them: the wrong night, and after it commits that kept its watermark."""
+    wrong_night(lake, 20)
+    change(lake, 5, after=HOUR)
+    wrong_night(lake, 30)
+    change(lake, 6, after=HOUR)
+    assert lake.night().rows == 2
+    lake.check_equal()
+
+
+@DAYS_AHEAD
+def test_a_load_of_the_same_day_sets_the_watermark_back(days: float, lake: Lake) -> None:
+    wrong_night(lake, days)
+    change(lake, 7, after=60)
+    lake.sandbox.world.seconds = HOUR
+    report = again(lake)
+    lake.check_equal()
+    assert report.rows == 1
+    assert newest(lake).watermark == now(lake)
+
+
+@DAYS_AHEAD
+def test_a_full_load_sets_the_watermark_back(days: float, lake: Lake) -> None:
+    wrong_night(lake, days, full_refresh=True)
+    report = again(lake, full_refresh=True)
+    assert (report.mode, newest(lake).watermark) == ("full", now(lake))
+    assert len(report.warnings) == 1
+
+
+def test_a_first_load_with_a_wrong_date(rows: int, tmp_path: Path) -> None:
+    sandbox = ScriptedSandbox(rows)
+    sandbox.faults.add(Fault("wrong_date", times=None, seconds=400 * DAY))
+    with sandbox.running() as url:
+        lake = Lake(url, sandbox, open_store((tmp_path / "lake").as_uri()))
+        sandbox.faults.clear()
+        change(lake, 3, after=HOUR)
+        sandbox.delete("games", [ids_of(sandbox)[9]])
+        assert lake.night().rows == rows - 1, "no commit says since when"
+        lake.check_equal()
+        change(lake, 4, after=HOUR)
+        assert lake.night().rows == 1
+        lake.check_equal()
+
+
+def test_one_reply_with_a_wrong_date_is_not_believed(lake: Lake) -> None:
+    lake.sandbox.faults.add(Fault("wrong_date", seconds=400 * DAY))
+    assert lake.night().warnings == []
+    assert newest(lake).watermark == now(lake)
+
+
+def test_the_right_date_comes_only_with_a_later_reply(lake: Lake) -> None:
+    wrong_night(lake, 2)
+    change(lake, 8, after=HOUR)
+    lake.sandbox.faults.add(Fault("wrong_date", seconds=9 * DAY))
+    lake.night()
+    assert newest(lake).watermark == now(lake) + DAY, "changes were asked for from then on: it stays"
+    lake.night()
+    lake.check_equal()
+    assert newest(lake).watermark == now(lake)
+
+
+def test_a_past_day_after_a_wrong_date(lake: Lake) -> None:
+    first = lake.sandbox.today
+    wrong_night(lake, 2)
+    change(lake, 8, after=HOUR)
+    lake.night(day=first)
+    lake.check_equal()
+    assert newest(lake).watermark == now(lake)
+
+
+def test_a_snapshot_of_a_wrong_date_is_refused(nights: Nights) -> None:
+    nights.load("genres")
+    nights.next_day()
+    nights.sandbox.faults.add(Fault("wrong_date", times=None, seconds=400 * DAY))
+    with pytest.raises(LoadRefused, match="can no longer be read"):
+        nights.load("genres")
+
+
+SOUND, WRONG = LONG_AGO, LONG_AGO + 2 * DAY
+
+
+def commit(watermark: int | None) -> Manifest:
+    return Manifest(
+        entity="games",
+        version=2,
+        committed_at=datetime(2026, 11, 21, tzinfo=UTC),
+        run_id="run",
+        partition="2026-11-21",
+        mode=Mode.FULL,
+        watermark=watermark,
+        source_count=0,
+        row_count=0,
+        files=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("newest", "is_base", "expected"),
+    [
+        (SOUND - DAY, True, SOUND),
+        (None, True, SOUND),
+        (SOUND + OVERLAP_SECONDS, True, SOUND + OVERLAP_SECONDS),
+        (SOUND + OVERLAP_SECONDS + 1, True, SOUND),
+        (WRONG, True, SOUND),
+        (WRONG, False, WRONG),  # the commit of a load that ran beside this one
+    ],
+)
+def test_the_watermark_of_the_next_commit(newest: int | None, is_base: bool, expected: int) -> None:
+    watermark, warnings = watermark_after(commit(newest), SOUND, is_base=is_base)
+    assert (watermark, len(warnings)) == (expected, newest is not None and expected < newest)
+    assert watermark_after(None, SOUND, is_base=True) == (SOUND, [])
+
+
+def test_the_watermark_of_a_load() -> None:
+    base = commit(SOUND)
+    assert watermark_of(Period(SOUND - OVERLAP_SECONDS, None), base, SOUND + DAY) == SOUND + DAY
+    assert watermark_of(Period(SOUND - 9 * DAY, SOUND - 8 * DAY), base, SOUND + DAY) == SOUND
+    assert watermark_of(Period(WRONG, None), base, SOUND + DAY) == SOUND

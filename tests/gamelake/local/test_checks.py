@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.location import FolderLocation
+from gamelake.local import checks
+from gamelake.local.checks import CheckFailed, check_folders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(autouse=True)
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GAMELAKE_DUCKDB", str(tmp_path / "scratch" / "gamelake.duckdb"))
+    monkeypatch.setattr(checks, "LOCAL", tmp_path)
+    return tmp_path / "a lake"
+
+
+def test_good_folders_are_made_and_left_empty(lake: Path) -> None:
+    check_folders(FolderLocation(lake))
+    assert list(lake.iterdir()) == []
+
+
+def test_a_lake_that_cannot_be_written_is_refused(lake: Path) -> None:
+    lake.write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.raises(CheckFailed, match=f"GAMELAKE_URI: cannot write in {lake}: .*; name a folder"):
+        check_folders(FolderLocation(lake))
+
+
+def test_a_full_disk_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 2**20, 2**20))
+    with pytest.raises(CheckFailed, match=f"{lake}: 1 MB are free on its disk, expected 300 MB or more"):
+        check_folders(FolderLocation(lake))

@@ -1,0 +1,71 @@
+"""`make clean`."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gamelake.paths import REPOSITORY
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What `make clean` looks at: a lake in its place, one elsewhere in .local, and things that are made again."""
+    folder = tmp_path / "my clone"
+    for each in (".local/lake/raw", ".local/my lake/marts", ".local/airflow", "dbt/target", ".pytest_cache"):
+        (folder / each).mkdir(parents=True)
+    (folder / ".local" / "sandbox.json").write_text("{}", encoding="utf-8")
+    shutil.copy(REPOSITORY / "Makefile", folder)
+    return folder
+
+
+def clean(folder: Path, *arguments: str) -> str:
+    command = ["make", "clean", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name not in ("LAKE", "MAKEFLAGS")}
+    return subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def left(folder: Path) -> list[str]:
+    local = folder / ".local"
+    return sorted(each.name for each in local.iterdir()) if local.exists() else []
+
+
+def test_a_lake_stays_when_nobody_can_be_asked(clone):
+    said = clean(clone)
+    assert left(clone) == ["lake", "my lake", "sandbox.json"]
+    assert "Kept the lake in .local/lake. To remove it too: make clean LAKE=yes" in said
+    assert not (clone / "dbt" / "target").exists()
+    assert not (clone / ".pytest_cache").exists()
+
+
+def test_a_lake_goes_when_that_is_said(clone):
+    clean(clone, "LAKE=yes")
+    assert left(clone) == []
+    assert (clone / "dbt").exists()
+
+
+def test_without_a_lake_everything_goes(clone):
+    shutil.rmtree(clone / ".local" / "lake")
+    shutil.rmtree(clone / ".local" / "my lake")
+    clean(clone)
+    assert left(clone) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "stays"), [(b"\n", ["lake", "my lake", "sandbox.json"]), (b"no\n", None), (b"y\n", [])]
+)
+def test_at_a_terminal_it_asks(clone, answer, stays):
+    ours, theirs = pty.openpty()
+    os.write(ours, answer)
+    ran = subprocess.run(["make", "clean"], cwd=clone, stdin=theirs, capture_output=True, text=True, check=True)
+    os.close(theirs)
+    os.close(ours)
+    assert "Remove the lake too (.local/lake .local/my lake)?" in ran.stdout
+    assert left(clone) == (["lake", "my lake", "sandbox.json"] if stays is None else stays)

@@ -1,0 +1,88 @@
+"""The ports of `make up`."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from gamelake.local import environment, ports
+from gamelake.local.environment import API_PORT, SANDBOX_PORT, EnvironmentRefused, chosen_port
+from gamelake.local.ports import PortTaken, claim, is_free
+
+
+@pytest.fixture(autouse=True)
+def clone(monkeypatch, tmp_path):
+    """A clone that has remembered nothing."""
+    monkeypatch.setattr(environment, "LOCAL", tmp_path)
+    monkeypatch.setattr(environment, "PORTS", tmp_path / "ports.json")
+    for variable in (API_PORT, SANDBOX_PORT, "IGDB_BASE_URL", "IGDB_TOKEN_URL", "IGDB_CLIENT_ID"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """A port that another process listens on; the default of the web UI."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setitem(environment.DEFAULT_PORTS, API_PORT, port)
+        yield port
+
+
+def test_a_taken_port_is_not_free(taken):
+    assert not is_free(taken)
+
+
+def test_a_port_is_free_while_its_last_connection_closes():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()
+    assert is_free(port)
+
+
+def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken, capsys):
+    port = claim(API_PORT, "the web UI")
+    assert port != taken
+    assert is_free(port)
+    assert chosen_port(API_PORT) == port
+    said = capsys.readouterr().out
+    assert f"Port {taken} is taken by another process: the web UI gets {port}" in said
+    assert API_PORT in said
+
+
+def test_a_taken_port_that_was_asked_for_is_refused(taken, monkeypatch):
+    monkeypatch.setenv(API_PORT, str(taken))
+    with pytest.raises(PortTaken, match=rf"port {taken} is taken by another process, and {API_PORT} chooses it for"):
+        claim(API_PORT, "the web UI")
+
+
+def test_what_was_asked_for_is_remembered(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv(API_PORT, str(port))
+    assert claim(API_PORT, "the web UI") == port
+    monkeypatch.delenv(API_PORT)
+    assert chosen_port(API_PORT) == port
+
+
+@pytest.mark.parametrize("wrong", ["abc", "0", "65536", "-1", "8080 "])
+def test_what_is_no_port_is_refused(monkeypatch, wrong):
+    monkeypatch.setenv(SANDBOX_PORT, wrong)
+    with pytest.raises(EnvironmentRefused, match=rf"{SANDBOX_PORT}: found '{wrong}', expected a port from 1 to 65535"):
+        chosen_port(SANDBOX_PORT)
+
+
+def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch):
+    assert "IGDB_BASE_URL" not in environment.environment()
+    environment.remember_port(SANDBOX_PORT, 8907)
+    found = environment.environment()
+    assert found["IGDB_BASE_URL"] == "http://127.0.0.1:8907/v4"
+    assert found["IGDB_TOKEN_URL"] == "http://127.0.0.1:8907/oauth2/token"
+    monkeypatch.setenv("IGDB_BASE_URL", "http://elsewhere/v4")
+    assert environment.environment()["IGDB_BASE_URL"] == "http://elsewhere/v4"
+
+
+def test_above_many_taken_ports_any_free_one_will_do(taken, monkeypatch):
+    monkeypatch.setattr(ports, "is_free", lambda _: False)
+    assert claim(API_PORT, "the web UI") > 0

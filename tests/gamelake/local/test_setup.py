@@ -1,0 +1,41 @@
+"""What `make setup` says when it cannot begin."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from gamelake.paths import REPOSITORY
+
+
+def make(folder: Path, python: Path | str, **environment: str) -> str:
+    """Make the virtual environment in a folder that has only the Makefile. Returns: what it printed, as it fails."""
+    shutil.copy(REPOSITORY / "Makefile", folder)
+    (folder / "dbt").mkdir()
+    ran = subprocess.run(
+        ["make", ".venv/bin/uv", f"PYTHON={python}"],
+        cwd=folder,
+        env={**os.environ, **environment, "MAKEFLAGS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    return ran.stdout
+
+
+def test_an_old_python_is_named(tmp_path: Path) -> None:
+    python = tmp_path / "python3.10"
+    python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.10.9 || exit 1\n', encoding="utf-8")
+    python.chmod(0o755)
+    assert f"Python 3.11 or newer is needed, and {python} is Python 3.10.9. Name another" in make(tmp_path, python)
+
+
+def test_without_network_it_says_so(tmp_path: Path) -> None:
+    index = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
+    said = make(tmp_path, sys.executable, **index)
+    assert "No network: pip cannot reach its package index." in said
+    assert "No matching distribution" not in said

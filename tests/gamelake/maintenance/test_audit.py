@@ -1,0 +1,192 @@
+"""The audit of a whole lake on disk, where nothing else removes anything."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from gamelake.cli.lake import main
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.store import open_store, place_of
+from gamelake.maintenance.audit import audit
+from gamelake.marts.audit import KEPT
+from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.pointer import POINTER, RECORD, current
+from gamelake.marts.rollback import rollback, rollforward
+from gamelake.registry import load_registry
+from tests.gamelake.marts.test_pointer import finished
+
+GENRES = load_registry()["genres"]
+HOURS_48 = timedelta(hours=48)
+ORPHAN = "raw/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    draft = Draft(
+        run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
+    )
+    Table(store, "genres").commit(lambda _: draft)
+    return store
+
+
+def age(store, key, **time):
+    moment = (datetime.now(UTC) - timedelta(**time)).timestamp()
+    os.utime(store.url(key), (moment, moment))
+
+
+def generation(store, run_id, *, days=0, published=False):
+    key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id=run_id)
+    store.put(f"{key}/genres.parquet", b"not read here")
+    if published:
+        document = {"generation": key, "day": "2026-11-21", "marts": [{"key": f"{key}/genres.parquet", "bytes": 13}]}
+        store.put(f"{key}/{RECORD}", json.dumps(document).encode())
+        store.put(POINTER, json.dumps(document).encode())
+    for info in list(store.list(key)):
+        age(store, info.key, days=days)
+    return key
+
+
+def test_old_orphans_are_removed_and_young_ones_are_not(store):
+    for key, hours in ((ORPHAN, 49), (ORPHAN.replace("00000", "00001"), 47)):
+        store.put(key, b"x", tags={"status": "temp"})
+        age(store, key, hours=hours)
+    listed = audit(store, ["genres"], older_than=HOURS_48, remove=False)
+    assert (len(listed.orphans), listed.removed, listed.broken) == (2, set(), [])
+    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    assert [finding.key for finding in report.removed] == [ORPHAN]
+    assert [info.key for info in store.list("raw/genres/dt=")] == [ORPHAN.replace("00000", "00001")]
+    assert not Path(store.url(ORPHAN)).with_name(".part-00000.jsonl.gz.tags").exists()
+
+
+def test_what_killed_writers_left_on_a_disk_goes(store):
+    folder = Path(store.url(ORPHAN)).parent
+    folder.mkdir(parents=True)
+    old = datetime.now(UTC) - timedelta(hours=49)
+    for name in (".0123.tmp", ".gone.tags"):
+        (folder / name).write_text("{}")
+        os.utime(folder / name, (old.timestamp(),) * 2)
+    (folder / ".young.tmp").write_text("")
+    store.put("raw/genres/dt=2026-11-21/kept", b"x", tags={"status": "final"})
+    report = audit(store, [], older_than=HOURS_48, remove=True)
+    assert sorted(Path(finding.key).name for finding in report.removed) == [".0123.tmp", ".gone.tags"]
+    assert sorted(path.name for path in folder.iterdir()) == [".young.tmp"]
+    assert store.tags("raw/genres/dt=2026-11-21/kept") == {"status": "final"}
+
+
+def test_rejected_rows_are_kept_for_30_days(store):
+    old, young = (f"raw/genres/_rejected/dt=2026-11-21/{number}.jsonl" for number in (1, 2))
+    for key, days in ((old, 31), (young, 29)):
+        store.put(key, b"{}")
+        age(store, key, days=days)
+    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    assert [(finding.key, finding.reason) for finding in report.removed] == [
+        (old, "rejected rows are kept for 30 days")
+    ]
+    assert [info.key for info in store.list("raw/genres/_rejected/")] == [young]
+
+
+def test_generations_that_nobody_reads_go(store):
+    old, older, oldest = (generation(store, f"run-{days}", days=days) for days in (8, 9, 10))
+    young = generation(store, "young", days=6)
+    shown = generation(store, "shown", days=20, published=True)
+    report = audit(store, [], older_than=HOURS_48, remove=True)
+    assert {finding.key.rpartition("/")[0] for finding in report.removed} == {old, older, oldest}
+    assert {info.key.rpartition("/")[0] for info in store.list("marts/dt=")} == {young, shown}
+
+
+def test_the_last_published_generations_are_kept_whatever_their_age(store):
+    published = [generation(store, f"run-{days}", days=days, published=True) for days in range(30, 30 - KEPT - 2, -1)]
+    report = audit(store, [], older_than=HOURS_48, remove=True)
+    assert {finding.key.rpartition("/")[0] for finding in report.removed} == set(published[:2])
+
+
+def test_a_published_mart_that_is_missing_or_cut_is_found(store):
+    shown = generation(store, "shown", published=True)
+    store.put(f"{shown}/genres.parquet", b"cut")
+    (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
+    assert finding.reason == "marts/_current.json names it with 13 bytes, the store holds 3"
+    store.delete(f"{shown}/genres.parquet")
+    (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
+    assert (finding.problem.value, finding.key) == ("missing", f"{shown}/genres.parquet")
+
+
+def test_what_a_rollback_and_a_rollforward_would_show_is_kept(store):
+    old, new = (finished(store, f"2026-11-{day}") for day in (18, 19))
+    for key in (old, new):
+        publish(store, key, {})
+    rollback(store, old, by="hana")
+    for key in (old, new):
+        for info in store.list(f"{key}/"):
+            age(store, info.key, days=60)
+    for number in range(KEPT + 1):
+        generation(store, f"run-{number}", days=30, published=True)
+    report = audit(store, [], older_than=HOURS_48, remove=True)
+    assert not {finding.key.rpartition("/")[0] for finding in report.removed} & {old, new}
+    assert rollforward(store, by="hana")[0].generation == new
+
+
+def test_a_pointer_that_does_not_follow_the_newest_publication_is_found(store):
+    old, new = (finished(store, f"2026-11-{day}") for day in (20, 21))
+    for key in (old, new):
+        publish(store, key, {})
+    store.put(POINTER, store.get(f"{old}/{RECORD}"))
+    (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
+    assert (finding.problem.value, finding.key) == ("damaged", POINTER)
+    assert f"0002.json shows {new}, the pointer {old}: `make rollforward` repairs it" in finding.reason
+    rollforward(store, by="hana")
+    assert audit(store, [], older_than=HOURS_48, remove=True).findings == []
+
+
+def test_what_publish_writes_is_sound(store):
+    key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id="run")
+    duckdb.sql(f"copy (select 1 as id) to '{store.url(key)}/genres.parquet' (format parquet)")
+    publish(store, key, {"genres": "marts/genres.parquet"})
+    assert current(store)["generation"] == key
+    assert audit(store, ["genres"], older_than=HOURS_48, remove=False, verify=True).findings == []
+
+
+def test_an_age_at_which_a_load_may_still_run_is_refused(store):
+    with pytest.raises(ValueError, match="older_than: found 23:00:00, expected 24 hours or more"):
+        audit(store, [], older_than=timedelta(hours=23), remove=True)
+    with pytest.raises(SystemExit):
+        main(["audit", "--older-than-hours", "5"])
+
+
+def test_the_command_lists_removes_and_fails_where_something_is_missing(store, capsys):
+    assert main(["audit"]) == 0
+    assert capsys.readouterr().out == f"{place_of(store)}: every object is as it should be\n"
+    store.put(ORPHAN, b"x")
+    age(store, ORPHAN, hours=30)
+    assert main(["audit", "genres"]) == 0
+    assert "0 orphans removed, 1 left; 0 objects missing or damaged" in capsys.readouterr().out
+    assert main(["audit", "genres", "--remove", "--older-than-hours", "29"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[2].split()[0] == "removed"
+    assert said[2].endswith(f"{ORPHAN}  no commit of the last 7 days names it")
+    generation(store, "shown", published=True)
+    for info in list(store.list("marts/dt=")):
+        store.delete(info.key)
+    assert main(["audit"]) == 1
+    assert "1 objects missing or damaged" in capsys.readouterr().out
+
+
+def test_a_day_of_history_goes_when_no_generation_lists_it(store):
+    listed, unlisted = (f"marts/history/popularity/day=2026-11-{day}/abc" for day in (20, 21))
+    for key in (f"{day}.{ending}" for day in (listed, unlisted) for ending in ("parquet", "json")):
+        store.put(key, b"day")
+        age(store, key, hours=49)
+    key = generation(store, "shown", published=True)
+    days = [{"key": f"{listed}.parquet", "bytes": 3}, {"key": "marts/history/popularity/gone.parquet", "bytes": 3}]
+    store.put(f"{key}/_history.json", json.dumps({"days": days}).encode())
+    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    assert {finding.key for finding in report.removed} == {f"{unlisted}.json", f"{unlisted}.parquet"}
+    assert [finding.key for finding in report.broken] == ["marts/history/popularity/gone.parquet"]
+    assert len(list(store.list("marts/history/"))) == 2

@@ -1,0 +1,440 @@
+"""Generations: what a build reads, and when readers see it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+
+import duckdb
+import orjson
+import pytest
+
+from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.keys import run_folder
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.store import open_store, place_of
+from gamelake.marts.generation import TransformError, newest_day, open_generation, publish
+from gamelake.marts.pointer import current, record_of
+from gamelake.marts.rollback import rollback
+from gamelake.registry import load_registry
+
+REGISTRY = load_registry()
+GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
+DAY = date(2026, 11, 21)
+GAMES = {"dim_games": "marts/dim_games.parquet"}
+COPIES = {**GAMES, "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store((tmp_path / "lake").as_uri())
+
+
+def commit(store, tmp_path, entity, partition, ids):
+    with PartStage(
+        store, entity=entity.name, partition=partition, run_id=f"run-{partition}", scratch=tmp_path / "scratch"
+    ) as stage:
+        stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), Claim(0, None))
+        files = stage.finish()
+    Table(store, entity.name).commit(
+        lambda newest: Draft(
+            run_id=f"run-{partition}",
+            partition=partition,
+            mode=Mode.SNAPSHOT,
+            watermark=None,
+            source_count=len(ids),
+            row_count=len(ids),
+            files=merge_files(newest.files if newest else (), files),
+        )
+    )
+
+
+def write_mart(store, generation, name, rows):
+    path = store.url(f"{generation}/{name}.parquet")
+    duckdb.sql(f"copy (select * from range({rows})) to '{path}' (format parquet)")
+
+
+def test_a_build_reads_the_newest_commit_of_its_day_or_before(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-19", [1])
+    commit(store, tmp_path, GENRES, "2026-11-20", [1, 2])
+    commit(store, tmp_path, GENRES, "2026-11-22", [1, 2, 3])
+    generation = open_generation(store, [GENRES], day=DAY, run_id="manual__2026-11-21T04:00:00+00:00")
+    assert generation == f"marts/dt=2026-11-21/{run_folder('manual__2026-11-21T04:00:00+00:00')}"
+    inputs = orjson.loads(store.get(f"{generation}/_inputs.json"))
+    (source,) = inputs["sources"]
+    assert (inputs["day"], source["version"], source["partition"]) == ("2026-11-21", 2, "2026-11-20")
+    (file,) = source["files"]
+    assert file["claims"] == [{"low": 0, "high": None}]
+    assert duckdb.sql(f"select id from read_json('{file['url']}') order by id").fetchall() == [(1,), (2,)]
+
+
+def test_an_entity_that_was_never_loaded_is_named(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    commit(store, tmp_path, THEMES, "2026-11-22", [1])
+    with pytest.raises(TransformError, match=r"no load of themes .* 2026-11-21 .* run igdb_themes first"):
+        open_generation(store, [GENRES, THEMES], day=DAY, run_id="r")
+
+
+def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store, tmp_path):
+    """Cleared twice, with or without other inputs: a folder each, and those that were published stay as they are."""
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    folders = []
+    for _ in range(3):
+        folders.append(open_generation(store, [GENRES], day=DAY, run_id="scheduled__2026-11-21"))
+        assert [info.key for info in store.list(f"{folders[-1]}/")] == [f"{folders[-1]}/_inputs.json"]
+        write_mart(store, folders[-1], "dim_games", len(folders))
+        assert publish(store, folders[-1], GAMES)["published"]
+    first = "marts/dt=2026-11-21/scheduled__2026-11-21"
+    assert folders == [first, f"{first}-2", f"{first}-3"]
+    for rows, folder in enumerate(folders, start=1):
+        [mart] = record_of(store, folder)["marts"]
+        assert mart["rows"] == rows
+        assert hashlib.sha256(store.get(mart["key"])).hexdigest() == mart["sha256"]
+
+
+def test_builds_by_hand_do_not_share_a_folder(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    assert len({open_generation(store, [GENRES], day=DAY, run_id="dbt") for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize("run_id", ["~~", "+", "~", ".a", ".hid", "..", "a/b", "manual__한글", "r" * 250])
+def test_any_run_id_that_airflow_takes_names_a_folder(store, tmp_path, run_id):
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    generation = open_generation(store, [GENRES], day=DAY, run_id=run_id)
+    assert generation == f"marts/dt=2026-11-21/{run_folder(run_id)}"
+    assert orjson.loads(store.get(f"{generation}/_inputs.json"))["run_id"] == run_id
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 22), date(2027, 11, 1)])
+def test_a_day_after_the_newest_load_is_refused(store, tmp_path, day):
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, THEMES, "2026-11-21", [1])
+    with pytest.raises(TransformError, match=rf"date: found {day}, expected 2026-11-21 or earlier: .* was loaded into"):
+        open_generation(store, [GENRES, THEMES], day=day, run_id="r")
+    assert list(store.list("marts/")) == []
+
+
+def test_a_night_that_was_missed_can_be_built_from_the_commits_before_it(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, GENRES, "2026-11-22", [1, 2])
+    (source,) = inputs_of(store, open_generation(store, [GENRES], day=DAY, run_id="r"))["sources"]
+    assert source["partition"] == "2026-11-20"
+
+
+def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    generation = open_generation(store, [GENRES], day=DAY, run_id="r")
+    write_mart(store, generation, "dim_games", 7)
+    with pytest.raises(TransformError, match=r"no file of mart_top_rated"):
+        publish(store, generation, COPIES)
+    assert current(store) is None
+
+    write_mart(store, generation, "mart_top_rated", 2)
+    document = publish(store, generation, COPIES)
+    assert document["published"]
+    shown = current(store)
+    assert shown is not None
+    assert shown["generation"] == generation
+    assert shown["sources"] == {"genres": 1}
+    assert {mart["name"]: mart["rows"] for mart in shown["marts"]} == {"dim_games": 7, "mart_top_rated": 2}
+    for mart in shown["marts"]:
+        assert store.info(mart["key"]).size == mart["bytes"]
+        assert mart["copy"] == COPIES[mart["name"]]
+        assert store.get(mart["copy"]) == store.get(mart["key"])
+
+
+def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    later = open_generation(store, [GENRES], day=DAY, run_id="r")
+    earlier = open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
+    for rows, generation in enumerate((later, earlier)):
+        write_mart(store, generation, "dim_games", rows)
+    publish(store, later, GAMES)
+    document = publish(store, earlier, GAMES)
+    assert not document["published"]
+    assert document["reason"] == "not published: readers already have 2026-11-21, which is later than 2026-11-20"
+    shown = current(store)
+    assert shown is not None
+    assert shown["generation"] == later
+    assert store.get("marts/dim_games.parquet") == store.get(f"{later}/dim_games.parquet")
+
+
+def test_a_part_that_is_gone_is_named_before_a_build_begins(store, tmp_path):
+    for partition, ids in (("2026-11-20", [1]), ("2026-11-21", [1, 2])):
+        commit(store, tmp_path, GENRES, partition, ids)
+    (gone,) = Table(store, "genres").read(1).files
+    store.delete(gone.key)  # as the lifecycle rule does
+    with pytest.raises(TransformError, match=rf"2026-11-20 cannot be built: 1 of .* {gone.key}.* a later day"):
+        open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
+    assert list(store.list("marts/")) == []
+    open_generation(store, [GENRES], day=DAY, run_id="r")
+
+
+def test_the_newest_day_that_was_loaded(store, tmp_path):
+    with pytest.raises(TransformError, match=r"no load was ever committed in /.*make run"):
+        newest_day(store, [GENRES, THEMES])
+    commit(store, tmp_path, GENRES, "2026-11-20", [1])
+    commit(store, tmp_path, THEMES, "2026-11-21", [1])
+    assert newest_day(store, [GENRES, THEMES]) == DAY
+    commit_day(store, tmp_path, "2026-11-22", [1])
+    commit_day(store, tmp_path, "2026-11-20", [1, 2])  # of a past day, after it
+    assert newest_day(store, [POPSCORE]) == date(2026, 11, 22)
+
+
+POPSCORE = REGISTRY["popscore"]
+
+
+def commit_day(store, tmp_path, partition, ids):
+    """A load of the time series, beside those of other days."""
+    line = b'{"id": %d, "game_id": %d, "popularity_type": 3, "value": 0.5}\n'
+    with PartStage(
+        store,
+        entity="popscore",
+        partition=partition,
+        run_id=f"run-{partition}-{len(ids)}",
+        scratch=tmp_path / "scratch",
+    ) as stage:
+        stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), Claim(0, None))
+        files = stage.finish()
+    Table(store, "popscore").commit(
+        lambda newest: Draft(
+            run_id="run",
+            partition=partition,
+            mode=Mode.SNAPSHOT,
+            watermark=None,
+            source_count=len(ids),
+            row_count=len(ids),
+            files=merge_files(newest.files if newest else (), files, per_partition=True),
+        )
+    )
+
+
+def inputs_of(store, generation):
+    return orjson.loads(store.get(f"{generation}/_inputs.json"))
+
+
+def write_day(store, day, rows):
+    notes = "kv_metadata {staged_rows: '5', superseded_rows: '1', void_rows: '2'}"
+    duckdb.sql(f"copy (select * from range({rows})) to '{day['url']}' (format parquet, {notes})")
+
+
+def build_and_publish(store, day, run_id="r", rows=3):
+    """A build of one mart and of the days that are not built. Returns: the generation, and the days that it built."""
+    generation = open_generation(store, [POPSCORE], day=day, run_id=run_id)
+    write_mart(store, generation, "dim_games", 1)
+    new = [each for each in inputs_of(store, generation)["days"] if not each["built"]]
+    for each in new:
+        write_day(store, each, rows)
+    publish(store, generation, GAMES)
+    return generation, [each["day"] for each in new]
+
+
+def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-19", [1])
+    commit_day(store, tmp_path, "2026-11-20", [1, 2])
+    generation, new = build_and_publish(store, date(2026, 11, 20))
+    assert new == ["2026-11-19", "2026-11-20"]
+    listing = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
+    assert [(entry["day"], entry["rows"], entry["staged_rows"], entry["void_rows"]) for entry in listing] == [
+        ("2026-11-19", 3, 5, 2),
+        ("2026-11-20", 3, 5, 2),
+    ]
+
+    commit_day(store, tmp_path, "2026-11-21", [1, 2, 3])
+    generation, new = build_and_publish(store, DAY)
+    assert new == ["2026-11-21"]
+    assert orjson.loads(store.get(f"{generation}/_history.json"))["days"][:2] == listing
+    (source,) = inputs_of(store, generation)["sources"]
+    assert [file["partition"] for file in source["files"]] == ["2026-11-21"]  # the parts of built days are not read
+
+    commit_day(store, tmp_path, "2026-11-20", [1, 2, 4, 5])
+    generation, new = build_and_publish(store, DAY, run_id="again")
+    assert new == ["2026-11-20"]
+    (source,) = inputs_of(store, generation)["sources"]
+    assert sorted(file["partition"] for file in source["files"]) == ["2026-11-20", "2026-11-21"]
+
+
+def test_a_day_that_a_failed_build_left_behind_is_built_again(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
+    write_day(store, inputs_of(store, generation)["days"][0], 3)  # and nothing else: dbt was killed
+    left_behind = store.get(inputs_of(store, generation)["days"][0]["key"])
+    again, new = build_and_publish(store, DAY)
+    assert new == ["2026-11-21"]
+    assert inputs_of(store, again)["days"][0]["key"] != inputs_of(store, generation)["days"][0]["key"]
+    assert store.get(inputs_of(store, generation)["days"][0]["key"]) == left_behind
+
+
+def history_hashes(store, generation):
+    """Of the days that a generation lists, as they are now: what they were when it was published."""
+    days = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
+    return [hashlib.sha256(store.get(day["key"])).hexdigest() for day in days], [day["sha256"] for day in days]
+
+
+def test_the_history_of_what_was_rolled_back_stays_as_it_is(store, tmp_path):
+    """A rollback, a rebuild of the earlier day and the next night, which builds the later day again."""
+    commit_day(store, tmp_path, "2026-11-20", [1])
+    build_and_publish(store, date(2026, 11, 20))
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    rolled_back, _ = build_and_publish(store, DAY)
+    rollback(store, None, by="hana")
+    build_and_publish(store, date(2026, 11, 20), run_id="again")
+    commit_day(store, tmp_path, "2026-11-22", [1])
+    _, new = build_and_publish(store, date(2026, 11, 22), rows=7)
+    assert new == ["2026-11-21", "2026-11-22"]
+    found, listed = history_hashes(store, rolled_back)
+    assert found == listed
+    assert rollback(store, rolled_back, by="hana")[0].generation == rolled_back
+
+
+def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    slow = open_generation(store, [POPSCORE], day=DAY, run_id="slow")
+    fast, _ = build_and_publish(store, DAY, run_id="fast")
+    write_day(store, inputs_of(store, slow)["days"][0], 9)
+    found, listed = history_hashes(store, fast)
+    assert found == listed
+
+
+def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store, tmp_path):
+    """Two builds of one day, between which it was loaded again: the order in which they end does not count."""
+    for entity in (GENRES, THEMES):
+        commit(store, tmp_path, entity, "2026-11-21", [1])
+    opened = []
+    for run_id, reloaded in (("older", THEMES), ("newer", None)):
+        opened.append(open_generation(store, [GENRES, THEMES], day=DAY, run_id=run_id))
+        write_mart(store, opened[-1], "dim_games", len(opened))
+        if reloaded:
+            commit(store, tmp_path, reloaded, "2026-11-21", [1, 2])
+    older, newer = opened
+    assert publish(store, newer, GAMES)["published"]
+    for _ in range(2):  # the first time it is finished too
+        document = publish(store, older, GAMES)
+        assert not document["published"]
+        assert document["reason"] == (
+            f"not published: readers already have {newer}, which was built from newer loads: themes: version 2, not 1; "
+            f"`make rollback TO={older}` shows this one all the same"
+        )
+        assert current(store)["generation"] == newer
+    assert rollback(store, older, by="hana")[0].generation == older
+    rebuilt = open_generation(store, [GENRES, THEMES], day=DAY, run_id="again")
+    write_mart(store, rebuilt, "dim_games", 3)
+    assert publish(store, rebuilt, GAMES)["published"], "after a rollback"
+
+
+def test_a_rebuild_of_the_same_loads_is_published(store, tmp_path):
+    """A changed model, also after a rollback to the day itself or the one before."""
+    for day in ("2026-11-20", "2026-11-21"):
+        commit(store, tmp_path, GENRES, day, [1])
+    first = ""
+    for number, target in enumerate((None, None, "2026-11-21", "first")):
+        if target:
+            rollback(store, first if target == "first" else target, by="hana")
+        rebuilt = open_generation(store, [GENRES], day=DAY, run_id=f"run-{number}")
+        write_mart(store, rebuilt, "dim_games", number)
+        assert publish(store, rebuilt, GAMES)["published"]
+        first = first or rebuilt
+
+
+def test_a_generation_without_a_day_of_its_history_is_not_whole(store, tmp_path):
+    commit_day(store, tmp_path, "2026-11-21", [1])
+    generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
+    write_mart(store, generation, "dim_games", 1)
+    with pytest.raises(TransformError, match="no file of fct_game_popularity_daily of 2026-11-21"):
+        publish(store, generation, GAMES)
+    assert current(store) is None
+
+
+def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store, tmp_path):
+    for day in (19, 20, 21):
+        commit_day(store, tmp_path, f"2026-11-{day}", [1])
+    first, _ = build_and_publish(store, date(2026, 11, 19))
+    second, _ = build_and_publish(store, date(2026, 11, 20))
+    repeated, _ = build_and_publish(store, date(2026, 11, 20), run_id="again")
+    third, _ = build_and_publish(store, DAY)
+    rebuilt, _ = build_and_publish(store, date(2026, 11, 20), run_id="later")
+    before = {
+        generation: (inputs_of(store, generation)["previous"] or {}).get("generation")
+        for generation in (first, second, repeated, third, rebuilt)
+    }
+    assert before == {first: None, second: first, repeated: first, third: repeated, rebuilt: first}
+    [mart] = inputs_of(store, third)["previous"]["marts"]
+    assert mart == {"name": "dim_games", "url": store.url(f"{repeated}/dim_games.parquet")}
+
+    store.delete(f"{repeated}/_generation.json")  # generations are not kept for ever
+    forgotten = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="much later")
+    assert inputs_of(store, forgotten)["previous"] is None
+
+
+def test_sources_come_from_another_lake_and_marts_stay_at_home(store, tmp_path):
+    other = open_store((tmp_path / "other").as_uri())
+    for day in (20, 21):
+        commit_day(other, tmp_path, f"2026-11-{day}", [1])
+    build_and_publish(other, date(2026, 11, 20))  # of the same name as ours will be, and with other bytes
+    ours = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="r", sources=other)
+    write_mart(store, ours, "dim_games", 2)
+    for each in inputs_of(store, ours)["days"]:
+        assert each["url"] == store.url(each["key"])
+        write_day(store, each, 3)
+    publish(store, ours, {"dim_games": "marts/dim_games.parquet"})
+
+    inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=other))
+    assert [file["url"].startswith(other.url("raw")) for file in inputs["sources"][0]["files"]] == [True]
+    assert [mart["url"] for mart in inputs["previous"]["marts"]] == [store.url(f"{ours}/dim_games.parquet")]
+    assert [day["url"] for day in inputs["days"]] == [store.url(day["key"]) for day in inputs["days"]]
+    assert [bool(day["built"]) for day in inputs["days"]] == [True, False]
+    assert list(store.list("raw/")) == []
+
+
+def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store, tmp_path):
+    for day in (20, 21):
+        commit_day(store, tmp_path, f"2026-11-{day}", [1])
+    build_and_publish(store, date(2026, 11, 20))
+    (tmp_path / "way").symlink_to(tmp_path / "lake")
+    way = open_store((tmp_path / "way").as_uri())
+    inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=way))
+    built, new = inputs["days"]
+    assert (built["url"], new["url"]) == (way.url(built["key"]), store.url(new["key"]))
+    assert [mart["url"].startswith(way.url("marts")) for mart in inputs["previous"]["marts"]] == [True]
+
+
+def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store, tmp_path):
+    other = open_store((tmp_path / "other").as_uri())
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    with pytest.raises(TransformError, match=rf"no load of genres .* in {place_of(other)}"):
+        open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)
+
+
+def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_path, caplog):
+    for day in ("2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+    (lost, *_) = Table(store, "popscore").latest().files
+    data = store.get(lost.key)
+    store.delete(lost.key)
+    generation, new = build_and_publish(store, DAY)
+    reason = f"its part {lost.key} is missing"
+    assert new == ["2026-11-21"]
+    shown = current(store)
+    assert shown is not None
+    assert shown["days_left_out"] == {"2026-11-20": reason}
+    listing = orjson.loads(store.get(f"{generation}/_history.json"))
+    assert [day["day"] for day in listing["days"]] == ["2026-11-21"]
+    assert [(day["day"], day["reason"]) for day in listing["left_out"]] == [("2026-11-20", reason)]
+    assert (
+        caplog.text.count(f"is without 2026-11-20: {reason}") == 2
+    )  # when the build is opened, and when it is published
+
+    store.put(lost.key, data)
+    generation, new = build_and_publish(store, DAY, run_id="again")
+    assert new == ["2026-11-20"]
+    assert orjson.loads(store.get(f"{generation}/_history.json"))["left_out"] == []
+
+
+def test_the_newest_day_without_its_part_stops_its_own_night(store, tmp_path):
+    for day in ("2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+    store.delete(Table(store, "popscore").latest().files[-1].key)
+    with pytest.raises(TransformError, match=r"2026-11-21 cannot be built: 1 of the parts"):
+        open_generation(store, [POPSCORE], day=DAY, run_id="r")

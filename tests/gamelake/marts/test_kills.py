@@ -1,0 +1,155 @@
+"""SIGKILL at every step of a publication: who reads it sees one whole generation, and the next try ends it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from datetime import date
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import orjson
+import pytest
+
+from gamelake.lake.disk import DiskStore
+from gamelake.lake.files import Claim, File
+from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.store import open_store
+from gamelake.marts.generation import current, open_generation, publish
+from gamelake.registry import load_registry
+from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
+from tests.gamelake.lake.conftest import new_client as new_s3
+from tests.killing import Steps, in_child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+POPSCORE = load_registry()["popscore"]
+DAYS = (date(2026, 11, 20), date(2026, 11, 21))
+COPIES = {"dim_games": "marts/dim_games.parquet", "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
+
+
+def load_day(store: Store, day: date) -> None:
+    """A commit of the time series; its part is not looked into here."""
+    key = f"raw/popscore/dt={day}/run/part-00000.jsonl.gz"
+    store.put(key, b"x")
+    file = File(
+        key=key,
+        partition=str(day),
+        rows=1,
+        bytes=1,
+        sha256=hashlib.sha256(b"x").hexdigest(),
+        min_id=1,
+        max_id=1,
+        max_updated_at=None,
+        claims=(Claim(0, None),),
+    )
+    Table(store, "popscore").commit(
+        lambda newest: Draft(
+            run_id="run",
+            partition=str(day),
+            mode=Mode.SNAPSHOT,
+            watermark=None,
+            source_count=1,
+            row_count=1,
+            files=(*(newest.files if newest else ()), file),
+        )
+    )
+
+
+def build(store: Store, day: date, parquet: Path) -> str:
+    """What dbt leaves: a file a mart, and the day of the history, all of them telling of the day."""
+    load_day(store, day)
+    generation = open_generation(store, [POPSCORE], day=day, run_id="run")
+    notes = "kv_metadata {staged_rows: '1', superseded_rows: '0', void_rows: '0'}"
+    duckdb.sql(f"copy (select '{day}' as day) to '{parquet}' (format parquet, {notes})")
+    for name in COPIES:
+        store.put_file(f"{generation}/{name}.parquet", parquet)
+    for each in orjson.loads(store.get(f"{generation}/_inputs.json"))["days"]:
+        if not each["built"]:
+            store.put_file(each["key"], parquet)
+    return generation
+
+
+def check_whole(store: Store, expected: set[str]) -> None:
+    """What a reader finds by the pointer, and at the fixed paths. `expected` are the generations that it may find."""
+    pointer = current(store)
+    assert pointer is not None
+    assert pointer["generation"] in expected
+    listed = orjson.loads(store.get(pointer["history"]))["days"]
+    assert max(entry["day"] for entry in listed) == pointer["day"]
+    for each in (*pointer["marts"], *listed):
+        assert hashlib.sha256(store.get(each["key"])).hexdigest() == each["sha256"]
+    whole = {hashlib.sha256(store.get(f"{each}/dim_games.parquet")).hexdigest() for each in expected}
+    for copy in COPIES.values():
+        assert hashlib.sha256(store.get(copy)).hexdigest() in whole
+
+
+def check_published(store: Store, generation: str) -> None:
+    check_whole(store, {generation})
+    for name, copy in COPIES.items():
+        assert store.get(copy) == store.get(f"{generation}/{name}.parquet")
+
+
+def check_next_try(store: Store, old: str, new: str) -> None:
+    """After a kill readers see one of the two, and the next try shows the new one."""
+    check_whole(store, {old, new})
+    publish(store, new, COPIES)
+    check_published(store, new)
+
+
+def test_killed_at_every_step_on_disk(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "before").as_uri())
+    old = build(store, DAYS[0], tmp_path / "any.parquet")
+    publish(store, old, COPIES)
+    for kill_at in count(1):
+        folder = tmp_path / f"lake-{kill_at}"
+        shutil.copytree(tmp_path / "before", folder)
+        store = DiskStore(folder)
+        new = build(store, DAYS[1], tmp_path / "any.parquet")
+
+        def run(kill_at: int = kill_at, folder: Path = folder, store: Store = store, new: str = new) -> int:
+            Steps(kill_at).watch_disk(folder)
+            publish(store, new, COPIES)
+            return 0
+
+        ended = in_child(run)
+        check_next_try(store, old, new)
+        if ended is not None:
+            break
+    assert kill_at > 15, "so many steps has a publication; with fewer, the hooks did not see them"
+
+
+def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str, tmp_path: Path) -> None:  # noqa: F811
+    for kill_at in count(1, 3):  # a sample: what differs from a disk is the order of requests within a step
+        store = open_store(f"s3://{bucket}/lake-{kill_at}", s3=s3)
+        old = build(store, DAYS[0], tmp_path / "any.parquet")
+        publish(store, old, COPIES)
+        new = build(store, DAYS[1], tmp_path / "any.parquet")
+
+        def run(kill_at: int = kill_at, uri: str = store.uri, new: str = new) -> int:
+            own = new_s3(moto_endpoint)
+            Steps(kill_at).watch_s3(own)
+            publish(open_store(uri, s3=own), new, COPIES)
+            return 0
+
+        ended = in_child(run)
+        check_next_try(store, old, new)
+        if ended is not None:
+            break
+    assert kill_at > 15
+
+
+def test_readers_of_the_old_generation_are_not_disturbed(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "lake").as_uri())
+    old = build(store, DAYS[0], tmp_path / "any.parquet")
+    pointer = publish(store, old, COPIES)
+    with store.open(pointer["marts"][0]["key"]) as mart, store.open(pointer["marts"][0]["copy"]) as copy:
+        publish(store, build(store, DAYS[1], tmp_path / "any.parquet"), COPIES)
+        for open_file in (mart, copy):
+            assert hashlib.sha256(open_file.read()).hexdigest() == pointer["marts"][0]["sha256"]
+    with pytest.raises(AssertionError):
+        check_published(store, old)  # a new reader does not find it any more

@@ -1,0 +1,181 @@
+"""The commands on generations: each can be repeated, and none shows readers what is not whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from gamelake.cli.marts import main
+from gamelake.lake.store import open_store, place_of
+from gamelake.marts import pointer
+from gamelake.marts.generation import TransformError, publish
+from gamelake.marts.pointer import POINTER, RECORD, Action
+from gamelake.marts.rollback import generations, rollback, rollforward
+from gamelake.paths import REPOSITORY
+from tests.gamelake.marts.test_pointer import finished, shown
+
+if TYPE_CHECKING:
+    from gamelake.lake.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    store = open_store((tmp_path / "my lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    return store
+
+
+def published(store: Store, *days: str, run: str = "run") -> list[str]:
+    made: list[str] = []
+    for day in days:
+        made.append(finished(store, day, run=run, previous=made[-1] if made else None))
+        assert publish(store, made[-1], {})["published"]
+    return made
+
+
+def test_a_rollback_that_is_repeated_changes_nothing(store: Store) -> None:
+    _, second, _third = published(store, "2026-11-19", "2026-11-20", "2026-11-21")
+    first_try, again = (rollback(store, None, by="hana", reason="wrong scores") for _ in range(2))
+    assert (first_try[1], again[1]) == (True, False)
+    assert first_try[0] == again[0] == pointer.newest(store)
+    assert shown(store) == second
+    assert (again[0].action, again[0].by, again[0].reason) == (Action.ROLLBACK, "hana", "wrong scores")
+
+
+def test_a_rebuilt_day_is_rolled_back_to_its_earlier_build(store: Store) -> None:
+    """Not to the day before: `previous` in the pointer is that one."""
+    (before,) = published(store, "2026-11-20")
+    (first,) = published(store, "2026-11-21")
+    (again,) = published(store, "2026-11-21", run="again")
+    assert rollback(store, None, by="hana")[0].generation == first
+    assert shown(store) == first
+    assert rollback(store, "2026-11-20", by="hana")[0].generation == before
+    assert rollforward(store, by="hana")[0].generation == again
+
+
+@pytest.mark.parametrize(
+    "target", ["2026-11-19", "marts/dt=2026-11-19/run", "marts/dt=2026-11-19/run/", "dt=2026-11-19/run"]
+)
+def test_a_target_is_a_day_or_a_key(store: Store, target: str) -> None:
+    oldest, *_ = published(store, "2026-11-19", "2026-11-20", "2026-11-21")
+    for _ in range(2):
+        rollback(store, target, by="hana")
+        assert shown(store) == oldest
+    assert len(list(pointer.history(store))) == 4
+
+
+def test_a_rollforward_shows_the_newest_publication_again(store: Store) -> None:
+    *_, newest = published(store, "2026-11-19", "2026-11-20", "2026-11-21")
+    assert rollforward(store, by="hana")[1] is False
+    rollback(store, None, by="hana")
+    rollback(store, "2026-11-19", by="hana")
+    now, moved = rollforward(store, by="hana")
+    assert (now.generation, now.action, moved) == (newest, Action.ROLLFORWARD, True)
+    assert shown(store) == newest
+    assert rollforward(store, by="hana")[1] is False
+
+
+def test_a_rollback_stays_until_something_newer_is_published(store: Store) -> None:
+    first, second = published(store, "2026-11-20", "2026-11-21")
+    rollback(store, None, by="hana")
+    assert not publish(store, second, {})["published"], "a task that is tried again"
+    assert not publish(store, finished(store, "2026-11-19"), {})["published"]
+    assert shown(store) == first
+    (again,) = published(store, "2026-11-21", run="again")
+    assert shown(store) == again
+    rollback(store, None, by="hana")
+    assert shown(store) == first, "what readers had before that publication"
+    (next_day,) = published(store, "2026-11-22")
+    assert shown(store) == next_day
+
+
+def test_there_is_nothing_before_the_first(store: Store) -> None:
+    with pytest.raises(TransformError, match=r"^nothing is published yet in /.*; run the DAG `transform`"):
+        rollback(store, None, by="hana")
+    published(store, "2026-11-20")
+    before = store.get(POINTER)
+    for _ in range(2):
+        with pytest.raises(TransformError, match=r"/run is the first generation that was published in /"):
+            rollback(store, None, by="hana")
+    assert store.get(POINTER) == before
+
+
+@pytest.mark.parametrize("target", ["2026-11-18", "marts/dt=2026-11-20/dbt", "yesterday", "../../etc"])
+def test_what_is_not_there_or_not_finished_is_named(store: Store, target: str) -> None:
+    published(store, "2026-11-20", "2026-11-21")
+    store.put("marts/dt=2026-11-20/dbt/_inputs.json", b"{}")
+    store.put("marts/dt=2026-11-20/dbt/dim_games.parquet", b"x")
+    assert main(["rollback", target]) == 1
+    assert len(list(pointer.history(store))) == 2
+
+
+def test_a_generation_with_a_hole_is_not_shown(store: Store) -> None:
+    first, second = published(store, "2026-11-20", "2026-11-21")
+    store.put(f"{first}/dim_games.parquet", b"cut")
+    with pytest.raises(TransformError, match=r"run cannot be shown: 1 of its files are missing or damaged, such as "):
+        rollback(store, None, by="hana")
+    store.delete(f"{first}/dim_games.parquet")
+    with pytest.raises(TransformError, match=r"run cannot be shown: 1 of its files .* `make generations` lists"):
+        rollback(store, None, by="hana")
+    assert shown(store) == second
+
+
+def test_a_lake_of_an_earlier_version_can_be_rolled_back(store: Store) -> None:
+    old = finished(store, "2026-11-20")
+    new = finished(store, "2026-11-21", previous=old)
+    store.put(POINTER, store.get(f"{new}/{RECORD}"))
+    for _ in range(2):
+        assert rollback(store, None, by="hana")[0].generation == old
+    assert shown(store) == old
+    assert rollforward(store, by="hana")[0].generation == new
+    assert shown(store) == new
+
+
+def test_the_list_says_what_became_of_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generations"]) == 0
+    assert "no generation is finished yet" in capsys.readouterr().out
+    first, second = published(store, "2026-11-20", "2026-11-21")
+    late = finished(store, "2026-11-19", run="late")
+    publish(store, late, {})
+    assert [(each.document["generation"], each.publication is None) for each in generations(store)] == [
+        (second, False),
+        (first, False),
+        (late, True),
+    ]
+    assert main(["rollback", "--reason", "scores are 0"]) == 0
+    assert f"Readers now have 2026-11-20, {first}, in place of {second} (publication 3" in capsys.readouterr().out
+    assert main(["rollback"]) == 0
+    assert capsys.readouterr().out.startswith(f"No change: readers already have 2026-11-20, {first}, since ")
+    assert main(["generations"]) == 0
+    uri, header, *lines, _, last = capsys.readouterr().out.splitlines()
+    assert uri == place_of(store)
+    assert header.split() == ["day", "built", "(KST)", "rows", "MB", "published", "generation"]
+    assert [line.split()[-1] for line in lines] == [second, first, late]
+    assert [line.startswith("->") for line in lines] == [False, True, False]
+    assert ["2 (publish)" in lines[0], "3 (rollback)" in lines[1], "never" in lines[2]] == [True] * 3
+    assert last.endswith(": scores are 0.")
+
+
+def test_make_calls_them(store: Store, tmp_path: Path) -> None:
+    """The targets as people type them, with a reason that has spaces; `setup` counts as done."""
+    first, second = published(store, "2026-11-20", "2026-11-21")
+
+    def make(*arguments: str) -> str:
+        command = ["make", "--silent", "-o", ".venv/.installed", f"BIN={Path(sys.executable).parent}", *arguments]
+        environment = {**os.environ, "GAMELAKE_URI": store.uri}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert second in make("generations")
+    assert "rollback by" in make("rollback", "TO=2026-11-20", "REASON=scores are 0")
+    assert shown(store) == first
+    assert orjson.loads(store.get(pointer.publication_key(3)))["reason"] == "scores are 0"
+    make("rollforward")
+    assert shown(store) == second

@@ -1,0 +1,68 @@
+"""Builds on Spark where there is no Spark; with one, tests/e2e/test_spark.py has them."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import orjson
+import pytest
+
+from gamelake.lake.store import open_store
+from gamelake.marts.generation import clean_up
+from gamelake.marts.pointer import POINTER
+from gamelake.marts.spark import main
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_DUCKDB", str(tmp_path / "scratch" / "gamelake.duckdb"))
+    return open_store((tmp_path / "lake").as_uri())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyspark") is not None, reason="there is a Spark in this environment")
+def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(store, capfd, tmp_path):
+    generation = "marts/dt=2026-11-21/run"
+    store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
+    assert main(["--generation", generation]) == 1
+    said = capfd.readouterr()
+    assert "Could not find adapter type spark" in said.out + said.err
+    assert f"dbt build on spark ended with 2; its messages are above, and all of them in {tmp_path}" in said.err
+    keys = {info.key for info in store.list("")}
+    assert POINTER not in keys
+    assert not [key for key in keys if key.endswith(".parquet")]
+
+
+def test_a_finished_generation_is_not_written_again(store, capfd):
+    generation = "marts/dt=2026-11-21/run"
+    store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
+    store.put(f"{generation}/_generation.json", b"{}")
+    assert main(["--generation", generation]) == 1
+    assert f"{generation} is finished, and readers may use its files" in capfd.readouterr().err
+    assert len(list(store.list("marts/"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no load was ever committed"),
+        (["--date", "2026-11-21"], "no load of games"),
+        (["--date", "21.11.2026"], "21.11.2026"),
+    ],
+)
+def test_what_cannot_be_built_is_said_before_dbt_starts(store, capfd, arguments, message):
+    assert main(arguments) == 1
+    assert message in capfd.readouterr().err
+    assert list(store.list("marts/")) == []
+
+
+def test_what_a_killed_try_left_goes_when_the_generation_is_published(store):
+    generation = "marts/dt=2026-11-21/run"
+    tables = [
+        f"{generation}/_spark/1a2b3c4d/{name}" for name in ("inputs.json", "gamelake.db/dim_games/part-0.parquet")
+    ]
+    kept = [f"{generation}/{name}" for name in ("_inputs.json", "_history.json", "dim_games.parquet")]
+    for key in [*tables, *kept]:
+        store.put(key, b"{}")
+    assert clean_up(store, generation) == len(tables)
+    assert {info.key for info in store.list("")} == set(kept)

@@ -1,0 +1,156 @@
+"""Updates that become visible after the load that should have read them."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.rows import LiveIds
+from gamelake.lake.update_times import UpdateTimes
+from gamelake.load.contract import RowContract
+from gamelake.sources.igdb.late_updates import AGES, LateUpdates, Window
+from gamelake.sources.igdb.reader import Page
+from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE
+from tests.gamelake.load.running import LONG_AGO, REGISTRY, ids_of
+from tests.gamelake.sources.igdb.test_reconcile import Lake, lake, row, rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+__all__ = ["lake", "rows"]
+
+HOUR = 3600
+QUIET = 1 + 2 + 1  # what changed, ranges of ids, windows of time
+
+
+def now(lake: Lake) -> int:
+    return int(lake.sandbox.world.clock().timestamp())
+
+
+def show(lake: Lake, row_id: int, *, late: int, after: int = 10) -> None:
+    """Update a row: `after` seconds after the load it becomes visible, `late` seconds after its `updated_at`."""
+    lake.sandbox.upsert("games", [row(row_id, hypes=late, updated_at=now(lake) + after - late)])
+
+
+# 600: the source's clock, which replies are dated by, is ahead of the one that dates the updates.
+@pytest.mark.parametrize("late", [299, 400, 600, HOUR, 20 * HOUR, 10 * 24 * HOUR])
+def test_an_update_that_becomes_visible_late_is_seen_the_same_night(late: int, lake: Lake) -> None:
+    changed = ids_of(lake.sandbox)[700]
+    show(lake, changed, late=late)
+    report = lake.night()
+    lake.check_equal()
+    assert report.rows == 1, "nothing else is read whole"
+    assert report.late == (late > 310), "the others are changes since the last load"
+    assert report.requests <= QUIET + 3, "the ids of a window, the row, and the windows again"
+    assert lake.night().rows == 0
+
+
+def test_many_late_updates_of_one_night(lake: Lake) -> None:
+    rng = random.Random(3)  # noqa: S311 - a sample, not a secret
+    late = rng.sample(ids_of(lake.sandbox), 700)
+    for row_id in late:
+        show(lake, row_id, late=rng.randrange(400, 48 * HOUR))
+    assert lake.night().rows == len(late)
+    lake.check_equal()
+
+
+def test_a_row_that_left_a_window_does_not_hide_one_that_arrived(lake: Lake) -> None:
+    first, second, *_ = ids_of(lake.sandbox)
+    show(lake, first, late=20 * HOUR)
+    lake.night()
+    # A day later the first one's window is that of three days; it leaves it as the second one arrives.
+    show(lake, first, late=HOUR)
+    show(lake, second, late=40 * HOUR)
+    assert lake.night().rows == 2
+    lake.check_equal()
+
+
+def test_late_updates_beside_deletions_changes_and_rows_that_come_back(lake: Lake) -> None:
+    ids = ids_of(lake.sandbox)
+    show(lake, ids[5], late=HOUR)
+    show(lake, ids[900], late=20 * HOUR)
+    lake.sandbox.delete("games", [ids[6], ids[901]])
+    lake.sandbox.upsert("games", [row(ids[7], hypes=1, updated_at=now(lake) + 60), row(ids[-1] + 1)])
+    lake.night()
+    lake.check_equal()
+
+
+def test_a_late_update_that_breaks_the_contract_is_rejected_and_the_row_stays(lake: Lake) -> None:
+    changed = ids_of(lake.sandbox)[700]
+    lake.sandbox.upsert("games", [row(changed, hypes="many", updated_at=now(lake) - HOUR)])
+    report = lake.night()
+    assert (report.rows, report.rejected) == (0, 1)
+
+
+def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
+    gone, new = ids_of(lake.sandbox)[50], ids_of(lake.sandbox)[60]
+    lake.sandbox.delete("games", [new])
+    lake.night()
+    show(lake, new, late=HOUR)
+    lake.sandbox.delete("games", [gone])
+    report = lake.night()
+    lake.check_equal()
+    assert (report.repaired_ranges, report.gone, report.rows) == (1, 1, 1)
+
+
+def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(lake: Lake) -> None:
+    lake.night()
+    show(lake, ids_of(lake.sandbox)[3], late=30 * HOUR)
+    asked = lake.sandbox.requests_served
+    lake.night(day=lake.sandbox.today - timedelta(days=1))
+    assert lake.sandbox.requests_served - asked <= QUIET
+    lake.night()
+    lake.check_equal()
+
+
+class Source:
+    """Rows of nothing but ids and times that answer a comparison; counts the requests that it would take."""
+
+    def __init__(self, times: Mapping[int, int]) -> None:
+        self._times = times
+        self._contract = RowContract(REGISTRY["games"])
+        self.requests = 0
+
+    async def counts_within(self, windows: Sequence[Window]) -> list[int]:
+        self.requests += ceil(len(windows) / 10)
+        return [sum(at in window for at in self._times.values()) for window in windows]
+
+    async def ids_within(self, window: Window, *, rows: int, end: int) -> AsyncIterator[Page]:
+        found = [{"id": row_id} for row_id, at in self._times.items() if at in window and row_id < end]
+        assert len(found) == rows
+        self.requests += ceil(len(found) / (PAGE * PACK_WINDOWS))
+        yield Page(self._contract.check(found), None)
+
+
+@pytest.mark.parametrize(
+    ("late", "rows", "most"),
+    [
+        (0, 0, 1),
+        (400, 1, 3),
+        (HOUR, 1, 3),
+        (20 * HOUR, 1, 3),
+        # Windows far back have many rows: counts narrow them down.
+        (20 * 24 * HOUR, 1, 8),
+        (20 * HOUR, 3000, 4),
+    ],
+)
+async def test_the_requests_of_a_large_table(late: int, rows: int, most: int) -> None:
+    """345,000 rows, of which some 3,500 change a day."""
+    since = LONG_AGO + 400 * 24 * HOUR
+    there = {3 + i + i // 9: since - 25 * (345_000 - i) for i in range(345_000)}
+    times, unread = UpdateTimes(), LiveIds()
+    unread.add(times.noting(there.items()))
+    moved = dict.fromkeys(list(there)[:rows], since + 10 - late)
+    source = Source(there | moved)
+    found = await LateUpdates(source, unread, times, read=LiveIds(), since=since).ids()  # type: ignore[arg-type]
+    assert found == sorted(moved)
+    assert source.requests <= most
+
+
+def test_ten_windows_are_one_request() -> None:
+    assert len(AGES) + 1 == 10
+    assert list(AGES) == sorted(AGES)

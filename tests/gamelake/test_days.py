@@ -1,0 +1,54 @@
+"""Korean days and partition keys."""
+
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gamelake.days import FIRST_DAY, LAST_DAY, PartitionError, bounds_of, day_of, format_day, parse_day, run_day
+
+
+@given(st.dates(min_value=FIRST_DAY, max_value=LAST_DAY))
+def test_a_key_names_its_day(day):
+    assert parse_day(format_day(day)) == day
+
+
+@pytest.mark.parametrize("key", ["0001-01-01", "1999-12-31", "2010-12-31", "2200-01-01", "9999-12-31"])
+def test_a_day_that_no_lake_has_is_refused(key):
+    with pytest.raises(PartitionError, match=rf"found '{key}', expected a Korean day from 2011-01-01 to 2199-12-31"):
+        parse_day(key)
+
+
+@given(st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 1, 1)))
+def test_a_day_holds_its_first_moment_and_not_its_end(day):
+    start, end = bounds_of(day)
+    assert day_of(start) == day != day_of(end)
+
+
+def test_the_korean_day_begins_at_fifteen_hundred_utc():
+    assert day_of(datetime(2026, 11, 20, 14, 59, 59, tzinfo=UTC)) == date(2026, 11, 20)
+    assert day_of(datetime(2026, 11, 20, 15, 0, tzinfo=UTC)) == date(2026, 11, 21)
+
+
+@pytest.mark.parametrize("key", ["2026-1-1", "20261121", "yesterday", "2026-02-30", "", None])
+def test_what_names_no_day_is_refused(key):
+    with pytest.raises(PartitionError, match=r"YYYY-MM-DD|expected"):
+        parse_day(key)
+
+
+@pytest.mark.parametrize(
+    ("partition_key", "asked", "logical_date", "expected"),
+    [
+        ("2026-11-19", "2026-11-18", None, date(2026, 11, 19)),
+        (None, "2026-11-18", datetime(2026, 11, 20, 20, tzinfo=UTC), date(2026, 11, 18)),
+        (None, None, datetime(2026, 11, 20, 20, tzinfo=UTC), date(2026, 11, 21)),
+        (None, None, None, date(2026, 11, 22)),
+    ],
+)
+def test_a_run_finds_its_day(partition_key, asked, logical_date, expected):
+    run = SimpleNamespace(
+        partition_key=partition_key, logical_date=logical_date, run_after=datetime(2026, 11, 21, 20, tzinfo=UTC)
+    )
+    assert run_day({"dag_run": run, "params": {"date": asked}}) == expected

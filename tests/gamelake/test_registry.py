@@ -1,0 +1,114 @@
+"""The registry: what it declares, and what its reader says to mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from gamelake.registry import FieldType, Kind, RegistryError, load_registry
+
+GOOD = """
+entities:
+  genres:
+    description: Genres of games.
+    endpoint: genres
+    kind: snapshot
+    fields:
+      id: int
+      name: string
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "entities.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_entities_are_declared():
+    registry = load_registry()
+    assert {
+        "games", "popscore", "platforms", "genres", "game_modes", "themes", "player_perspectives", "popularity_types",
+    } <= set(registry)  # fmt: skip
+    assert registry["games"].kind is Kind.INCREMENTAL
+    assert registry["popscore"].kind is Kind.TIME_SERIES
+    assert registry["popscore"].endpoint == "popularity_primitives"
+    for name, entity in registry.items():  # a change that nothing shows is found only by reading everything
+        assert "updated_at" in entity.fields or entity.kind is Kind.SNAPSHOT, name
+    assert registry["games"].fields["platforms"] is FieldType.INT_ARRAY
+    assert (registry["games"].dag_id, registry["games"].asset_name) == ("igdb_games", "raw_games")
+
+
+def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path):
+    registry = load_registry()
+    assert (registry["games"].limits.max_shrink, registry["genres"].limits.max_shrink) == (0.05, 0.05)
+    assert registry["popscore"].limits.max_shrink == 0.3
+    own = GOOD.replace("    kind: snapshot\n", "    kind: snapshot\n    max_shrink: 0.5\n    max_unproven: 0\n")
+    limits = load_registry(write(tmp_path, own))["genres"].limits
+    assert (limits.max_shrink, limits.max_rejected, limits.max_unproven) == (0.5, 0.001, 0.0)
+
+
+def test_a_field_may_have_a_rule(tmp_path):
+    declared = "      name: string required\n      place: int min 1 max 9\n      share: double required min 0 max 0.5"
+    genres = load_registry(write(tmp_path, GOOD.replace("      name: string", declared)))["genres"]
+    assert dict(genres.fields) == {
+        "id": FieldType.INT, "name": FieldType.STRING, "place": FieldType.INT, "share": FieldType.DOUBLE,
+    }  # fmt: skip
+    assert {name: str(rule) for name, rule in genres.rules.items()} == {
+        "id": f"required, 0 to {2**53}", "name": "required", "place": "1 to 9", "share": "required, 0 to 0.5",
+    }  # fmt: skip
+
+
+def test_a_popularity_value_has_its_game_its_type_and_its_value():
+    required = {name for name, rule in load_registry()["popscore"].rules.items() if rule.required}
+    assert required == {"id", "game_id", "popularity_type", "value"}
+
+
+def test_every_field_type_has_a_column_type():
+    assert {kind.duckdb for kind in FieldType} == {"bigint", "double", "varchar", "boolean", "bigint[]"}
+
+
+def test_a_small_registry_is_read(tmp_path):
+    genres = load_registry(write(tmp_path, GOOD))["genres"]
+    assert (genres.endpoint, genres.filter, dict(genres.fields)) == (
+        "genres", None, {"id": FieldType.INT, "name": FieldType.STRING},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("kind: snapshot", "kind: hourly", ["genres.kind", "'hourly'", "incremental, snapshot, time_series"]),
+        ("kind: snapshot", "kind: incremental", ["genres.fields.updated_at", "timestamp"]),
+        ("      name: string", "      name: text", ["genres.fields.name", "'text'", "int[]"]),
+        ("name: string", "name: string min 1", ["genres.fields.name, min", "'1'", "a string has none"]),
+        ("name: string", "name: int min low", ["genres.fields.name, min", "'low'", "a whole number"]),
+        ("name: string", "name: int min 0.5", ["genres.fields.name, min", "'0.5'", "a whole number"]),
+        ("name: string", "name: double max nan", ["genres.fields.name, max", "'nan'", "a finite number"]),
+        ("name: string", "name: int min 9 max 1", ["genres.fields.name", "'int min 9 max 1'", "max 9 or more"]),
+        ("name: string", "name: int max 9223372036854775808", ["genres.fields.name, max", "64 bits"]),
+        ("name: string", "name: string needed", ["genres.fields.name", "'string needed'", "required, min <number>"]),
+        ("name: string", "name: int min", ["genres.fields.name", "'int min'", "required, min <number>"]),
+        ("name: string", "name: 5", ["genres.fields.name", "5", "int[]"]),
+        ("name: string", "name: ''", ["genres.fields.name", "''", "int[]"]),
+        ("      id: int", "      id: int min 5", ["genres.fields.id", "'int min 5'", "int alone"]),
+        ("      id: int", "      ID: int", ["genres.fields", "'ID'", "lower case"]),
+        ("      id: int", "      id: string", ["genres.fields.id", "int"]),
+        ("    endpoint: genres", "    endpoint: ''", ["genres.endpoint", "not empty"]),
+        ("    endpoint: genres\n", "", ["genres.endpoint", "missing"]),
+        ("    endpoint: genres", "    endpoint: genres\n    where: id > 1", ["genres.where", "no such key", "filter"]),
+        ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
+        ("  genres:", "  Genres:", ["'Genres'", "lower case"]),
+        ("kind: snapshot", "kind: snapshot\n    max_shrink: 5", ["genres.max_shrink", "5", "from 0 to less than 1"]),
+        ("kind: snapshot", "kind: snapshot\n    max_shrink: 5 %", ["genres.max_shrink", "'5 %'", "such as 0.05"]),
+        ("kind: snapshot", "kind: snapshot\n    max_rejected: yes", ["genres.max_rejected", "True", "a share"]),
+        ("kind: snapshot", "kind: snapshot\n    max_unproven: -0.1", ["genres.max_unproven", "-0.1", "a share"]),
+        ("entities:", "tables:", ["top level", "entities"]),
+        ("entities:", "entities: [", ["well-formed YAML"]),
+    ],
+)
+def test_a_mistake_names_the_entity_the_key_and_what_was_expected(tmp_path, before, after, says):
+    assert before in GOOD
+    with pytest.raises(RegistryError) as error:
+        load_registry(write(tmp_path, GOOD.replace(before, after)))
+    for part in says:
+        assert part in str(error.value)

@@ -1,0 +1,95 @@
+"""The command, as a person starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READY = re.compile(
+    r"sandbox IGDB on (http://127\.0\.0\.1:\d+); client id sandbox, secret sandbox-secret; "
+    r"([\d,]+) games; today (\d{4}-\d\d-\d\d)\n"
+)
+
+
+@contextmanager
+def command(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    variables = {name: value for name, value in os.environ.items() if name != "IGDB_RECORDED"} | environment
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox.igdb", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=variables,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_a_signal(number: int) -> None:
+    with command("--games", "50", "--first-day", "2026-11-20", "--today", "2026-11-22", "--no-limits") as process:
+        assert process.stdout is not None
+        ready = READY.fullmatch(process.stdout.readline())
+        assert ready is not None
+        assert ready[3] == "2026-11-22"
+        with urllib.request.urlopen(f"{ready[1]}/sandbox/state") as reply:  # noqa: S310 - a sandbox on loopback
+            assert json.load(reply)["first_day"] == "2026-11-20"
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+
+
+def test_the_variable_names_recorded_rows(tmp_path: Path) -> None:
+    (tmp_path / "games.jsonl").write_text('{"id": 1}\n{"id": 2}\n', encoding="utf-8")
+    with command(IGDB_RECORDED=str(tmp_path)) as process:
+        assert process.stdout is not None
+        ready = READY.fullmatch(process.stdout.readline())
+        assert ready is not None
+        assert ready[2] == "2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--today", "tomorrow"), "expected a Korean day as YYYY-MM-DD"),
+        (("--games", "0"), "sandbox: games: found 0, expected 1 to 1,000,000"),
+        (("--data", "/nonexistent"), "sandbox: data folder: found no *.jsonl in /nonexistent"),
+        (("--first-day", "2026-11-20", "--today", "2026-11-19"), "sandbox: today: found 2026-11-19"),
+        (("--port", "99999"), "expected a port from 0 to 65535"),
+        (("--latency", "-1"), "expected seconds from 0"),
+    ],
+)
+def test_what_cannot_be_served_says_why(arguments: tuple[str, ...], message: str) -> None:
+    with command(*arguments) as process:
+        _, problems = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert message in problems
+    assert "Traceback" not in problems
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with command("--games", "5", "--port", str(port)) as process:
+            _, problems = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert f"sandbox: cannot serve on 127.0.0.1:{port}" in problems
+    assert "choose another port" in problems
