@@ -13,7 +13,7 @@ from gamelake.load.replay import replay
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import publish
 from gamelake.registry import FieldRule, load_registry
-from tests.include.extract import running
+from tests.gamelake.load import running
 from tests.loading import Source
 
 from .conftest import Dbt

@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from deploy.compose_env import SECRETS
 from gamelake.registry import load_registry
 
-PROJECT_IMAGE = re.compile(r"gamelake:(?P<version>\d+\.\d+\.\d+)")
+PROJECT_IMAGE = re.compile(r"gamelake(-sandbox)?:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "igdb-account"}
 ALWAYS = {"postgres", "objects", "lake-init", "airflow-init", "airflow-apiserver", "airflow-dag-processor"}
 PROFILES = {
@@ -198,7 +198,7 @@ def test_commands_start_modules_that_exist(services: Services):
         for module in re.findall(r"python(?: |', ')-m(?: |', ')([\w.]+)", str(service.get("command")))
     }
 
-    assert modules == {"gamelake.lake", "sandbox.igdb", "gamelake.airflow.settings_file"}
+    assert modules == {"gamelake.cli.lake", "sandbox.igdb", "gamelake.airflow.settings_file"}
     for module in modules:
         spec = importlib.util.find_spec(module)
         assert spec is not None, module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -59,8 +60,7 @@ def test_what_a_page_names_exists(page):
     targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|    )make ([a-z0-9-]+)", text)) <= targets
     for module in re.findall(r"python -m ((?:gamelake|sandbox)[\w.]+)", text):
-        path = REPOSITORY / module.replace(".", "/")
-        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+        assert importlib.util.find_spec(module) is not None, module
     for path in re.findall(r"(?<![\w/])deploy/[\w./-]+\w", text):
         assert (REPOSITORY / path).exists(), path
 

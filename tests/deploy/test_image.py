@@ -42,10 +42,12 @@ def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions,
     users = [each.value for each in dockerfile if each.name == "USER"]
 
     assert users == ["0", "0", "50000:0"], "root's while it is built, in either stage"
-    assert max(number for number, each in enumerate(dockerfile) if each.name == "USER") > max(
-        number for number, each in enumerate(dockerfile) if each.name in ("RUN", "COPY")
+    begins = [number for number, each in enumerate(dockerfile) if each.name == "FROM"]
+    product = dockerfile[begins[1] : begins[2]]
+    assert max(number for number, each in enumerate(product) if each.name == "USER") > max(
+        number for number, each in enumerate(product) if each.name in ("RUN", "COPY")
     ), "what the processes read is root's"
-    assert {each["user"] for each in services.values() if each["image"].startswith("gamelake:")} == {users[-1]}
+    assert {each["user"] for each in services.values() if each["image"].startswith("gamelake")} == {users[-1]}
 
 
 def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
@@ -73,7 +75,7 @@ def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
     airflow = pins((repository / "requirements.txt").read_text(encoding="utf-8"))["apache-airflow"]
 
     assert re.fullmatch(rf"AIRFLOW_IMAGE=apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}}", base)
-    assert stages == ["${AIRFLOW_IMAGE}"] * 2
+    assert stages == [*["${AIRFLOW_IMAGE}"] * 2, "gamelake", "gamelake"]
     assert 'base.name="${AIRFLOW_IMAGE}"' in labels(dockerfile)
 
 
@@ -142,7 +144,7 @@ def test_the_version_is_the_project_s(repository: Path, dockerfile: Instructions
     version = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     images = {service["image"] for service in services.values() if service["image"].startswith("gamelake")}
 
-    assert images == {f"gamelake:{version}"}
+    assert images == {f"gamelake:{version}", f"gamelake-sandbox:{version}"}
     assert f"VERSION={version}" in [each.value for each in dockerfile if each.name == "ARG"]
     assert 'image.version="${VERSION}"' in labels(dockerfile)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path):
-    assert client_calls(repository / "include" / "cdn.py") == {
+    assert client_calls(repository / "include" / "gamelake" / "lake" / "cloudfront.py") == {
         "create_invalidation",
         "get_waiter",
     }  # of GetInvalidation

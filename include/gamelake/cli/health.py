@@ -25,7 +25,7 @@ TIMEOUT = 25.0
 """Seconds; the image gives the check 30."""
 
 SERVICES = re.compile(
-    r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<module>include\.sandbox)"
+    r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<module>sandbox\.igdb)"
 )
 JOBS = {"dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"

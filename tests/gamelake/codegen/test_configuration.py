@@ -23,6 +23,7 @@ def repository(tmp_path: Path) -> Path:
         "os.environ['SET'] = '1'\nos.environ.get('HOME')\nother.get('NOT_ONE')\n",
         "plugins/two.py": "def f(environ):\n    return environ.get('D')\n",
         "dags/three.py": "import os\nos.environ.get('AIRFLOW__CORE__X')\n",
+        "sandbox/four.py": "",
         "airflow_local_settings.py": "",
         "dbt/profiles.yml": 'a: "{{ env_var(\'E\', \'e\') }}"\nb: "{{ env_var("F") }}"\n',
         "dbt/target/x.yml": "\"{{ env_var('BUILT') }}\"",
