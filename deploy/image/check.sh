@@ -20,7 +20,7 @@ dbt --help > /tmp/dbt-help
 say "DuckDB's extensions load"
 /opt/dbt/bin/python - <<'PYTHON'
 import os, duckdb
-from include.duckdb_extensions import EXTENSIONS
+from gamelake.marts.duckdb_extensions import EXTENSIONS
 options = {"extension_directory": os.environ["GAMELAKE_DUCKDB_EXTENSIONS"], "autoinstall_known_extensions": "false"}
 with duckdb.connect(config=options) as database:
     for name in EXTENSIONS:
