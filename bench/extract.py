@@ -1,6 +1,6 @@
 """What extraction costs: requests, seconds, CPU, memory and bytes, beside the least that the API's limits allow.
 
-    .venv/bin/python bench/extract.py                    # everything, about 6 minutes; writes docs/extract.svg
+    .venv/bin/python bench/extract.py                    # all, about 6 minutes; writes docs/reference/extract.svg
     .venv/bin/python bench/extract.py limits night       # these parts only
 
 A sandbox runs in a process of its own; every load runs in a child that has what a task process has (Airflow, Cosmos and
@@ -43,7 +43,7 @@ MANY_GAMES = 1_000_000
 REQUESTS_PER_SECOND = 4
 PACK_ROWS = 10 * 500
 REPLY_BYTES = 10_000_000
-PLOT = Path(__file__).parents[1] / "docs" / "extract.svg"
+PLOT = Path(__file__).parents[1] / "docs" / "reference" / "extract.svg"
 PARTS = ("limits", "night", "ceiling", "memory")
 
 

@@ -9,7 +9,7 @@ back that day's `transform` until the load is cleared and succeeds.
 - **date**: a Korean day, `YYYY-MM-DD`. An incremental entity reads that day's changes again, as `airflow backfill
   create` does for several days; the others can only be read today. A partition key wins over it.
 - **allow_shrink**: commit the table although it lost more rows than one load may remove. Without it such a load is
-  held: nothing is committed, and the task fails with both numbers (docs/runbooks/held-load.md).
+  held: nothing is committed, and the task fails with both numbers (docs/guides/runbooks/held-load.md).
 - **allow_unproven**: commit the rows although IGDB's own count differs from them by more than one load may leave
   unproven.
 """

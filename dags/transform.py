@@ -3,7 +3,8 @@
 Runs by itself once every load of that day has succeeded; a load that failed holds it back, and clearing that load later
 releases it. `open_generation` fixes which commits the build reads, dbt builds and tests (each model is a task that
 shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`. One process
-of dbt does the work, or one for each task (docs/runbooks/many-writers.md), or Spark (docs/runbooks/spark.md).
+of dbt does the work, or one for each task (docs/guides/runbooks/many-writers.md), or Spark
+(docs/guides/runbooks/spark.md).
 
 `publish` is skipped, and sends no event of the asset `marts`, when readers already have a later day. Its log says so.
 

@@ -1,10 +1,10 @@
-"""What the lake costs on AWS in a month, with the arithmetic: the tables of docs/deploy/cost.md.
+"""What the lake costs on AWS in a month, with the arithmetic: the tables of docs/guides/deploy/cost.md.
 
     python deploy/cost.py            prints them
     python deploy/cost.py --write    puts them into the page
 
 Requests are counted on real loads and builds (tests/deploy/test_cost.py holds the formulas to a recording); sizes are
-those of docs/performance.md or, where it has none, assumed, and marked so. Prices are parameters: look yours up.
+those of docs/reference/performance.md or, where it has none, assumed and marked. Prices are parameters: look yours up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "deploy" / "cost.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "deploy" / "cost.md"
 BEGIN, END = "<!-- python deploy/cost.py --write -->\n", "<!-- end -->\n"
 
 NIGHTS = 30

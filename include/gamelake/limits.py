@@ -1,4 +1,7 @@
-"""How much of a table one load may change or leave unproven before it is held. Pure; docs/runbooks/held-load.md."""
+"""How much of a table one load may change or leave unproven before it is held.
+
+Pure; docs/guides/runbooks/held-load.md explains what to do then.
+"""
 
 from __future__ import annotations
 

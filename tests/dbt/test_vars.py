@@ -1,4 +1,4 @@
-"""`dbt build --vars`, as docs/data-model.md gives it: each var builds and passes its tests; a wrong one is named."""
+"""The vars of docs/reference/data-model.md: each builds and passes its tests; a wrong one is named."""
 
 from __future__ import annotations
 

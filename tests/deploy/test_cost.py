@@ -1,4 +1,4 @@
-"""The requests that docs/deploy/cost.md multiplies are those that loads make, and the page is what the script says."""
+"""Loads make the requests that docs/guides/deploy/cost.md multiplies, and the script writes that page."""
 
 from __future__ import annotations
 

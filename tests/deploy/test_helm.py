@@ -105,7 +105,7 @@ def test_no_secret_is_made_and_none_is_in_the_values():
     names += [VALUES[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")]
     volumes = [*VALUES["apiServer"]["extraVolumes"], *VALUES["migrateDatabaseJob"]["extraVolumes"]]
     names += [volume["secret"]["secretName"] for volume in volumes]
-    page = (FOLDER.parents[1] / "docs" / "deploy" / "kubernetes.md").read_text("utf-8")
+    page = (FOLDER.parents[1] / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8")
     assert set(names) == set(re.findall(r"create secret generic ([\w-]+)", page))
     assert not re.search(
         r"(?i)(password|secret|key): +[^\s&*{#]*[A-Za-z0-9+/]{16}", (FOLDER / "values.yaml").read_text()

@@ -1,4 +1,4 @@
-"""What docs/deploy/backup.md says of each loss: what is seen, and what brings it back."""
+"""What docs/guides/deploy/backup.md says of each loss: what is seen, and what brings it back."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_the_pythons_are_those_of_the_project_and_of_the_image():
 def test_one_version_of_the_chart():
     texts = [path.read_text("utf-8") for path in FILES]
     texts.append((REPOSITORY / "deploy" / "helm" / "values.yaml").read_text("utf-8"))
-    texts.append((REPOSITORY / "docs" / "deploy" / "kubernetes.md").read_text("utf-8"))
+    texts.append((REPOSITORY / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8"))
     found = [version for text in texts for version in re.findall(r"airflow --version ([\d.]+)", text)]
     assert len(found) >= 4
     assert len(set(found)) == 1

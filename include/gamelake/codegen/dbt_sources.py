@@ -1,4 +1,4 @@
-"""Writes what follows from the registry alone: dbt's sources, the list of them, and the page docs/entities.md.
+"""Write what follows from the registry alone: dbt's sources, the list of them, and docs/reference/entities.md.
 
 python -m gamelake.codegen.dbt_sources --write     # after a change of entities.yaml; `make generate` calls this
 python -m gamelake.codegen.dbt_sources --check     # exits with 1 and names the stale files
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SOURCES_PATH = REPOSITORY / "dbt/models/staging/igdb/_sources.yml"
 MACRO_PATH = REPOSITORY / "dbt/macros/_current_tables.sql"
-ENTITIES_PAGE_PATH = REPOSITORY / "docs/entities.md"
+ENTITIES_PAGE_PATH = REPOSITORY / "docs/reference/entities.md"
 
 _HEADER = "Generated from include/gamelake/sources/igdb/entities.yaml by `make generate`; do not edit."
 
@@ -122,7 +122,7 @@ def _files(table: SourceTable) -> str:
 
 
 def entities_page(registry: Mapping[str, Entity]) -> str:
-    """The text of docs/entities.md."""
+    """The text of docs/reference/entities.md."""
     lines = [
         f"<!-- {_HEADER} -->",
         "",
@@ -134,7 +134,7 @@ def entities_page(registry: Mapping[str, Entity]) -> str:
         "",
         "A load that would remove more than `max_shrink` of a table's rows is held, as is one of which more than",
         "`max_rejected` break the contract, or from whose rows IGDB's count differs by more than `max_unproven`:",
-        "[A load was held](runbooks/held-load.md). In small tables one row may always differ.",
+        "[A load was held](../guides/runbooks/held-load.md). In small tables one row may always differ.",
         "",
         "| Entity | Endpoint | Kind | Fields | DAG | Asset | max_shrink | max_rejected | max_unproven |",
         "| --- | --- | --- | ---: | --- | --- | ---: | ---: | ---: |",

@@ -108,7 +108,7 @@ def write(
 def _query(store: Store) -> str:
     """A first query of the marts, to be pasted into a shell."""
     if not isinstance(store, DiskStore):
-        return "see docs/data-model.md"
+        return "see docs/reference/data-model.md"
     code = f"import duckdb; duckdb.read_parquet({store.url('marts/marketing/mart_top_rated.parquet')!r}).show()"
     quoted = shlex.quote(code) if set(code) & set('"$`\\') else f'"{code}"'
     return f".venv/bin/python -c {quoted}"
