@@ -13,8 +13,9 @@ COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --no-emit
 CYCLONEDX_VERSION := 7.5.0
 STAND_IN := .local/stand-in
 MANIFEST := dbt/target/manifest.json
-IMAGE ?= gamelake:0.1.0
-SANDBOX_IMAGE ?= gamelake-sandbox:0.1.0
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= gamelake:$(VERSION)
+SANDBOX_IMAGE ?= gamelake-sandbox:$(VERSION)
 AIRFLOW ?= $(BIN)/airflow
 # The first engine that answers: a client may have nothing behind it. Asked only by the target that builds.
 ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && echo $$each && break; done)

@@ -8,6 +8,7 @@ them. This machine is always reached directly, so that the sandbox works behind 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from igdb.errors import IgdbError
 
-USER_AGENT = "gamelake/0.1.0"
+USER_AGENT = f"gamelake/{version('gamelake')}"
 
 # IGDB's own limit is 10 MB. A gzip reply can grow a thousand times on the way to memory.
 MAX_REPLY_BYTES = 64_000_000
