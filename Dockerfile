@@ -106,7 +106,7 @@ EXPOSE 8080
 # Of the service that process 1 runs, whichever it is.
 HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["python", "-m", "gamelake.cli.health"]
 
-# The entry point is the base's: it hands on signals and gives an arbitrary user id a name. It takes `airflow ...`,
+# The entry point is the base's: it forwards signals and gives an arbitrary user id a name. It takes `airflow ...`,
 # `python ...` and `bash ...`.
 CMD ["airflow", "--help"]
 

@@ -174,7 +174,7 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt
 	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
 	@touch $@
 
-# Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made anew whenever the
+# Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the
 # project changed.
 $(MANIFEST): $(VENV)/.installed include/gamelake/sources/igdb/entities.yaml include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@echo "Reading the dbt project ..."

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from igdb.client import IgdbClient
 
-# 0 is Monday. A whole read once a week also brings home what a source changed without saying so.
+# 0 is Monday. The weekly full refresh also catches changes that did not update `updated_at`.
 FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
 
 
@@ -57,7 +57,7 @@ async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Co
     except PartitionError as error:
         raise AirflowFailException(f"not retried: {error}") from error
     run = context["dag_run"]
-    # Not of a backfill or a run by hand: whoever asks for a Monday wants that day, and says so if it is to be more.
+    # Backfills and manual runs of a Monday load only that day, unless `full_refresh` is set.
     weekly = run.run_type == "scheduled" and str(day.weekday()) == FULL_REFRESH_WEEKDAY
     params = context["params"]
     full_refresh = bool(params["full_refresh"]) or weekly

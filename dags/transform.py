@@ -73,7 +73,7 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
 
 @task(executor_config=executor_config("transform"), trigger_rule="none_failed")  # also after a skipped `publish`
 def clean_up(generation: str) -> int:
-    """Remove what models of many writers handed on, and what killed tries of Spark left. Returns: how many objects."""
+    """Remove what models of many writers exported, and what killed tries of Spark left. Returns: how many objects."""
     from gamelake.airflow.stores import connected_store
     from gamelake.marts.generation import clean_up as remove
 

@@ -1,7 +1,7 @@
 {#
     With GAMELAKE_TRANSFORM=many_writers a process builds one model in a database of its own, in memory, and what it built
     goes to the processes that build on it as a Parquet file in the generation's folder. A mart's is the file that readers
-    get; another model hands on _<model>.parquet, a view with its SQL for content, and these go when the generation is
+    get; another model exports _<model>.parquet, a view with its SQL for content, and these go when the generation is
     published.
 #}
 {% macro many_writers() %} {{ return(env_var("GAMELAKE_TRANSFORM", "one_process") == "many_writers") }} {% endmacro %}
@@ -46,7 +46,7 @@
                 ~ ": found no file "
                 ~ file_of(node)
                 ~ ", expected the model as another process built it. Build it first. If the generation is published, what "
-                ~ "was handed on is gone: clear open_generation and all after it"
+                ~ "was exported is deleted: clear open_generation and all after it"
             ) %}
         {% endif %}
         {# One process that runs task after task, as `airflow dags test` does, has built it itself. #}

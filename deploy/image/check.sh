@@ -28,7 +28,7 @@ with duckdb.connect(config=options) as database:
     print(duckdb.__version__, database.execute("select list(extension_name) from duckdb_extensions() where loaded").fetchone())
 PYTHON
 
-say "nothing is compiled anew"
+say "nothing is compiled again"
 test -n "$(find . -name '*.pyc' -path './include/*' -print -quit)"
 python - <<'PYTHON'
 import airflow, pathlib, sys

@@ -58,7 +58,7 @@ class IgdbHook(BaseHook):
         """Asks for one row, once: what the "Test" button of the connection form calls."""
         try:
             settings = self._settings()
-            # On a thread of its own, because whoever calls may have a running event loop.
+            # On a thread of its own, because the caller may have a running event loop.
             with ThreadPoolExecutor(max_workers=1) as executor:
                 return True, executor.submit(asyncio.run, probe(settings)).result()
         except IgdbError as error:

@@ -72,7 +72,7 @@ class TokenCache:
             found = json.loads(self._path.read_bytes())
             return Token(value=str(found["access_token"]), refresh_at=float(found["refresh_at"]))
         except (OSError, ValueError, KeyError, TypeError):
-            # Absent, torn or unreadable are one case: a token can always be minted anew.
+            # Absent, torn or unreadable are one case: a token can always be minted again.
             return None
 
     def _write(self, token: Token) -> None:

@@ -1,4 +1,4 @@
-"""What every DAG owes its operators, and that parsing needs nothing from outside."""
+"""Policies that every DAG follows; parsing needs nothing from outside."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_the_marts_are_those_of_one_process(builds: Builds) -> None:
 
 
 def test_a_file_keeps_the_types_of_its_model(builds: Builds) -> None:
-    """Parquet has no type for some of DuckDB's, such as hugeint: a model that is handed on must not have them."""
+    """Parquet has no type for some of DuckDB's, such as hugeint: a model that is exported must not have them."""
     with duckdb.connect(str(builds.database), read_only=True) as database:
         tables = database.execute("select table_name from duckdb_tables() where schema_name = 'main'").fetchall()
         assert len(tables) > 20

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Manifest = dict[str, Any]
-# Everything is parsed anew, and a warning is an error.
+# Everything is parsed again, and a warning is an error.
 STRICT = ("--no-partial-parse", "--show-all-deprecations", "--warn-error")
 
 

@@ -67,7 +67,7 @@ def missing(store: Store) -> list[str]:
     return [finding.key for finding in report.broken]
 
 
-def test_a_pointer_is_made_anew_by_the_next_load(store, load, sandbox):
+def test_a_pointer_is_made_again_by_the_next_load(store, load, sandbox):
     store.delete(pointer_key("games"))
     assert shown(store) == held(sandbox[0]), "who may list does not need it"
     assert load().version == 4

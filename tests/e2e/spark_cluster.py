@@ -24,7 +24,7 @@ WORKERS = ("first", "second")
 STARTS_WITHIN = 60
 
 # What a cluster's own configuration would say. Of few rows, 200 tasks a stage, compiled code and
-# plans that are made anew after each stage only cost time.
+# plans that are made again after each stage only cost time.
 DEFAULTS = """\
 spark.driver.host 127.0.0.1
 spark.sql.shuffle.partitions 4

@@ -3,10 +3,10 @@
 Cosmos' dbt process runs once: its second try is skipped, and each task that watched it then runs dbt for its own model.
 That cannot work here. DuckDB's file is on the worker that died, so another one would build a model from nothing, or
 from the tables that an earlier day left in its own file; and tests that belong to no model would not run at all. So
-here the process is a task like any other, whose next try builds everything anew, and who watches it does only that.
+here the process is a task like any other, whose next try builds everything again. The watching tasks only watch.
 
 A try reads the same files as the one before it. So there is none after a failure that only other files or other code
-would mend: a test that found wrong rows, a broken contract, wrong SQL.
+would prevent: a test that found wrong rows, a broken contract, wrong SQL.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Any other is tried again: out of memory, what the network or a disk did, an exte
 
 
 def _lasting_failures(project: Path) -> list[str]:
-    """The failures of a dbt run that would come again whoever tried: `<name>: <dbt's message>`.
+    """The failures of a dbt run that would come again in every try: `<name>: <dbt's message>`.
 
     Empty when dbt ended before it wrote target/run_results.json in the project's folder: it could not begin.
     """

@@ -16,7 +16,7 @@ class TransformDAG(LakeDAG):
     """A DAG that `airflow dags test` can run.
 
     Cosmos' sensors wait for the dbt process, which a scheduler starts beside them. One process that runs a task after
-    the other would wait for ever, so there the dbt process goes first.
+    the other would wait without end, so there the dbt process goes first.
     """
 
     def test_once(self, *args: Any, **kwargs: Any) -> tuple[Any, list[Failure]]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RETENTION = timedelta(days=7)
 """How long a commit is needed after the next one: as long as the lifecycle rule keeps outdated parts."""
 REJECTS = timedelta(days=30)
-"""How long rejected rows are kept for whoever wants to know what was wrong with them."""
+"""How long rejected rows are kept, so that their errors can be examined."""
 
 
 class Problem(StrEnum):

@@ -1,6 +1,6 @@
 """CloudFront's copies of lake objects that have changed: named as outdated, and waited for until they are gone.
 
-    InvalidationError        CloudFront refused: names the distribution, the paths, the reason and the way out
+    InvalidationError        CloudFront refused: names the distribution, the paths, the reason and what to do
       InvalidationPending    it is still at work after WAIT_SECONDS
 
 Nothing of the lake is overwritten but a few objects that show what is newest (`_manifest.json`, `_current.json` and the

@@ -102,12 +102,12 @@ class DiskStore:
                 except NotADirectoryError:
                     return  # a parent is an object: there is none of this key
 
-    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
-        """Replace an object's tags; `anew` sets its time too."""
+    def tag(self, key: str, tags: Mapping[str, str], *, reset_age: bool = False) -> None:
+        """Replace an object's tags; `reset_age` sets its time too."""
         self.info(key)
         path = self._path("tag", key)
         with _errors("tag", key):
-            if anew:
+            if reset_age:
                 os.utime(path)
             _write_tags(path, tags)
 

@@ -2,7 +2,7 @@
 
     GAMELAKE_CDN_URL=https://host/prefix        the object of key k is https://host/prefix/k
 
-What may mend itself (429, 5xx, broken connections, bodies that end early) is asked for again a few times; then, and for
+What may pass (429, 5xx, broken connections, bodies that end early) is requested again a few times; then, and for
 every other answer, StoreError is raised.
 """
 

@@ -5,8 +5,8 @@
     multipart   uploads that never completed                           1 day
 
 S3 counts an object's days from its creation, not from when it was tagged; that is why a part is copied onto itself when
-it is tagged `outdated` (`Store.tag`, anew). On a disk nothing expires: `audit` removes there. Rules that others set on
-the bucket, or for other lakes in it, are left alone.
+it is tagged `outdated` (`Store.tag`, `reset_age`). On a disk nothing expires: `audit` removes there. Rules that others
+set on the bucket, or for other lakes in it, are left alone.
 
     LifecycleError     the bucket's rules are not the ones above
 """
@@ -100,8 +100,8 @@ def check_rules(store: S3Store) -> None:
     Raises: LifecycleError, naming each difference; StoreError.
     """
     if lines := differences(store):
-        way_out = "apply them: python -m gamelake.cli.lake lifecycle --apply"
-        raise LifecycleError("\n  ".join([f"{store.uri}: the lifecycle rules differ; {way_out}", *lines]))
+        hint = "apply them: python -m gamelake.cli.lake lifecycle --apply"
+        raise LifecycleError("\n  ".join([f"{store.uri}: the lifecycle rules differ; {hint}", *lines]))
 
 
 def _read(store: S3Store) -> dict[str, Any]:

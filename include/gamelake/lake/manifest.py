@@ -113,12 +113,12 @@ class TableReader:
         try:
             manifest = Manifest.from_json(self._objects.get(key))
         except ManifestError as error:
-            way_out = (
-                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it anew"
+            hint = (
+                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
                 if key == pointer_key(self.entity)
                 else ""
             )
-            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{way_out}") from error
+            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
         expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
         return manifest
 
@@ -205,7 +205,7 @@ class Table(TableReader):
     def _tag_outdated(self, manifest: Manifest) -> None:
         """Tag what the two commits before had and this one has not: the last one's writer may have been killed here.
 
-        Their age begins anew: reads as of a past day need them for the days that the lifecycle rule gives them.
+        Their age starts again: reads as of a past day need them for the days that the lifecycle rule gives them.
         """
         before: set[str] = set()
         for version in range(max(1, manifest.version - 2), manifest.version):
@@ -214,7 +214,7 @@ class Table(TableReader):
         for key in sorted(before - {file.key for file in manifest.files}):
             try:
                 if self._store.tags(key).get("status") != "outdated":
-                    self._store.tag(key, {"status": "outdated"}, anew=True)
+                    self._store.tag(key, {"status": "outdated"}, reset_age=True)
             except ObjectNotFound:
                 continue  # removed already, which is all that the tag is for
 

@@ -152,9 +152,9 @@ class S3Store:
         with s3_errors("DeleteObject", key):
             self.client.delete_object(Bucket=self.bucket, Key=name)
 
-    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
-        """Replace an object's tags; `anew` copies it onto itself, within the store."""
-        if anew:
+    def tag(self, key: str, tags: Mapping[str, str], *, reset_age: bool = False) -> None:
+        """Replace an object's tags; `reset_age` copies it onto itself, within the store."""
+        if reset_age:
             self._copy_in_place(key, tags)
             return
         name = self._name("PutObjectTagging", key)
@@ -310,7 +310,7 @@ def _is_conflict(error: StoreError) -> bool:
 
 @contextmanager
 def s3_errors(operation: str, key: str) -> Iterator[None]:
-    """Raise boto3's errors as StoreError, with the way out where it is known."""
+    """Raise boto3's errors as StoreError, with what to do where it is known."""
     try:
         yield
     except ClientError as error:

@@ -3,7 +3,7 @@
 Both kinds pass one conformance suite (tests/gamelake/lake/test_store.py): what is said here holds for either. The
 reading half is a protocol of its own, `ReadableStore`, because a CDN (https.py) offers no more.
 
-    StoreError             a request failed: names the operation, the key, the reason, and the way out where it is known
+    StoreError             a request failed: names the operation, the key, the reason, and what to do where it is known
       ObjectNotFound       there is no object of that key
       ObjectExists         the key is taken, and the put was to create it
       InvalidKey           no store will take this key
@@ -132,11 +132,11 @@ class Store(ReadableStore, Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that does not exist is no error."""
 
-    def tag(self, key: str, tags: Mapping[str, str], *, anew: bool = False) -> None:
+    def tag(self, key: str, tags: Mapping[str, str], *, reset_age: bool = False) -> None:
         """Replace an object's tags.
 
-        anew: its age begins anew too, as if it was written now. S3's lifecycle rules count an object's days from its
-        creation, whenever it got the tag that they are for.
+        reset_age: its age starts again too, as if it was written now. S3's lifecycle rules count an object's days from
+        its creation, whenever it got the tag that they are for.
 
         Raises: ObjectNotFound.
         """

@@ -133,7 +133,7 @@ class RunProgress:
         except ObjectNotFound:
             return None
         except ManifestError as error:
-            # Only a help: without it the run reads everything, and writes it anew.
+            # Only a help: without it the run reads everything and writes it again.
             log.warning("%s: %s: %s; reading all again", self._entity, self._key, error)
             return None
 

@@ -43,7 +43,7 @@ def check_readable(entity: Entity, day: date, clock: datetime) -> None:
     if entity.kind is not Kind.INCREMENTAL and clock >= end + LATE:
         raise LoadRefused(
             f"{entity.name}: date {format_day(day)} can no longer be read: the source shows its rows as of {today} and "
-            f"keeps no past, and a {entity.kind} of another day would be a forgery. Run it without a date."
+            f"has no history, so that day cannot be loaded any more. Run it without a date."
         )
 
 

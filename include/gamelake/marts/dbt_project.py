@@ -52,14 +52,14 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
         for node in sorted(nodes, key=itemgetter("name"))
         if node["resource_type"] == "model"
         and node["fqn"][1] == "marts"
-        and node["config"]["materialized"] == "parquet_file"  # the history is not written anew by every build
+        and node["config"]["materialized"] == "parquet_file"  # the history is not written again by every build
     }
 
 
 def arguments(engine: Literal["duckdb", "spark"] = "duckdb") -> list[str]:
     """Which project dbt is to read, with which profile and target; for any command.
 
-    Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse anew.
+    Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse again.
     """
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     return [*folders, "--profile", "gamelake", "--target", engine]

@@ -2,7 +2,7 @@
 
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
-    marts/dt=2026-11-21/<run>/_stg_games.parquet  only of many writers, until it is published: what models hand on
+    marts/dt=2026-11-21/<run>/_stg_games.parquet  only of many writers, until it is published: exported models
     marts/dt=2026-11-21/<run>/_spark/<try>/       only of Spark, until it is published: its tables
     marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
     marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
@@ -44,7 +44,7 @@ _CHUNK = 1 << 20
 
 
 class TransformError(Exception):
-    """A build that cannot begin or cannot be published; names what is missing and the way out."""
+    """A build that cannot begin or cannot be published; names what is missing and what to do."""
 
 
 def open_generation(
@@ -281,7 +281,7 @@ def _previous(store: Store, reader: ReadableStore, day: str) -> dict[str, Any] |
         while shown is not None and shown["day"] >= day:
             before = shown.get("previous")
             shown = orjson.loads(store.get(f"{before}/{RECORD}")) if before else None
-    except ObjectNotFound:  # generations are not kept for ever
+    except ObjectNotFound:  # generations are not kept without end
         return None
     if shown is None:
         return None

@@ -96,7 +96,7 @@ def test_the_slot_is_given_back_when_no_process_runs(watch, process):
     for _ in range(2):
         for _ in range(pokes):
             assert not watch(process)
-        assert not watch("running")  # and the count begins anew
+        assert not watch("running")  # and the count starts again
     for _ in range(pokes):
         assert not watch(process)
     with pytest.raises(AirflowException, match="may need this task's slot"):

@@ -124,6 +124,6 @@ def test_the_size_limit_of_others_is_kept(lake: S3Store, monkeypatch: pytest.Mon
     assert sent[0]["TransitionDefaultMinimumObjectSize"] == "varies_by_storage_class"
 
 
-def test_a_missing_bucket_names_the_way_out(s3: S3Client) -> None:
+def test_a_missing_bucket_names_what_to_do(s3: S3Client) -> None:
     with pytest.raises(StoreError, match=r"PutBucketLifecycle|GetBucketLifecycle.*create the bucket"):
         apply_rules(S3Store("no-such-bucket", "lake", s3))

@@ -83,7 +83,7 @@ def test_the_pointer_is_only_a_hint(store: Store) -> None:
     assert store.get(pointer_key("games")) == store.get(manifest_key("games", 4))
 
 
-def test_a_pointer_that_is_damaged_names_the_way_out(disk: Store) -> None:
+def test_a_pointer_that_is_damaged_names_what_to_do(disk: Store) -> None:
     table = Table(disk, "games")
     commit(table)
     disk.put(pointer_key("games"), b"{")

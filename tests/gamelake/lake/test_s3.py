@@ -120,14 +120,14 @@ def test_a_bucket_without_prefix_is_a_store(s3: S3Client, bucket: str) -> None:
     assert [info.key for info in store.list("")] == ["raw/key"]
 
 
-def test_a_missing_bucket_names_the_way_out(s3: S3Client) -> None:
+def test_a_missing_bucket_names_what_to_do(s3: S3Client) -> None:
     store = open_store("s3://no-such-bucket/lake", s3=s3)
     for ask in (lambda: store.put("key", b"x"), lambda: list(store.list("")), lambda: store.get("key")):
         with pytest.raises(StoreError, match=r"NoSuchBucket.*create the bucket, or correct GAMELAKE_URI"):
             ask()
 
 
-def test_missing_credentials_name_the_way_out(
+def test_missing_credentials_name_what_to_do(
     moto_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -141,7 +141,7 @@ def test_missing_credentials_name_the_way_out(
         open_store("s3://bucket/lake").put("key", b"x")
 
 
-def test_a_server_that_is_down_names_the_way_out() -> None:
+def test_a_server_that_is_down_names_what_to_do() -> None:
     client = boto3.client(
         "s3",
         endpoint_url="http://127.0.0.1:9",  # the discard port: nobody listens

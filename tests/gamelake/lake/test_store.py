@@ -212,18 +212,18 @@ def is_disk(store: Store) -> bool:
     return store.uri.startswith("file:")
 
 
-def test_an_age_begins_anew_with_a_tag(store: Store) -> None:
+def test_a_tag_resets_the_age(store: Store) -> None:
     store.put("raw/key", b"data", tags={"status": "final", "other": "x"})
     before = store.info("raw/key").modified
     time.sleep(1.1)  # S3 counts whole seconds
     store.tag("raw/key", {"status": "final"})
     assert store.info("raw/key").modified == before
-    store.tag("raw/key", {"status": "outdated"}, anew=True)
+    store.tag("raw/key", {"status": "outdated"}, reset_age=True)
     assert store.info("raw/key").modified > before
     assert store.tags("raw/key") == {"status": "outdated"}
     assert store.get("raw/key") == b"data"
     with pytest.raises(ObjectNotFound):
-        store.tag("raw/other", {"status": "outdated"}, anew=True)
+        store.tag("raw/other", {"status": "outdated"}, reset_age=True)
 
 
 @pytest.mark.parametrize("size", [0, 1, 20 * 1024 * 1024 + 17])

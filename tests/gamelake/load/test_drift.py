@@ -172,4 +172,4 @@ async def test_a_full_read_and_ten_nights_of_a_source_that_drifts(
                 assert report.mode == ("incremental" if night else "full")
                 check_night(seen_by_a_reader(store), sandbox, began)
                 sandbox.pass_a_day()
-    assert seen_by_a_reader(store) == held(sandbox), "a night without drift mends all that there is to mend"
+    assert seen_by_a_reader(store) == held(sandbox), "a night without drift repairs all that there is to repair"

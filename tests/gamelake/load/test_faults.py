@@ -179,7 +179,7 @@ def test_what_stays_fails_the_load(
     check_keeps_secrets(caplog, error, token._token)
     sandbox.faults.clear()
     load_once(client, store)
-    assert shown(store) == held(sandbox), "the next try mends it"
+    assert shown(store) == held(sandbox), "the next try repairs it"
 
 
 @pytest.mark.parametrize("fault", ["drop_row", "no_rows"])

@@ -363,7 +363,7 @@ def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store, tm
     [mart] = inputs_of(store, third)["previous"]["marts"]
     assert mart == {"name": "dim_games", "url": store.url(f"{repeated}/dim_games.parquet")}
 
-    store.delete(f"{repeated}/_generation.json")  # generations are not kept for ever
+    store.delete(f"{repeated}/_generation.json")  # generations are not kept without end
     forgotten = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="much later")
     assert inputs_of(store, forgotten)["previous"] is None
 

@@ -90,7 +90,7 @@ async def test_a_token_is_renewed_shortly_before_its_end(api: Any, lifetime: int
     assert await credentials(api, clock=lambda: now).token() == "minted-2"
 
 
-async def test_a_refused_token_is_minted_anew_once(api: Any) -> None:
+async def test_a_refused_token_is_minted_again_once(api: Any) -> None:
     mine, other = credentials(api), credentials(api)
     assert [await mine.token(), await other.token()] == ["minted-1"] * 2
     await mine.invalidate("minted-1")
@@ -152,7 +152,7 @@ async def test_a_secret_that_is_refused_in_mid_run_fails_at_once(
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"access_token": "x"}', '{"access_token": "x", "refresh_at": "soon"}']
 )
-async def test_a_corrupt_file_is_minted_anew(api: Any, own_cache: Path, text: str) -> None:
+async def test_a_corrupt_file_is_minted_again(api: Any, own_cache: Path, text: str) -> None:
     await credentials(api).token()
     (file,) = own_cache.glob("*.json")
     file.write_text(text)

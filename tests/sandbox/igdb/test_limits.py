@@ -22,7 +22,7 @@ def test_no_second_holds_a_fifth_request() -> None:
     assert all(later - earlier >= 1.0 for earlier, later in zip(found, found[4:], strict=False))
 
 
-def test_the_window_slides_rather_than_starting_anew_each_second() -> None:
+def test_the_window_slides_rather_than_starting_again_each_second() -> None:
     burst = [0.75, 0.8125, 0.875, 0.9375]
     assert admitted(Limiter(4, None), [*burst, 1.0, 1.5, 1.6875, 1.75]) == [*burst, 1.75]
 

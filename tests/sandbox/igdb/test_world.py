@@ -33,16 +33,16 @@ def start_of(day: date) -> float:
 
 
 @pytest.mark.parametrize("games", [1, 3, 300])
-def test_advancing_a_world_and_making_it_anew_give_the_same_rows(games: int, build: Callable[..., World]) -> None:
+def test_advancing_a_world_and_making_it_again_give_the_same_rows(games: int, build: Callable[..., World]) -> None:
     last = FIRST + timedelta(days=12)
     advanced = build(games=games)
     for day in range(1, 8):
         advanced.advance(FIRST + timedelta(days=day))
     advanced.advance(last)
-    anew = build(games=games, today=last)
-    assert set(advanced.tables) == set(anew.tables)
-    for endpoint in anew.tables:
-        assert list(advanced.rows(endpoint)) == list(anew.rows(endpoint))
+    rebuilt = build(games=games, today=last)
+    assert set(advanced.tables) == set(rebuilt.tables)
+    for endpoint in rebuilt.tables:
+        assert list(advanced.rows(endpoint)) == list(rebuilt.rows(endpoint))
 
 
 def test_another_seed_is_another_world(world: World) -> None:

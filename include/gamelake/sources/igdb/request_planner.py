@@ -138,7 +138,7 @@ class PackPlan:
         """Take in the reply to a pack: for each window what it returned, and the count over all of them,
         None if the source sent none.
 
-        Returns: the packs that are settled by it; whoever asks holds their rows until then.
+        Returns: the packs that are settled by it; the caller holds their rows until then.
         """
         self._asked -= 1
         alone = len(pack.windows) == 1
@@ -151,7 +151,7 @@ class PackPlan:
         )
         if pack.rows:
             self._row_bytes = max(reply_bytes / pack.rows, 0.9 * self._row_bytes)
-        rests = self._rests(pack, found, more=max(0, (count or 0) - pack.rows), owed=() if alone else (pack,))
+        rests = self._rests(pack, found, more=max(0, (count or 0) - pack.rows), waiting=() if alone else (pack,))
         if pack.earlier is None:
             self._learn(pack, found, rests)
         for each in found:
@@ -197,10 +197,10 @@ class PackPlan:
         self._row_bytes *= 1.2
         return True
 
-    def _rests(self, pack: Pack, found: Sequence[WindowRows], *, more: int, owed: tuple[Pack, ...]) -> list[_Range]:
+    def _rests(self, pack: Pack, found: Sequence[WindowRows], *, more: int, waiting: tuple[Pack, ...]) -> list[_Range]:
         """What full windows left, which is `more` rows in all. Before it is known how many in each, it goes by ids."""
         rests = [
-            _Range(int(claim.end), window.high, each.rows / (claim.end - claim.low), (*owners, *owed))
+            _Range(int(claim.end), window.high, each.rows / (claim.end - claim.low), (*owners, *waiting))
             for window, owners, claim, each in zip(pack.windows, pack.owners, pack.claims, found, strict=True)
             if claim != window
         ]
@@ -241,7 +241,7 @@ class PackPlan:
         rows = PAGE * _CLUMPED_PAGES if self._full > _CLUMPED else PAGE - _SPREAD * sqrt(PAGE * (1 - density))
         rows = max(1.0, min(rows, PACK_BYTES / self._row_bytes / self._windows))
         ids = self._ids(one)
-        # Pieces of one width, so that none is a crumb; as many ids as rows are too few to fill a window.
+        # Split evenly, so that no window is tiny; as many ids as rows are too few to fill a window.
         pieces = max(1, ceil(ids * density / rows))
         width = max(ceil(ids / pieces), int(rows))
         if width >= ids:
