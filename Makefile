@@ -97,12 +97,13 @@ test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	GAMELAKE_DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
 
-lint: $(VENV)/.dev ## check style, types, SQL and generated files
+lint: $(VENV)/.dev ## check style, types, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
 	"$(BIN)"/mypy plugins/igdb include dags deploy sandbox
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
+	"$(BIN)"/codespell -D - -D docs/retired-words.txt $$(git ls-files)
 	"$(BIN)"/python -m gamelake.codegen.dbt_sources --check
 	"$(BIN)"/python -m gamelake.codegen.configuration --check
 
