@@ -96,7 +96,7 @@ resource "aws_cloudfront_distribution" "lake" {
     }
   }
 
-  # S3 says 403 for what CloudFront may not list: a reader that came before the first publication asks again soon.
+  # S3 answers 403 for objects that CloudFront may not list: a reader that came before the first publication asks again soon.
   dynamic "custom_error_response" {
     for_each = [403, 404]
 

@@ -110,7 +110,7 @@ variable "pointer_seconds" {
 
   validation {
     condition     = var.pointer_seconds >= 0 && var.pointer_seconds <= 3600
-    error_message = "Expected 0 to 3600 seconds: readers of a pointer that is older than that ask for what may be gone."
+    error_message = "Expected 0 to 3600 seconds: a reader with an older pointer may ask for removed objects."
   }
 }
 

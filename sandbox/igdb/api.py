@@ -94,7 +94,7 @@ class _Api:
             limiter.release()
 
     def _refusal(self, request: web.Request, now: float) -> Reply | None:
-        """What the gateway says before it looks at the query; None lets the request through and opens it."""
+        """Return the gateway's refusal, before the query is read; None lets the request through and opens it."""
         agent = request.headers.get("User-Agent", "")
         if not agent or _GENERIC_AGENT.match(agent):
             return user_agent_reply()

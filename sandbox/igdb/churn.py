@@ -94,19 +94,19 @@ class GeneratedChurn:
     def _turn_rankings(
         self, rng: random.Random, games: Table, popularity: Table, deleted: set[int], inserted: list[int], day: date
     ) -> None:
-        """Rows of games that are gone vanish, and a few others; rows of new games appear, and a few others."""
+        """Delete the rows of deleted games and a few others; add rows of new games and a few others."""
         fresh = [(row_id, rng.choice(list(POPULARITY_TYPES))) for row_id in inserted]
         wanted = max(1, round(len(popularity) * MOVED))
         while self._waiting and len(fresh) < wanted + len(inserted):
             pair = self._waiting.popleft()
             if pair[0] in games:
                 fresh.append(pair)
-        gone = set(_draw(rng, popularity, MOVED, 1))
-        for row in map(popularity.row, sorted(gone)):
+        removed = set(_draw(rng, popularity, MOVED, 1))
+        for row in map(popularity.row, sorted(removed)):
             self._waiting.append((row["game_id"], row["popularity_type"]))
-        gone |= {row_id for row_id, game in self._games_ranked() if game in deleted}
-        popularity.delete(gone)
-        for row_id in gone:
+        removed |= {row_id for row_id, game in self._games_ranked() if game in deleted}
+        popularity.delete(removed)
+        for row_id in removed:
             self._appeared.pop(row_id, None)
         row_id = popularity.highest
         rows = []

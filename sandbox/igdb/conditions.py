@@ -32,7 +32,7 @@ def fields_of(condition: Condition | None) -> set[str]:
 
 
 def compile_condition(condition: Condition) -> Predicate:
-    """The function that says whether a row meets the condition.
+    """Return a function that tells whether a row meets the condition.
 
     Raises: QueryError where an operator does not go with its value, such as `name > (1,2)`.
     """

@@ -17,7 +17,7 @@ class WorldError(SandboxError, ValueError):
 
 
 class QueryError(SandboxError):
-    """A query that IGDB refuses: `title`, `status` and `cause` are what the reply's array says."""
+    """A query that IGDB refuses: `title`, `status` and `cause` are the values in the reply's array."""
 
     def __init__(self, title: str, cause: str, status: int = 400) -> None:
         super().__init__(f"{title}: {cause}")

@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class _Narrowing:
-    """What a condition says of `id` and `updated_at` of every row, as half-open ranges and ids, and the rest of it."""
+    """A condition's limits on `id` and `updated_at`, as half-open ranges and ids, and the rest of the condition."""
 
     low: int = -_ENDLESS
     high: int = _ENDLESS
@@ -112,7 +112,7 @@ def _conjuncts(condition: Condition | None) -> Iterable[Condition]:
 
 
 def _id_spans(either: Either) -> tuple[tuple[int, int], ...] | None:
-    """The ranges of `(id >= 0 & id < 9) | (id >= 20 & id < 30)`; None if a part says anything else."""
+    """The ranges of `(id >= 0 & id < 9) | (id >= 20 & id < 30)`; None if a part has any other form."""
     spans = []
     for part in either.parts:
         narrowing = _Narrowing.of(part)

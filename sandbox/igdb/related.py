@@ -1,6 +1,6 @@
 """What belongs to the games of a generated world: covers, release dates, companies and their parts, series, brands.
 
-A row of a game's own has an id that says whose it is, so that it is made from its id when it is asked for.
+The id of a row that belongs to one game names that game, so the row is made from its id on request.
 """
 
 from __future__ import annotations

@@ -54,17 +54,17 @@ def query_error_reply(error: QueryError) -> Reply:
 
 
 def user_agent_reply() -> Reply:
-    """What the firewall says to a program that does not name itself."""
+    """The firewall's reply to a program without a User-Agent."""
     return text_reply(403, "error code: 1010")
 
 
 def token_error_reply(status: int, message: str) -> Reply:
-    """What the token endpoint says."""
+    """The token endpoint's reply."""
     return Reply(status, orjson.dumps({"status": status, "message": message}))
 
 
 def error_reply(status: int, *, retry_after: int | None = None) -> Reply:
-    """The reply that goes with a status, whatever brought it about. Raises: KeyError for a status not in ERRORS."""
+    """Return the reply of a status. Raises: KeyError for a status not in ERRORS."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return replace(ERRORS[status], headers=headers)
 

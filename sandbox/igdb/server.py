@@ -104,7 +104,7 @@ class Sandbox:
         self.using(lambda world: world.advance(to))
 
     def using(self, work: Callable[[World], _Result]) -> _Result:
-        """Do something with the world while nobody else does."""
+        """Change the world while no other request does."""
         with self._lock:
             if self._follow_calendar and (real := day_of(datetime.now(UTC))) > self._world.today:
                 self._world.advance(real)

@@ -24,7 +24,7 @@ NO_UPDATED_AT = -(2**63)
 class Source(Protocol):
     """Where a table's first rows come from.
 
-    Rows hold no null and no empty value. Rows share lists, so nobody changes a list in place.
+    Rows hold no null and no empty value. Rows share lists, so no code changes a list in place.
     """
 
     ids: array[int]
@@ -123,16 +123,16 @@ class Table:
         self.version += 1
 
     def delete(self, ids: Iterable[int]) -> int:
-        """Take rows away. Returns how many were there; their ids may be written again."""
-        gone = {row_id for row_id in ids if row_id in self}
+        """Delete rows. Returns how many existed; their ids may be written again."""
+        deleted = {row_id for row_id in ids if row_id in self}
         if self._updated is not None:
-            kept = (at for row_id, at in zip(self.ids, self._updated, strict=True) if row_id not in gone)
+            kept = (at for row_id, at in zip(self.ids, self._updated, strict=True) if row_id not in deleted)
             self._updated = array("q", kept)
-        self.ids = array("q", [row_id for row_id in self.ids if row_id not in gone])
-        for row_id in gone:
+        self.ids = array("q", [row_id for row_id in self.ids if row_id not in deleted])
+        for row_id in deleted:
             self._overlay.pop(row_id, None)
         self.version += 1
-        return len(gone)
+        return len(deleted)
 
     def _revision(self, row_id: int) -> date | None:
         """The day whose change the row shows on top of what was generated, recorded or written."""

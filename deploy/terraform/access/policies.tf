@@ -6,7 +6,7 @@ locals {
   lake_arn   = "${local.bucket_arn}/${var.prefix}"
 
   # In IAM `*` takes slashes too. The two behind the day tell a part (<day>/<run>/<part>) from a file of rejected rows
-  # (_rejected/<day>/<time>), which nobody but maintenance needs.
+  # (_rejected/<day>/<time>), which only maintenance needs.
   parts     = "${local.lake_arn}raw/*/dt=*/*/*"
   commits   = "${local.lake_arn}raw/*/_manifests/*"
   pointers  = "${local.lake_arn}raw/*/_manifest.json"
@@ -15,7 +15,7 @@ locals {
   moves     = "${local.lake_arn}marts/_publications/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
 
-  # No condition on the prefix: S3 says "absent" (404) only to those who may list, and a request for one object has no
+  # No condition on the prefix: S3 answers "absent" (404) only to roles that may list, and a request for one object has no
   # prefix to compare. Told "forbidden" (403) instead, a load would fail where it asks whether an object is there.
   find = {
     Sid      = "FindObjects"
@@ -126,7 +126,7 @@ locals {
     ]
   }
 
-  # On the bucket: it holds for everybody, whatever else they are allowed.
+  # On the bucket: it applies to every role, whatever its other rights.
   bucket_statements = concat([
     {
       Sid       = "TlsOnly"
