@@ -54,7 +54,7 @@ def query_error_reply(error: QueryError) -> Reply:
 
 
 def user_agent_reply() -> Reply:
-    """The firewall's reply to a program without a User-Agent."""
+    """The firewall's reply to a program without a User-Agent of its own."""
     return text_reply(403, "error code: 1010")
 
 
