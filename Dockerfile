@@ -104,10 +104,10 @@ USER 50000:0
 EXPOSE 8080
 
 # Of the service that process 1 runs, whichever it is.
-HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["python", "-m", "gamelake.cli.health"]
+HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["gamelake", "health"]
 
 # The entry point is the base's: it forwards signals and gives an arbitrary user id a name. It takes `airflow ...`,
-# `python ...` and `bash ...`.
+# `python ...` and `bash ...`; `bash -c "exec gamelake ..."` is how a container runs our own command.
 CMD ["airflow", "--help"]
 
 
@@ -116,7 +116,7 @@ FROM gamelake AS sandbox
 
 COPY sandbox sandbox
 
-CMD ["python", "-m", "sandbox.igdb", "--host=0.0.0.0"]
+CMD ["bash", "-c", "exec gamelake sandbox --host=0.0.0.0"]
 
 
 # What is built without a target: the image for production.

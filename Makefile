@@ -27,34 +27,34 @@ help: ## list the targets
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
 run: $(READY) ## load and transform the next day, then show the marts
-	@"$(BIN)"/python -m gamelake.local run
+	@"$(BIN)"/gamelake run
 
 up: $(READY) ## start a local Airflow with its web UI and a sandbox
-	@"$(BIN)"/python -m gamelake.local up
+	@"$(BIN)"/gamelake up
 
 down: ## stop what `make up` started
-	@test ! -x "$(BIN)"/python || "$(BIN)"/python -m gamelake.local down
+	@test ! -x "$(BIN)"/gamelake || "$(BIN)"/gamelake down
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
-	@"$(BIN)"/python -m sandbox.igdb
+	@"$(BIN)"/gamelake sandbox
 
 freshness: $(READY) ## check how old the loads behind the published marts are (late after 30 h, stale after 54 h)
-	@"$(BIN)"/python -m gamelake.marts.freshness
+	@"$(BIN)"/gamelake marts freshness
 
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
-	@"$(BIN)"/python -m gamelake.cli.marts generations
+	@"$(BIN)"/gamelake marts list
 
 rollback: $(VENV)/.installed ## show readers an earlier build; TO= names its day or key, REASON= says why
-	@"$(BIN)"/python -m gamelake.cli.marts rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/gamelake marts rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
 
 rollforward: $(VENV)/.installed ## show readers the newest publication again, after a rollback
-	@"$(BIN)"/python -m gamelake.cli.marts rollforward $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/gamelake marts rollforward $(if $(REASON),--reason "$(REASON)")
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
-	@"$(BIN)"/python -m gamelake.cli.lake lifecycle --apply
+	@"$(BIN)"/gamelake lake lifecycle --apply
 
 settings: $(VENV)/.installed ## import airflow_settings.yaml (AIRFLOW= names the command of another installation)
-	@"$(BIN)"/python -m gamelake.local settings "$(AIRFLOW)"
+	@"$(BIN)"/gamelake settings import --cli "$(AIRFLOW)"
 
 env: ## write .env for docker compose, with secrets of its own
 	@"$(PYTHON)" -m deploy.compose_env
@@ -104,17 +104,15 @@ lint: $(VENV)/.dev ## check style, types, SQL, words and generated files
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
 	"$(BIN)"/codespell -D - -D docs/retired-words.txt $$(git ls-files)
-	"$(BIN)"/python -m gamelake.codegen.dbt_sources --check
-	"$(BIN)"/python -m gamelake.codegen.configuration --check
+	"$(BIN)"/gamelake generate --check
 
 format: $(VENV)/.dev ## format Python and SQL
 	"$(BIN)"/ruff check --fix .
 	"$(BIN)"/ruff format .
 	"$(BIN)"/sqlfmt --no-progressbar dbt
 
-generate: $(VENV)/.installed ## write what is generated: from include/gamelake/sources/igdb/entities.yaml, and the page of environment variables
-	"$(BIN)"/python -m gamelake.codegen.dbt_sources --write
-	"$(BIN)"/python -m gamelake.codegen.configuration --write
+generate: $(VENV)/.installed ## write the generated files: dbt's sources, and the pages of entities, environment variables and costs
+	"$(BIN)"/gamelake generate
 
 lock: $(VENV)/.installed ## resolve requirements*.txt into the lock files again
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
@@ -157,15 +155,15 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
 	@"$(BIN)"/uv pip install --quiet -r requirements.lock
 	@"$(BIN)"/uv pip install --quiet --no-deps -e .
-	@"$(BIN)"/python -m gamelake.local launcher
+	@"$(BIN)"/gamelake laptop launcher
 	@"$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."
-	@"$(BIN)"/python -m gamelake.local prepare
+	@"$(BIN)"/gamelake laptop prepare
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	"$(BIN)"/uv pip install --quiet -r requirements-dev.lock
-	@"$(BIN)"/python -m gamelake.local launcher
+	@"$(BIN)"/gamelake laptop launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.

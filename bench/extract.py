@@ -232,7 +232,7 @@ def floor_of(rows: int, reply_bytes: int) -> tuple[float, str]:
 @contextmanager
 def sandbox(games: int, day: date, *options: str) -> Iterator[str]:
     """A sandbox in a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "sandbox.igdb", "--port", "0", "--games", str(games), *options]
+    command = [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", "0", "--games", str(games), *options]
     command += ["--first-day", format_day(day), "--today", format_day(day)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:

@@ -7,7 +7,7 @@
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
             "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json. "
-            ~ "`python -m gamelake.marts.spark` opens a generation and starts dbt"
+            ~ "`gamelake marts build-on-spark` opens a generation and starts dbt"
         ) %}
     {% endif %}
     {{ return(prefix.rstrip("/")) }}

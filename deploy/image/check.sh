@@ -52,7 +52,7 @@ say "dbt parses the project"
 
 say "a day, from a sandbox to marts"
 mkdir -p /tmp/local /tmp/logs
-python -m gamelake.local run || { tail -60 /tmp/local/logs/*.log; exit 1; }
+gamelake run || { tail -60 /tmp/local/logs/*.log; exit 1; }
 say "the same day again, by dbt alone"
 (cd dbt && dbt --quiet build --exclude-resource-type unit_test --target-path /tmp/target --log-path /tmp/dbt-logs --profiles-dir . )
 

@@ -105,7 +105,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
 
   # In a bucket with versions, what a rule expires, the audit deletes or a copy onto itself replaces stays as a noncurrent
   # version, unseen and paid for. This rule ends it; its second half removes the markers that deletions leave behind.
-  # Its id does not begin with gamelake-, so that `python -m gamelake.cli.lake lifecycle` leaves it alone.
+  # Its id does not begin with gamelake-, so that `gamelake lake lifecycle` leaves it alone.
   rule {
     id     = "noncurrent-versions"
     status = "Enabled"

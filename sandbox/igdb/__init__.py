@@ -1,6 +1,6 @@
 """A local IGDB: the API's behaviour over rows that are generated from a seed or read from a folder.
 
-python -m sandbox.igdb --games 5000
+gamelake sandbox --games 5000
 
 from sandbox.igdb import Fault, Sandbox, World
 with Sandbox(World.generate(first_day=day, today=day)).running() as url: ...

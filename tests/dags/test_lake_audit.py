@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from gamelake.lake.store import open_store
 from gamelake.marts.generation import POINTER
 from gamelake.paths import REPOSITORY
+from tests.command import GAMELAKE
 from tests.e2e.running import airflow_environment
 
 ORPHAN = "raw/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
@@ -54,7 +54,7 @@ def test_what_is_missing_fails_the_task_without_a_retry(store, audit):
 @pytest.mark.e2e
 def test_airflow_runs_it(store, tmp_path):
     environment = airflow_environment(tmp_path, lake=store.uri, igdb={"conn_type": "igdb"})
-    laptop = [sys.executable, "-m", "gamelake.local"]
+    laptop = [GAMELAKE, "laptop"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
     ran = subprocess.run(
         [*laptop, "airflow", "dags", "test", "lake_audit"],

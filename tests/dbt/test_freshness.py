@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gamelake.cli.main import main
 from gamelake.days import KST
 from gamelake.marts import dbt_project
-from gamelake.marts.freshness import main
 from gamelake.registry import load_registry
 
 
@@ -55,7 +55,7 @@ def freshness(lake, monkeypatch, capsys):
     monkeypatch.setenv("GAMELAKE_URI", lake.root.as_uri())
 
     def run():
-        code = main()
+        code = main(["marts", "freshness"])
         return code, *capsys.readouterr()
 
     return run

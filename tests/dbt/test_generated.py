@@ -6,39 +6,10 @@ import duckdb
 import pytest
 import yaml
 
-from gamelake.codegen import dbt_sources
-from gamelake.codegen.dbt_sources import entities_page, main, sources_yaml
+from gamelake.codegen.dbt_sources import entities_page, sources_yaml
 from gamelake.marts import duckdb_extensions
 from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
-from gamelake.registry import Entity, FieldType, Kind, RegistryError, load_registry
-
-
-def test_the_committed_files_are_current():
-    assert main(["--check"]) == 0
-
-
-def test_a_stale_file_is_named_and_written(tmp_path, monkeypatch, capsys):
-    sources, macro, page = tmp_path / "_sources.yml", tmp_path / "_current_tables.sql", tmp_path / "entities.md"
-    monkeypatch.setattr(dbt_sources, "SOURCES_PATH", sources)
-    monkeypatch.setattr(dbt_sources, "MACRO_PATH", macro)
-    monkeypatch.setattr(dbt_sources, "ENTITIES_PAGE_PATH", page)
-    sources.write_text("old")
-    assert main(["--check"]) == 1
-    assert str(sources) in capsys.readouterr().err
-    assert sources.read_text() == "old"
-    assert main(["--write"]) == 0
-    assert main(["--check"]) == 0
-
-
-def test_a_mistake_in_the_registry_is_one_sentence(monkeypatch, capsys):
-    def broken():
-        raise RegistryError("platforms.kind", "snapshots", "one of incremental, snapshot, time_series")
-
-    monkeypatch.setattr(dbt_sources, "load_registry", broken)
-    assert main(["--write"]) == 1
-    assert capsys.readouterr().err == (
-        "entities.yaml: platforms.kind: found 'snapshots', expected one of incremental, snapshot, time_series\n"
-    )
+from gamelake.registry import Entity, FieldType, Kind, load_registry
 
 
 def test_sources_have_the_declared_columns():

@@ -19,7 +19,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from gamelake.cli.lake import main as lake_command
+from gamelake.cli.main import main as gamelake
 from gamelake.lake import s3
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.manifest import Table
@@ -156,8 +156,8 @@ def _killed_builds(store: Store, folder: Path) -> None:
 
 def _read(store: Store, folder: Path) -> None:
     """A reader: the newest commit and the marts by their pointers and by listing; rows of both with DuckDB."""
-    assert lake_command(["show"]) == 0
-    assert lake_command(["show", "games"]) == 0
+    assert gamelake(["lake", "show"]) == 0
+    assert gamelake(["lake", "show", "games"]) == 0
     pointer, commit = current(store), Table(store, "games").latest()
     assert pointer
     assert commit

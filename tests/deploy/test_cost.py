@@ -1,26 +1,20 @@
-"""Loads make the requests that docs/guides/deploy/cost.md multiplies, and the script writes that page."""
+"""Loads make the requests that docs/guides/deploy/cost.md multiplies."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
+from gamelake.codegen import cost
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
-from tests.deploy.counting import load_script, made
+from tests.deploy.counting import made
 from tests.deploy.recording import new_client, recording_server
 from tests.gamelake.load.running import load_once, small_sandbox, token_of
 from tests.gamelake.load.running import new_client as new_igdb_client
 
 
-@pytest.fixture(scope="module")
-def cost() -> Any:
-    return load_script()
-
-
-def test_a_load_makes_the_requests_that_are_counted(cost):
+def test_a_load_makes_the_requests_that_are_counted():
     with recording_server() as recordings, small_sandbox(1100) as (sandbox, url):
         store = open_store("s3://lake/lake", s3=new_client(recordings[0].endpoint))
         token = token_of(sandbox)
@@ -46,8 +40,3 @@ def test_a_load_makes_the_requests_that_are_counted(cost):
     for name, (writes, reads) in found.items():
         assert counted[name].writes - 2 <= writes <= counted[name].writes, name
         assert counted[name].reads - 3 <= reads <= counted[name].reads, name
-
-
-def test_the_page_is_up_to_date(cost):
-    text = cost.PAGE.read_text(encoding="utf-8")
-    assert cost.page(text) == text, "python deploy/cost.py --write"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.deploy.counting import load_script, made
+from gamelake.codegen import cost
+from tests.deploy.counting import made
 from tests.deploy.flows import record
 from tests.deploy.iam import BUCKET, Policy, matches
 from tests.deploy.recording import Need
@@ -114,8 +115,8 @@ def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies, reposito
 
 
 def test_a_build_makes_the_requests_that_are_counted(work):
-    """One build, and two that only said what they would read: that of deploy/cost.py, with next to no data."""
+    """One build, and two that only said what they would read: that of gamelake.codegen.cost, with next to no data."""
     writes, reads = made(work["transform"])
-    counted, opened = load_script().build(raw_mb=0, marts_mb=0), (16 + 4, 2 * 16 + 9)
+    counted, opened = cost.build(raw_mb=0, marts_mb=0), (16 + 4, 2 * 16 + 9)
     assert counted.writes - 6 <= writes - 2 * opened[0] <= counted.writes
     assert counted.reads - 20 <= reads - 2 * opened[1] <= counted.reads

@@ -53,7 +53,7 @@ def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions,
 def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
     (check,) = [each.value for each in dockerfile if each.name == "HEALTHCHECK"]
 
-    assert check.endswith('CMD ["python", "-m", "gamelake.cli.health"]')
+    assert check.endswith('CMD ["gamelake", "health"]')
     assert float(re.findall(r"--timeout=(\d+)s", check)[0]) > health.TIMEOUT
     assert "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True" in " ".join(
         each.value for each in dockerfile if each.name == "ENV"

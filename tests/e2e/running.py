@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from gamelake.paths import REPOSITORY
+from tests.command import GAMELAKE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ class Airflow:
 
     def command(self, *arguments: str) -> str:
         """What Airflow's own command, as people type it, says; stderr too."""
-        command = [sys.executable, "-m", "gamelake.local", "airflow", *arguments]
+        command = [GAMELAKE, "laptop", "airflow", *arguments]
         ran = subprocess.run(
             command,
             env=self._environment,
@@ -153,7 +153,7 @@ def airflow_environment(folder: Path, *, lake: str, igdb: Mapping[str, str]) -> 
 @contextmanager
 def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airflow]:
     """An Airflow for as long as the block lasts."""
-    laptop = [sys.executable, "-m", "gamelake.local"]
+    laptop = [GAMELAKE, "laptop"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
     (folder / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
     log = folder / "airflow.log"

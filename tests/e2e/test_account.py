@@ -18,6 +18,7 @@ from gamelake.days import day_of
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
 from sandbox.igdb import Sandbox, World
+from tests.command import GAMELAKE
 from tests.e2e.running import REPOSITORY, account, airflow_environment
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def url() -> Iterator[str]:
 
 
 def laptop(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gamelake.local", *arguments]
+    command = [GAMELAKE, *arguments]
     return subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
@@ -52,7 +53,7 @@ def test_dags_test_reads_the_account_from_the_database(tmp_path: Path, url: str)
     """Airflow's async getter finds no stored connection there."""
     lake = (tmp_path / "lake").as_uri()
     environment = airflow_environment(tmp_path, lake=lake, igdb=account(url))
-    assert laptop(environment, "prepare").returncode == 0
+    assert laptop(environment, "laptop", "prepare").returncode == 0
     stored = {name: value for name, value in environment.items() if not name.startswith("IGDB_")}
     # Airflow's own command: the launcher would read the environment before the database.
     command = [sys.executable, "-m", "airflow", "dags", "test", "igdb_genres"]
@@ -91,8 +92,8 @@ def test_dags_test_asks_the_account_of_the_environment(tmp_path: Path, url: str)
     """Not what an earlier command has stored: a new secret is tried, and a wrong one is told before anything runs."""
     lake = (tmp_path / "lake").as_uri()
     elsewhere = account("http://127.0.0.1:9")
-    assert laptop(airflow_environment(tmp_path, lake=lake, igdb=elsewhere), "prepare").returncode == 0
-    load = ("airflow", "dags", "test", "igdb_genres")
+    assert laptop(airflow_environment(tmp_path, lake=lake, igdb=elsewhere), "laptop", "prepare").returncode == 0
+    load = ("laptop", "airflow", "dags", "test", "igdb_genres")
     wrong = account(url) | {"IGDB_CLIENT_SECRET": "wrong-secret"}
     done = laptop(airflow_environment(tmp_path, lake=lake, igdb=wrong), *load)
     assert done.returncode == 1
@@ -106,8 +107,8 @@ def test_dags_test_asks_the_account_of_the_environment(tmp_path: Path, url: str)
 def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_path: Path, url: str) -> None:
     environment = airflow_environment(tmp_path, lake="s3://no-such-bucket/lake", igdb=account(url))
     environment |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    assert laptop(environment, "prepare").returncode == 0
-    done = laptop(environment, "airflow", "dags", "test", "igdb_genres")
+    assert laptop(environment, "laptop", "prepare").returncode == 0
+    done = laptop(environment, "laptop", "airflow", "dags", "test", "igdb_genres")
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("igdb_genres failed in extract_load: ")]
     assert len(said) == 1, done.stderr[-2000:]
@@ -117,7 +118,7 @@ def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_p
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Signals) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb={})
-    command = [sys.executable, "-m", "gamelake.local", "run"]
+    command = [GAMELAKE, "run"]
     with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = next(re.search(r"sandbox at http://127.0.0.1:(\d+)", line) for line in process.stdout)
@@ -131,7 +132,7 @@ def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Si
 @pytest.mark.long
 def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, url: str) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=account(url))
-    command = [sys.executable, "-m", "gamelake.local", "run"]
+    command = [GAMELAKE, "run"]
     with subprocess.Popen(
         command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gzip
 import subprocess
-import sys
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import pytest
 
 from gamelake.lake.manifest import Table
 from gamelake.marts.generation import POINTER, current
+from tests.command import GAMELAKE
 from tests.e2e.running import REPOSITORY, airflow_environment, running_airflow
 from tests.loading import Source
 
@@ -40,14 +40,14 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     source = Source(tmp_path / "lake", DAYS[0])
     environment = airflow_environment(tmp_path, lake=source.store.uri, igdb=NOBODY)
 
-    def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gamelake.local", *arguments]
+    def gamelake(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [GAMELAKE, *arguments]
         return subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     def transform(day: date) -> subprocess.CompletedProcess[str]:
-        return airflow("airflow", "dags", "test", "transform", "-c", f'{{"date": "{day}"}}')
+        return gamelake("laptop", "airflow", "dags", "test", "transform", "-c", f'{{"date": "{day}"}}')
 
-    assert airflow("prepare").returncode == 0
+    assert gamelake("laptop", "prepare").returncode == 0
     source.load(DAYS[0])
     done = transform(DAYS[0])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ import pytest
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import current, open_generation
 from gamelake.registry import load_registry
+from tests.command import GAMELAKE
 from tests.dbt.conftest import Dbt
 from tests.e2e.running import REPOSITORY, airflow_environment
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
@@ -72,16 +72,16 @@ def by_hand(source: Source, day: date, folder: Path, cluster: SparkCluster) -> N
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DBT_"))}
     environment |= cluster.environment
     environment |= {"GAMELAKE_URI": source.store.uri, "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb")}
-    run([PYTHON, "-m", "gamelake.marts.spark", "--date", str(day)], environment)
+    run([PYTHON, "-m", "gamelake.cli", "marts", "build-on-spark", "--date", str(day)], environment)
 
 
 def by_airflow(source: Source, day: date, folder: Path, cluster: SparkCluster) -> None:
     environment = airflow_environment(folder, lake=source.store.uri, igdb={})
     environment |= cluster.environment
     environment |= {"GAMELAKE_TRANSFORM": "spark", "GAMELAKE_SPARK_PYTHON": str(PYTHON)}
-    local = [sys.executable, "-m", "gamelake.local"]
-    run([*local, "prepare"], environment)
-    run([*local, "airflow", "dags", "test", "transform", "-c", f'{{"date": "{day}"}}'], environment)
+    laptop = [GAMELAKE, "laptop"]
+    run([*laptop, "prepare"], environment)
+    run([*laptop, "airflow", "dags", "test", "transform", "-c", f'{{"date": "{day}"}}'], environment)
 
 
 def published(source: Source, day: date) -> str:

@@ -27,6 +27,7 @@ from gamelake.lake.querying import connect, literal
 from gamelake.marts.generation import open_generation
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_registry
+from tests.command import GAMELAKE
 from tests.dbt.committed import commit_lake
 from tests.dbt.conftest import Dbt, Lake, small_lake  # noqa: F401 - a fixture
 from tests.gamelake.lake.aws import isolate, settings_without_this_machine
@@ -245,7 +246,7 @@ def test_make_run_into_a_bucket_with_dots_ends_well(seaweed: Seaweed, tmp_path: 
         XDG_CACHE_HOME=str(tmp_path / "cache"),
     )
     for _ in range(2):
-        command = [sys.executable, "-m", "gamelake.local", "run"]
+        command = [GAMELAKE, "run"]
         ran = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "Changed since" in ran.stdout

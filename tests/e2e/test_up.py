@@ -7,7 +7,6 @@ import re
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from gamelake.registry import load_registry
+from tests.command import GAMELAKE
 from tests.e2e.running import REPOSITORY, free_port
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +39,7 @@ class Clone:
 
     def __call__(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "gamelake.local", command],
+            [GAMELAKE, command],
             env=self.environment,
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,

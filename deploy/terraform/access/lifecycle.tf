@@ -1,5 +1,5 @@
 # The rules of include/gamelake/lake/lifecycle.py, which a test compares with these. Terraform owns a bucket's whole lifecycle
-# configuration, so they have to be declared here too; `python -m gamelake.cli.lake lifecycle` then finds them in place.
+# configuration, so they have to be declared here too; `gamelake lake lifecycle` then finds them in place.
 
 locals {
   raw  = "${var.prefix}raw/"

@@ -90,7 +90,7 @@ locals {
       },
     ], local.invalidate)
 
-    # The DAG lake_audit, and `python -m gamelake.cli.lake lifecycle --apply`.
+    # The DAG lake_audit, and `gamelake lake lifecycle --apply`.
     maintain = [
       local.find,
       {

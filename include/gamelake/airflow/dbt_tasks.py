@@ -101,7 +101,7 @@ def spark_task(generation: str) -> SparkBuild:
     python = os.environ.get(SPARK_PYTHON) or str(REPOSITORY / ".venv-spark" / "bin" / "python")
     return SparkBuild(
         task_id="dbt_on_spark",
-        bash_command='exec "$PYTHON" -m gamelake.marts.spark --generation "$GENERATION"',
+        bash_command='exec "$PYTHON" -m gamelake.cli marts build-on-spark --generation "$GENERATION"',
         env={"PYTHON": python, "GENERATION": generation},
         append_env=True,
         execution_timeout=timedelta(hours=1),

@@ -1,8 +1,8 @@
 """Gives an Airflow the connections, pools and Variables of `airflow_settings.yaml`.
 
-    python -m gamelake.airflow.settings_file                          # into the metadata database of this Airflow
-    python -m gamelake.airflow.settings_file --cli /path/to/airflow   # into any other, by its own command
-    IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… python -m gamelake.airflow.settings_file     # for the real API, either way
+    gamelake settings import                          # into the metadata database of this Airflow
+    gamelake settings import --cli /path/to/airflow   # into any other, by its own command
+    IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… gamelake settings import     # for the real API, either way
 
 The file is in the astro CLI's schema, which Airflow itself does not read. It is the truth: what it defines is written
 over what the database holds, and what it does not define is left alone, so the command may run at every start.
@@ -10,13 +10,10 @@ over what the database holds, and what it does not define is left alone, so the 
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,25 +253,3 @@ def _section(value: Any, where: str, allowed: set[str], required: Sequence[str] 
     if missing := sorted(set(required) - set(value)):
         raise SettingsError(f"{where}: found no {missing[0]}, expected one")
     return value
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gamelake.airflow.settings_file", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("--file", type=Path, default=SETTINGS_PATH, help="the settings (default: %(default)s)")
-    parser.add_argument("--cli", help="an Airflow command to import by, such as `airflow`; without it, this Airflow")
-    options = parser.parse_args(arguments)
-    try:
-        settings = load_settings(options.file)
-        lines = apply_by_cli(settings, os.environ, options.cli) if options.cli else apply(settings, os.environ)
-    except (SettingsError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

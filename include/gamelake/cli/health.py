@@ -1,6 +1,4 @@
-"""Whether the service that a container runs is well: the image's health check, for whichever service it is.
-
-    python -m gamelake.cli.health        exit status 0 or 1, with the reason
+"""`gamelake health`: the image's health check, for whichever service a container runs.
 
 What runs is read from process 1, so that one image needs one check. Airflow's api-server and scheduler answer over
 HTTP; of the others Airflow's own command tells, which costs three seconds of a core: once a minute is often enough.
@@ -25,13 +23,13 @@ TIMEOUT = 25.0
 """Seconds; the image gives the check 30."""
 
 SERVICES = re.compile(
-    r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<module>sandbox\.igdb)"
+    r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<sandbox>gamelake\Wsandbox)"
 )
 JOBS = {"dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
 
 
-class Unwell(Exception):
+class UnhealthyError(Exception):
     """The service does not do its work; the message says what was asked and what came."""
 
 
@@ -44,12 +42,12 @@ def service(command_line: str) -> str | None:
 
 
 def check(name: str, environ: Mapping[str, str]) -> None:
-    """Ask a service how it is. Raises: Unwell."""
+    """Ask a service how it is. Raises: UnhealthyError."""
     match name:
         case "api-server":
             report = _get(environ.get("AIRFLOW__API__PORT", "8080"), "/api/v2/monitor/health")
             if (state := report["metadatabase"]["status"]) != "healthy":
-                raise Unwell(f"the api-server says that its database is {state}")
+                raise UnhealthyError(f"the api-server says that its database is {state}")
         case "scheduler":
             _get(environ.get("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974"), "/health")
         case "sandbox":
@@ -68,7 +66,7 @@ def _get(port: str, path: str) -> dict[str, dict[str, str]]:
         with urllib.request.urlopen(address, timeout=TIMEOUT) as reply:
             body = reply.read()
     except OSError as error:
-        raise Unwell(f"{address}: {error}") from None
+        raise UnhealthyError(f"{address}: {error}") from None
     answer: dict[str, dict[str, str]] = json.loads(body) if body.startswith(b"{") else {}
     return answer
 
@@ -76,21 +74,17 @@ def _get(port: str, path: str) -> dict[str, dict[str, str]]:
 def _run(*command: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)  # noqa: S603
     if result.returncode:
-        raise Unwell(f"{' '.join(command)}: {(result.stdout + result.stderr).strip()[-500:]}")
+        raise UnhealthyError(f"{' '.join(command)}: {(result.stdout + result.stderr).strip()[-500:]}")
 
 
-def main() -> int:
-    """The command line. Returns: the exit code."""
+def health() -> int:
+    """Check the service that this container runs."""
     name = service(Path("/proc/1/cmdline").read_text(encoding="utf-8"))
     if name is None:
         return 0  # a command that ends by itself
     try:
         check(name, os.environ)
-    except (Unwell, OSError, subprocess.TimeoutExpired) as error:
-        sys.stderr.write(f"{name}: {error}\n")
+    except (UnhealthyError, OSError, subprocess.TimeoutExpired) as error:
+        print(f"{name}: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,38 +1,24 @@
-"""The lake from a shell, at `GAMELAKE_URI` or `.local/lake`; `show` reads through `GAMELAKE_CDN_URL` if that is set.
+"""`gamelake lake`: look at the lake at `GAMELAKE_URI`, and keep it tidy.
 
-python -m gamelake.cli.lake show [entity]          the newest commit of every table, or the newest ten of one
-python -m gamelake.cli.lake lifecycle [--apply]    check the bucket's lifecycle rules, or set them and read them back
-python -m gamelake.cli.lake audit [entity]         what lies there that nothing needs, and what is needed and not there
-    [--remove] [--older-than-hours 48] [--verify]
-python -m gamelake.cli.lake rejected [entity]      the rows that loads rejected, and why; of the newest load first
-    [--day 2026-11-21] [--limit 50] [--json]
+`show` reads through `GAMELAKE_CDN_URL` if that is set.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
-from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import orjson
+import typer
 
-from gamelake.cli.tables import table
-from gamelake.days import PartitionError, format_day, parse_day
-from gamelake.lake.https import open_cdn
-from gamelake.lake.lifecycle import LifecycleError, apply_rules, check_rules, wanted_rules
-from gamelake.lake.manifest import Manifest, ManifestError, open_table
-from gamelake.lake.rejected import RejectedError, rejected_rows
-from gamelake.lake.s3 import S3Store
-from gamelake.lake.store import ReadableStore, Store, StoreError, lake_uri, open_store, place_of
-from gamelake.maintenance.audit import LEAST_HOURS, audit
-from gamelake.registry import load_registry
+from gamelake.cli.arguments import entity, korean_day
+from gamelake.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gamelake.lake.audit import Finding
+    from gamelake.lake.manifest import Manifest
     from gamelake.lake.rejected import RejectedRow
 
 _COMMIT_HEADER = (
@@ -52,59 +38,158 @@ _FINDING_HEADER = ("problem", "bytes", "modified (UTC)", "object", "why")
 _REJECTED_HEADER = ("entity", "day", "id", "reason", "load committed", "rejected (UTC)", "object")
 _RULE_HEADER = ("rule", "prefix", "applies to", "days")
 
+group = typer.Typer(help="Look at the lake, and keep it tidy.", no_args_is_help=True)
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns: the exit code; 1 if something is not as it should be, with the reason on stderr."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gamelake.cli.lake", description="Look at the lake, and keep it tidy."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    show = commands.add_parser("show", help="the newest commits")
-    show.add_argument("entity", nargs="?", choices=list(load_registry()), help="the newest commits of this table only")
-    lifecycle = commands.add_parser("lifecycle", help="check the bucket's lifecycle rules")
-    lifecycle.add_argument("--apply", action="store_true", help="set the rules, then check them")
-    audited = commands.add_parser("audit", help="find orphans and what is missing or damaged")
-    audited.add_argument("entity", nargs="?", choices=list(load_registry()), help="this table only, and no marts")
-    audited.add_argument("--remove", action="store_true", help="remove the orphans that are old enough")
-    audited.add_argument("--older-than-hours", type=_hours, default=48, metavar="HOURS", help="old enough; default 48")
-    audited.add_argument("--verify", action="store_true", help="read the newest commits' parts, and compare hashes")
-    rejected = commands.add_parser("rejected", help="the rows that loads rejected, and why")
-    rejected.add_argument("entity", nargs="?", choices=list(load_registry()), help="of this table only")
-    rejected.add_argument("--day", help="that loads of this Korean day rejected, such as 2026-11-21")
-    rejected.add_argument("--limit", type=int, default=50, metavar="ROWS", help="the most rows of a table; default 50")
-    rejected.add_argument("--json", action="store_true", help="each row as a line of JSON, with all that was sent")
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "show":
-            _show(open_cdn() or open_store(lake_uri()), options.entity)
-        elif options.command == "audit":
-            return _audit(open_store(lake_uri()), options)
-        elif options.command == "rejected":
-            _rejected(open_store(lake_uri()), options)
-        else:
-            _lifecycle(open_store(lake_uri()), apply=options.apply)
-    except (StoreError, ManifestError, LifecycleError, RejectedError, PartitionError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+OneEntity = Annotated[
+    str | None, typer.Argument(metavar="ENTITY", callback=entity, show_default=False, help="Only this table.")
+]
 
 
-def _show(store: ReadableStore, entity: str | None) -> None:
-    if entity:
-        commits: list[Manifest] = list(islice(open_table(store, entity).history(), 10))
+def _hours(hours: int) -> int:
+    """Return an age that is safe for an audit. Raises: typer.BadParameter."""
+    from gamelake.maintenance.audit import LEAST_HOURS
+
+    if hours < LEAST_HOURS:
+        raise typer.BadParameter(f"found {hours}, expected {LEAST_HOURS} or more: a load may use younger objects")
+    return hours
+
+
+@group.command()
+def show(name: OneEntity = None) -> None:
+    """Show the newest commits."""
+    from gamelake.lake.https import open_cdn
+    from gamelake.lake.manifest import open_table
+    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.registry import load_registry
+
+    store = open_cdn() or open_store(lake_uri())
+    commits: Iterable[Manifest | None]
+    if name:
+        commits = islice(open_table(store, name).history(), 10)
     else:
-        commits = [newest for name in load_registry() if (newest := open_table(store, name).latest())]
-    if not commits:
-        _say(f"{place_of(store)}: nothing is committed yet")
+        commits = (open_table(store, each).latest() for each in load_registry())
+    found = [commit for commit in commits if commit]
+    if not found:
+        print(f"{place_of(store)}: nothing is committed yet")
         return
-    _say(place_of(store))
-    _say(table(_COMMIT_HEADER, (_commit_line(commit) for commit in commits)))
-    for commit in commits:
+    print(place_of(store))
+    _print_table(_COMMIT_HEADER, map(_commit_line, found))
+    for commit in found:
         which = f"{commit.entity} version {commit.version}"
         for one in commit.unproven:
-            _say(f"{which}: unproven: {one}, twice")
+            print(f"{which}: unproven: {one}, twice")
         if commit.shrink_allowed:
-            _say(f"{which}: it lost more rows than one load may remove; allow_shrink was set")
+            print(f"{which}: it lost more rows than one load may remove; allow_shrink was set")
+
+
+@group.command()
+def lifecycle(
+    apply: Annotated[bool, typer.Option("--apply", help="Set the rules, then check them.")] = False,
+) -> None:
+    """Check the lifecycle rules of the bucket."""
+    from gamelake.lake.lifecycle import apply_rules, check_rules, wanted_rules
+    from gamelake.lake.s3 import S3Store
+    from gamelake.lake.store import lake_uri, open_store, place_of
+
+    store = open_store(lake_uri())
+    if not isinstance(store, S3Store):
+        print(f"{place_of(store)}: lifecycle rules are S3's; on a disk nothing expires, and nothing is to be done")
+        return
+    if apply:
+        apply_rules(store)
+    else:
+        check_rules(store)
+    print(f"{place_of(store)}: the rules are in place")
+    rules = wanted_rules(store)
+    what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
+    _print_table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules))
+
+
+@group.command()
+def audit(
+    name: OneEntity = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the orphans that are old enough.")] = False,
+    older_than_hours: Annotated[
+        int, typer.Option(metavar="HOURS", callback=_hours, help="The age at which an orphan is old enough.")
+    ] = 48,
+    verify: Annotated[bool, typer.Option("--verify", help="Read the newest parts, and compare their hashes.")] = False,
+) -> int:
+    """Find objects that are orphans, missing or damaged."""
+    from datetime import timedelta
+
+    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.maintenance.audit import audit
+    from gamelake.registry import load_registry
+
+    store = open_store(lake_uri())
+    report = audit(
+        store,
+        [name] if name else load_registry(),
+        older_than=timedelta(hours=older_than_hours),
+        remove=remove,
+        verify=verify,
+        marts=name is None,
+    )
+    if not report.findings:
+        print(f"{place_of(store)}: every object is as it should be")
+        return 0
+    print(place_of(store))
+    _print_table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings))
+    left = len(report.orphans) - len(report.removed)
+    print(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
+    return 1 if report.broken else 0
+
+
+@group.command()
+def rejected(
+    name: OneEntity = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only loads of this Korean day.")
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="ROWS", min=0, help="The most rows of one table.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="Print each row as a line of JSON, as it was sent.")] = False,
+) -> None:
+    """List the rows that loads rejected, and why."""
+    from gamelake.lake.rejected import rejected_rows
+    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.registry import load_registry
+
+    store = open_store(lake_uri())
+    lines: list[tuple[str, ...]] = []
+    for each in [name] if name else load_registry():
+        rows = list(rejected_rows(store, each, day))
+        shown = rows[:limit]
+        if json:
+            _print_json(shown)
+            continue
+        lines += map(_rejected_line, shown)
+        if len(shown) < len(rows):
+            lines.append((each, "", "", f"and {len(rows) - len(shown):,} more: --limit {len(rows)}", "", "", ""))
+    if lines:
+        print(place_of(store))
+        _print_table(_REJECTED_HEADER, lines)
+    elif not json:
+        print(f"{place_of(store)}: no rejected rows are kept; they are kept for 30 days")
+
+
+@group.command()
+def replay(
+    name: Annotated[str, typer.Argument(metavar="ENTITY", callback=entity, help="The table of the rows.")],
+    day: Annotated[str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only this Korean day.")] = None,
+) -> None:
+    """Check rejected rows again, and add those that pass now."""
+    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.load.errors import LIST_COMMAND
+    from gamelake.load.replay import replay
+    from gamelake.registry import load_registry
+
+    outcomes = replay(open_store(lake_uri()), load_registry()[name], day)
+    for outcome in outcomes:
+        print(outcome)
+    if any(outcome.version for outcome in outcomes):
+        print("The marts show these rows once `transform` has run again.")
+    elif not any(outcome.refused for outcome in outcomes):
+        print(f"{name}: no row to add; `{LIST_COMMAND.format(entity=name)}` lists all")
 
 
 def _commit_line(commit: Manifest) -> tuple[str, ...]:
@@ -123,57 +208,9 @@ def _commit_line(commit: Manifest) -> tuple[str, ...]:
     )
 
 
-def _lifecycle(store: Store, *, apply: bool) -> None:
-    if not isinstance(store, S3Store):
-        _say(f"{place_of(store)}: lifecycle rules are S3's; on a disk nothing expires, and nothing is to be done")
-        return
-    if apply:
-        apply_rules(store)
-    else:
-        check_rules(store)
-    _say(f"{place_of(store)}: the rules are in place")
-    rules = wanted_rules(store)
-    what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
-    _say(table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules)))
-
-
-def _audit(store: Store, options: argparse.Namespace) -> int:
-    report = audit(
-        store,
-        [options.entity] if options.entity else load_registry(),
-        older_than=timedelta(hours=options.older_than_hours),
-        remove=options.remove,
-        verify=options.verify,
-        marts=options.entity is None,
-    )
-    if not report.findings:
-        _say(f"{place_of(store)}: every object is as it should be")
-        return 0
-    _say(place_of(store))
-    _say(table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings)))
-    left = len(report.orphans) - len(report.removed)
-    _say(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
-    return 1 if report.broken else 0
-
-
-def _rejected(store: Store, options: argparse.Namespace) -> None:
-    day = format_day(parse_day(options.day)) if options.day else None
-    lines: list[tuple[str, ...]] = []
-    for name in [options.entity] if options.entity else load_registry():
-        rows = list(rejected_rows(store, name, day))
-        shown = rows[: options.limit]
-        if options.json:
-            for row in shown:
-                _say(orjson.dumps(row.as_dict()).decode())
-            continue
-        lines += [_rejected_line(row) for row in shown]
-        if len(shown) < len(rows):
-            lines.append((name, "", "", f"and {len(rows) - len(shown):,} more: --limit {len(rows)}", "", "", ""))
-    if lines:
-        _say(place_of(store))
-        _say(table(_REJECTED_HEADER, lines))
-    elif not options.json:
-        _say(f"{place_of(store)}: no rejected rows are kept; they are kept for 30 days")
+def _finding_line(finding: Finding, outcome: str) -> tuple[str, ...]:
+    modified = "" if finding.modified is None else f"{finding.modified:%Y-%m-%d %H:%M}"
+    return (outcome, f"{finding.bytes:,}", modified, finding.key, finding.reason)
 
 
 def _rejected_line(row: RejectedRow) -> tuple[str, ...]:
@@ -188,20 +225,12 @@ def _rejected_line(row: RejectedRow) -> tuple[str, ...]:
     )
 
 
-def _finding_line(finding: Finding, outcome: str) -> tuple[str, ...]:
-    modified = "" if finding.modified is None else f"{finding.modified:%Y-%m-%d %H:%M}"
-    return (outcome, f"{finding.bytes:,}", modified, finding.key, finding.reason)
+def _print_json(rows: Iterable[RejectedRow]) -> None:
+    import orjson
+
+    for row in rows:
+        print(orjson.dumps(row.as_dict()).decode())
 
 
-def _hours(text: str) -> int:
-    if not text.isdecimal() or int(text) < LEAST_HOURS:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected {LEAST_HOURS} or more: a load may use them yet")
-    return int(text)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    print(table(header, rows, sys.stdout))

@@ -1,86 +1,131 @@
-"""The marts from a shell, at `GAMELAKE_URI` or `.local/lake`: which generation readers see, and how to change it.
-
-python -m gamelake.cli.marts generations                               every finished generation, newest first
-python -m gamelake.cli.marts rollback [GENERATION] [--reason TEXT]     show an earlier one, by its key or its Korean day
-python -m gamelake.cli.marts rollforward [--reason TEXT]               show the newest publication again
-"""
+"""`gamelake marts`: which generation of the marts readers see, and how to change it; at `GAMELAKE_URI`."""
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import os
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from gamelake.cli.tables import table
-from gamelake.days import KST
-from gamelake.lake.store import StoreError, lake_uri, open_store, place_of
-from gamelake.marts import pointer, rollback
-from gamelake.marts.generation import TransformError, changed_keys
+import typer
+
+from gamelake.cli.arguments import korean_day
+from gamelake.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gamelake.lake.store import Store
     from gamelake.marts.pointer import Publication
     from gamelake.marts.rollback import Generation
 
-_HEADER = ("", "day", "built (KST)", "rows", "MB", "published", "generation")
+_GENERATION_HEADER = ("", "day", "built (KST)", "rows", "MB", "published", "generation")
+_LOAD_HEADER = ("entity", "day", "committed (KST)", "hours ago", "verdict")
+
+group = typer.Typer(help="Look at the marts, and choose the build that readers see.", no_args_is_help=True)
+
+Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the publication.")]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns: the exit code; 1 if it was refused, with the reason on stderr."""
-    options = _parser().parse_args(arguments)
-    try:
-        store = open_store(lake_uri())
-        if options.command == "generations":
-            _list(store)
-            return 0
-        by = _login()
-        if options.command == "rollback":
-            now, moved = rollback.rollback(store, options.generation, by=by, reason=options.reason)
-        else:
-            now, moved = rollback.rollforward(store, by=by, reason=options.reason)
-    except (StoreError, TransformError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    _say_moved(now, moved=moved)
-    return _invalidate(store, now)
+@group.command("list")
+def list_generations() -> None:
+    """List every finished build of the marts, the newest first."""
+    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.marts import pointer, rollback
 
-
-def _parser() -> argparse.ArgumentParser:
-    description = "Look at the generations of the marts, and choose the one that readers see."
-    parser = argparse.ArgumentParser(prog="python -m gamelake.cli.marts", description=description)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("generations", help="every finished generation, newest first")
-    back = commands.add_parser("rollback", help="show an earlier generation")
-    back.add_argument(
-        "generation",
-        nargs="?",
-        help="its key, such as marts/dt=2026-11-21/run, or a Korean day; default: what readers had before the newest "
-        "publication",
-    )
-    forward = commands.add_parser("rollforward", help="show the newest publication again, after a rollback")
-    for command in (back, forward):
-        command.add_argument("--reason", metavar="TEXT", help="why; kept with the publication")
-    return parser
-
-
-def _list(store: Store) -> None:
+    store = open_store(lake_uri())
     found = rollback.generations(store)
     if not found:
-        _say(f"{place_of(store)}: no generation is finished yet; run the DAG `transform`, or `make run`")
+        print(f"{place_of(store)}: no generation is finished yet; run the DAG `transform`, or `make run`")
         return
-    _say(place_of(store))
-    _say(table(_HEADER, map(_line, found)))
-    last = pointer.newest(store)
-    if last:
-        _say(f"\nReaders have {last.generation} since {_kst(last.at)} KST: {_story(last)}.")
+    print(place_of(store))
+    print(table(_GENERATION_HEADER, map(_generation_line, found), sys.stdout))
+    if last := pointer.newest(store):
+        print(f"\nReaders have {last.generation} since {_kst(last.at)} KST: {_story(last)}.")
 
 
-def _line(generation: Generation) -> tuple[str, ...]:
+@group.command()
+def freshness() -> int:
+    """Show how old the published loads are; exit status 1 if one is stale."""
+    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.marts import freshness
+
+    store = open_store(lake_uri())
+    found = freshness.published(store)
+    loads = found.loads
+    rows = [(each.entity, each.day, _kst(each.committed_at), f"{each.hours:,.1f}", each.verdict) for each in loads]
+    stale, late, fresh = (sum(each.verdict == verdict for each in loads) for verdict in ("stale", "late", "fresh"))
+    print(place_of(store))
+    print(f"Readers have {found.day}, published {_kst(found.since)} KST: {found.generation}\n")
+    print(table(_LOAD_HEADER, rows, sys.stdout))
+    print(
+        f"\n{len(loads)} loads: {stale} stale (older than {freshness.ERROR_AFTER_HOURS} h), {late} late (older than "
+        f"{freshness.WARN_AFTER_HOURS} h), {fresh} fresh"
+    )
+    return 1 if stale else 0
+
+
+@group.command("rollback")
+def roll_back(
+    generation: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="GENERATION",
+            show_default=False,
+            help="Its key or its Korean day. Default: what readers had before the newest publication.",
+        ),
+    ] = None,
+    reason: Reason = None,
+) -> int:
+    """Show readers an earlier build."""
+    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.marts.rollback import rollback
+
+    store = open_store(lake_uri())
+    now, is_moved = rollback(store, generation, by=_login(), reason=reason)
+    return _tell(store, now, is_moved=is_moved)
+
+
+@group.command("rollforward")
+def roll_forward(reason: Reason = None) -> int:
+    """Show readers the newest publication again."""
+    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.marts.rollback import rollforward
+
+    store = open_store(lake_uri())
+    now, is_moved = rollforward(store, by=_login(), reason=reason)
+    return _tell(store, now, is_moved=is_moved)
+
+
+@group.command("build-on-spark")
+def build_on_spark(
+    date: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            callback=korean_day,
+            show_default=False,
+            help="Build and publish this Korean day. Default: the newest that was loaded.",
+        ),
+    ] = None,
+    generation: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Build this open generation, and publish nothing.")
+    ] = None,
+) -> None:
+    """Build the marts on Spark; `GAMELAKE_SPARK_MASTER` names the cluster."""
+    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.marts import spark
+
+    if date and generation:
+        raise typer.BadParameter("found --date and --generation, expected one of them")
+    store = open_store(lake_uri())
+    if generation:
+        spark.build(store, generation)
+    else:
+        document = spark.build_and_publish(store, date)
+        print(f"{document['generation']}: {len(document['marts'])} marts {document['reason'] or 'published'}")
+
+
+def _generation_line(generation: Generation) -> tuple[str, ...]:
     document, publication = generation.document, generation.publication
     return (
         "->" if generation.is_shown else "",
@@ -93,25 +138,22 @@ def _line(generation: Generation) -> tuple[str, ...]:
     )
 
 
-def _say_moved(now: Publication, *, moved: bool) -> None:
-    if not moved:
-        _say(f"No change: readers already have {now.day}, {now.generation}, since {_kst(now.at)} KST ({_story(now)}).")
-        return
-    _say(f"Readers now have {now.day}, {now.generation}, in place of {now.replaced} ({_story(now)}).")
-    _say(
-        "It stays until `transform` publishes this day or a later one again: pause that DAG to prevent it."
-        if now.action == "rollback"
-        else "If you paused the DAG `transform`, unpause it now."
-    )
-
-
-def _story(publication: Publication) -> str:
-    because = f": {publication.reason}" if publication.reason else ""
-    return f"publication {publication.number}, {publication.action} by {publication.by}{because}"
+def _tell(store: Store, now: Publication, *, is_moved: bool) -> int:
+    """Tell the person and the CDN what readers have now. Returns: the exit status."""
+    if not is_moved:
+        print(f"No change: readers already have {now.day}, {now.generation}, since {_kst(now.at)} KST ({_story(now)}).")
+    else:
+        print(f"Readers now have {now.day}, {now.generation}, in place of {now.replaced} ({_story(now)}).")
+        print(
+            "It stays until `transform` publishes this day or a later one again: pause that DAG to prevent it."
+            if now.action == "rollback"
+            else "If you paused the DAG `transform`, unpause it now."
+        )
+    return _invalidate(store, now)
 
 
 def _invalidate(store: Store, now: Publication) -> int:
-    """Tell the CDN, if the lake has one. Returns: the exit code."""
+    """Tell the CDN, if the lake has one. Returns: the exit status."""
     if not store.uri.startswith("s3://"):
         return 0
     if "AIRFLOW_HOME" not in os.environ:  # on a laptop the connection is in the database of `make up`
@@ -119,14 +161,21 @@ def _invalidate(store: Store, now: Publication) -> int:
 
         os.environ.update(environment())
     from gamelake.airflow.stores import invalidate_changed
+    from gamelake.marts import pointer
+    from gamelake.marts.generation import changed_keys
 
     keys = changed_keys({**pointer.record_of(store, now.generation), "published": True})
     try:
         invalidate_changed(keys, change=f"publication {now.number} of {now.generation}")
     except Exception as error:  # noqa: BLE001 - Airflow's database, AWS: the pointer has moved, whatever failed here
-        sys.stderr.write(f"The pointer has moved, but the CDN was not told: {error}\nRun the same command again.\n")
+        print(f"The pointer has moved, but the CDN was not told: {error}\nRun the same command again.", file=sys.stderr)
         return 1
     return 0
+
+
+def _story(publication: Publication) -> str:
+    because = f": {publication.reason}" if publication.reason else ""
+    return f"publication {publication.number}, {publication.action} by {publication.by}{because}"
 
 
 def _login() -> str:
@@ -136,13 +185,8 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-def _kst(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone(KST):%Y-%m-%d %H:%M}"
+def _kst(moment: str | datetime) -> str:
+    from gamelake.days import KST
 
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{at.astimezone(KST):%Y-%m-%d %H:%M}"

@@ -1,6 +1,4 @@
-"""The page of environment variables, from the places that read them.
-
-    python -m gamelake.codegen.configuration --write | --check        docs/reference/configuration.md
+"""The page of environment variables, docs/reference/configuration.md, from the places that read them.
 
 What a variable is for is said in configuration.yaml; where it is read and what holds without it is found in the code:
 calls on `environ`, dbt's `env_var`, compose's `${NAME}`, the Dockerfile's ARG. A variable that is read and not
@@ -9,10 +7,8 @@ described is an error, and so is one that is described and not read.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,27 +136,6 @@ def _row(name: str, entry: Mapping[str, str], places: Sequence[Read]) -> str:
     return f"| `{name}` | {without} | {entry['for']} | {files} |"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page, or check that it is what the code gives. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gamelake.codegen.configuration", description=(__doc__ or "").splitlines()[0]
-    )
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", action="store_true", help="write the page")
-    action.add_argument("--check", action="store_true", help="exit with 1 if it is stale")
-    wants_write = parser.parse_args(arguments).write
-    try:
-        text = page(reads(), yaml.safe_load(TEXTS_PATH.read_text(encoding="utf-8")))
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    if wants_write:
-        PAGE_PATH.write_text(text, encoding="utf-8")
-    elif not PAGE_PATH.exists() or PAGE_PATH.read_text(encoding="utf-8") != text:
-        sys.stderr.write(f"{PAGE_PATH}: stale; run `make generate`\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def generated() -> dict[Path, str]:
+    """Return the page, by its path. Raises: ConfigurationError."""
+    return {PAGE_PATH: page(reads(), yaml.safe_load(TEXTS_PATH.read_text(encoding="utf-8")))}

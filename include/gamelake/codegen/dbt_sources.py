@@ -1,23 +1,20 @@
-"""Write what follows from the registry alone: dbt's sources, the list of them, and docs/reference/entities.md.
+"""What follows from the registry alone: dbt's sources, the list of them, and docs/reference/entities.md.
 
-python -m gamelake.codegen.dbt_sources --write     # after a change of entities.yaml; `make generate` calls this
-python -m gamelake.codegen.dbt_sources --check     # exits with 1 and names the stale files
+`make generate` writes it after a change of entities.yaml.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Entity, Kind, RegistryError, load_registry
+from gamelake.registry import Entity, Kind, load_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 SOURCES_PATH = REPOSITORY / "dbt/models/staging/igdb/_sources.yml"
 MACRO_PATH = REPOSITORY / "dbt/macros/_current_tables.sql"
@@ -130,7 +127,7 @@ def entities_page(registry: Mapping[str, Entity]) -> str:
         "",
         "What is loaded, from where, and under which names. To add one, edit",
         "`include/gamelake/sources/igdb/entities.yaml` and run `make generate`.",
-        "A row that breaks a type or a rule is rejected; `.venv/bin/python -m gamelake.cli.lake rejected` lists it.",
+        "A row that breaks a type or a rule is rejected; `.venv/bin/gamelake lake rejected` lists it.",
         "",
         "A load that would remove more than `max_shrink` of a table's rows is held, as is one of which more than",
         "`max_rejected` break the contract, or from whose rows IGDB's count differs by more than `max_unproven`:",
@@ -169,35 +166,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _generated() -> dict[Path, str]:
+def generated() -> dict[Path, str]:
+    """Return the text of each file, by its path. Raises: RegistryError."""
     registry = load_registry()
     return {
         SOURCES_PATH: sources_yaml(registry),
         MACRO_PATH: current_tables_macro(registry),
         ENTITIES_PAGE_PATH: entities_page(registry),
     }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files, or check that they are what the registry gives. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m gamelake.codegen.dbt_sources", description=__doc__.splitlines()[0])
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", action="store_true", help="write the files")
-    action.add_argument("--check", action="store_true", help="exit with 1 if a file is stale")
-    wants_write = parser.parse_args(arguments).write
-    try:
-        generated = _generated()
-    except RegistryError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    stale = [path for path, text in generated.items() if not path.exists() or path.read_text("utf-8") != text]
-    for path in stale:
-        if wants_write:
-            path.write_text(generated[path], encoding="utf-8")
-        else:
-            sys.stderr.write(f"{path}: stale; run `make generate`\n")
-    return 1 if stale and not wants_write else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

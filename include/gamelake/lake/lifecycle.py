@@ -100,7 +100,7 @@ def check_rules(store: S3Store) -> None:
     Raises: LifecycleError, naming each difference; StoreError.
     """
     if lines := differences(store):
-        hint = "apply them: python -m gamelake.cli.lake lifecycle --apply"
+        hint = "apply them: gamelake lake lifecycle --apply"
         raise LifecycleError("\n  ".join([f"{store.uri}: the lifecycle rules differ; {hint}", *lines]))
 
 

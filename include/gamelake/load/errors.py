@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Unproven
 
 
-LIST_COMMAND = "python -m gamelake.cli.lake rejected {entity}"
+LIST_COMMAND = "gamelake lake rejected {entity}"
 """What shows the rows that were rejected."""
 
 

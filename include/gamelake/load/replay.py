@@ -1,7 +1,5 @@
 """Rejected rows, checked again: after a change of the contract those that now pass come into the table.
 
-python -m gamelake.load.replay ENTITY [--day 2026-11-21]
-
 A row is added only if its table (of a time series its day) has no row of that id: a load may have brought a newer one.
 A time series can be replayed for every day of which rejected rows are kept: no load can read a past day again. Of other
 tables only the newest load's rows can be: the source may have changed older ones since. A second replay adds nothing.
@@ -9,23 +7,19 @@ tables only the newest load's rows can be: the source may have changed older one
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gamelake.days import PartitionError, format_day, parse_day
 from gamelake.lake.files import merge_files
-from gamelake.lake.manifest import Draft, Manifest, ManifestError, Table
+from gamelake.lake.manifest import Draft, Manifest, Table
 from gamelake.lake.parts import PartStage, Rows
-from gamelake.lake.rejected import RejectedError, rejected_days, rows_rejected_by
+from gamelake.lake.rejected import rejected_days, rows_rejected_by
 from gamelake.lake.rows import read_live_ids
-from gamelake.lake.store import ObjectNotFound, StoreError, lake_uri, open_store
-from gamelake.lake.uploads import PartError
+from gamelake.lake.store import ObjectNotFound
 from gamelake.load.contract import RowContract
-from gamelake.load.errors import LIST_COMMAND, LoadError
+from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
-from gamelake.registry import Kind, load_registry
+from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,29 +180,3 @@ def _partition(entity: Entity, day: str) -> str | None:
 def _files(entity: Entity, day: str, commit: Manifest) -> list[File]:
     within = _partition(entity, day)
     return [file for file in commit.files if within in {None, file.partition}]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Replay one entity. Returns: the exit code; 1 if nothing could be replayed, with the reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m gamelake.load.replay", description="Check rejected rows again.")
-    parser.add_argument("entity", choices=list(load_registry()), help="whose rows")
-    parser.add_argument("--day", help="this Korean day only, such as 2026-11-21")
-    options = parser.parse_args(arguments)
-    entity = load_registry()[options.entity]
-    try:
-        day = format_day(parse_day(options.day)) if options.day else None
-        outcomes = replay(open_store(lake_uri()), entity, day)
-    except (ReplayRefused, PartitionError, StoreError, ManifestError, PartError, RejectedError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    for outcome in outcomes:
-        sys.stdout.write(f"{outcome}\n")
-    if any(outcome.version for outcome in outcomes):
-        sys.stdout.write("The marts show these rows once `transform` has run again.\n")
-    elif not any(outcome.refused for outcome in outcomes):
-        sys.stdout.write(f"{entity.name}: no row to add; `{LIST_COMMAND.format(entity=entity.name)}` lists all\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

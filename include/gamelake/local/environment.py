@@ -182,7 +182,18 @@ def write_launcher() -> None:
     LAUNCHER.write_text(
         "#!/bin/sh\n"
         "# Written by `make setup`: Airflow with this repository's settings; gamelake/local/environment.py has them.\n"
-        f'exec {shlex.quote(sys.executable)} -m gamelake.local airflow "$@"\n',
+        f'exec {shlex.quote(sys.executable)} -m gamelake.cli laptop airflow "$@"\n',
         encoding="utf-8",
     )
     LAUNCHER.chmod(0o755)
+
+
+def is_launcher(command: str) -> bool:
+    """Return whether a command is the `airflow` that `write_launcher` made."""
+    path = Path(command).resolve()
+    return path == LAUNCHER.resolve() and b"-m gamelake.cli laptop airflow" in path.read_bytes()
+
+
+def use_quietly() -> None:
+    """Make this process an Airflow of this repository, without Alembic's line for each of its hundred steps."""
+    os.environ.update({**environment(), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})

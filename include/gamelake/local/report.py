@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 import textwrap
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from gamelake.airflow.stores import connected_store
-from gamelake.cli.tables import table
 from gamelake.days import KST
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.querying import connect, literal
 from gamelake.lake.store import lake_location
 from gamelake.marts import pointer
+from gamelake.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,8 @@ def write(
     rows = sum(load["rows"] for load in loads)
     say(f"{rows:,} rows in {counted(requests, 'request')}; everything took {seconds:.0f} s.")
     say(f"Readers have {after['day']}:\n")
-    say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before)))
+    stream = terminal.stream
+    say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before), stream))
     store = connected_store()
     with connect(store) as connection:
         if before and before["generation"] != after["generation"]:
@@ -98,7 +99,7 @@ def write(
                 say(f"  {line}")
         for name, columns in SAMPLES.items():
             say(f"\n{name}")
-            say(_sample(connection, store, after, name, columns))
+            say(_table(*_sample(connection, store, after, name, columns), stream))
     place = lake_location()
     say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
     say("\nNext: `make run` for the next day (the sandbox makes one up), `make up` for Airflow's web UI, or a query:")
@@ -149,9 +150,12 @@ def _changes(connection: DuckDBPyConnection, store: Store, before: dict[str, Any
     return lines
 
 
-def _sample(connection: DuckDBPyConnection, store: Store, pointer: dict[str, Any], name: str, columns: str) -> str:
+def _sample(
+    connection: DuckDBPyConnection, store: Store, pointer: dict[str, Any], name: str, columns: str
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the first rows of a mart."""
     rows = connection.sql(f"select {columns} from {_relation(store, pointer, name)} limit 5")  # noqa: S608 - as above
-    return _table(rows.columns, [[_cell(value) for value in row] for row in rows.fetchall()])
+    return rows.columns, [[_cell(value) for value in row] for row in rows.fetchall()]
 
 
 def _relation(store: Store, pointer: dict[str, Any], name: str) -> str:
@@ -164,5 +168,5 @@ def _cell(value: object) -> str:
     return text if len(text) <= 48 else text[:47] + "…"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return textwrap.indent(table(headings, rows), "  ")
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> str:
+    return textwrap.indent(table(header, rows, stream), "  ")

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gamelake.days import format_day
+from gamelake.errors import is_explained
 from gamelake.lake.store import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
 from gamelake.local.checks import check_folders
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 
 _DBT_NODE = re.compile(r"(?P<done>\d+) of (?P<of>\d+) (?P<how>OK|PASS|WARN|ERROR|FAIL)\b(?! hook)")
 _DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+) SKIP=(?P<skipped>\d+)")
-
-
-_OURS = ("gamelake.", "igdb.")
-"""The modules whose errors say by themselves what to do."""
 
 
 class RunFailed(RuntimeError):
@@ -81,10 +78,8 @@ def _told(log: Path) -> Iterator[None]:
     """Leave one message of whatever fails, and the traceback of the unexpected in the log. Raises: RunFailed."""
     try:
         yield
-    except RuntimeError:
-        raise
     except Exception as error:
-        if type(error).__module__.startswith(_OURS):
+        if is_explained(error):
             raise RunFailed(str(error)) from error
         traceback.print_exc()  # this process prints into the log
         raise RunFailed(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error

@@ -77,7 +77,7 @@ def connection(url: str) -> str:
 def command(days: Days, port: int) -> list[str]:
     """How the sandbox is started; `IGDB_RECORDED` and `GAMELAKE_SANDBOX_GAMES` say what it shows."""
     games = os.environ.get("GAMELAKE_SANDBOX_GAMES", "5000")
-    return [sys.executable, "-m", "sandbox.igdb", "--port", str(port), "--games", games,
+    return [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", str(port), "--games", games,
             "--first-day", days.first_day, "--today", days.today]  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def _start_sandbox() -> None:
 def _switch_on(began: float) -> datetime:
     """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
     # In a process of its own: Airflow's import would stay in this one.
-    process = DATABASE.start([sys.executable, "-m", "gamelake.local", "switch-on"])
+    process = DATABASE.start([sys.executable, "-m", "gamelake.cli", "laptop", "switch-on"])
     _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [], began)
     if process.returncode:
         raise _ended(DATABASE)

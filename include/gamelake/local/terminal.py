@@ -18,7 +18,7 @@ class Terminal:
     """Writes lines, and one every `silence` seconds of silence. A context manager: it ends the thread that does so."""
 
     def __init__(self, stream: TextIO, *, silence: float = SILENCE) -> None:
-        self._stream = stream
+        self.stream = stream
         self._silence = silence
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -38,8 +38,8 @@ class Terminal:
         """Write a line."""
         with self._lock:
             self._said = time.monotonic()
-            self._stream.write(f"{line.rstrip()}\n")
-            self._stream.flush()
+            self.stream.write(f"{line.rstrip()}\n")
+            self.stream.flush()
 
     @contextlib.contextmanager
     def doing(self, what: str) -> Iterator[None]:

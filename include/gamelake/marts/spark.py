@@ -1,31 +1,25 @@
 """Builds the marts on Apache Spark: dbt's target `spark`, then the files that readers get.
 
-    python -m gamelake.marts.spark                        the newest day that was loaded, and publishes it
-    python -m gamelake.marts.spark --date 2026-11-21      that day, from the commits up to it
-    python -m gamelake.marts.spark --generation <key>     a generation that is open; the DAG `transform` publishes it
-
-Runs where dbt-spark is installed (`make spark`); GAMELAKE_SPARK_MASTER names the cluster.
+`gamelake marts build-on-spark` calls it where dbt-spark is installed (`make spark`); GAMELAKE_SPARK_MASTER names the
+cluster.
 
 Every try has a folder of its own for Spark's tables, so that what a killed one left behind is in nobody's way.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import orjson
 
-from gamelake.days import PartitionError, parse_day
-from gamelake.lake.files import ManifestError
-from gamelake.lake.store import StoreError, lake_uri, open_store
+from gamelake.days import parse_day
 from gamelake.marts import dbt_project
 from gamelake.marts.generation import (
     INPUTS,
@@ -41,7 +35,7 @@ from gamelake.marts.pointer import is_finished
 from gamelake.registry import load_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from gamelake.lake.store import Store
 
@@ -112,34 +106,24 @@ def _remove(store: Store, prefix: str) -> None:
         store.delete(info.key)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Returns: its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m gamelake.marts.spark", description=(__doc__ or "").splitlines()[0])
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--date", metavar="YYYY-MM-DD", help="the Korean day (default: the newest that was loaded)")
-    what.add_argument("--generation", metavar="KEY", help="build this open generation and publish nothing")
-    options = parser.parse_args(arguments)
-    try:
-        store = open_store(lake_uri())
-        if options.generation:
-            build(store, options.generation)
-        else:
-            _build_and_publish(store, options.date)
-    except (TransformError, StoreError, ManifestError, PartitionError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+def build_and_publish(store: Store, date: str | None) -> dict[str, Any]:
+    """Build a day and publish it.
 
+    Args:
+        store: The lake.
+        date: The Korean day as YYYY-MM-DD; None is the newest that was loaded.
 
-def _build_and_publish(store: Store, date: str | None) -> None:
+    Returns:
+        The document of the generation, as `publish` returns it.
+
+    Raises:
+        TransformError: There is nothing to build, or dbt fails.
+        StoreError: The lake cannot be read or written.
+    """
     entities = tuple(load_registry().values())
     day = parse_day(date) if date else newest_day(store, entities)
     generation = open_generation(store, entities, day=day, run_id="spark")
     manifest = build(store, generation)
     document = publish(store, generation, dbt_project.published_models(manifest))
     clean_up(store, generation)
-    sys.stdout.write(f"{generation}: {len(document['marts'])} marts {document['reason'] or 'published'}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return document

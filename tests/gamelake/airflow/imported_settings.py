@@ -21,7 +21,7 @@ from airflow.utils.session import create_session
 from alembic import command
 from sqlalchemy import select, text
 
-from gamelake.airflow.settings_file import main
+from gamelake.cli.main import main
 
 
 def create_tables() -> None:
@@ -55,7 +55,7 @@ def found() -> dict[str, Any]:
 
 if __name__ == "__main__":
     create_tables()
-    assert main(["--file", sys.argv[1]]) == 0
+    assert main(["settings", "import", "--file", sys.argv[1]]) == 0
     change()
-    assert main(["--file", *sys.argv[1:]]) == 0
+    assert main(["settings", "import", "--file", *sys.argv[1:]]) == 0
     sys.stdout.write(json.dumps(found()) + "\n")

@@ -24,7 +24,6 @@ from gamelake.airflow.settings_file import (
     apply_by_cli,
     connections,
     load_settings,
-    main,
 )
 from gamelake.paths import REPOSITORY
 
@@ -224,8 +223,8 @@ def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path):
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "Imported connection a: $1 $2"\n', encoding="utf-8")
     program.chmod(0o755)
-    settings = {"connections": [{"conn_id": "a", "conn_type": "http"}]}
-    assert main(["--file", str(write(tmp_path, settings)), "--cli", str(program)]) == 0
+    settings = load_settings(write(tmp_path, {"connections": [{"conn_id": "a", "conn_type": "http"}]}))
+    assert apply_by_cli(settings, {}, str(program)) == ["connection a"]
 
 
 def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path):
@@ -238,20 +237,6 @@ def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_pat
             apply_by_cli(loaded, {}, f'{shlex.quote(sys.executable)} -c "{script}"')
         assert f"exit status {status}, expected all of a to be imported; it said: " in str(caught.value)
         assert str(caught.value).endswith("my ***")
-
-
-def test_a_bad_file_ends_the_command_with_its_message(tmp_path: Path):
-    result = subprocess.run(
-        [sys.executable, "-m", "gamelake.airflow.settings_file", "--file", tmp_path / "none.yaml"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (result.returncode, result.stdout) == (1, "")
-    assert "none.yaml" in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_the_file_defines_what_the_code_uses_and_nothing_else():
@@ -353,16 +338,3 @@ def test_pools_are_plain_values(tmp_path: Path):
 
     assert load_settings(path).pools == {"p": Pool(slots=3, description="why")}
     assert SETTINGS_PATH.name == "airflow_settings.yaml"
-
-
-def test_a_database_without_tables_says_what_to_run(tmp_path: Path):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "gamelake.airflow.settings_file"],
-        env={**environment, "AIRFLOW_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1].startswith("Airflow's database has no tables yet: run `airflow db migrate`")

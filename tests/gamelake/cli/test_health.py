@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from gamelake.cli import health
-from gamelake.cli.health import Unwell, check, service
+from gamelake.cli.health import UnhealthyError, check, service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ("/usr/bin/dumb-init -- /entrypoint airflow celery worker", "worker"),
         ("/usr/bin/dumb-init -- /entrypoint bash -euc umask 077\nexec airflow api-server\n", "api-server"),
         ("airflow api_server -- host:0.0.0.0 port:8080", "api-server"),
-        ("/usr/bin/dumb-init -- /entrypoint python -m sandbox.igdb --port=8900", "sandbox"),
+        ("/usr/bin/dumb-init -- /entrypoint bash -c exec gamelake sandbox --port=8900", "sandbox"),
         ("bash -c exec airflow scheduler", "scheduler"),
         ("/usr/bin/dumb-init -- /entrypoint airflow db migrate", None),
         ("/usr/bin/dumb-init -- /entrypoint airflow jobs check --job-type SchedulerJob", None),
@@ -70,13 +70,13 @@ def test_an_api_server_without_its_database_is_not(server):
     answer, environ = server
     answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "unhealthy"}}')
 
-    with pytest.raises(Unwell, match="its database is unhealthy"):
+    with pytest.raises(UnhealthyError, match="its database is unhealthy"):
         check("api-server", environ)
 
 
 def test_a_scheduler_answers_or_is_unwell(server):
     answer, environ = server
-    with pytest.raises(Unwell, match="404"):
+    with pytest.raises(UnhealthyError, match="404"):
         check("scheduler", environ)
     answer.replies["/health"] = (200, b"")
     check("scheduler", environ)
@@ -90,5 +90,5 @@ def test_of_the_others_airflow_s_own_command_tells(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     for name, job in health.JOBS.items():
-        with pytest.raises(Unwell, match=f"asked jobs check --job-type {job} --local"):
+        with pytest.raises(UnhealthyError, match=f"asked jobs check --job-type {job} --local"):
             check(name, {})

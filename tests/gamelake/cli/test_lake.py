@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.cli.lake import main
+from gamelake.cli.main import main
 from gamelake.lake.lifecycle import differences
 from gamelake.lake.manifest import Draft, File, Mode, Table
 from gamelake.lake.s3 import S3Store
@@ -41,7 +41,7 @@ def commit(store: Store, entity: str, day: str, *files: File) -> None:
 
 
 def test_show_an_empty_lake(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["show"]) == 0
+    assert main(["lake", "show"]) == 0
     assert capsys.readouterr().out == f"{place_of(on_disk)}: nothing is committed yet\n"
 
 
@@ -51,7 +51,7 @@ def test_show_the_newest_commit_of_every_table(
     commit(on_disk, "games", "2026-11-20")
     commit(on_disk, "games", "2026-11-21", make_file(rows=8, bytes=123_456))
     commit(on_disk, "genres", "2026-11-21")
-    assert main(["show"]) == 0
+    assert main(["lake", "show"]) == 0
     uri, header, games, genres = capsys.readouterr().out.splitlines()
     assert uri == place_of(on_disk)
     assert header.split()[:4] == ["entity", "version", "partition", "mode"]
@@ -63,19 +63,20 @@ def test_show_the_newest_commit_of_every_table(
 def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(12):
         commit(on_disk, "games", "2026-11-21")
-    assert main(["show", "games"]) == 0
+    assert main(["lake", "show", "games"]) == 0
     versions = [line.split()[1] for line in capsys.readouterr().out.splitlines()[2:]]
     assert versions == [str(version) for version in range(12, 2, -1)]
 
 
 def test_show_of_no_entity_is_refused(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["show", "nothing"])
-    assert "invalid choice: 'nothing'" in capsys.readouterr().err
+    assert main(["lake", "show", "nothing"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "found 'nothing', expected one of games, " in said.err
 
 
 def test_a_disk_has_no_rules(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lifecycle", "--apply"]) == 0
+    assert main(["lake", "lifecycle", "--apply"]) == 0
     assert "lifecycle rules are S3's" in capsys.readouterr().out
 
 
@@ -90,9 +91,9 @@ def test_rules_are_applied_and_read_back(
         ("GAMELAKE_URI", f"s3://{bucket}/lake"),
     ):
         monkeypatch.setenv(name, value)
-    assert main(["lifecycle"]) == 1
+    assert main(["lake", "lifecycle"]) == 1
     assert "gamelake-temp-lake/raw: missing" in capsys.readouterr().err
-    assert main(["lifecycle", "--apply"]) == 0
+    assert main(["lake", "lifecycle", "--apply"]) == 0
     said = capsys.readouterr().out
     assert f"s3://{bucket}/lake: the rules are in place" in said
     assert ["gamelake-outdated-lake/raw", "lake/raw/", "status=outdated", "7"] in [
@@ -101,14 +102,14 @@ def test_rules_are_applied_and_read_back(
     lake = open_store(f"s3://{bucket}/lake", s3=s3)
     assert isinstance(lake, S3Store)
     assert differences(lake) == []
-    assert main(["lifecycle"]) == 0
+    assert main(["lake", "lifecycle"]) == 0
 
 
 def test_a_wrong_uri_is_one_line_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("GAMELAKE_URI", "gs://bucket")
-    assert main(["show"]) == 1
+    assert main(["lake", "show"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1

@@ -15,7 +15,7 @@ from botocore.config import Config
 
 import gamelake.lake.cloudfront
 from gamelake.airflow.stores import invalidate_changed
-from gamelake.cli.marts import main as commands
+from gamelake.cli.main import main
 from gamelake.lake.cloudfront import InvalidationError, InvalidationPending, invalidate, paths_of
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.keys import pointer_key
@@ -136,14 +136,14 @@ def test_a_rollback_ends_when_the_cdn_shows_it(
         commit(lake, f"2026-11-{day}")
         publish_day(lake, date(2026, 11, day), day, tmp_path)
     assert json.loads(remote.get(POINTER))["day"] == "2026-11-21"
-    assert commands(["rollback"]) == 0, capsys.readouterr().err
+    assert main(["marts", "rollback"]) == 0, capsys.readouterr().err
     shown = json.loads(remote.get(POINTER))
     assert shown["day"] == "2026-11-20"
     assert hashlib.sha256(remote.get("marts/dim_games.parquet")).hexdigest() == shown["marts"][0]["sha256"]
-    assert commands(["rollback"]) == 0
+    assert main(["marts", "rollback"]) == 0
     assert json.loads(remote.get(POINTER)) == shown
     airflow({"cloudfront_distribution_id": "ENOTHERE"})
-    assert commands(["rollforward"]) == 1
+    assert main(["marts", "rollforward"]) == 1
     assert "The pointer has moved, but the CDN was not told: " in capsys.readouterr().err
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import urllib3
 
-from gamelake.cli.lake import main
+from gamelake.cli.main import main
 from gamelake.lake import https
 from gamelake.lake.https import HttpsStore, open_cdn, url_path
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table, TableReader, open_table
@@ -257,16 +257,16 @@ def test_show_needs_the_cdn_alone(
 ) -> None:
     monkeypatch.delenv("GAMELAKE_URI", raising=False)
     monkeypatch.setenv("GAMELAKE_CDN_URL", f"{cdn.url}/some/lake")
-    assert main(["show"]) == 0
+    assert main(["lake", "show"]) == 0
     assert capsys.readouterr().out == f"{cdn.url}/some/lake: nothing is committed yet\n"
     for day in ("2026-11-20", "2026-11-21"):
         commit(lake, day)
-    assert main(["show"]) == 0
+    assert main(["lake", "show"]) == 0
     uri, _, games = capsys.readouterr().out.splitlines()
     assert uri == f"{cdn.url}/some/lake"
     assert games.split()[:3] == ["games", "2", "2026-11-21"]
-    assert main(["show", "games"]) == 0
+    assert main(["lake", "show", "games"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     monkeypatch.setenv("GAMELAKE_CDN_URL", "cdn.example.org")
-    assert main(["show"]) == 1
+    assert main(["lake", "show"]) == 1
     assert "GAMELAKE_CDN_URL" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.cli.lake import main
+from gamelake.cli.main import main
 from gamelake.lake.manifest import Table
 from gamelake.lake.rejected import RejectedError, keep_rejected, rejected_days, rejected_rows, rows_rejected_by
 from gamelake.lake.store import place_of
@@ -68,21 +68,21 @@ def test_what_no_load_wrote_is_named(line: bytes, disk: Store) -> None:
 
 
 def test_the_command_lists_them(lake: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rejected"]) == 0
+    assert main(["lake", "rejected"]) == 0
     place, header, *lines = capsys.readouterr().out.splitlines()
     assert place == place_of(lake)
     assert header.split() == ["entity", "day", "id", "reason", "load", "committed", "rejected", "(UTC)", "object"]
     assert len(lines) == 4
     assert lines[0].split()[:4] == ["games", "2026-11-21", "3", "hypes"]
     assert lines[0].endswith(f"raw/games/_rejected/dt=2026-11-21/{NOON}.jsonl")
-    assert main(["rejected", "games", "--day", "2026-11-20", "--limit", "1"]) == 0
+    assert main(["lake", "rejected", "games", "--day", "2026-11-20", "--limit", "1"]) == 0
     _, _, first, more = capsys.readouterr().out.splitlines()
     assert first.split()[2] == "1"
     assert "and 1 more: --limit 2" in more
 
 
 def test_the_command_gives_json_with_all_that_was_sent(lake: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rejected", "games", "--json"]) == 0
+    assert main(["lake", "rejected", "games", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["row"] for row in rows[:2]] == [{"id": 3, "hypes": "many"}, '{"id": 4, "n": "\ufffd"}']
     assert rows[0]["committed"] is True
@@ -92,7 +92,7 @@ def test_the_command_says_that_there_are_none(
     disk: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GAMELAKE_URI", disk.uri)
-    assert main(["rejected"]) == 0
+    assert main(["lake", "rejected"]) == 0
     assert capsys.readouterr().out == f"{place_of(disk)}: no rejected rows are kept; they are kept for 30 days\n"
-    assert main(["rejected", "--day", "yesterday"]) == 1
+    assert main(["lake", "rejected", "--day", "yesterday"]) == 2
     assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err

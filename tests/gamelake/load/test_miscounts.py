@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.cli.lake import main
+from gamelake.cli.main import main
 from gamelake.lake.manifest import Table, Unproven
 from gamelake.limits import Allow
 from gamelake.load.errors import IncompleteError, UnprovenError
@@ -293,7 +293,7 @@ def test_show_names_the_range_and_both_numbers(
     load_once(client(), store)
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     monkeypatch.delenv("GAMELAKE_CDN_URL", raising=False)
-    assert main(["show"]) == 0
+    assert main(["lake", "show"]) == 0
     said = capsys.readouterr().out
     assert "unproven" in said.splitlines()[1]
     assert "games version 1: unproven: ids 0 and above: the source returned 475 rows but counts 474, twice" in said

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake import registry
+from gamelake.cli.main import main
 from gamelake.days import format_day
 from gamelake.lake.manifest import Table
 from gamelake.load import replay as module
-from gamelake.load.replay import ReplayRefused, main, replay
+from gamelake.load.replay import ReplayRefused, replay
 from gamelake.registry import FieldType
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
@@ -188,25 +190,23 @@ def test_a_load_after_a_replay_has_the_last_word(
 
 def test_the_command(two_days: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GAMELAKE_URI", two_days.uri)
-    assert main(["popscore"]) == 0
+    assert main(["lake", "replay", "popscore"]) == 0
     assert capsys.readouterr().out.startswith(
         f"popscore {TODAY}: 0 added; 0 passed, but the table has a row of that id;"
     )
     monkeypatch.setattr(
-        module, "load_registry", lambda: {"popscore": lenient("popscore"), "genres": REGISTRY["genres"]}
+        registry, "load_registry", lambda: {"popscore": lenient("popscore"), "genres": REGISTRY["genres"]}
     )
-    assert main(["popscore", "--day", TODAY]) == 0
+    assert main(["lake", "replay", "popscore", "--day", TODAY]) == 0
     assert capsys.readouterr().out == (
         f"popscore {TODAY}: 1 added as version 3; 0 passed, but the table has a row of that id; "
         "0 break the contract still\nThe marts show these rows once `transform` has run again.\n"
     )
-    assert main(["popscore", "--day", TODAY]) == 0
-    assert (
-        "popscore: no row to add; `python -m gamelake.cli.lake rejected popscore` lists all" in capsys.readouterr().out
-    )
-    assert main(["genres"]) == 1
+    assert main(["lake", "replay", "popscore", "--day", TODAY]) == 0
+    assert "popscore: no row to add; `gamelake lake rejected popscore` lists all" in capsys.readouterr().out
+    assert main(["lake", "replay", "genres"]) == 1
     assert capsys.readouterr().err == "genres: nothing is committed yet; run a load first\n"
-    assert main(["popscore", "--day", "yesterday"]) == 1
+    assert main(["lake", "replay", "popscore", "--day", "yesterday"]) == 2
     assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err
 
 

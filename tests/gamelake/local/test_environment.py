@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gamelake.local import environment
+from tests.command import GAMELAKE
 
 SHOW = """
 import json
@@ -96,9 +97,9 @@ def test_a_home_that_airflow_cannot_use_is_refused(monkeypatch, tmp_path, letter
 
 
 def test_a_refusal_is_one_sentence_for_every_command(tmp_path):
-    for command in (["airflow", "version"], ["prepare"], ["up"]):
+    for command in (["laptop", "airflow", "version"], ["laptop", "prepare"], ["up"]):
         ran = subprocess.run(
-            [sys.executable, "-m", "gamelake.local", *command],
+            [GAMELAKE, *command],
             env={**os.environ, "GAMELAKE_LOCAL": str(tmp_path / "a?b"), "AIRFLOW_HOME": ""},
             capture_output=True,
             text=True,
@@ -120,4 +121,4 @@ def test_the_launcher_starts_from_any_path(monkeypatch, tmp_path):
     monkeypatch.setattr(environment.sys, "executable", str(python))
     environment.write_launcher()
     ran = subprocess.run([launcher, "dags", "list"], capture_output=True, text=True, check=True)
-    assert ran.stdout == "-m gamelake.local airflow dags list\n"
+    assert ran.stdout == "-m gamelake.cli laptop airflow dags list\n"

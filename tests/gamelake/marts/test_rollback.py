@@ -1,26 +1,21 @@
-"""The commands on generations: each can be repeated, and none shows readers what is not whole."""
+"""Rollback and rollforward: each can be repeated, and none shows readers what is not whole."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
 import pytest
 
-from gamelake.cli.marts import main
-from gamelake.lake.store import open_store, place_of
+from gamelake.lake.store import InvalidKey, open_store
 from gamelake.marts import pointer
 from gamelake.marts.generation import TransformError, publish
 from gamelake.marts.pointer import POINTER, RECORD, Action
-from gamelake.marts.rollback import generations, rollback, rollforward
-from gamelake.paths import REPOSITORY
+from gamelake.marts.rollback import rollback, rollforward
 from tests.gamelake.marts.test_pointer import finished, shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gamelake.lake.store import Store
 
 
@@ -111,7 +106,8 @@ def test_what_is_not_there_or_not_finished_is_named(store: Store, target: str) -
     published(store, "2026-11-20", "2026-11-21")
     store.put("marts/dt=2026-11-20/dbt/_inputs.json", b"{}")
     store.put("marts/dt=2026-11-20/dbt/dim_games.parquet", b"x")
-    assert main(["rollback", target]) == 1
+    with pytest.raises((TransformError, InvalidKey)):
+        rollback(store, target, by="hana")
     assert len(list(pointer.history(store))) == 2
 
 
@@ -135,47 +131,3 @@ def test_a_lake_of_an_earlier_version_can_be_rolled_back(store: Store) -> None:
     assert shown(store) == old
     assert rollforward(store, by="hana")[0].generation == new
     assert shown(store) == new
-
-
-def test_the_list_says_what_became_of_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generations"]) == 0
-    assert "no generation is finished yet" in capsys.readouterr().out
-    first, second = published(store, "2026-11-20", "2026-11-21")
-    late = finished(store, "2026-11-19", run="late")
-    publish(store, late, {})
-    assert [(each.document["generation"], each.publication is None) for each in generations(store)] == [
-        (second, False),
-        (first, False),
-        (late, True),
-    ]
-    assert main(["rollback", "--reason", "scores are 0"]) == 0
-    assert f"Readers now have 2026-11-20, {first}, in place of {second} (publication 3" in capsys.readouterr().out
-    assert main(["rollback"]) == 0
-    assert capsys.readouterr().out.startswith(f"No change: readers already have 2026-11-20, {first}, since ")
-    assert main(["generations"]) == 0
-    uri, header, *lines, _, last = capsys.readouterr().out.splitlines()
-    assert uri == place_of(store)
-    assert header.split() == ["day", "built", "(KST)", "rows", "MB", "published", "generation"]
-    assert [line.split()[-1] for line in lines] == [second, first, late]
-    assert [line.startswith("->") for line in lines] == [False, True, False]
-    assert ["2 (publish)" in lines[0], "3 (rollback)" in lines[1], "never" in lines[2]] == [True] * 3
-    assert last.endswith(": scores are 0.")
-
-
-def test_make_calls_them(store: Store, tmp_path: Path) -> None:
-    """The targets as people type them, with a reason that has spaces; `setup` counts as done."""
-    first, second = published(store, "2026-11-20", "2026-11-21")
-
-    def make(*arguments: str) -> str:
-        command = ["make", "--silent", "-o", ".venv/.installed", f"BIN={Path(sys.executable).parent}", *arguments]
-        environment = {**os.environ, "GAMELAKE_URI": store.uri}
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert second in make("generations")
-    assert "rollback by" in make("rollback", "TO=2026-11-20", "REASON=scores are 0")
-    assert shown(store) == first
-    assert orjson.loads(store.get(pointer.publication_key(3)))["reason"] == "scores are 0"
-    make("rollforward")
-    assert shown(store) == second

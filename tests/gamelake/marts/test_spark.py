@@ -7,10 +7,10 @@ import importlib.util
 import orjson
 import pytest
 
+from gamelake.cli.main import main
 from gamelake.lake.store import open_store
 from gamelake.marts.generation import clean_up
 from gamelake.marts.pointer import POINTER
-from gamelake.marts.spark import main
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def store(tmp_path, monkeypatch):
 def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(store, capfd, tmp_path):
     generation = "marts/dt=2026-11-21/run"
     store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
-    assert main(["--generation", generation]) == 1
+    assert main(["marts", "build-on-spark", "--generation", generation]) == 1
     said = capfd.readouterr()
     assert "Could not find adapter type spark" in said.out + said.err
     assert f"dbt build on spark ended with 2; its messages are above, and all of them in {tmp_path}" in said.err
@@ -37,21 +37,22 @@ def test_a_finished_generation_is_not_written_again(store, capfd):
     generation = "marts/dt=2026-11-21/run"
     store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
     store.put(f"{generation}/_generation.json", b"{}")
-    assert main(["--generation", generation]) == 1
+    assert main(["marts", "build-on-spark", "--generation", generation]) == 1
     assert f"{generation} is finished, and readers may use its files" in capfd.readouterr().err
     assert len(list(store.list("marts/"))) == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "status", "message"),
     [
-        ([], "no load was ever committed"),
-        (["--date", "2026-11-21"], "no load of games"),
-        (["--date", "21.11.2026"], "21.11.2026"),
+        ([], 1, "no load was ever committed"),
+        (["--date", "2026-11-21"], 1, "no load of games"),
+        (["--date", "21.11.2026"], 2, "21.11.2026"),
+        (["--date", "2026-11-21", "--generation", "marts/dt=2026-11-21/run"], 2, "expected one of them"),
     ],
 )
-def test_what_cannot_be_built_is_said_before_dbt_starts(store, capfd, arguments, message):
-    assert main(arguments) == 1
+def test_what_cannot_be_built_is_said_before_dbt_starts(store, capfd, arguments, status, message):
+    assert main(["marts", "build-on-spark", *arguments]) == status
     assert message in capfd.readouterr().err
     assert list(store.list("marts/")) == []
 

@@ -1,4 +1,4 @@
-"""The command, as a person starts it."""
+"""`gamelake sandbox`, as a person starts it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.cli.main import main
+from tests.command import GAMELAKE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -29,7 +32,7 @@ READY = re.compile(
 def command(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     variables = {name: value for name, value in os.environ.items() if name != "IGDB_RECORDED"} | environment
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.igdb", "--port", "0", *arguments],
+        [GAMELAKE, "sandbox", "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -68,11 +71,11 @@ def test_the_variable_names_recorded_rows(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--today", "tomorrow"), "expected a Korean day as YYYY-MM-DD"),
-        (("--games", "0"), "sandbox: games: found 0, expected 1 to 1,000,000"),
-        (("--data", "/nonexistent"), "sandbox: data folder: found no *.jsonl in /nonexistent"),
-        (("--first-day", "2026-11-20", "--today", "2026-11-19"), "sandbox: today: found 2026-11-19"),
-        (("--port", "99999"), "expected a port from 0 to 65535"),
-        (("--latency", "-1"), "expected seconds from 0"),
+        (("--games", "0"), "games: found 0, expected 1 to 1,000,000"),
+        (("--data", "/nonexistent"), "data folder: found no *.jsonl in /nonexistent"),
+        (("--first-day", "2026-11-20", "--today", "2026-11-19"), "today: found 2026-11-19"),
+        (("--port", "99999"), "'--port': Input should be less than or equal to 65535"),
+        (("--latency", "-1"), "'--latency': Input should be greater than or equal to 0"),
     ],
 )
 def test_what_cannot_be_served_says_why(arguments: tuple[str, ...], message: str) -> None:
@@ -80,7 +83,8 @@ def test_what_cannot_be_served_says_why(arguments: tuple[str, ...], message: str
         _, problems = process.communicate(timeout=30)
     assert process.returncode == 2
     assert message in problems
-    assert "Traceback" not in problems
+    assert problems.startswith("gamelake sandbox: ")
+    assert problems.count("\n") == 1
 
 
 def test_a_port_that_is_taken() -> None:
@@ -90,6 +94,36 @@ def test_a_port_that_is_taken() -> None:
         port = taken.getsockname()[1]
         with command("--games", "5", "--port", str(port)) as process:
             _, problems = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert f"sandbox: cannot serve on 127.0.0.1:{port}" in problems
+    assert process.returncode == 1
+    assert f"cannot serve on 127.0.0.1:{port}" in problems
     assert "choose another port" in problems
+
+
+def test_the_variable_names_a_port(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("GAMELAKE_SANDBOX_PORT", str(taken.getsockname()[1]))
+        assert main(["sandbox", "--games", "5"]) == 1
+        assert f"cannot serve on 127.0.0.1:{taken.getsockname()[1]}" in capsys.readouterr().err
+    monkeypatch.setenv("GAMELAKE_SANDBOX_PORT", "http")
+    assert main(["sandbox"]) == 2
+    assert "found GAMELAKE_SANDBOX_PORT='http', expected a port" in capsys.readouterr().err
+
+
+def test_an_image_without_the_sandbox_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class NoSandbox:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name.split(".", maxsplit=1)[0] == "sandbox":
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "sandbox"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [NoSandbox, *sys.meta_path])
+    assert main(["sandbox"]) == 1
+    said = capsys.readouterr().err
+    assert "the sandbox is not installed here: it is in the folder sandbox/ of the repository" in said
+    assert said.count("\n") == 1

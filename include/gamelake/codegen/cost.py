@@ -1,20 +1,22 @@
 """What the lake costs on AWS in a month, with the arithmetic: the tables of docs/guides/deploy/cost.md.
 
-    python deploy/cost.py            prints them
-    python deploy/cost.py --write    puts them into the page
-
 Requests are counted on real loads and builds (tests/deploy/test_cost.py holds the formulas to a recording); sizes are
 those of docs/reference/performance.md or, where it has none, assumed and marked. Prices are parameters: look yours up.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-PAGE = Path(__file__).parents[1] / "docs" / "guides" / "deploy" / "cost.md"
-BEGIN, END = "<!-- python deploy/cost.py --write -->\n", "<!-- end -->\n"
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = REPOSITORY / "docs" / "guides" / "deploy" / "cost.md"
+BEGIN = "<!-- Generated from include/gamelake/codegen/cost.py by `make generate`; do not edit. -->\n"
+END = "<!-- end -->\n"
 
 NIGHTS = 30
 FULL_READS = 30 / 7
@@ -145,8 +147,6 @@ def page(text: str) -> str:
     return f"{before}{BEGIN}{tables(Prices())}{END}{rest.partition(END)[2]}"
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        sys.stdout.write(tables(Prices()))
+def generated() -> dict[Path, str]:
+    """Return the page, by its path."""
+    return {PAGE: page(PAGE.read_text(encoding="utf-8"))}

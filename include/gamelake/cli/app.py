@@ -1,0 +1,60 @@
+"""The commands of `gamelake`, and their errors.
+
+The modules of this package import the rest of gamelake inside their functions, so that every command starts fast. No
+other package imports this one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.main import get_command
+
+from gamelake.cli import generate, health, lake, laptop, marts, sandbox, settings
+from gamelake.errors import is_explained
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C."""
+
+app = typer.Typer(
+    help="A lakehouse of video games: load it, build its marts, look after both.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(laptop.run)
+app.command("up")(laptop.up)
+app.command("down")(laptop.down)
+app.command("sandbox")(sandbox.sandbox)
+app.command("generate")(generate.generate)
+app.command("health")(health.health)
+app.add_typer(lake.group, name="lake")
+app.add_typer(marts.group, name="marts")
+app.add_typer(settings.group, name="settings")
+app.add_typer(laptop.group, name="laptop")
+
+
+def run(words: list[str]) -> int:
+    """Run a command, given its words. Returns: the exit status, as `main`."""
+    try:
+        status = int(get_command(app)(words, prog_name="gamelake", standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        print(_usage(error), file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        if not is_explained(error):
+            raise
+        print(error, file=sys.stderr)
+        return 1
+    if status == INTERRUPTED:
+        again = "`make run` again continues" if words == ["run"] else "run the same command again"
+        print(f"\nInterrupted. Nothing is lost: {again}.", file=sys.stderr)
+    return status
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Return what is wrong with the arguments, in one line; or the help of a group that was given no command."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    return message if context is None or "\n" in message else f"{context.command_path}: {message}"

@@ -1,0 +1,27 @@
+"""`gamelake generate`: write the files that follow from others."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def generate(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if a file is stale.")] = False,
+) -> int:
+    """Write dbt's sources and the generated pages of docs/."""
+    from gamelake.codegen import configuration, cost, dbt_sources
+
+    status = 0
+    for path, text in {**dbt_sources.generated(), **configuration.generated(), **cost.generated()}.items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if check:
+            print(f"{path}: stale; run `make generate`", file=sys.stderr)
+            status = 1
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(path)
+    return status

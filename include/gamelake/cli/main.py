@@ -1,0 +1,28 @@
+"""The entry point of the command `gamelake`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The words after `gamelake`; None takes them from the command line.
+
+    Returns:
+        The exit status: 1 after an error, 2 for wrong arguments, 130 after Ctrl-C; the reason is on stderr.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words == ["health"]:  # it runs every 10 seconds: typer would make it take five times as long
+        from gamelake.cli.health import health
+
+        return health()
+    from gamelake.cli.app import run
+
+    return run(words)

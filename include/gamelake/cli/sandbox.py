@@ -1,0 +1,98 @@
+"""`gamelake sandbox`: a local IGDB, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gamelake.cli.arguments import korean_day
+
+
+class SandboxMissingError(Exception):
+    """The sandbox cannot be imported here."""
+
+
+def _port(port: int | None) -> int:
+    if port is not None:
+        return port
+    text = os.environ.get("GAMELAKE_SANDBOX_PORT") or "8900"
+    if not text.isdecimal() or int(text) > 65535:
+        raise typer.BadParameter(f"found GAMELAKE_SANDBOX_PORT={text!r}, expected a port from 0 to 65535")
+    return int(text)
+
+
+def _folder(folder: Path | None) -> Path | None:
+    text = os.environ.get("IGDB_RECORDED")
+    return Path(text) if folder is None and text else folder
+
+
+def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            callback=_port,
+            show_default=False,
+            help="0 takes a free one. Default: GAMELAKE_SANDBOX_PORT, else 8900.",
+        ),
+    ] = None,
+    games: Annotated[int, typer.Option(help="The number of games to make up.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same games.")] = 1,
+    today: Annotated[
+        str | None,
+        typer.Option(metavar="DAY", callback=korean_day, show_default=False, help="Default: the real day, and on."),
+    ] = None,
+    first_day: Annotated[
+        str | None,
+        typer.Option(metavar="DAY", callback=korean_day, show_default=False, help="The day of the first rows."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            callback=_folder,
+            show_default=False,
+            help="Serve the rows of its <endpoint>.jsonl files. Default: IGDB_RECORDED, else made-up games.",
+        ),
+    ] = None,
+    no_limits: Annotated[bool, typer.Option("--no-limits", help="Do not limit requests.")] = False,
+    latency: Annotated[float, typer.Option(min=0, max=3600, help="The seconds that a query takes.")] = 0.04,
+) -> None:
+    """Serve a local IGDB that needs no account."""
+    try:
+        from sandbox.igdb import Sandbox, World, WorldError
+        from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND
+        from sandbox.igdb.serving import serve
+    except ModuleNotFoundError as error:
+        if error.name not in ("sandbox", "sandbox.igdb"):
+            raise
+        raise SandboxMissingError(
+            "the sandbox is not installed here: it is in the folder sandbox/ of the repository, and in the image that "
+            "`docker build --target sandbox` makes"
+        ) from error
+    from datetime import UTC, datetime
+
+    from gamelake.days import day_of, parse_day
+
+    last = parse_day(today) if today else day_of(datetime.now(UTC))
+    first = parse_day(first_day) if first_day else last
+    try:
+        if data is not None:
+            world = World.recorded(data, seed=seed, first_day=first, today=last)
+        else:
+            world = World.generate(seed=seed, games=games, first_day=first, today=last)
+    except WorldError as error:
+        raise typer.BadParameter(str(error)) from error
+    served = Sandbox(
+        world,
+        requests_per_second=None if no_limits else REQUESTS_PER_SECOND,
+        max_open_requests=None if no_limits else MAX_OPEN_REQUESTS,
+        latency=latency,
+        follow_calendar=today is None,
+    )
+    serve(served, world, host=host, port=port or 0)

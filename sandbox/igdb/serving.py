@@ -1,0 +1,42 @@
+"""A sandbox as a process: it serves until a signal. `gamelake sandbox` calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from gamelake.days import format_day
+
+if TYPE_CHECKING:
+    from sandbox.igdb.server import Sandbox
+    from sandbox.igdb.world import World
+
+
+def serve(sandbox: Sandbox, world: World, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; print the URL when it is ready.
+
+    Args:
+        sandbox: What to serve.
+        world: The rows of the sandbox.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+
+    Raises:
+        SandboxError: The port cannot be used.
+    """
+    asyncio.run(_serve(sandbox, world, host, port))
+
+
+async def _serve(sandbox: Sandbox, world: World, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    url, runner = await sandbox.start(host, port)
+    print(
+        f"sandbox IGDB on {url}; client id sandbox, secret sandbox-secret; "
+        f"{len(world.table('games')):,} games; today {format_day(world.today)}",
+        flush=True,
+    )
+    await stop.wait()
+    await runner.cleanup()

@@ -1,0 +1,144 @@
+"""The command `gamelake`: what it lists, how it fails, and how fast it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.cli import health, laptop
+from gamelake.cli.main import main
+from gamelake.lake.store import StoreError
+from gamelake.local import run, stack
+from gamelake.paths import REPOSITORY
+from tests.command import GAMELAKE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMANDS = ["run", "up", "down", "sandbox", "generate", "health", "lake", "marts", "settings", "laptop"]
+HEAVY = {"airflow", "boto3", "duckdb", "dbt", "aiohttp", "yaml", "rich", "pydantic", "typer"}
+
+
+def test_the_installed_command_lists_its_commands() -> None:
+    ran = subprocess.run([GAMELAKE, "--help"], capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in ran.stdout.partition("Commands:\n")[2].splitlines()] == COMMANDS
+    assert "completion" not in ran.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["lake"], ["marts"], ["settings"], ["laptop"]])
+def test_a_group_without_a_command_shows_its_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"Usage: {' '.join(['gamelake', *arguments])} ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "gamelake: No such command 'nothing'."),
+        (["lake", "nothing"], "gamelake lake: No such command 'nothing'."),
+        (["lake", "show", "--all"], "gamelake lake show: No such option: --all"),
+        (["lake", "replay"], "gamelake lake replay: Missing argument 'ENTITY'."),
+        (["lake", "rejected", "--limit", "some"], "gamelake lake rejected: Invalid value for '--limit': "),
+        (["run", "2026-11-21"], "gamelake run: Got unexpected extra argument(s) (2026-11-21)"),
+        (["health", "now"], "gamelake health: Got unexpected extra argument(s) (now)"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith(message)
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def work(*_: object) -> None:
+        raise error
+
+    return work
+
+
+def test_an_error_of_ours_is_its_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    error = StoreError("get", "a-key", "no right")
+    monkeypatch.setattr(stack, "down", raising(error))
+    assert main(["down"]) == 1
+    assert capsys.readouterr() == ("", f"{error}\n")
+
+
+def test_any_other_error_is_a_bug_and_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "down", raising(ZeroDivisionError("a bug")))
+    with pytest.raises(ZeroDivisionError):
+        main(["down"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "again"),
+    [(["run"], run, "`make run` again continues"), (["down"], stack, "run the same command again")],
+)
+def test_ctrl_c_says_how_to_go_on(
+    arguments: list[str],
+    module: object,
+    again: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(module, arguments[0], raising(KeyboardInterrupt()))
+    assert main(arguments) == 128 + signal.SIGINT
+    assert capsys.readouterr().err.strip() == f"Interrupted. Nothing is lost: {again}."
+
+
+def test_a_status_of_a_command_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "service", lambda _: "scheduler")
+    monkeypatch.setattr(health, "check", raising(health.UnhealthyError("no answer")))
+    assert main(["health"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dags", "test", "igdb_games", "--conf", '{"a": 1}'],
+        ["--help"],
+        ["-v", "dags", "list"],
+        ["tasks", "run", "--", "-x"],
+        [],
+    ],
+)
+def test_airflow_s_own_arguments_reach_it(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from gamelake.local import airflow_command
+
+    given: list[list[str]] = []
+    monkeypatch.setattr(airflow_command, "run", lambda words: given.append(list(words)) or 3)
+    assert main(["laptop", "airflow", *arguments]) == 3
+    assert given == [arguments]
+    assert laptop.airflow.__doc__
+
+
+@pytest.mark.parametrize(("arguments", "allowed"), [(["health"], set()), (["--help"], {"typer"})])
+def test_it_starts_without_what_takes_long_to_import(arguments: list[str], allowed: set[str]) -> None:
+    code = (
+        f"import json, sys\nsys.argv = ['gamelake', *{arguments!r}]\nfrom gamelake.cli.main import main\n"
+        "main()\nprint(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert set(json.loads(ran.stdout.splitlines()[-1])) & HEAVY == allowed
+
+
+def test_the_project_installs_it() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"] == {"gamelake": "gamelake.cli.main:main"}
+
+
+def test_no_other_package_imports_the_command() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in (REPOSITORY / "include").rglob("*.py")}
+    importers = [path for path, text in texts.items() if "import gamelake.cli" in text or "from gamelake.cli" in text]
+    assert importers
+    assert {path.parent.name for path in importers} == {"cli"}

@@ -1,0 +1,62 @@
+"""`gamelake generate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.cli.main import main
+from gamelake.codegen import configuration, cost, dbt_sources
+from gamelake.registry import RegistryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_committed_files_are_current() -> None:
+    assert main(["generate", "--check"]) == 0, "run `make generate`"
+
+
+@pytest.fixture
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every generated file, in a folder of its own; only the page that keeps its own text is there."""
+    found = []
+    for module, name in (
+        (dbt_sources, "SOURCES_PATH"),
+        (dbt_sources, "MACRO_PATH"),
+        (dbt_sources, "ENTITIES_PAGE_PATH"),
+        (configuration, "PAGE_PATH"),
+        (cost, "PAGE"),
+    ):
+        found.append(tmp_path / name)
+        monkeypatch.setattr(module, name, found[-1])
+    found[-1].write_text(f"# Cost\n\n{cost.BEGIN}old\n{cost.END}\nText.\n", encoding="utf-8")
+    return found
+
+
+def test_stale_files_are_named_and_written(pages: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    pages[0].write_text("old", encoding="utf-8")
+    assert main(["generate", "--check"]) == 1
+    assert [line.split(": ")[0] for line in capsys.readouterr().err.splitlines()] == [str(page) for page in pages]
+    assert pages[0].read_text(encoding="utf-8") == "old"
+    assert main(["generate"]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(page) for page in pages]
+    assert pages[-1].read_text(encoding="utf-8").startswith("# Cost\n")
+    assert pages[-1].read_text(encoding="utf-8").endswith("\nText.\n")
+    for arguments in (["generate", "--check"], ["generate"]):
+        assert main(arguments) == 0
+        assert capsys.readouterr() == ("", "")
+
+
+def test_a_mistake_in_the_registry_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RegistryError("platforms.kind", "snapshots", "one of incremental, snapshot, time_series")
+
+    monkeypatch.setattr(dbt_sources, "load_registry", broken)
+    assert main(["generate"]) == 1
+    assert capsys.readouterr().err == (
+        "entities.yaml: platforms.kind: found 'snapshots', expected one of incremental, snapshot, time_series\n"
+    )

@@ -1,0 +1,86 @@
+"""`gamelake marts`, and the targets of make that call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from gamelake.cli.main import main
+from gamelake.lake.store import open_store, place_of
+from gamelake.marts import pointer
+from gamelake.marts.generation import publish
+from gamelake.marts.rollback import generations
+from gamelake.paths import REPOSITORY
+from tests.gamelake.marts.test_pointer import finished, shown
+from tests.gamelake.marts.test_rollback import published
+
+if TYPE_CHECKING:
+    from gamelake.lake.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    store = open_store((tmp_path / "my lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    return store
+
+
+def test_the_list_says_what_became_of_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["marts", "list"]) == 0
+    assert "no generation is finished yet" in capsys.readouterr().out
+    first, second = published(store, "2026-11-20", "2026-11-21")
+    late = finished(store, "2026-11-19", run="late")
+    publish(store, late, {})
+    assert [(each.document["generation"], each.publication is None) for each in generations(store)] == [
+        (second, False),
+        (first, False),
+        (late, True),
+    ]
+    assert main(["marts", "rollback", "--reason", "scores are 0"]) == 0
+    assert f"Readers now have 2026-11-20, {first}, in place of {second} (publication 3" in capsys.readouterr().out
+    assert main(["marts", "rollback"]) == 0
+    assert capsys.readouterr().out.startswith(f"No change: readers already have 2026-11-20, {first}, since ")
+    assert main(["marts", "list"]) == 0
+    uri, header, *lines, _, last = capsys.readouterr().out.splitlines()
+    assert uri == place_of(store)
+    assert header.split() == ["day", "built", "(KST)", "rows", "MB", "published", "generation"]
+    assert [line.split()[-1] for line in lines] == [second, first, late]
+    assert [line.startswith("->") for line in lines] == [False, True, False]
+    assert ["2 (publish)" in lines[0], "3 (rollback)" in lines[1], "never" in lines[2]] == [True] * 3
+    assert last.endswith(": scores are 0.")
+
+
+def test_make_calls_them(store: Store, tmp_path: Path) -> None:
+    """The targets as people type them, with a reason that has spaces; `setup` counts as done."""
+    first, second = published(store, "2026-11-20", "2026-11-21")
+
+    def make(*arguments: str) -> str:
+        command = ["make", "--silent", "-o", ".venv/.installed", f"BIN={Path(sys.executable).parent}", *arguments]
+        environment = {**os.environ, "GAMELAKE_URI": store.uri}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert second in make("generations")
+    assert "rollback by" in make("rollback", "TO=2026-11-20", "REASON=scores are 0")
+    assert shown(store) == first
+    assert orjson.loads(store.get(pointer.publication_key(3)))["reason"] == "scores are 0"
+    make("rollforward")
+    assert shown(store) == second
+
+
+@pytest.mark.parametrize("target", ["2026-11-18", "marts/dt=2026-11-20/dbt", "yesterday", "../../etc"])
+def test_a_generation_that_is_not_there_is_one_line(
+    store: Store, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    published(store, "2026-11-20", "2026-11-21")
+    assert main(["marts", "rollback", target]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert target in said.err
