@@ -40,7 +40,13 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_files_are_what_github_takes():
-    schemas = {"vendor.github-workflows": FILES, "vendor.dependabot": [FOLDER / "dependabot.yml"]}
+    forms = FOLDER / "ISSUE_TEMPLATE"
+    schemas = {
+        "vendor.github-workflows": FILES,
+        "vendor.dependabot": [FOLDER / "dependabot.yml"],
+        "vendor.github-issue-config": [forms / "config.yml"],
+        "vendor.github-issue-forms": [path for path in forms.glob("*.yml") if path.name != "config.yml"],
+    }
     for schema, paths in schemas.items():
         tool = Path(sys.executable).with_name("check-jsonschema")
         command = [tool, "--builtin-schema", schema, *paths]
