@@ -72,7 +72,8 @@ class TableReader:
         """The commit that shows the table as it stood on that day, None if there is none.
 
         It is the newest one of that day or an earlier one that holds nothing of a later day. A day that was loaded
-        after a later one is in no such commit: then the one that brought it counts.
+        after a later one is in no such commit: then the one that brought it counts; of several such days, that of the
+        latest.
         """
         check_partition("partition", partition)
         clean = late = None
@@ -80,7 +81,8 @@ class TableReader:
             if commit.partition > partition:
                 continue
             if any(file.partition > partition for file in commit.files):
-                late = late or commit
+                if late is None or commit.partition > late.partition:
+                    late = commit
                 continue
             clean = clean or commit
             if late is None or commit.partition >= late.partition:

@@ -8,8 +8,10 @@ tables only the newest load's rows can be: the source may have changed older one
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from gamelake.days import format_day, parse_day
 from gamelake.lake.files import merge_files
 from gamelake.lake.manifest import Draft, Manifest, Table
 from gamelake.lake.parts import PartStage, Rows
@@ -86,9 +88,13 @@ def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]
 
 def _loads(table: Table, days: Sequence[str]) -> dict[str, Manifest]:
     """The newest load of each day; without the days of which no load committed."""
+    if not days:
+        return {}
     loads: dict[str, Manifest] = {}
+    # A day's load may run until the next one is due: a commit of the day before may be newer than one of a day.
+    oldest = format_day(parse_day(min(days)) - timedelta(days=1))
     for commit in table.history():
-        if not days or len(loads) == len(days) or commit.partition < min(days):
+        if len(loads) == len(days) or commit.partition < oldest:
             break
         if commit.partition in days:
             loads.setdefault(commit.partition, commit)

@@ -71,6 +71,22 @@ def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: Mak
     }
 
 
+def test_days_that_were_loaded_backwards(store: Store, make_file: MakeFile) -> None:
+    table = Table(store, "games")
+    for number, day in enumerate(("17", "18", "21", "20", "19", "18"), start=1):  # a backfill from the last day on
+        file = make_file(f"part-{number}", partition=f"2026-11-{day}")
+        store.put(file.key, b"x")
+        commit(table, file, partition=f"2026-11-{day}", run_id=str(number))
+    found = {day: table.as_of(f"2026-11-{day}") for day in ("17", "18", "19", "20", "21")}
+    assert {day: manifest and manifest.version for day, manifest in found.items()} == {
+        "17": 1,
+        "18": 2,
+        "19": 5,
+        "20": 4,  # it went back to version 2 when the 18th was loaded again
+        "21": 6,
+    }
+
+
 def test_the_pointer_is_only_a_hint(store: Store) -> None:
     table = Table(store, "games")
     first, second, third = (commit(table) for _ in range(3))

@@ -11,7 +11,7 @@ import pytest
 from gamelake import registry
 from gamelake.cli.main import main
 from gamelake.days import format_day
-from gamelake.lake.manifest import Table
+from gamelake.lake.manifest import Draft, Table
 from gamelake.load import replay as module
 from gamelake.load.replay import ReplayRefused, replay
 from gamelake.registry import FieldType
@@ -141,6 +141,18 @@ def test_every_day_is_replayed_and_a_second_time_none(two_days: Store) -> None:
     after = newest(two_days, "popscore")
     assert (after.version, after.row_count) == (before.version + 2, before.row_count + 1)
     assert [each.added for each in replay(two_days, lenient("popscore"))] == [0, 0]
+
+
+def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Store) -> None:
+    table = Table(two_days, "popscore")
+    first = table.read(1)
+    again = {name: getattr(first, name) for name in Draft.__dataclass_fields__}
+    last = newest(two_days, "popscore")
+    # As a run of the first day that is cleared in the night after it, when the second day is loaded already.
+    same = {"watermark": last.watermark, "files": last.files, "rejected_key": None}
+    table.commit(lambda _: Draft(**again | same))
+    (outcome,) = replay(two_days, lenient("popscore"), "2026-11-22")
+    assert (outcome.added, outcome.present) == (1, 0)
 
 
 def test_rows_of_a_load_that_committed_nothing_are_not_replayed(
