@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -17,7 +18,10 @@ from igdb.elements import UnreadableRow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gamelake.lake.files import Claim
     from gamelake.registry import Entity
+
+log = logging.getLogger(__name__)
 
 MAX_ROW_BYTES = 16 * 1024 * 1024
 """The longest row: dbt reads no longer one (`maximum_object_size` in macros/read_inputs.sql)."""
@@ -31,14 +35,20 @@ _PAGED = 2**63 - 1  # an id below can be asked for by number
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that breaks the contract, and why. `row` is as parsed, or an `UnreadableRow`."""
+    """A row that breaks the contract, and why. `row` is as parsed, or an `UnreadableRow`.
+
+    misplaced: it came where the id that it shows cannot be: the id is not the row's.
+    """
 
     row: Any
     reason: str
+    misplaced: bool = False
 
     @property
     def row_id(self) -> int | None:
         """The row's id, None if it has no true one."""
+        if self.misplaced:
+            return None
         row_id = self.row.get("id") if isinstance(self.row, dict) else getattr(self.row, "row_id", None)
         return row_id if type(row_id) is int and 0 <= row_id < _PAGED else None
 
@@ -57,7 +67,8 @@ class Reject:
 class Checked:
     """A page of rows after the check: those to stage, those to reject, and how often each undeclared field occurred.
 
-    last_id: the highest id, of the rejected rows too where they have a true one; None if none has.
+    last_id: the highest id of the rows to stage; only if there are none, that of the rejected ones; None if no row has
+    one. The last row of a page may be a rejected one that shows another id than its own: what comes next would be lost.
     """
 
     rows: Rows
@@ -68,6 +79,23 @@ class Checked:
     def __len__(self) -> int:
         """How many rows the page had."""
         return len(self.rows.ids) + len(self.rejects)
+
+    @property
+    def highest(self) -> int:
+        """The highest id, of the rejected rows too where they have a true one; -1 if no row has."""
+        return max(self.ids(), default=-1)
+
+    def within(self, window: Claim) -> Checked:
+        """The same page, as it was asked for: a rejected row that shows an id outside the window is misplaced."""
+        rejects = [
+            reject if reject.row_id is None or reject.row_id in window else replace(reject, misplaced=True)
+            for reject in self.rejects
+        ]
+        return replace(self, rejects=rejects, last_id=_last_id(self.rows.ids, rejects))
+
+    def up_to(self, end: float) -> Checked:
+        """The same page without the rejected rows at its end, from an id on: they are in the next page too."""
+        return replace(self, rejects=[each for each in self.rejects if each.row_id is None or each.row_id < end])
 
     def ids(self) -> Iterator[int]:
         """The ids of the rows, those of rejected ones too where they have a true one."""
@@ -87,21 +115,21 @@ class RowContract:
         self._model = msgspec.defstruct(entity.name, fields, kw_only=True)
         # One call in C passes a whole page; only a page that does not pass is looked at row by row.
         self._page = list[msgspec.defstruct(entity.name, [], bases=(self._model,), forbid_unknown_fields=True)]  # type: ignore[misc]
+        self._name = entity.name
         self._declared = frozenset(entity.fields)
         self._ints = tuple(name for name, kind in entity.fields.items() if kind in _INTS)
 
     def check(self, page: Sequence[Any]) -> Checked:
         """Check a page of parsed rows and put each into one line of JSON."""
-        if not _violation(page, self._page):
+        if not _violation(page, self._page) and len({row["id"] for row in page}) == len(page):
             lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page]
             if sum(map(len, lines)) <= MAX_ROW_BYTES:
                 return _checked(page, lines)
         return self._check_each(page)
 
     def _check_each(self, page: Sequence[Any]) -> Checked:
-        good: list[Any] = []
-        lines: list[bytes] = []
-        rejects: list[Reject] = []
+        good: dict[int, tuple[Any, bytes]] = {}
+        rejects: list[tuple[int, Reject]] = []
         undeclared: Counter[str] = Counter()
         for found in page:
             row, reason = self._judge(found)
@@ -114,12 +142,15 @@ class RowContract:
                     if len(line) > MAX_ROW_BYTES:
                         reason = f"found {len(line):,} bytes, expected at most {MAX_ROW_BYTES:,}"
             if reason:
-                rejects.append(Reject(found, reason))
+                rejects.append((len(good), Reject(found, reason)))
                 continue
-            good.append(row)
-            lines.append(line)
+            if row["id"] in good:
+                log.warning("%s: the source sent the row of id %d twice; the later one counts", self._name, row["id"])
+            good[row["id"]] = row, line  # a row that comes twice stays where it came first
             undeclared.update(row.keys() - self._declared)
-        return _checked(good, lines, rejects, undeclared)
+        ids = list(good)
+        placed = [replace(each, misplaced=_is_misplaced(each, ids, place)) for place, each in rejects]
+        return _checked([row for row, _ in good.values()], [line for _, line in good.values()], placed, undeclared)
 
     def _judge(self, row: Any) -> tuple[Any, str | None]:
         """The row as it is staged, and what is wrong with it, None if nothing is."""
@@ -144,9 +175,20 @@ def _checked(
     ids = [row["id"] for row in rows]
     # A time before 1970 is no change that a manifest could name.
     times = [at for row in rows if (at := row.get("updated_at")) is not None and at >= 0]
-    true_ids = [*ids, *(row_id for reject in rejects if (row_id := reject.row_id) is not None)]
     staged = Rows(lines=b"".join(lines), ids=ids, max_updated_at=max(times, default=None))
-    return Checked(staged, list(rejects), Counter() if undeclared is None else undeclared, max(true_ids, default=None))
+    return Checked(staged, list(rejects), Counter() if undeclared is None else undeclared, _last_id(ids, rejects))
+
+
+def _last_id(ids: Sequence[int], rejects: Sequence[Reject]) -> int | None:
+    return max(ids or (row_id for reject in rejects if (row_id := reject.row_id) is not None), default=None)
+
+
+def _is_misplaced(reject: Reject, ids: Sequence[int], place: int) -> bool:
+    """Whether a rejected row shows an id that is not between those of the good rows around it: pages ascend."""
+    row_id = reject.row_id
+    if row_id is None:
+        return False
+    return (place > 0 and row_id <= ids[place - 1]) or (place < len(ids) and row_id >= ids[place])
 
 
 def _model_field(name: str, kind: FieldType, rule: FieldRule) -> Any:

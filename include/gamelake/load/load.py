@@ -173,6 +173,9 @@ class Load:
         self._rows = sum(file.rows for file in progress.taken)
         pages = self._reader.rest(progress.claims, self._rows) if progress.taken else self._reader.everything()
         await self._stage_pages(stage, self._checking_day(pages), f"{mode} read", progress)
+        # Until now the limits went by the source's first count, which nothing had proven.
+        self._reader.total = self._rows + len(self._rejects)
+        self._miscounts.add((), rows=self._table_rows())
         return progress.began, self._rows + len(self._rejects)
 
     async def _read_changes(self, base: Manifest, stage: PartStage) -> tuple[int, int]:

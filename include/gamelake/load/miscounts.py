@@ -51,7 +51,7 @@ class Miscounts:
         self._now += tuple(found)
         allowed = self._entity.limits.unproven_rows(rows)
         differ = _differ(self.found)
-        if found and differ > allowed and not self._allowed:
+        if differ > allowed and not self._allowed:
             worst = max(self.found, key=lambda one: one.difference)
             raise UnprovenError(self._entity.name, worst, differ, allowed)
 

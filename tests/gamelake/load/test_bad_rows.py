@@ -104,6 +104,34 @@ def test_a_row_whose_id_is_none_is_rejected(
     assert reason in kept["reason"]
 
 
+@pytest.mark.parametrize(("place", "shows"), [(97, 900_000), (499, 1_000), (499, 900_000), (600, 1)])
+def test_a_rejected_row_that_shows_another_id_costs_itself(
+    place: int, shows: int, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    bad = sorted(held(sandbox))[place]
+    sandbox.faults.add(Fault("replace", old=f'"id": {bad},', new=f'"id": {shows}, "rating": "x",', times=None))
+    for night in range(3):
+        report = load_once(client(), store, run_id=str(night))
+        expected = without(held(sandbox), bad)
+        assert (report.rejected, report.row_count) == (1, len(expected))
+        assert shown(store) == expected
+        sandbox.delete("games", [bad + 90 - night])  # in the same id range: the bad row is not to hide it
+
+
+def test_an_id_that_comes_twice_costs_one_row(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = sorted(held(sandbox))[100:102]
+    sandbox.faults.add(Fault("replace", old=f'"id": {second},', new=f'"id": {first},', times=None))
+    report = load_once(client(), store)
+    assert f"games: the source sent the row of id {first} twice; the later one counts" in caplog.text
+    assert (report.row_count, sum(each["count"] - each["rows"] for each in report.unproven)) == (GAMES - 1, 1)
+    assert set(shown(store)) == set(without(held(sandbox), second))
+    sandbox.faults.clear()
+    load_once(client(), store, run_id="repaired")
+    assert set(shown(store)) == set(held(sandbox))
+
+
 @pytest.mark.parametrize(
     ("total", "bad", "fails"), [(GAMES, 9, False), (GAMES, 10, True), (12_000, 11, False), (12_000, 13, True)]
 )
@@ -130,6 +158,15 @@ def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(
         sandbox.upsert("games", [{"id": each, "name": "Repaired", "hypes": None} for each in ids])
         load_once(new_client(url, token_of(sandbox)), store, run_id="again")
         assert shown(store) == held(sandbox)
+
+
+def test_a_count_that_nothing_has_proven_lets_no_bad_rows_through(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    spoil(sandbox, sorted(held(sandbox))[::50])
+    sandbox.faults.add(Fault("replace", old=f'"count": {GAMES}', new='"count": 9000000'))  # of the first reply only
+    with pytest.raises(ContractError, match="games: 22 of the 1100 rows read so far break the contract"):
+        load_once(client(), store)
 
 
 def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(

@@ -148,7 +148,7 @@ def test_rows_that_are_long_together_are_good():
 
 def test_a_row_that_no_parser_took_is_rejected_with_its_bytes():
     checked = GAMES.check([GAME, UnreadableRow(b'{"id": 9, "name": "\xff"}', "invalid UTF-8: at byte 19")])
-    assert (checked.rows.ids, len(checked), checked.last_id) == ([7], 2, 9)
+    assert (checked.rows.ids, len(checked), checked.last_id, checked.highest) == ([7], 2, 7, 9)
     (reject,) = checked.rejects
     assert reject.reason == "invalid UTF-8: at byte 19"
     assert base64.b64decode(reject.kept()["row_base64"]) == b'{"id": 9, "name": "\xff"}'

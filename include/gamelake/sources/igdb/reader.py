@@ -180,12 +180,12 @@ class Reader:
             (checked,) = head.pages
             row_bytes = head.bytes / max(1, len(checked))
             if _is_sound(checked, _EVERY_ID) and len(checked) == min(PAGE, count):
-                if count <= PAGE and (checked.last_id is None or checked.last_id >= highest):
+                if count <= PAGE and (checked.last_id is None or checked.highest >= highest):
                     yield Page(checked, _EVERY_ID)
                     return
                 if checked.last_id is not None:
                     low = checked.last_id + 1
-                    yield Page(checked, Claim(0, low))
+                    yield Page(checked.up_to(low), Claim(0, low))
         rows = count - (PAGE if low else 0)
         plan = self._plan([Claim(low, None)], rows=rows, end=highest + 1, row_bytes=row_bytes)
         async for page in self._read(plan, conditions):
@@ -252,7 +252,7 @@ class Reader:
                     pages = held.pop(settled)
                     if settled.proven:
                         for checked, claim in zip(pages, settled.claims, strict=True):
-                            yield Page(checked, claim)
+                            yield Page(checked.up_to(claim.end), claim)
                     elif page := self._ask_again(plan, settled, pages):
                         yield page
         finally:
@@ -289,12 +289,13 @@ class Reader:
         if len(queries) == 1:
             reply = await self._client.query(endpoint, queries[0], check)
             self._see(reply.date)
-            return _Answer([reply.rows], reply.total, reply.bytes)
+            return _Answer([reply.rows.within(windows[0])], reply.total, reply.bytes)
         parts = [SubQuery(str(number), endpoint, query) for number, query in enumerate(queries)]
         count = self._count_part("count", windows, conditions)
         multi = await self._client.multiquery([*parts, count], check)
         self._see(multi.date)
-        return _Answer([multi.rows[part.name] for part in parts], multi.counts["count"], multi.bytes)
+        pages = [multi.rows[part.name].within(window) for part, window in zip(parts, windows, strict=True)]
+        return _Answer(pages, multi.counts["count"], multi.bytes)
 
     def _count_part(self, name: str, ranges: Sequence[Claim], conditions: Sequence[Condition] = ()) -> SubQuery:
         merged = [_within(claim) for claim in merge_claims(ranges)]
