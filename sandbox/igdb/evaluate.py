@@ -55,6 +55,7 @@ class _Narrowing:
     high: int = _ENDLESS
     changed_from: int = NO_UPDATED_AT
     changed_before: int = _ENDLESS
+    timeless: bool = False
     listed: frozenset[int] | None = None
     spans: tuple[tuple[int, int], ...] | None = None
     rest: tuple[Condition, ...] = ()
@@ -74,6 +75,9 @@ class _Narrowing:
         """Take a comparison of `id` or `updated_at` with whole numbers in; False for any other."""
         if part.field == "id" and (listed := _whole_numbers(part)) is not None:
             self.listed = listed if self.listed is None else self.listed & listed
+            return True
+        if (part.field, part.operator, part.value) == ("updated_at", "=", None):
+            self.timeless = True
             return True
         if part.field not in {"id", "updated_at"} or type(part.value) is not int:
             return False
@@ -100,6 +104,9 @@ class _Narrowing:
         if (self.changed_from, self.changed_before) != (NO_UPDATED_AT, _ENDLESS):
             updated, since, before = table.updated, max(self.changed_from, NO_UPDATED_AT + 1), self.changed_before
             found = [at for at in found if since <= updated[at] < before]
+        if self.timeless:
+            updated = table.updated
+            found = [at for at in found if updated[at] == NO_UPDATED_AT]
         return found
 
 

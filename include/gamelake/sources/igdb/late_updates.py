@@ -6,6 +6,7 @@ it again. It moves the row from one window of `updated_at` to another. So the ro
 window in which the source has more rows than the table is read: first the ids, then the rows that moved.
 
 A row that the table lacks altogether is found here too, if the deletion of another one hid it from the counts of ids.
+So is a new row without `updated_at`: it is no change, and no count of unchanged rows has it.
 
 Not seen before the next full load: a row that moves within one window, and one that arrives in a window while another
 row leaves it during the same seconds. The windows are narrow where late updates arrive, near the last load.
@@ -20,7 +21,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from gamelake.sources.igdb.reconcile import pieces_that_pay
-from igdb.apicalypse import at_least, below
+from igdb.apicalypse import at_least, below, matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from igdb.apicalypse import Condition
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-AGES = (15 * _MINUTE, _HOUR, 3 * _HOUR, 8 * _HOUR, _DAY, 3 * _DAY, 8 * _DAY, 30 * _DAY, 365 * _DAY)
+AGES = (15 * _MINUTE, _HOUR, 3 * _HOUR, 8 * _HOUR, _DAY, 3 * _DAY, 8 * _DAY, 30 * _DAY)
 """Seconds before the changes of this night at which a window begins; one more goes back to the beginning.
 
-Ten windows are one request of ten counts.
+These nine windows and the rows without a time are one request of ten counts.
 """
 
 
@@ -45,14 +46,28 @@ class Window:
     low: int | None
     high: int
 
-    def __contains__(self, at: int) -> bool:
-        return (self.low is None or at >= self.low) and at < self.high
+    def __contains__(self, at: int | None) -> bool:
+        return at is not None and (self.low is None or at >= self.low) and at < self.high
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """What a row of the window meets."""
         until = below("updated_at", self.high)
         return (until,) if self.low is None else (at_least("updated_at", self.low), until)
+
+
+class _Timeless(Window):
+    """The rows that have no `updated_at`."""
+
+    def __contains__(self, at: int | None) -> bool:
+        return at is None
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (matching("updated_at = null"),)
+
+
+TIMELESS = _Timeless(None, 0)
 
 
 class LateUpdates:
@@ -84,7 +99,7 @@ class LateUpdates:
         self._rejected = tuple(rejected)
         self._times = times
         self._since = since
-        self._moved: dict[int, int] = {}
+        self._moved: dict[int, int | None] = {}
 
     async def ids(self) -> list[int]:
         """The rows whose `updated_at` the table does not have, ascending. Raises: IncompleteError; the client's errors.
@@ -100,12 +115,12 @@ class LateUpdates:
             self._moved |= await self._compare()
         return sorted(self._moved)
 
-    async def _compare(self) -> dict[int, int]:
+    async def _compare(self) -> dict[int, int | None]:
         """Rows that moved: by id, a time in the window where the source has them."""
-        have = self._known_times()
+        have, without = self._known_times()
         windows, before = _windows(self._since), 0
+        *counts, timeless = await self._reader.counts_within([*windows, TIMELESS])
         while True:
-            counts = await self._reader.counts_within(windows)
             higher = [each for each in zip(windows, counts, strict=True) if each[1] > _count(have, each[0])]
             rows = sum(count for _, count in higher)
             pieces = pieces_that_pay(len(higher), rows) if higher else 1
@@ -113,7 +128,10 @@ class LateUpdates:
                 break  # the last comparison did not narrow them down
             before = rows
             windows = [piece for window, _ in higher for piece in _cut(window, have, pieces)]
-        found: dict[int, int] = {}
+            counts = await self._reader.counts_within(windows)
+        if timeless > without:
+            higher.append((TIMELESS, timeless))
+        found: dict[int, int | None] = {}
         for window, count in higher:
             async for page in self._reader.ids_within(window, rows=count, end=self._unread.highest() + 1):
                 for row_id in page.checked.rows.ids:
@@ -121,13 +139,15 @@ class LateUpdates:
                     if row_id not in self._unread:
                         if row_id not in self._read:
                             self.unknown.add(row_id)
-                    elif at is None or at not in window:
-                        found[row_id] = window.high - 1
+                    elif at not in window:
+                        found[row_id] = None if window is TIMELESS else window.high - 1
         return found
 
-    def _known_times(self) -> Sequence[int]:
-        times = (self._moved.get(row_id, self._times[row_id]) for row_id in self._unread.ids())
-        return array("q", sorted(chain((at for at in times if at is not None), self._rejected)))
+    def _known_times(self) -> tuple[Sequence[int], int]:
+        """When the rows changed, ascending, and how many do not say."""
+        times = [self._moved.get(row_id, self._times[row_id]) for row_id in self._unread.ids()]
+        known = array("q", sorted(chain((at for at in times if at is not None), self._rejected)))
+        return known, times.count(None)
 
 
 def _windows(since: int) -> list[Window]:

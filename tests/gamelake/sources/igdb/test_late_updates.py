@@ -97,6 +97,32 @@ def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
     assert (report.repaired_ranges, report.gone, report.rows) == (1, 1, 1)
 
 
+def put_without_a_time(lake: Lake, *ids: int) -> None:
+    timeless = [{"id": row_id, "name": "Timeless"} for row_id in ids]
+    lake.sandbox.using(lambda world: world.table("games").put(timeless, world.today))
+
+
+def test_a_new_row_without_a_time_is_seen_the_same_night(lake: Lake) -> None:
+    ids = ids_of(lake.sandbox)
+    put_without_a_time(lake, ids[8] + 1, ids[-1] + 5)
+    report = lake.night()
+    assert report.rows == 2
+    lake.check_equal()
+    assert lake.night().rows == 0
+    lake.check_equal()
+    lake.sandbox.delete("games", [ids[-1] + 5])
+    put_without_a_time(lake, ids[-1] + 7)
+    lake.night()
+    lake.check_equal()
+
+
+def test_a_row_that_loses_its_time_is_read(lake: Lake) -> None:
+    ids = ids_of(lake.sandbox)
+    put_without_a_time(lake, ids[700])
+    lake.night()
+    lake.check_equal()
+
+
 def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(lake: Lake) -> None:
     lake.night()
     show(lake, ids_of(lake.sandbox)[3], late=30 * HOUR)
@@ -151,6 +177,6 @@ async def test_the_requests_of_a_large_table(late: int, rows: int, most: int) ->
     assert source.requests <= most
 
 
-def test_ten_windows_are_one_request() -> None:
-    assert len(AGES) + 1 == 10
+def test_all_windows_are_one_request() -> None:
+    assert len(AGES) + 2 == 10, "one more window goes back to the beginning, and one has the rows without a time"
     assert list(AGES) == sorted(AGES)
