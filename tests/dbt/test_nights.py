@@ -84,10 +84,10 @@ class Nights:
 
         Table(self.store, entity).commit(draft)
 
-    def build(self, day: date) -> tuple[dict[str, str], dict[str, Any] | None]:
+    def build(self, day: date, *more: str) -> tuple[dict[str, str], dict[str, Any] | None]:
         """Build a day, with its tests, and publish it if they pass. Returns: failures by name; the document or None."""
         generation = open_generation(self.store, tuple(REGISTRY.values()), day=day, run_id="night")
-        done = self.dbt("build", *BUILD, generation=self.store.url(generation))
+        done = self.dbt("build", *BUILD[:1], *more, *BUILD[1:], generation=self.store.url(generation))
         failed = {name: done.messages[name] for name, status in done.statuses.items() if status in ("fail", "error")}
         self.warned = {name for name, status in done.statuses.items() if status == "warn"}
         return failed, publish(self.store, generation, MARTS) if done.success else None
@@ -230,6 +230,18 @@ def test_values_of_an_earlier_day_say_so(nights):
     assert nights.build(DAYS[1])[0] == {}
     assert nights.popularity() == (3000, str(DAYS[0]))
     assert "no_popularity_of_the_day" in nights.warned
+
+
+def test_a_day_is_built_although_the_day_before_was_loaded_last(nights):
+    for day, scale in ((DAYS[0], 1.0), (DAYS[2], 3.0), (DAYS[1], 2.0)):  # as a run of the 19th that is cleared at night
+        nights.load("popscore", day, values(scale))
+    failed, document = nights.build(DAYS[2], "+int_load_accounting")
+    assert failed == {}
+    assert document is not None
+    assert document["published"]
+    assert {day: found[1] for day, found in nights.history().items()} == {
+        str(day): float(number) for number, day in enumerate(DAYS[:3], start=1)
+    }
 
 
 def test_a_failed_night_without_a_part_is_left_out(nights):
