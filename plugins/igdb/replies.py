@@ -204,10 +204,10 @@ class Answer:
         header = self.headers.get("Date", "")
         try:
             date = parsedate_to_datetime(header)
-        except ValueError:
+            # Only `-0000`, which says nothing of the zone, gives a date without one; in HTTP all dates are UTC.
+            return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+        except (ValueError, OverflowError):
             self._refuse(f"Date is {header!r}: without it the source's clock is not known")
-        # Only `-0000`, which says nothing of the zone, gives a date without one; in HTTP all dates are UTC.
-        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
     def _refuse(self, what: str) -> NoReturn:
         raise ReplyError(

@@ -98,11 +98,11 @@ class TableReader:
                 yield self.read(version)
 
     def before(self, commit: Manifest) -> Iterator[Manifest]:
-        """The commits before one, newest first, up to the first that is lost; each is read when it is asked for."""
+        """The commits before one, newest first, up to a lost or damaged one; each is read when it is asked for."""
         for version in range(commit.version - 1, 0, -1):
             try:
                 yield self.read(version)
-            except ObjectNotFound:
+            except (ObjectNotFound, ManifestError):
                 return
 
     def _pointer(self) -> Manifest | None:
@@ -118,7 +118,8 @@ class TableReader:
             hint = (
                 "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
                 if key == pointer_key(self.entity)
-                else ""
+                else "; commits never change: restore the object from a backup or the bucket's versions "
+                "(docs/guides/deploy/backup.md)"
             )
             raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
         expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
@@ -211,7 +212,7 @@ class Table(TableReader):
         """
         before: set[str] = set()
         for version in range(max(1, manifest.version - 2), manifest.version):
-            with suppress(ObjectNotFound):  # nobody deletes a commit, but a lost one must not fail this one
+            with suppress(ObjectNotFound, ManifestError):  # a lost or damaged commit must not fail this one
                 before |= {file.key for file in self.read(version).files}
         for key in sorted(before - {file.key for file in manifest.files}):
             try:

@@ -6,6 +6,7 @@ LoadError
 │   └── ContractError   too many rows break the registry's contract
 ├── IncompleteError     the source's rows differ from its own count
 │   └── UnprovenError   they are the same twice, in more of the table than one load may leave unproven
+├── LostPartError       a part of the table is not there any more, or damaged
 └── SupersededError     another load read the source much later and was faster to commit
 """
 
@@ -71,6 +72,17 @@ class ContractError(LoadRefused):
             f"(max_rejected). The first one: {example}. All of them are kept at {kept_at}. Nothing was committed. "
             f"List them with `{LIST_COMMAND.format(entity=entity)}`. "
             "Correct the field in entities.yaml, or wait until IGDB has corrected its rows, and run the load again."
+        )
+
+
+class LostPartError(LoadError):
+    """A part that the newest commit names is missing or damaged: changes cannot be put on top of it."""
+
+    def __init__(self, entity: str, version: int, reason: Exception) -> None:
+        super().__init__(
+            f"{entity}: a part of version {version} is missing or damaged: {reason}. Nothing was committed. Load the "
+            f"entity once with the param full_refresh, which reads every row again: "
+            f"`airflow dags trigger igdb_{entity} --conf '{{\"full_refresh\": true}}'`"
         )
 
 

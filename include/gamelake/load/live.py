@@ -6,7 +6,10 @@ from array import array
 from typing import TYPE_CHECKING
 
 from gamelake.lake.rows import LiveIds, read_live_ids
+from gamelake.lake.store import ObjectNotFound
 from gamelake.lake.update_times import UpdateTimes
+from gamelake.lake.uploads import PartDamaged
+from gamelake.load.errors import LostPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,15 +43,18 @@ class LiveTable:
         return staged
 
     def read(self, commit: Manifest | None) -> LiveIds:
-        """The ids of a commit alone; its parts are read once. Raises: PartDamaged, StoreError."""
+        """The ids of a commit alone; its parts are read once. Raises: LostPartError, StoreError."""
         version = commit.version if commit else 0
         if self._read is None or self._read[0] != version:
             self.times = UpdateTimes()
-            self._read = (version, read_live_ids(self._store, commit, times=self.times))
+            try:
+                self._read = (version, read_live_ids(self._store, commit, times=self.times))
+            except (ObjectNotFound, PartDamaged) as error:
+                raise LostPartError(commit.entity if commit else "", version, error) from error
         return self._read[1]
 
     def on(self, commit: Manifest | None) -> LiveIds:
-        """The ids that are live with everything staged on top of a commit. Raises: PartDamaged, StoreError."""
+        """The ids that are live with everything staged on top of a commit. Raises: LostPartError, StoreError."""
         live = self.read(commit).copy()
         for claim, ids in self._staged:
             if claim is None:

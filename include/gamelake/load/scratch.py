@@ -6,6 +6,7 @@ told by a lock on the folder itself, which the kernel frees with the process.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -15,24 +16,47 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamelake.load.errors import LoadError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
 _PREFIX = "gamelake-load-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_WAY_OUT = (
+    "A load keeps parts of up to 64 MB there until the lake has them: free space, or set TMPDIR to another folder"
+)
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder in the temporary folder for as long as the block lasts. Removes those of dead processes first."""
-    _remove_abandoned()
-    folder, lock = _locked_folder()
+    """A new folder in the temporary folder for as long as the block lasts. Removes those of dead processes first.
+
+    Raises: LoadError, if the folder cannot be made, or its disk is full.
+    """
+    try:
+        _remove_abandoned()
+        folder, lock = _locked_folder()
+    except OSError as error:
+        raise LoadError(f"cannot make a folder in {_temporary()}: {error}; {_WAY_OUT}") from error
     try:
         yield folder
+    except OSError as error:  # those of the lake are StoreErrors
+        if error.errno not in _FULL:
+            raise
+        raise LoadError(f"the disk of {_temporary()} is full: {error}; nothing was committed. {_WAY_OUT}") from error
     finally:
         shutil.rmtree(folder)
         os.close(lock)
+
+
+def _temporary() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:  # not one of the usual folders can be written to
+        return "the temporary folder"
 
 
 def _locked_folder() -> tuple[Path, int]:

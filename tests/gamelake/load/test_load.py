@@ -8,9 +8,10 @@ from functools import partial
 
 import pytest
 
-from gamelake.lake.manifest import Mode, Table
+from gamelake.lake.keys import manifest_key
+from gamelake.lake.manifest import ManifestError, Mode, Table
 from gamelake.lake.parts import PART_BYTES
-from gamelake.load.errors import ContractError, IncompleteError, LoadRefused
+from gamelake.load.errors import ContractError, IncompleteError, LoadRefused, LostPartError
 from igdb.client import IgdbClient
 from sandbox.igdb import Fault, Sandbox, World
 from tests.gamelake.load.running import DAY, held, shown, token_of
@@ -183,3 +184,27 @@ async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
     report = await load(client, store, "genres")
     assert report.undeclared == {"mood": 1}
     assert shown(store, "genres")[999]["mood"] == "blue"
+
+
+@pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
+async def test_a_part_that_is_lost_is_named_with_the_way_out(damage, client, store, sandbox):
+    await load(client, store, "games")
+    (part,) = Table(store, "games").latest().files
+    store.delete(part.key)
+    if damage:
+        store.put(part.key, damage)
+    says = r"games: a part of version 1 is missing or damaged: .*part-00000.*airflow dags trigger igdb_games"
+    with pytest.raises(LostPartError, match=says):
+        await load(client, store, "games", run_id="night")
+    await load(client, store, "games", run_id="full", full_refresh=True)
+    assert same(shown(store, "games"), held(sandbox, "games"))
+
+
+async def test_an_old_commit_that_is_damaged_stops_no_load(client, store, sandbox):
+    for night in range(2):
+        await load(client, store, "games", run_id=str(night))
+    store.put(manifest_key("games", 1), b"{")
+    assert (await load(client, store, "games", run_id="2")).version == 3
+    store.put(manifest_key("games", 4), b"{")
+    with pytest.raises(ManifestError, match=r"0004\.json: .*restore the object from a backup"):
+        await load(client, store, "games", run_id="3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
 from tests.killing import in_child
 
@@ -31,6 +33,22 @@ def test_it_goes_with_its_block() -> None:
     with pytest.raises(RuntimeError, match="failed"), scratch_folder():
         raise RuntimeError("failed")
     assert left() == set()
+
+
+def test_a_full_disk_is_named_with_the_way_out() -> None:
+    def fill() -> None:
+        with scratch_folder() as folder:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder / "part"))
+
+    with pytest.raises(LoadError, match=r"the disk of .*scratch is full: .*No space left.* set TMPDIR to another"):
+        fill()
+    assert left() == set()
+
+
+def test_a_temporary_folder_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/not/there")
+    with pytest.raises(LoadError, match=r"cannot make a folder in /not/there: .* set TMPDIR"), scratch_folder():
+        pass
 
 
 def test_what_a_killed_process_left_goes_and_what_is_not_its_own_stays() -> None:
