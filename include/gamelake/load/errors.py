@@ -5,7 +5,8 @@ LoadError
 │   ├── HeldError       the table would lose more rows than one load may remove
 │   └── ContractError   too many rows break the registry's contract
 ├── IncompleteError     the source's rows differ from its own count
-│   └── UnprovenError   they are the same twice, in more of the table than one load may leave unproven
+│   ├── UnprovenError   they are the same twice, in more of the table than one load may leave unproven
+│   └── MisplacedError  they are out of order, or not those that were asked for
 ├── LostPartError       a part of the table is not there any more, or damaged
 └── SupersededError     another load read the source much later and was faster to commit
 """
@@ -60,6 +61,17 @@ class UnprovenError(IncompleteError):
             f"{entity}: {worst}, twice. So far the count differs by {rows:,} rows; one load may leave {allowed:,} "
             "unproven (max_unproven). Nothing was committed; run the load again. If it stays, look at the rows, and "
             f"set the param allow_unproven if they are right (`make run ALLOW_UNPROVEN={entity}`).",
+        )
+
+
+class MisplacedError(IncompleteError):
+    """The source's rows are out of order or outside of the ids that were asked for, also when asked again."""
+
+    def __init__(self, entity: str, where: str, row_id: int) -> None:
+        LoadError.__init__(
+            self,
+            f"{entity}: {where}: the source returned rows out of order, or of other ids, such as {row_id}, twice. "
+            "Nothing was committed; run the load again, and report it to IGDB if it stays.",
         )
 
 

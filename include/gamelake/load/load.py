@@ -174,7 +174,8 @@ class Load:
         pages = self._reader.rest(progress.claims, self._rows) if progress.taken else self._reader.everything()
         await self._stage_pages(stage, self._checking_day(pages), f"{mode} read", progress)
         # Until now the limits went by the source's first count, which nothing had proven.
-        self._reader.total = self._rows + len(self._rejects)
+        unproven = sum(one.difference for one in self._miscounts.found)
+        self._reader.total = min(self._reader.total, self._rows + len(self._rejects) + unproven)
         self._miscounts.add((), rows=self._table_rows())
         return progress.began, self._rows + len(self._rejects)
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "gamelake-load-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_WAY_OUT = (
+_WHAT_TO_DO = (
     "A load keeps parts of up to 64 MB there until the lake has them: free space, or set TMPDIR to another folder"
 )
 
@@ -40,13 +40,13 @@ def scratch_folder() -> Iterator[Path]:
         _remove_abandoned()
         folder, lock = _locked_folder()
     except OSError as error:
-        raise LoadError(f"cannot make a folder in {_temporary()}: {error}; {_WAY_OUT}") from error
+        raise LoadError(f"cannot make a folder in {_temporary()}: {error}; {_WHAT_TO_DO}") from error
     try:
         yield folder
     except OSError as error:  # those of the lake are StoreErrors
         if error.errno not in _FULL:
             raise
-        raise LoadError(f"the disk of {_temporary()} is full: {error}; nothing was committed. {_WAY_OUT}") from error
+        raise LoadError(f"the disk of {_temporary()} is full: {error}; nothing was committed. {_WHAT_TO_DO}") from error
     finally:
         shutil.rmtree(folder)
         os.close(lock)

@@ -12,7 +12,7 @@ import pytest
 
 from gamelake.lake.manifest import Table
 from gamelake.load.contract import RowContract
-from gamelake.load.errors import ContractError
+from gamelake.load.errors import ContractError, MisplacedError
 from gamelake.registry import FieldType
 from igdb.errors import PayloadTooLarge, ReplyError
 from igdb.replies import Answer
@@ -116,6 +116,14 @@ def test_a_rejected_row_that_shows_another_id_costs_itself(
         assert (report.rejected, report.row_count) == (1, len(expected))
         assert shown(store) == expected
         sandbox.delete("games", [bad + 90 - night])  # in the same id range: the bad row is not to hide it
+
+
+def test_a_good_row_that_shows_another_id_is_named(
+    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault("replace", old=f'"id": {sorted(held(sandbox))[97]},', new='"id": 900000,', times=None))
+    with pytest.raises(MisplacedError, match="rows out of order, or of other ids, such as 900000, twice"):
+        load_once(client(), store)
 
 
 def test_an_id_that_comes_twice_costs_one_row(

@@ -187,7 +187,7 @@ async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
 
 
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
-async def test_a_part_that_is_lost_is_named_with_the_way_out(damage, client, store, sandbox):
+async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, store, sandbox):
     await load(client, store, "games")
     (part,) = Table(store, "games").latest().files
     store.delete(part.key)

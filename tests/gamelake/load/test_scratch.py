@@ -35,7 +35,7 @@ def test_it_goes_with_its_block() -> None:
     assert left() == set()
 
 
-def test_a_full_disk_is_named_with_the_way_out() -> None:
+def test_a_full_disk_is_named_with_what_to_do() -> None:
     def fill() -> None:
         with scratch_folder() as folder:
             raise OSError(errno.ENOSPC, "No space left on device", str(folder / "part"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gamelake.lake.files import Claim, merge_claims, unclaimed
 from gamelake.lake.manifest import Unproven
 from gamelake.load.contract import id_contract
-from gamelake.load.errors import IncompleteError
+from gamelake.load.errors import IncompleteError, MisplacedError
 from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE, PackPlan, WindowRows
 from igdb.apicalypse import MAX_PARTS, Query, SubQuery, any_of, at_least, below, matching
 from igdb.errors import ForbiddenError, PayloadTooLarge, QueryError, SlowQuery
@@ -276,7 +276,9 @@ class Reader:
         if pack.cut_short and plan.halve(pack):
             return None
         (checked,) = pages
-        same = _is_sound(checked, claim) and ids == {row_id for row_id in pack.earlier if row_id in claim}
+        if (misplaced := _misplaced(checked, claim)) is not None:
+            raise MisplacedError(self._entity.name, where, misplaced)
+        same = ids == {row_id for row_id in pack.earlier if row_id in claim}
         if not same or pack.count is None:
             raise IncompleteError(self._entity.name, where, pack.rows, pack.count)
         return Page(checked, claim, Unproven(claim.low, claim.high, len(checked), pack.count))
@@ -323,9 +325,15 @@ def _within(claim: Claim) -> tuple[Condition, ...]:
 
 def _is_sound(checked: Checked, window: Claim) -> bool:
     """Whether the rows lie in the window and ascend: those of an API that lost the sort or the condition do not."""
+    return _misplaced(checked, window) is None
+
+
+def _misplaced(checked: Checked, window: Claim) -> int | None:
+    """The id of a row that is outside the window, or has a lower id after it. None: there is no such row."""
     ids = checked.rows.ids
-    ascending = all(one < following for one, following in pairwise(ids))
-    return ascending and (not ids or (ids[0] in window and ids[-1] in window))
+    if ids and (outside := [row_id for row_id in (ids[0], ids[-1]) if row_id not in window]):
+        return outside[0]
+    return next((one for one, following in pairwise(ids) if one >= following), None)
 
 
 def _window_rows(window: Claim, checked: Checked) -> WindowRows:
