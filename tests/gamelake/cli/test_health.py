@@ -74,7 +74,7 @@ def test_an_api_server_without_its_database_is_not(server):
         check("api-server", environ)
 
 
-def test_a_scheduler_answers_or_is_unwell(server):
+def test_a_scheduler_answers_or_is_unhealthy(server):
     answer, environ = server
     with pytest.raises(UnhealthyError, match="404"):
         check("scheduler", environ)
