@@ -37,9 +37,9 @@ class Clone:
             "GAMELAKE_SANDBOX_PORT": str(free_port()),
         }
 
-    def __call__(self, command: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [GAMELAKE, command],
+            [GAMELAKE, *command],
             env=self.environment,
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
@@ -113,7 +113,7 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
 
 @pytest.mark.long
 def test_a_day_of_make_run_is_not_built_again(clone):
-    assert clone("switch-on").returncode == 0  # `transform` listens to the events of the loads
+    assert clone("laptop", "switch-on").returncode == 0  # `transform` listens to the events of the loads
     run = clone("run")
     assert run.returncode == 0, run.stdout
     up = clone("up")
