@@ -28,6 +28,7 @@ RUN: tuple[str, ...] = (
     "make freshness",
     "cd dbt && ../.venv/bin/dbt build --vars 'as_of: DAY'",
     "cd dbt && ../.venv/bin/dbt build",
+    ".venv/bin/gamelake --help",
     ".venv/bin/gamelake lake show",
     ".venv/bin/gamelake lake show games",
     ".venv/bin/gamelake lake rejected",

@@ -12,10 +12,12 @@ def generate(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if a file is stale.")] = False,
 ) -> int:
     """Write dbt's sources and the generated pages of docs/."""
+    from gamelake.cli import reference
     from gamelake.codegen import configuration, cost, dbt_sources
 
     status = 0
-    for path, text in {**dbt_sources.generated(), **configuration.generated(), **cost.generated()}.items():
+    pages = configuration.generated() | cost.generated() | reference.generated()
+    for path, text in (dbt_sources.generated() | pages).items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:

@@ -24,7 +24,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop what `gamelake up` started."""
+    """Stop the local Airflow and its sandbox."""
     from gamelake.local import stack
 
     stack.down()

@@ -57,7 +57,7 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
             metavar="FOLDER",
             callback=_folder,
             show_default=False,
-            help="Serve the rows of its <endpoint>.jsonl files. Default: IGDB_RECORDED, else made-up games.",
+            help="Serve the rows of its *.jsonl files, one for each endpoint. Default: IGDB_RECORDED.",
         ),
     ] = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Do not limit requests.")] = False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.cli import reference
 from gamelake.cli.main import main
 from gamelake.codegen import configuration, cost, dbt_sources
 from gamelake.registry import RegistryError
@@ -32,6 +33,8 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(tmp_path / name)
         monkeypatch.setattr(module, name, found[-1])
     found[-1].write_text(f"# Cost\n\n{cost.BEGIN}old\n{cost.END}\nText.\n", encoding="utf-8")
+    found.append(tmp_path / "commands.md")
+    monkeypatch.setattr(reference, "PAGE_PATH", found[-1])
     return found
 
 
@@ -42,8 +45,9 @@ def test_stale_files_are_named_and_written(pages: list[Path], capsys: pytest.Cap
     assert pages[0].read_text(encoding="utf-8") == "old"
     assert main(["generate"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(page) for page in pages]
-    assert pages[-1].read_text(encoding="utf-8").startswith("# Cost\n")
-    assert pages[-1].read_text(encoding="utf-8").endswith("\nText.\n")
+    cost_page = pages[-2].read_text(encoding="utf-8")
+    assert cost_page.startswith("# Cost\n")
+    assert cost_page.endswith("\nText.\n")
     for arguments in (["generate", "--check"], ["generate"]):
         assert main(arguments) == 0
         assert capsys.readouterr() == ("", "")
@@ -60,3 +64,15 @@ def test_a_mistake_in_the_registry_is_one_sentence(
     assert capsys.readouterr().err == (
         "entities.yaml: platforms.kind: found 'snapshots', expected one of incremental, snapshot, time_series\n"
     )
+
+
+def test_the_page_of_commands_has_every_argument() -> None:
+    text = reference.generated()[reference.PAGE_PATH]
+    section = text.partition("### gamelake lake audit\n")[2].partition("\n###")[0]
+    rows = [line.split(" | ")[:2] for line in section.splitlines() if line.startswith("| `")]
+    assert rows == [
+        ["| `ENTITY`", ""],
+        ["| `--remove`", ""],
+        ["| `--older-than-hours HOURS`", "`48`"],
+        ["| `--verify`", ""],
+    ]
