@@ -175,6 +175,6 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the
 # project changed.
-$(MANIFEST): $(VENV)/.installed include/gamelake/sources/igdb/entities.yaml include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+$(MANIFEST): $(VENV)/.installed $(wildcard include/gamelake/sources/*/entities.yaml) include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@echo "Reading the dbt project ..."
 	@"$(BIN)"/python -m gamelake.marts.dbt_project >/dev/null

@@ -15,7 +15,7 @@ from isal import isal_zlib
 
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +42,8 @@ def compare(lake: Path, folder: Path) -> None:
 
     zstd is the command of that name; without it these ways are left out.
     """
-    games = load_registry()["games"]
-    manifest = Table(open_store(lake.as_uri()), games.name).latest()
+    games = load_sources()["igdb"].entities["games"]
+    manifest = Table(open_store(lake.as_uri()), games.table).latest()
     assert manifest is not None  # noqa: S101 - day_lake has committed it
     columns = ", ".join(f"{name}: '{kind.duckdb}'" for name, kind in games.fields.items())
     counts = ", ".join(f'count("{name}")' for name in games.fields)

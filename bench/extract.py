@@ -33,7 +33,9 @@ from typing import TYPE_CHECKING, Any
 from plot import progress_svg  # beside this script
 
 from gamelake.days import day_of, format_day, parse_day
-from gamelake.registry import load_registry
+from gamelake.lake.keys import LoadRun, TableName
+from gamelake.registry import load_sources
+from gamelake.sources.igdb.options import IgdbOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +78,7 @@ def at_the_limits(games: int, *, whole_day: bool, nights: bool) -> None:
         lake = Path(folder) / "lake"
         say(f"a full day, {games:,} games, {REQUESTS_PER_SECOND} requests a second, 40 ms a request")
         total = 0.0
-        for name in load_registry() if whole_day else ("games",):
+        for name in load_sources()["igdb"].entities if whole_day else ("games",):
             figures = load(url, lake, name, day)
             total += figures["seconds"]
             floor, why = floor_of(figures["rows"], figures["reply_bytes"])
@@ -149,13 +151,14 @@ def reply_to_part(url: str) -> float:
             for low in range(first, first + 4_500, 500)
         ]
         bodies.append((parts, *fetch(url, token, "multiquery", "\n".join(part.text() for part in parts))))
-    contract = RowContract(load_registry()["games"])
+    contract = RowContract(load_sources()["igdb"].entities["games"])
     best = 0.0
     for _ in range(5):
         with tempfile.TemporaryDirectory() as folder:
             store = open_store((Path(folder) / "lake").as_uri())
             scratch = Path(folder) / "scratch"
-            with PartStage(store, entity="games", partition="2026-11-21", run_id="bench", scratch=scratch) as stage:
+            run = LoadRun(TableName("igdb", "games"), "2026-11-21", "bench")
+            with PartStage(store, run, scratch=scratch) as stage:
                 began = time.process_time()
                 rows = 0
                 for parts, body, headers in bodies:
@@ -189,7 +192,9 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     progress: list[tuple[float, int]] = [(0.0, 0)]
     client = IgdbClient(base_url=f"{url}/v4", client_id="sandbox", tokens=tokens, requests_per_second=rate)
     async with client:
-        load = Load(client, store, load_registry()[name], day=parse_day(day), run_id=f"bench-{time.time_ns()}")
+        load = Load(
+            client, store, load_sources()["igdb"].entities[name], day=parse_day(day), run_id=f"bench-{time.time_ns()}"
+        )
         began, cpu = time.monotonic(), time.process_time()
         done = threading.Event()
 
@@ -272,10 +277,11 @@ def compare(url: str, lake: Path, name: str) -> None:
         row = json.loads(line)
         return row["id"], (row.get("updated_at"), row.get("value"))
 
-    with urllib.request.urlopen(f"{url}/sandbox/rows/{load_registry()[name].endpoint}") as reply:  # noqa: S310
+    endpoint = IgdbOptions.of(load_sources()["igdb"].entities[name]).endpoint
+    with urllib.request.urlopen(f"{url}/sandbox/rows/{endpoint}") as reply:  # noqa: S310
         source = dict(map(facts, reply))
     store = open_store(lake.as_uri())
-    manifest = Table(store, name).latest()
+    manifest = Table(store, TableName("igdb", name)).latest()
     shown: dict[int, Any] = {}
     for file in manifest.files if manifest else ():
         for claim in merge_claims(file.claims):

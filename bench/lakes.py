@@ -22,11 +22,13 @@ import orjson
 
 from gamelake.days import bounds_of, format_day
 from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.store import open_store
 from gamelake.marts import generation, history
-from gamelake.registry import Entity, Kind, load_registry
+from gamelake.registry import Entity, Kind, load_entities, load_sources
+from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb.world import World
 
 if TYPE_CHECKING:
@@ -54,11 +56,11 @@ def day_lake(folder: Path, *, games: int) -> Path:
     shutil.rmtree(making := folder / "making", ignore_errors=True)
     # a little more popularity than asked for, which is cut
     world = World.generate(games=games, first_day=FIRST, today=FIRST, popularity_per_game=1.1 * POPULARITY_PER_GAME)
-    store, entities = open_store(making.as_uri()), load_registry().values()
+    store, entities = open_store(making.as_uri()), load_entities()
     for entity in entities:
         _commit(store, entity, FIRST, _whole(_rows(world, entity, games)), world, folder)
     incremental = [entity for entity in entities if entity.kind is Kind.INCREMENTAL]
-    before = {entity.name: set(world.table(entity.endpoint).ids) for entity in incremental}
+    before = {entity.name: set(world.table(IgdbOptions.of(entity).endpoint).ids) for entity in incremental}
     world.advance(DAY)
     for entity in entities:
         if entity.kind is Kind.INCREMENTAL:
@@ -72,11 +74,15 @@ def day_lake(folder: Path, *, games: int) -> Path:
 def rows_of(lake: Path) -> dict[str, int]:
     """How many rows each table of a lake shows."""
     store = open_store(lake.as_uri())
-    return {name: manifest.row_count for name in load_registry() if (manifest := Table(store, name).latest())}
+    return {
+        name: manifest.row_count
+        for name in load_sources()["igdb"].entities
+        if (manifest := Table(store, TableName("igdb", name)).latest())
+    }
 
 
 def _rows(world: World, entity: Entity, games: int) -> Iterator[Row]:
-    rows = world.rows(entity.endpoint)
+    rows = world.rows(IgdbOptions.of(entity).endpoint)
     return islice(rows, round(games * POPULARITY_PER_GAME)) if entity.kind is Kind.TIME_SERIES else rows
 
 
@@ -93,7 +99,7 @@ def _whole(rows: Iterator[Row]) -> Iterator[Page]:
 
 def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
     """What changed since the night before, then the windows from which rows were deleted, whole."""
-    table, since = world.table(entity.endpoint), bounds_of(DAY)[0].timestamp()
+    table, since = world.table(IgdbOptions.of(entity).endpoint), bounds_of(DAY)[0].timestamp()
     changed = [row_id for row_id, at in zip(table.ids, table.updated, strict=True) if at >= since]
     yield [table.row(row_id) for row_id in changed], None
     live = set(table.ids)
@@ -103,9 +109,9 @@ def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
 
 
 def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], world: World, scratch: Path) -> None:
-    table, run_id, partition = Table(store, entity.name), f"bench-{format_day(day)}", format_day(day)
+    table, run_id, partition = Table(store, entity.table), f"bench-{format_day(day)}", format_day(day)
     newest, rows = table.latest(), 0
-    with PartStage(store, entity=entity.name, partition=partition, run_id=run_id, scratch=scratch) as stage:
+    with PartStage(store, LoadRun(entity.table, partition, run_id), scratch=scratch) as stage:
         for page, claim in pages:
             lines = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page)
             times = [row["updated_at"] for row in page if "updated_at" in row]
@@ -113,7 +119,7 @@ def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], worl
             rows += len(page)
         files = stage.finish()
     if entity.kind is Kind.INCREMENTAL:
-        rows = len(world.table(entity.endpoint))
+        rows = len(world.table(IgdbOptions.of(entity).endpoint))
     mode = Mode.SNAPSHOT if entity.kind is not Kind.INCREMENTAL else Mode.INCREMENTAL if newest else Mode.FULL
     kept = newest.files if newest else ()
     draft = Draft(
@@ -140,8 +146,8 @@ def history_lake(lake: Path, *, days: int) -> Path:
         return copy
     shutil.rmtree(making := lake.with_name("making"), ignore_errors=True)
     shutil.copytree(lake, making, copy_function=os.link)
-    store, entity = open_store(making.as_uri()), load_registry()[history.ENTITY]
-    newest = Table(store, entity.name).latest()
+    store, entity = open_store(making.as_uri()), load_sources()["igdb"].entities["popscore"]
+    newest = Table(store, entity.table).latest()
     pointer = generation.current(store)
     assert newest is not None  # noqa: S101 - day_lake has committed it
     assert pointer is not None  # noqa: S101 - FIRST is published
@@ -156,7 +162,7 @@ def history_lake(lake: Path, *, days: int) -> Path:
                 (making / key).parent.mkdir(parents=True, exist_ok=True)
                 (making / key).hardlink_to(making / part.key)
             files.append(replace(part, key=key, partition=format_day(day)))
-    table = Table(store, entity.name)
+    table = Table(store, entity.table)
     first = _draft(newest, FIRST, files)
     table.commit(lambda _: first)
     listing = orjson.loads(store.get(pointer["history"]))["days"]

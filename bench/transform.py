@@ -35,7 +35,7 @@ from lakes import DAY, FIRST, day_lake, history_lake, rows_of
 
 from gamelake.lake.store import open_store
 from gamelake.marts import dbt_project, generation
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,9 +83,7 @@ class Night:
     def dbt(self, command: str, *selection: str, day: date = DAY) -> Cost:
         """Run one dbt command in a generation of its own, with an empty database."""
         started = time.monotonic()
-        self.key = generation.open_generation(
-            self.store, load_registry().values(), day=day, run_id=f"bench-{time.time_ns()}"
-        )
+        self.key = generation.open_generation(self.store, load_entities(), day=day, run_id=f"bench-{time.time_ns()}")
         opened = time.monotonic() - started
         say(f"  generation opened in {opened:.2f} s")
         database = self._folder / "gamelake.duckdb"

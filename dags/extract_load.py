@@ -30,7 +30,7 @@ from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from gamelake.lake.store import lake_uri
-from gamelake.registry import Entity, Kind, load_registry
+from gamelake.registry import Entity, Kind, Source, load_sources
 from igdb.operators import IgdbToS3Operator
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
 async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Context) -> Mapping[str, Any]:
     """What a task of these DAGs does: one load, by the run's key and params."""
     from gamelake.airflow.stores import connected_store, invalidate_changed
-    from gamelake.lake.keys import pointer_key
     from gamelake.limits import Allow
     from gamelake.load.errors import LoadRefused
     from gamelake.load.load import Load
@@ -68,23 +67,23 @@ async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Co
         report = await load.run()
     except LoadRefused as error:
         raise AirflowFailException(f"not retried: {error}") from error
-    commit = f"{entity.name} version {report.version}"
-    await asyncio.to_thread(invalidate_changed, [pointer_key(entity.name)], change=commit)
+    commit = f"{entity} version {report.version}"
+    await asyncio.to_thread(invalidate_changed, [entity.table.pointer_key], change=commit)
     return report.as_dict()
 
 
-def extract_load(entity: Entity) -> LakeDAG:
+def extract_load(source: Source, entity: Entity) -> LakeDAG:
     """The DAG of one entity."""
     incremental = entity.kind is Kind.INCREMENTAL
     with LakeDAG(
         dag_id=entity.dag_id,
         description=entity.description,
         doc_md=f"# {entity.dag_id}\n\n{entity.description}\n\n{__doc__}",
-        schedule=CronPartitionTimetable("0 4 * * *", timezone=TIMEZONE, key_format=KEY_FORMAT),
+        schedule=CronPartitionTimetable(source.schedule, timezone=TIMEZONE, key_format=KEY_FORMAT),
         start_date=datetime(2026, 1, 1, tzinfo=KST),
         catchup=False,
         max_active_runs=1,
-        tags=["igdb", "extract-load", entity.kind.value],
+        tags=[source.name, "extract-load", entity.kind.value],
         params={
             "full_refresh": Param(
                 False,
@@ -129,7 +128,8 @@ def extract_load(entity: Entity) -> LakeDAG:
             load=partial(load, entity=entity),
             lake_uri=lake_uri(),
             outlets=[assets.raw(entity)],
-            pool="igdb_api",
+            igdb_conn_id=source.connection,
+            pool=source.pool,
             executor_config=executor_config("load"),
             execution_timeout=timedelta(hours=1),
             doc_md=__doc__,
@@ -137,5 +137,6 @@ def extract_load(entity: Entity) -> LakeDAG:
     return dag
 
 
-for _entity in load_registry().values():
-    globals()[_entity.dag_id] = extract_load(_entity)
+for _source in load_sources().values():
+    for _entity in _source.entities.values():
+        globals()[_entity.dag_id] = extract_load(_source, _entity)

@@ -21,9 +21,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 
-ENTITIES = tuple(load_registry())
+TABLES = tuple(entity.table for entity in load_entities())
 
 
 @task(executor_config=executor_config("maintain"))
@@ -38,7 +38,7 @@ def audit(**context: Any) -> dict[str, int]:
     params = context["params"]
     report = audit_lake(
         connected_store(),
-        ENTITIES,
+        TABLES,
         older_than=timedelta(hours=params["older_than_hours"]),
         remove=params["remove"],
         verify=params["verify"],

@@ -1,10 +1,10 @@
 """Build, test and publish the marts of one Korean day.
 
-Runs by itself once every load of that day has succeeded; a load that failed holds it back, and clearing that load later
-releases it. `open_generation` fixes which commits the build reads, dbt builds and tests (each model is a task that
-shows its own state and SQL), and only a build without a failure moves the pointer `marts/_current.json`. One process
-of dbt does the work, or one for each task (docs/guides/runbooks/many-writers.md), or Spark
-(docs/guides/runbooks/spark.md).
+Runs by itself once every load of that day has succeeded, of all sources whose `entities.yaml` has `gates_transform`. A
+load that failed holds it back, and clearing that load later releases it. `open_generation` fixes which commits the
+build reads, dbt builds and tests (each model is a task that shows its own state and SQL), and only a build without a
+failure moves the pointer `marts/_current.json`. One process of dbt does the work, or one for each task
+(docs/guides/runbooks/many-writers.md), or Spark (docs/guides/runbooks/spark.md).
 
 `publish` is skipped, and sends no event of the asset `marts`, when readers already have a later day. Its log says so.
 
@@ -27,9 +27,10 @@ from gamelake.airflow.pods import executor_config
 from gamelake.airflow.transform_dag import TransformDAG
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
 from gamelake.marts import dbt_project
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities, load_sources
 
-ENTITIES = tuple(load_registry().values())
+ENTITIES = load_entities()
+GATES = tuple(e for source in load_sources().values() if source.gates_transform for e in source.entities.values())
 
 
 @task(executor_config=executor_config("transform"))
@@ -85,7 +86,7 @@ with TransformDAG(
     description="Marts of a day, once all of its loads have succeeded.",
     doc_md=f"# transform\n\n{__doc__}",
     schedule=PartitionedAssetTimetable(
-        assets=AssetAll(*(assets.raw(entity) for entity in ENTITIES)),
+        assets=AssetAll(*(assets.raw(entity) for entity in GATES)),
         default_partition_mapper=StartOfDayMapper(timezone=TIMEZONE, input_format=KEY_FORMAT, output_format=KEY_FORMAT),
     ),
     start_date=datetime(2026, 1, 1, tzinfo=KST),

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from gamelake.lake.store import open_store
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
 from tests.gamelake.load.running import load_once, new_client, token_of
 
@@ -33,7 +33,7 @@ class Source:
         """Every entity, as its DAG would."""
         self.sandbox.advance(day)
         with self.sandbox.running() as url:
-            for name in load_registry():
+            for name in load_sources()["igdb"].entities:
                 client = new_client(url, token_of(self.sandbox))
                 load_once(client, self.store, name, day=day, run_id=f"load-{day}", part_bytes=1_000_000)
 

@@ -1,4 +1,4 @@
-{# Generated from include/gamelake/sources/igdb/entities.yaml by `make generate`; do not edit. #}
+{# Generated from include/gamelake/sources/*/entities.yaml by `make generate`; do not edit. #}
 {% macro current_tables() %}
     {{
         return(

@@ -121,7 +121,7 @@
                         built struct(staged_rows bigint, superseded_rows bigint, void_rows bigint)
                     )[]',
                     sources: 'struct(
-                        entity varchar, "version" bigint, "partition" varchar, watermark bigint,
+                        source varchar, entity varchar, "version" bigint, "partition" varchar, watermark bigint,
                         committed_at timestamptz, source_count bigint, row_count bigint,
                         files struct(
                             ordinal integer, url varchar, "partition" varchar, "rows" bigint,

@@ -35,7 +35,7 @@
                 built: struct<staged_rows: bigint, superseded_rows: bigint, void_rows: bigint>
             >>,
             sources array<struct<
-                entity: string, version: bigint, `partition`: string, watermark: bigint,
+                source: string, entity: string, version: bigint, `partition`: string, watermark: bigint,
                 committed_at: timestamp_ltz, source_count: bigint, row_count: bigint,
                 files: array<struct<
                     ordinal: int, url: string, `partition`: string, `rows`: bigint,
@@ -119,7 +119,7 @@
     {% for column in table.columns.values() %}
         {% do columns.append("`" ~ column.name ~ "` " ~ spark_type(column.data_type)) %}
     {% endfor %}
-    {% set folder = "/raw/" ~ table.config.meta.entity ~ "/" %}
+    {% set folder = "/raw/" ~ table.config.meta.source ~ "/" ~ table.config.meta.entity ~ "/" %}
     create or replace view raw.{{ table.name }} as
     {% if urls %}
         select json.parsed.*, file.ordinal as _ordinal, file.partition as _partition

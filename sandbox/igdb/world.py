@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gamelake.days import bounds_of, day_of
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
+from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb.chance import checksum
 from sandbox.igdb.churn import Churn, GeneratedChurn, RecordedChurn
 from sandbox.igdb.errors import WorldError
@@ -172,6 +173,7 @@ class World:
 def _declared_fields() -> dict[str, frozenset[str]]:
     """The registry's fields by endpoint; two entities may read one endpoint."""
     fields: dict[str, frozenset[str]] = {}
-    for entity in load_registry().values():
-        fields[entity.endpoint] = fields.get(entity.endpoint, frozenset()) | frozenset(entity.fields)
+    for entity in load_sources()["igdb"].entities.values():
+        endpoint = IgdbOptions.of(entity).endpoint
+        fields[endpoint] = fields.get(endpoint, frozenset()) | frozenset(entity.fields)
     return fields

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from gamelake.limits import Allow
 from gamelake.load.errors import ContractError, HeldError, LoadRefused
 from gamelake.paths import REPOSITORY
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 
 MONDAY, TUESDAY = "2026-11-23", "2026-11-24"
 
@@ -60,12 +60,12 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
         "dag_run": SimpleNamespace(partition_key=day, run_type=run_type, run_id="a run"),
         "params": {"full_refresh": asked, "date": None},
     }
-    games = load_registry()["games"]
+    games = load_sources()["igdb"].entities["games"]
     figures = await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context=context)
     assert figures == {"partition": day}
     assert (given["entity"], str(given["day"]), given["run_id"]) == ("games", day, "a run")
     assert given["full_refresh"] is full
-    assert (given["invalidated"], given["change"]) == (["raw/games/_manifest.json"], "games version 7")
+    assert (given["invalidated"], given["change"]) == (["raw/igdb/games/_manifest.json"], "igdb.games version 7")
     assert threads != [threading.main_thread()]  # it waits, and this loop must not
 
 
@@ -73,7 +73,7 @@ async def test_scheduled_mondays_are_full_and_others_if_asked(
 async def test_a_day_that_cannot_be_is_not_tried_again(module, tmp_path, day):
     run = SimpleNamespace(partition_key=None, run_type="manual", run_id="a run")
     context = {"dag_run": run, "params": {"full_refresh": False, "date": day}}
-    games = load_registry()["games"]
+    games = load_sources()["igdb"].entities["games"]
     with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
         await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context=context)
 
@@ -81,7 +81,7 @@ async def test_a_day_that_cannot_be_is_not_tried_again(module, tmp_path, day):
 @pytest.mark.parametrize(
     "error",
     [
-        HeldError("games", "games: IGDB shows no rows at /games; the table had 9 in the last 7 days."),
+        HeldError("games", "games: the source shows no rows; the table had 9 in the last 7 days."),
         ContractError("genres", 9, 23, 1, "a reason", "a key"),
         LoadRefused("genres: date 2026-11-19 can no longer be read"),
     ],
@@ -100,7 +100,7 @@ async def test_what_is_held_is_not_tried_again(module, tmp_path, monkeypatch, er
     monkeypatch.setattr("gamelake.load.load.Load", Load)
     run = SimpleNamespace(partition_key=TUESDAY, run_type="manual", run_id="a run")
     params = {"full_refresh": False, "date": None, "allow_shrink": True, "allow_unproven": False}
-    games = load_registry()["games"]
+    games = load_sources()["igdb"].entities["games"]
     with pytest.raises(AirflowFailException, match=r"^not retried: g") as caught:
         await module.load(None, entity=games, lake_uri=tmp_path.as_uri(), context={"dag_run": run, "params": params})
     assert str(error) in str(caught.value)

@@ -15,7 +15,7 @@ from gamelake.paths import REPOSITORY
 from tests.command import GAMELAKE
 from tests.e2e.running import airflow_environment
 
-ORPHAN = "raw/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
+ORPHAN = "raw/igdb/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
 PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}
 
 

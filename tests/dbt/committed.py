@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.files import Claim, File
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.dbt.conftest import Lake, rows_in
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def commit_lake(store: Store, lake: Lake) -> None:
     """Put every part of a lake into a store, and commit every entity."""
     figures = {source["entity"]: source for source in lake.inputs()["sources"]}
-    for entity in load_registry():
+    for entity in load_sources()["igdb"].entities:
         files = tuple(put(store, entity, lake.root, file) for file in lake.files[entity])
         commit(store, entity, files, figures[entity], date.fromisoformat(lake.day))
 
@@ -51,4 +52,4 @@ def commit(store: Store, entity: str, files: tuple[File, ...], figures: dict[str
         row_count=figures["row_count"],
         files=files,
     )
-    Table(store, entity).commit(lambda _: draft)
+    Table(store, TableName("igdb", entity)).commit(lambda _: draft)

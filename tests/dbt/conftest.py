@@ -16,7 +16,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from gamelake.registry import Kind, load_registry
+from gamelake.registry import Kind, load_sources
 from tests.gamelake.lake.cloudfront import cdn, cloudfront, status  # noqa: F401 - fixtures
 from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401
 
@@ -75,7 +75,7 @@ class Lake:
         Of a time series, of its newest partition.
         """
         files = self.files[entity]
-        if load_registry()[entity].kind is Kind.TIME_SERIES:
+        if load_sources()["igdb"].entities[entity].kind is Kind.TIME_SERIES:
             newest = max((file["partition"] for file in files), default="")
             files = [file for file in files if file["partition"] == newest]
         ids = [[row["id"] for row in rows_in(file)] for file in files]
@@ -93,6 +93,7 @@ class Lake:
         """The document that transform writes for dbt."""
         sources = [
             {
+                "source": "igdb",
                 "entity": entity,
                 "version": 1,
                 "partition": self.day,
@@ -102,7 +103,7 @@ class Lake:
                 "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
                 "files": copy.deepcopy(self.files[entity]),
             }
-            for entity in load_registry()
+            for entity in load_sources()["igdb"].entities
         ]
         return {
             "day": self.day,

@@ -18,7 +18,8 @@ from moto.server import ThreadedMotoServer
 
 from gamelake.marts.dbt_project import MANIFEST, published_models
 from gamelake.marts.duckdb_extensions import link_extensions
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities, load_sources
+from gamelake.sources.igdb.options import IgdbOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +149,7 @@ def test_every_raw_row_is_accounted_for(built, small_lake, dbt):
         }
     expected = {
         (entity, day): [fates["staged"], fates["superseded"], fates["void"], 0, 0]
-        for entity in load_registry()
+        for entity in load_sources()["igdb"].entities
         for day, fates in small_lake.fates(entity).items()
     }
     expected["games", "2026-11-21"][3] = 3
@@ -229,8 +230,8 @@ def recorded_rows() -> dict[str, list[dict[str, Any]]]:
     """Real rows where IGDB_RECORDED names a folder of them, else rows of the same shape."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     if folder := os.environ.get("IGDB_RECORDED"):
-        for entity in load_registry().values():
-            path = Path(folder) / f"{entity.endpoint}.jsonl"
+        for entity in load_entities():
+            path = Path(folder) / f"{IgdbOptions.of(entity).endpoint}.jsonl"
             if path.exists():
                 lines = filter(None, path.read_text("utf-8").split("\n"))
                 rows[entity.name] = sorted(map(json.loads, lines), key=itemgetter("id"))

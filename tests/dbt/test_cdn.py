@@ -14,19 +14,20 @@ import pytest
 
 from gamelake.lake.files import Claim, File
 from gamelake.lake.https import HttpsStore
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import Store, open_store
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import open_generation, publish
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.dbt.committed import commit, commit_lake
 from tests.dbt.conftest import Dbt, Lake
 
 if TYPE_CHECKING:
     from tests.gamelake.lake.cloudfront import CachingCdn
 
-REGISTRY = load_registry()
+REGISTRY = load_sources()["igdb"].entities
 DAY, NEXT_DAY = date(2026, 11, 21), date(2026, 11, 22)
 HISTORY = ("stg_popularity_types", "stg_popscore_day", "fct_game_popularity_daily", "stg_previous_ranks")
 
@@ -41,10 +42,10 @@ def remote(s3: Any, bucket: str, small_lake: Lake) -> Store:
 
 def commit_next_day(store: Store) -> None:
     """Popularity of another day, beside that of the days before."""
-    newest = Table(store, "popscore").latest()
+    newest = Table(store, TableName("igdb", "popscore")).latest()
     assert newest is not None
     data = gzip.compress(b'{"id": 1, "game_id": 1, "popularity_type": 3, "value": 0.5}\n')
-    key = f"raw/popscore/dt={NEXT_DAY}/run/part-00000.jsonl.gz"
+    key = f"raw/igdb/popscore/dt={NEXT_DAY}/run/part-00000.jsonl.gz"
     store.put(key, data)
     part = File(key, f"{NEXT_DAY}", 1, len(data), hashlib.sha256(data).hexdigest(), 1, 1, None, (Claim(0, None),))
     commit(store, "popscore", (*newest.files, part), {"source_count": 1, "row_count": 1}, NEXT_DAY)
@@ -84,7 +85,7 @@ def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
     cdn.cloudfront.create_invalidation(
         DistributionId=cdn.distribution,
         InvalidationBatch={
-            "Paths": {"Quantity": 1, "Items": ["/some/lake/raw/popscore/_manifest.json"]},
+            "Paths": {"Quantity": 1, "Items": ["/some/lake/raw/igdb/popscore/_manifest.json"]},
             "CallerReference": "next day",
         },
     )
@@ -116,13 +117,13 @@ def test_a_folder_has_its_own_marts_of_the_sources_behind_the_cdn(
     days = duckdb.execute("select count(*) from read_parquet(?)", [[day["url"] for day in inputs["days"]]])
     assert days.fetchone() == (90,)
 
-    part = f"{sources.uri}/raw/genres/dt=2026-11-21/run/part-00000.jsonl.gz"
+    part = f"{sources.uri}/raw/igdb/genres/dt=2026-11-21/run/part-00000.jsonl.gz"
     for fault, message in (
         ("cut", "Transferred a partial file"),
         ("html", f"Input is not a GZIP stream: {part}"),
         ("404", f"HTTP GET error on '{part}' (HTTP 404 Not Found)"),
     ):
-        cdn.faults = {"raw/genres/": fault}
+        cdn.faults = {"raw/igdb/genres/": fault}
         done = dbt("run", "-s", "stg_genres", generation=folder.url(generation))
         assert done.statuses["stg_genres"] == "error", fault
         assert message in done.messages["stg_genres"]

@@ -10,7 +10,7 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.days import KST
 from gamelake.marts import dbt_project
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 
 
 def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
@@ -24,7 +24,7 @@ def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
     done = dbt("source", "freshness", generation=generation)
     assert not done.success
     found = {name: status for name, status in done.statuses.items() if "on-run-" not in name}
-    assert set(found) == {*load_registry(), "popscore_newest"}
+    assert set(found) == {*load_sources()["igdb"].entities, "popscore_newest"}
     assert {name: status for name, status in found.items() if status != "pass"} == {
         "genres": "warn",
         "themes": "warn",
@@ -73,10 +73,10 @@ def test_the_command_says_how_old_each_load_is_that_readers_see(lake, freshness)
         str(lake.root),
         f"Readers have 2026-11-21, published 2026-11-21 04:30 KST: {key}",
     ]
-    lines = [line.split() for line in out.splitlines()[3 : 4 + len(load_registry())]]
-    assert lines[0] == ["entity", "day", "committed", "(KST)", "hours", "ago", "verdict"]
-    found = {entity: (float(age.replace(",", "")), said) for entity, _, _, _, age, said in lines[1:]}
-    assert set(found) == set(load_registry())
+    lines = [line.split() for line in out.splitlines()[3 : 4 + len(load_sources()["igdb"].entities)]]
+    assert lines[0] == ["table", "day", "committed", "(KST)", "hours", "ago", "verdict"]
+    found = {name.removeprefix("igdb."): (float(age.replace(",", "")), said) for name, _, _, _, age, said in lines[1:]}
+    assert set(found) == set(load_sources()["igdb"].entities)
     verdicts = {"games": "fresh", "genres": "late", "themes": "late", "covers": "stale", "popscore": "stale"}
     for entity, (age, said) in found.items():
         assert (age, said) == (hours.get(entity, 1.0), verdicts.get(entity, "fresh")), entity

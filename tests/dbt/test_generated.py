@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 import yaml
 
 from gamelake.codegen.dbt_sources import entities_page, sources_yaml
+from gamelake.fields import FieldType
 from gamelake.marts import duckdb_extensions
 from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
-from gamelake.registry import Entity, FieldType, Kind, load_registry
+from gamelake.registry import Entity, Kind, load_sources
 
 
 def test_sources_have_the_declared_columns():
-    [source] = yaml.safe_load(sources_yaml(load_registry()))["sources"]
+    [source] = yaml.safe_load(sources_yaml(load_sources()["igdb"]))["sources"]
     tables = {table["name"]: table for table in source["tables"]}
-    assert set(tables) == {*load_registry(), "popscore_newest"}
-    for name, entity in load_registry().items():
+    assert set(tables) == {*load_sources()["igdb"].entities, "popscore_newest"}
+    for name, entity in load_sources()["igdb"].entities.items():
         columns = {column["name"]: column["data_type"] for column in tables[name]["columns"]}
         assert columns == {field: field_type.duckdb for field, field_type in entity.fields.items()}
 
 
 def test_a_description_may_hold_any_text():
-    entity = Entity("odd", 'It: "quotes" # and more', "odds", Kind.SNAPSHOT, {"id": FieldType.INT}, filter="a = 1")
-    [source] = yaml.safe_load(sources_yaml({"odd": entity}))["sources"]
-    assert source["tables"][0]["description"] == entity.description
-    assert "filter `a = 1`" in entities_page({"odd": entity})
+    text = 'It: "quotes" # and more'
+    odd = Entity("shop", "odd", text, Kind.SNAPSHOT, {"id": FieldType.INT}, options={"filter": "a = 1"})
+    shop = replace(load_sources()["igdb"], name="shop", entities={"odd": odd})
+    [source] = yaml.safe_load(sources_yaml(shop))["sources"]
+    assert source["tables"][0]["description"] == text
+    assert "filter `a = 1`" in entities_page({"shop": shop})
 
 
 def test_linked_extensions_load_without_a_download(tmp_path):

@@ -9,7 +9,7 @@ import zlib
 import duckdb
 import pytest
 
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 
 from .conftest import Dbt
 
@@ -131,4 +131,4 @@ def test_every_entity_has_a_source(dbt):
     """A staging model is not asked for: a new entity is loaded before anything reads it."""
     dbt("parse", generation=None)
     manifest = json.loads((dbt.folder / "manifest.json").read_text("utf-8"))
-    assert {source["name"] for source in manifest["sources"].values()} >= set(load_registry())
+    assert {source["name"] for source in manifest["sources"].values()} >= set(load_sources()["igdb"].entities)

@@ -13,11 +13,12 @@ import pyarrow.dataset
 import pytest
 
 from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.store import open_store
 from gamelake.marts.generation import current, open_generation, publish
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.dbt.conftest import Dbt
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ BUILD = (
     "--exclude-resource-type",
     "unit_test",
 )
-REGISTRY = load_registry()
+REGISTRY = load_sources()["igdb"].entities
 
 Row = dict[str, Any]
 
@@ -66,7 +67,8 @@ class Nights:
         lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         ids = [row["id"] for row in rows]
         scratch = self.folder / "scratch"
-        with PartStage(self.store, entity=entity, partition=str(day), run_id=f"{len(lines)}", scratch=scratch) as stage:
+        run = LoadRun(TableName("igdb", entity), str(day), f"{len(lines)}")
+        with PartStage(self.store, run, scratch=scratch) as stage:
             stage.add(Rows(lines, ids, None), Claim(0, None))
             files = stage.finish()
 
@@ -82,7 +84,7 @@ class Nights:
                 files=merge_files(earlier, files, per_partition=entity == "popscore"),
             )
 
-        Table(self.store, entity).commit(draft)
+        Table(self.store, TableName("igdb", entity)).commit(draft)
 
     def build(self, day: date, *more: str) -> tuple[dict[str, str], dict[str, Any] | None]:
         """Build a day, with its tests, and publish it if they pass. Returns: failures by name; the document or None."""
@@ -247,7 +249,11 @@ def test_a_day_is_built_although_the_day_before_was_loaded_last(nights):
 def test_a_failed_night_without_a_part_is_left_out(nights):
     nights.load("popscore", DAYS[0], values(1.0))
     nights.load("popscore", DAYS[1], values(2.0))
-    (lost,) = [file for file in Table(nights.store, "popscore").latest().files if file.partition == str(DAYS[0])]
+    (lost,) = [
+        file
+        for file in Table(nights.store, TableName("igdb", "popscore")).latest().files
+        if file.partition == str(DAYS[0])
+    ]
     nights.store.delete(lost.key)
     failed, document = nights.build(DAYS[1])
     assert failed == {}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import orjson
 
+from gamelake.fields import FieldRule
 from gamelake.load.replay import replay
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import publish
-from gamelake.registry import FieldRule, load_registry
+from gamelake.registry import load_sources
 from tests.gamelake.load import running
 from tests.loading import Source
 
@@ -45,7 +46,7 @@ def playing(source: Source, generation: str) -> list[tuple[date, float]]:
 
 
 def test_a_replayed_row_comes_into_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    registry = load_registry()
+    registry = load_sources()["igdb"].entities
     strict = replace(registry["popscore"], rules={**registry["popscore"].rules, "value": FieldRule(True, 0, 90)})
     monkeypatch.setattr(running, "REGISTRY", {**registry, "popscore": strict})
     source = Source(tmp_path / "lake", DAYS[0])

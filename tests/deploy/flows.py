@@ -21,6 +21,7 @@ from dbt.cli.main import dbtRunner
 
 from gamelake.cli.main import main as gamelake
 from gamelake.lake import s3
+from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
@@ -29,7 +30,7 @@ from gamelake.maintenance.audit import audit
 from gamelake.marts import dbt_project
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import current, open_generation, publish
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recording import Recording, new_client, recording_server
 from tests.gamelake.load.running import new_client as new_igdb_client
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
 
-REGISTRY = load_registry()
+REGISTRY = load_sources()["igdb"].entities
 DAY = date(2026, 11, 21)
 URI = "s3://lake/deep/lake"
 """The lake lies below a prefix: policies and rules have to carry it."""
@@ -157,11 +158,11 @@ def _killed_builds(store: Store, folder: Path) -> None:
 def _read(store: Store, folder: Path) -> None:
     """A reader: the newest commit and the marts by their pointers and by listing; rows of both with DuckDB."""
     assert gamelake(["lake", "show"]) == 0
-    assert gamelake(["lake", "show", "games"]) == 0
-    pointer, commit = current(store), Table(store, "games").latest()
+    assert gamelake(["lake", "show", "igdb.games"]) == 0
+    pointer, commit = current(store), Table(store, TableName("igdb", "games")).latest()
     assert pointer
     assert commit
-    store.get("raw/games/_manifest.json")
+    store.get("raw/igdb/games/_manifest.json")
     with duckdb.connect(config={"extension_directory": os.environ["GAMELAKE_DUCKDB_EXTENSIONS"]}) as reader:
         reader.load_extension("httpfs")
         endpoint = os.environ["AWS_ENDPOINT_URL"].split("://")[1]
@@ -176,7 +177,14 @@ def _maintain(store: Store, folder: Path) -> None:
     """The DAG `lake_audit`, long enough after for all orphans to be old, and the command that sets lifecycle rules."""
     assert isinstance(store, s3.S3Store)
     years = datetime.now(UTC) + timedelta(days=1000)
-    report = audit(store, REGISTRY, older_than=timedelta(hours=48), remove=True, verify=True, now=years)
+    report = audit(
+        store,
+        [entity.table for entity in REGISTRY.values()],
+        older_than=timedelta(hours=48),
+        remove=True,
+        verify=True,
+        now=years,
+    )
     assert not report.broken
     apply_rules(store)
 

@@ -16,7 +16,7 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from deploy.compose_env import SECRETS
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 
 PROJECT_IMAGE = re.compile(r"gamelake(-sandbox)?:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "igdb-account"}
@@ -278,7 +278,7 @@ def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, reposi
         "    print(sum(not paused for _, paused in dags), 'transform' in dict(dags), igdb.host, igdb.password)\n"
     )
     answer = run([sys.executable, "-c", query], environment, tmp_path).splitlines()[-1]
-    unpaused = len(load_registry()) + len(("transform", "lake_audit"))
+    unpaused = len(load_sources()["igdb"].entities) + len(("transform", "lake_audit"))
     assert answer == f"{unpaused} True http://sandbox:8900/v4 sandbox-secret"
 
 

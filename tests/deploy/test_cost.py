@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from gamelake.codegen import cost
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
 from tests.deploy.counting import made
@@ -30,7 +31,7 @@ def test_a_load_makes_the_requests_that_are_counted():
             "night": [sandbox.upsert("games", [{"id": 3, "name": "Changed"}]), load("c")][1],
             "whole again": load("d", part_bytes=10_000, full_refresh=True),
         }
-        assert len(Table(store, "games").latest().files) == 3
+        assert len(Table(store, TableName("igdb", "games")).latest().files) == 3
     counted = {
         "whole": cost.load(new=3, earlier=0),
         "quiet": cost.load(new=0, live=3, checked=0, earlier=0),

@@ -66,17 +66,17 @@ def test_every_tag_that_a_load_may_set_is_set(policies, work):
 @pytest.mark.parametrize(
     ("role", "need"),
     [
-        ("load", Need("s3:DeleteObject", f"{LAKE}/raw/games/dt=2026-11-21/run/part-00000.jsonl.gz")),
+        ("load", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz")),
         ("load", Need("s3:PutObject", f"{LAKE}/marts/_current.json")),
-        ("load", Need("s3:PutObjectTagging", f"{LAKE}/raw/games/dt=2026-11-21/run/part-00000.jsonl.gz", "keep")),
-        ("transform", Need("s3:PutObject", f"{LAKE}/raw/games/_manifest.json")),
+        ("load", Need("s3:PutObjectTagging", f"{LAKE}/raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz", "keep")),
+        ("transform", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
         ("transform", Need("s3:DeleteObject", f"{LAKE}/marts/dt=2026-11-21/run/dim_games.parquet")),
-        ("maintain", Need("s3:DeleteObject", f"{LAKE}/raw/games/_manifests/00000000000000000001.json")),
+        ("maintain", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/_manifests/00000000000000000001.json")),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_current.json")),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_publications/00000000000000000001.json")),
-        ("maintain", Need("s3:PutObject", f"{LAKE}/raw/games/_manifest.json")),
-        ("read", Need("s3:GetObject", f"{LAKE}/raw/games/_rejected/dt=2026-11-21/1.jsonl")),
-        ("load", Need("s3:DeleteObject", f"{LAKE}/raw/games/_rejected/dt=2026-11-21/_progress.json")),
+        ("maintain", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
+        ("read", Need("s3:GetObject", f"{LAKE}/raw/igdb/games/_rejected/dt=2026-11-21/1.jsonl")),
+        ("load", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/_rejected/dt=2026-11-21/_progress.json")),
         ("read", Need("s3:GetObject", "elsewhere/in/the/bucket")),
     ],
 )
@@ -84,7 +84,7 @@ def test_the_rest_is_not_allowed(role, need, policies):
     assert not policies[role].allows(need)
 
 
-@pytest.mark.parametrize("folder", ["raw/games/_manifests", "marts/_publications"])
+@pytest.mark.parametrize("folder", ["raw/igdb/games/_manifests", "marts/_publications"])
 def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket, folder):
     commit = f"{LAKE}/{folder}/00000000000000000001.json"
     assert on_bucket.denies(Need("s3:GetObject", commit), secure=False)

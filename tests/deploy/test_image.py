@@ -99,7 +99,7 @@ def test_what_is_copied_exists_and_reaches_the_build(repository: Path, dockerfil
     [
         ".git/config",
         ".venv/bin/python",
-        ".local/lake/raw/games/_manifest.json",
+        ".local/lake/raw/igdb/games/_manifest.json",
         ".env",
         ".env.local",
         "include/.env",

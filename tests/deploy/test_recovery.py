@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gamelake.lake.files import Claim
-from gamelake.lake.keys import manifest_key, pointer_key
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.store import ObjectNotFound, open_store
@@ -19,7 +19,7 @@ from gamelake.maintenance.audit import audit
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import POINTER, PUBLICATIONS, current, history
 from gamelake.marts.rollback import rollforward
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.gamelake.load.running import held, load_once, new_client, shown, small_sandbox, token_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sandbox.igdb import Sandbox
 
 DAY = date(2026, 11, 21)
-POPSCORE = load_registry()["popscore"]
+POPSCORE = load_sources()["igdb"].entities["popscore"]
 
 
 @pytest.fixture
@@ -63,23 +63,23 @@ def load(store: Store, sandbox: tuple[Sandbox, str]) -> Callable[..., LoadReport
 
 
 def missing(store: Store) -> list[str]:
-    report = audit(store, ["games"], older_than=timedelta(hours=48), remove=False)
+    report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=False)
     return [finding.key for finding in report.broken]
 
 
 def test_a_pointer_is_made_again_by_the_next_load(store, load, sandbox):
-    store.delete(pointer_key("games"))
+    store.delete(TableName("igdb", "games").pointer_key)
     assert shown(store) == held(sandbox[0]), "who may list does not need it"
     assert load().version == 4
-    assert store.get(pointer_key("games")) == store.get(manifest_key("games", 4))
+    assert store.get(TableName("igdb", "games").pointer_key) == store.get(TableName("igdb", "games").manifest_key(4))
 
 
 def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
-    lost = manifest_key("games", 3)
+    lost = TableName("igdb", "games").manifest_key(3)
     before = store.get(lost)
     store.delete(lost)
     assert missing(store) == [lost]
-    store.put(lost, store.get(pointer_key("games")), if_absent=True)
+    store.put(lost, store.get(TableName("igdb", "games").pointer_key), if_absent=True)
     assert store.get(lost) == before
     assert missing(store) == []
     assert load().version == 4
@@ -87,7 +87,7 @@ def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
 
 
 def test_without_an_older_commit_loads_go_on(store, load, sandbox):
-    lost = manifest_key("games", 2)
+    lost = TableName("igdb", "games").manifest_key(2)
     store.delete(lost)
     assert load().version == 4
     assert shown(store) == held(sandbox[0])
@@ -95,18 +95,18 @@ def test_without_an_older_commit_loads_go_on(store, load, sandbox):
 
 
 def test_a_part_is_brought_back_by_a_full_refresh(store, load, sandbox):
-    lost = Table(store, "games").latest().files[0].key
+    lost = Table(store, TableName("igdb", "games")).latest().files[0].key
     store.delete(lost)
     assert missing(store) == [lost]
     with pytest.raises(ObjectNotFound, match=lost):
         load()
     assert (load(full_refresh=True).mode, shown(store)) == ("full", held(sandbox[0]))
-    report = audit(store, ["games"], older_than=timedelta(hours=48), remove=False)
+    report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=False)
     assert {finding.reason for finding in report.broken} == {"version 3 of 2026-11-21 names it"}, "for seven days more"
 
 
 def test_a_table_is_brought_back_by_its_next_load(store, load, sandbox):
-    for info in list(store.list("raw/games/")):
+    for info in list(store.list("raw/igdb/games/")):
         store.delete(info.key)
     assert (load().mode, shown(store)) == ("full", held(sandbox[0]))
     assert missing(store) == []
@@ -114,10 +114,10 @@ def test_a_table_is_brought_back_by_its_next_load(store, load, sandbox):
 
 def write_day(store: Store, scratch: Path, day: str) -> None:
     """A day of popularity, as a load commits it."""
-    with PartStage(store, entity="popscore", partition=day, run_id=day, scratch=scratch) as stage:
+    with PartStage(store, LoadRun(TableName("igdb", "popscore"), day, day), scratch=scratch) as stage:
         stage.add(Rows(b'{"id": 1}\n', [1], None), Claim(0, None))
         parts = stage.finish()
-    Table(store, "popscore").commit(
+    Table(store, TableName("igdb", "popscore")).commit(
         lambda newest: Draft(
             run_id=day,
             partition=day,

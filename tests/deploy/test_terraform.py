@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gamelake.lake.keys import manifest_key, part_key, pointer_key
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.lifecycle import check_rules, wanted_rules
 from gamelake.lake.store import open_store
 from gamelake.marts.pointer import POINTER, publication_key
@@ -50,12 +50,12 @@ def test_the_code_finds_its_rules_beside_those_for_versions(access):
 @pytest.mark.parametrize(
     ("key", "immutable"),
     [
-        (part_key("games", "2026-11-21", "run", 0), True),
-        (manifest_key("games", 42), True),
+        (LoadRun(TableName("igdb", "games"), "2026-11-21", "run").part_key(0), True),
+        (TableName("igdb", "games").manifest_key(42), True),
         ("marts/dt=2026-11-21/run/dim_games.parquet", True),
         (publication_key(42), True),
         ("marts/history/fct_game_popularity_daily/day=2026-11-21/1.parquet", True),
-        (pointer_key("games"), False),
+        (TableName("igdb", "games").pointer_key, False),
         (POINTER, False),
         ("marts/dim_games.parquet", False),
         ("marts/marketing/mart_top_rated.parquet", False),

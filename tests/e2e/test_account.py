@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.days import day_of
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
 from sandbox.igdb import Sandbox, World
@@ -44,7 +45,7 @@ def laptop(environment: Mapping[str, str], *arguments: str) -> subprocess.Comple
 
 def loaded(lake: str) -> str:
     """The run that committed genres. The lake is fresh, so the rows are those of this test's sandbox."""
-    manifest = Table(open_store(lake), "genres").latest()
+    manifest = Table(open_store(lake), TableName("igdb", "genres")).latest()
     assert manifest is not None
     return manifest.run_id
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.days import bounds_of, day_of, format_day
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
 from gamelake.lake.store import open_store
 from sandbox.igdb import Sandbox, World
@@ -57,7 +58,7 @@ def check_a_backfill_reads_its_days_again(airflow: Airflow, store: Store, sandbo
     assert [rows[game]["name"] for game in changed] == [f"Unseen on {day}" for day in (TWO_AGO, ONE_AGO)]
     after = newest(store, "games")
     assert (after.mode, after.watermark) == (Mode.INCREMENTAL, before.watermark)
-    assert {after.partition, Table(store, "games").read(after.version - 1).partition} == {
+    assert {after.partition, Table(store, TableName("igdb", "games")).read(after.version - 1).partition} == {
         format_day(TWO_AGO),
         format_day(ONE_AGO),
     }
@@ -138,6 +139,6 @@ def wait_for(airflow: Airflow, dag_id: str, day: date, state: str) -> None:
 
 
 def newest(store: Store, name: str) -> Manifest:
-    manifest = Table(store, name).latest()
+    manifest = Table(store, TableName("igdb", name)).latest()
     assert manifest is not None
     return manifest

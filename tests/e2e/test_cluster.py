@@ -15,6 +15,7 @@ import pytest
 
 from gamelake.days import format_day
 from gamelake.lake.audit import Problem
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.marts.audit import audit_generations
 from gamelake.marts.generation import RECORD, current
@@ -128,7 +129,7 @@ def assert_right(cluster: Cluster, sandbox: Sandbox, key: str, copy: Path) -> No
     found = audit_generations(cluster.store, now=datetime.now(UTC))
     assert [each for each in found if each.problem is not Problem.ORPHAN] == []
 
-    games = Table(cluster.store, "games").latest()
+    games = Table(cluster.store, TableName("igdb", "games")).latest()
     assert games is not None
     assert games.partition == key
     assert games.row_count == games.source_count == len(sandbox.rows("games"))
@@ -150,7 +151,9 @@ def task(cluster: Cluster, dag_id: str, key: str, task_id: str) -> dict[str, Any
 
 def parts_noted(cluster: Cluster, entity: str, key: str) -> int:
     """How many parts the load of a day has stored so far."""
-    notes = [info.key for info in cluster.store.list(f"raw/{entity}/dt={key}/") if info.key.endswith("_progress.json")]
+    notes = [
+        info.key for info in cluster.store.list(f"raw/igdb/{entity}/dt={key}/") if info.key.endswith("_progress.json")
+    ]
     return sum(len(json.loads(cluster.store.get(note))["files"]) for note in notes)
 
 

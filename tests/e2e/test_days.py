@@ -13,7 +13,7 @@ import pytest
 from gamelake.days import day_of, format_day
 from gamelake.lake.store import open_store
 from gamelake.marts.generation import current
-from gamelake.registry import Kind, load_registry
+from gamelake.registry import Kind, load_entities, load_sources
 from sandbox.igdb import Fault, Sandbox, World
 from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-LOADS = [entity.dag_id for entity in load_registry().values()]
+LOADS = [entity.dag_id for entity in load_entities()]
 # The day of the last 04:00 in Korea: what a scheduler runs first when the DAGs are unpaused.
 DAY = day_of(datetime.now(UTC) - timedelta(hours=4))
 NEXT_DAY = DAY + timedelta(days=1)
@@ -73,8 +73,7 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path, 
         assert games_in(second, lake) == games_of(sandbox)
         assert popularity_in(second, lake) == popularity_of(sandbox)
         assert load_modes(lake) == {
-            entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot"
-            for entity in load_registry().values()
+            entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot" for entity in load_entities()
         }
 
 
@@ -140,5 +139,6 @@ def load_modes(lake: str) -> dict[str, str]:
     """The mode of each table's newest commit."""
     folder = Path(lake.removeprefix("file://"))
     return {
-        name: json.loads((folder / "raw" / name / "_manifest.json").read_text())["mode"] for name in load_registry()
+        name: json.loads((folder / "raw" / name / "_manifest.json").read_text())["mode"]
+        for name in load_sources()["igdb"].entities
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.marts.generation import POINTER, current
 from tests.command import GAMELAKE
@@ -28,7 +29,7 @@ NOBODY = {"AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "unused"}'
 
 def lose_a_row(source: Source) -> tuple[str, bytes]:
     """Take the last row out of a part of genres, which `whole_files` tests. Returns: its key, and what it was."""
-    latest = Table(source.store, "genres").latest()
+    latest = Table(source.store, TableName("igdb", "genres")).latest()
     assert latest is not None
     (part,) = latest.files
     whole = source.store.get(part.key)

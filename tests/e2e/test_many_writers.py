@@ -13,7 +13,7 @@ import pytest
 from gamelake.lake.store import open_store
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import current, open_generation
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 from tests.dbt.conftest import Dbt
 from tests.e2e.running import airflow_environment, running_airflow
 from tests.loading import Source
@@ -33,7 +33,7 @@ def test_a_day_of_many_writers_of_whom_one_is_killed(tmp_path):
     source = Source(tmp_path / "lake", DAY)
     source.load(DAY)
     store = source.store
-    expected = open_generation(store, tuple(load_registry().values()), day=DAY, run_id="one-process")
+    expected = open_generation(store, load_entities(), day=DAY, run_id="one-process")
     (tmp_path / "dbt").mkdir()
     assert Dbt(tmp_path / "dbt")("run", generation=store.url(expected)).success
     days = source.history()

@@ -17,7 +17,7 @@ import pytest
 
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import current, open_generation
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 from tests.command import GAMELAKE
 from tests.dbt.conftest import Dbt
 from tests.e2e.running import REPOSITORY, airflow_environment
@@ -54,7 +54,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 
 def build_with_duckdb(source: Source, day: date, folder: Path) -> str:
-    entities = tuple(load_registry().values())
+    entities = load_entities()
     generation = open_generation(source.store, entities, day=day, run_id="duckdb")
     folder.mkdir()
     assert Dbt(folder)("run", generation=source.store.url(generation)).success

@@ -26,7 +26,7 @@ from gamelake.airflow.stores import connected_store, connection_exported
 from gamelake.lake.querying import connect, literal
 from gamelake.marts.generation import open_generation
 from gamelake.paths import REPOSITORY
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 from tests.command import GAMELAKE
 from tests.dbt.committed import commit_lake
 from tests.dbt.conftest import Dbt, Lake, small_lake  # noqa: F401 - a fixture
@@ -188,7 +188,7 @@ def load_build_and_read(lake: Lake, dbt: Dbt) -> None:
     """Commit a lake, build a mart of it, and read that: each as it is done in this environment."""
     store = connected_store()
     commit_lake(store, lake)
-    generation = open_generation(store, load_registry().values(), day=date.fromisoformat(lake.day), run_id="run")
+    generation = open_generation(store, load_entities(), day=date.fromisoformat(lake.day), run_id="run")
     with connection_exported():
         dbt.environment = {
             "GAMELAKE_DUCKDB": str(dbt.database),

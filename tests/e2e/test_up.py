@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.command import GAMELAKE
 from tests.e2e.running import REPOSITORY, free_port
 
@@ -127,7 +127,7 @@ def test_a_day_of_make_run_is_not_built_again(clone):
         beats.add(database.execute(beat).fetchone()[0])
         time.sleep(0.5)
     runs = database.execute("select dag_id, partition_key, state from dag_run where dag_id <> 'lake_audit'").fetchall()
-    assert len(runs) == len(load_registry()) + 1
+    assert len(runs) == len(load_sources()["igdb"].entities) + 1
     assert {(key, state) for _, key, state in runs} == {(runs[0][1], "success")}
     waiting = "select count(*) from asset_partition_dag_run where created_dag_run_id is null"
     assert database.execute(waiting).fetchone() == (0,)

@@ -1,17 +1,26 @@
-"""The registry: what it declares, and what its reader says to mistakes."""
+"""The registry: what it declares, and how its reader refuses mistakes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gamelake.registry import FieldType, Kind, RegistryError, load_registry
+from gamelake.fields import FieldType, RegistryError
+from gamelake.registry import Kind, load_entities, load_sources
+from gamelake.sources.igdb.options import IgdbOptions
 
 GOOD = """
+source: shop
+description: A shop.
+connection: shop_default
+pool: shop_api
+schedule: 30 5 * * *
+gates_transform: false
 entities:
   genres:
     description: Genres of games.
-    endpoint: genres
     kind: snapshot
+    options: {endpoint: genres}
     fields:
       id: int
       name: string
@@ -19,37 +28,38 @@ entities:
 
 
 def write(folder: Path, text: str) -> Path:
-    path = folder / "entities.yaml"
+    path = folder / "shop/entities.yaml"
+    path.parent.mkdir()
     path.write_text(text, encoding="utf-8")
-    return path
+    return folder
 
 
 def test_the_entities_are_declared():
-    registry = load_registry()
+    registry = load_sources()["igdb"].entities
     assert {
         "games", "popscore", "platforms", "genres", "game_modes", "themes", "player_perspectives", "popularity_types",
     } <= set(registry)  # fmt: skip
     assert registry["games"].kind is Kind.INCREMENTAL
     assert registry["popscore"].kind is Kind.TIME_SERIES
-    assert registry["popscore"].endpoint == "popularity_primitives"
+    assert IgdbOptions.of(registry["popscore"]).endpoint == "popularity_primitives"
     for name, entity in registry.items():  # a change that nothing shows is found only by reading everything
         assert "updated_at" in entity.fields or entity.kind is Kind.SNAPSHOT, name
     assert registry["games"].fields["platforms"] is FieldType.INT_ARRAY
-    assert (registry["games"].dag_id, registry["games"].asset_name) == ("igdb_games", "raw_games")
+    assert (registry["games"].dag_id, registry["games"].asset_name) == ("igdb_games", "raw_igdb_games")
 
 
 def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path):
-    registry = load_registry()
+    registry = load_sources()["igdb"].entities
     assert (registry["games"].limits.max_shrink, registry["genres"].limits.max_shrink) == (0.05, 0.05)
     assert registry["popscore"].limits.max_shrink == 0.3
     own = GOOD.replace("    kind: snapshot\n", "    kind: snapshot\n    max_shrink: 0.5\n    max_unproven: 0\n")
-    limits = load_registry(write(tmp_path, own))["genres"].limits
+    limits = load_sources(write(tmp_path, own))["shop"].entities["genres"].limits
     assert (limits.max_shrink, limits.max_rejected, limits.max_unproven) == (0.5, 0.001, 0.0)
 
 
 def test_a_field_may_have_a_rule(tmp_path):
     declared = "      name: string required\n      place: int min 1 max 9\n      share: double required min 0 max 0.5"
-    genres = load_registry(write(tmp_path, GOOD.replace("      name: string", declared)))["genres"]
+    genres = load_sources(write(tmp_path, GOOD.replace("      name: string", declared)))["shop"].entities["genres"]
     assert dict(genres.fields) == {
         "id": FieldType.INT, "name": FieldType.STRING, "place": FieldType.INT, "share": FieldType.DOUBLE,
     }  # fmt: skip
@@ -59,7 +69,7 @@ def test_a_field_may_have_a_rule(tmp_path):
 
 
 def test_a_popularity_value_has_its_game_its_type_and_its_value():
-    required = {name for name, rule in load_registry()["popscore"].rules.items() if rule.required}
+    required = {name for name, rule in load_sources()["igdb"].entities["popscore"].rules.items() if rule.required}
     assert required == {"id", "game_id", "popularity_type", "value"}
 
 
@@ -68,10 +78,37 @@ def test_every_field_type_has_a_column_type():
 
 
 def test_a_small_registry_is_read(tmp_path):
-    genres = load_registry(write(tmp_path, GOOD))["genres"]
-    assert (genres.endpoint, genres.filter, dict(genres.fields)) == (
-        "genres", None, {"id": FieldType.INT, "name": FieldType.STRING},
+    shop = load_sources(write(tmp_path, GOOD))["shop"]
+    assert (shop.connection, shop.pool, shop.schedule, shop.gates_transform) == (
+        "shop_default", "shop_api", "30 5 * * *", False,
     )  # fmt: skip
+    genres = shop.entities["genres"]
+    assert (genres.source, str(genres), genres.dag_id) == ("shop", "shop.genres", "shop_genres")
+    assert dict(genres.fields) == {"id": FieldType.INT, "name": FieldType.STRING}
+    assert dict(genres.options) == {"endpoint": "genres"}
+
+
+def test_entities_of_all_sources_come_by_source(tmp_path):
+    write(tmp_path, GOOD)
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/entities.yaml").write_text(GOOD.replace("source: shop", "source: archive"), encoding="utf-8")
+    assert [str(entity) for entity in load_entities(tmp_path)] == ["archive.genres", "shop.genres"]
+
+
+def test_every_entity_of_igdb_has_options_that_its_reader_understands():
+    for entity in load_sources()["igdb"].entities.values():
+        assert IgdbOptions.of(entity).endpoint
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [({}, "endpoint"), ({"endpoint": ""}, "endpoint"), ({"endpoint": "games", "where": "id > 1"}, "where")],
+)
+def test_options_that_igdb_does_not_know_are_refused(options, key):
+    entity = replace(load_sources()["igdb"].entities["games"], options=options)
+    with pytest.raises(RegistryError) as error:
+        IgdbOptions.of(entity)
+    assert error.value.key == f"igdb.games.options.{key}"
 
 
 @pytest.mark.parametrize(
@@ -93,22 +130,27 @@ def test_a_small_registry_is_read(tmp_path):
         ("      id: int", "      id: int min 5", ["genres.fields.id", "'int min 5'", "int alone"]),
         ("      id: int", "      ID: int", ["genres.fields", "'ID'", "lower case"]),
         ("      id: int", "      id: string", ["genres.fields.id", "int"]),
-        ("    endpoint: genres", "    endpoint: ''", ["genres.endpoint", "not empty"]),
-        ("    endpoint: genres\n", "", ["genres.endpoint", "missing"]),
-        ("    endpoint: genres", "    endpoint: genres\n    where: id > 1", ["genres.where", "no such key", "filter"]),
+        ("{endpoint: genres}", "genres", ["genres.options", "'genres'", "a mapping"]),
+        ("    options:", "    where: id > 1\n    options:", ["genres.where", "no such key", "options"]),
+        ("    kind: snapshot\n", "", ["genres.kind", "missing"]),
+        ("source: shop", "source: store", ["source", "'store'", "'shop'"]),
+        ("pool: shop_api", "pool: ''", ["pool", "not empty"]),
+        ("pool: shop_api\n", "", ["pool", "missing"]),
+        ("schedule: 30 5 * * *", "schedule: daily", ["schedule", "'daily'", "5 fields"]),
+        ("gates_transform: false", "gates_transform: 0", ["gates_transform", "true or false"]),
         ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
         ("  genres:", "  Genres:", ["'Genres'", "lower case"]),
         ("kind: snapshot", "kind: snapshot\n    max_shrink: 5", ["genres.max_shrink", "5", "from 0 to less than 1"]),
         ("kind: snapshot", "kind: snapshot\n    max_shrink: 5 %", ["genres.max_shrink", "'5 %'", "such as 0.05"]),
         ("kind: snapshot", "kind: snapshot\n    max_rejected: yes", ["genres.max_rejected", "True", "a share"]),
         ("kind: snapshot", "kind: snapshot\n    max_unproven: -0.1", ["genres.max_unproven", "-0.1", "a share"]),
-        ("entities:", "tables:", ["top level", "entities"]),
+        ("entities:", "tables:", ["entities", "missing"]),
         ("entities:", "entities: [", ["well-formed YAML"]),
     ],
 )
 def test_a_mistake_names_the_entity_the_key_and_what_was_expected(tmp_path, before, after, says):
     assert before in GOOD
     with pytest.raises(RegistryError) as error:
-        load_registry(write(tmp_path, GOOD.replace(before, after)))
+        load_sources(write(tmp_path, GOOD.replace(before, after)))
     for part in says:
         assert part in str(error.value)

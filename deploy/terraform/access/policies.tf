@@ -7,10 +7,10 @@ locals {
 
   # In IAM `*` takes slashes too. The two behind the day tell a part (<day>/<run>/<part>) from a file of rejected rows
   # (_rejected/<day>/<time>), which only maintenance needs.
-  parts     = "${local.lake_arn}raw/*/dt=*/*/*"
-  commits   = "${local.lake_arn}raw/*/_manifests/*"
-  pointers  = "${local.lake_arn}raw/*/_manifest.json"
-  rejected  = "${local.lake_arn}raw/*/_rejected/*"
+  parts     = "${local.lake_arn}raw/*/*/dt=*/*/*"
+  commits   = "${local.lake_arn}raw/*/*/_manifests/*"
+  pointers  = "${local.lake_arn}raw/*/*/_manifest.json"
+  rejected  = "${local.lake_arn}raw/*/*/_rejected/*"
   marts     = "${local.lake_arn}marts/*"
   moves     = "${local.lake_arn}marts/_publications/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
@@ -69,7 +69,7 @@ locals {
         Sid      = "RemoveProgress"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = ["${local.lake_arn}raw/*/dt=*/*/_progress.json"]
+        Resource = ["${local.lake_arn}raw/*/*/dt=*/*/_progress.json"]
       },
     ], local.invalidate)
 

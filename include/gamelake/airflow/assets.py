@@ -21,7 +21,7 @@ def raw(entity: Entity) -> Asset:
     return Asset(
         entity.asset_name,
         group="raw",
-        extra={"description": entity.description, "place": f"{lake_uri()}/raw/{entity.name}"},
+        extra={"description": entity.description, "place": f"{lake_uri()}/{entity.table.prefix}"},
     )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gamelake.cli.arguments import entity, korean_day
+from gamelake.cli import arguments
+from gamelake.cli.arguments import chosen_entity, chosen_tables, korean_day
 from gamelake.tables import table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gamelake.lake.rejected import RejectedRow
 
 _COMMIT_HEADER = (
-    "entity",
+    "table",
     "version",
     "partition",
     "mode",
@@ -35,13 +36,13 @@ _COMMIT_HEADER = (
     "run",
 )
 _FINDING_HEADER = ("problem", "bytes", "modified (UTC)", "object", "why")
-_REJECTED_HEADER = ("entity", "day", "id", "reason", "load committed", "rejected (UTC)", "object")
+_REJECTED_HEADER = ("table", "day", "id", "reason", "load committed", "rejected (UTC)", "object")
 _RULE_HEADER = ("rule", "prefix", "applies to", "days")
 
 group = typer.Typer(help="Look at the lake, and keep it tidy.", no_args_is_help=True)
 
-OneEntity = Annotated[
-    str | None, typer.Argument(metavar="ENTITY", callback=entity, show_default=False, help="Only this table.")
+OneTable = Annotated[
+    str | None, typer.Argument(metavar="TABLE", callback=arguments.table, show_default=False, help="Only this table.")
 ]
 
 
@@ -55,19 +56,19 @@ def _hours(hours: int) -> int:
 
 
 @group.command()
-def show(name: OneEntity = None) -> None:
+def show(name: OneTable = None) -> None:
     """Show the newest commits."""
     from gamelake.lake.https import open_cdn
     from gamelake.lake.manifest import open_table
     from gamelake.lake.store import lake_uri, open_store, place_of
-    from gamelake.registry import load_registry
 
     store = open_cdn() or open_store(lake_uri())
     commits: Iterable[Manifest | None]
     if name:
-        commits = islice(open_table(store, name).history(), 10)
+        (only,) = chosen_tables(name)
+        commits = islice(open_table(store, only).history(), 10)
     else:
-        commits = (open_table(store, each).latest() for each in load_registry())
+        commits = (open_table(store, each).latest() for each in chosen_tables(None))
     found = [commit for commit in commits if commit]
     if not found:
         print(f"{place_of(store)}: nothing is committed yet")
@@ -75,7 +76,7 @@ def show(name: OneEntity = None) -> None:
     print(place_of(store))
     _print_table(_COMMIT_HEADER, map(_commit_line, found))
     for commit in found:
-        which = f"{commit.entity} version {commit.version}"
+        which = f"{commit.table} version {commit.version}"
         for one in commit.unproven:
             print(f"{which}: unproven: {one}, twice")
         if commit.shrink_allowed:
@@ -107,7 +108,7 @@ def lifecycle(
 
 @group.command()
 def audit(
-    name: OneEntity = None,
+    name: OneTable = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the orphans that are old enough.")] = False,
     older_than_hours: Annotated[
         int, typer.Option(metavar="HOURS", callback=_hours, help="The age at which an orphan is old enough.")
@@ -119,12 +120,11 @@ def audit(
 
     from gamelake.lake.store import lake_uri, open_store, place_of
     from gamelake.maintenance.audit import audit
-    from gamelake.registry import load_registry
 
     store = open_store(lake_uri())
     report = audit(
         store,
-        [name] if name else load_registry(),
+        chosen_tables(name),
         older_than=timedelta(hours=older_than_hours),
         remove=remove,
         verify=verify,
@@ -142,7 +142,7 @@ def audit(
 
 @group.command()
 def rejected(
-    name: OneEntity = None,
+    name: OneTable = None,
     day: Annotated[
         str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only loads of this Korean day.")
     ] = None,
@@ -152,11 +152,10 @@ def rejected(
     """List the rows that loads rejected, and why."""
     from gamelake.lake.rejected import rejected_rows
     from gamelake.lake.store import lake_uri, open_store, place_of
-    from gamelake.registry import load_registry
 
     store = open_store(lake_uri())
     lines: list[tuple[str, ...]] = []
-    for each in [name] if name else load_registry():
+    for each in chosen_tables(name):
         rows = list(rejected_rows(store, each, day))
         shown = rows[:limit]
         if json:
@@ -164,7 +163,7 @@ def rejected(
             continue
         lines += map(_rejected_line, shown)
         if len(shown) < len(rows):
-            lines.append((each, "", "", f"and {len(rows) - len(shown):,} more: --limit {len(rows)}", "", "", ""))
+            lines.append((str(each), "", "", f"and {len(rows) - len(shown):,} more: --limit {len(rows)}", "", "", ""))
     if lines:
         print(place_of(store))
         _print_table(_REJECTED_HEADER, lines)
@@ -174,27 +173,26 @@ def rejected(
 
 @group.command()
 def replay(
-    name: Annotated[str, typer.Argument(metavar="ENTITY", callback=entity, help="The table of the rows.")],
+    name: Annotated[str, typer.Argument(metavar="TABLE", callback=arguments.table, help="The table of the rows.")],
     day: Annotated[str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only this Korean day.")] = None,
 ) -> None:
     """Check rejected rows again, and add those that pass now."""
     from gamelake.lake.store import lake_uri, open_store
     from gamelake.load.errors import LIST_COMMAND
     from gamelake.load.replay import replay
-    from gamelake.registry import load_registry
 
-    outcomes = replay(open_store(lake_uri()), load_registry()[name], day)
+    outcomes = replay(open_store(lake_uri()), chosen_entity(name), day)
     for outcome in outcomes:
         print(outcome)
     if any(outcome.version for outcome in outcomes):
         print("The marts show these rows once `transform` has run again.")
     elif not any(outcome.refused for outcome in outcomes):
-        print(f"{name}: no row to add; `{LIST_COMMAND.format(entity=name)}` lists all")
+        print(f"{name}: no row to add; `{LIST_COMMAND.format(table=name)}` lists all")
 
 
 def _commit_line(commit: Manifest) -> tuple[str, ...]:
     return (
-        commit.entity,
+        str(commit.table),
         str(commit.version),
         commit.partition,
         commit.mode,
@@ -215,7 +213,7 @@ def _finding_line(finding: Finding, outcome: str) -> tuple[str, ...]:
 
 def _rejected_line(row: RejectedRow) -> tuple[str, ...]:
     return (
-        row.entity,
+        str(row.table),
         row.day,
         "" if row.row_id is None else str(row.row_id),
         row.reason,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gamelake.marts.rollback import Generation
 
 _GENERATION_HEADER = ("", "day", "built (KST)", "rows", "MB", "published", "generation")
-_LOAD_HEADER = ("entity", "day", "committed (KST)", "hours ago", "verdict")
+_LOAD_HEADER = ("table", "day", "committed (KST)", "hours ago", "verdict")
 
 group = typer.Typer(help="Look at the marts, and choose the build that readers see.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def freshness() -> int:
     store = open_store(lake_uri())
     found = freshness.published(store)
     loads = found.loads
-    rows = [(each.entity, each.day, _kst(each.committed_at), f"{each.hours:,.1f}", each.verdict) for each in loads]
+    rows = [(each.table, each.day, _kst(each.committed_at), f"{each.hours:,.1f}", each.verdict) for each in loads]
     stale, late, fresh = (sum(each.verdict == verdict for each in loads) for verdict in ("stale", "late", "fresh"))
     print(place_of(store))
     print(f"Readers have {found.day}, published {_kst(found.since)} KST: {found.generation}\n")

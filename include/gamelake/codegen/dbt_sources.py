@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Entity, Kind, load_registry
+from gamelake.registry import Entity, Kind, Source, load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SOURCES_PATH = REPOSITORY / "dbt/models/staging/igdb/_sources.yml"
+STAGING_PATH = REPOSITORY / "dbt/models/staging"
 MACRO_PATH = REPOSITORY / "dbt/macros/_current_tables.sql"
 ENTITIES_PAGE_PATH = REPOSITORY / "docs/reference/entities.md"
 
-_HEADER = "Generated from include/gamelake/sources/igdb/entities.yaml by `make generate`; do not edit."
+_HEADER = "Generated from include/gamelake/sources/{}/entities.yaml by `make generate`; do not edit."
 
 # `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
 # 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
@@ -52,18 +52,18 @@ class SourceTable:
         return self.entity.description
 
 
-def source_tables(registry: Mapping[str, Entity]) -> Iterator[SourceTable]:
+def source_tables(source: Source) -> Iterator[SourceTable]:
     """The relations of the schema `raw`; a time series has one more, of its newest day."""
-    for entity in registry.values():
+    for entity in source.entities.values():
         yield SourceTable(entity.name, entity, newest_only=False)
         if entity.kind is Kind.TIME_SERIES:
             yield SourceTable(f"{entity.name}_newest", entity, newest_only=True)
 
 
-def sources_yaml(registry: Mapping[str, Entity]) -> str:
+def sources_yaml(source: Source) -> str:
     """The text of dbt's `_sources.yml`."""
     lines = [
-        f"# {_HEADER}",
+        f"# {_HEADER.format(source.name)}",
         "version: 2",
         "",
         "sources:",
@@ -79,7 +79,7 @@ def sources_yaml(registry: Mapping[str, Entity]) -> str:
         f"        error_after: {{count: {ERROR_AFTER_HOURS}, period: hour}}",
         "    tables:",
     ]
-    for table in source_tables(registry):
+    for table in source_tables(source):
         lines += _table_yaml(table)
     return "\n".join(lines) + "\n"
 
@@ -88,9 +88,11 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
     yield f"      - name: {table.name}"
     yield f"        description: {_quoted(table.description)}"
     yield "        config:"
-    entity = table.entity.name
-    yield f"          loaded_at_query: select committed_at from inputs.sources where entity = '{entity}'"  # noqa: S608 - text of YAML
+    source, entity = table.entity.source, table.entity.name
+    yield "          loaded_at_query: >"
+    yield f"            select committed_at from inputs.sources where source = '{source}' and entity = '{entity}'"  # noqa: S608 - text of YAML
     yield "          meta:"
+    yield f"            source: {source}"
     yield f"            entity: {entity}"
     yield f"            files: {_files(table)}"
     yield "        columns:"
@@ -98,10 +100,16 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
         yield f"          - {{name: {field}, data_type: {_quoted(field_type.duckdb)}}}"
 
 
-def current_tables_macro(registry: Mapping[str, Entity]) -> str:
+def current_tables_macro(sources: Mapping[str, Source]) -> str:
     """The text of the macro that lists the relations whose rows a build reads: dbt must know them while it parses."""
-    lines = [f"{{# {_HEADER} #}}", "{% macro current_tables() %}", "    {{", "        return(", "            ["]
-    for table in source_tables(registry):
+    lines = [
+        f"{{# {_HEADER.format('*')} #}}",
+        "{% macro current_tables() %}",
+        "    {{",
+        "        return(",
+        "            [",
+    ]
+    for table in (table for source in sources.values() for table in source_tables(source)):
         if table.newest_only or table.entity.kind is not Kind.TIME_SERIES:
             lines.append(
                 f'                {{"table": "{table.name}", "entity": "{table.entity.name}", '
@@ -118,38 +126,49 @@ def _files(table: SourceTable) -> str:
     return "by_day" if table.entity.kind is Kind.TIME_SERIES else "all"
 
 
-def entities_page(registry: Mapping[str, Entity]) -> str:
+def entities_page(sources: Mapping[str, Source]) -> str:
     """The text of docs/reference/entities.md."""
     lines = [
-        f"<!-- {_HEADER} -->",
+        f"<!-- {_HEADER.format('*')} -->",
         "",
         "# Entities",
         "",
         "What is loaded, from where, and under which names. To add one, edit",
-        "`include/gamelake/sources/igdb/entities.yaml` and run `make generate`.",
+        "`include/gamelake/sources/<source>/entities.yaml` and run `make generate`.",
         "A row that breaks a type or a rule is rejected; `.venv/bin/gamelake lake rejected` lists it.",
         "",
         "A load that would remove more than `max_shrink` of a table's rows is held, as is one of which more than",
-        "`max_rejected` break the contract, or from whose rows IGDB's count differs by more than `max_unproven`:",
+        "`max_rejected` break the contract, or from whose rows the source's count differs by more than `max_unproven`:",
         "[A load was held](../guides/runbooks/held-load.md). In small tables one row may always differ.",
-        "",
-        "| Entity | Endpoint | Kind | Fields | DAG | Asset | max_shrink | max_rejected | max_unproven |",
-        "| --- | --- | --- | ---: | --- | --- | ---: | ---: | ---: |",
     ]
-    lines += [
-        f"| [{entity.name}](#{entity.name}) | `/{entity.endpoint}` | {entity.kind.replace('_', ' ')} "
-        f"| {len(entity.fields)} | `{entity.dag_id}` | `{entity.asset_name}` | {_percent(entity.limits.max_shrink)} "
-        f"| {_percent(entity.limits.max_rejected)} | {_percent(entity.limits.max_unproven)} |"
-        for entity in registry.values()
-    ]
-    for entity in registry.values():
-        lines += _entity_section(entity)
+    for source in sources.values():
+        lines += _source_section(source)
     return "\n".join(lines) + "\n"
 
 
+def _source_section(source: Source) -> Iterator[str]:
+    yield from ("", f"## {source.name}", "", source.description, "")
+    yield f"- Connection `{source.connection}`, pool `{source.pool}`"
+    yield f"- Schedule `{source.schedule}`, Korean time"
+    gate = "waits for all of its loads" if source.gates_transform else "does not wait for its loads"
+    yield f"- The DAG `transform` {gate}"
+    yield ""
+    yield "| Entity | Kind | Fields | DAG | Asset | max_shrink | max_rejected | max_unproven |"
+    yield "| --- | --- | ---: | --- | --- | ---: | ---: | ---: |"
+    for entity in source.entities.values():
+        yield (
+            f"| [{entity.name}](#{source.name}{entity.name}) | {entity.kind.replace('_', ' ')} | {len(entity.fields)} "
+            f"| `{entity.dag_id}` | `{entity.asset_name}` | {_percent(entity.limits.max_shrink)} "
+            f"| {_percent(entity.limits.max_rejected)} | {_percent(entity.limits.max_unproven)} |"
+        )
+    for entity in source.entities.values():
+        yield from _entity_section(entity)
+
+
 def _entity_section(entity: Entity) -> Iterator[str]:
-    yield from ("", f"## {entity.name}", "", entity.description, "")
-    yield f"- Endpoint `/{entity.endpoint}`, {'filter `' + entity.filter + '`' if entity.filter else 'no filter'}"
+    yield from ("", f"### {entity}", "", entity.description, "")
+    if entity.options:
+        yield f"- Options: {', '.join(f'{name} `{value}`' for name, value in entity.options.items())}"
     yield f"- Kind {_KINDS[entity.kind]}"
     yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt source `raw.{entity.name}`"
     yield from ("", "| Field | Type | Rule | DuckDB |", "| --- | --- | --- | --- |")
@@ -168,9 +187,9 @@ def _quoted(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Return the text of each file, by its path. Raises: RegistryError."""
-    registry = load_registry()
+    sources = load_sources()
     return {
-        SOURCES_PATH: sources_yaml(registry),
-        MACRO_PATH: current_tables_macro(registry),
-        ENTITIES_PAGE_PATH: entities_page(registry),
+        **{STAGING_PATH / source.name / "_sources.yml": sources_yaml(source) for source in sources.values()},
+        MACRO_PATH: current_tables_macro(sources),
+        ENTITIES_PAGE_PATH: entities_page(sources),
     }

@@ -13,7 +13,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gamelake.lake.keys import manifest_key, manifests_prefix, rejected_prefix, table_prefix
 from gamelake.lake.manifest import ManifestError, Table
 from gamelake.lake.store import ObjectNotFound
 from gamelake.lake.uploads import PartDamaged, verify_part
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gamelake.lake.files import File
+    from gamelake.lake.keys import TableName
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import ObjectInfo, Store
 
@@ -56,30 +56,30 @@ class Finding:
         return cls(Problem.ORPHAN, info.key, reason, info.size, info.modified)
 
 
-def audit_table(store: Store, entity: str, *, now: datetime, verify: bool = False) -> Iterator[Finding]:
+def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = False) -> Iterator[Finding]:
     """What is wrong with one table.
 
     verify: read the parts of the newest commit and compare their hashes, not only the sizes of all.
     Raises: StoreError.
     """
     # The objects first: what a load puts and commits while this runs is then in the commits.
-    there = {info.key: info for info in store.list(f"{table_prefix(entity)}dt=")}
-    table = Table(store, entity)
+    there = {info.key: info for info in store.list(f"{name.prefix}dt=")}
+    table = Table(store, name)
     try:
         latest = table.latest()  # before the commits are listed, so that a newer one of them is no gap
         commits = table.current_since(now - RETENTION)
     except ManifestError as error:
-        yield Finding(Problem.DAMAGED, manifests_prefix(entity), str(error))
+        yield Finding(Problem.DAMAGED, name.manifests_prefix, str(error))
         return
     gaps = _gaps({commit.version for commit in commits}, latest.version if latest else 0)
     needed = {file.key: (file, commit) for commit in reversed(commits) for file in commit.files}
     if gaps:
         reason = "the table's commits are numbered without gaps"
-        yield from (Finding(Problem.MISSING, manifest_key(entity, version), reason) for version in gaps)
+        yield from (Finding(Problem.MISSING, name.manifest_key(version), reason) for version in gaps)
     else:
         reason = f"no commit of the last {RETENTION.days} days names it"
         yield from (Finding.orphan(info, reason) for key, info in there.items() if key not in needed)
-    for info in store.list(rejected_prefix(entity)):
+    for info in store.list(name.rejected_prefix):
         if info.modified < now - REJECTS:
             yield Finding.orphan(info, f"rejected rows are kept for {REJECTS.days} days")
     newest = commits[0].version if commits else 0

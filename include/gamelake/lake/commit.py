@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gamelake.lake.files import Claim, File, ManifestError, check_partition
-from gamelake.lake.keys import table_prefix
+from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -143,6 +143,7 @@ class Manifest(Draft):
     Raises: ManifestError.
     """
 
+    source: str
     entity: str
     version: int
     committed_at: datetime
@@ -153,10 +154,15 @@ class Manifest(Draft):
         Draft.__post_init__(self)
         expect("version", self.version, self.version >= 1, "1 or more")
         expect("committed_at", self.committed_at, self.committed_at.tzinfo is not None, "a time with its zone")
-        prefix = table_prefix(self.entity)
+        prefix = self.table.prefix
         for file in self.files:
             expected = f"{prefix}dt={file.partition}/<run>/<part>"
             expect("files.key", file.key, file.key.startswith(f"{prefix}dt={file.partition}/"), expected)
+
+    @property
+    def table(self) -> TableName:
+        """The table that it commits."""
+        return TableName(self.source, self.entity)
 
     def to_json(self) -> bytes:
         """The manifest as the lake holds it, in the schema's order, indented for people."""

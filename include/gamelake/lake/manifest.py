@@ -1,6 +1,6 @@
 """The commit protocol: a manifest is the whole state of a table, and creating it is the commit.
 
-    table = Table(store, "games")
+    table = Table(store, TableName("igdb", "games"))
     before = table.latest()                                             # None: nothing was ever committed
     after = table.commit(lambda newest: Draft(..., files=merge_files(newest.files if newest else (), parts)))
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Unproven, expect
 from gamelake.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
-from gamelake.lake.keys import manifest_key, manifest_version, manifests_prefix, pointer_key
+from gamelake.lake.keys import TableName, manifest_version
 from gamelake.lake.store import ObjectExists, ObjectNotFound, Store
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ _LOST_RACES = 100
 
 
 class TableReader:
-    """The commits of one entity's table, for those who cannot list: `_manifest.json` says which is the newest.
+    """The commits of one table, for those who cannot list: `_manifest.json` says which is the newest.
 
     Methods raise StoreError where the store fails, and ManifestError where a stored manifest cannot be right.
     """
 
-    def __init__(self, store: ReadableStore, entity: str) -> None:
-        self.entity = entity
+    def __init__(self, store: ReadableStore, name: TableName) -> None:
+        self.name = name
         self._objects = store
 
     def latest(self) -> Manifest | None:
@@ -63,7 +63,7 @@ class TableReader:
 
         Raises: ObjectNotFound, if there is none.
         """
-        key = manifest_key(self.entity, version)
+        key = self.name.manifest_key(version)
         manifest = self._parse(key)
         expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
         return manifest
@@ -107,7 +107,7 @@ class TableReader:
 
     def _pointer(self) -> Manifest | None:
         try:
-            return self._parse(pointer_key(self.entity))
+            return self._parse(self.name.pointer_key)
         except ObjectNotFound:
             return None
 
@@ -117,22 +117,23 @@ class TableReader:
         except ManifestError as error:
             hint = (
                 "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
-                if key == pointer_key(self.entity)
+                if key == self.name.pointer_key
                 else "; commits never change: restore the object from a backup or the bucket's versions "
                 "(docs/guides/deploy/backup.md)"
             )
             raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
-        expect(f"{key}: entity", manifest.entity, manifest.entity == self.entity, f"{self.entity!r}, as its key says")
+        found = str(manifest.table)
+        expect(f"{key}: table", found, manifest.table == self.name, f"'{self.name}', as its key says")
         return manifest
 
 
 class Table(TableReader):
-    """The commits of one entity's table in a store that can list and be written to."""
+    """The commits of one table in a store that can list and be written to."""
 
-    def __init__(self, store: Store, entity: str) -> None:
-        super().__init__(store, entity)
+    def __init__(self, store: Store, name: TableName) -> None:
+        super().__init__(store, name)
         self._store = store
-        self._prefix = manifests_prefix(entity)
+        self._prefix = name.manifests_prefix
 
     def latest(self) -> Manifest | None:
         """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
@@ -175,9 +176,15 @@ class Table(TableReader):
             draft.check_follows(newest)
             fields = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
             version = newest.version + 1 if newest else 1
-            manifest = Manifest(**fields, entity=self.entity, version=version, committed_at=datetime.now(UTC))
+            manifest = Manifest(
+                **fields,
+                source=self.name.source,
+                entity=self.name.entity,
+                version=version,
+                committed_at=datetime.now(UTC),
+            )
             try:
-                self._store.put(manifest_key(self.entity, version), manifest.to_json(), if_absent=True)
+                self._store.put(self.name.manifest_key(version), manifest.to_json(), if_absent=True)
             except ObjectExists:
                 continue
             self._refresh_pointer()
@@ -189,7 +196,7 @@ class Table(TableReader):
 
     def _versions(self, *, after: int = 0) -> list[int]:
         """The numbers of the commits after a number."""
-        keys = self._store.list(self._prefix, after=manifest_key(self.entity, after))
+        keys = self._store.list(self._prefix, after=self.name.manifest_key(after))
         return [version for info in keys if (version := manifest_version(info.key)) is not None]
 
     def _refresh_pointer(self) -> None:
@@ -203,7 +210,7 @@ class Table(TableReader):
             newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
             if newest is None:
                 return
-            self._store.put(pointer_key(self.entity), self._store.get(manifest_key(self.entity, newest)))
+            self._store.put(self.name.pointer_key, self._store.get(self.name.manifest_key(newest)))
 
     def _tag_outdated(self, manifest: Manifest) -> None:
         """Tag what the two commits before had and this one has not: the last one's writer may have been killed here.
@@ -222,6 +229,6 @@ class Table(TableReader):
                 continue  # removed already, which is all that the tag is for
 
 
-def open_table(store: ReadableStore, entity: str) -> TableReader:
-    """The commits of one entity's table, by listing them if the store can."""
-    return Table(store, entity) if isinstance(store, Store) else TableReader(store, entity)
+def open_table(store: ReadableStore, name: TableName) -> TableReader:
+    """The commits of one table, by listing them if the store can."""
+    return Table(store, name) if isinstance(store, Store) else TableReader(store, name)

@@ -1,6 +1,6 @@
 """Writes the rows of a run as parts: gzipped JSONL, immutable, verified before they count.
 
-with PartStage(store, entity="games", partition="2026-11-21", run_id=run_id, scratch=scratch) as stage:
+with PartStage(store, LoadRun(table, "2026-11-21", run_id), scratch=scratch) as stage:
     stage.add(rows, Claim(0, 500))      # all rows of these ids
     stage.add(more_rows, None)          # these rows changed
     files = stage.finish()
@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from isal import isal_zlib
 
 from gamelake.lake.files import Claim, File, check_partition, merge_claims
-from gamelake.lake.keys import part_key, run_prefix
 from gamelake.lake.uploads import PartError, PartUploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
 
 PART_BYTES = 64 * 1024 * 1024
@@ -62,30 +62,25 @@ class PartStage:
     Raises: ManifestError, for a partition that is no day.
     """
 
-    def __init__(  # noqa: PLR0913 - each of them is one fact of a run
+    def __init__(
         self,
         store: Store,
+        run: LoadRun,
         *,
-        entity: str,
-        partition: str,
-        run_id: str,
         scratch: Path,
         part_bytes: int = PART_BYTES,
         taken: Sequence[File] = (),
         committed: Sequence[File] = (),
         on_stored: Callable[[tuple[File, ...]], None] | None = None,
     ) -> None:
-        check_partition("partition", partition)
-        run = (entity, partition, run_id)
-        self._partition = partition
-        self._first_key = part_key(*run, 0)
-        self._where = run_prefix(*run)
+        check_partition("partition", run.partition)
+        self._run = run
         self._part_bytes = part_bytes
         self._part: _Part | None = None
         self._parts_begun = 0
         self._uploads = PartUploads(store, run, taken=taken, committed=committed, on_stored=on_stored)
         scratch.mkdir(parents=True, exist_ok=True)
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"{entity}-", dir=scratch))
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{run.table}-", dir=scratch))
 
     def __enter__(self) -> Self:
         return self
@@ -135,16 +130,18 @@ class PartStage:
         # That no row has a line feed within is for its writer to see to: counting them took a twentieth of a load.
         if bool(ids) != rows.lines.endswith(b"\n"):
             raise PartError(
-                f"{self._where}: found {rows.lines[-20:]!r} at the end of {len(ids)} rows, expected a line feed"
+                f"{self._run.prefix}: found {rows.lines[-20:]!r} at the end of {len(ids)} rows, expected a line feed"
             )
         if len(set(ids)) != len(ids):
             twice = next(row_id for row_id, times in Counter(ids).items() if times > 1)
-            raise PartError(f"{self._where}: found id {twice} twice, expected each row of {claim or 'a page'} once")
+            raise PartError(
+                f"{self._run.prefix}: found id {twice} twice, expected each row of {claim or 'a page'} once"
+            )
         within = claim or Claim(0, None)
         for row_id in (min(ids), max(ids)) if ids else ():
             if row_id not in within:
                 raise PartError(
-                    f"{self._where}: found a row of id {row_id}, expected {within.low} <= id < {within.end}"
+                    f"{self._run.prefix}: found a row of id {row_id}, expected {within.low} <= id < {within.end}"
                     + (", as is claimed" if claim else "")
                 )
 
@@ -162,7 +159,7 @@ class PartStage:
 
     def _new_part(self, *, claimed: bool) -> _Part:
         if not self._scratch.exists():
-            raise PartError(f"{self._where}: found a stage that is finished or discarded, expected a new one")
+            raise PartError(f"{self._run.prefix}: found a stage that is finished or discarded, expected a new one")
         self._store_part(more=True)
         self._part = _Part(self._scratch / f"{self._parts_begun:05}", claimed=claimed)
         self._parts_begun += 1
@@ -175,7 +172,7 @@ class PartStage:
             return
         part.close()
         if part.rows or part.claims:  # an `add` of no rows and no claim said nothing
-            self._uploads.add(part.path, part.describe(self._first_key, self._partition), more=more)
+            self._uploads.add(part.path, part.describe(self._run), more=more)
 
 
 class _Part:
@@ -225,10 +222,10 @@ class _Part:
         self._file.close()
         self.changed_ids = set()
 
-    def describe(self, key: str, partition: str) -> File:
+    def describe(self, run: LoadRun) -> File:
         return File(
-            key=key,
-            partition=partition,
+            key=run.part_key(0),  # its own once it is stored
+            partition=run.partition,
             rows=self.rows,
             bytes=self.bytes,
             sha256=self.sha256,

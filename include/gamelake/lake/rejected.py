@@ -1,6 +1,6 @@
 """The rows that loads rejected: kept beside the table, one object for each load that rejected any.
 
-raw/<entity>/_rejected/dt=2026-11-21/<time>.jsonl     time: nanoseconds since 1970
+raw/<source>/<entity>/_rejected/dt=2026-11-21/<time>.jsonl     time: nanoseconds since 1970
 
 A line is a JSON object: `reason`, `id` (null if the row shows none), `run_id`, and `row` as parsed or, of a row that is
 no JSON, `row_base64`, its bytes. The manifest of a commit names the object of its load in `rejected_key`; objects that
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gamelake.lake.keys import rejected_key, rejected_prefix
 from gamelake.lake.manifest import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gamelake.lake.keys import LoadRun, TableName
     from gamelake.lake.store import Store
 
 _KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/(\d+)\.jsonl")
@@ -40,7 +40,7 @@ class RejectedRow:
     committed: whether the load that rejected it committed its other rows.
     """
 
-    entity: str
+    table: TableName
     day: str
     time: datetime
     key: str
@@ -54,7 +54,7 @@ class RejectedRow:
         """The row as JSON-able values; bytes that are no UTF-8 as U+FFFD."""
         row = self.row.decode(errors="replace") if isinstance(self.row, bytes) else self.row
         return {
-            "entity": self.entity,
+            "table": str(self.table),
             "day": self.day,
             "time": self.time.isoformat(),
             "id": self.row_id,
@@ -66,59 +66,61 @@ class RejectedRow:
         }
 
 
-def keep_rejected(store: Store, entity: str, partition: str, *, time_ns: int, rows: Sequence[Mapping[str, Any]]) -> str:
+def keep_rejected(store: Store, run: LoadRun, *, time_ns: int, rows: Sequence[Mapping[str, Any]]) -> str:
     """Store the rows that one load rejected, each as a line of the format above.
 
     Returns: the key. Raises: StoreError.
     """
-    key = rejected_key(entity, partition, time_ns)
+    key = run.rejected_key(time_ns)
     store.put(key, b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
     return key
 
 
-def rejected_days(store: Store, entity: str) -> list[str]:
+def rejected_days(store: Store, table: TableName) -> list[str]:
     """The days of which rejected rows are kept, oldest first. Raises: StoreError."""
-    return sorted({day for _, day, _ in _objects(store, entity, None)})
+    return sorted({day for _, day, _ in _objects(store, table, None)})
 
 
-def rejected_rows(store: Store, entity: str, day: str | None = None) -> Iterator[RejectedRow]:
+def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Iterator[RejectedRow]:
     """The rejected rows of a table that are kept, of the newest load first.
 
     Raises: StoreError; ManifestError; RejectedError.
     """
-    objects = sorted(_objects(store, entity, day), key=lambda each: each[2], reverse=True)
+    objects = sorted(_objects(store, table, day), key=lambda each: each[2], reverse=True)
     named: set[str | None] = set()
-    for commit in Table(store, entity).history() if objects else ():
+    for commit in Table(store, table).history() if objects else ():
         if commit.committed_at < _time(objects[-1][2]):
             break
         named.add(commit.rejected_key)
     for key, of_day, time_ns in objects:
-        yield from _rows(store, entity, key, of_day, time_ns, committed=key in named)
+        yield from _rows(store, table, key, of_day, time_ns, committed=key in named)
 
 
-def rows_rejected_by(store: Store, entity: str, key: str) -> list[RejectedRow]:
+def rows_rejected_by(store: Store, table: TableName, key: str) -> list[RejectedRow]:
     """The rows of the object that a manifest names.
 
     Raises: ObjectNotFound, after 30 days; StoreError; RejectedError.
     """
-    day, time_ns = _parsed(entity, key)
-    return list(_rows(store, entity, key, day, time_ns, committed=True))
+    day, time_ns = _parsed(table, key)
+    return list(_rows(store, table, key, day, time_ns, committed=True))
 
 
-def _objects(store: Store, entity: str, day: str | None) -> Iterator[tuple[str, str, int]]:
-    for info in store.list(rejected_prefix(entity) + (f"dt={day}/" if day else "")):
-        if _KEY.fullmatch(info.key.removeprefix(rejected_prefix(entity))):
-            yield info.key, *_parsed(entity, info.key)
+def _objects(store: Store, table: TableName, day: str | None) -> Iterator[tuple[str, str, int]]:
+    for info in store.list(table.rejected_prefix + (f"dt={day}/" if day else "")):
+        if _KEY.fullmatch(info.key.removeprefix(table.rejected_prefix)):
+            yield info.key, *_parsed(table, info.key)
 
 
-def _parsed(entity: str, key: str) -> tuple[str, int]:
-    found = _KEY.fullmatch(key.removeprefix(rejected_prefix(entity)))
+def _parsed(table: TableName, key: str) -> tuple[str, int]:
+    found = _KEY.fullmatch(key.removeprefix(table.rejected_prefix))
     if not found:
-        raise RejectedError(f"rejected rows: found {key!r}, expected {rejected_prefix(entity)}dt=<day>/<time>.jsonl")
+        raise RejectedError(f"rejected rows: found {key!r}, expected {table.rejected_prefix}dt=<day>/<time>.jsonl")
     return found[1], int(found[2])
 
 
-def _rows(store: Store, entity: str, key: str, day: str, time_ns: int, *, committed: bool) -> Iterator[RejectedRow]:
+def _rows(
+    store: Store, table: TableName, key: str, day: str, time_ns: int, *, committed: bool
+) -> Iterator[RejectedRow]:
     time = _time(time_ns)
     for number, line in enumerate(store.get(key).splitlines(), start=1):
         try:
@@ -131,7 +133,7 @@ def _rows(store: Store, entity: str, key: str, day: str, time_ns: int, *, commit
             ) from error
         row_id = kept.get("id", row.get("id") if isinstance(row, dict) else None)
         yield RejectedRow(
-            entity, day, time, key, reason, row_id if type(row_id) is int else None, kept.get("run_id"), committed, row
+            table, day, time, key, reason, row_id if type(row_id) is int else None, kept.get("run_id"), committed, row
         )
 
 

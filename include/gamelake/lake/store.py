@@ -71,8 +71,8 @@ class ObjectInfo:
 class ReadableStore(Protocol):
     """Objects by key, under one URI, for those who only read and need not list.
 
-    A key is a path such as `raw/games/_manifest.json`: not absolute, no empty, `..` or hidden (`.name`) segment. Hidden
-    names are the store's own, or of another program, and are never listed. Every method may raise StoreError.
+    A key is a path such as `raw/igdb/games/_manifest.json`: not absolute, no empty, `..` or hidden (`.name`) segment.
+    Hidden names are the store's own, or of another program, and are never listed. Every method may raise StoreError.
     """
 
     uri: str

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.lake.keys import part_key
 from gamelake.lake.store import ObjectExists, ObjectNotFound
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gamelake.lake.files import File
+    from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
 
 _CHUNK = 1024 * 1024
@@ -64,7 +64,7 @@ class PartUploads:
     def __init__(
         self,
         store: Store,
-        run: tuple[str, str, str],
+        run: LoadRun,
         *,
         taken: Sequence[File],
         committed: Sequence[File],
@@ -125,7 +125,7 @@ class PartUploads:
     def _put(self, path: Path, file: File) -> File:
         """Put a part under the first number that is free or holds these bytes and means the same."""
         while True:
-            file = replace(file, key=part_key(*self._run, self._number))
+            file = replace(file, key=self._run.part_key(self._number))
             self._number += 1
             # Two parts without rows have the same bytes, and may claim different ranges.
             if file.key in self._taken or self._committed.get(file.key, file) != file:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import orjson
 
+from gamelake.fields import FieldRule, FieldType
 from gamelake.lake.parts import Rows
-from gamelake.registry import FieldRule, FieldType
 from igdb.elements import UnreadableRow
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class RowContract:
         self._model = msgspec.defstruct(entity.name, fields, kw_only=True)
         # One call in C passes a whole page; only a page that does not pass is looked at row by row.
         self._page = list[msgspec.defstruct(entity.name, [], bases=(self._model,), forbid_unknown_fields=True)]  # type: ignore[misc]
-        self._name = entity.name
+        self._name = str(entity)
         self._declared = frozenset(entity.fields)
         self._ints = tuple(name for name, kind in entity.fields.items() if kind in _INTS)
 

@@ -39,9 +39,9 @@ def doubts_of(store: Store, commit: Manifest) -> Doubts:
     if commit.rejected_key is None:
         return Doubts((), tuple(ranges))
     try:
-        ids = {row.row_id for row in rows_rejected_by(store, commit.entity, commit.rejected_key)}
+        ids = {row.row_id for row in rows_rejected_by(store, commit.table, commit.rejected_key)}
     except (ObjectNotFound, RejectedError) as error:
-        log.warning("%s: reading every id, as the last load's rejected rows are lost: %s", commit.entity, error)
+        log.warning("%s: reading every id, as the last load's rejected rows are lost: %s", commit.table, error)
         return Doubts((), (_EVERY_ID,))
     known = {row_id for row_id in ids if row_id is not None and row_id >= 0}
     return Doubts(tuple(sorted(known)), tuple(ranges) if ids == known else (_EVERY_ID,))

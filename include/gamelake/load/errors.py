@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Unproven
 
 
-LIST_COMMAND = "gamelake lake rejected {entity}"
+LIST_COMMAND = "gamelake lake rejected {table}"
 """What shows the rows that were rejected."""
 
 
@@ -82,7 +82,7 @@ class ContractError(LoadRefused):
         super().__init__(
             f"{entity}: {rejected} of the {rows} rows read so far break the contract of entities.yaml; {allowed} may "
             f"(max_rejected). The first one: {example}. All of them are kept at {kept_at}. Nothing was committed. "
-            f"List them with `{LIST_COMMAND.format(entity=entity)}`. "
+            f"List them with `{LIST_COMMAND.format(table=entity)}`. "
             "Correct the field in entities.yaml, or wait until IGDB has corrected its rows, and run the load again."
         )
 

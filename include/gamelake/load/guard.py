@@ -54,7 +54,7 @@ def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, day: str, r
     rows: of a time series, those of the day. rejected: rows that the source sent and the contract refused.
     """
     if not commits:
-        return Verdict(warning=None if rows else f"{entity.name}: {_shown(entity, rows)}; the table begins empty")
+        return Verdict(warning=None if rows else f"{entity}: {_shown(rows)}; the table begins empty")
     series = entity.kind is Kind.TIME_SERIES
     before = _usual_rows(commits, day) if series else _most_rows(commits)
     allowed = entity.limits.lost_rows(before)
@@ -62,14 +62,13 @@ def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, day: str, r
         which = "a usual day had" if series else "the table had"
         refused = f" ({rejected:,} more break the contract)" if rejected else ""
         return Verdict(
-            held=f"{entity.name}: {_shown(entity, rows)}{refused}; {which} {before:,} in the last {DAYS} days. "
+            held=f"{entity}: {_shown(rows)}{refused}; {which} {before:,} in the last {DAYS} days. "
             f"One load may remove {allowed:,} of them (max_shrink {entity.limits.max_shrink:.3g})."
         )
     if (rows and not before) or rows - before >= max(GROWTH * before, _GROWTH_ROWS):
         grew = "the table grew by half or more" if before else "the table had none"
         return Verdict(
-            warning=f"{entity.name}: {rows:,} rows, after {before:,}: {grew}. "
-            "Committed; check that the source has so many."
+            warning=f"{entity}: {rows:,} rows, after {before:,}: {grew}. Committed; check that the source has so many."
         )
     return Verdict()
 
@@ -103,10 +102,6 @@ def _usual_rows(commits: Sequence[Manifest], day: str) -> int:
     return median_low(ordinary if 2 * len(ordinary) >= len(every) else every) if every else 0
 
 
-def _shown(entity: Entity, rows: int) -> str:
+def _shown(rows: int) -> str:
     """What the source shows, in words."""
-    if rows:
-        return f"IGDB shows {rows:,} good rows at /{entity.endpoint}"
-    if entity.kind is Kind.TIME_SERIES:  # IGDB calls the values of a time series its primitives
-        return f"IGDB shows no {entity.endpoint.replace('_primitives', ' values').replace('_', ' ')}"
-    return f"IGDB shows no rows at /{entity.endpoint}"
+    return f"the source shows {rows:,} good rows" if rows else "the source shows no rows"

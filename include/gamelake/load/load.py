@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
 from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Mode, Table
 from gamelake.lake.parts import PART_BYTES, PartStage, Rows
 from gamelake.limits import Allow
@@ -86,11 +87,11 @@ class Load:
         self._full_refresh = full_refresh
         self._allow = allow
         self._part_bytes = part_bytes
-        self._run = (entity.name, format_day(day), run_id)
-        self._table = Table(store, entity.name)
+        self._run = LoadRun(entity.table, format_day(day), run_id)
+        self._table = Table(store, entity.table)
         self._reader = Reader(client, entity, RowContract(entity))
         self._live = LiveTable(store)
-        self._rejects = Rejects(store, entity, format_day(day), run_id)
+        self._rejects = Rejects(store, entity, self._run)
         self._miscounts = Miscounts(entity, allowed=allow.unproven)
         self._warnings: list[str] = []
         self._undeclared: Counter[str] = Counter()
@@ -137,6 +138,7 @@ class Load:
                 raise
         await asyncio.to_thread(progress.forget)
         report = LoadReport(
+            source=self._entity.source,
             entity=self._entity.name,
             partition=manifest.partition,
             mode=mode.value,
@@ -160,10 +162,10 @@ class Load:
         for warning in self._warnings:
             log.warning("%s", warning)
         if self._undeclared:
-            log.warning("%s: fields that entities.yaml does not declare: %s", self._entity.name, dict(self._undeclared))
+            log.warning("%s: fields that entities.yaml does not declare: %s", self._entity, dict(self._undeclared))
         log.info(
             "%s: %s load committed as version %d: %d rows read in %d requests and %.1f s; the table has %d rows",
-            report.entity, report.mode, report.version, report.rows, report.requests, report.seconds, report.row_count,
+            self._entity, report.mode, report.version, report.rows, report.requests, report.seconds, report.row_count,
             extra={"is_result": True},
         )  # fmt: skip
         return report
@@ -218,7 +220,7 @@ class Load:
         if differences.ranges:
             log.info(
                 "%s: the ids of %d of %d id ranges were read; rows gone: %d, read again: %d",
-                self._entity.name, differences.ranges, differences.compared, self._gone, missing,
+                self._entity, differences.ranges, differences.compared, self._gone, missing,
             )  # fmt: skip
         return differences.agreed + missing
 
@@ -271,7 +273,7 @@ class Load:
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
                 of = f" of about {self._reader.total}" if self._reader.total else ""
-                log.info("%s: %s: %d%s rows", self._entity.name, what, self._rows, of)
+                log.info("%s: %s: %d%s rows", self._entity, what, self._rows, of)
         return found
 
     def _stage_rows(self, stage: PartStage, rows: Rows, claim: Claim | None) -> None:
@@ -292,12 +294,9 @@ class Load:
         return Mode.FULL if base is None or self._full_refresh else Mode.INCREMENTAL
 
     def _stage(self, scratch: Path, base: Manifest | None, progress: RunProgress) -> PartStage:
-        entity, partition, run_id = self._run
         return PartStage(
             self._store,
-            entity=entity,
-            partition=partition,
-            run_id=run_id,
+            self._run,
             scratch=scratch,
             part_bytes=self._part_bytes,
             taken=progress.taken,
@@ -308,7 +307,7 @@ class Load:
     def _commit(
         self, base: Manifest | None, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int
     ) -> Manifest:
-        _, partition, run_id = self._run
+        run = self._run
 
         def build(newest: Manifest | None) -> Draft:
             check_not_superseded(base, newest, began=self._began)
@@ -316,13 +315,13 @@ class Load:
             row_count = self._rows if mode is not Mode.INCREMENTAL else len(self._live.on(newest))
             others = newest is not None and (base is None or newest.version != base.version)
             if not others and not row_count <= source_count <= row_count + len(self._rejects):
-                raise IncompleteError(self._entity.name, "the whole table", row_count, source_count)
+                raise IncompleteError(str(self._entity), "the whole table", row_count, source_count)
             shrink_allowed = self._check_volume(newest, row_count)
             next_watermark, set_back = watermark_after(newest, watermark, is_base=not others)
             self._warnings += set_back
             return Draft(
-                run_id=run_id,
-                partition=partition,
+                run_id=run.run_id,
+                partition=run.partition,
                 mode=mode,
                 watermark=next_watermark,
                 watermark_set_back=bool(set_back),
@@ -343,9 +342,9 @@ class Load:
         Raises: HeldError; StoreError and ManifestError of the history.
         """
         commits = [] if newest is None else guard.recent(chain([newest], self._table.before(newest)))
-        verdict = guard.judge(self._entity, row_count, commits, day=self._run[1], rejected=len(self._rejects))
+        verdict = guard.judge(self._entity, row_count, commits, day=self._run.partition, rejected=len(self._rejects))
         if verdict.held and not self._allow.shrink:
-            raise HeldError(self._entity.name, verdict.held)
+            raise HeldError(str(self._entity), verdict.held)
         warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
         self._warnings = [warning] if warning else []
         return verdict.held is not None

@@ -47,13 +47,13 @@ class Miscounts:
         Raises: UnprovenError, if it is more than one load may leave unproven.
         """
         for one in found:
-            log.warning("%s: %s, twice; the rows are believed and stay unproven", self._entity.name, one)
+            log.warning("%s: %s, twice; the rows are believed and stay unproven", self._entity, one)
         self._now += tuple(found)
         allowed = self._entity.limits.unproven_rows(rows)
         differ = _differ(self.found)
         if differ > allowed and not self._allowed:
             worst = max(self.found, key=lambda one: one.difference)
-            raise UnprovenError(self._entity.name, worst, differ, allowed)
+            raise UnprovenError(str(self._entity), worst, differ, allowed)
 
 
 def _larger(earlier: Sequence[Unproven], later: Sequence[Unproven]) -> tuple[Unproven, ...]:

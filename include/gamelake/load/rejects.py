@@ -12,6 +12,7 @@ from gamelake.load.errors import LIST_COMMAND, ContractError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
     from gamelake.load.contract import Reject
     from gamelake.registry import Entity
@@ -22,14 +23,13 @@ _END_OF_TIME = 2**63
 
 
 class Rejects:
-    """The rejected rows of one load, for the partition that it loads."""
+    """The rejected rows of one load, of the partition that its run loads."""
 
-    def __init__(self, store: Store, entity: Entity, partition: str, run_id: str) -> None:
+    def __init__(self, store: Store, entity: Entity, run: LoadRun) -> None:
         self.key: str | None = None
         self._store = store
         self._entity = entity
-        self._partition = partition
-        self._run_id = run_id
+        self._run = run
         self._rows: dict[int | str, Reject] = {}
 
     def __len__(self) -> int:
@@ -61,19 +61,19 @@ class Rejects:
         """
         if not self._rows:
             return
-        name = self._entity.name
+        name = str(self._entity)
         kept = [
-            {"reason": reject.reason, "id": reject.row_id, "run_id": self._run_id, **reject.kept()}
+            {"reason": reject.reason, "id": reject.row_id, "run_id": self._run.run_id, **reject.kept()}
             for reject in self._rows.values()
         ]
-        self.key = keep_rejected(self._store, name, self._partition, time_ns=time.time_ns(), rows=kept)
+        self.key = keep_rejected(self._store, self._run, time_ns=time.time_ns(), rows=kept)
         if self.too_many(rows):
             allowed = self._entity.limits.rejected_rows(rows)
             first = next(iter(self._rows.values()))
             raise ContractError(name, len(self), read, allowed, first.reason, self.key)
         log.warning(
             "%s: %d rows break the contract and are kept at %s; list them with `%s`",
-            name, len(self), self.key, LIST_COMMAND.format(entity=name),
+            name, len(self), self.key, LIST_COMMAND.format(table=name),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import format_day, parse_day
 from gamelake.lake.files import merge_files
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rejected import rejected_days, rows_rejected_by
@@ -69,18 +70,18 @@ def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]
 
     Raises: ReplayRefused; StoreError, ManifestError, PartError of the lake.
     """
-    table = Table(store, entity.name)
+    table = Table(store, entity.table)
     newest = table.latest()
     if newest is None:
-        raise ReplayRefused(f"{entity.name}: nothing is committed yet; run a load first")
+        raise ReplayRefused(f"{entity}: nothing is committed yet; run a load first")
     if entity.kind is Kind.TIME_SERIES:
-        loads = _loads(table, [day] if day else rejected_days(store, entity.name))
+        loads = _loads(table, [day] if day else rejected_days(store, entity.table))
         if day and day not in loads:
-            raise ReplayRefused(f"{entity.name}: found no commit of {day}, expected a day that was loaded")
+            raise ReplayRefused(f"{entity}: found no commit of {day}, expected a day that was loaded")
         return [_replay_day(store, entity, of_day, load) for of_day, load in loads.items()]
     if day not in {None, newest.partition}:
         raise ReplayRefused(
-            f"{entity.name}: found --day {day}, expected {newest.partition}, the day of the newest load: IGDB may have "
+            f"{entity}: found --day {day}, expected {newest.partition}, the day of the newest load: IGDB may have "
             "changed older rows since. Run a load with full_refresh instead"
         )
     return [_replay_day(store, entity, newest.partition, newest)]
@@ -104,20 +105,20 @@ def _loads(table: Table, days: Sequence[str]) -> dict[str, Manifest]:
 def _replay_day(store: Store, entity: Entity, day: str, load: Manifest) -> Replay:
     """Replay what one load rejected."""
     if load.rejected_key is None:
-        return Replay(entity.name, day)
+        return Replay(str(entity), day)
     try:
-        kept = rows_rejected_by(store, entity.name, load.rejected_key)
+        kept = rows_rejected_by(store, entity.table, load.rejected_key)
     except ObjectNotFound as error:
         raise ReplayRefused(
-            f"{entity.name} {day}: {load.rejected_key} is not there: rejected rows are kept for 30 days"
+            f"{entity} {day}: {load.rejected_key} is not there: rejected rows are kept for 30 days"
         ) from error
     checked, refused = _check(RowContract(entity), kept)
-    table = Table(store, entity.name)
+    table = Table(store, entity.table)
     base = table.latest()
     live = read_live_ids(store, base, partition=_partition(entity, day))
     new = [(row_id, rows) for row_id, rows in checked.items() if row_id not in live]
     outcome = Replay(
-        entity.name,
+        str(entity),
         day,
         added=len(new),
         present=len(checked) - len(new),
@@ -144,13 +145,8 @@ def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int
 
 def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequence[Rows]) -> Manifest:
     """Put the rows into a part of their own, and commit it on top of the table."""
-    run_id = f"replay__{day}_{base.version}"
-    with (
-        scratch_folder() as scratch,
-        PartStage(
-            store, entity=entity.name, partition=day, run_id=run_id, scratch=scratch, committed=base.files
-        ) as stage,
-    ):
+    run = LoadRun(entity.table, day, f"replay__{day}_{base.version}")
+    with scratch_folder() as scratch, PartStage(store, run, scratch=scratch, committed=base.files) as stage:
         for one in rows:
             stage.add(one, None)
         files = stage.finish()
@@ -158,12 +154,12 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
     def build(newest: Manifest | None) -> Draft:
         if newest is None or _files(entity, day, newest) != _files(entity, day, base):
             raise ReplayRefused(
-                f"{entity.name} {day}: another load committed while the rows were checked. Nothing was added; "
+                f"{entity} {day}: another load committed while the rows were checked. Nothing was added; "
                 "run the replay again"
             )
         shows = _partition(entity, day) in {None, newest.partition}
         return Draft(
-            run_id=run_id,
+            run_id=run.run_id,
             partition=newest.partition,
             mode=newest.mode,
             watermark=newest.watermark,
@@ -175,7 +171,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             files=merge_files(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
         )
 
-    return Table(store, entity.name).commit(build)
+    return Table(store, entity.table).commit(build)
 
 
 def _partition(entity: Entity, day: str) -> str | None:

@@ -17,6 +17,7 @@ class LoadReport:
     whose rows differ from the source's count, with both numbers; `warnings` are what a person should look at.
     """
 
+    source: str
     entity: str
     partition: str
     mode: str

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gamelake.lake.files import Claim, File, ManifestError
-from gamelake.lake.keys import progress_key
 from gamelake.lake.manifest import Mode
 from gamelake.lake.store import ObjectNotFound
 from gamelake.lake.uploads import PartDamaged, verify_part
 
 if TYPE_CHECKING:
+    from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
     from gamelake.sources.igdb.reader import Reader
 
@@ -63,14 +63,12 @@ class Progress:
 class RunProgress:
     """The progress of one run; of an incremental one nothing is noted. `taken` are verified parts of an earlier try."""
 
-    def __init__(
-        self, store: Store, reader: Reader, *, run: tuple[str, str, str], mode: Mode, base_version: int
-    ) -> None:
+    def __init__(self, store: Store, reader: Reader, *, run: LoadRun, mode: Mode, base_version: int) -> None:
         self.taken: tuple[File, ...] = ()
         self._store = store
         self._reader = reader
-        self._entity = run[0]
-        self._key = progress_key(*run)
+        self._table = run.table
+        self._key = run.progress_key
         self._mode = mode
         self._base_version = base_version
         self._first_clock: int | None = None
@@ -96,18 +94,18 @@ class RunProgress:
             return
         self._noted = True
         if (found.mode, found.base_version) != (self._mode, self._base_version):
-            log.info("%s: another load was committed since this run's earlier try; reading all again", self._entity)
+            log.info("%s: another load was committed since this run's earlier try; reading all again", self._table)
             return
         await self._reader.look()
         age = int(self._reader.clock.timestamp()) - found.clock
         if not 0 <= age <= RESUME_SECONDS:
-            log.info("%s: this run's earlier try began %d s ago; reading all again", self._entity, age)
+            log.info("%s: this run's earlier try began %d s ago; reading all again", self._table, age)
             return
         self.taken = await asyncio.to_thread(self._verified, found.files)
         if self.taken:
             self._first_clock = found.clock
             rows = sum(file.rows for file in self.taken)
-            log.info("%s: %d rows in %d parts are there from an earlier try", self._entity, rows, len(self.taken))
+            log.info("%s: %d rows in %d parts are there from an earlier try", self._table, rows, len(self.taken))
 
     def spoil(self, claim: Claim) -> None:
         """A row of this range was rejected: its part is not to be taken over, so that the next try rejects it too."""
@@ -134,7 +132,7 @@ class RunProgress:
             return None
         except ManifestError as error:
             # Only a help: without it the run reads everything and writes it again.
-            log.warning("%s: %s: %s; reading all again", self._entity, self._key, error)
+            log.warning("%s: %s: %s; reading all again", self._table, self._key, error)
             return None
 
     def _verified(self, files: tuple[File, ...]) -> tuple[File, ...]:
@@ -144,7 +142,7 @@ class RunProgress:
             try:
                 verify_part(self._store, file)
             except (ObjectNotFound, PartDamaged) as error:
-                log.warning("%s: cannot be taken over: %s", self._entity, error)
+                log.warning("%s: cannot be taken over: %s", self._table, error)
             else:
                 sound.append(file)
         return tuple(sound)

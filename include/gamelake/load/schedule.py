@@ -39,10 +39,10 @@ def check_readable(entity: Entity, day: date, clock: datetime) -> None:
     start, end = bounds_of(day)
     today = format_day(day_of(clock))
     if clock < start:
-        raise LoadRefused(f"{entity.name}: date {format_day(day)} lies in the future: the source's day is {today}")
+        raise LoadRefused(f"{entity}: date {format_day(day)} lies in the future: the source's day is {today}")
     if entity.kind is not Kind.INCREMENTAL and clock >= end + LATE:
         raise LoadRefused(
-            f"{entity.name}: date {format_day(day)} can no longer be read: the source shows its rows as of {today} and "
+            f"{entity}: date {format_day(day)} can no longer be read: the source shows its rows as of {today} and "
             f"has no history, so that day cannot be loaded any more. Run it without a date."
         )
 
@@ -72,4 +72,4 @@ def check_not_superseded(base: Manifest | None, newest: Manifest | None, *, bega
         return
     behind = newest.watermark - began
     if behind > OVERLAP_SECONDS:
-        raise SupersededError(newest.entity, newest.run_id, newest.version, behind)
+        raise SupersededError(str(newest.table), newest.run_id, newest.version, behind)

@@ -42,7 +42,7 @@ async def open_changes(
         return period, _chained(first, pages)
     await pages.aclose()
     period = Period(_safe_start(table, base, day, clock), None)
-    log.info("%s: reading the changes since %s", table.entity, _utc(period.since))
+    log.info("%s: reading the changes since %s", table.name, _utc(period.since))
     return period, reader.changes(period.since, None)
 
 
@@ -65,7 +65,7 @@ def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -
     if not is_base or not _is_ahead(newest.watermark, watermark):
         return max(watermark, newest.watermark), []
     return watermark, [
-        f"{newest.entity}: version {newest.version} of run {newest.run_id!r} has the watermark "
+        f"{newest.table}: version {newest.version} of run {newest.run_id!r} has the watermark "
         f"{_utc(newest.watermark)}, and the source's clock is {_utc(watermark)}. The source dated its replies wrong "
         "then, or does now. The changes since the last sound watermark were read, and the watermark is set back."
     ]

@@ -1,11 +1,11 @@
-"""What `make run ALLOW_SHRINK=games,covers` lets through: params of single loads, by entity."""
+"""What `make run ALLOW_SHRINK=igdb.games,igdb.covers` lets through: params of single loads, by table."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -13,23 +13,27 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-class NotAnEntity(RuntimeError):
-    """A variable names what is no entity."""
+class UnknownTable(RuntimeError):
+    """A variable names no table."""
 
 
 def params() -> dict[str, dict[str, bool]]:
-    """By entity, the params that `ALLOW_SHRINK` and `ALLOW_UNPROVEN` ask for. Raises: NotAnEntity."""
+    """By table, the params that `ALLOW_SHRINK` and `ALLOW_UNPROVEN` ask for. Raises: UnknownTable."""
     given = {
-        "allow_shrink": _entities("ALLOW_SHRINK", os.environ.get("ALLOW_SHRINK", "")),
-        "allow_unproven": _entities("ALLOW_UNPROVEN", os.environ.get("ALLOW_UNPROVEN", "")),
+        "allow_shrink": _tables("ALLOW_SHRINK", os.environ.get("ALLOW_SHRINK", "")),
+        "allow_unproven": _tables("ALLOW_UNPROVEN", os.environ.get("ALLOW_UNPROVEN", "")),
     }
-    return {name: {param: True for param, names in given.items() if name in names} for name in load_registry()}
+    return {name: {param: True for param, names in given.items() if name in names} for name in _known()}
 
 
-def _entities(variable: str, value: str) -> Collection[str]:
+def _tables(variable: str, value: str) -> Collection[str]:
     names = {name.strip() for name in value.split(",") if name.strip()}
-    known = set(load_registry())
+    known = set(_known())
     if unknown := sorted(names - known - {ALL}):
-        expected = f"{ALL}, or entities separated by commas: {', '.join(sorted(known))}"
-        raise NotAnEntity(f"{variable}: found {', '.join(unknown)}, expected {expected}")
+        expected = f"{ALL}, or tables separated by commas: {', '.join(sorted(known))}"
+        raise UnknownTable(f"{variable}: found {', '.join(unknown)}, expected {expected}")
     return known if ALL in names else names
+
+
+def _known() -> list[str]:
+    return [str(entity) for entity in load_entities()]

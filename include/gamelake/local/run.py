@@ -24,7 +24,7 @@ from gamelake.local.checks import check_folders
 from gamelake.local.environment import LOGS, environment
 from gamelake.local.interrupts import interruptible
 from gamelake.local.terminal import Terminal
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ class RunFailed(RuntimeError):
 
 
 def run() -> None:
-    """Run the next day. Raises: RunFailed; SandboxFailed; NotAnEntity; KeyboardInterrupt."""
+    """Run the next day. Raises: RunFailed; SandboxFailed; UnknownTable; KeyboardInterrupt."""
     params = allowed.params()
     os.environ.update(environment())
     began = time.monotonic()
@@ -103,17 +103,17 @@ def _run_dags(
     for package in ("gamelake.load", "gamelake.sources"):
         logging.getLogger(package).addHandler(_Progress(terminal))
     loads = []
-    for entity in load_registry().values():
+    for entity in load_entities():
         with terminal.doing(f"{entity.name}: loading"):
             loads.append(
-                _run_dag(cast("LakeDAG", bag.dags[entity.dag_id]), day, log, "extract_load", params[entity.name])
+                _run_dag(cast("LakeDAG", bag.dags[entity.dag_id]), day, log, "extract_load", params[str(entity)])
             )
         terminal.say(report.load_line(loads[-1]))
     terminal.say("transform: building, testing and publishing the marts ...")
     logging.getLogger("cosmos").addHandler(_DbtProgress(terminal))
     with terminal.doing("transform: running"):
         published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
-        finished_day.record(day, [entity.dag_id for entity in load_registry().values()])
+        finished_day.record(day, [entity.dag_id for entity in load_entities()])
     return loads, published
 
 

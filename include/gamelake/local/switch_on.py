@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gamelake.days import KST
 from gamelake.local.database import prepare
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 
 
 class DagsBroken(RuntimeError):
@@ -27,7 +27,7 @@ def switch_on() -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import func, select, update
 
-    loads = [entity.dag_id for entity in load_registry().values()]
+    loads = [entity.dag_id for entity in load_entities()]
     ours = {"transform", "lake_audit", *loads}
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     manager.sync_bundles_to_db()

@@ -1,6 +1,6 @@
 """The audit of a whole lake: its tables, its generations of marts, and what killed writers have left.
 
-report = audit(store, ["games"], older_than=timedelta(hours=48), remove=True)
+report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=True)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gamelake.marts.audit import audit_generations
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gamelake.lake.keys import TableName
     from gamelake.lake.store import Store
 
 LEAST_HOURS = 24
@@ -46,7 +47,7 @@ class AuditReport:
 
 def audit(
     store: Store,
-    entities: Iterable[str],
+    tables: Iterable[TableName],
     *,
     older_than: timedelta,
     remove: bool,
@@ -65,8 +66,8 @@ def audit(
         )
     now = now or datetime.now(UTC)
     report = AuditReport()
-    for entity in entities:
-        report.findings += audit_table(store, entity, now=now, verify=verify)
+    for table in tables:
+        report.findings += audit_table(store, table, now=now, verify=verify)
     if marts:
         report.findings += audit_generations(store, now=now)
     for orphan in report.orphans:

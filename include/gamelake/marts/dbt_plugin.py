@@ -99,9 +99,9 @@ def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) ->
     """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
     from gamelake.days import parse_day
     from gamelake.marts.generation import newest_day, open_generation
-    from gamelake.registry import load_registry
+    from gamelake.registry import load_entities
 
-    entities = tuple(load_registry().values())
+    entities = load_entities()
     day = parse_day(as_of) if as_of else newest_day(sources or store, entities)
     return store.url(open_generation(store, entities, day=day, run_id="dbt", sources=sources))
 

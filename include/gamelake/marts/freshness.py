@@ -25,9 +25,9 @@ __all__ = ["ERROR_AFTER_HOURS", "WARN_AFTER_HOURS", "LoadAge", "PublishedLoads",
 
 @dataclass(frozen=True, slots=True)
 class LoadAge:
-    """The load of one entity that readers see, and its age."""
+    """The load of one table that readers see, and its age."""
 
-    entity: str
+    table: str
     day: str
     committed_at: datetime
     age: timedelta
@@ -79,7 +79,9 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
     loads = []
     for source in sources:
         committed = datetime.fromisoformat(source["committed_at"])
-        loads.append(LoadAge(source["entity"], source["partition"], committed, moment - committed))
+        loads.append(
+            LoadAge(f"{source['source']}.{source['entity']}", source["partition"], committed, moment - committed)
+        )
     moved = pointer.newest(store)
     since = moved.at if moved and moved.generation == shown["generation"] else shown["published_at"]
     return PublishedLoads(shown["generation"], shown["day"], datetime.fromisoformat(since), tuple(loads))

@@ -62,15 +62,15 @@ def open_generation(
     """
     raw = sources or store
     entities = tuple(entities)
-    commits: dict[str, Manifest | None] = {e.name: open_table(raw, e.name).as_of(format_day(day)) for e in entities}
+    commits = {str(entity): open_table(raw, entity.table).as_of(format_day(day)) for entity in entities}
     if missing := [name for name, manifest in commits.items() if manifest is None]:
         raise TransformError(
             f"no load of {', '.join(missing)} was committed for {format_day(day)} or a day before it in "
-            f"{place_of(raw)}; run {', '.join('igdb_' + name for name in missing)} first"
+            f"{place_of(raw)}; run {', '.join(entity.dag_id for entity in entities if str(entity) in missing)} first"
         )
     _check_loaded(raw, entities, day, commits.values())
     marts = _reader_of_marts(store, sources)
-    popularity = commits.get(history.ENTITY)
+    popularity = commits.get(history.TABLE)
     every_day = _history_days(store, popularity)
     newest = history.newest_day(popularity, format_day(day)) if popularity else ""
     known = {name: manifest.files for name, manifest in commits.items() if manifest}
@@ -102,9 +102,11 @@ def open_generation(
 
 def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
     """The newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
-    commits = [commit for entity in entities if (commit := open_table(store, entity.name).latest())]
+    commits = [commit for entity in entities if (commit := open_table(store, entity.table).latest())]
     if not commits:
-        raise TransformError(f"no load was ever committed in {place_of(store)}; run the DAGs igdb_*, or `make run`")
+        raise TransformError(
+            f"no load was ever committed in {place_of(store)}; run the DAGs of the sources, or `make run`"
+        )
     # The newest commit may be of an older day that was loaded again: its parts tell of later days.
     parts = (file.partition for commit in commits for file in commit.files)
     return parse_day(max([*(commit.partition for commit in commits), *parts]))
@@ -165,7 +167,7 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
         "day": inputs["day"],
         "run_id": inputs["run_id"],
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sources": {source["entity"]: source["version"] for source in inputs["sources"]},
+        "sources": {f"{each['source']}.{each['entity']}": each["version"] for each in inputs["sources"]},
         "marts": marts,
         "history": f"{generation}/{history.LISTING}",
         "days_left_out": {each["day"]: each["reason"] for each in left_out},
@@ -310,6 +312,7 @@ def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:
 def _source(store: ReadableStore, manifest: Manifest, left_out: Container[str]) -> Mapping[str, Any]:
     """A commit as a build is told of it, without the files of days that it need not read."""
     return {
+        "source": manifest.source,
         "entity": manifest.entity,
         "version": manifest.version,
         "partition": manifest.partition,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import ReadableStore, Store
 
-ENTITY = "popscore"
+TABLE = "igdb.popscore"
 MODEL = "fct_game_popularity_daily"
 LISTING = "_history.json"
 PARTS = "_parts"

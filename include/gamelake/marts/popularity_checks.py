@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gamelake.lake.files import File
     from gamelake.lake.store import ReadableStore
 
-PARENTS = {"games": "game_id", "popularity_types": "popularity_type"}
+PARENTS = {"igdb.games": "game_id", "igdb.popularity_types": "popularity_type"}
 """What a value refers to, by which column."""
 
 _POPSCORE = {
@@ -87,8 +87,8 @@ def limits(manifest: Path = dbt_project.MANIFEST) -> dict[tuple[str, str], tuple
 class Checks:
     """The checks of the days of one build. Parts are copied below `folder`; what values refer to is read once."""
 
-    def __init__(self, store: ReadableStore, entities: Mapping[str, Sequence[File]], folder: Path) -> None:
-        self._store, self._entities, self._folder = store, entities, folder
+    def __init__(self, store: ReadableStore, tables: Mapping[str, Sequence[File]], folder: Path) -> None:
+        self._store, self._tables, self._folder = store, tables, folder
         self._known: dict[str, str | None] = {}
         self._limits = limits()
 
@@ -111,9 +111,10 @@ class Checks:
     def _failed_test(self, database: duckdb.DuckDBPyConnection) -> str | None:
         """Of the day whose rows are in the table current_rows."""
         without = set()
-        for entity, subject in PARENTS.items():
-            if known := self._known_ids(entity):
-                database.execute(f"create view {entity} as from read_parquet({_quoted(known)})")
+        for table, subject in PARENTS.items():
+            if known := self._known_ids(table):
+                view = table.rpartition(".")[2]
+                database.execute(f"create view {view} as from read_parquet({_quoted(known)})")
             else:
                 without.add(("references_known", subject))
         for key, (name, share) in self._limits.items():
@@ -125,15 +126,15 @@ class Checks:
                 return f"{words.format(number, rows)}, more than {share:.1%}: it fails the test {name}"
         return None
 
-    def _known_ids(self, entity: str) -> str | None:
-        """A file of the ids that the build shows of an entity; None if it cannot be read, which fails this night."""
+    def _known_ids(self, table: str) -> str | None:
+        """A file of the ids that the build shows of a table; None if it cannot be read, which fails this night."""
         import duckdb
 
-        if entity not in self._entities:
+        if table not in self._tables:
             return None
-        if entity not in self._known:
-            files = self._entities[entity]
-            path = str(self._folder / f"{entity}.parquet")
+        if table not in self._known:
+            files = self._tables[table]
+            path = str(self._folder / f"{table}.parquet")
             with (
                 tempfile.TemporaryDirectory(dir=self._folder) as folder,
                 duckdb.connect(config={"memory_limit": "500MB", "temp_directory": folder}) as database,
@@ -141,11 +142,11 @@ class Checks:
                 try:
                     current_rows(database, files, fetch(self._store, files, Path(folder)), {"id": "bigint"})
                 except UnreadableError:
-                    self._known[entity] = None
+                    self._known[table] = None
                 else:
                     database.table("current_rows").select("id").write_parquet(path)
-                    self._known[entity] = path
-        return self._known[entity]
+                    self._known[table] = path
+        return self._known[table]
 
 
 def _quoted(text: str) -> str:

@@ -32,7 +32,7 @@ from gamelake.marts.generation import (
     read_parquet,
 )
 from gamelake.marts.pointer import is_finished
-from gamelake.registry import load_registry
+from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ def build_and_publish(store: Store, date: str | None) -> dict[str, Any]:
         TransformError: There is nothing to build, or dbt fails.
         StoreError: The lake cannot be read or written.
     """
-    entities = tuple(load_registry().values())
+    entities = load_entities()
     day = parse_day(date) if date else newest_day(store, entities)
     generation = open_generation(store, entities, day=day, run_id="spark")
     manifest = build(store, generation)

@@ -26,6 +26,7 @@ from gamelake.airflow.settings_file import (
     load_settings,
 )
 from gamelake.paths import REPOSITORY
+from gamelake.registry import load_sources
 
 ACCOUNT = {"IGDB_CLIENT_ID": "my-id", "IGDB_CLIENT_SECRET": "my-secret"}
 
@@ -244,6 +245,9 @@ def test_the_file_defines_what_the_code_uses_and_nothing_else():
     for folder in ("dags", "plugins", "include"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
             used.visit(ast.parse(path.read_text(encoding="utf-8")))
+    for source in load_sources().values():
+        used.connections.add(source.connection)
+        used.pools.add(source.pool)
     settings = load_settings()
 
     assert used.connections == set(settings.connections)

@@ -46,7 +46,7 @@ def test_a_group_without_a_command_shows_its_help(arguments: list[str], capsys: 
         (["nothing"], "gamelake: No such command 'nothing'."),
         (["lake", "nothing"], "gamelake lake: No such command 'nothing'."),
         (["lake", "show", "--all"], "gamelake lake show: No such option: --all"),
-        (["lake", "replay"], "gamelake lake replay: Missing argument 'ENTITY'."),
+        (["lake", "replay"], "gamelake lake replay: Missing argument 'TABLE'."),
         (["lake", "rejected", "--limit", "some"], "gamelake lake rejected: Invalid value for '--limit': "),
         (["run", "2026-11-21"], "gamelake run: Got unexpected extra argument(s) (2026-11-21)"),
         (["health", "now"], "gamelake health: Got unexpected extra argument(s) (now)"),

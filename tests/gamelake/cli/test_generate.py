@@ -22,9 +22,10 @@ def test_the_committed_files_are_current() -> None:
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every generated file, in a folder of its own; only the page that keeps its own text is there."""
-    found = []
+    found = [tmp_path / "igdb/_sources.yml"]
+    found[0].parent.mkdir()
+    monkeypatch.setattr(dbt_sources, "STAGING_PATH", tmp_path)
     for module, name in (
-        (dbt_sources, "SOURCES_PATH"),
         (dbt_sources, "MACRO_PATH"),
         (dbt_sources, "ENTITIES_PAGE_PATH"),
         (configuration, "PAGE_PATH"),
@@ -59,7 +60,7 @@ def test_a_mistake_in_the_registry_is_one_sentence(
     def broken() -> None:
         raise RegistryError("platforms.kind", "snapshots", "one of incremental, snapshot, time_series")
 
-    monkeypatch.setattr(dbt_sources, "load_registry", broken)
+    monkeypatch.setattr(dbt_sources, "load_sources", broken)
     assert main(["generate"]) == 1
     assert capsys.readouterr().err == (
         "entities.yaml: platforms.kind: found 'snapshots', expected one of incremental, snapshot, time_series\n"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.cli.main import main
+from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import differences
 from gamelake.lake.manifest import Draft, File, Mode, Table
 from gamelake.lake.s3 import S3Store
@@ -27,7 +28,7 @@ def on_disk(disk: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def commit(store: Store, entity: str, day: str, *files: File) -> None:
     rows = sum(file.rows for file in files)
-    Table(store, entity).commit(
+    Table(store, TableName("igdb", entity)).commit(
         lambda _: Draft(
             run_id=f"run of {day}",
             partition=day,
@@ -54,16 +55,16 @@ def test_show_the_newest_commit_of_every_table(
     assert main(["lake", "show"]) == 0
     uri, header, games, genres = capsys.readouterr().out.splitlines()
     assert uri == place_of(on_disk)
-    assert header.split()[:4] == ["entity", "version", "partition", "mode"]
-    assert games.split()[:9] == ["games", "2", "2026-11-21", "snapshot", "8", "8", "0", "1", "123,456"]
+    assert header.split()[:4] == ["table", "version", "partition", "mode"]
+    assert games.split()[:9] == ["igdb.games", "2", "2026-11-21", "snapshot", "8", "8", "0", "1", "123,456"]
     assert games.endswith("run of 2026-11-21")
-    assert genres.split()[:2] == ["genres", "1"]
+    assert genres.split()[:2] == ["igdb.genres", "1"]
 
 
 def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(12):
         commit(on_disk, "games", "2026-11-21")
-    assert main(["lake", "show", "games"]) == 0
+    assert main(["lake", "show", "igdb.games"]) == 0
     versions = [line.split()[1] for line in capsys.readouterr().out.splitlines()[2:]]
     assert versions == [str(version) for version in range(12, 2, -1)]
 
@@ -72,7 +73,7 @@ def test_show_of_no_entity_is_refused(on_disk: Store, capsys: pytest.CaptureFixt
     assert main(["lake", "show", "nothing"]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
-    assert "found 'nothing', expected one of games, " in said.err
+    assert "found 'nothing', expected one of igdb.games, " in said.err
 
 
 def test_a_disk_has_no_rules(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:

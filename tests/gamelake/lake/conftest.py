@@ -125,7 +125,7 @@ def make_file() -> Callable[..., File]:
     ) -> File:
         low, high = ids or (None, None)
         fields: dict[str, object] = {
-            "key": f"raw/{entity}/dt={partition}/run/{key}",
+            "key": f"raw/igdb/{entity}/dt={partition}/run/{key}",
             "partition": partition,
             "rows": 0 if ids is None else 1 if ids[0] == ids[1] else 2,
             "bytes": 100,

@@ -18,12 +18,12 @@ from gamelake.airflow.stores import invalidate_changed
 from gamelake.cli.main import main
 from gamelake.lake.cloudfront import InvalidationError, InvalidationPending, invalidate, paths_of
 from gamelake.lake.https import HttpsStore
-from gamelake.lake.keys import pointer_key
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table, TableReader
 from gamelake.lake.store import Store, open_store
 from gamelake.marts.generation import changed_keys, open_generation, publish
 from gamelake.marts.pointer import POINTER
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.gamelake.lake.conftest import FaultyProxy, proxy  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.gamelake.lake.cloudfront import CachingCdn
 
-REGISTRY = load_registry()
+REGISTRY = load_sources()["igdb"].entities
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ def commit(store: Store, day: str) -> None:
     draft = Draft(
         run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
     )
-    Table(store, "games").commit(lambda _: draft)
+    Table(store, TableName("igdb", "games")).commit(lambda _: draft)
 
 
 def newest_day(cdn: CachingCdn) -> str | None:
     """What somebody reads who has nothing but the CDN."""
-    newest = TableReader(HttpsStore(f"{cdn.url}/some/lake"), "games").latest()
+    newest = TableReader(HttpsStore(f"{cdn.url}/some/lake"), TableName("igdb", "games")).latest()
     return newest and newest.partition
 
 
@@ -83,9 +83,9 @@ def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(airflow, lake: St
     assert newest_day(cdn) == "2026-11-20"
     commit(lake, "2026-11-21")
     assert newest_day(cdn) == "2026-11-20"
-    invalidate_changed([pointer_key("games")], change="games version 2")
+    invalidate_changed([TableName("igdb", "games").pointer_key], change="games version 2")
     assert newest_day(cdn) == "2026-11-21"
-    assert cdn.invalidated() == [["/some/lake/raw/games/_manifest.json"]]
+    assert cdn.invalidated() == [["/some/lake/raw/igdb/games/_manifest.json"]]
 
 
 def publish_day(lake: Store, day: date, rows: int, tmp_path: Path) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def test_a_rollback_ends_when_the_cdn_shows_it(
 def test_only_what_changed_is_forgotten(airflow, lake: Store, cdn: CachingCdn) -> None:
     airflow({"cloudfront_distribution_id": cdn.distribution})
     remote = HttpsStore(f"{cdn.url}/some/lake")
-    keys = [POINTER, "marts/dim_games.parquet", "marts/dim_companies.parquet", "raw/games/_manifest.json"]
+    keys = [POINTER, "marts/dim_games.parquet", "marts/dim_companies.parquet", "raw/igdb/games/_manifest.json"]
     for key in keys:
         lake.put(key, b"old")
         remote.get(key)

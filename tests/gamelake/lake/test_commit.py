@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import SCHEMA_PATH, Claim, Draft, File, Manifest, ManifestError, Mode, Table, Unproven
 from tests.gamelake.lake.committing import MakeFile, commit, draft
 
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 def test_the_document_is_the_contract(make_file: MakeFile) -> None:
     file = make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5)
     committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
-    made = draft(file, unproven=(Unproven(7, None, rows=2, count=1),), shrink_allowed=True, rejected_key="raw/games/x")
+    made = draft(
+        file, unproven=(Unproven(7, None, rows=2, count=1),), shrink_allowed=True, rejected_key="raw/igdb/games/x"
+    )
     fields = {name: getattr(made, name) for name in Draft.__dataclass_fields__}
-    manifest = Manifest(**fields, entity="games", version=42, committed_at=committed_at)
+    manifest = Manifest(**fields, source="igdb", entity="games", version=42, committed_at=committed_at)
     assert json.loads(manifest.to_json()) == {
         "format_version": 1,
+        "source": "igdb",
         "entity": "games",
         "version": 42,
         "committed_at": "2026-11-20T19:01:02.000345+00:00",
@@ -43,10 +47,10 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
         "watermark_set_back": False,
         "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
         "shrink_allowed": True,
-        "rejected_key": "raw/games/x",
+        "rejected_key": "raw/igdb/games/x",
         "files": [
             {
-                "key": "raw/games/dt=2026-11-21/run/part-00000.jsonl.gz",
+                "key": "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz",
                 "partition": "2026-11-21",
                 "rows": 2,
                 "bytes": 100,
@@ -78,7 +82,7 @@ def test_the_schema_names_every_field_and_no_other() -> None:
 
 
 def test_a_commit_of_the_first_version_is_read(disk: Store) -> None:
-    document = json.loads(commit(Table(disk, "games"), requests=7, shrink_allowed=True).to_json())
+    document = json.loads(commit(Table(disk, TableName("igdb", "games")), requests=7, shrink_allowed=True).to_json())
     for later in ("requests", "watermark_set_back", "unproven", "shrink_allowed", "rejected_key"):
         del document[later]
     old = Manifest.from_json(json.dumps(document).encode())
@@ -109,7 +113,7 @@ def test_a_day_of_a_time_series_may_have_no_rows(make_file: MakeFile) -> None:
 
 files = st.builds(
     lambda number, low, size, updated, high: File(
-        key=f"raw/games/dt=2026-11-21/r/{number}",
+        key=f"raw/igdb/games/dt=2026-11-21/r/{number}",
         partition="2026-11-21",
         rows=size,
         bytes=1 + number,
@@ -135,7 +139,7 @@ files = st.builds(
 )
 def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: datetime, mode: Mode) -> None:
     fields = {name: getattr(draft(*held, run_id=run_id, mode=mode), name) for name in Draft.__dataclass_fields__}
-    manifest = Manifest(**fields, entity="games", version=1, committed_at=committed_at)
+    manifest = Manifest(**fields, source="igdb", entity="games", version=1, committed_at=committed_at)
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
@@ -158,7 +162,7 @@ def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: da
     ],
 )
 def test_a_document_that_breaks_the_schema_is_refused(disk: Store, change: dict[str, Any], message: str) -> None:
-    document = json.loads(commit(Table(disk, "games")).to_json())
+    document = json.loads(commit(Table(disk, TableName("igdb", "games"))).to_json())
     with pytest.raises(ManifestError, match=message):
         Manifest.from_json(orjson.dumps(document | change))
 
@@ -195,16 +199,16 @@ def test_a_part_is_in_a_draft_once(make_file: MakeFile) -> None:
         draft(make_file(), make_file())
 
 
-@pytest.mark.parametrize("key", ["raw/genres/dt=2026-11-21/r/p", "raw/games/dt=2026-11-20/r/p", "marts/p"])
+@pytest.mark.parametrize("key", ["raw/igdb/genres/dt=2026-11-21/r/p", "raw/igdb/games/dt=2026-11-20/r/p", "marts/p"])
 def test_a_part_of_another_table_or_day_is_refused(disk: Store, make_file: MakeFile, key: str) -> None:
-    with pytest.raises(ManifestError, match=r"files\.key: found .*expected raw/games/dt=2026-11-21/"):
-        commit(Table(disk, "games"), replace(make_file(), key=key))
-    assert Table(disk, "games").latest() is None
+    with pytest.raises(ManifestError, match=r"files\.key: found .*expected raw/igdb/games/dt=2026-11-21/"):
+        commit(Table(disk, TableName("igdb", "games")), replace(make_file(), key=key))
+    assert Table(disk, TableName("igdb", "games")).latest() is None
 
 
 @pytest.mark.parametrize("watermark", [1_763_699_999, None])
 def test_the_watermark_does_not_go_back(disk: Store, watermark: int | None) -> None:
-    table = Table(disk, "games")
+    table = Table(disk, TableName("igdb", "games"))
     commit(table)
     commit(table)
     with pytest.raises(ManifestError, match=r"watermark: found .*, expected 1763700000 or later.*run this one again"):
@@ -215,7 +219,7 @@ def test_the_watermark_does_not_go_back(disk: Store, watermark: int | None) -> N
 
 
 def test_a_wrong_watermark_is_set_back_by_a_commit_that_says_so(disk: Store) -> None:
-    table = Table(disk, "games")
+    table = Table(disk, TableName("igdb", "games"))
     commit(table, watermark=1_763_700_000 + 400 * 86_400)
     commit(table, watermark=1_763_700_000, watermark_set_back=True)
     newest = table.latest()
@@ -226,14 +230,14 @@ def test_a_wrong_watermark_is_set_back_by_a_commit_that_says_so(disk: Store) -> 
 
 
 def test_a_snapshot_needs_no_watermark(disk: Store) -> None:
-    table = Table(disk, "genres")
+    table = Table(disk, TableName("igdb", "genres"))
     commit(table, mode=Mode.SNAPSHOT, watermark=None)
     commit(table, mode=Mode.SNAPSHOT, watermark=5)
     assert commit(table, mode=Mode.SNAPSHOT, watermark=None).version == 3
 
 
 def test_a_part_does_not_change(disk: Store, make_file: MakeFile) -> None:
-    table = Table(disk, "games")
+    table = Table(disk, TableName("igdb", "games"))
     commit(table, make_file())
     with pytest.raises(ManifestError, match=r"files: found .*parts never change"):
         table.commit(lambda _: draft(make_file(bytes=101)))

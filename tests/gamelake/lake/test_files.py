@@ -131,7 +131,7 @@ def parts(draw: st.DrawFn, key: str) -> Part:
     ids = draw(st.frozensets(st.sampled_from(can_hold), min_size=least) if can_hold else st.just(frozenset()))
     day = draw(st.sampled_from(["2026-11-20", "2026-11-21"]))
     lowest, highest = min(ids, default=None), max(ids, default=None)
-    return File(f"raw/games/dt={day}/r/{key}", day, len(ids), 1, "0" * 64, lowest, highest, None, part_claims), ids
+    return File(f"raw/igdb/games/dt={day}/r/{key}", day, len(ids), 1, "0" * 64, lowest, highest, None, part_claims), ids
 
 
 def visible(parts_: Sequence[Part], *, per_partition: bool) -> Mapping[tuple[str, int], str]:
@@ -171,5 +171,5 @@ def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int
 @given(st.data(), st.integers(0, 6))
 def test_a_file_that_later_claims_void_does_not_pile_up(data: st.DataObject, count: int) -> None:
     drawn = [data.draw(parts(f"{number}")) for number in range(count)]
-    full = File("raw/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (Claim(0, None),))
+    full = File("raw/igdb/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (Claim(0, None),))
     assert merge_files([file for file, _ in drawn], [full]) == (full,)

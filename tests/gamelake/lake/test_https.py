@@ -12,6 +12,7 @@ import urllib3
 from gamelake.cli.main import main
 from gamelake.lake import https
 from gamelake.lake.https import HttpsStore, open_cdn, url_path
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table, TableReader, open_table
 from gamelake.lake.store import InvalidKey, ObjectNotFound, ReadableStore, Store, StoreError, open_store
 from tests.gamelake.lake.test_store import BAD_KEYS
@@ -39,12 +40,12 @@ def commit(store: Store, day: str, entity: str = "games") -> None:
     draft = Draft(
         run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
     )
-    Table(store, entity).commit(lambda _: draft)
+    Table(store, TableName("igdb", entity)).commit(lambda _: draft)
 
 
 def test_bytes_come_back_as_they_were(lake: Store, remote: HttpsStore) -> None:
     data = bytes(range(256)) * 9000
-    for key in ("raw/games/dt=2026-11-21/part é~1+2.gz", "raw/empty"):
+    for key in ("raw/igdb/games/dt=2026-11-21/part é~1+2.gz", "raw/empty"):
         lake.put(key, data if "part" in key else b"")
         assert remote.get(key) == lake.get(key)
         with remote.open(key) as stream:
@@ -60,8 +61,8 @@ def test_it_reads_and_is_no_whole_store(lake: Store, remote: HttpsStore) -> None
     readable: ReadableStore = remote
     assert not isinstance(readable, Store)
     assert isinstance(lake, Store)
-    assert type(open_table(remote, "games")) is TableReader
-    assert isinstance(open_table(lake, "games"), Table)
+    assert type(open_table(remote, TableName("igdb", "games"))) is TableReader
+    assert isinstance(open_table(lake, TableName("igdb", "games")), Table)
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
@@ -72,14 +73,14 @@ def test_a_key_that_could_mean_two_things_is_refused(remote: HttpsStore, key: st
 
 
 def test_commits_are_read_without_a_list(lake: Store, remote: HttpsStore, cdn: CachingCdn) -> None:
-    assert TableReader(remote, "games").latest() is None
-    assert list(TableReader(remote, "games").history()) == []
+    assert TableReader(remote, TableName("igdb", "games")).latest() is None
+    assert list(TableReader(remote, TableName("igdb", "games")).history()) == []
     for day in ("2026-11-18", "2026-11-19", "2026-11-21", "2026-11-21"):
         commit(lake, day)
-    table = TableReader(remote, "games")
-    assert table.latest() == Table(lake, "games").latest()
-    assert table.read(2) == Table(lake, "games").read(2)
-    assert list(table.history()) == list(Table(lake, "games").history())
+    table = TableReader(remote, TableName("igdb", "games"))
+    assert table.latest() == Table(lake, TableName("igdb", "games")).latest()
+    assert table.read(2) == Table(lake, TableName("igdb", "games")).read(2)
+    assert list(table.history()) == list(Table(lake, TableName("igdb", "games")).history())
     for day, version in (("2026-11-22", 4), ("2026-11-21", 4), ("2026-11-20", 2), ("2026-11-18", 1)):
         found = table.as_of(day)
         assert found is not None
@@ -87,14 +88,14 @@ def test_commits_are_read_without_a_list(lake: Store, remote: HttpsStore, cdn: C
     assert table.as_of("2026-11-17") is None
     with pytest.raises(ObjectNotFound, match=r"_manifests/0+5.json"):
         table.read(5)
-    assert all(request.startswith("GET /some/lake/raw/games/_manifest") for request in cdn.requests)
+    assert all(request.startswith("GET /some/lake/raw/igdb/games/_manifest") for request in cdn.requests)
 
 
 def test_the_newest_commit_is_that_of_the_pointer(lake: Store, remote: HttpsStore) -> None:
     commit(lake, "2026-11-20")
-    assert TableReader(remote, "games").latest() is not None
+    assert TableReader(remote, TableName("igdb", "games")).latest() is not None
     commit(lake, "2026-11-21")
-    stale = TableReader(remote, "games").latest()
+    stale = TableReader(remote, TableName("igdb", "games")).latest()
     assert stale is not None
     assert stale.version == 1  # the CDN was not told: what that takes is in test_cdn.py
 
@@ -157,8 +158,8 @@ def test_what_is_no_answer_is_an_error(
     commit(lake, "2026-11-21")
     cdn.faults["_manifest.json"] = fault
     with pytest.raises(StoreError, match=message) as caught:
-        TableReader(remote, "games").latest()
-    assert caught.value.key == f"{cdn.url}/some/lake/raw/games/_manifest.json"
+        TableReader(remote, TableName("igdb", "games")).latest()
+    assert caught.value.key == f"{cdn.url}/some/lake/raw/igdb/games/_manifest.json"
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - our own bytes
     assert len(cdn.requests) == (5 if fault in {"503", "429", "cut"} else 1)
 
@@ -183,9 +184,9 @@ def test_a_stream_that_breaks_off_is_an_error(lake: Store, remote: HttpsStore, c
 
 
 def test_another_document_in_a_manifests_place_is_named(lake: Store, remote: HttpsStore) -> None:
-    lake.put("raw/games/_manifest.json", b"<!doctype html>")  # of no type, as some servers send it
-    with pytest.raises(ManifestError, match=r"raw/games/_manifest.json: .*expected JSON"):
-        TableReader(remote, "games").latest()
+    lake.put("raw/igdb/games/_manifest.json", b"<!doctype html>")  # of no type, as some servers send it
+    with pytest.raises(ManifestError, match=r"raw/igdb/games/_manifest.json: .*expected JSON"):
+        TableReader(remote, TableName("igdb", "games")).latest()
 
 
 def test_a_cdn_that_is_down_is_named(remote: HttpsStore, cdn: CachingCdn) -> None:
@@ -265,7 +266,7 @@ def test_show_needs_the_cdn_alone(
     uri, _, games = capsys.readouterr().out.splitlines()
     assert uri == f"{cdn.url}/some/lake"
     assert games.split()[:3] == ["games", "2", "2026-11-21"]
-    assert main(["lake", "show", "games"]) == 0
+    assert main(["lake", "show", "igdb.games"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     monkeypatch.setenv("GAMELAKE_CDN_URL", "cdn.example.org")
     assert main(["lake", "show"]) == 1

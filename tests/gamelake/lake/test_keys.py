@@ -4,33 +4,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gamelake.lake.keys import (
-    manifest_key,
-    manifest_version,
-    part_key,
-    pointer_key,
-    rejected_prefix,
-    run_folder,
-    table_prefix,
-)
+from gamelake.lake.keys import LoadRun, TableName, manifest_version, run_folder
 from gamelake.lake.store import check_key
 
 
 def test_the_layout_is_the_contract() -> None:
-    assert part_key("games", "2026-11-21", "manual_1", 7) == "raw/games/dt=2026-11-21/manual_1/part-00007.jsonl.gz"
-    assert manifest_key("games", 42) == "raw/games/_manifests/00000000000000000042.json"
-    assert pointer_key("games") == "raw/games/_manifest.json"
-    assert rejected_prefix("games") == "raw/games/_rejected/"
+    games = TableName("igdb", "games")
+    run = LoadRun(games, "2026-11-21", "manual_1")
+    assert run.part_key(7) == "raw/igdb/games/dt=2026-11-21/manual_1/part-00007.jsonl.gz"
+    assert run.progress_key == "raw/igdb/games/dt=2026-11-21/manual_1/_progress.json"
+    assert run.rejected_key(99) == "raw/igdb/games/_rejected/dt=2026-11-21/99.jsonl"
+    assert games.manifest_key(42) == "raw/igdb/games/_manifests/00000000000000000042.json"
+    assert games.pointer_key == "raw/igdb/games/_manifest.json"
 
 
 @given(st.integers(0, 10**19))
 def test_the_number_of_a_commit_is_in_its_key(version: int) -> None:
-    assert manifest_version(manifest_key("games", version)) == version
+    assert manifest_version(TableName("igdb", "games").manifest_key(version)) == version
 
 
 @pytest.mark.parametrize("name", ["42.json", "0000000000000000004x.json", "notes.txt", "٠" * 20 + ".json"])
 def test_other_objects_beside_the_commits_have_no_number(name: str) -> None:
-    assert manifest_version(f"raw/games/_manifests/{name}") is None
+    assert manifest_version(f"raw/igdb/games/_manifests/{name}") is None
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
@@ -51,4 +46,10 @@ def test_a_run_folder_can_be_read() -> None:
 @pytest.mark.parametrize("entity", ["", "Games", "../games", "games/x", "1games"])
 def test_an_entity_that_is_no_name_is_refused(entity: str) -> None:
     with pytest.raises(ValueError, match="entity: found"):
-        table_prefix(entity)
+        TableName("igdb", entity)
+
+
+@pytest.mark.parametrize("source", ["", "IGDB", "../igdb", "igdb/x", "igdb_two"])
+def test_a_source_that_is_no_name_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="source: found"):
+        TableName(source, "games")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gamelake.lake.files import Claim, File, ManifestError
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import ObjectNotFound, StoreError
@@ -39,13 +40,10 @@ def rows(ids: Iterable[int]) -> Rows:
 
 
 def new_stage(store: Store, tmp_path: Path, **options: Any) -> PartStage:
-    fields: dict[str, Any] = {
-        "entity": "games",
-        "partition": "2026-11-21",
-        "run_id": "manual_1",
-        "scratch": tmp_path / "scratch",
-    }
-    return PartStage(store, **fields | options)
+    names = {"partition": "2026-11-21", "run_id": "manual_1"}
+    names |= {name: options.pop(name) for name in names.keys() & options.keys()}
+    run = LoadRun(TableName("igdb", "games"), **names)
+    return PartStage(store, run, **{"scratch": tmp_path / "scratch"} | options)
 
 
 def plain(store: Store, file: File) -> list[bytes]:
@@ -61,7 +59,7 @@ def test_what_is_added_is_what_the_store_holds(store: Store, tmp_path: Path) -> 
     assert b"\n".join(plain(store, file)) == added.lines
     data = store.get(file.key)
     assert file == File(
-        key="raw/games/dt=2026-11-21/manual_1/part-00000.jsonl.gz",
+        key="raw/igdb/games/dt=2026-11-21/manual_1/part-00000.jsonl.gz",
         partition="2026-11-21",
         rows=3,
         bytes=len(data),

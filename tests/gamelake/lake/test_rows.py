@@ -36,7 +36,7 @@ def live(ids: Iterable[int]) -> LiveIds:
 def put_part(store: Store, name: str, ids: Iterable[int], claims: tuple[Claim, ...] = (), day: str = DAYS[1]) -> File:
     ids = list(ids)
     data = gzip.compress(b"".join(json.dumps({"name": "x", "id": row_id}).encode() + b"\n" for row_id in ids))
-    key = f"raw/games/dt={day}/r/{name}"
+    key = f"raw/igdb/games/dt={day}/r/{name}"
     store.put(key, data)
     lowest, highest = min(ids, default=None), max(ids, default=None)
     return File(key, day, len(ids), len(data), hashlib.sha256(data).hexdigest(), lowest, highest, None, claims)
@@ -44,6 +44,7 @@ def put_part(store: Store, name: str, ids: Iterable[int], claims: tuple[Claim, .
 
 def manifest_of(*files: File) -> Manifest:
     return Manifest(
+        source="igdb",
         entity="games",
         version=1,
         committed_at=datetime.now(UTC),
@@ -150,7 +151,7 @@ def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int
 def test_a_part_that_is_not_what_its_manifest_says_is_an_error(disk: Store, data: bytes, message: str) -> None:
     file = put_part(disk, "part", [1, 2])
     disk.put(file.key, data)
-    with pytest.raises(PartDamaged, match=f"^raw/games/dt=2026-11-21/r/part: .*{message}"):
+    with pytest.raises(PartDamaged, match=f"^raw/igdb/games/dt=2026-11-21/r/part: .*{message}"):
         list(read_ids(disk, file))
 
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_lines
 from gamelake.lake.uploads import verify_part
 from gamelake.load.load import Load
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from igdb.client import IgdbClient
 from igdb.retry import Backoff
 from igdb.tokens import StaticToken
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gamelake.load.load import LoadReport
     from igdb.tokens import TokenSource
 
-REGISTRY = load_registry()
+REGISTRY = load_sources()["igdb"].entities
 DAY = date(2026, 11, 21)
 GAMES = 1_100
 SMALL_PARTS = 10_000
@@ -83,7 +84,7 @@ async def load(client: IgdbClient, store: Store, name: str = "games", **options:
 
 def shown(store: Store, name: str = "games") -> Rows:
     """The rows that a reader sees, by id: applied file by file, as the contract says; {} before the first commit."""
-    manifest = Table(store, name).latest()
+    manifest = Table(store, TableName("igdb", name)).latest()
     rows: Rows = {}
     for file in manifest.files if manifest else ():
         for claim in file.claims:
@@ -106,7 +107,7 @@ def ids_of(sandbox: Sandbox, endpoint: str = "games") -> list[int]:
 
 def check_whole(store: Store, name: str = "games") -> int:
     """Every file of the newest commit is there, with its size and hash. Returns: its version, 0 before the first."""
-    manifest = Table(store, name).latest()
+    manifest = Table(store, TableName("igdb", name)).latest()
     for file in manifest.files if manifest else ():
         verify_part(store, file)
     return manifest.version if manifest else 0

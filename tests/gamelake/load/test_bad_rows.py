@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from gamelake.fields import FieldType
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.load.contract import RowContract
 from gamelake.load.errors import ContractError, MisplacedError
-from gamelake.registry import FieldType
 from igdb.errors import PayloadTooLarge, ReplyError
 from igdb.replies import Answer
 from sandbox.igdb import Fault
@@ -43,7 +44,7 @@ MEGABYTE = 1_000_000
 
 def rejects(store: Store, name: str = "games") -> list[dict[str, Any]]:
     """What lies in `_rejected/`, each with `reason` and `row`."""
-    kept = [info.key for info in store.list(f"raw/{name}/_rejected/")]
+    kept = [info.key for info in store.list(f"raw/igdb/{name}/_rejected/")]
     return [json.loads(line) for key in kept for line in store.get(key).splitlines()]
 
 
@@ -153,15 +154,15 @@ def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(
         if not fails:
             report = load_once(client, store)
             assert (report.rejected, report.row_count, report.source_count) == (bad, total - bad, total)
-            assert f"{bad} rows break the contract and are kept at raw/games/_rejected/" in caplog.text
+            assert f"{bad} rows break the contract and are kept at raw/igdb/games/_rejected/" in caplog.text
             assert len(rejects(store)) == bad
             return
         with pytest.raises(ContractError, match=r"games: 1\d of the \d+ rows read so far break the contract") as caught:
             load_once(client, store)
         assert "$.hypes" in str(caught.value), "the first reason"
-        (kept,) = (info.key for info in store.list("raw/games/_rejected/"))
+        (kept,) = (info.key for info in store.list("raw/igdb/games/_rejected/"))
         assert f"All of them are kept at {kept}. Nothing was committed." in str(caught.value)
-        assert Table(store, "games").latest() is None
+        assert Table(store, TableName("igdb", "games")).latest() is None
         # Repaired at the source (or in entities.yaml), the next load brings them.
         sandbox.upsert("games", [{"id": each, "name": "Repaired", "hypes": None} for each in ids])
         load_once(new_client(url, token_of(sandbox)), store, run_id="again")
@@ -186,7 +187,7 @@ def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(
     with pytest.raises(ContractError):
         load_once(client(), store)
     assert shown(store) == before
-    assert Table(store, "games").latest().run_id == "before"
+    assert Table(store, TableName("igdb", "games")).latest().run_id == "before"
 
 
 def test_a_rejected_row_comes_once_it_is_repaired(
@@ -241,7 +242,7 @@ def test_a_text_comes_through_as_it_can(
     assert shown(store)[row_id]["name"] == expected
     assert without(shown(store), row_id) == without(held(sandbox), row_id)
     # And DuckDB, which reads the parts for the marts, reads them all.
-    paths = [store.url(file.key) for file in Table(store, "games").latest().files]
+    paths = [store.url(file.key) for file in Table(store, TableName("igdb", "games")).latest().files]
     query = (
         "select count(*), any_value(name) filter (id = ?) from read_json(?, columns={id: 'bigint', name: 'varchar'})"
     )
@@ -310,8 +311,8 @@ def test_a_popularity_value_without_what_makes_it_one_is_rejected(
     assert 9_000_000 not in shown(store, "popscore")
     (kept,) = rejects(store, "popscore")
     assert missing in kept["reason"]
-    assert Table(store, "popscore").latest().rejected_key in {
-        info.key for info in store.list("raw/popscore/_rejected/dt=2026-11-21/")
+    assert Table(store, TableName("igdb", "popscore")).latest().rejected_key in {
+        info.key for info in store.list("raw/igdb/popscore/_rejected/dt=2026-11-21/")
     }
 
 
@@ -409,5 +410,5 @@ def test_a_row_above_what_the_api_sends_fails_the_load(
     asked = sandbox.requests_served
     with pytest.raises(PayloadTooLarge, match=r"where .*id"):
         load_once(client(), store)
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
     assert sandbox.requests_served - asked < 100

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from gamelake.load.contract import MAX_ROW_BYTES, RowContract, id_contract
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from igdb.elements import UnreadableRow
 
-GAMES = RowContract(load_registry()["games"])
-POPSCORE = RowContract(load_registry()["popscore"])
+GAMES = RowContract(load_sources()["igdb"].entities["games"])
+POPSCORE = RowContract(load_sources()["igdb"].entities["popscore"])
 VALUE = {"id": 11, "game_id": 7, "popularity_type": 3, "value": 0.25}
 GAME = {"id": 7, "name": "Café 東京", "updated_at": 1763668800, "platforms": [6, 3], "rating": 88, "hypes": 2}
 
@@ -90,7 +90,7 @@ def test_a_required_field_that_is_absent_is_named(field):
 
 
 def test_a_row_of_nothing_but_its_id_is_good_where_nothing_else_was_asked_for():
-    checked = id_contract(load_registry()["popscore"]).check([{"id": 5}, {"id": 6}])
+    checked = id_contract(load_sources()["igdb"].entities["popscore"]).check([{"id": 5}, {"id": 6}])
     assert (checked.rows.ids, checked.rejects) == ([5, 6], [])
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import open_store
@@ -126,7 +127,7 @@ def some_ids(rng: random.Random) -> list[int]:
 
 def seen_by_a_reader(store: Store) -> Rows:
     """The rows of the newest commit, of which no part holds an id twice, and which are as many as it says."""
-    manifest = Table(store, "games").latest()
+    manifest = Table(store, TableName("igdb", "games")).latest()
     assert manifest is not None
     for file in manifest.files:
         ids = list(read_ids(store, file))

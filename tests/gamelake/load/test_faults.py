@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.load.errors import IncompleteError
 from igdb.errors import (
@@ -115,10 +116,10 @@ def minting(url: str, tmp_path: Path, secret: str = SECRET, token_url: str = "")
 
 def failing(client: IgdbClient, store: Store, sandbox: Sandbox, **options: Any) -> tuple[Exception, int]:
     """A load that fails and commits nothing. Returns: its error, and the requests that it cost."""
-    before, asked = Table(store, "games").latest(), sandbox.requests_served
+    before, asked = Table(store, TableName("igdb", "games")).latest(), sandbox.requests_served
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is for the caller to say
         load_once(client, store, **options)
-    assert Table(store, "games").latest() == before
+    assert Table(store, TableName("igdb", "games")).latest() == before
     return caught.value, sandbox.requests_served - asked
 
 

@@ -29,7 +29,7 @@ def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequenc
     for place, count in enumerate(rows):
         day = f"2026-11-{days[place] if days else 28 - place:02}"
         part = File(
-            key=f"raw/games/dt={day}/run/part-0.jsonl.gz",
+            key=f"raw/igdb/games/dt={day}/run/part-0.jsonl.gz",
             partition=day,
             rows=count,
             bytes=100,
@@ -41,6 +41,7 @@ def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequenc
         )
         made.append(
             Manifest(
+                source="igdb",
                 entity="games",
                 version=len(rows) - place,
                 committed_at=datetime(2026, 11, 21, tzinfo=UTC),
@@ -158,15 +159,15 @@ def test_an_allowed_day_may_be_loaded_again() -> None:
 def test_what_is_held_says_both_numbers_and_the_limit() -> None:
     games = judged(GAMES, 172_500, history([345_000, 344_000]), rejected=3)
     assert games.held == (
-        "games: IGDB shows 172,500 good rows at /games (3 more break the contract); the table had 345,000 in the last "
+        "igdb.games: the source shows 172,500 good rows (3 more break the contract); the table had 345,000 in the last "
         "7 days. One load may remove 17,250 of them (max_shrink 0.05)."
     )
     covers = judged("covers", 0, history([300]))
     assert covers.held is not None
-    assert covers.held.startswith("covers: IGDB shows no rows at /covers; the table had 300")
+    assert covers.held.startswith("igdb.covers: the source shows no rows; the table had 300")
     popularity = judged(POPSCORE, 0, history([5_500, 5_520]))
     assert popularity.held is not None
-    assert popularity.held.startswith("popscore: IGDB shows no popularity values; a usual day had 5,500")
+    assert popularity.held.startswith("igdb.popscore: the source shows no rows; a usual day had 5,500")
 
 
 def test_rejected_rows_are_lost_rows() -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.keys import manifests_prefix, pointer_key
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.limits import Allow
 from gamelake.load.errors import ContractError, HeldError
 from gamelake.registry import Kind
+from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb import Sandbox, World
 from tests.gamelake.load.running import (
     DAY,
@@ -57,18 +58,18 @@ class Nights:
 
     def take_away(self, name: str, share: float = 1.0) -> Rows:
         """Delete a share of an endpoint's rows. Returns: what it had."""
-        endpoint = REGISTRY[name].endpoint
+        endpoint = IgdbOptions.of(REGISTRY[name]).endpoint
         rows = held(self.sandbox, endpoint)
         self.sandbox.delete(endpoint, sorted(rows)[: round(len(rows) * share)])
         return rows
 
     def give_back(self, name: str, rows: Rows) -> None:
-        self.sandbox.upsert(REGISTRY[name].endpoint, list(rows.values()))
+        self.sandbox.upsert(IgdbOptions.of(REGISTRY[name]).endpoint, list(rows.values()))
 
     def committed(self, name: str) -> dict[str, bytes]:
         """The pointer and the manifests of a table."""
-        keys = [info.key for info in self.store.list(manifests_prefix(name))]
-        return {key: self.store.get(key) for key in [pointer_key(name), *keys]}
+        keys = [info.key for info in self.store.list(TableName("igdb", name).manifests_prefix)]
+        return {key: self.store.get(key) for key in [TableName("igdb", name).pointer_key, *keys]}
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_an_endpoint_that_answers_nothing_for_a_night_changes_nothing(name: str,
     before = nights.committed(name)
     nights.next_day()
     rows = nights.take_away(name)
-    with pytest.raises(HeldError, match=rf"{name}: IGDB shows no .* Held: nothing was committed"):
+    with pytest.raises(HeldError, match=rf"{name}: the source shows no rows.* Held: nothing was committed"):
         nights.load(name)
     assert nights.committed(name) == before
     nights.give_back(name, rows)
@@ -98,7 +99,7 @@ def test_a_full_refresh_is_held_too(name: str, nights: Nights) -> None:
     nights.load(name)
     before = nights.committed(name)
     nights.take_away(name, 0.5)
-    with pytest.raises(HeldError, match=f"ALLOW_SHRINK={name}"):
+    with pytest.raises(HeldError, match=f"ALLOW_SHRINK=igdb.{name}"):
         nights.load(name, full_refresh=True)
     assert nights.committed(name) == before
 
@@ -107,7 +108,7 @@ def test_no_popularity_is_said_in_these_words(nights: Nights) -> None:
     nights.load("popscore")
     nights.next_day()
     nights.take_away("popscore")
-    with pytest.raises(HeldError, match="popscore: IGDB shows no popularity values; a usual day had"):
+    with pytest.raises(HeldError, match="popscore: the source shows no rows; a usual day had"):
         nights.load("popscore")
 
 
@@ -121,7 +122,7 @@ def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None
     assert report.row_count == len(held(nights.sandbox))
     assert report.warnings
     assert report.warnings[0].endswith("Committed, as allow_shrink is set.")
-    newest = Table(nights.store, "games").latest()
+    newest = Table(nights.store, TableName("igdb", "games")).latest()
     assert newest is not None
     assert newest.shrink_allowed
     # What it was before counts no more: neither the next night nor a quiet one needs the param.
@@ -135,7 +136,7 @@ def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None
 def test_the_param_alone_marks_nothing(nights: Nights) -> None:
     nights.load("genres")
     nights.load("genres", allow=Allow(shrink=True))
-    newest = Table(nights.store, "genres").latest()
+    newest = Table(nights.store, TableName("igdb", "genres")).latest()
     assert newest is not None
     assert not newest.shrink_allowed
 
@@ -152,7 +153,7 @@ def test_an_empty_table_can_be_allowed(name: str, nights: Nights) -> None:
 def test_a_first_load_without_rows_warns(nights: Nights, caplog: pytest.LogCaptureFixture) -> None:
     nights.take_away("genres")
     report = nights.load("genres")
-    assert report.warnings == ["genres: IGDB shows no rows at /genres; the table begins empty"]
+    assert report.warnings == ["igdb.genres: the source shows no rows; the table begins empty"]
     assert report.warnings[0] in caplog.text
 
 
@@ -175,7 +176,7 @@ def test_four_per_cent_less_every_night_is_held_on_the_second(nights: Nights) ->
     ],
 )  # fmt: skip
 def test_a_lookup_may_have_one_rejected_row(name: str, bad: int, passes: bool, nights: Nights) -> None:
-    endpoint = REGISTRY[name].endpoint
+    endpoint = IgdbOptions.of(REGISTRY[name]).endpoint
     for row_id in sorted(held(nights.sandbox, endpoint))[:bad]:
         nights.sandbox.upsert(endpoint, [{"id": row_id, "name": 7}])
     if passes:
@@ -183,7 +184,7 @@ def test_a_lookup_may_have_one_rejected_row(name: str, bad: int, passes: bool, n
         return
     with pytest.raises(ContractError, match=r"break the contract of entities.yaml; 1 may \(max_rejected\)"):
         nights.load(name)
-    assert Table(nights.store, name).latest() is None
+    assert Table(nights.store, TableName("igdb", name)).latest() is None
 
 
 def test_rejected_rows_and_deleted_ones_are_lost_together(nights: Nights) -> None:

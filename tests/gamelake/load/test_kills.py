@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import open_store
 from igdb.client import IgdbClient
@@ -106,7 +107,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
         if there:
             shutil.copytree(tmp_path / "lake-before", folder)
             change(served.sandbox, kill_at)
-        before = Table(store, name).latest()
+        before = Table(store, TableName("igdb", name)).latest()
 
         def run(kill_at: int = kill_at, folder: Path = folder, store: Store = store) -> int:
             steps = Steps(kill_at)
@@ -118,7 +119,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
         ended = in_child(run)
         version = check_whole(store, name)
         assert version - (before.version if before else 0) in ((0, 1) if ended is None else (1,))
-        assert version == 0 or Table(store, name).as_of("2026-11-21").version == version
+        assert version == 0 or Table(store, TableName("igdb", name)).as_of("2026-11-21").version == version
         again = "killed" if kill_at % 2 else "next"
         change(served.sandbox, kill_at)
         report = served.load(store, name, run_id=again, **options)
@@ -182,7 +183,7 @@ def test_five_writers_at_once_are_five_commits(served: Served, tmp_path: Path) -
         children.append(child)
     versions = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     assert sorted(versions) == [2, 3, 4, 5, 6]
-    history = list(Table(store, "games").history())
+    history = list(Table(store, TableName("igdb", "games")).history())
     assert {commit.run_id for commit in history} == {"before", *(f"writer-{number}" for number in range(5))}
     assert check_whole(store) == 6
     assert shown(store) == served.rows("games")

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from gamelake.lake.keys import manifest_key
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import ManifestError, Mode, Table
 from gamelake.lake.parts import PART_BYTES
 from gamelake.load.errors import ContractError, IncompleteError, LoadRefused, LostPartError
@@ -52,7 +52,7 @@ def same(left, right):
 async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sandbox):
     report = await load(client, store, "games")
     assert same(shown(store, "games"), held(sandbox, "games"))
-    manifest = Table(store, "games").latest()
+    manifest = Table(store, TableName("igdb", "games")).latest()
     assert (manifest.mode, manifest.row_count, manifest.source_count) == (Mode.FULL, 1300, 1300)
     assert [(claim.low, claim.high) for file in manifest.files for claim in file.claims] == [(0, None)]
     assert (report.rows, report.version, report.mode, report.partition) == (1300, 1, "full", "2026-11-21")
@@ -62,7 +62,7 @@ async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sand
 async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, store, sandbox):
     sandbox.advance(DAY + timedelta(days=400))
     await load(client, store, "games", day=DAY + timedelta(days=400))
-    watermark = Table(store, "games").latest().watermark
+    watermark = Table(store, TableName("igdb", "games")).latest().watermark
     assert abs(watermark - sandbox.clock().timestamp()) < 60
 
 
@@ -115,7 +115,7 @@ async def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(client,
     row = sandbox.rows("popularity_primitives")[0]
     sandbox.upsert("popularity_primitives", [{**row, "value": 0.5}])
     await load(client, store, "popscore", day=tomorrow, run_id="second")
-    files = Table(store, "popscore").latest().files
+    files = Table(store, TableName("igdb", "popscore")).latest().files
     assert [file.partition for file in files] == ["2026-11-21", "2026-11-22"]
     assert "second" in files[1].key
 
@@ -124,18 +124,18 @@ async def test_a_full_refresh_replaces_everything(client, store, sandbox):
     await load(client, store, "games")
     report = await load(client, store, "games", full_refresh=True, run_id="again")
     assert report.mode == "full"
-    assert all("again" in file.key for file in Table(store, "games").latest().files)
+    assert all("again" in file.key for file in Table(store, TableName("igdb", "games")).latest().files)
 
 
 async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, sandbox):
     later = DAY + timedelta(days=3)
     sandbox.advance(later)
     await load(client, store, "games", day=later)
-    before = Table(store, "games").latest()
+    before = Table(store, TableName("igdb", "games")).latest()
     report = await load(client, store, "games", day=DAY + timedelta(days=1), run_id="backfill")
     assert (report.mode, report.partition) == ("incremental", "2026-11-22")
     assert 0 < report.rows < 1300
-    assert Table(store, "games").latest().watermark == before.watermark
+    assert Table(store, TableName("igdb", "games")).latest().watermark == before.watermark
     assert same(shown(store, "games"), held(sandbox, "games"))
 
 
@@ -143,7 +143,7 @@ async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, s
 async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(client, store, sandbox, days):
     with pytest.raises(LoadRefused, match="genres: date 2026-11-"):
         await load(client, store, "genres", day=DAY + timedelta(days=days))
-    assert Table(store, "genres").latest() is None
+    assert Table(store, TableName("igdb", "genres")).latest() is None
 
 
 async def test_a_reply_that_is_short_once_is_asked_again(client, store, sandbox):
@@ -157,7 +157,7 @@ async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(clien
     sandbox.faults.add(Fault("drop_row", times=100))
     with pytest.raises(IncompleteError, match=r"games: ids \d+ .*: the source returned \d+ rows but counts \d+"):
         await load(client, store, "games", full_refresh=True, run_id="again")
-    assert Table(store, "games").latest().version == 1
+    assert Table(store, TableName("igdb", "games")).latest().version == 1
 
 
 async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
@@ -166,7 +166,7 @@ async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
     report = await load(client, store, "games")
     assert (report.rejected, report.row_count, report.source_count) == (1, 1299, 1300)
     assert bad not in shown(store, "games")
-    (kept,) = [info.key for info in store.list("raw/games/_rejected/dt=2026-11-21/")]
+    (kept,) = [info.key for info in store.list("raw/igdb/games/_rejected/dt=2026-11-21/")]
     rejected = json.loads(store.get(kept))
     assert rejected["row"]["hypes"] == "many"
     assert "hypes" in rejected["reason"]
@@ -176,7 +176,7 @@ async def test_many_bad_rows_fail_the_load(client, store, sandbox):
     sandbox.upsert("games", [{"id": i, "name": "Bad", "hypes": "many"} for i in sorted(held(sandbox, "games"))[:10]])
     with pytest.raises(ContractError, match=r"10 of the \d+ rows read so far break the contract"):
         await load(client, store, "games")
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
 
 
 async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
@@ -189,7 +189,7 @@ async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
 async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, store, sandbox):
     await load(client, store, "games")
-    (part,) = Table(store, "games").latest().files
+    (part,) = Table(store, TableName("igdb", "games")).latest().files
     store.delete(part.key)
     if damage:
         store.put(part.key, damage)
@@ -203,8 +203,8 @@ async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, stor
 async def test_an_old_commit_that_is_damaged_stops_no_load(client, store, sandbox):
     for night in range(2):
         await load(client, store, "games", run_id=str(night))
-    store.put(manifest_key("games", 1), b"{")
+    store.put(TableName("igdb", "games").manifest_key(1), b"{")
     assert (await load(client, store, "games", run_id="2")).version == 3
-    store.put(manifest_key("games", 4), b"{")
+    store.put(TableName("igdb", "games").manifest_key(4), b"{")
     with pytest.raises(ManifestError, match=r"0004\.json: .*restore the object from a backup"):
         await load(client, store, "games", run_id="3")

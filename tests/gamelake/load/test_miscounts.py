@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.cli.main import main
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table, Unproven
 from gamelake.limits import Allow
 from gamelake.load.errors import IncompleteError, UnprovenError
@@ -61,7 +62,7 @@ def visible(sandbox: Sandbox, kind: str, *ids: int) -> Rows:
 
 
 def unproven(store: Store) -> tuple[Unproven, ...]:
-    newest = Table(store, "games").latest()
+    newest = Table(store, TableName("igdb", "games")).latest()
     assert newest is not None
     assert newest.row_count == newest.source_count == len(shown(store))
     return newest.unproven
@@ -116,7 +117,7 @@ def test_a_miscounted_row_that_changed_late_is_unproven_once(
     odd = ids_of(sandbox)[200]
     miscount(sandbox, "uncounted_rows", odd)
     load_once(client(), store, run_id="full")
-    newest = Table(store, "games").latest()
+    newest = Table(store, TableName("igdb", "games")).latest()
     assert newest is not None
     assert newest.watermark is not None
     sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": newest.watermark - 3_600}])
@@ -231,7 +232,7 @@ def test_more_than_a_share_is_held_unless_it_is_allowed(
     incremental: bool, kind: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
 ) -> None:
     load_once(client(), store, run_id="before")
-    before = Table(store, "games").latest()
+    before = Table(store, TableName("igdb", "games")).latest()
     odd = ids_of(sandbox)[100:102]
     miscount(sandbox, kind, *odd)
     options: dict[str, Any] = {"full_refresh": not incremental}
@@ -241,9 +242,11 @@ def test_more_than_a_share_is_held_unless_it_is_allowed(
         sandbox.upsert("games", hidden)
         odd = [row["id"] for row in hidden]
         miscount(sandbox, kind, *odd)
-    with pytest.raises(UnprovenError, match=r"differs by 2 rows; one load may leave 1 unproven .*ALLOW_UNPROVEN=games"):
+    with pytest.raises(
+        UnprovenError, match=r"differs by 2 rows; one load may leave 1 unproven .*ALLOW_UNPROVEN=igdb.games"
+    ):
         load_once(client(), store, **options)
-    assert Table(store, "games").latest() == before
+    assert Table(store, TableName("igdb", "games")).latest() == before
     load_once(client(), store, allow=Allow(unproven=True), **options)
     assert shown(store) == visible(sandbox, kind, *odd)
     assert sum(one.difference for one in unproven(store)) == 2
@@ -260,7 +263,7 @@ def test_rows_that_differ_from_one_answer_to_the_next_are_not_believed(
     )
     with pytest.raises(IncompleteError, match=r"returned \d+ rows but counts \d+, twice"):
         load_once(client(), store)
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
 
 
 @pytest.mark.parametrize("rows", [2_900])

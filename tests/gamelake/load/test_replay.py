@@ -11,10 +11,11 @@ import pytest
 from gamelake import registry
 from gamelake.cli.main import main
 from gamelake.days import format_day
+from gamelake.fields import FieldType
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Table
 from gamelake.load import replay as module
 from gamelake.load.replay import ReplayRefused, replay
-from gamelake.registry import FieldType
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
 
@@ -46,7 +47,7 @@ def spoilt_games(sandbox: Sandbox, count: int = 2) -> list[int]:
 
 
 def newest(store: Store, name: str = "games") -> Manifest:
-    commit = Table(store, name).latest()
+    commit = Table(store, TableName("igdb", name)).latest()
     assert commit is not None
     return commit
 
@@ -61,7 +62,7 @@ def test_rows_that_pass_the_new_contract_come_into_the_table_once(
         load_once(client(), store, run_id="night")
     before = newest(store)
     assert [str(each) for each in replay(store, REGISTRY["games"])] == [
-        f"games {TODAY}: 0 added; 0 passed, but the table has a row of that id; 2 break the contract still "
+        f"igdb.games {TODAY}: 0 added; 0 passed, but the table has a row of that id; 2 break the contract still "
         "(the first one: Expected `int | null`, got `str` - at `$.hypes`)"
     ]
     games = lenient("games", hypes=FieldType.STRING)
@@ -202,23 +203,21 @@ def test_a_load_after_a_replay_has_the_last_word(
 
 def test_the_command(two_days: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GAMELAKE_URI", two_days.uri)
-    assert main(["lake", "replay", "popscore"]) == 0
+    assert main(["lake", "replay", "igdb.popscore"]) == 0
     assert capsys.readouterr().out.startswith(
-        f"popscore {TODAY}: 0 added; 0 passed, but the table has a row of that id;"
+        f"igdb.popscore {TODAY}: 0 added; 0 passed, but the table has a row of that id;"
     )
-    monkeypatch.setattr(
-        registry, "load_registry", lambda: {"popscore": lenient("popscore"), "genres": REGISTRY["genres"]}
-    )
-    assert main(["lake", "replay", "popscore", "--day", TODAY]) == 0
+    monkeypatch.setattr(registry, "load_entities", lambda: (lenient("popscore"), REGISTRY["genres"]))
+    assert main(["lake", "replay", "igdb.popscore", "--day", TODAY]) == 0
     assert capsys.readouterr().out == (
-        f"popscore {TODAY}: 1 added as version 3; 0 passed, but the table has a row of that id; "
+        f"igdb.popscore {TODAY}: 1 added as version 3; 0 passed, but the table has a row of that id; "
         "0 break the contract still\nThe marts show these rows once `transform` has run again.\n"
     )
-    assert main(["lake", "replay", "popscore", "--day", TODAY]) == 0
-    assert "popscore: no row to add; `gamelake lake rejected popscore` lists all" in capsys.readouterr().out
-    assert main(["lake", "replay", "genres"]) == 1
-    assert capsys.readouterr().err == "genres: nothing is committed yet; run a load first\n"
-    assert main(["lake", "replay", "popscore", "--day", "yesterday"]) == 2
+    assert main(["lake", "replay", "igdb.popscore", "--day", TODAY]) == 0
+    assert "igdb.popscore: no row to add; `gamelake lake rejected igdb.popscore` lists all" in capsys.readouterr().out
+    assert main(["lake", "replay", "igdb.genres"]) == 1
+    assert capsys.readouterr().err == "igdb.genres: nothing is committed yet; run a load first\n"
+    assert main(["lake", "replay", "igdb.popscore", "--day", "yesterday"]) == 2
     assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err
 
 
@@ -232,7 +231,7 @@ def test_rows_that_no_parser_took_stay_rejected(
 
 
 def test_rows_that_are_not_kept_any_more_are_named(two_days: Store) -> None:
-    for info in list(two_days.list("raw/popscore/_rejected/")):
+    for info in list(two_days.list("raw/igdb/popscore/_rejected/")):
         two_days.delete(info.key)
     with pytest.raises(ReplayRefused, match="is not there: rejected rows are kept for 30 days"):
         replay(two_days, lenient("popscore"), TODAY)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.files import Claim, File, ManifestError, unclaimed
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Mode, Table
 from gamelake.load.errors import ContractError
 from gamelake.load.resume import RESUME_SECONDS, Progress
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox
 
-PROGRESS = "raw/games/dt=2026-11-21/run/_progress.json"
+PROGRESS = "raw/igdb/games/dt=2026-11-21/run/_progress.json"
 
 
 class Killed(BaseException):
@@ -35,7 +36,7 @@ class Killed(BaseException):
 
 
 def keys(store: Store) -> list[str]:
-    return [info.key for info in store.list("raw/games/dt=")]
+    return [info.key for info in store.list("raw/igdb/games/dt=")]
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, store: Store, method: str, number: int) -> None:
@@ -73,7 +74,7 @@ def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, store, clien
     assert sandbox.requests_served - asked < 6
     assert shown(store) == held(sandbox)
     assert sorted({*before, *keys(store)} - {PROGRESS}) == keys(store), "no second copy, and the note is gone"
-    manifest = Table(store, "games").latest()
+    manifest = Table(store, TableName("igdb", "games")).latest()
     assert [file.key for file in manifest.files][:2] == [file.key for file in progress.files]
     assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
@@ -86,7 +87,7 @@ def test_the_watermark_is_the_first_trys_clock(monkeypatch, store, client, sandb
         changed = min(held(sandbox))
         sandbox.upsert("games", [{"id": changed, "name": "Changed between"}])
         assert load_once(client(), store).resumed_rows > 0
-        assert Table(store, "games").latest().watermark == clock
+        assert Table(store, TableName("igdb", "games")).latest().watermark == clock
         assert shown(store)[changed]["name"] != "Changed between"
         load_once(client(), store, run_id="tomorrow")
     assert shown(store) == held(sandbox)
@@ -152,17 +153,17 @@ def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, store, client, 
     sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[-5:]])
     with pytest.raises(ContractError, match="10 of"):
         load_once(client(), store)
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
 
 
 def test_a_run_of_one_part_is_simply_repeated(monkeypatch, store, client, sandbox):
     fail_once(monkeypatch, store, "tag", 1)
     with pytest.raises(Killed):
         load_once(client(), store, "genres")
-    assert [info.key.rpartition("/")[2] for info in store.list("raw/genres/dt=")] == ["part-00000.jsonl.gz"]
+    assert [info.key.rpartition("/")[2] for info in store.list("raw/igdb/genres/dt=")] == ["part-00000.jsonl.gz"]
     report = load_once(client(), store, "genres")
     assert (report.resumed_rows, report.requests) == (0, 1)
-    assert len(list(store.list("raw/genres/dt="))) == 1, "the same bytes are used again"
+    assert len(list(store.list("raw/igdb/genres/dt="))) == 1, "the same bytes are used again"
 
 
 def test_a_time_series_resumes_within_its_day(monkeypatch, tmp_path, store, client, sandbox):
@@ -222,7 +223,7 @@ def test_what_is_not_claimed(claims, gaps):
 @pytest.fixture
 def make_progress_file() -> Any:
     return File(
-        "raw/games/dt=2026-11-21/run/part-00000.jsonl.gz", "2026-11-21", 1, 9, "ab" * 32, 4, 4, 7, (Claim(0, 9),)
+        "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz", "2026-11-21", 1, 9, "ab" * 32, 4, 4, 7, (Claim(0, 9),)
     )
 
 

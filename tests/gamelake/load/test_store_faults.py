@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import StoreError
 from gamelake.lake.uploads import PartDamaged
@@ -74,7 +75,7 @@ def test_what_passes_is_ridden_out(
     assert proxy.plan == [], "both have hit"
     assert check_whole(store) == 2, "one commit, and no other"
     assert shown(store) == held(sandbox)
-    manifest = Table(store, "games").latest()
+    manifest = Table(store, TableName("igdb", "games")).latest()
     assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 
@@ -102,7 +103,7 @@ def test_what_stays_fails_the_load_and_commits_nothing(
     with pytest.raises(StoreError, match=says) as caught:
         load_once(client(), store, full_refresh=True)
     assert 1000 - len(proxy.plan) == attempts
-    assert "raw/games/" in str(caught.value)
+    assert "raw/igdb/games/" in str(caught.value)
     proxy.plan = []
     assert check_whole(store) == 1, "as it was before"
     load_once(client(), store, full_refresh=True)
@@ -146,7 +147,11 @@ def test_a_commit_that_loses_the_race_is_made_on_top_of_the_winners(
     monkeypatch.setattr(store, "put", outrun)
     report = load_once(client(), store, run_id="loser", full_refresh=full_refresh)
     assert report.version == check_whole(store) == 3
-    assert [commit.run_id for commit in Table(store, "games").history()] == ["loser", "winner", "before"]
+    assert [commit.run_id for commit in Table(store, TableName("igdb", "games")).history()] == [
+        "loser",
+        "winner",
+        "before",
+    ]
     night = load_once(client(), store, run_id="night")
     assert shown(store) == held(sandbox), "what a slow full read has put back comes again with the next changes"
     assert night.row_count == night.source_count == len(ids)

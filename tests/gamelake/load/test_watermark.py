@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
 from gamelake.lake.store import open_store
 from gamelake.load.errors import LoadRefused
@@ -34,7 +35,7 @@ def now(lake: Lake) -> int:
 
 
 def newest(lake: Lake) -> Manifest:
-    found = Table(lake.store, "games").latest()
+    found = Table(lake.store, TableName("igdb", "games")).latest()
     assert found is not None
     return found
 
@@ -158,6 +159,7 @@ SOUND, WRONG = LONG_AGO, LONG_AGO + 2 * DAY
 
 def commit(watermark: int | None) -> Manifest:
     return Manifest(
+        source="igdb",
         entity="games",
         version=2,
         committed_at=datetime(2026, 11, 21, tzinfo=UTC),

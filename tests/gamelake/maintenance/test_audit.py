@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from gamelake.cli.main import main
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.store import open_store, place_of
 from gamelake.maintenance.audit import audit
@@ -18,12 +19,12 @@ from gamelake.marts.audit import KEPT
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import POINTER, RECORD, current
 from gamelake.marts.rollback import rollback, rollforward
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.gamelake.marts.test_pointer import finished
 
-GENRES = load_registry()["genres"]
+GENRES = load_sources()["igdb"].entities["genres"]
 HOURS_48 = timedelta(hours=48)
-ORPHAN = "raw/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
+ORPHAN = "raw/igdb/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def store(tmp_path, monkeypatch):
     draft = Draft(
         run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
     )
-    Table(store, "genres").commit(lambda _: draft)
+    Table(store, TableName("igdb", "genres")).commit(lambda _: draft)
     return store
 
 
@@ -58,11 +59,11 @@ def test_old_orphans_are_removed_and_young_ones_are_not(store):
     for key, hours in ((ORPHAN, 49), (ORPHAN.replace("00000", "00001"), 47)):
         store.put(key, b"x", tags={"status": "temp"})
         age(store, key, hours=hours)
-    listed = audit(store, ["genres"], older_than=HOURS_48, remove=False)
+    listed = audit(store, [GENRES.table], older_than=HOURS_48, remove=False)
     assert (len(listed.orphans), listed.removed, listed.broken) == (2, set(), [])
-    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True)
     assert [finding.key for finding in report.removed] == [ORPHAN]
-    assert [info.key for info in store.list("raw/genres/dt=")] == [ORPHAN.replace("00000", "00001")]
+    assert [info.key for info in store.list("raw/igdb/genres/dt=")] == [ORPHAN.replace("00000", "00001")]
     assert not Path(store.url(ORPHAN)).with_name(".part-00000.jsonl.gz.tags").exists()
 
 
@@ -74,23 +75,23 @@ def test_what_killed_writers_left_on_a_disk_goes(store):
         (folder / name).write_text("{}")
         os.utime(folder / name, (old.timestamp(),) * 2)
     (folder / ".young.tmp").write_text("")
-    store.put("raw/genres/dt=2026-11-21/kept", b"x", tags={"status": "final"})
+    store.put("raw/igdb/genres/dt=2026-11-21/kept", b"x", tags={"status": "final"})
     report = audit(store, [], older_than=HOURS_48, remove=True)
     assert sorted(Path(finding.key).name for finding in report.removed) == [".0123.tmp", ".gone.tags"]
     assert sorted(path.name for path in folder.iterdir()) == [".young.tmp"]
-    assert store.tags("raw/genres/dt=2026-11-21/kept") == {"status": "final"}
+    assert store.tags("raw/igdb/genres/dt=2026-11-21/kept") == {"status": "final"}
 
 
 def test_rejected_rows_are_kept_for_30_days(store):
-    old, young = (f"raw/genres/_rejected/dt=2026-11-21/{number}.jsonl" for number in (1, 2))
+    old, young = (f"raw/igdb/genres/_rejected/dt=2026-11-21/{number}.jsonl" for number in (1, 2))
     for key, days in ((old, 31), (young, 29)):
         store.put(key, b"{}")
         age(store, key, days=days)
-    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True)
     assert [(finding.key, finding.reason) for finding in report.removed] == [
         (old, "rejected rows are kept for 30 days")
     ]
-    assert [info.key for info in store.list("raw/genres/_rejected/")] == [young]
+    assert [info.key for info in store.list("raw/igdb/genres/_rejected/")] == [young]
 
 
 def test_generations_that_nobody_reads_go(store):
@@ -150,7 +151,7 @@ def test_what_publish_writes_is_sound(store):
     duckdb.sql(f"copy (select 1 as id) to '{store.url(key)}/genres.parquet' (format parquet)")
     publish(store, key, {"genres": "marts/genres.parquet"})
     assert current(store)["generation"] == key
-    assert audit(store, ["genres"], older_than=HOURS_48, remove=False, verify=True).findings == []
+    assert audit(store, [GENRES.table], older_than=HOURS_48, remove=False, verify=True).findings == []
 
 
 def test_an_age_at_which_a_load_may_still_run_is_refused(store):
@@ -164,9 +165,9 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(store, c
     assert capsys.readouterr().out == f"{place_of(store)}: every object is as it should be\n"
     store.put(ORPHAN, b"x")
     age(store, ORPHAN, hours=30)
-    assert main(["lake", "audit", "genres"]) == 0
+    assert main(["lake", "audit", "igdb.genres"]) == 0
     assert "0 orphans removed, 1 left; 0 objects missing or damaged" in capsys.readouterr().out
-    assert main(["lake", "audit", "genres", "--remove", "--older-than-hours", "29"]) == 0
+    assert main(["lake", "audit", "igdb.genres", "--remove", "--older-than-hours", "29"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[2].split()[0] == "removed"
     assert said[2].endswith(f"{ORPHAN}  no commit of the last 7 days names it")
@@ -185,7 +186,7 @@ def test_a_day_of_history_goes_when_no_generation_lists_it(store):
     key = generation(store, "shown", published=True)
     days = [{"key": f"{listed}.parquet", "bytes": 3}, {"key": "marts/history/popularity/gone.parquet", "bytes": 3}]
     store.put(f"{key}/_history.json", json.dumps({"days": days}).encode())
-    report = audit(store, ["genres"], older_than=HOURS_48, remove=True)
+    report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True)
     assert {finding.key for finding in report.removed} == {f"{unlisted}.json", f"{unlisted}.parquet"}
     assert [finding.key for finding in report.broken] == ["marts/history/popularity/gone.parquet"]
     assert len(list(store.list("marts/history/"))) == 2

@@ -10,16 +10,16 @@ import orjson
 import pytest
 
 from gamelake.lake.files import Claim, merge_files
-from gamelake.lake.keys import run_folder
+from gamelake.lake.keys import LoadRun, TableName, run_folder
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.store import open_store, place_of
 from gamelake.marts.generation import TransformError, newest_day, open_generation, publish
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 
-REGISTRY = load_registry()
+REGISTRY = load_sources()["igdb"].entities
 GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
 DAY = date(2026, 11, 21)
 GAMES = {"dim_games": "marts/dim_games.parquet"}
@@ -32,12 +32,11 @@ def store(tmp_path):
 
 
 def commit(store, tmp_path, entity, partition, ids):
-    with PartStage(
-        store, entity=entity.name, partition=partition, run_id=f"run-{partition}", scratch=tmp_path / "scratch"
-    ) as stage:
+    run = LoadRun(entity.table, partition, f"run-{partition}")
+    with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
         stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), Claim(0, None))
         files = stage.finish()
-    Table(store, entity.name).commit(
+    Table(store, entity.table).commit(
         lambda newest: Draft(
             run_id=f"run-{partition}",
             partition=partition,
@@ -72,7 +71,7 @@ def test_a_build_reads_the_newest_commit_of_its_day_or_before(store, tmp_path):
 def test_an_entity_that_was_never_loaded_is_named(store, tmp_path):
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     commit(store, tmp_path, THEMES, "2026-11-22", [1])
-    with pytest.raises(TransformError, match=r"no load of themes .* 2026-11-21 .* run igdb_themes first"):
+    with pytest.raises(TransformError, match=r"no load of igdb.themes .* 2026-11-21 .* run igdb_themes first"):
         open_generation(store, [GENRES, THEMES], day=DAY, run_id="r")
 
 
@@ -136,7 +135,7 @@ def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
     shown = current(store)
     assert shown is not None
     assert shown["generation"] == generation
-    assert shown["sources"] == {"genres": 1}
+    assert shown["sources"] == {"igdb.genres": 1}
     assert {mart["name"]: mart["rows"] for mart in shown["marts"]} == {"dim_games": 7, "mart_top_rated": 2}
     for mart in shown["marts"]:
         assert store.info(mart["key"]).size == mart["bytes"]
@@ -164,7 +163,7 @@ def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
 def test_a_part_that_is_gone_is_named_before_a_build_begins(store, tmp_path):
     for partition, ids in (("2026-11-20", [1]), ("2026-11-21", [1, 2])):
         commit(store, tmp_path, GENRES, partition, ids)
-    (gone,) = Table(store, "genres").read(1).files
+    (gone,) = Table(store, TableName("igdb", "genres")).read(1).files
     store.delete(gone.key)  # as the lifecycle rule does
     with pytest.raises(TransformError, match=rf"2026-11-20 cannot be built: 1 of .* {gone.key}.* a later day"):
         open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
@@ -189,16 +188,11 @@ POPSCORE = REGISTRY["popscore"]
 def commit_day(store, tmp_path, partition, ids):
     """A load of the time series, beside those of other days."""
     line = b'{"id": %d, "game_id": %d, "popularity_type": 3, "value": 0.5}\n'
-    with PartStage(
-        store,
-        entity="popscore",
-        partition=partition,
-        run_id=f"run-{partition}-{len(ids)}",
-        scratch=tmp_path / "scratch",
-    ) as stage:
+    run = LoadRun(POPSCORE.table, partition, f"run-{partition}-{len(ids)}")
+    with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
         stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), Claim(0, None))
         files = stage.finish()
-    Table(store, "popscore").commit(
+    Table(store, TableName("igdb", "popscore")).commit(
         lambda newest: Draft(
             run_id="run",
             partition=partition,
@@ -314,8 +308,8 @@ def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store, tmp_p
         document = publish(store, older, GAMES)
         assert not document["published"]
         assert document["reason"] == (
-            f"not published: readers already have {newer}, which was built from newer loads: themes: version 2, not 1; "
-            f"`make rollback TO={older}` shows this one all the same"
+            f"not published: readers already have {newer}, which was built from newer loads: "
+            f"igdb.themes: version 2, not 1; `make rollback TO={older}` shows this one all the same"
         )
         assert current(store)["generation"] == newer
     assert rollback(store, older, by="hana")[0].generation == older
@@ -403,14 +397,14 @@ def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store,
 def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store, tmp_path):
     other = open_store((tmp_path / "other").as_uri())
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
-    with pytest.raises(TransformError, match=rf"no load of genres .* in {place_of(other)}"):
+    with pytest.raises(TransformError, match=rf"no load of igdb.genres .* in {place_of(other)}"):
         open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)
 
 
 def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_path, caplog):
     for day in ("2026-11-20", "2026-11-21"):
         commit_day(store, tmp_path, day, [1])
-    (lost, *_) = Table(store, "popscore").latest().files
+    (lost, *_) = Table(store, TableName("igdb", "popscore")).latest().files
     data = store.get(lost.key)
     store.delete(lost.key)
     generation, new = build_and_publish(store, DAY)
@@ -435,6 +429,6 @@ def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_pat
 def test_the_newest_day_without_its_part_stops_its_own_night(store, tmp_path):
     for day in ("2026-11-20", "2026-11-21"):
         commit_day(store, tmp_path, day, [1])
-    store.delete(Table(store, "popscore").latest().files[-1].key)
+    store.delete(Table(store, TableName("igdb", "popscore")).latest().files[-1].key)
     with pytest.raises(TransformError, match=r"2026-11-21 cannot be built: 1 of the parts"):
         open_generation(store, [POPSCORE], day=DAY, run_id="r")

@@ -15,7 +15,7 @@ from gamelake.marts.dbt_project import PROJECT
 
 def part(day: str, name: str, *claims: Claim) -> File:
     return File(
-        key=f"raw/popscore/dt={day}/run/{name}",
+        key=f"raw/igdb/popscore/dt={day}/run/{name}",
         partition=day,
         rows=2,
         bytes=9,

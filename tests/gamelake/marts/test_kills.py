@@ -14,10 +14,11 @@ import pytest
 
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.files import Claim, File
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.store import open_store
 from gamelake.marts.generation import current, open_generation, publish
-from gamelake.registry import load_registry
+from gamelake.registry import load_sources
 from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
 from tests.gamelake.lake.conftest import new_client as new_s3
 from tests.killing import Steps, in_child
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
 
-POPSCORE = load_registry()["popscore"]
+POPSCORE = load_sources()["igdb"].entities["popscore"]
 DAYS = (date(2026, 11, 20), date(2026, 11, 21))
 COPIES = {"dim_games": "marts/dim_games.parquet", "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
 
 
 def load_day(store: Store, day: date) -> None:
     """A commit of the time series; its part is not looked into here."""
-    key = f"raw/popscore/dt={day}/run/part-00000.jsonl.gz"
+    key = f"raw/igdb/popscore/dt={day}/run/part-00000.jsonl.gz"
     store.put(key, b"x")
     file = File(
         key=key,
@@ -47,7 +48,7 @@ def load_day(store: Store, day: date) -> None:
         max_updated_at=None,
         claims=(Claim(0, None),),
     )
-    Table(store, "popscore").commit(
+    Table(store, TableName("igdb", "popscore")).commit(
         lambda newest: Draft(
             run_id="run",
             partition=str(day),

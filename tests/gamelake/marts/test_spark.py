@@ -46,7 +46,7 @@ def test_a_finished_generation_is_not_written_again(store, capfd):
     ("arguments", "status", "message"),
     [
         ([], 1, "no load was ever committed"),
-        (["--date", "2026-11-21"], 1, "no load of games"),
+        (["--date", "2026-11-21"], 1, "no load of igdb.games"),
         (["--date", "21.11.2026"], 2, "21.11.2026"),
         (["--date", "2026-11-21", "--generation", "marts/dt=2026-11-21/run"], 2, "expected one of them"),
     ],

@@ -37,7 +37,7 @@ def part(
     store: Store, rows: list[Any], *, day: str = PAST, claims: tuple[Claim, ...] = EVERY_ID, number: int = 0
 ) -> File:
     data = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows), mtime=0)
-    key = f"raw/popscore/dt={day}/run/part-{number:05}.jsonl.gz"
+    key = f"raw/igdb/popscore/dt={day}/run/part-{number:05}.jsonl.gz"
     store.put(key, data)
     sha256 = hashlib.sha256(data).hexdigest()
     first = min((row["id"] for row in rows if isinstance(row, dict)), default=1)
@@ -151,10 +151,10 @@ def test_impossible_times_are_let_through_up_to_the_limit(store):
 @pytest.mark.parametrize(
     ("entity", "known", "reason"),
     [
-        ("popularity_types", [3], None),
-        ("popularity_types", [4], "9 of its 9 rows name no known type, more than 50.0%: it fails the test "),
-        ("popularity_types", [], "9 of its 9 rows name no known type, more than 50.0%: it fails the test "),
-        ("games", [1], None),
+        ("igdb.popularity_types", [3], None),
+        ("igdb.popularity_types", [4], "9 of its 9 rows name no known type, more than 50.0%: it fails the test "),
+        ("igdb.popularity_types", [], "9 of its 9 rows name no known type, more than 50.0%: it fails the test "),
+        ("igdb.games", [1], None),
     ],
 )
 def test_a_day_of_unknown_types_is_left_out(store, entity, known, reason):
@@ -165,11 +165,11 @@ def test_a_day_of_unknown_types_is_left_out(store, entity, known, reason):
 
 
 def test_a_day_of_unknown_games_is_left_out(store):
-    parents = {"games": [part(store, [{"id": n} for n in (1, 5000)], claims=(), number=7)]}
+    parents = {"igdb.games": [part(store, [{"id": n} for n in (1, 5000)], claims=(), number=7)]}
     day = part(store, values(range(1001, 1201)))
     (reason,) = left_out(store, day, known=parents)
     assert reason.startswith("200 of its 200 rows name no known game, more than 99.0%: it fails the test ")
-    parents["games"].append(part(store, [{"id": n} for n in range(1001, 1004)], claims=(), number=8))
+    parents["igdb.games"].append(part(store, [{"id": n} for n in range(1001, 1004)], claims=(), number=8))
     assert left_out(store, day, known=parents) == []
 
 

@@ -12,7 +12,9 @@ import orjson
 import pytest
 
 from gamelake.days import bounds_of, day_of
-from gamelake.registry import FieldType, load_registry
+from gamelake.fields import FieldType
+from gamelake.registry import load_entities
+from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb import World, WorldError
 from sandbox.igdb.table import NO_UPDATED_AT
 
@@ -61,8 +63,8 @@ def test_rows_hold_what_the_registry_declares_and_nothing_empty(build: Callable[
         FieldType.INT_ARRAY: list,
     }
     modelled = {model.stem.removeprefix("stg_") for model in STAGING.glob("stg_*.sql")}
-    for entity in load_registry().values():
-        rows = list(world.rows(entity.endpoint))
+    for entity in load_entities():
+        rows = list(world.rows(IgdbOptions.of(entity).endpoint))
         if entity.name not in modelled:
             continue  # a new entity that no model reads yet needs no rows
         assert rows

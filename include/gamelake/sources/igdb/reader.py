@@ -17,6 +17,7 @@ from gamelake.lake.files import Claim, merge_claims, unclaimed
 from gamelake.lake.manifest import Unproven
 from gamelake.load.contract import id_contract
 from gamelake.load.errors import IncompleteError, MisplacedError
+from gamelake.sources.igdb.options import IgdbOptions
 from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE, PackPlan, WindowRows
 from igdb.apicalypse import MAX_PARTS, Query, SubQuery, any_of, at_least, below, matching
 from igdb.errors import ForbiddenError, PayloadTooLarge, QueryError, SlowQuery
@@ -73,7 +74,9 @@ class Reader:
         self._entity = entity
         self._contract = contract
         self._ids = id_contract(entity)
-        self._filter = () if entity.filter is None else (matching(entity.filter),)
+        options = IgdbOptions.of(entity)
+        self._endpoint = options.endpoint
+        self._filter = () if options.filter is None else (matching(options.filter),)
         self._clock: datetime | None = None
         self._packs = True
         self.total = 0
@@ -166,7 +169,7 @@ class Reader:
                 return [reply.counts[part.name] for part in parts]
         counts = []
         for part in parts:
-            one = await self._client.count(self._entity.endpoint, part.query.where)
+            one = await self._client.count(self._endpoint, part.query.where)
             self._see(one.date)
             counts.append(one.count)
         return counts
@@ -194,7 +197,7 @@ class Reader:
     async def _look(self, conditions: Sequence[Condition], *, rows: bool) -> tuple[_Answer | None, int, int]:
         """The first page (unless it is not wanted or weighs too much), the number of rows, and the highest id."""
         where = (*self._filter, *conditions, at_least("id", 0))
-        endpoint = self._entity.endpoint
+        endpoint = self._endpoint
         last = Query(fields="id", where=where, sort="id desc", limit=1)
         head = None
         parts = [SubQuery("last", endpoint, last), SubQuery("count", endpoint, Query(where=where), count=True)]
@@ -244,7 +247,7 @@ class Reader:
                 except (PayloadTooLarge, SlowQuery) as error:
                     if not plan.smaller(pack):
                         raise
-                    log.info("%s: %s; asking for less at once", self._entity.name, error.what)
+                    log.info("%s: %s; asking for less at once", self._entity, error.what)
                     continue
                 held[pack] = answer.pages
                 found = [_window_rows(*each) for each in zip(pack.windows, answer.pages, strict=True)]
@@ -269,7 +272,7 @@ class Reader:
         if pack.earlier is None:
             log.warning(
                 "%s: %s: the source returned %d rows but counts %s; asking again, each window alone",
-                self._entity.name, where, pack.rows, pack.count,
+                self._entity, where, pack.rows, pack.count,
             )  # fmt: skip
             plan.again(pack, ids)
             return None
@@ -277,15 +280,15 @@ class Reader:
             return None
         (checked,) = pages
         if (misplaced := _misplaced(checked, claim)) is not None:
-            raise MisplacedError(self._entity.name, where, misplaced)
+            raise MisplacedError(str(self._entity), where, misplaced)
         same = ids == {row_id for row_id in pack.earlier if row_id in claim}
         if not same or pack.count is None:
-            raise IncompleteError(self._entity.name, where, pack.rows, pack.count)
+            raise IncompleteError(str(self._entity), where, pack.rows, pack.count)
         return Page(checked, claim, Unproven(claim.low, claim.high, len(checked), pack.count))
 
     async def _ask(self, windows: Sequence[Claim], conditions: Sequence[Condition], fields: str) -> _Answer:
         """One request for the rows of some windows, and for the count over them."""
-        endpoint = self._entity.endpoint
+        endpoint = self._endpoint
         check = (self._contract if fields == "*" else self._ids).check
         queries = [Query(fields, where=(*self._filter, *conditions, *_within(window))) for window in windows]
         if len(queries) == 1:
@@ -303,7 +306,7 @@ class Reader:
         merged = [_within(claim) for claim in merge_claims(ranges)]
         ids = merged[0] if len(merged) == 1 else (any_of(*merged),)
         where = (*self._filter, *conditions, *ids)
-        return SubQuery(name, self._entity.endpoint, Query(where=where), count=True)
+        return SubQuery(name, self._endpoint, Query(where=where), count=True)
 
     def _see(self, date: datetime) -> None:
         if self._clock is None or date < self._clock:
@@ -314,7 +317,7 @@ class Reader:
             self._packs = False
             log.warning(
                 "%s: the API refuses multiqueries (%s); asking window by window, which takes longer",
-                self._entity.name, error.what,
+                self._entity, error.what,
             )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.load.errors import IncompleteError
 from gamelake.sources.igdb import request_planner as packs
@@ -139,7 +140,7 @@ def test_a_row_that_no_reply_can_hold_fails_the_load_with_the_query_that_asks_fo
 ) -> None:
     with pytest.raises(PayloadTooLarge, match=r"(?s)status 413.*id >= 700 & id < 701;.*what to do: ask for fewer"):
         read()
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(413, 1), (408, 2)])
@@ -161,7 +162,7 @@ def test_a_source_that_is_too_slow_for_a_single_row_fails_the_load(
     sandbox.faults.add(Fault("status", status=408, contains="limit 500", times=None))
     with pytest.raises(SlowQuery, match=r"(?s)status 408.*what to do: ask for a smaller window"):
         read()
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
 
 
 # Replies that are not right
@@ -194,7 +195,7 @@ def test_a_window_that_is_short_again_fails_the_load(
     rows = r"\d{3}" if fault == "drop_row" else "0"
     with pytest.raises(IncompleteError, match=rf"games: ids 501 to \d+: the source returned {rows} rows but counts \d"):
         read()
-    assert Table(store, "games").latest() is None
+    assert Table(store, TableName("igdb", "games")).latest() is None
 
 
 @pytest.mark.parametrize("wrong_id", [9_000, 3, 698, 701], ids=["above", "below", "out of order", "twice"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.files import Claim
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import LiveIds, read_live_ids
 from gamelake.lake.store import open_store
@@ -89,7 +90,7 @@ class Lake:
     def check_equal(self) -> None:
         """The table is the source, and the newest commit counts it rightly."""
         assert shown(self.store) == held(self.sandbox)
-        manifest = Table(self.store, "games").latest()
+        manifest = Table(self.store, TableName("igdb", "games")).latest()
         assert manifest is not None
         assert manifest.row_count == manifest.source_count == len(held(self.sandbox))
 
@@ -113,7 +114,7 @@ def test_a_deleted_row_is_gone_the_same_night_and_nothing_is_read_for_it(lake: L
     report = lake.night()
     lake.check_equal()
     assert (report.rows, report.repaired_ranges) == (0, 3)
-    manifest = Table(lake.store, "games").latest()
+    manifest = Table(lake.store, TableName("igdb", "games")).latest()
     assert manifest is not None
     assert [claim for file in manifest.files[1:] for claim in file.claims] == [
         Claim(ids[0], ids[0] + 1),
@@ -264,7 +265,7 @@ def test_if_the_rejected_rows_of_the_last_load_are_lost_every_id_is_read(lost: b
     ids = ids_of(lake.sandbox)
     lake.sandbox.upsert("games", [row(ids[30], name=7)])
     lake.night(full_refresh=True)
-    manifest = Table(lake.store, "games").latest()
+    manifest = Table(lake.store, TableName("igdb", "games")).latest()
     assert manifest is not None
     assert manifest.rejected_key is not None
     if lost:
@@ -323,7 +324,7 @@ def test_the_requests_of_nights(lake: Lake) -> None:
         windows = 2 * ranges  # each holds some rows more than a page
         assert report.requests <= 1 + COUNTING + ceil(windows / PACK_WINDOWS) + 1
         assert report.rows == 0
-        live = read_live_ids(lake.store, Table(lake.store, "games").latest())
+        live = read_live_ids(lake.store, Table(lake.store, TableName("igdb", "games")).latest())
         assert list(live.ids()) == ids_of(lake.sandbox)
 
 
