@@ -145,7 +145,7 @@ def test_every_day_is_replayed_and_a_second_time_none(two_days: Store) -> None:
 
 
 def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Store) -> None:
-    table = Table(two_days, "popscore")
+    table = Table(two_days, TableName("igdb", "popscore"))
     first = table.read(1)
     again = {name: getattr(first, name) for name in Draft.__dataclass_fields__}
     last = newest(two_days, "popscore")
