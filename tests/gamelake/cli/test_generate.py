@@ -72,7 +72,7 @@ def test_the_page_of_commands_has_every_argument() -> None:
     section = text.partition("### gamelake lake audit\n")[2].partition("\n###")[0]
     rows = [line.split(" | ")[:2] for line in section.splitlines() if line.startswith("| `")]
     assert rows == [
-        ["| `ENTITY`", ""],
+        ["| `TABLE`", ""],
         ["| `--remove`", ""],
         ["| `--older-than-hours HOURS`", "`48`"],
         ["| `--verify`", ""],
