@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.lifecycle import check_rules, wanted_rules
+from gamelake.lake.lifecycle import check_rules, expected_rules
 from gamelake.lake.store import open_store
 from gamelake.marts.pointer import POINTER, publication_key
 from tests.deploy.iam import matches
@@ -30,7 +30,7 @@ def s3_rule(rule: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_lifecycle_rules_are_the_codes(access):
     store = open_store("s3://lake/deep/lake", s3=new_client("http://127.0.0.1:9"))
-    assert [s3_rule(rule) for rule in access["lifecycle_rules"]] == [rule.to_s3() for rule in wanted_rules(store)]
+    assert [s3_rule(rule) for rule in access["lifecycle_rules"]] == [rule.to_s3() for rule in expected_rules(store)]
 
 
 def test_the_code_finds_its_rules_beside_those_for_versions(access):

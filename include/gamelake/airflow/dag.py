@@ -1,4 +1,4 @@
-"""The DAG class of this repository: `airflow dags test` and `make run` fail at once, and say why."""
+"""The DAG class of this repository: `airflow dags test` and `make run` fail at once, with the reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cause_of(error: str | BaseException | None) -> str:
 class LakeDAG(DAG):
     """A DAG whose `test` tries each task once, because the person who runs it waits for the result.
 
-    A scheduler retries tasks as they declare it: there nobody waits.
+    A scheduler retries tasks as they declare it, because no person waits for it.
     """
 
     def test(self, *args: Any, **kwargs: Any) -> Any:

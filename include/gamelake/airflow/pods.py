@@ -1,7 +1,7 @@
 """Which pod a task runs in, where each task has one of its own (Airflow's KubernetesExecutor).
 
 `GAMELAKE_POD_TEMPLATES` names the folder of pod templates, as the scheduler sees it: `load.yaml`, `transform.yaml`,
-`maintain.yaml`. deploy/helm/values.yaml makes them. Unset, nothing is said, and other executors would not read it.
+`maintain.yaml`. deploy/helm/values.yaml makes them. If it is unset, tasks have no pod; other executors do not read it.
 """
 
 from __future__ import annotations

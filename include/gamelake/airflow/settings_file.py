@@ -1,11 +1,11 @@
-"""Gives an Airflow the connections, pools and Variables of `airflow_settings.yaml`.
+"""Import the connections, pools and Variables of `airflow_settings.yaml` into an Airflow.
 
     gamelake settings import                          # into the metadata database of this Airflow
     gamelake settings import --cli /path/to/airflow   # into any other, by its own command
     IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… gamelake settings import     # for the real API, either way
 
-The file is in the astro CLI's schema, which Airflow itself does not read. It is the truth: what it defines is written
-over what the database holds, and what it does not define is left alone, so the command may run at every start.
+The file is in the astro CLI's schema, which Airflow itself does not read. What it defines
+replaces what the database has; everything else stays. So the command may run at every start.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CONNECTION_KEYS = {
 
 
 class SettingsError(ValueError):
-    """The settings say something that cannot be: names the place, the value (never a secret) and what was expected."""
+    """Invalid settings; the message names the place, the value (never a secret) and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,14 @@ def load_settings(path: Path = SETTINGS_PATH) -> Settings:
 
 
 def connections(settings: Settings, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The connections as this environment wants them, by id, in the JSON form that `AIRFLOW_CONN_<ID>` takes.
+    """Return the connections for this environment, by id, in the JSON form that `AIRFLOW_CONN_<ID>` takes.
 
     `IGDB_CLIENT_ID` with `IGDB_CLIENT_SECRET` names an account: `igdb_default` then leads to the real API.
     `IGDB_BASE_URL` and `IGDB_TOKEN_URL` lead to any other server, with or without an account. An empty variable counts
     as absent.
-    Raises: SettingsError, if only one half of the account is there.
+
+    Raises:
+        SettingsError: only one half of the account is set.
     """
     found = {conn_id: dict(connection) for conn_id, connection in settings.connections.items()}
     if IGDB_CONNECTION in found:
@@ -97,11 +99,15 @@ def connections(settings: Settings, environ: Mapping[str, str]) -> dict[str, dic
 
 
 def apply(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """Write the settings to the metadata database. Returns: a line for each thing written, without secrets.
+    """Write the settings to the metadata database.
 
-    Raises: SettingsError.
+    Returns:
+        A line for each row that was written, without secrets.
+
+    Raises:
+        SettingsError: the settings are invalid, or the database has no tables.
     """
-    wanted = connections(settings, environ)
+    imported = connections(settings, environ)
     # Airflow takes two seconds to import, and the reader above is used without it.
     from airflow.models import Connection, Variable
     from airflow.models import Pool as PoolRow
@@ -114,7 +120,7 @@ def apply(settings: Settings, environ: Mapping[str, str]) -> list[str]:
             raise SettingsError(
                 "Airflow's database has no tables yet: run `airflow db migrate`; on a laptop `make settings`"
             )
-        for conn_id, connection in wanted.items():
+        for conn_id, connection in imported.items():
             row = Connection(conn_id=conn_id, **_columns(connection))
             # Merged by primary key: without it a second row of the same id would be refused.
             if (known := session.scalar(select(Connection.id).where(Connection.conn_id == conn_id))) is not None:
@@ -131,18 +137,23 @@ def apply(settings: Settings, environ: Mapping[str, str]) -> list[str]:
 
 
 def apply_by_cli(settings: Settings, environ: Mapping[str, str], cli: str) -> list[str]:
-    """Hand the settings to an Airflow command, which may be of another environment and version. Returns: as `apply`.
+    """Import the settings with an Airflow command, which may be of another environment and version.
 
-    The command reads them from files that only this user can read, and that are gone afterwards.
-    Raises: SettingsError, without what the command printed where that may hold a secret.
+    The command reads them from files that only this user can read, and that are deleted afterwards.
+
+    Returns:
+        As `apply`.
+
+    Raises:
+        SettingsError: the import failed; the message leaves out values that may be secret.
     """
-    wanted = {name: _columns(connection) for name, connection in connections(settings, environ).items()}
+    imported = {name: _columns(connection) for name, connection in connections(settings, environ).items()}
     pools = {
         name: {"slots": pool.slots, "description": pool.description, "include_deferred": False}
         for name, pool in settings.pools.items()
     }
     imports: tuple[tuple[str, Mapping[str, Any], list[str]], ...] = (
-        ("connections", wanted, ["--overwrite"]),
+        ("connections", imported, ["--overwrite"]),
         ("pools", pools, []),
         ("variables", settings.variables, ["--action-on-existing-key", "overwrite"]),
     )
@@ -158,7 +169,7 @@ def apply_by_cli(settings: Settings, environ: Mapping[str, str], cli: str) -> li
 
 
 def _command(cli: str) -> list[str]:
-    """The words of an Airflow command. The name of a program is one word, with whatever spaces its path has."""
+    """Split an Airflow command into words. The path of a program is one word, also with spaces in it."""
     return [cli] if shutil.which(cli) else shlex.split(cli)
 
 
@@ -167,15 +178,15 @@ def _import_by_cli(command: list[str], kind: str, content: Mapping[str, Any]) ->
     # Airflow prints what it refused, and exits with 0.
     refused = [name for name in content if kind == "connections" and f"Imported connection {name}" not in result.stdout]
     if result.returncode or refused or "failed to be updated" in result.stdout:
-        said = (result.stdout + result.stderr).strip().splitlines()[-3:]
+        output = (result.stdout + result.stderr).strip().splitlines()[-3:]
         raise SettingsError(
             f"{' '.join(command[:-1])}: exit status {result.returncode}, expected all of {', '.join(content)} "
-            f"to be imported; it said: {_without_secrets(' / '.join(said), content)}"
+            f"to be imported; it printed: {_without_secrets(' / '.join(output), content)}"
         )
 
 
 def _without_secrets(text: str, content: Any) -> str:
-    """The text without any value of the content: each of them may be a secret."""
+    """Remove every value of the content from a text: each of them may be a secret."""
     for value in content.values() if isinstance(content, dict) else [content]:
         if isinstance(value, dict):
             text = _without_secrets(text, value)

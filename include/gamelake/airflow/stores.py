@@ -40,7 +40,7 @@ def connected_store(aws_conn_id: str = "aws_default", *, uri: str | None = None)
 def connection_exported(aws_conn_id: str = "aws_default") -> Iterator[None]:
     """Let processes that are started in this block reach the store as the Airflow connection does.
 
-    dbt knows no connections. What the connection adds is in this process's environment for as long as the block lasts,
+    dbt has no connections. The connection's settings are in this process's environment while the block runs,
     under the names that boto3 reads; it is in no template, and nothing logs it.
     Raises: StoreError, as `connected_store`.
     """
@@ -80,7 +80,7 @@ def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = "
 
 
 def _connected(aws_conn_id: str, place: BucketLocation) -> tuple[S3Client, dict[str, str]]:
-    """The client of an Airflow connection, and the variables that say what the connection adds to the environment."""
+    """Return the client of an Airflow connection, and the variables that the connection adds to the environment."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
 
     from gamelake.lake.s3 import s3_errors

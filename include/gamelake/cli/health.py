@@ -30,7 +30,7 @@ CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
 
 
 class UnhealthyError(Exception):
-    """The service does not do its work; the message says what was asked and what came."""
+    """The service does not work; the message has the request and the answer."""
 
 
 def service(command_line: str) -> str | None:
@@ -47,7 +47,7 @@ def check(name: str, environ: Mapping[str, str]) -> None:
         case "api-server":
             report = _get(environ.get("AIRFLOW__API__PORT", "8080"), "/api/v2/monitor/health")
             if (state := report["metadatabase"]["status"]) != "healthy":
-                raise UnhealthyError(f"the api-server says that its database is {state}")
+                raise UnhealthyError(f"the api-server reports its database as {state}")
         case "scheduler":
             _get(environ.get("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974"), "/health")
         case "sandbox":

@@ -88,7 +88,7 @@ def lifecycle(
     apply: Annotated[bool, typer.Option("--apply", help="Set the rules, then check them.")] = False,
 ) -> None:
     """Check the lifecycle rules of the bucket."""
-    from gamelake.lake.lifecycle import apply_rules, check_rules, wanted_rules
+    from gamelake.lake.lifecycle import apply_rules, check_rules, expected_rules
     from gamelake.lake.s3 import S3Store
     from gamelake.lake.store import lake_uri, open_store, place_of
 
@@ -101,7 +101,7 @@ def lifecycle(
     else:
         check_rules(store)
     print(f"{place_of(store)}: the rules are in place")
-    rules = wanted_rules(store)
+    rules = expected_rules(store)
     what = {rule.id: f"status={rule.status}" if rule.status else "unfinished uploads" for rule in rules}
     _print_table(_RULE_HEADER, ((rule.id, rule.prefix, what[rule.id], str(rule.days)) for rule in rules))
 

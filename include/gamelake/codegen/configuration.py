@@ -1,6 +1,6 @@
 """The page of environment variables, docs/reference/configuration.md, from the places that read them.
 
-What a variable is for is said in configuration.yaml; where it is read and what holds without it is found in the code:
+configuration.yaml explains each variable; the code shows where it is read, and its default:
 calls on `environ`, dbt's `env_var`, compose's `${NAME}`, the Dockerfile's ARG. A variable that is read and not
 described is an error, and so is one that is described and not read.
 """
@@ -37,7 +37,7 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Read:
-    """A place that reads a variable. `default` is what holds without it, if the place says so by a plain value."""
+    """A place that reads a variable. `default` is its default, if the place has it as a plain value."""
 
     name: str
     path: str
@@ -107,7 +107,7 @@ def page(found: Sequence[Read], texts: Mapping[str, Mapping[str, Mapping[str, st
     described = {name for variables in texts.values() for name in variables}
     if missing := sorted(set(places) - described):
         where = places[missing[0]][0].path
-        raise ConfigurationError(f"{missing[0]}: {where} reads it, and {TEXTS_PATH.name} does not say what it is for")
+        raise ConfigurationError(f"{missing[0]}: {where} reads it, and {TEXTS_PATH.name} has no text for it")
     if unread := sorted(described - set(places)):
         raise ConfigurationError(f"{unread[0]}: {TEXTS_PATH.name} describes it, and nothing reads it")
     lines = [

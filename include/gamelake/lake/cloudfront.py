@@ -1,4 +1,4 @@
-"""CloudFront's copies of lake objects that have changed: named as outdated, and waited for until they are gone.
+"""Invalidate CloudFront's copies of lake objects that have changed, and wait until that is done.
 
     InvalidationError        CloudFront refused: names the distribution, the paths, the reason and what to do
       InvalidationPending    it is still at work after WAIT_SECONDS

@@ -120,8 +120,8 @@ class HttpsStore:
             )
             return StoreError(method, url, reason)
         hint = _HINTS.get(status)
-        said = body[:_EXCERPT].decode("utf-8", "replace")
-        return StoreError(method, url, f"status {status}: {said}{f'; {hint}' if hint else ''}")
+        excerpt = body[:_EXCERPT].decode("utf-8", "replace")
+        return StoreError(method, url, f"status {status}: {excerpt}{f'; {hint}' if hint else ''}")
 
 
 class _Body(io.RawIOBase):
@@ -183,7 +183,7 @@ def open_cdn() -> HttpsStore | None:
 
 
 def url_path(key: str) -> str:
-    """A key as a part of a URL's path: as CloudFront wants paths that it is to forget, too.
+    """Return a key as a part of a URL's path, also in the form of CloudFront's invalidation paths.
 
     What RFC 1738 calls unsafe, and what is not ASCII, is encoded; nothing else may be, or CloudFront takes it for
     another path. `?` and `*` are encoded: they would begin a query, or stand for any path.

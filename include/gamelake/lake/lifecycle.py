@@ -1,7 +1,7 @@
-"""The rules by which S3 removes what no longer counts: they are code, applied by one command.
+"""S3's lifecycle rules for objects that the lake no longer needs; one command applies them.
 
     temp        parts of runs that never committed                     1 day
-    outdated    parts that a later commit made void                    7 days
+    outdated    parts that the newest commit no longer lists           7 days
     multipart   uploads that never completed                           1 day
 
 S3 counts an object's days from its creation, not from when it was tagged; that is why a part is copied onto itself when
@@ -51,7 +51,7 @@ class Rule:
         return common | {"Filter": {"And": {"Prefix": self.prefix, "Tags": tags}}, "Expiration": {"Days": self.days}}
 
 
-def wanted_rules(store: S3Store) -> list[Rule]:
+def expected_rules(store: S3Store) -> list[Rule]:
     """The rules of a lake; their ids carry its prefix, so that lakes can share a bucket."""
     prefix = store.prefix + RAW
     name = prefix.rstrip("/")
@@ -63,15 +63,15 @@ def wanted_rules(store: S3Store) -> list[Rule]:
 
 
 def differences(store: S3Store) -> list[str]:
-    """How the bucket's rules differ from the wanted ones, a line each; empty if they do not."""
-    wanted = {rule.id: rule.to_s3() for rule in wanted_rules(store)}
-    held = {rule["ID"]: rule for rule in _read(store).get("Rules", []) if _is_ours(store, rule)}
-    lines = [f"{rule_id}: missing" for rule_id in wanted if rule_id not in held]
-    lines += [f"{rule_id}: not wanted" for rule_id in held if rule_id not in wanted]
+    """Return a line for each difference between the bucket's rules and the expected ones."""
+    expected = {rule.id: rule.to_s3() for rule in expected_rules(store)}
+    found = {rule["ID"]: rule for rule in _read(store).get("Rules", []) if _is_ours(store, rule)}
+    lines = [f"{rule_id}: missing" for rule_id in expected if rule_id not in found]
+    lines += [f"{rule_id}: not expected" for rule_id in found if rule_id not in expected]
     lines += [
-        f"{rule_id}: found {held[rule_id]}, expected {rule}"
-        for rule_id, rule in wanted.items()
-        if rule_id in held and _normal(held[rule_id]) != _normal(rule)
+        f"{rule_id}: found {found[rule_id]}, expected {rule}"
+        for rule_id, rule in expected.items()
+        if rule_id in found and _normal(found[rule_id]) != _normal(rule)
     ]
     return lines
 
@@ -79,14 +79,14 @@ def differences(store: S3Store) -> list[str]:
 def apply_rules(store: S3Store) -> None:
     """Set the lake's rules on its bucket, keep those of others, and read them back.
 
-    Raises: LifecycleError, if the bucket then holds other rules; StoreError.
+    Raises: LifecycleError, if the bucket then has other rules; StoreError.
     """
-    held = _read(store)
-    others = [rule for rule in held.get("Rules", []) if not _is_ours(store, rule)]
-    rules = [*others, *(rule.to_s3() for rule in wanted_rules(store))]
+    found = _read(store)
+    others = [rule for rule in found.get("Rules", []) if not _is_ours(store, rule)]
+    rules = [*others, *(rule.to_s3() for rule in expected_rules(store))]
     # Left out, S3 would set it back to its default.
     size = "TransitionDefaultMinimumObjectSize"
-    extra = {size: held[size]} if size in held else {}
+    extra = {size: found[size]} if size in found else {}
     with s3_errors("PutBucketLifecycleConfiguration", store.bucket):
         store.client.put_bucket_lifecycle_configuration(
             Bucket=store.bucket, LifecycleConfiguration=cast("Any", {"Rules": rules}), **cast("Any", extra)
@@ -95,7 +95,7 @@ def apply_rules(store: S3Store) -> None:
 
 
 def check_rules(store: S3Store) -> None:
-    """Hold the bucket's rules against the wanted ones.
+    """Compare the bucket's rules with the expected ones.
 
     Raises: LifecycleError, naming each difference; StoreError.
     """

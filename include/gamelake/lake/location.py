@@ -1,4 +1,4 @@
-"""Where a lake is, as `GAMELAKE_URI` says: this is the one reader of that URI.
+"""Where a lake is: the one reader of `GAMELAKE_URI`.
 
     s3://bucket/prefix          taken as it is written: `%`, `#`, spaces and Korean letters stand for themselves
     file:///absolute/folder     `%20` is a space; a `#` or `?` that is not encoded is part of the name
@@ -19,7 +19,7 @@ _UNREADABLE = "?*[]&\\"
 
 
 class LocationError(ValueError):
-    """The URI names no place that a lake can be in; the message says why and what is expected."""
+    """The URI names no possible place of a lake; the message has the reason and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""How the store on S3 is reached: boto3 decides, and whatever is not boto3 asks here what boto3 decided.
+"""How the store on S3 is reached: boto3 decides, and other libraries get its decision from here.
 
 Region, endpoint, address style, certificates, proxy and credentials come from environment variables, profiles, roles or
-an Airflow connection. boto3 knows how these combine; DuckDB has rules of its own. So nothing here reads a variable that
-boto3 reads: `reach_of` looks at the client.
+an Airflow connection. boto3 combines them; DuckDB has other rules. So nothing here reads a variable that boto3
+reads: `reach_of` inspects the client.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PROBE = "gamelake"
 
 
 class ReachError(Exception):
-    """A client reaches the bucket in a way that variables cannot express; the message says what differs."""
+    """A client reaches the bucket in a way that variables cannot express; the message names each difference."""
 
 
 class Credentials(NamedTuple):
@@ -55,20 +55,21 @@ class Reach:
     verify: bool | str
     proxy: str | None
 
-    def differences(self, wanted: Reach) -> list[str]:
-        """What is not as in `wanted`: `region: found 'a', expected 'b'`. A proxy's password is not shown."""
-        pairs = [(each.name, getattr(self, each.name), getattr(wanted, each.name)) for each in fields(self)]
+    def differences(self, expected: Reach) -> list[str]:
+        """Return each difference, as `region: found 'a', expected 'b'`. A proxy's password is not shown."""
+        pairs = [(each.name, getattr(self, each.name), getattr(expected, each.name)) for each in fields(self)]
         return [
-            re.sub(r"//[^/@]*@", "//***@", f"{name}: found {found!r}, expected {expected!r}")
-            for name, found, expected in pairs
-            if found != expected
+            re.sub(r"//[^/@]*@", "//***@", f"{name}: found {found!r}, expected {other!r}")
+            for name, found, other in pairs
+            if found != other
         ]
 
 
 def default_client(added: Mapping[str, str] | None = None) -> S3Client:
-    """A client from the environment: the standard AWS_* variables, profiles and roles.
+    """Return a client from the environment: the standard AWS_* variables, profiles and roles.
 
-    added: variables that the environment is to have besides, of those that `exports` names.
+    Args:
+        added: more variables for the environment, of those that `exports` returns.
     """
     import boto3
     from botocore.config import Config
@@ -87,40 +88,44 @@ def default_client(added: Mapping[str, str] | None = None) -> S3Client:
 
 
 def exports(client: S3Client, bucket: str) -> dict[str, str]:
-    """The variables by which a process without this client reaches the bucket as the client does, secrets among them.
+    """Return the variables with which another process reaches the bucket as this client does, secrets included.
 
-    Empty if this process's environment says it all.
-    Raises: ReachError, if no variable does; botocore's errors.
+    Returns:
+        Nothing if this process's environment is enough.
+
+    Raises:
+        ReachError: no variables can express it.
+        botocore.exceptions.BotoCoreError: the client has no valid settings.
     """
     from botocore.exceptions import PartialCredentialsError
 
-    wanted, credentials = reach_of(client, bucket), credentials_of(client)
+    expected, credentials = reach_of(client, bucket), credentials_of(client)
     added: dict[str, str] = {}
     try:
-        known = credentials_of(default_client())
+        found = credentials_of(default_client())
     except PartialCredentialsError:  # half of a key in the environment, which the connection's own replaces
-        known = None
-    if credentials is not None and credentials != known:
+        found = None
+    if credentials is not None and credentials != found:
         added |= dict(zip(CREDENTIALS, credentials, strict=True))
     reach = reach_of(default_client(added), bucket)
-    if reach.region != wanted.region:
-        added[REGION] = wanted.region
-    if reach.endpoint != wanted.endpoint and wanted.endpoint:
+    if reach.region != expected.region:
+        added[REGION] = expected.region
+    if reach.endpoint != expected.endpoint and expected.endpoint:
         added[ENDPOINT] = client.meta.endpoint_url
-    if reach.verify != wanted.verify and isinstance(wanted.verify, str):
-        added[CA_BUNDLE] = wanted.verify
-    if differences := reach_of(default_client(added), bucket).differences(wanted):
+    if reach.verify != expected.verify and isinstance(expected.verify, str):
+        added[CA_BUNDLE] = expected.verify
+    if differences := reach_of(default_client(added), bucket).differences(expected):
         raise ReachError("; ".join(differences))
     return added
 
 
 def environment_region() -> str | None:
-    """`AWS_REGION`: the region where boto3 finds none of its own."""
+    """Return `AWS_REGION`, which counts where boto3 finds no region."""
     return os.environ.get("AWS_REGION") or None
 
 
 def reach_of(client: S3Client, bucket: str) -> Reach:
-    """How a client reaches a bucket. No request is sent.
+    """Return how a client reaches a bucket, without a request.
 
     Raises: botocore's errors, such as NoCredentialsError: an address of an object can only be made with credentials.
     """
@@ -142,7 +147,7 @@ def reach_of(client: S3Client, bucket: str) -> Reach:
 
 
 def credentials_of(client: S3Client) -> Credentials | None:
-    """The credentials of a client as they are now: boto3 renews those that expire. None if it signs nothing."""
+    """Return the present credentials of a client, which boto3 renews; None if it signs no requests."""
     credentials = _internals(client)._request_signer._credentials
     if credentials is None:
         return None
@@ -151,7 +156,7 @@ def credentials_of(client: S3Client) -> Credentials | None:
 
 
 def endpoint_source(url: str) -> str | None:
-    """What named the endpoint of a URL that was asked: a variable, or what else may have. None for AWS itself."""
+    """Return the variable or setting that named the endpoint of a URL; None for AWS itself."""
     named = {
         "AWS_ENDPOINT_URL_S3": os.environ.get("AWS_ENDPOINT_URL_S3"),
         "AWS_ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL"),

@@ -320,8 +320,8 @@ def s3_errors(operation: str, key: str) -> Iterator[None]:
         if code in {"PreconditionFailed", "412"}:
             raise ObjectExists(operation, key, "the key is taken") from error
         status = error.response["ResponseMetadata"].get("HTTPStatusCode")
-        said = error.response["Error"].get("Message", "")
-        raise StoreError(operation, key, _reason(f"{code} (status {status}): {said}", _HINTS.get(code))) from error
+        message = error.response["Error"].get("Message", "")
+        raise StoreError(operation, key, _reason(f"{code} (status {status}): {message}", _HINTS.get(code))) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StoreError(operation, key, _reason(str(error), _CREDENTIALS)) from error
     except EndpointConnectionError as error:
@@ -344,5 +344,5 @@ def _endpoint_hint(error: EndpointConnectionError) -> str:
     return f"is the server up, and {source} right?"
 
 
-def _reason(said: str, hint: str | None) -> str:
-    return f"{said}; {hint}" if hint else said
+def _reason(message: str, hint: str | None) -> str:
+    return f"{message}; {hint}" if hint else message

@@ -60,7 +60,7 @@ def _temporary() -> str:
 
 
 def _locked_folder() -> tuple[Path, int]:
-    """A folder, and the descriptor whose lock says that its process lives."""
+    """A folder, and the descriptor whose lock shows that its process runs."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         with suppress(FileNotFoundError):  # another load saw it without a lock, and has removed it
@@ -73,7 +73,7 @@ def _locked_folder() -> tuple[Path, int]:
 
 def _remove_abandoned() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # a living process has it, another user, or it is gone
+        with suppress(OSError):  # a running process or another user has it, or it is deleted
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Holds the marts to their pointer: what it names that is not there, and what lies there that nobody reads any more."""
+"""Find marts that the pointer names and that are missing, and marts that no reader needs any more."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import ObjectInfo, Store
 
-KEPT = 10
-"""Published generations that stay whatever their age: more than the days for which parts stay that no longer count."""
+KEEP_PUBLISHED = 10
+"""Published generations that are kept at any age: more than the days for which outdated parts are kept."""
 
 
 def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
-    """What is wrong with the marts: files that the pointer names wrongly, and files that nobody reads.
+    """Yield what is wrong with the marts: missing or damaged files of the pointer, and unneeded files.
 
-    Nobody reads a generation that is older than RETENTION, but for the KEPT newest of those that were published: the
-    ranks of a day that is built again are compared with those of the day before. What a rollback or a roll-forward
-    would show is kept too. Nobody reads a day of the history that no generation lists.
+    A generation older than RETENTION is unneeded, except the KEEP_PUBLISHED newest published ones: when a day is built
+    again, its ranks are compared with those of the day before. The generations that a rollback or a roll-forward would
+    show are kept too. A day of the history that no generation lists is unneeded.
 
-    Raises: StoreError.
+    Raises:
+        StoreError: a request to the store failed.
     """
     generations: dict[str, list[ObjectInfo]] = defaultdict(list)
     for info in store.list("marts/dt="):
@@ -50,11 +51,13 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
     last = pointers.newest_published(store)
     moved = {last.generation, last.replaced} if last else set()
-    kept = {pointer["generation"], *moved, *sorted(records, key=lambda name: ages[name])[-KEPT:]}
+    kept = {pointer["generation"], *moved, *sorted(records, key=lambda name: ages[name])[-KEEP_PUBLISHED:]}
     for generation in sorted(generations.keys() - kept):
         if ages[generation] < now - RETENTION:
             for info in generations[generation]:
-                reason = f"its generation is older than {RETENTION.days} days and none of the last {KEPT} published"
+                reason = (
+                    f"its generation is older than {RETENTION.days} days and not of the last {KEEP_PUBLISHED} published"
+                )
                 yield Finding.orphan(info, reason)
     for info in store.list("marts/history/"):
         if described(info.key) not in listed:
@@ -62,7 +65,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
 
 
 def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
-    """Whether the pointer shows what the newest publication decided; a writer may have been killed between the two."""
+    """Yield a finding if the pointer does not show the newest publication: a writer may have been killed in between."""
     newest = next(pointers.history(store), None)
     if newest and newest.generation != shown:
         key = pointers.publication_key(newest.number)
@@ -73,7 +76,7 @@ def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
 def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:
     try:
         days: list[Mapping[str, Any]] = orjson.loads(store.get(listing))["days"]
-    except ObjectNotFound:  # a build that did not get so far
+    except ObjectNotFound:  # a build that ended earlier
         return []
     return days
 

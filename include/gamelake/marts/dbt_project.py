@@ -27,7 +27,7 @@ MANIFEST = PROJECT / "target" / "manifest.json"
 
 
 def environment() -> dict[str, str]:
-    """The variables of a dbt process, besides `GAMELAKE_GENERATION`, which each build has its own of.
+    """Return the variables of a dbt process, except `GAMELAKE_GENERATION`, which differs for each build.
 
     The database file is scratch: it may lie on any disk, and nothing is lost with it.
     """
@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
     """The models that each build leaves as Parquet files: every mart but the history.
 
-    Returns: by name, the key of the copy for readers that know of no generations; it has the model's folder.
+    Returns: by name, the key of the copy for readers that follow no pointer; it has the model's folder.
     Raises: FileNotFoundError saying how to make the manifest.
     """
     if not manifest.exists():

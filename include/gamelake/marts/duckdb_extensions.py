@@ -2,7 +2,7 @@
 
 The Python packages `duckdb_extension_*` carry the extensions' files, signed by DuckDB, in a layout that its
 `extension_directory` does not understand: `<package>/extensions/v1.5.5/httpfs.duckdb_extension`, where DuckDB looks
-for `v1.5.5/<platform>/httpfs.duckdb_extension`. This makes a folder of links in the layout that it wants.
+for `v1.5.5/<platform>/httpfs.duckdb_extension`. This makes a folder of links in the layout that it expects.
 
     python -m gamelake.marts.duckdb_extensions .local/extensions
 """

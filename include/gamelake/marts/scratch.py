@@ -25,7 +25,7 @@ _WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
 
 
 class ScratchError(Exception):
-    """The database file cannot be opened; the message names it and says what to do."""
+    """The database file cannot be opened; the message names it and what to do."""
 
 
 def database_file() -> Path:

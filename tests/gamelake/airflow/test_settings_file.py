@@ -236,7 +236,7 @@ def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_pat
     for script, status in (("print('Could not import a: my hush')", 0), ("exit('my hush')", 1)):
         with pytest.raises(SettingsError) as caught:
             apply_by_cli(loaded, {}, f'{shlex.quote(sys.executable)} -c "{script}"')
-        assert f"exit status {status}, expected all of a to be imported; it said: " in str(caught.value)
+        assert f"exit status {status}, expected all of a to be imported; it printed: " in str(caught.value)
         assert str(caught.value).endswith("my ***")
 
 

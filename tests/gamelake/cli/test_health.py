@@ -70,7 +70,7 @@ def test_an_api_server_without_its_database_is_not(server):
     answer, environ = server
     answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "unhealthy"}}')
 
-    with pytest.raises(UnhealthyError, match="its database is unhealthy"):
+    with pytest.raises(UnhealthyError, match="its database as unhealthy"):
         check("api-server", environ)
 
 

@@ -55,7 +55,7 @@ def test_a_row_says_what_holds_without_it_and_who_reads_it():
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ([Read("A", "one.py"), Read("B", "two.py")], "B: two.py reads it, and configuration.yaml does not say"),
+        ([Read("A", "one.py"), Read("B", "two.py")], "B: two.py reads it, and configuration.yaml has no text for it"),
         ([], "A: configuration.yaml describes it, and nothing reads it"),
         ([Read("A", "one.py", "x"), Read("A", "two.py", "y")], "A: 2 defaults, x and y; expected one"),
     ],

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.lifecycle import LifecycleError, apply_rules, check_rules, differences, wanted_rules
+from gamelake.lake.lifecycle import LifecycleError, apply_rules, check_rules, differences, expected_rules
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.store import StoreError
 
@@ -68,8 +68,8 @@ def test_lakes_share_a_bucket(lake: S3Store) -> None:
 
 
 def test_rules_of_an_older_version_go(lake: S3Store) -> None:
-    set_rules(lake, wanted_rules(lake)[0].to_s3() | {"ID": "gamelake-old"})
-    assert "gamelake-old: not wanted" in differences(lake)
+    set_rules(lake, expected_rules(lake)[0].to_s3() | {"ID": "gamelake-old"})
+    assert "gamelake-old: not expected" in differences(lake)
     apply_rules(lake)
     assert "gamelake-old" not in rules(lake)
 
@@ -90,7 +90,7 @@ def test_a_bucket_without_rules_is_told(lake: S3Store) -> None:
     ids=["days", "status", "no tag", "tag"],
 )
 def test_a_rule_that_differs_is_told(lake: S3Store, change: dict[str, Any]) -> None:
-    temp, *rest = (rule.to_s3() for rule in wanted_rules(lake))
+    temp, *rest = (rule.to_s3() for rule in expected_rules(lake))
     set_rules(lake, temp | change, *rest)
     with pytest.raises(LifecycleError, match=r"gamelake-temp-some/lake/raw: found .*, expected "):
         check_rules(lake)
@@ -100,7 +100,7 @@ def test_a_rule_that_differs_is_told(lake: S3Store, change: dict[str, Any]) -> N
 
 def test_ceph_may_word_a_filter_in_its_own_way(lake: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ceph 16 gives `And` back as its members."""
-    held = [rule.to_s3() for rule in wanted_rules(lake)]
+    held = [rule.to_s3() for rule in expected_rules(lake)]
     for rule in held:
         if both := rule["Filter"].get("And"):
             rule["Filter"] = {"Prefix": both["Prefix"], "Tag": both["Tags"][0]}
@@ -116,7 +116,7 @@ def test_rules_that_the_server_did_not_keep_are_an_error(lake: S3Store, monkeypa
 
 def test_the_size_limit_of_others_is_kept(lake: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     size = {"TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
-    held = {"Rules": [rule.to_s3() for rule in wanted_rules(lake)]} | size
+    held = {"Rules": [rule.to_s3() for rule in expected_rules(lake)]} | size
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(lake.client, "get_bucket_lifecycle_configuration", lambda **_: held)
     monkeypatch.setattr(lake.client, "put_bucket_lifecycle_configuration", lambda **request: sent.append(request))

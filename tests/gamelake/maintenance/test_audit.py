@@ -15,7 +15,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.store import open_store, place_of
 from gamelake.maintenance.audit import audit
-from gamelake.marts.audit import KEPT
+from gamelake.marts.audit import KEEP_PUBLISHED
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import POINTER, RECORD, current
 from gamelake.marts.rollback import rollback, rollforward
@@ -104,7 +104,9 @@ def test_generations_that_nobody_reads_go(store):
 
 
 def test_the_last_published_generations_are_kept_whatever_their_age(store):
-    published = [generation(store, f"run-{days}", days=days, published=True) for days in range(30, 30 - KEPT - 2, -1)]
+    published = [
+        generation(store, f"run-{days}", days=days, published=True) for days in range(30, 30 - KEEP_PUBLISHED - 2, -1)
+    ]
     report = audit(store, [], older_than=HOURS_48, remove=True)
     assert {finding.key.rpartition("/")[0] for finding in report.removed} == set(published[:2])
 
@@ -127,7 +129,7 @@ def test_what_a_rollback_and_a_rollforward_would_show_is_kept(store):
     for key in (old, new):
         for info in store.list(f"{key}/"):
             age(store, info.key, days=60)
-    for number in range(KEPT + 1):
+    for number in range(KEEP_PUBLISHED + 1):
         generation(store, f"run-{number}", days=30, published=True)
     report = audit(store, [], older_than=HOURS_48, remove=True)
     assert not {finding.key.rpartition("/")[0] for finding in report.removed} & {old, new}
