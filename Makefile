@@ -86,7 +86,7 @@ test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-c
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "e2e$(if $(filter no,$(LONG)), and not long)"
 
-test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers and one of many writers, each with one killed, about 20 minutes
+test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers, each with one killed, about 10 minutes
 	"$(BIN)"/python -m pytest -m cluster
 
 spark: $(SPARK)/.installed ## install the Spark dependencies into .venv-spark (needs Java 17 or newer)

@@ -3,8 +3,8 @@
 Runs by itself once every load of that day has succeeded, of all sources whose `entities.yaml` has `gates_transform`. A
 load that failed holds it back, and clearing that load later releases it. `open_generation` fixes which commits the
 build reads, dbt builds and tests (each model is a task that shows its own state and SQL), and only a build without a
-failure moves the pointer `marts/_current.json`. One process of dbt does the work, or one for each task
-(docs/guides/runbooks/many-writers.md), or Spark (docs/guides/runbooks/spark.md).
+failure moves the pointer `marts/_current.json`. One process of dbt does the work, or Spark
+(docs/guides/runbooks/spark.md).
 
 `publish` is skipped, and sends no event of the asset `marts`, when readers already have a later day. Its log says so.
 
@@ -74,7 +74,7 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
 
 @task(executor_config=executor_config("transform"), trigger_rule="none_failed")  # also after a skipped `publish`
 def clean_up(generation: str) -> int:
-    """Remove what models of many writers exported, and what killed tries of Spark left. Returns: how many objects."""
+    """Remove the tables that failed tries of Spark left. Returns: how many objects."""
     from gamelake.airflow.stores import connected_store
     from gamelake.marts.generation import clean_up as remove
 
@@ -106,12 +106,13 @@ with TransformDAG(
     dagrun_timeout=timedelta(hours=2),
 ) as dag:
     opened = open_generation()
-    if mode() == "spark":
+    on_spark = mode() == "spark"
+    if on_spark:
         build = spark_task("{{ ti.xcom_pull('open_generation')['key'] }}")
     else:
         build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
     opened >> build
     built(build) >> published
-    if mode() != "one_process":
+    if on_spark:
         published >> clean_up(opened["key"])  # type: ignore[index]

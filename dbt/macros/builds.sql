@@ -5,7 +5,7 @@
 {% macro check_build() %}
     {# On Spark include/gamelake/marts/spark.py has looked, and tables last as long as the build. #}
     {% if flags.WHICH in ["build", "run"] and target.type == "duckdb" %}
-        {% do check_unfinished() %} {% if not many_writers() %} {% do check_parents() %} {% endif %}
+        {% do check_unfinished() %} {% do check_parents() %}
     {% endif %}
 {% endmacro %}
 
@@ -57,9 +57,7 @@
 
 {# At the end of a run: the models that it has built. The others that it was to build stay `unfinished`. #}
 {% macro note_built(results) %}
-    {% if not execute or flags.WHICH not in ["build", "run"] or target.type != "duckdb" or many_writers() %}
-        {{ return("") }}
-    {% endif %}
+    {% if not execute or flags.WHICH not in ["build", "run"] or target.type != "duckdb" %} {{ return("") }} {% endif %}
     {% set names = [] %}
     {% for result in results if result.node.resource_type == "model" and result.status | string == "success" %}
         {% do names.append(result.node.name) %}

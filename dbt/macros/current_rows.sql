@@ -74,26 +74,3 @@
     count(*) filter (where fate = 'superseded') as superseded_rows,
     count(*) filter (where fate = 'void') as void_rows
 {% endmacro %}
-
-
-{# The stretch in which the id of each row of file_rows lies. #}
-{% macro join_stretches(by_partition) %} {{ return(adapter.dispatch("join_stretches")(by_partition)) }} {% endmacro %}
-
-
-{% macro default__join_stretches(by_partition) %}
-    asof left join
-        stretches on file_rows.id >= stretches.bound
-        {{ "and file_rows._partition = stretches._partition" if by_partition }}
-{% endmacro %}
-
-
-{% macro spark__join_stretches(by_partition) %}
-    left join
-        (
-            select *, lead(bound) over ({{ "partition by _partition" if by_partition }} order by bound) as next_bound
-            from stretches
-        ) as stretches
-        on file_rows.id >= stretches.bound
-        and (file_rows.id < stretches.next_bound or stretches.next_bound is null)
-        {{ "and file_rows._partition = stretches._partition" if by_partition }}
-{% endmacro %}

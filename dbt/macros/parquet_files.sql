@@ -16,6 +16,9 @@
 {% endmaterialization %}
 
 
+{% macro file_of(node) %} {{ return(generation() ~ "/" ~ node.alias ~ ".parquet") }} {% endmacro %}
+
+
 {# The statement that writes a mart from the SQL of its rows. #}
 {% macro copy_mart(node, sql) %}
     {% set notes = {"day": run_query("select day from inputs.run").rows[0][0], "vars": vars_of_marts()} %}

@@ -1,17 +1,4 @@
-{#
-    Unix seconds (of any sign) as a timestamp without time zone, in UTC: no session's time zone can move it. Null outside
-    1800 to 2199: such seconds are milliseconds, a year 0 or the like, and most readers of Parquet cannot show them.
-#}
-{% macro utc(seconds) %} {{ return(adapter.dispatch("utc")(seconds)) }} {% endmacro %}
-
-
-{% macro default__utc(seconds) %} make_timestamp({{ sane("time", seconds) }} * 1000000) {% endmacro %}
-
-
-{% macro spark__utc(seconds) %} cast(timestamp_seconds({{ sane("time", seconds) }}) as timestamp_ntz) {% endmacro %}
-
-
-{# A year as a number, null outside the same range. #}
+{# A year as a number, null outside 1800 to 2199, as utc(). #}
 {% macro year_number(year) %} {{ sane("year", year) }} {% endmacro %}
 
 
@@ -54,63 +41,5 @@
 {% endmacro %}
 
 
-{#
-    A text, or null if nothing of it can be seen: an empty one, or one of spaces, control characters, zero-width
-    characters and fillers only.
-#}
-{% macro text(value) %} {{ return(adapter.dispatch("text")(value)) }} {% endmacro %}
-
-
-{% macro default__text(value) %}
-    case when regexp_matches({{ value }}, '[^\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]') then {{ value }} end
-{% endmacro %}
-
-
-{% macro spark__text(value) %}
-    case when {{ value }} rlike r'[^\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]' then {{ value }} end
-{% endmacro %}
-
-
 {# IGDB's arrays of ids are sets: their order changes from reply to reply. #}
 {% macro id_set(ids) %} {{ return(sorted_set(ids)) }} {% endmacro %}
-
-
-{# The values of a list that are known, sorted, each once. #}
-{% macro sorted_set(values) %} {{ return(adapter.dispatch("sorted_set")(values)) }} {% endmacro %}
-
-
-{% macro default__sorted_set(values) %} list_sort(list_distinct({{ values }})) {% endmacro %}
-
-
-{% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
-
-
-{# Behind a star: without these columns. #}
-{% macro all_but(columns) %} {{ return(adapter.dispatch("all_but")(columns)) }} {% endmacro %}
-
-
-{% macro default__all_but(columns) %} exclude ({{ columns }}) {% endmacro %}
-
-
-{% macro spark__all_but(columns) %}
-    except
-    ({{ columns }})
-{% endmacro %}
-
-
-{# Spark's name of a type that a source or a contract declares. #}
-{% macro spark_type(declared) %}
-    {% if declared.endswith("[]") %} {{ return("array<" ~ spark_type(declared[:-2]) ~ ">") }} {% endif %}
-    {% set names = {"varchar": "string", "integer": "int", "timestamp": "timestamp_ntz"} %}
-    {{ return(names.get(declared, declared)) }}
-{% endmacro %}
-
-
-{# What dbt holds the columns of a contract against. #}
-{% macro spark__get_empty_schema_sql(columns) %}
-    {% set named = {} %}
-    {% for name, column in columns.items() %}
-        {% do named.update({name: dict(column, data_type=spark_type(column.data_type))}) %}
-    {% endfor %}
-    {{ return(default__get_empty_schema_sql(named)) }}
-{% endmacro %}

@@ -18,8 +18,8 @@ DAGS = Path(__file__).with_name("dags")
 def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path):
     store = open_store((tmp_path / "lake").as_uri())
     newer, older = finished(store, "2026-11-29"), finished(store, "2026-11-28")
-    handed_on = f"{older}/_stg_games.parquet"
-    store.put(handed_on, b"of many writers")
+    table = f"{older}/_spark/1a2b3c4d/inputs.json"
+    store.put(table, b"{}")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
     environment |= {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
@@ -41,7 +41,7 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path):
     assert not_published["tasks"] == {"publish": "skipped", "clean_up": "success"}
     assert reason in ran.stdout + ran.stderr, "the log says why"
     assert (not_published["returned"]["published"], not_published["returned"]["reason"]) == (False, reason)
-    assert [info.key for info in store.list(handed_on)] == [], "clean_up ran all the same"
+    assert [info.key for info in store.list(table)] == [], "clean_up ran all the same"
     assert [event[:2] for event in outcome["events"]] == [["marts", "2026-11-29"]] * 2
     assert {event[2]["generation"] for event in outcome["events"]} == {newer}
     assert (current(store) or {})["generation"] == newer

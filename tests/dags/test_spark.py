@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 from gamelake.paths import REPOSITORY
-from tests.dags.test_many_writers import parse
+from tests.dags.test_policy import PARSE
+
+
+def parse(home: Path, setting: str) -> dict[str, Any]:
+    """What a DAG processor with the setting finds."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+    environment |= {
+        "GAMELAKE_TRANSFORM": setting,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/nothing/here.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-c", PARSE, str(REPOSITORY / "dags" / "transform.py")]
+    found = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(found.splitlines()[-1])
 
 
 def test_spark_builds_in_one_task_what_is_then_published(tmp_path):
@@ -20,3 +42,8 @@ def test_spark_builds_in_one_task_what_is_then_published(tmp_path):
         "PYTHON": str(REPOSITORY / ".venv-spark" / "bin" / "python"),
         "GENERATION": "{{ ti.xcom_pull('open_generation')['key'] }}",
     }
+
+
+def test_another_engine_is_refused(tmp_path):
+    [error] = parse(tmp_path, "ducklake")["errors"].values()
+    assert "GAMELAKE_TRANSFORM: found 'ducklake', expected one_process or spark" in error

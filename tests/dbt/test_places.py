@@ -10,7 +10,6 @@ import pytest
 from gamelake.lake.querying import connect, literal
 from gamelake.lake.store import open_store
 from tests.dbt.conftest import Dbt, Lake
-from tests.dbt.writers import Writers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,15 +44,6 @@ def test_a_build_in_a_folder_of_any_name(odd_lake: Lake, tmp_path: Path) -> None
         assert connection.execute(f"select count(*) from read_parquet({mart})").fetchone() == (58,)
     with duckdb.connect(str(dbt.database), read_only=True) as database:
         assert database.execute("select count(*) from fct_game_popularity_daily").fetchone() != (0,)
-
-
-def test_many_writers_in_a_folder_of_any_name(odd_lake: Lake, tmp_path: Path) -> None:
-    folder = tmp_path / ODD / "writers"
-    folder.mkdir()
-    writers, generation = Writers(folder), odd_lake.generation()
-    for model in ("base_game_rows", "base_outdated_game_rows"):
-        code, said = writers("run", "-s", model, generation=generation)
-        assert code == 0, said
 
 
 @pytest.mark.parametrize("name", ["a#b.duckdb", "a?b.duckdb"])

@@ -1,8 +1,7 @@
-"""dbt's models and tests as Airflow tasks: one process builds them all, or each task builds its own, or Spark does.
+"""dbt's models and tests as Airflow tasks: one process with DuckDB builds them all, or a Spark cluster does.
 
-`GAMELAKE_TRANSFORM` says which: `one_process` (the default), `many_writers` or `spark`. The tasks of the first two have
-the same names, but for tests that look at several models: with many writers each of these is a task that waits for all
-of them. Spark's build is one task, whose process is the driver: see spark.py.
+`GAMELAKE_TRANSFORM` selects it: `one_process` (the default) or `spark`. A build on Spark is one task, whose process is
+the driver: see gamelake/marts/spark.py.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
 
 from gamelake.airflow.layers import render_in_layers
 from gamelake.airflow.pods import executor_config
-from gamelake.airflow.retries import RetriedBuild, SparkBuild, fail_for_good, replace_operators
+from gamelake.airflow.retries import RetriedBuild, SparkBuild, replace_operators
 from gamelake.marts import dbt_project
 from gamelake.paths import REPOSITORY
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
-MODES = ("one_process", "many_writers", "spark")
+MODES = ("one_process", "spark")
 PROCESS_NAME = "dbt build (the log)"
 """What the UI calls the task `dbt_producer_watcher`: its log is dbt's, the other tasks only show a state each."""
 
@@ -35,11 +34,6 @@ def mode() -> str:
     return found
 
 
-def many_writers() -> bool:
-    """Whether each task builds its own model. Raises: ValueError as `mode`."""
-    return mode() == "many_writers"
-
-
 def dbt_tasks(generation: str) -> DbtTaskGroup:
     """The tasks that build and test the models. `generation` is a template of the generation's url."""
     environment = {
@@ -47,17 +41,8 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
         "GAMELAKE_GENERATION": generation,
     }
-    arguments: dict[str, Any] = {"append_env": True, "execution_timeout": timedelta(hours=1)}
-    pod = {"executor_config": executor_config("transform")}
-    if many_writers():
-        execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL)
-        arguments |= pod | {"callback": fail_for_good}
-    else:
-        # The pod is for the dbt process; the others are sensors that wait for it.
-        process = pod | {"task_display_name": PROCESS_NAME}
-        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=process)
-        # Each poke is a request to the API server, which has the dbt process to serve.
-        arguments |= {"deferrable": False, "poke_interval": 5}
+    # The pod is for the dbt process; the others are sensors that wait for it.
+    process = {"executor_config": executor_config("transform"), "task_display_name": PROCESS_NAME}
     group = DbtTaskGroup(
         group_id="dbt",
         project_config=ProjectConfig(
@@ -71,16 +56,20 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
             target_name="duckdb",
             profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
         ),
-        execution_config=execution,
+        execution_config=ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=process),
         render_config=render_in_layers(
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.AFTER_EACH,
-            # A test of several models would run with each of them, when the others may not be built.
-            should_detach_multiple_parents_tests=many_writers(),
             # The models' own assets would be named by the path of the scratch file; `marts` is the one to schedule on.
             emit_datasets=False,
         ),
-        operator_args=arguments,
+        operator_args={
+            "append_env": True,
+            "execution_timeout": timedelta(hours=1),
+            # Each poke is a request to the API server, which has the dbt process to serve.
+            "deferrable": False,
+            "poke_interval": 5,
+        },
     )
     replace_operators(group)
     return group
@@ -89,11 +78,12 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
 def built(build: DbtTaskGroup | SparkBuild) -> Any:
     """What has succeeded when all models are built and tested: what a publication waits for.
 
-    With one process that is the process. The tasks that watch it only show states, and on a small machine they take
-    minutes after it.
+    That is the process that builds. The tasks that watch it only show states, and on a small machine they take minutes
+    after it.
     """
-    processes = [] if isinstance(build, SparkBuild) else [x for x in build.iter_tasks() if isinstance(x, RetriedBuild)]
-    return processes[0] if processes else build
+    if isinstance(build, SparkBuild):
+        return build
+    return next(task for task in build.iter_tasks() if isinstance(task, RetriedBuild))
 
 
 def spark_task(generation: str) -> SparkBuild:

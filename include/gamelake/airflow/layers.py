@@ -50,7 +50,6 @@ def render_in_layers(**options: Any) -> RenderConfig:
             test_indirect_selection=rest["test_indirect_selection"],
             dbt_project_name=rest["dbt_project_name"],
             on_warning_callback=rest["on_warning_callback"],
-            detached_from_parent=rest["detached_from_parent"],
         )
 
     return RenderConfig(**options, node_converters={DbtResourceType.MODEL: in_its_layer})

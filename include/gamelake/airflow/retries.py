@@ -26,7 +26,6 @@ from cosmos.operators._watcher.state import (
     is_dbt_node_status_success,
     is_producer_task_terminated,
 )
-from cosmos.operators.local import DbtRunLocalOperator, DbtTestLocalOperator
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, DbtTestWatcherOperator
 
 from gamelake.airflow.stores import connection_exported
@@ -67,7 +66,7 @@ def _lasting_failures(project: Path) -> list[str]:
 
 
 def fail_for_good(project: str, **_: Any) -> None:
-    """What Cosmos calls when dbt has ended, before it looks at how: a callback of any of its tasks that run dbt.
+    """What Cosmos calls when dbt has ended, before it looks at how: a callback of the dbt process.
 
     Raises: AirflowFailException, if another try would fail too.
     """
@@ -103,23 +102,6 @@ class SparkBuild(BashOperator):
         except AirflowException:
             fail_for_good(str(spark.folder()))
             raise
-
-
-class _OneModel:
-    """A dbt process of one task, as many writers have it: it reaches the store as the Airflow connection does."""
-
-    def execute(self: Any, context: Context, **kwargs: Any) -> Any:
-        """Run dbt. Raises: StoreError, if the connection reaches the store in a way that dbt cannot."""
-        with connection_exported():
-            return super().execute(context, **kwargs)  # type: ignore[misc]
-
-
-class ConnectedRun(_OneModel, DbtRunLocalOperator):  # type: ignore[misc]
-    """Builds a model."""
-
-
-class ConnectedTests(_OneModel, DbtTestLocalOperator):  # type: ignore[misc]
-    """Runs a model's tests, or a test of several models."""
 
 
 class _Watch:
@@ -161,8 +143,6 @@ class WatchedTests(_Watch, DbtTestWatcherOperator):  # type: ignore[misc]
 
 
 _OURS = {
-    DbtRunLocalOperator: ConnectedRun,
-    DbtTestLocalOperator: ConnectedTests,
     DbtProducerWatcherOperator: RetriedBuild,
     DbtRunWatcherOperator: WatchedRun,
     DbtTestWatcherOperator: WatchedTests,

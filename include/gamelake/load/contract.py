@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_ROW_BYTES = 16 * 1024 * 1024
-"""The longest row: dbt reads no longer one (`maximum_object_size` in macros/read_inputs.sql)."""
+"""The longest row: dbt reads no longer one (`maximum_object_size` in macros/engines/duckdb_inputs.sql)."""
 
 _INT64 = FieldRule(minimum=-(2**63), maximum=2**63 - 1)
 _NO_RULE = FieldRule()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 VARIABLE = "GAMELAKE_GENERATION"
 _BUILDING = {"build", "run"}
-_IN_MEMORY = ":memory:"
 
 
 class Plugin(BasePlugin):
@@ -49,8 +47,6 @@ class Plugin(BasePlugin):
         The profile has the file's name alone: dbt-duckdb reads a whole path as a URL, and would cut it at `#` or `?`.
         """
         config.update(settings())
-        if creds.path == _IN_MEMORY:
-            return
         path = database_file()
         with _dbt_errors():
             check_database(path)
@@ -58,10 +54,7 @@ class Plugin(BasePlugin):
         self._named, creds.path = creds.path, str(path)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Let it reach the store and the CDN; open a generation, if dbt is to build one and nobody has.
-
-        Give a database in memory a folder to spill to.
-        """
+        """Let it reach the store and the CDN; open a generation, if dbt is to build one and nobody has."""
         from dbt.flags import get_flags
 
         from gamelake.lake.https import open_cdn
@@ -69,9 +62,6 @@ class Plugin(BasePlugin):
 
         if self._named is not None and self.creds is not None:
             self.creds.path = self._named  # by which dbt knows the profile again
-        if self.creds is not None and self.creds.path == _IN_MEMORY:
-            # Two processes must not share one, and DuckDB's own choice is the folder that dbt is called in.
-            conn.execute(f"set temp_directory = {quoted(f'{database_file()}.{uuid4().hex}.tmp')}")
         flags = get_flags()  # type: ignore[no-untyped-call]
         with _dbt_errors():
             self._store = open_store(lake_uri())

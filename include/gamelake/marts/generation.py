@@ -2,7 +2,6 @@
 
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
-    marts/dt=2026-11-21/<run>/_stg_games.parquet  only of many writers, until it is published: exported models
     marts/dt=2026-11-21/<run>/_spark/<try>/       only of Spark, until it is published: its tables
     marts/dt=2026-11-21/<run>/_history.json       the days of fct_game_popularity_daily; see history.py
     marts/dt=2026-11-21/<run>/_generation.json    what was published, and the generation of an earlier day before it
@@ -211,17 +210,15 @@ def _older_loads(store: Store, document: Mapping[str, Any], shown: str) -> list[
 
 
 def clean_up(store: Store, generation: str) -> int:
-    """Remove what models of many writers handed to each other (dbt/macros/many_writers.sql), and tables of Spark.
+    """Remove the tables that failed tries of Spark left in a generation.
 
-    A generation that is not published keeps it, so that a failed task can be tried again, until the audit finds it old.
+    A generation that is not published keeps them until the audit finds it old.
     Returns: how many objects. Raises: StoreError.
     """
-    tables = f"{generation}/{SPARK_TABLES}/"
-    kept = [info.key for info in store.list(f"{generation}/_")]
-    handed_on = [key for key in kept if key.endswith(".parquet") or key.startswith(tables)]
-    for key in handed_on:
+    keys = [info.key for info in store.list(f"{generation}/{SPARK_TABLES}/")]
+    for key in keys:
         store.delete(key)
-    return len(handed_on)
+    return len(keys)
 
 
 def _reader_of_marts(store: Store, sources: ReadableStore | None) -> ReadableStore:

@@ -101,7 +101,7 @@ def _description_of(key: str) -> str:
 
 
 def newest_day(manifest: Manifest, day: str) -> str:
-    """The newest day that was loaded, up to a day: as `newest_day` in dbt/macros/read_inputs.sql.
+    """The newest day that was loaded, up to a day: as `newest_day` in dbt/macros/engines/duckdb_inputs.sql.
 
     That load may have found nothing. A commit may hold later days, when it loaded an older one again.
     """

@@ -11,14 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from cosmos import ProfileConfig
 from cosmos.constants import InvocationMode
 from cosmos.exceptions import CosmosDbtRunError
-from cosmos.operators.local import DbtLocalBaseOperator, DbtRunLocalOperator
+from cosmos.operators.local import DbtLocalBaseOperator
 
-from gamelake.airflow.dbt_tasks import dbt_tasks
 from gamelake.airflow.retries import (
     PATIENCE,
     WATCHER_RETRIES,
@@ -26,7 +24,6 @@ from gamelake.airflow.retries import (
     SparkBuild,
     WatchedRun,
     WatchedTests,
-    fail_for_good,
 )
 from gamelake.marts import spark
 from gamelake.paths import REPOSITORY
@@ -150,8 +147,6 @@ def build(tmp_path) -> Any:
     def run(
         models: dict[str, str],
         mode: InvocationMode = InvocationMode.DBT_RUNNER,
-        operator: type[DbtLocalBaseOperator] = RetriedBuild,
-        **arguments: Any,
     ) -> Any:
         for name, text in {"dbt_project.yml": PROJECT, "profiles.yml": PROFILE, "models/rules.yml": RULES}.items():
             (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -159,18 +154,16 @@ def build(tmp_path) -> Any:
         for name, sql in models.items():
             (tmp_path / "models" / f"{name}.sql").write_text(sql)
         profile = ProfileConfig("small", "memory", profiles_yml_filepath=tmp_path / "profiles.yml")
-        task = operator(
+        task = RetriedBuild(
             task_id="dbt",
             project_dir=str(tmp_path),
             profile_config=profile,
             emit_datasets=False,
             invocation_mode=mode,
             dbt_executable_path=str(Path(sys.executable).with_name("dbt")),
-            **arguments,
         )
         ti = SimpleNamespace(try_number=1, xcom_push=lambda **_: None, xcom_pull=lambda **_: None)
-        execute = getattr(operator.execute, "__wrapped__", operator.execute)  # without Airflow's guard, if it has one
-        return execute(task, {"ti": ti, "run_id": "run"})
+        return RetriedBuild.execute.__wrapped__(task, {"ti": ti, "run_id": "run"})
 
     return run
 
@@ -183,16 +176,6 @@ def test_what_would_fail_again_fails_for_good(build, mode):
     failed = {line.split(": ")[0] for line in str(raised.value).split("\n")[1:] if line[0] != " "}
     assert failed == {*LASTING, "unique_tested_id"} - {"tested"}
     assert "Got 1 result, configured to fail if != 0" in str(raised.value)
-
-
-def test_a_task_of_many_writers_fails_for_good_too(build, monkeypatch):
-    monkeypatch.setenv("GAMELAKE_TRANSFORM", "many_writers")
-    with DAG("many_writers"):
-        tasks = list(dbt_tasks("{{ nothing }}").iter_tasks())
-    assert len(tasks) > 80
-    assert {task.callback for task in tasks if isinstance(task, DbtLocalBaseOperator)} == {fail_for_good}
-    with pytest.raises(AirflowFailException, match=r"(?s)unbound: .*Referenced column .missing"):
-        build({"unbound": LASTING["unbound"]}, operator=DbtRunLocalOperator, callback=fail_for_good)
 
 
 def test_what_may_pass_is_tried_again(build):

@@ -1,5 +1,5 @@
 {#
-    macros/read_inputs.sql as Spark reads them. One statement at a time, and tables that are no files of Delta's or the
+    What duckdb_inputs.sql makes, made by Spark. One statement at a time, and tables that are no files of Delta's or the
     like cannot be replaced, only dropped.
 #}
 {% macro spark__generation() %}

@@ -1,0 +1,48 @@
+{#
+    The macros that differ between engines. DuckDB's versions, the default, are in duckdb_sql.sql and duckdb_inputs.sql;
+    Spark's are in spark_sql.sql and spark_inputs.sql.
+
+    Unix seconds (of any sign) as a timestamp without time zone, in UTC: no session's time zone can move it. Null outside
+    1800 to 2199: such seconds are milliseconds, a year 0 or the like, and most readers of Parquet cannot show them.
+#}
+{% macro utc(seconds) %} {{ return(adapter.dispatch("utc")(seconds)) }} {% endmacro %}
+
+
+{#
+    A text, or null if nothing of it can be seen: an empty one, or one of spaces, control characters, zero-width
+    characters and fillers only.
+#}
+{% macro text(value) %} {{ return(adapter.dispatch("text")(value)) }} {% endmacro %}
+
+
+{# The values of a list that are known, sorted, each once. #}
+{% macro sorted_set(values) %} {{ return(adapter.dispatch("sorted_set")(values)) }} {% endmacro %}
+
+
+{# Behind a star: without these columns. #}
+{% macro all_but(columns) %} {{ return(adapter.dispatch("all_but")(columns)) }} {% endmacro %}
+
+
+{# The stretch in which the id of each row of file_rows lies. #}
+{% macro join_stretches(by_partition) %} {{ return(adapter.dispatch("join_stretches")(by_partition)) }} {% endmacro %}
+
+
+{#
+    The folder or s3:// prefix of this build: what it reads is listed there, and its Parquet files go there. It is that of
+    GAMELAKE_GENERATION, or one that include/gamelake/marts/dbt_plugin.py has opened.
+#}
+{% macro generation() %} {{ return(adapter.dispatch("generation")()) }} {% endmacro %}
+
+
+{% macro create_input_tables(path) %} {% do adapter.dispatch("create_input_tables")(path) %} {% endmacro %}
+
+
+{#
+    The statement that makes a table of the ranks in the last published marts, those built with the vars of this build: a
+    file of other vars, or one that does not say, ranks other games or by other scores.
+#}
+{% macro create_previous_ranks() %} {{ return(adapter.dispatch("create_previous_ranks")()) }} {% endmacro %}
+
+
+{# The statement that makes a view of a source table's files; of no files, an empty one with the same columns. #}
+{% macro create_raw_view(table, urls) %} {{ return(adapter.dispatch("create_raw_view")(table, urls)) }} {% endmacro %}

@@ -1,0 +1,154 @@
+{% macro default__generation() %}
+    {% set prefix = run_query("select getvariable('generation')").rows[0][0] %}
+    {% if not prefix %}
+        {% do exceptions.raise_compiler_error(
+            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json, "
+            ~ "such as /lake/marts/dt=2026-11-21/manual. The DAG `transform` sets it, and `dbt build` opens one. Other "
+            ~ "commands take the one that was built last or is published: there is none yet. Run `dbt build` first"
+        ) %}
+    {% endif %}
+    {{ return(prefix) }}
+{% endmacro %}
+
+
+{% macro default__create_input_tables(path) %}
+    {# The star makes DuckDB look: on S3 it answers a plain name without asking. #}
+    {% if run_query("select count(*) from glob(" ~ to_read(path, "*") ~ ")").rows[0][0] == 0 %}
+        {% do exceptions.raise_compiler_error(
+            "GAMELAKE_GENERATION: found no file "
+            ~ path
+            ~ "; expected the list of the files that this build reads; the DAG `transform` writes it before it calls dbt"
+        ) %}
+    {% endif %}
+    {% set tables %}
+        create schema if not exists inputs;
+
+        create or replace temporary table _inputs as
+        select *
+        from
+            read_json(
+                {{ to_read(path) }},
+                format = 'unstructured',
+                maximum_object_size = 67108864,  -- the whole document is one object; as much is set aside twice
+                columns = {
+                    day: 'date',
+                    run_id: 'varchar',
+                    previous: 'struct(day date, generation varchar, marts struct(name varchar, url varchar)[])',
+                    days: 'struct(
+                        day date, url varchar,
+                        built struct(staged_rows bigint, superseded_rows bigint, void_rows bigint)
+                    )[]',
+                    sources: 'struct(
+                        source varchar, entity varchar, "version" bigint, "partition" varchar, watermark bigint,
+                        committed_at timestamptz, source_count bigint, row_count bigint,
+                        files struct(
+                            ordinal integer, url varchar, "partition" varchar, "rows" bigint,
+                            claims struct(low bigint, high bigint)[]
+                        )[]
+                    )[]'
+                }
+            );
+
+        create or replace table inputs.run as
+        select day, run_id
+        from _inputs;
+
+        -- for commands that look at what was built: include/gamelake/marts/dbt_plugin.py
+        create or replace table inputs.generation as
+        select {{ quoted(generation()) }} as url;
+
+        create or replace table inputs.sources as
+        select
+            *,
+            -- that of the load, also if it found nothing; a commit may hold later days, when it loaded an older one again
+            list_max(
+                [loaded for loaded in list_append([file."partition" for file in files], "partition") if loaded <= day]
+            ) as newest_day
+        from (select unnest(sources, max_depth := 2), cast(day as varchar) as day from _inputs);
+
+        alter table inputs.sources drop column day;
+
+        create or replace table inputs.previous as
+        select unnest(previous.marts, max_depth := 2)
+        from _inputs;
+
+        create or replace table inputs.days as
+        select
+            day, url, built is not null as is_built, built.staged_rows, built.superseded_rows, built.void_rows
+        from (select unnest(days, max_depth := 2) from _inputs);
+
+        create or replace table inputs.claims as
+        select entity, ordinal, "partition", unnest(claims, max_depth := 2)
+        from (select entity, unnest(files, max_depth := 2) from inputs.sources);
+
+        create or replace table inputs.files as
+        select
+            entity,
+            ordinal,
+            url,
+            "partition",
+            "rows",
+            "partition" = newest_day as is_newest
+        from (select entity, newest_day, unnest(files, max_depth := 2) from inputs.sources);
+
+        alter table inputs.sources drop column files;
+        drop table _inputs;
+    {% endset %}
+    {% do run_query(tables) %}
+{% endmacro %}
+
+
+{% macro default__create_previous_ranks() %}
+    create or replace table inputs.previous_ranks as
+    select mart, coalesce(cast(game_id as varchar), theme) as key, rank
+    from
+        (
+            select
+                cast(null as varchar) as mart,
+                cast(null as bigint) as game_id,
+                cast(null as varchar) as theme,
+                cast(null as bigint) as rank
+            where false
+    {% for mart in run_query("select name, url from inputs.previous where name like 'mart_%' order by name").rows %}
+                union all by name
+                select '{{ mart.name }}' as mart, *
+                from {{ parquet(mart.url) }}
+                where exists (
+                    from parquet_kv_metadata({{ to_read(mart.url) }})
+                    where key = encode('vars') and value = encode({{ quoted(vars_of_marts()) }})
+                )
+    {% endfor %}
+        )
+    where rank is not null
+{% endmacro %}
+
+
+{% macro default__create_raw_view(table, urls) %}
+    {% set columns = table.columns.values() | list %}
+    create or replace view raw.{{ table.name }} as
+    {% if urls %}
+        select
+        {% for column in columns %} json."{{ column.name }}", {% endfor %}
+            file.ordinal as _ordinal,
+            file."partition" as _partition
+        from
+            read_json(
+                [{% for url in urls %} {{ to_read(url) }}, {% endfor %}],
+                compression = 'gzip',  -- DuckDB takes it from the end of the name, and cuts a name at its first `?`
+                columns = {
+        {% for column in columns %} "{{ column.name }}": '{{ column.data_type }}', {% endfor %}
+                },
+                format = 'newline_delimited',
+                maximum_object_size = 16777216,  -- a row of a game may be 5 MB
+                hive_partitioning = false,
+                filename = '_file'
+            ) as json
+        join inputs.files as file on file.entity = '{{ table.config.meta.entity }}' and json._file = file.url
+    {% else %}
+        select
+        {% for column in columns %} cast(null as {{ column.data_type }}) as "{{ column.name }}", {% endfor %}
+            cast(null as integer) as _ordinal,
+            cast(null as varchar) as _partition
+        where false
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,45 @@
+{% macro spark__utc(seconds) %} cast(timestamp_seconds({{ sane("time", seconds) }}) as timestamp_ntz) {% endmacro %}
+
+
+{% macro spark__text(value) %}
+    case when {{ value }} rlike r'[^\p{Z}\p{C}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]' then {{ value }} end
+{% endmacro %}
+
+
+{% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
+
+
+{% macro spark__all_but(columns) %}
+    except
+    ({{ columns }})
+{% endmacro %}
+
+
+{# Spark's name of a type that a source or a contract declares. #}
+{% macro spark_type(declared) %}
+    {% if declared.endswith("[]") %} {{ return("array<" ~ spark_type(declared[:-2]) ~ ">") }} {% endif %}
+    {% set names = {"varchar": "string", "integer": "int", "timestamp": "timestamp_ntz"} %}
+    {{ return(names.get(declared, declared)) }}
+{% endmacro %}
+
+
+{# What dbt holds the columns of a contract against. #}
+{% macro spark__get_empty_schema_sql(columns) %}
+    {% set named = {} %}
+    {% for name, column in columns.items() %}
+        {% do named.update({name: dict(column, data_type=spark_type(column.data_type))}) %}
+    {% endfor %}
+    {{ return(default__get_empty_schema_sql(named)) }}
+{% endmacro %}
+
+
+{% macro spark__join_stretches(by_partition) %}
+    left join
+        (
+            select *, lead(bound) over ({{ "partition by _partition" if by_partition }} order by bound) as next_bound
+            from stretches
+        ) as stretches
+        on file_rows.id >= stretches.bound
+        and (file_rows.id < stretches.next_bound or stretches.next_bound is null)
+        {{ "and file_rows._partition = stretches._partition" if by_partition }}
+{% endmacro %}
