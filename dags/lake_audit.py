@@ -1,7 +1,7 @@
-"""Hold the lake to its commits, and remove what nothing needs.
+"""Compare the lake with its commits, and remove unneeded objects.
 
 Every Sunday at noon Korean time, when no load is due. Lists orphans (parts of loads that never committed, parts that no
-commit of the last 7 days names, rejected rows of 30 days ago, generations of marts that nobody reads any more) and
+commit of the last 7 days names, rejected rows of 30 days ago, old generations of marts) and
 removes those that are old enough. Fails if a commit, or an object that a commit or the marts' pointer names, is missing
 or damaged: read the log, then load that entity with `full_refresh`.
 
