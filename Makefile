@@ -45,10 +45,10 @@ generations: $(VENV)/.installed ## list the builds of the marts, and the one tha
 	@"$(BIN)"/gamelake marts list
 
 rollback: $(VENV)/.installed ## show readers an earlier build; TO= names its day or key, REASON= says why
-	@"$(BIN)"/gamelake marts rollback $(if $(TO),"$(TO)") $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/gamelake marts rollback $(if $(TO),"$$TO") $(if $(REASON),--reason "$$REASON")
 
 rollforward: $(VENV)/.installed ## show readers the newest publication again, after a rollback
-	@"$(BIN)"/gamelake marts rollforward $(if $(REASON),--reason "$(REASON)")
+	@"$(BIN)"/gamelake marts rollforward $(if $(REASON),--reason "$$REASON")
 
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@"$(BIN)"/gamelake lake lifecycle --apply
@@ -125,15 +125,17 @@ sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the loc
 		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
 clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or when you say so
-	@answer='$(LAKE)'; lakes=; \
-	for each in .local/*; do if [ -d "$$each/raw" ] || [ -d "$$each/marts" ]; then lakes="$$lakes $$each"; fi; done; \
+	@holds_a_lake() { [ -d "$$1/raw" ] || [ -d "$$1/marts" ] || [ -n "$$(find "$$1" \
+		\( -name _manifests -o -name _manifest.json -o -name _publications -o -name _current.json \) | head -n 1)" ]; }; \
+	answer=$$LAKE; lakes=; \
+	for each in .local/*; do if holds_a_lake "$$each" 2>/dev/null; then lakes="$$lakes $$each"; fi; done; \
 	if [ -n "$$lakes" ] && [ -z "$$answer" ] && [ -t 0 ]; then \
 		printf 'Remove the lake too (%s)? IGDB cannot send the popularity of past days again. [y/N] ' "$${lakes# }"; \
 		read answer || echo; \
 	fi; \
 	case "$$answer" in y|Y|yes|YES) rm -rf .local ;; esac; \
 	for each in .local/*; do \
-		if [ -n "$$lakes" ] && { [ -d "$$each/raw" ] || [ -d "$$each/marts" ]; }; then \
+		if [ -n "$$lakes" ] && holds_a_lake "$$each" 2>/dev/null; then \
 			echo "Kept the lake in $$each. To remove it too: make clean LAKE=yes"; \
 		elif [ -z "$$lakes" ] || [ "$$each" != .local/sandbox.json ]; then rm -rf "$$each"; fi; \
 	done; \

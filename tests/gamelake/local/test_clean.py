@@ -51,6 +51,25 @@ def test_a_lake_goes_when_that_is_said(clone):
     assert (clone / "dbt").exists()
 
 
+@pytest.mark.parametrize(
+    "inside", ["lakes/prod/raw/games/_manifests", "lakes/prod/marts/_publications", "raw/games/_manifests"]
+)
+def test_a_lake_stays_however_deep_it_is(clone, inside):
+    for each in ("lake", "my lake"):
+        shutil.rmtree(clone / ".local" / each)
+    (clone / ".local" / inside).mkdir(parents=True)
+    top = inside.split("/")[0]
+    assert f"Kept the lake in .local/{top}." in clean(clone)
+    assert (clone / ".local" / inside).exists()
+    clean(clone, "LAKE=yes")
+    assert left(clone) == []
+
+
+def test_an_answer_that_is_no_word_of_a_shell_is_no_yes(clone):
+    clean(clone, "LAKE=it's")
+    assert left(clone) == ["lake", "my lake", "sandbox.json"]
+
+
 def test_without_a_lake_everything_goes(clone):
     shutil.rmtree(clone / ".local" / "lake")
     shutil.rmtree(clone / ".local" / "my lake")
