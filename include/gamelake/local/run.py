@@ -20,6 +20,7 @@ from gamelake.days import format_day
 from gamelake.errors import is_explained
 from gamelake.lake.store import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
+from gamelake.local.alone import alone
 from gamelake.local.checks import check_folders
 from gamelake.local.environment import LOGS, environment
 from gamelake.local.interrupts import interruptible
@@ -41,12 +42,13 @@ class RunFailed(RuntimeError):
 
 
 def run() -> None:
-    """Run the next day. Raises: RunFailed; SandboxFailed; UnknownTable; KeyboardInterrupt."""
+    """Run the next day. Raises: RunFailed; Busy; SandboxFailed; UnknownTable; KeyboardInterrupt."""
     params = allowed.params()
     os.environ.update(environment())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         stack.enter_context(interruptible())
+        stack.enter_context(alone())
         log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
         terminal = stack.enter_context(Terminal(stack.enter_context(_output_to(log))))
         stack.enter_context(_told(log))

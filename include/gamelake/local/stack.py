@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
-from gamelake.local import parts, ports, sandbox
+from gamelake.local import alone, parts, ports, sandbox
 from gamelake.local.environment import (
     API_PORT,
     HOST,
@@ -58,7 +58,7 @@ class StackError(RuntimeError):
 def up() -> None:
     """Start everything, unpause the DAGs, and say where the UI is.
 
-    Raises: StackError; SandboxFailed; PortTaken; EnvironmentRefused.
+    Raises: StackError; Busy; SandboxFailed; PortTaken; EnvironmentRefused.
     """
     down_parts = [part.name for part in AIRFLOW if not part.running()]
     if not down_parts:
@@ -67,6 +67,7 @@ def up() -> None:
         return
     if len(down_parts) < len(AIRFLOW):
         raise StackError(f"{', '.join(down_parts)} stopped while the rest runs: `make down`, then `make up` again")
+    alone.check_no_run()
     private_folder()
     ports.claim(API_PORT, "Airflow's web UI")
     starts_sandbox = not uses_real_api() and not SANDBOX.running()

@@ -1,0 +1,58 @@
+"""One process at a time runs this clone's DAGs: a scheduler, or another `make run`, would take each other's tasks."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from gamelake.local.environment import LOCAL, private_folder
+from gamelake.local.parts import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK = LOCAL / "run.lock"
+
+
+class Busy(RuntimeError):
+    """Another command runs the DAGs of this clone; the message says which, and what to do."""
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold off other runs for as long as the block lasts. The kernel ends it with the process. Raises: Busy."""
+    if Part("scheduler").running():
+        raise Busy(
+            "make run: `make up` is running, and its scheduler would run the same tasks. Run `make down` first; or "
+            "trigger the loads in that Airflow, where `transform` follows them"
+        )
+    private_folder()
+    with os.fdopen(os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Busy(
+                f"another `make run` works in {LOCAL} (process {lock.read().strip() or 'unknown'}): wait until it has "
+                "ended, or end it, and run the command again"
+            ) from None
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def check_no_run() -> None:
+    """Refuse to start a scheduler while `make run` runs. Raises: Busy."""
+    if not LOCK.exists():
+        return
+    with LOCK.open(encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            raise Busy(
+                f"make up: `make run` works in {LOCAL} (process {lock.read().strip() or 'unknown'}), and a scheduler "
+                "would run the same tasks: wait until it has ended, and run `make up` again"
+            ) from None

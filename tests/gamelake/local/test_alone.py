@@ -1,0 +1,36 @@
+"""`make run` is alone with this clone's DAGs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from gamelake.local import alone
+from gamelake.local.alone import Busy
+from gamelake.local.parts import Part
+
+
+@pytest.fixture(autouse=True)
+def own_lock(monkeypatch, tmp_path):
+    monkeypatch.setattr(alone, "LOCK", tmp_path / "run.lock")
+    monkeypatch.setattr(alone, "private_folder", lambda: tmp_path)
+    monkeypatch.setattr(Part, "running", lambda _: False)
+
+
+def test_a_second_run_is_refused_and_told_of_the_first():
+    alone.check_no_run()
+    with alone.alone():
+        with pytest.raises(Busy, match=rf"another `make run` works in .* \(process {os.getpid()}\)"), alone.alone():
+            pytest.fail("two runs at once")
+        with pytest.raises(Busy, match=rf"make up: `make run` works in .* \(process {os.getpid()}\)"):
+            alone.check_no_run()
+    alone.check_no_run()
+    with alone.alone():
+        pass
+
+
+def test_a_run_beside_a_scheduler_is_refused(monkeypatch):
+    monkeypatch.setattr(Part, "running", lambda part: part.name == "scheduler")
+    with pytest.raises(Busy, match=r"`make up` is running, .* Run `make down` first"), alone.alone():
+        pytest.fail("a run beside a scheduler")
