@@ -116,13 +116,16 @@ def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_p
     assert "http://127.0.0.1:9" in said[0]
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
-def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("ending", "at"), [(signal.SIGTERM, "Loading"), (signal.SIGHUP, "Loading"), (signal.SIGTERM, "genres ")]
+)
+def test_a_run_that_is_ended_leaves_no_sandbox(tmp_path: Path, ending: signal.Signals, at: str) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb={})
     command = [GAMELAKE, "run"]
     with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = next(re.search(r"sandbox at http://127.0.0.1:(\d+)", line) for line in process.stdout)
+        assert at == "Loading" or any(line.startswith(at) for line in process.stdout)
         process.send_signal(ending)
         assert process.wait(60) == 130
     assert address is not None

@@ -61,6 +61,8 @@ class LakeDAG(DAG):
 
         for task in self.tasks:
             task.retries = 0
+            # In its own process Airflow's handler of SIGTERM calls this, and stays when the task has ended.
+            setattr(task, "on_kill", _interrupt)  # noqa: B010 - mypy allows no assignment to a method
         listener = _Listener()
         plugins = get_listener_manager().pm
         plugins.register(listener)
@@ -68,6 +70,11 @@ class LakeDAG(DAG):
             return super().test(*args, **kwargs), listener.failures
         finally:
             plugins.unregister(listener)
+
+
+def _interrupt() -> None:
+    """End the whole run, as Ctrl-C does."""
+    signal.raise_signal(signal.SIGINT)
 
 
 class _Listener:
