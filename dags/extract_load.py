@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     from igdb.client import IgdbClient
 
 # 0 is Monday. The weekly full refresh also catches changes that did not update `updated_at`.
-FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "0")
+FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "").strip() or "0"
+if FULL_REFRESH_WEEKDAY not in {*"0123456", "never"}:
+    raise ValueError(
+        f"GAMELAKE_FULL_REFRESH_WEEKDAY: found {FULL_REFRESH_WEEKDAY!r}, expected 0 (Monday) to 6 (Sunday), or never"
+    )
 
 
 async def load(client: IgdbClient, *, entity: Entity, lake_uri: str, context: Context) -> Mapping[str, Any]:

@@ -17,13 +17,30 @@ from gamelake.registry import load_sources
 MONDAY, TUESDAY = "2026-11-23", "2026-11-24"
 
 
-@pytest.fixture
-def module(monkeypatch):
-    monkeypatch.delenv("GAMELAKE_FULL_REFRESH_WEEKDAY", raising=False)
+def imported():
     spec = importlib.util.spec_from_file_location("extract_load", REPOSITORY / "dags" / "extract_load.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def module(monkeypatch):
+    monkeypatch.delenv("GAMELAKE_FULL_REFRESH_WEEKDAY", raising=False)
+    return imported()
+
+
+@pytest.mark.parametrize(("said", "weekday"), [("", "0"), (" 6 ", "6"), ("never", "never")])
+def test_the_weekday_of_full_reads(monkeypatch, said, weekday):
+    monkeypatch.setenv("GAMELAKE_FULL_REFRESH_WEEKDAY", said)
+    assert weekday == imported().FULL_REFRESH_WEEKDAY
+
+
+@pytest.mark.parametrize("said", ["monday", "7", "-1", "00"])
+def test_a_weekday_that_is_none_is_refused(monkeypatch, said):
+    monkeypatch.setenv("GAMELAKE_FULL_REFRESH_WEEKDAY", said)
+    with pytest.raises(ValueError, match=f"GAMELAKE_FULL_REFRESH_WEEKDAY: found '{said}', expected 0"):
+        imported()
 
 
 @pytest.mark.parametrize(
