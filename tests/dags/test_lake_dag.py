@@ -8,7 +8,7 @@ import signal
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from include.dag import LakeDAG
+from gamelake.airflow.dag import LakeDAG
 
 
 def test_the_end_of_the_process_is_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

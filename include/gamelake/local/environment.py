@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -114,12 +115,11 @@ def chosen_port(variable: str) -> int:
 def remember_port(variable: str, port: int) -> None:
     """Choose a port for this clone from now on."""
     private_folder()
-    PORTS.write_text(json.dumps({**_remembered_ports(), variable: port}), encoding="utf-8")
+    write_state(PORTS, {**_remembered_ports(), variable: port})
 
 
 def _remembered_ports() -> dict[str, int]:
-    ports: dict[str, int] = json.loads(PORTS.read_text(encoding="utf-8")) if PORTS.exists() else {}
-    return ports
+    return read_state(PORTS) or {}
 
 
 def sandbox_url() -> str:
@@ -150,8 +150,8 @@ def _fernet_key() -> str:
 
 def password() -> str:
     """The password of the web UI's user, in the file that Airflow reads: made once for this clone."""
-    if PASSWORDS.exists() and json.loads(PASSWORDS.read_text(encoding="utf-8")) == {USER: "admin"}:
-        PASSWORDS.unlink()  # of an earlier version
+    if PASSWORDS.exists() and (read_state(PASSWORDS) or {}).get(USER) in {None, "admin"}:
+        PASSWORDS.unlink()  # of an earlier version, or half of a file
     found = json.loads(_secret(PASSWORDS, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))
     return str(found[USER])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import psutil  # type: ignore[import-untyped]  # Airflow requires it
 
 from gamelake.local.environment import LOCAL, LOGS
+from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Part:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        started = {"pid": process.pid, "started": time.time()}
-        self._pid_file.write_text(json.dumps(started), encoding="utf-8")
+        write_state(self._pid_file, {"pid": process.pid, "started": time.time()})
         return process
 
     def processes(self) -> list[psutil.Process]:
@@ -79,9 +78,8 @@ class Part:
 
     def _group(self) -> int | None:
         """The process group, or None if there was no start, or its number belongs to another process by now."""
-        if not self._pid_file.exists():
+        if (recorded := read_state(self._pid_file)) is None:
             return None
-        recorded = json.loads(self._pid_file.read_text(encoding="utf-8"))
         pid = int(recorded["pid"])
         with contextlib.suppress(psutil.Error):
             if abs(psutil.Process(pid).create_time() - recorded["started"]) > SAME_START_SECONDS:

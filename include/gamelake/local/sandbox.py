@@ -14,8 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.airflow.settings_file import IGDB_CONNECTION, connections, load_settings
-from gamelake.days import day_of, format_day, parse_day
+from gamelake.days import PartitionError, day_of, format_day, parse_day
 from gamelake.local.environment import LOCAL, LOGS
+from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -39,8 +40,19 @@ class Days:
 
     @classmethod
     def last(cls) -> Days | None:
-        """The days of the last run, or None before the first one."""
-        return cls(**json.loads(STATE.read_text(encoding="utf-8"))) if STATE.exists() else None
+        """The days of the last run, or None before the first one. Raises: SandboxFailed."""
+        if not STATE.exists():
+            return None
+        try:
+            found = cls(**(read_state(STATE) or {}))
+            parse_day(found.first_day)
+            parse_day(found.today)
+        except (TypeError, PartitionError) as error:
+            raise SandboxFailed(
+                f"{STATE}: found no days, expected what the last `make run` wrote; remove the file, and the lake "
+                "with it (`make clean LAKE=yes`) if that has later days: the sandbox begins at the real day"
+            ) from error
+        return found
 
     @classmethod
     def next(cls) -> Days:
@@ -59,8 +71,7 @@ class Days:
 
     def save(self) -> None:
         """Remember the days for the next run."""
-        STATE.parent.mkdir(parents=True, exist_ok=True)
-        STATE.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        write_state(STATE, asdict(self))
 
 
 def real_today() -> date:
@@ -75,8 +86,13 @@ def connection(url: str) -> str:
 
 
 def command(days: Days, port: int) -> list[str]:
-    """How the sandbox is started; `IGDB_RECORDED` and `GAMELAKE_SANDBOX_GAMES` say what it shows."""
-    games = os.environ.get("GAMELAKE_SANDBOX_GAMES", "5000")
+    """How the sandbox is started; `IGDB_RECORDED` and `GAMELAKE_SANDBOX_GAMES` say what it shows.
+
+    Raises: SandboxFailed.
+    """
+    games = os.environ.get("GAMELAKE_SANDBOX_GAMES") or "5000"
+    if not (games.isascii() and games.isdecimal()):
+        raise SandboxFailed(f"GAMELAKE_SANDBOX_GAMES: found {games!r}, expected a whole number from 1 to 1,000,000")
     return [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", str(port), "--games", games,
             "--first-day", days.first_day, "--today", days.today]  # fmt: skip
 
