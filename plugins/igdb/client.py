@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from igdb.tokens import TokenSource
 
 MAX_REQUEST_BYTES = 32_000
+ORIGIN_HEADER = "X-Gamelake-Origin"
+"""In it a server that stands in for IGDB, such as the sandbox, says what it is. IGDB does not know it."""
+IGDB = "igdb"
 
 _T = TypeVar("_T")
 
@@ -63,6 +66,7 @@ class IgdbClient:
 
     `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds from the start of a request to the end of
     its reply; `max_attempts` counts the first one. Made on any thread, entered and used on one event loop.
+    `origin` is whose rows the latest reply had: `igdb`, or what the server's ORIGIN_HEADER says.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class IgdbClient:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.stats = ClientStats()
+        self.origin = IGDB
         self._client_id = client_id
         self._tokens = tokens
         self._requests_per_second = requests_per_second
@@ -218,6 +223,7 @@ class IgdbClient:
         self.stats.bytes += len(body)
         self.stats.seconds = time.monotonic() - self._opened_at
         if response.status == 200:
+            self.origin = response.headers.get(ORIGIN_HEADER, IGDB)
             return Answer(endpoint=endpoint, query=query, body=body, headers=response.headers)
         if response.status == 407:
             raise proxy_refused(response.status, url=url, endpoint=endpoint, proxy=self._proxy, query=query)

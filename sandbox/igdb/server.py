@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 RECORDS_KEPT = 10_000
+ORIGIN_HEADER = "X-Gamelake-Origin"
+"""Tells a client that this is no IGDB."""
 
 _CONTROL_BODY_BYTES = 64 * 1024**2
 _SECONDS_TO_START = 30.0
@@ -173,8 +175,9 @@ class Sandbox:
         await runner.cleanup()
 
     async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
-        """The clock of the source is the sandbox's, not this machine's."""
+        """The clock of the source is the sandbox's, not this machine's; and a load is to know that this is no IGDB."""
         ahead = timedelta(seconds=request.get(SECONDS_AHEAD, 0.0))
+        response.headers[ORIGIN_HEADER] = self._world.name
         response.headers["Date"] = format_datetime(self._world.clock() + ahead, usegmt=True)
 
     def state(self) -> dict[str, Any]:

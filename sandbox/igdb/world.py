@@ -39,9 +39,10 @@ _SECOND = timedelta(seconds=1)
 
 
 class World:
-    """Tables by endpoint, turned to a day; made by `generate` or `recorded`."""
+    """Tables by endpoint, turned to a day; made by `generate` or `recorded`. `name` tells loads whose rows they are."""
 
     def __init__(self, sources: Mapping[str, Source], churn: Churn, *, first_day: date, today: date) -> None:
+        self.name = "sandbox"
         self.tables = {endpoint: Table(source) for endpoint, source in sources.items()}
         self.first_day = self.today = first_day
         self._churn = churn
@@ -105,7 +106,9 @@ class World:
             endpoint: StaticSource(rows.get(endpoint, ()), fields.get(endpoint, frozenset()), revise.get(endpoint))
             for endpoint in {*fields, *rows}
         }
-        return cls(sources, RecordedChurn(seed), first_day=first_day, today=today)
+        world = cls(sources, RecordedChurn(seed), first_day=first_day, today=today)
+        world.name = "recorded"
+        return world
 
     def clock(self) -> datetime:
         """Now, in UTC, shifted by whole days into today; it waits at the end of today until the world is advanced."""

@@ -74,6 +74,7 @@ class Draft:
     no longer counts.
     rejected_key: where the rows are kept that this run rejected, None if it rejected none. They are `source_count` less
     `row_count` rows, unless that is unproven.
+    origin: whose rows the table has: `igdb`, `sandbox` or `recorded`; None in commits of before it was known.
     files: every file of the table in the order in which they apply; see merge_files.
 
     Raises: ManifestError.
@@ -90,6 +91,7 @@ class Draft:
     unproven: tuple[Unproven, ...] = ()
     shrink_allowed: bool = False
     rejected_key: str | None = None
+    origin: str | None = None
     files: tuple[File, ...]
 
     def __post_init__(self) -> None:

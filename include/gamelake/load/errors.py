@@ -1,14 +1,15 @@
 """What can go wrong in a load besides the API and the store.
 
 LoadError
-├── LoadRefused         not retried: the same request would fail again
-│   ├── HeldError       the table would lose more rows than one load may remove
-│   └── ContractError   too many rows break the registry's contract
-├── IncompleteError     the source's rows differ from its own count
-│   ├── UnprovenError   they are the same twice, in more of the table than one load may leave unproven
-│   └── MisplacedError  they are out of order, or not those that were asked for
-├── LostPartError       a part of the table is not there any more, or damaged
-└── SupersededError     another load read the source much later and was faster to commit
+├── LoadRefused           not retried: the same request would fail again
+│   ├── HeldError         the table would lose more rows than one load may remove
+│   ├── OtherOriginError  the table has rows of another source, such as the sandbox
+│   └── ContractError     too many rows break the registry's contract
+├── IncompleteError       the source's rows differ from its own count
+│   ├── UnprovenError     they are the same twice, in more of the table than one load may leave unproven
+│   └── MisplacedError    they are out of order, or not those that were asked for
+├── LostPartError         a part of the table is not there any more, or damaged
+└── SupersededError       another load read the source much later and was faster to commit
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ class HeldError(LoadRefused):
             f"{reason} Held: nothing was committed, and readers keep what they have. If the rows are really deleted, "
             f"run the load again with the param allow_shrink (`make run ALLOW_SHRINK={entity}`). "
             "If not, wait until IGDB shows them and run it again."
+        )
+
+
+class OtherOriginError(LoadRefused):
+    """The table has rows of another source: a mix of two worlds would be in every mart."""
+
+    def __init__(self, entity: str, place: str, of: str | None, now: str) -> None:
+        names = {"igdb": "IGDB", "sandbox": "the sandbox", "recorded": "recorded responses"}
+        found, expected = names.get(now, now), names.get(of or "", of)
+        super().__init__(
+            f"{entity}: the rows come from {found}, and the table in {place} has those of {expected}: the two are not "
+            "mixed. Nothing was committed. To load this source, name an empty lake in GAMELAKE_URI, or remove this one "
+            "(on a laptop `make clean LAKE=yes`). To go on with the other one: IGDB needs the account (IGDB_CLIENT_ID "
+            "and IGDB_CLIENT_SECRET, or the connection igdb_default)."
         )
 
 

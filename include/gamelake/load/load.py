@@ -18,11 +18,12 @@ from gamelake.lake.files import Claim, merge_files
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Mode, Table
 from gamelake.lake.parts import PART_BYTES, PartStage, Rows
+from gamelake.lake.store import place_of
 from gamelake.limits import Allow
 from gamelake.load import guard
 from gamelake.load.contract import RowContract
 from gamelake.load.doubts import doubts_of
-from gamelake.load.errors import HeldError, IncompleteError
+from gamelake.load.errors import HeldError, IncompleteError, OtherOriginError
 from gamelake.load.live import LiveTable
 from gamelake.load.miscounts import Miscounts
 from gamelake.load.rejects import Rejects
@@ -132,7 +133,7 @@ class Load:
             files = await asyncio.to_thread(stage.finish)
             try:
                 manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count)
-            except HeldError:
+            except (HeldError, OtherOriginError):
                 # The next try is to see what the source shows then, and not what it showed now.
                 await asyncio.to_thread(progress.forget)
                 raise
@@ -311,6 +312,8 @@ class Load:
 
         def build(newest: Manifest | None) -> Draft:
             check_not_superseded(base, newest, began=self._began)
+            if newest is not None and newest.origin not in {None, self._client.origin}:
+                raise OtherOriginError(self._entity.name, place_of(self._store), newest.origin, self._client.origin)
             kept = () if newest is None else newest.files
             row_count = self._rows if mode is not Mode.INCREMENTAL else len(self._live.on(newest))
             others = newest is not None and (base is None or newest.version != base.version)
@@ -331,6 +334,7 @@ class Load:
                 unproven=self._miscounts.found,
                 shrink_allowed=shrink_allowed,
                 rejected_key=self._rejects.key,
+                origin=self._client.origin,
                 files=merge_files(kept, files, per_partition=self._entity.kind is Kind.TIME_SERIES),
             )
 

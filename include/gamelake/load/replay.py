@@ -168,6 +168,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             unproven=newest.unproven,
             shrink_allowed=newest.shrink_allowed,
             rejected_key=newest.rejected_key,
+            origin=newest.origin,
             files=merge_files(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
         )
 

@@ -9,9 +9,9 @@ from functools import partial
 import pytest
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import ManifestError, Mode, Table
+from gamelake.lake.manifest import Draft, ManifestError, Mode, Table
 from gamelake.lake.parts import PART_BYTES
-from gamelake.load.errors import ContractError, IncompleteError, LoadRefused, LostPartError
+from gamelake.load.errors import ContractError, IncompleteError, LoadRefused, LostPartError, OtherOriginError
 from igdb.client import IgdbClient
 from sandbox.igdb import Fault, Sandbox, World
 from tests.gamelake.load.running import DAY, held, shown, token_of
@@ -208,3 +208,36 @@ async def test_an_old_commit_that_is_damaged_stops_no_load(client, store, sandbo
     store.put(TableName("igdb", "games").manifest_key(4), b"{")
     with pytest.raises(ManifestError, match=r"0004\.json: .*restore the object from a backup"):
         await load(client, store, "games", run_id="3")
+
+
+@pytest.mark.parametrize("name", ["games", "genres", "popscore"])
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        ("sandbox", "igdb", r"the rows come from IGDB, and the table in .* has those of the sandbox"),
+        ("igdb", "sandbox", r"the rows come from the sandbox, and the table in .* has those of IGDB: .*IGDB_CLIENT_ID"),
+        ("recorded", "sandbox", r"has those of recorded responses: .* GAMELAKE_URI"),
+    ],
+)
+async def test_rows_of_two_sources_are_not_mixed(client, store, sandbox, name, first, then, said):
+    """An account in place of the sandbox, or a terminal without the account: each table would be of two worlds."""
+    sandbox.using(lambda world: setattr(world, "name", first))
+    await load(client, store, name)
+    before = Table(store, TableName("igdb", name)).latest()
+    assert before.origin == first
+    sandbox.using(lambda world: setattr(world, "name", then))
+    with pytest.raises(OtherOriginError, match=said):
+        await load(client, store, name, run_id="another run")
+    assert Table(store, TableName("igdb", name)).latest() == before
+    sandbox.using(lambda world: setattr(world, "name", first))
+    assert (await load(client, store, name, run_id="a third run")).version == 2
+
+
+async def test_a_table_of_before_origins_were_known_gets_one(client, store, sandbox):
+    await load(client, store, "genres")
+    before = Table(store, TableName("igdb", "genres")).latest()
+    unknown = {name: getattr(before, name) for name in Draft.__dataclass_fields__} | {"origin": None}
+    Table(store, TableName("igdb", "genres")).commit(lambda _: Draft(**unknown))
+    sandbox.using(lambda world: setattr(world, "name", "igdb"))
+    await load(client, store, "genres", run_id="another run")
+    assert Table(store, TableName("igdb", "genres")).latest().origin == "igdb"
