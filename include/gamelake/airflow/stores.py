@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.location import BucketLocation
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 DISTRIBUTION_EXTRA = "cloudfront_distribution_id"
 """In the extra of the AWS connection: the CloudFront distribution that serves the lake."""
 
+CONNECTION = "aws_default"
+CONNECTION_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
+
 EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
 """The variables that a connection may add to the environment of dbt."""
 
 
-def connected_store(aws_conn_id: str = "aws_default", *, uri: str | None = None) -> Store:
+def connected_store(aws_conn_id: str = CONNECTION, *, uri: str | None = None) -> Store:
     """The store of a URI, by default of `GAMELAKE_URI`. Not for an event loop's thread.
 
     Raises: StoreError when the URI is of no known kind, or the connection reaches the bucket in a way that dbt cannot.
@@ -36,8 +39,50 @@ def connected_store(aws_conn_id: str = "aws_default", *, uri: str | None = None)
     return open_store(place.uri, s3=client)
 
 
+def command_store() -> Store:
+    """The lake of a command that a person types: reached as the tasks reach it.
+
+    Raises: StoreError, as `connected_store`.
+    """
+    if not isinstance(lake_location(), BucketLocation):
+        return open_store(lake_uri())
+    use_stored_connection()
+    return connected_store()
+
+
+def use_stored_connection() -> None:
+    """Let this process, which is no task, find `aws_default` where tasks do: in a secrets backend or the database.
+
+    Outside of a task Airflow's hooks look into the environment only, so that is where it goes. Without a database the
+    environment is all there is.
+    Raises: StoreError, if the laptop's settings cannot work.
+    """
+    # What Airflow and boto3 tell of their search is not what a person asked for.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
+    if os.environ.get(CONNECTION_VARIABLE):
+        return
+    added: dict[str, str] = {}
+    if "AIRFLOW_HOME" not in os.environ:  # a laptop: its database is that of `make up`
+        from gamelake.local.environment import EnvironmentRefused, environment
+
+        try:
+            added = {name: value for name, value in environment().items() if name not in os.environ}
+        except EnvironmentRefused as error:
+            raise StoreError("open", lake_uri(), str(error)) from error
+    os.environ.update(added)
+    try:
+        from airflow.models import Connection
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        with suppress(AirflowNotFoundException):
+            os.environ[CONNECTION_VARIABLE] = Connection.get_connection_from_secrets(CONNECTION).as_json()
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
 @contextmanager
-def connection_exported(aws_conn_id: str = "aws_default") -> Iterator[None]:
+def connection_exported(aws_conn_id: str = CONNECTION) -> Iterator[None]:
     """Let processes that are started in this block reach the store as the Airflow connection does.
 
     dbt has no connections. The connection's settings are in this process's environment while the block runs,
@@ -58,7 +103,7 @@ def connection_exported(aws_conn_id: str = "aws_default") -> Iterator[None]:
                 os.environ[name] = value
 
 
-def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = "aws_default") -> None:
+def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = CONNECTION) -> None:
     """Have CloudFront forget its copies of objects that were overwritten, and wait for it.
 
     Does nothing for a lake on disk, or if the connection's extra names no distribution. Not for an event loop's thread.

@@ -58,11 +58,12 @@ def _hours(hours: int) -> int:
 @group.command()
 def show(name: OneTable = None) -> None:
     """Show the newest commits."""
+    from gamelake.airflow.stores import command_store
     from gamelake.lake.https import open_cdn
     from gamelake.lake.manifest import open_table
-    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.lake.store import place_of
 
-    store = open_cdn() or open_store(lake_uri())
+    store = open_cdn() or command_store()
     commits: Iterable[Manifest | None]
     if name:
         (only,) = chosen_tables(name)
@@ -88,11 +89,12 @@ def lifecycle(
     apply: Annotated[bool, typer.Option("--apply", help="Set the rules, then check them.")] = False,
 ) -> None:
     """Check the lifecycle rules of the bucket."""
+    from gamelake.airflow.stores import command_store
     from gamelake.lake.lifecycle import apply_rules, check_rules, expected_rules
     from gamelake.lake.s3 import S3Store
-    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.lake.store import place_of
 
-    store = open_store(lake_uri())
+    store = command_store()
     if not isinstance(store, S3Store):
         print(f"{place_of(store)}: lifecycle rules are S3's; on a disk nothing expires, and nothing is to be done")
         return
@@ -118,10 +120,11 @@ def audit(
     """Find objects that are orphans, missing or damaged."""
     from datetime import timedelta
 
-    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.airflow.stores import command_store
+    from gamelake.lake.store import place_of
     from gamelake.maintenance.audit import audit
 
-    store = open_store(lake_uri())
+    store = command_store()
     report = audit(
         store,
         chosen_tables(name),
@@ -150,10 +153,11 @@ def rejected(
     json: Annotated[bool, typer.Option("--json", help="Print each row as a line of JSON, as it was sent.")] = False,
 ) -> None:
     """List the rows that loads rejected, and why."""
+    from gamelake.airflow.stores import command_store
     from gamelake.lake.rejected import rejected_rows
-    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.lake.store import place_of
 
-    store = open_store(lake_uri())
+    store = command_store()
     lines: list[tuple[str, ...]] = []
     for each in chosen_tables(name):
         rows = list(rejected_rows(store, each, day))
@@ -177,11 +181,11 @@ def replay(
     day: Annotated[str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only this Korean day.")] = None,
 ) -> None:
     """Check rejected rows again, and add those that pass now."""
-    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.airflow.stores import command_store
     from gamelake.load.errors import LIST_COMMAND
     from gamelake.load.replay import replay
 
-    outcomes = replay(open_store(lake_uri()), chosen_entity(name), day)
+    outcomes = replay(command_store(), chosen_entity(name), day)
     for outcome in outcomes:
         print(outcome)
     if any(outcome.version for outcome in outcomes):

@@ -29,10 +29,11 @@ Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with
 @group.command("list")
 def list_generations() -> None:
     """List every finished build of the marts, the newest first."""
-    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.airflow.stores import command_store
+    from gamelake.lake.store import place_of
     from gamelake.marts import pointer, rollback
 
-    store = open_store(lake_uri())
+    store = command_store()
     found = rollback.generations(store)
     if not found:
         print(f"{place_of(store)}: no generation is finished yet; run the DAG `transform`, or `make run`")
@@ -46,10 +47,11 @@ def list_generations() -> None:
 @group.command()
 def freshness() -> int:
     """Show how old the published loads are; exit status 1 if one is stale."""
-    from gamelake.lake.store import lake_uri, open_store, place_of
+    from gamelake.airflow.stores import command_store
+    from gamelake.lake.store import place_of
     from gamelake.marts import freshness
 
-    store = open_store(lake_uri())
+    store = command_store()
     found = freshness.published(store)
     loads = found.loads
     rows = [(each.table, each.day, _kst(each.committed_at), f"{each.hours:,.1f}", each.verdict) for each in loads]
@@ -77,10 +79,10 @@ def roll_back(
     reason: Reason = None,
 ) -> int:
     """Show readers an earlier build."""
-    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.airflow.stores import command_store
     from gamelake.marts.rollback import rollback
 
-    store = open_store(lake_uri())
+    store = command_store()
     now, is_moved = rollback(store, generation, by=_login(), reason=reason)
     return _tell(store, now, is_moved=is_moved)
 
@@ -88,10 +90,10 @@ def roll_back(
 @group.command("rollforward")
 def roll_forward(reason: Reason = None) -> int:
     """Show readers the newest publication again."""
-    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.airflow.stores import command_store
     from gamelake.marts.rollback import rollforward
 
-    store = open_store(lake_uri())
+    store = command_store()
     now, is_moved = rollforward(store, by=_login(), reason=reason)
     return _tell(store, now, is_moved=is_moved)
 
@@ -156,10 +158,6 @@ def _invalidate(store: Store, now: Publication) -> int:
     """Tell the CDN, if the lake has one. Returns: the exit status."""
     if not store.uri.startswith("s3://"):
         return 0
-    if "AIRFLOW_HOME" not in os.environ:  # on a laptop the connection is in the database of `make up`
-        from gamelake.local.environment import environment
-
-        os.environ.update(environment())
     from gamelake.airflow.stores import invalidate_changed
     from gamelake.marts import pointer
     from gamelake.marts.generation import changed_keys

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +14,7 @@ from gamelake.lake.lifecycle import differences
 from gamelake.lake.manifest import Draft, File, Mode, Table
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.store import open_store, place_of
+from tests.gamelake.lake.aws import settings_without_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +109,41 @@ def test_rules_are_applied_and_read_back(
     assert isinstance(lake, S3Store)
     assert differences(lake) == []
     assert main(["lake", "lifecycle"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("lake", "show"), "nothing is committed yet"),
+        (("lake", "audit"), "every object is as it should be"),
+        (("lake", "rejected"), "no rejected rows are kept"),
+        (("lake", "replay", "igdb.genres"), "nothing is committed yet"),
+        (("marts", "list"), "no generation is finished yet"),
+        (("marts", "rollback"), "nothing is published yet"),
+        (("marts", "freshness"), "nothing is published yet"),
+    ],
+)
+def test_commands_reach_the_bucket_by_the_stored_connection(
+    bucket: str, moto_endpoint: str, tmp_path: Path, command: tuple[str, ...], said: str
+) -> None:
+    """Outside of a task Airflow's hooks look for connections in the environment only."""
+    extra = {"endpoint_url": moto_endpoint, "region_name": "us-east-1"}
+    stored = {"aws_default": {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}}
+    (tmp_path / "connections.json").write_text(json.dumps(stored), encoding="utf-8")
+    ours = ("AIRFLOW", "AWS_", "GAMELAKE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment |= settings_without_this_machine(
+        tmp_path,
+        GAMELAKE_URI=f"s3://{bucket}/lake",
+        GAMELAKE_LOCAL=str(tmp_path / "local"),
+        AIRFLOW__SECRETS__BACKEND="airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"connections_file_path": str(tmp_path / "connections.json")}),
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "gamelake.cli", *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert said in ran.stdout + ran.stderr
+    assert "redentials" not in ran.stdout + ran.stderr
 
 
 def test_a_wrong_uri_is_one_line_on_stderr(
