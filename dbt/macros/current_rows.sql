@@ -37,7 +37,7 @@
         ),
 
         -- from one bound of a claim to the next the same claims hold, and the newest of them decides
-        stretches as (
+        claimed_intervals as (
             select {{ "bounds._partition," if by_partition }} bounds.bound, max(claims.ordinal) as claimed_by
             from bounds
             left join
@@ -51,7 +51,7 @@
         file_rows._ordinal,
         file_rows._partition,
         case
-            when file_rows._ordinal < stretches.claimed_by
+            when file_rows._ordinal < claimed_intervals.claimed_by
             then 'void'
             -- if the newest row of an id is void, then so are its older ones: what it supersedes here is valid
             when
@@ -62,8 +62,8 @@
         end as fate
     from
         {{ relation }} as file_rows
-        -- ids below every claim lie in no stretch
-        {{ join_stretches(by_partition) }}
+        -- ids below every claim are in no interval
+        {{ join_claimed_intervals(by_partition) }}
     where file_rows.id is not null
 {% endmacro %}
 

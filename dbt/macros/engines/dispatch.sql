@@ -23,8 +23,10 @@
 {% macro all_but(columns) %} {{ return(adapter.dispatch("all_but")(columns)) }} {% endmacro %}
 
 
-{# The stretch in which the id of each row of file_rows lies. #}
-{% macro join_stretches(by_partition) %} {{ return(adapter.dispatch("join_stretches")(by_partition)) }} {% endmacro %}
+{# Joins to each row of file_rows the claimed interval that has its id. #}
+{% macro join_claimed_intervals(by_partition) %}
+    {{ return(adapter.dispatch("join_claimed_intervals")(by_partition)) }}
+{% endmacro %}
 
 
 {#

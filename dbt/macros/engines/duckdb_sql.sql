@@ -12,8 +12,8 @@
 {% macro default__all_but(columns) %} exclude ({{ columns }}) {% endmacro %}
 
 
-{% macro default__join_stretches(by_partition) %}
+{% macro default__join_claimed_intervals(by_partition) %}
     asof left join
-        stretches on file_rows.id >= stretches.bound
-        {{ "and file_rows._partition = stretches._partition" if by_partition }}
+        claimed_intervals on file_rows.id >= claimed_intervals.bound
+        {{ "and file_rows._partition = claimed_intervals._partition" if by_partition }}
 {% endmacro %}

@@ -33,13 +33,13 @@
 {% endmacro %}
 
 
-{% macro spark__join_stretches(by_partition) %}
+{% macro spark__join_claimed_intervals(by_partition) %}
     left join
         (
             select *, lead(bound) over ({{ "partition by _partition" if by_partition }} order by bound) as next_bound
-            from stretches
-        ) as stretches
-        on file_rows.id >= stretches.bound
-        and (file_rows.id < stretches.next_bound or stretches.next_bound is null)
-        {{ "and file_rows._partition = stretches._partition" if by_partition }}
+            from claimed_intervals
+        ) as claimed_intervals
+        on file_rows.id >= claimed_intervals.bound
+        and (file_rows.id < claimed_intervals.next_bound or claimed_intervals.next_bound is null)
+        {{ "and file_rows._partition = claimed_intervals._partition" if by_partition }}
 {% endmacro %}
