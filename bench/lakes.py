@@ -126,7 +126,7 @@ def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], worl
         run_id=run_id,
         partition=partition,
         mode=mode,
-        watermark=int(bounds_of(day)[0].timestamp()),
+        cursor=str(int(bounds_of(day)[0].timestamp())),
         source_count=rows,
         row_count=rows,
         files=merge_files(kept, files, per_partition=entity.kind is Kind.TIME_SERIES),

@@ -28,7 +28,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from gamelake.airflow import assets
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.pods import executor_config
-from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
+from gamelake.days import KST, TIMEZONE, PartitionError, run_day
 from gamelake.lake.store import lake_uri
 from gamelake.registry import Entity, Kind, Source, load_sources
 from igdb.operators import IgdbToS3Operator
@@ -83,7 +83,7 @@ def extract_load(source: Source, entity: Entity) -> LakeDAG:
         dag_id=entity.dag_id,
         description=entity.description,
         doc_md=f"# {entity.dag_id}\n\n{entity.description}\n\n{__doc__}",
-        schedule=CronPartitionTimetable(source.schedule, timezone=TIMEZONE, key_format=KEY_FORMAT),
+        schedule=CronPartitionTimetable(source.schedule, timezone=TIMEZONE, key_format=source.partition.key_format),
         start_date=datetime(2026, 1, 1, tzinfo=KST),
         catchup=False,
         max_active_runs=1,

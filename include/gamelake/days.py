@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 TIMEZONE = "Asia/Seoul"
 KEY_FORMAT = "%Y-%m-%d"
 KST = ZoneInfo(TIMEZONE)
+_HOURS = 24
+_HOUR_DIGITS = 2
 FIRST_DAY = date(2011, 1, 1)
 LAST_DAY = date(2199, 12, 31)
 """The days that can be named. Which of them a load or a build takes is bounded by the source's clock and the loads."""
+
+
+class Scheme(StrEnum):
+    """How a source's tables are partitioned: `day` (2026-11-21) or `hour` (2026-11-21T04), in Korean time."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+    @property
+    def key_format(self) -> str:
+        """The format of a partition's key, for strftime."""
+        return KEY_FORMAT if self is Scheme.DAY else f"{KEY_FORMAT}T%H"
 
 
 class PartitionError(ValueError):
@@ -32,6 +47,21 @@ def parse_day(key: str) -> date:
     if not FIRST_DAY <= day <= LAST_DAY:
         raise PartitionError(f"date: found {key!r}, expected a Korean day from {FIRST_DAY} to {LAST_DAY}")
     return day
+
+
+def scheme_of(partition: str) -> Scheme:
+    """Return the scheme that a partition's key follows.
+
+    Raises:
+        PartitionError: It follows none.
+    """
+    day, hour, digits = partition.partition("T")
+    parse_day(day)
+    if not hour:
+        return Scheme.DAY
+    if not (len(digits) == _HOUR_DIGITS and digits.isascii() and digits.isdigit() and int(digits) < _HOURS):
+        raise PartitionError(f"partition: found {partition!r}, expected a Korean hour such as 2026-11-21T04")
+    return Scheme.HOUR
 
 
 def format_day(day: date) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from gamelake.days import Scheme
 from gamelake.fields import ID_RULE, FieldRule, FieldType, RegistryError, choice_of, parse_fields
 from gamelake.lake.keys import TableName
 from gamelake.limits import Limits
@@ -37,7 +38,7 @@ _FILE_NAME = "entities.yaml"
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CRON_FIELDS = 5
-_HEADER_KEYS = {"source", "description", "connection", "pool", "schedule", "gates_transform", "entities"}
+_HEADER_KEYS = {"source", "description", "connection", "pool", "schedule", "partition", "gates_transform", "entities"}
 _KEYS = {"description", "kind", "fields"}
 _LIMIT_KEYS = {"max_shrink", "max_rejected", "max_unproven"}
 _OPTIONAL_KEYS = {"options"} | _LIMIT_KEYS
@@ -104,8 +105,9 @@ class Entity:
 class Source:
     """One source: where its loads connect, when they run, and its tables by name.
 
-    `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time. With `gates_transform`
-    the marts of a day are built only after all loads of this source have succeeded.
+    `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time; `partition` is what one
+    load is for, a day or an hour. With `gates_transform` the marts of a day are built only after all loads of this
+    source have succeeded.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Source:
     connection: str
     pool: str
     schedule: str
+    partition: Scheme
     gates_transform: bool
     entities: Mapping[str, Entity]
 
@@ -180,6 +183,7 @@ def _source(folder: str, document: Mapping[str, Any]) -> Source:
         connection=_text("connection", document["connection"]),
         pool=_text("pool", document["pool"]),
         schedule=schedule,
+        partition=choice_of(Scheme, "partition", document["partition"]),
         gates_transform=document["gates_transform"],
         entities=MappingProxyType({key: _entity(name, key, body) for key, body in declared.items()}),
     )

@@ -47,7 +47,7 @@ def commit(store: Store, entity: str, files: tuple[File, ...], figures: dict[str
         run_id="run",
         partition=day.isoformat(),
         mode=Mode.FULL,
-        watermark=None,
+        cursor=None,
         source_count=figures["source_count"],
         row_count=figures["row_count"],
         files=files,

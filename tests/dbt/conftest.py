@@ -97,7 +97,7 @@ class Lake:
                 "entity": entity,
                 "version": 1,
                 "partition": self.day,
-                "watermark": 1763668800,
+                "cursor": "1763668800",
                 "committed_at": self.committed_at.isoformat(),
                 "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
                 "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),

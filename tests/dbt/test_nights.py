@@ -78,7 +78,7 @@ class Nights:
                 run_id="load",
                 partition=str(day),
                 mode=Mode.SNAPSHOT,
-                watermark=None,
+                cursor=None,
                 source_count=len(ids),
                 row_count=len(ids),
                 files=merge_files(earlier, files, per_partition=entity == "popscore"),

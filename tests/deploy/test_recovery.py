@@ -122,7 +122,7 @@ def write_day(store: Store, scratch: Path, day: str) -> None:
             run_id=day,
             partition=day,
             mode=Mode.SNAPSHOT,
-            watermark=None,
+            cursor=None,
             source_count=1,
             row_count=1,
             files=(*(newest.files if newest else ()), *parts),

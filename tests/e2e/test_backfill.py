@@ -57,7 +57,7 @@ def check_a_backfill_reads_its_days_again(airflow: Airflow, store: Store, sandbo
     rows = shown(store)
     assert [rows[game]["name"] for game in changed] == [f"Unseen on {day}" for day in (TWO_AGO, ONE_AGO)]
     after = newest(store, "games")
-    assert (after.mode, after.watermark) == (Mode.INCREMENTAL, before.watermark)
+    assert (after.mode, after.cursor) == (Mode.INCREMENTAL, before.cursor)
     assert {after.partition, Table(store, TableName("igdb", "games")).read(after.version - 1).partition} == {
         format_day(TWO_AGO),
         format_day(ONE_AGO),
@@ -71,7 +71,7 @@ def check_a_date_does_so_too(airflow: Airflow, store: Store, sandbox: Sandbox) -
     assert run["partition_key"] is None
     assert shown(store)[changed]["name"] == f"Unseen on {TWO_AGO}"
     after = newest(store, "games")
-    assert (after.version, after.mode, after.watermark) == (before.version + 1, Mode.INCREMENTAL, before.watermark)
+    assert (after.version, after.mode, after.cursor) == (before.version + 1, Mode.INCREMENTAL, before.cursor)
     assert after.partition == format_day(TWO_AGO)
     assert shown(store).keys() == held(sandbox).keys()
 

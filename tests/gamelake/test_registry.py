@@ -15,6 +15,7 @@ description: A shop.
 connection: shop_default
 pool: shop_api
 schedule: 30 5 * * *
+partition: day
 gates_transform: false
 entities:
   genres:
@@ -137,6 +138,7 @@ def test_options_that_igdb_does_not_know_are_refused(options, key):
         ("pool: shop_api", "pool: ''", ["pool", "not empty"]),
         ("pool: shop_api\n", "", ["pool", "missing"]),
         ("schedule: 30 5 * * *", "schedule: daily", ["schedule", "'daily'", "5 fields"]),
+        ("partition: day", "partition: week", ["partition", "'week'", "day, hour"]),
         ("gates_transform: false", "gates_transform: 0", ["gates_transform", "true or false"]),
         ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
         ("  genres:", "  Genres:", ["'Genres'", "lower case"]),

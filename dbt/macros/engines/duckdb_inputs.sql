@@ -39,7 +39,7 @@
                         built struct(staged_rows bigint, superseded_rows bigint, void_rows bigint)
                     )[]',
                     sources: 'struct(
-                        source varchar, entity varchar, "version" bigint, "partition" varchar, watermark bigint,
+                        source varchar, entity varchar, "version" bigint, "partition" varchar, cursor varchar,
                         committed_at timestamptz, source_count bigint, row_count bigint,
                         files struct(
                             ordinal integer, url varchar, "partition" varchar, "rows" bigint,

@@ -35,7 +35,7 @@
                 built: struct<staged_rows: bigint, superseded_rows: bigint, void_rows: bigint>
             >>,
             sources array<struct<
-                source: string, entity: string, version: bigint, `partition`: string, watermark: bigint,
+                source: string, entity: string, version: bigint, `partition`: string, cursor: string,
                 committed_at: timestamp_ltz, source_count: bigint, row_count: bigint,
                 files: array<struct<
                     ordinal: int, url: string, `partition`: string, `rows`: bigint,

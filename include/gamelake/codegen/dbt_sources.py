@@ -149,7 +149,7 @@ def entities_page(sources: Mapping[str, Source]) -> str:
 def _source_section(source: Source) -> Iterator[str]:
     yield from ("", f"## {source.name}", "", source.description, "")
     yield f"- Connection `{source.connection}`, pool `{source.pool}`"
-    yield f"- Schedule `{source.schedule}`, Korean time"
+    yield f"- Schedule `{source.schedule}`, Korean time; partitioned by {source.partition}"
     gate = "waits for all of its loads" if source.gates_transform else "does not wait for its loads"
     yield f"- The DAG `transform` {gate}"
     yield ""

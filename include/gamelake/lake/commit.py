@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -16,10 +16,18 @@ from gamelake.lake.files import Claim, File, ManifestError, check_partition
 from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jsonschema.protocols import Validator
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
+
+
+def expect(key: str, found: object, holds: bool, expected: str) -> None:
+    """Raise ManifestError unless it holds."""
+    if not holds:
+        raise ManifestError(key, found, expected)
 
 
 class Mode(StrEnum):
@@ -58,23 +66,67 @@ class Unproven:
         return abs(self.rows - self.count)
 
 
+class Proof(StrEnum):
+    """How the rows of a load were proven complete."""
+
+    COUNTED = "counted"
+    """The source counts as many rows as the load read or the table has."""
+    UNPROVEN = "unproven"
+    """The source miscounts some id ranges: see `unproven`."""
+    NONE = "none"
+    """The source cannot count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The figures of the load that made a commit.
+
+    `rows_read` were staged, of which an earlier try of the run had staged `rows_resumed`. `rows_rejected` broke the
+    contract. `ranges_repaired` differed from the source, which had deleted `rows_deleted` there. `rows_late` had
+    changed before the last load and were visible only after it. `undeclared` counts fields that the registry does not
+    declare. `bytes` came over the network. `cursor_set_back`: the commit before had a wrong cursor.
+
+    Raises:
+        ManifestError: A figure is negative.
+    """
+
+    rows_read: int = 0
+    rows_resumed: int = 0
+    rows_rejected: int = 0
+    rows_deleted: int = 0
+    rows_late: int = 0
+    ranges_repaired: int = 0
+    undeclared: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    proof: Proof = Proof.NONE
+    cursor_set_back: bool = False
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, int | float):
+                expect(f"summary.{each.name}", value, value >= 0, "0 or more")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What a run decides of its commit; the table adds number and time.
 
-    partition: the Korean day that was loaded, as 2026-11-21.
-    watermark: the source's clock when the run began to read, unix seconds; an incremental run must have one.
+    partition: what was loaded: a Korean day, as 2026-11-21, or an hour of one, as 2026-11-21T04.
+    cursor: where the next incremental run continues, in the source's own words; an incremental run must have one.
     source_count: rows that the source has, those that were rejected included: as it counts them, and as it returned
-    them where its count is unproven. row_count: rows that the table now shows, of a time series those of the partition.
-    requests: what the run spent at the API; 0 in commits that were made before it was counted.
-    watermark_set_back: the newest commit's watermark lay after the source's clock, and was wrong: this one's may be
-    earlier.
+    them where its count is unproven. None: the source cannot count.
+    row_count: rows that the table now shows, of a time series those of the partition.
+    summary: the figures of the load.
     unproven: ranges that this run read whose rows differ from the source's count.
     shrink_allowed: the table lost more rows than a load may remove, and an operator let it through: what it had before
     no longer counts.
     rejected_key: where the rows are kept that this run rejected, None if it rejected none. They are `source_count` less
     `row_count` rows, unless that is unproven.
-    origin: whose rows the table has: `igdb`, `sandbox` or `recorded`; None in commits of before it was known.
+    origin: whose rows the table has: `igdb`, `sandbox` or `recorded`; None: the source does not say.
     files: every file of the table in the order in which they apply; see merge_files.
 
     Raises: ManifestError.
@@ -83,11 +135,10 @@ class Draft:
     run_id: str
     partition: str
     mode: Mode
-    watermark: int | None
-    source_count: int
+    cursor: str | None
+    source_count: int | None
     row_count: int
-    requests: int = 0
-    watermark_set_back: bool = False
+    summary: Summary = Summary()
     unproven: tuple[Unproven, ...] = ()
     shrink_allowed: bool = False
     rejected_key: str | None = None
@@ -97,11 +148,10 @@ class Draft:
     def __post_init__(self) -> None:
         check_partition("partition", self.partition)
         expect("run_id", self.run_id, bool(self.run_id), "a text that is not empty")
-        expect("source_count", self.source_count, self.source_count >= 0, "0 or more")
-        expect("requests", self.requests, self.requests >= 0, "0 or more")
+        expect("source_count", self.source_count, self.source_count is None or self.source_count >= 0, "0 or more")
         if self.mode is Mode.INCREMENTAL:
-            expect("watermark", self.watermark, self.watermark is not None, "a time: the next run continues from it")
-        expect("watermark", self.watermark, self.watermark is None or self.watermark >= 0, "unix seconds or null")
+            expect("cursor", self.cursor, self.cursor is not None, "a text: the next run continues from it")
+        expect("cursor", self.cursor, self.cursor != "", "a text that is not empty, or null")
         seen: set[str] = set()
         for file in self.files:
             expect("files.key", file.key, file.key not in seen, "each part once")
@@ -115,7 +165,7 @@ class Draft:
         expect("row_count", self.row_count, least <= self.row_count <= most, expected)
 
     def check_follows(self, newest: Manifest | None) -> None:
-        """Refuse a draft that changes a part of the newest commit or takes the table back in time.
+        """Refuse a draft that changes a part of the newest commit.
 
         Raises: ManifestError.
         """
@@ -125,15 +175,6 @@ class Draft:
         for file in self.files:
             expected = f"{before.get(file.key)}, as version {newest.version} has it: parts never change"
             expect("files", file, before.get(file.key, file) == file, expected)
-        if newest.watermark is None or (self.watermark is None and self.mode is Mode.SNAPSHOT):
-            return
-        expect(
-            "watermark",
-            self.watermark,
-            self.watermark is not None and (self.watermark_set_back or self.watermark >= newest.watermark),
-            f"{newest.watermark} or later, as version {newest.version} of run {newest.run_id!r} has it: "
-            "another run read the source after this one; run this one again",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +211,9 @@ class Manifest(Draft):
         """The manifest as the lake holds it, in the schema's order, indented for people."""
         document = asdict(self) | {"committed_at": self.committed_at.astimezone(UTC).isoformat()}
         ordered = {key: document[key] for key in _schema()["properties"]}
+        for file in ordered["files"]:
+            if not file["claims"]:
+                del file["claims"]
         return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
@@ -192,16 +236,11 @@ class Manifest(Draft):
         typed = {
             "committed_at": committed_at,
             "mode": Mode(document["mode"]),
-            "unproven": tuple(Unproven(**one) for one in document.get("unproven", ())),
+            "summary": Summary(**document["summary"] | {"proof": Proof(document["summary"]["proof"])}),
+            "unproven": tuple(Unproven(**one) for one in document["unproven"]),
             "files": tuple(File.from_json(file) for file in document["files"]),
         }
         return cls(**document | typed)
-
-
-def expect(key: str, found: object, holds: bool, expected: str) -> None:
-    """Raise ManifestError unless it holds."""
-    if not holds:
-        raise ManifestError(key, found, expected)
 
 
 @cache

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from gamelake.days import PartitionError, parse_day
+from gamelake.days import PartitionError, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,7 +87,8 @@ class File:
     """One part: where it lies, what it holds, and what it claims.
 
     rows: lines; an id occurs at most once in a part. bytes, sha256: of the object as stored, that is compressed.
-    min_id, max_id: None for a part without rows. max_updated_at: unix seconds, None if no row has one.
+    min_id, max_id: None for a part without rows, and for a table without ids: its rows always count.
+    max_updated_at: unix seconds, None if no row has one.
     claims: ascending, not touching; empty for a part that says "these rows changed".
 
     Raises: ManifestError.
@@ -115,7 +116,7 @@ class File:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> File:
         """The file that a parsed JSON object of a manifest's `files` describes."""
-        return cls(**{**document, "claims": tuple(Claim(**claim) for claim in document["claims"])})
+        return cls(**{**document, "claims": tuple(Claim(**claim) for claim in document.get("claims", ()))})
 
     @property
     def ids(self) -> Claim | None:
@@ -126,8 +127,13 @@ class File:
         if self.min_id is None or self.max_id is None:
             self._expect("min_id", self.min_id is None, "null, as max_id is")
             self._expect("max_id", self.max_id is None, "null, as min_id is")
-            self._expect("rows", self.rows == 0, "0, as min_id and max_id are null")
-            self._expect("claims", bool(self.claims), "a claim: without rows and claims the part says nothing")
+            without_ids = self.rows > 0 and not self.claims
+            self._expect(
+                "claims", without_ids or bool(self.claims), "a claim: without rows and claims the part says nothing"
+            )
+            self._expect(
+                "rows", without_ids or self.rows == 0, "0, as min_id and max_id are null and the part has claims"
+            )
             return
         self._expect("min_id", self.min_id >= 0, "an id, 0 or more")
         self._expect("max_id", self.max_id >= self.min_id, f"min_id, which is {self.min_id}, or more")
@@ -148,14 +154,16 @@ class File:
 
 
 def check_partition(key: str, partition: str) -> None:
-    """Refuse a partition that names no day.
+    """Refuse a partition of no declared scheme.
 
-    Raises: ManifestError.
+    Raises:
+        ManifestError: It is neither a day nor an hour.
     """
     try:
-        parse_day(partition)
+        scheme_of(partition)
     except PartitionError as error:
-        raise ManifestError(key, partition, "a day as YYYY-MM-DD, such as 2026-11-21") from error
+        expected = "a day such as 2026-11-21, or an hour such as 2026-11-21T04"
+        raise ManifestError(key, partition, expected) from error
 
 
 def merge_files(kept: Sequence[File], new: Sequence[File], *, per_partition: bool = False) -> tuple[File, ...]:
@@ -190,7 +198,7 @@ def _counting(files: Sequence[File], ordinals: Sequence[int]) -> list[int]:
     for ordinal in ordinals:
         later = claimed_after[ordinal]
         ids = files[ordinal].ids
-        shows_rows = ids is not None and not _covers(later, ids)
+        shows_rows = files[ordinal].rows > 0 and (ids is None or not _covers(later, ids))
         if shows_rows or any(
             not _covers(later, common)
             for claim in files[ordinal].claims

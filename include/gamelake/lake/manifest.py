@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gamelake.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Unproven, expect
+from gamelake.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Proof, Summary, Unproven, expect
 from gamelake.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
 from gamelake.lake.keys import TableName, manifest_version
 from gamelake.lake.store import ObjectExists, ObjectNotFound, Store
@@ -32,6 +32,8 @@ __all__ = [
     "Manifest",
     "ManifestError",
     "Mode",
+    "Proof",
+    "Summary",
     "Table",
     "TableReader",
     "Unproven",
@@ -76,11 +78,12 @@ class TableReader:
         latest.
         """
         check_partition("partition", partition)
+        width = len(partition)  # the hours of a day belong to it
         clean = late = None
         for commit in self.history():
-            if commit.partition > partition:
+            if commit.partition[:width] > partition:
                 continue
-            if any(file.partition > partition for file in commit.files):
+            if any(file.partition[:width] > partition for file in commit.files):
                 if late is None or commit.partition > late.partition:
                     late = commit
                 continue
@@ -168,7 +171,7 @@ class Table(TableReader):
 
         After the commit `_manifest.json` is brought up to date, and files that no longer count are tagged `outdated`.
 
-        Raises: ManifestError, if the draft cannot be right or would take the watermark back.
+        Raises: ManifestError, if the draft cannot be right.
         """
         for _ in range(_LOST_RACES):
             newest = self.latest()

@@ -9,14 +9,14 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
 from gamelake.lake.files import Claim, merge_files
 from gamelake.lake.keys import LoadRun
-from gamelake.lake.manifest import Draft, Manifest, Mode, Table
+from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary, Table
 from gamelake.lake.parts import PART_BYTES, PartStage, Rows
 from gamelake.lake.store import place_of
 from gamelake.limits import Allow
@@ -96,10 +96,11 @@ class Load:
         self._miscounts = Miscounts(entity, allowed=allow.unproven)
         self._warnings: list[str] = []
         self._undeclared: Counter[str] = Counter()
-        self._requests_before = 0
         self._rows = 0
         self._expected_rows = 0
         self._began = 0
+        self._started = 0.0
+        self._stats = client.stats
         self._repaired = 0
         self._gone = 0
         self._late = 0
@@ -115,8 +116,7 @@ class Load:
         Raises: LoadError; ApicalypseError and IgdbError of the client; StoreError and ManifestError of the lake. In
         every case the table is as it was.
         """
-        began = time.monotonic()
-        self._requests_before = self._client.stats.requests
+        self._started, self._stats = time.monotonic(), replace(self._client.stats)
         base = await asyncio.to_thread(self._table.latest)
         mode = self._mode(base)
         progress = RunProgress(
@@ -132,31 +132,32 @@ class Load:
             await asyncio.to_thread(self._keep_rejects)
             files = await asyncio.to_thread(stage.finish)
             try:
-                manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count)
+                manifest = await asyncio.to_thread(self._commit, base, files, mode, watermark, source_count, progress)
             except (HeldError, OtherOriginError):
                 # The next try is to see what the source shows then, and not what it showed now.
                 await asyncio.to_thread(progress.forget)
                 raise
         await asyncio.to_thread(progress.forget)
+        summary = manifest.summary
         report = LoadReport(
             source=self._entity.source,
             entity=self._entity.name,
             partition=manifest.partition,
             mode=mode.value,
             version=manifest.version,
-            rows=self._rows,
-            resumed_rows=sum(file.rows for file in progress.taken),
+            rows=summary.rows_read,
+            resumed_rows=summary.rows_resumed,
             files=len(files),
             bytes=sum(file.bytes for file in files),
-            requests=manifest.requests,
-            seconds=round(time.monotonic() - began, 3),
+            requests=summary.requests,
+            seconds=summary.seconds,
             row_count=manifest.row_count,
             source_count=manifest.source_count,
-            repaired_ranges=self._repaired,
-            gone=self._gone,
-            late=self._late,
-            rejected=len(self._rejects),
-            undeclared=dict(self._undeclared),
+            repaired_ranges=summary.ranges_repaired,
+            gone=summary.rows_deleted,
+            late=summary.rows_late,
+            rejected=summary.rows_rejected,
+            undeclared=dict(summary.undeclared),
             unproven=[asdict(one) for one in manifest.unproven],
             warnings=self._warnings,
         )
@@ -306,14 +307,20 @@ class Load:
         )
 
     def _commit(
-        self, base: Manifest | None, files: tuple[File, ...], mode: Mode, watermark: int, source_count: int
+        self,
+        base: Manifest | None,
+        files: tuple[File, ...],
+        mode: Mode,
+        watermark: int,
+        source_count: int,
+        progress: RunProgress,
     ) -> Manifest:
         run = self._run
 
         def build(newest: Manifest | None) -> Draft:
             check_not_superseded(base, newest, began=self._began)
             if newest is not None and newest.origin not in {None, self._client.origin}:
-                raise OtherOriginError(self._entity.name, place_of(self._store), newest.origin, self._client.origin)
+                raise OtherOriginError(str(self._entity), place_of(self._store), newest.origin, self._client.origin)
             kept = () if newest is None else newest.files
             row_count = self._rows if mode is not Mode.INCREMENTAL else len(self._live.on(newest))
             others = newest is not None and (base is None or newest.version != base.version)
@@ -326,11 +333,10 @@ class Load:
                 run_id=run.run_id,
                 partition=run.partition,
                 mode=mode,
-                watermark=next_watermark,
-                watermark_set_back=bool(set_back),
+                cursor=str(next_watermark),
                 source_count=source_count,
                 row_count=row_count,
-                requests=self._client.stats.requests - self._requests_before,
+                summary=self._summary(progress, set_back=bool(set_back)),
                 unproven=self._miscounts.found,
                 shrink_allowed=shrink_allowed,
                 rejected_key=self._rejects.key,
@@ -339,6 +345,25 @@ class Load:
             )
 
         return self._table.commit(build)
+
+    def _summary(self, progress: RunProgress, *, set_back: bool) -> Summary:
+        """Return the figures of this load, up to now."""
+        stats = self._client.stats
+        return Summary(
+            rows_read=self._rows,
+            rows_resumed=sum(file.rows for file in progress.taken),
+            rows_rejected=len(self._rejects),
+            rows_deleted=self._gone,
+            rows_late=self._late,
+            ranges_repaired=self._repaired,
+            undeclared=dict(self._undeclared),
+            requests=stats.requests - self._stats.requests,
+            retries=stats.retries - self._stats.retries,
+            bytes=stats.bytes - self._stats.bytes,
+            seconds=round(time.monotonic() - self._started, 3),
+            proof=Proof.UNPROVEN if self._miscounts.found else Proof.COUNTED,
+            cursor_set_back=set_back,
+        )
 
     def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
         """Hold a table that lost its rows. Returns: whether it did, and is to be committed all the same.

@@ -162,7 +162,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             run_id=run.run_id,
             partition=newest.partition,
             mode=newest.mode,
-            watermark=newest.watermark,
+            cursor=newest.cursor,
             source_count=newest.source_count,
             row_count=newest.row_count + (len(rows) if shows else 0),
             unproven=newest.unproven,

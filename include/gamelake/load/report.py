@@ -29,7 +29,7 @@ class LoadReport:
     requests: int
     seconds: float
     row_count: int
-    source_count: int
+    source_count: int | None
     repaired_ranges: int
     gone: int
     late: int

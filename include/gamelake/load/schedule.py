@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import bounds_of, day_of, format_day
+from gamelake.lake.files import ManifestError
 from gamelake.load.errors import LoadRefused, SupersededError
 from gamelake.registry import Kind
 
@@ -29,6 +30,19 @@ class Period:
 
     since: int
     until: int | None
+
+
+def watermark_in(commit: Manifest) -> int | None:
+    """Return the watermark (unix seconds) that is a commit's cursor, or None if it has none.
+
+    Raises:
+        ManifestError: The cursor is no watermark.
+    """
+    if commit.cursor is None:
+        return None
+    if not (commit.cursor.isascii() and commit.cursor.isdigit()):
+        raise ManifestError("cursor", commit.cursor, "unix seconds: the source's clock")
+    return int(commit.cursor)
 
 
 def check_readable(entity: Entity, day: date, clock: datetime) -> None:
@@ -68,8 +82,11 @@ def check_not_superseded(base: Manifest | None, newest: Manifest | None, *, bega
 
     Raises: SupersededError.
     """
-    if newest is None or newest.watermark is None or (base is not None and newest.version == base.version):
+    if newest is None or (base is not None and newest.version == base.version):
         return
-    behind = newest.watermark - began
+    watermark = watermark_in(newest)
+    if watermark is None:
+        return
+    behind = watermark - began
     if behind > OVERLAP_SECONDS:
         raise SupersededError(str(newest.table), newest.run_id, newest.version, behind)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gamelake.days import bounds_of
-from gamelake.load.schedule import OVERLAP_SECONDS, Period, period_of_changes
+from gamelake.load.schedule import OVERLAP_SECONDS, Period, period_of_changes, watermark_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,11 +34,11 @@ async def open_changes(
 
     Raises: IncompleteError; the client's errors; ManifestError and StoreError of the history.
     """
-    period = period_of_changes(day, base.watermark)
+    period = period_of_changes(day, watermark_in(base))
     pages = reader.changes(period.since, period.until)
     first = await anext(pages, None)
     clock = int(reader.clock.timestamp())
-    if not _is_ahead(base.watermark, clock):
+    if not _is_ahead(watermark_in(base), clock):
         return period, _chained(first, pages)
     await pages.aclose()
     period = Period(_safe_start(table, base, day, clock), None)
@@ -52,7 +52,7 @@ def watermark_of(period: Period, base: Manifest, clock: int) -> int:
     It stays after a re-read of a past day, which says nothing of what changed since. It stays also if the clock, by a
     later reply, is earlier than the first change asked for: changes may be missing, and the next load reads them.
     """
-    return (base.watermark or 0) if period.until is not None or period.since > clock else clock
+    return (watermark_in(base) or 0) if period.until is not None or period.since > clock else clock
 
 
 def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -> tuple[int, list[str]]:
@@ -60,13 +60,14 @@ def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -
 
     It does so only if the load builds on the newest commit, and that commit's is wrong.
     """
-    if newest is None or newest.watermark is None:
+    before = None if newest is None else watermark_in(newest)
+    if newest is None or before is None:
         return watermark, []
-    if not is_base or not _is_ahead(newest.watermark, watermark):
-        return max(watermark, newest.watermark), []
+    if not is_base or not _is_ahead(before, watermark):
+        return max(watermark, before), []
     return watermark, [
         f"{newest.table}: version {newest.version} of run {newest.run_id!r} has the watermark "
-        f"{_utc(newest.watermark)}, and the source's clock is {_utc(watermark)}. The source dated its replies wrong "
+        f"{_utc(before)}, and the source's clock is {_utc(watermark)}. The source dated its replies wrong "
         "then, or does now. The changes since the last sound watermark were read, and the watermark is set back."
     ]
 
@@ -78,8 +79,9 @@ def _is_ahead(watermark: int | None, clock: int) -> bool:
 def _safe_start(table: TableReader, base: Manifest, day: date, clock: int) -> int:
     """Since when to read: the last sound watermark, or the day's start if that is earlier; 0 for everything."""
     for commit in table.before(base):
-        if commit.watermark is not None and not _is_ahead(commit.watermark, clock):
-            return max(0, min(commit.watermark - OVERLAP_SECONDS, int(bounds_of(day)[0].timestamp())))
+        watermark = watermark_in(commit)
+        if watermark is not None and not _is_ahead(watermark, clock):
+            return max(0, min(watermark - OVERLAP_SECONDS, int(bounds_of(day)[0].timestamp())))
     return 0
 
 

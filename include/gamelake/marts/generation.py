@@ -313,7 +313,7 @@ def _source(store: ReadableStore, manifest: Manifest, left_out: Container[str]) 
         "entity": manifest.entity,
         "version": manifest.version,
         "partition": manifest.partition,
-        "watermark": manifest.watermark,
+        "cursor": manifest.cursor,
         "committed_at": manifest.committed_at.astimezone(UTC).isoformat(),
         "source_count": manifest.source_count,
         "row_count": manifest.row_count,

@@ -38,7 +38,7 @@ def commit(store: Store, entity: str, day: str, *files: File) -> None:
             run_id=f"run of {day}",
             partition=day,
             mode=Mode.SNAPSHOT,
-            watermark=None,
+            cursor=None,
             source_count=rows,
             row_count=rows,
             files=files,

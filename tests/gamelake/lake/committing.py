@@ -18,7 +18,7 @@ def draft(*files: File, **changes: Any) -> Draft:
         "run_id": "manual_1",
         "partition": "2026-11-21",
         "mode": Mode.FULL,
-        "watermark": 1_763_700_000,
+        "cursor": "1763700000",
         "source_count": sum(file.rows for file in files),
         "row_count": sum(file.rows for file in files),
         "files": files,

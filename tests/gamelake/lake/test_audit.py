@@ -34,7 +34,7 @@ def load(store: Store, tmp_path: Path, run_id: str, *ids: int) -> Manifest:
             run_id=run_id,
             partition="2026-11-21",
             mode=Mode.FULL,
-            watermark=1,
+            cursor="1",
             source_count=len(ids),
             row_count=len(ids),
             files=merge_files(newest.files if newest else (), files),

@@ -66,7 +66,7 @@ def airflow(
 
 def commit(store: Store, day: str) -> None:
     draft = Draft(
-        run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
+        run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
     )
     Table(store, TableName("igdb", "games")).commit(lambda _: draft)
 

@@ -13,7 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import SCHEMA_PATH, Claim, Draft, File, Manifest, ManifestError, Mode, Table, Unproven
+from gamelake.lake.manifest import (
+    SCHEMA_PATH,
+    Claim,
+    Draft,
+    File,
+    Manifest,
+    ManifestError,
+    Mode,
+    Proof,
+    Summary,
+    Table,
+    Unproven,
+    merge_files,
+)
 from tests.gamelake.lake.committing import MakeFile, commit, draft
 
 if TYPE_CHECKING:
@@ -27,12 +40,24 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
     file = make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5)
     committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
     made = draft(
-        file, unproven=(Unproven(7, None, rows=2, count=1),), shrink_allowed=True, rejected_key="raw/igdb/games/x"
+        file,
+        summary=Summary(
+            rows_read=2,
+            undeclared={"dlc_count": 2},
+            requests=3,
+            retries=1,
+            bytes=900,
+            seconds=1.5,
+            proof=Proof.UNPROVEN,
+        ),
+        unproven=(Unproven(7, None, rows=2, count=1),),
+        shrink_allowed=True,
+        rejected_key="raw/igdb/games/x",
     )
     fields = {name: getattr(made, name) for name in Draft.__dataclass_fields__}
     manifest = Manifest(**fields, source="igdb", entity="games", version=42, committed_at=committed_at)
     assert json.loads(manifest.to_json()) == {
-        "format_version": 1,
+        "format_version": 2,
         "source": "igdb",
         "entity": "games",
         "version": 42,
@@ -40,14 +65,28 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
         "run_id": "manual_1",
         "partition": "2026-11-21",
         "mode": "full",
-        "watermark": 1_763_700_000,
+        "cursor": "1763700000",
         "source_count": 2,
         "row_count": 2,
-        "requests": 0,
-        "watermark_set_back": False,
+        "summary": {
+            "rows_read": 2,
+            "rows_resumed": 0,
+            "rows_rejected": 0,
+            "rows_deleted": 0,
+            "rows_late": 0,
+            "ranges_repaired": 0,
+            "undeclared": {"dlc_count": 2},
+            "requests": 3,
+            "retries": 1,
+            "bytes": 900,
+            "seconds": 1.5,
+            "proof": "unproven",
+            "cursor_set_back": False,
+        },
         "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
         "shrink_allowed": True,
         "rejected_key": "raw/igdb/games/x",
+        "origin": None,
         "files": [
             {
                 "key": "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz",
@@ -67,26 +106,40 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
 
 def test_the_schema_names_every_field_and_no_other() -> None:
     schema = json.loads(SCHEMA_PATH.read_text())
-    later = {
-        "requests",
-        "watermark_set_back",
-        "unproven",
-        "shrink_allowed",
-        "rejected_key",
-    }  # not in the commits of the first version
-    parts = {"file": File, "claim": Claim, "unproven": Unproven}
+    parts = {"file": File, "claim": Claim, "unproven": Unproven, "summary": Summary}
     for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
-        assert set(body["properties"]) == set(body["required"]) | (later & set(body["properties"]))
+        optional = {"claims"} if type_ is File else set()
+        assert set(body["properties"]) == set(body["required"]) | optional
         assert set(body["properties"]) == set(type_.__dataclass_fields__)
         assert body["additionalProperties"] is False
 
 
-def test_a_commit_of_the_first_version_is_read(disk: Store) -> None:
-    document = json.loads(commit(Table(disk, TableName("igdb", "games")), requests=7, shrink_allowed=True).to_json())
-    for later in ("requests", "watermark_set_back", "unproven", "shrink_allowed", "rejected_key"):
-        del document[later]
-    old = Manifest.from_json(json.dumps(document).encode())
-    assert (old.requests, old.watermark_set_back, old.unproven, old.shrink_allowed) == (0, False, (), False)
+@pytest.mark.parametrize("figure", ["rows_read", "requests", "seconds"])
+def test_a_figure_that_cannot_be_is_refused(figure: str) -> None:
+    with pytest.raises(ManifestError) as error:
+        Summary(**{figure: -1})
+    assert (error.value.key, error.value.found) == (f"summary.{figure}", -1)
+
+
+def test_a_part_without_claims_or_ids_says_nothing_of_them(disk: Store, make_file: MakeFile) -> None:
+    """A table without ids: its parts have rows and no claims, and every row counts."""
+    table = Table(disk, TableName("wikimedia", "edits"))
+    file = replace(make_file("a"), key="raw/wikimedia/edits/dt=2026-11-21/r/a", min_id=None, max_id=None)
+    manifest = commit(table, file, mode=Mode.SNAPSHOT, cursor=None, source_count=None)
+    (document,) = json.loads(manifest.to_json())["files"]
+    assert "claims" not in document
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    later = replace(file, key="raw/wikimedia/edits/dt=2026-11-21/r/b")
+    assert merge_files([file], [later]) == (file, later)
+
+
+@pytest.mark.parametrize("partition", ["2026-11-21T04", "2026-11-21T23"])
+def test_a_partition_may_be_an_hour(disk: Store, make_file: MakeFile, partition: str) -> None:
+    table = Table(disk, TableName("igdb", "games"))
+    commit(table, make_file(partition=partition), partition=partition)
+    assert table.as_of("2026-11-21") == table.as_of(partition) == table.latest()
+    assert table.as_of("2026-11-20") is None
+    assert table.as_of("2026-11-21T03") is None
 
 
 @pytest.mark.parametrize(
@@ -146,16 +199,18 @@ def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: da
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "format_version: found 2"),
+        ({"format_version": 1}, "format_version: found 1"),
         ({"version": 0}, "version: found 0"),
         ({"version": "1"}, "version: found '1'"),
         ({"surprise": 1}, "manifest: found .*surprise"),
         ({"entity": "Games"}, "entity: found 'Games'"),
         ({"mode": "partial"}, "mode: found 'partial'"),
+        ({"partition": "2026-11-21T24"}, "partition: found '2026-11-21T24'"),
         ({"partition": "today"}, "partition: found 'today'"),
         ({"partition": "2026-02-30"}, "partition: found '2026-02-30'"),
         ({"committed_at": "yesterday"}, "committed_at: found 'yesterday'"),
-        ({"watermark": 1.5}, "watermark: found 1.5"),
+        ({"cursor": 1763700000}, "cursor: found 1763700000"),
+        ({"summary": {}}, "summary: found {}"),
         ({"row_count": -1}, "row_count: found -1"),
         ({"files": [{}]}, r"files\.0: found {}"),
         ({"files": None}, "files: found None"),
@@ -185,8 +240,8 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
         ({"row_count": -1}, "row_count: found -1"),
         ({"row_count": 5}, "row_count: found 5, expected 2 to 4"),
         ({"row_count": 1}, "row_count: found 1, expected 2 to 4"),
-        ({"watermark": -1}, "watermark: found -1"),
-        ({"watermark": None, "mode": Mode.INCREMENTAL}, "watermark: found None"),
+        ({"cursor": ""}, "cursor: found ''"),
+        ({"cursor": None, "mode": Mode.INCREMENTAL}, "cursor: found None"),
     ],
 )
 def test_a_draft_that_cannot_be_is_refused(make_file: MakeFile, changes: dict[str, Any], message: str) -> None:
@@ -206,34 +261,11 @@ def test_a_part_of_another_table_or_day_is_refused(disk: Store, make_file: MakeF
     assert Table(disk, TableName("igdb", "games")).latest() is None
 
 
-@pytest.mark.parametrize("watermark", [1_763_699_999, None])
-def test_the_watermark_does_not_go_back(disk: Store, watermark: int | None) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    commit(table)
-    commit(table)
-    with pytest.raises(ManifestError, match=r"watermark: found .*, expected 1763700000 or later.*run this one again"):
-        commit(table, watermark=watermark)
-    newest = table.latest()
-    assert newest
-    assert newest.version == 2
-
-
-def test_a_wrong_watermark_is_set_back_by_a_commit_that_says_so(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    commit(table, watermark=1_763_700_000 + 400 * 86_400)
-    commit(table, watermark=1_763_700_000, watermark_set_back=True)
-    newest = table.latest()
-    assert newest
-    assert (newest.watermark, newest.watermark_set_back) == (1_763_700_000, True)
-    with pytest.raises(ManifestError, match="watermark: found None"):
-        commit(table, watermark=None, watermark_set_back=True)
-
-
-def test_a_snapshot_needs_no_watermark(disk: Store) -> None:
+def test_a_snapshot_needs_no_cursor(disk: Store) -> None:
     table = Table(disk, TableName("igdb", "genres"))
-    commit(table, mode=Mode.SNAPSHOT, watermark=None)
-    commit(table, mode=Mode.SNAPSHOT, watermark=5)
-    assert commit(table, mode=Mode.SNAPSHOT, watermark=None).version == 3
+    commit(table, mode=Mode.SNAPSHOT, cursor=None)
+    commit(table, mode=Mode.SNAPSHOT, cursor="5")
+    assert commit(table, mode=Mode.SNAPSHOT, cursor=None).version == 3
 
 
 def test_a_part_does_not_change(disk: Store, make_file: MakeFile) -> None:

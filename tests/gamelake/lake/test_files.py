@@ -60,7 +60,7 @@ def test_a_claim_of_nothing_is_refused(low: int, high: int) -> None:
         ({"min_id": 10}, "max_id"),
         ({"min_id": None}, "max_id"),
         ({"max_id": None}, "min_id"),
-        ({"ids": None, "rows": 1}, "rows"),
+        ({"ids": None, "rows": 1, "claims": ((0, 9),)}, "rows"),
         ({"ids": None}, "claims"),
         ({"claims": ((0, 6), (5, 10))}, "claims"),
         ({"claims": ((0, 5), (5, 10))}, "claims"),

@@ -38,7 +38,7 @@ def remote(cdn: CachingCdn, monkeypatch: pytest.MonkeyPatch) -> HttpsStore:
 
 def commit(store: Store, day: str, entity: str = "games") -> None:
     draft = Draft(
-        run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
+        run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
     )
     Table(store, TableName("igdb", entity)).commit(lambda _: draft)
 

@@ -51,7 +51,7 @@ def manifest_of(*files: File) -> Manifest:
         run_id="r",
         partition=DAYS[1],
         mode=Mode.FULL,
-        watermark=None,
+        cursor=None,
         source_count=0,
         row_count=files[-1].rows,
         files=files,

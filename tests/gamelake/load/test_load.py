@@ -56,13 +56,13 @@ async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sand
     assert (manifest.mode, manifest.row_count, manifest.source_count) == (Mode.FULL, 1300, 1300)
     assert [(claim.low, claim.high) for file in manifest.files for claim in file.claims] == [(0, None)]
     assert (report.rows, report.version, report.mode, report.partition) == (1300, 1, "full", "2026-11-21")
-    assert manifest.requests == report.requests == client.stats.requests
+    assert manifest.summary.requests == report.requests == client.stats.requests
 
 
 async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, store, sandbox):
     sandbox.advance(DAY + timedelta(days=400))
     await load(client, store, "games", day=DAY + timedelta(days=400))
-    watermark = Table(store, TableName("igdb", "games")).latest().watermark
+    watermark = int(Table(store, TableName("igdb", "games")).latest().cursor)
     assert abs(watermark - sandbox.clock().timestamp()) < 60
 
 
@@ -135,7 +135,7 @@ async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, s
     report = await load(client, store, "games", day=DAY + timedelta(days=1), run_id="backfill")
     assert (report.mode, report.partition) == ("incremental", "2026-11-22")
     assert 0 < report.rows < 1300
-    assert Table(store, TableName("igdb", "games")).latest().watermark == before.watermark
+    assert Table(store, TableName("igdb", "games")).latest().cursor == before.cursor
     assert same(shown(store, "games"), held(sandbox, "games"))
 
 

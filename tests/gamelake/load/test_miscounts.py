@@ -119,10 +119,10 @@ def test_a_miscounted_row_that_changed_late_is_unproven_once(
     load_once(client(), store, run_id="full")
     newest = Table(store, TableName("igdb", "games")).latest()
     assert newest is not None
-    assert newest.watermark is not None
-    sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": newest.watermark - 3_600}])
+    assert newest.cursor is not None
+    sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": int(newest.cursor) - 3_600}])
     other = ids_of(sandbox)[300]
-    sandbox.upsert("games", [{"id": other, "name": "Late too", "updated_at": newest.watermark - 3_600}])
+    sandbox.upsert("games", [{"id": other, "name": "Late too", "updated_at": int(newest.cursor) - 3_600}])
     load_once(client(), store, run_id="night")
     assert shown(store)[other]["name"] == "Late too"
     assert sum(one.difference for one in unproven(store)) == 1

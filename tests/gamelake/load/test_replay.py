@@ -70,7 +70,7 @@ def test_rows_that_pass_the_new_contract_come_into_the_table_once(
     assert (outcome.added, outcome.present, outcome.refused) == (2, 0, 0)
     after = newest(store)
     assert (after.version, after.row_count, after.source_count) == (before.version + 1, GAMES, GAMES)
-    assert (after.watermark, after.mode, after.rejected_key) == (before.watermark, before.mode, before.rejected_key)
+    assert (after.cursor, after.mode, after.rejected_key) == (before.cursor, before.mode, before.rejected_key)
     assert set(shown(store)) == set(held(sandbox))
     check_whole(store)
     (again,) = replay(store, games)
@@ -150,7 +150,7 @@ def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Sto
     again = {name: getattr(first, name) for name in Draft.__dataclass_fields__}
     last = newest(two_days, "popscore")
     # As a run of the first day that is cleared in the night after it, when the second day is loaded already.
-    same = {"watermark": last.watermark, "files": last.files, "rejected_key": None}
+    same = {"cursor": last.cursor, "files": last.files, "rejected_key": None}
     table.commit(lambda _: Draft(**again | same))
     (outcome,) = replay(two_days, lenient("popscore"), "2026-11-22")
     assert (outcome.added, outcome.present) == (1, 0)

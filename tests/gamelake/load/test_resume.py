@@ -87,7 +87,7 @@ def test_the_watermark_is_the_first_trys_clock(monkeypatch, store, client, sandb
         changed = min(held(sandbox))
         sandbox.upsert("games", [{"id": changed, "name": "Changed between"}])
         assert load_once(client(), store).resumed_rows > 0
-        assert Table(store, TableName("igdb", "games")).latest().watermark == clock
+        assert Table(store, TableName("igdb", "games")).latest().cursor == str(clock)
         assert shown(store)[changed]["name"] != "Changed between"
         load_once(client(), store, run_id="tomorrow")
     assert shown(store) == held(sandbox)

@@ -11,7 +11,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
 from gamelake.lake.store import open_store
 from gamelake.load.errors import LoadRefused
-from gamelake.load.schedule import OVERLAP_SECONDS, Period
+from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import LONG_AGO, ids_of, load_once, new_client, token_of
@@ -63,15 +63,15 @@ def again(lake: Lake, **options: Any) -> LoadReport:
 def test_the_nights_after_a_wrong_date_miss_nothing(days: float, lake: Lake) -> None:
     wrong_night(lake, days)
     lake.check_equal()
-    assert newest(lake).watermark == now(lake) + days * DAY
+    assert watermark_in(newest(lake)) == now(lake) + days * DAY
     for night in range(1, 4):
         # One update that the load itself could still have read, and one of the day.
         change(lake, 10 * night, after=-HOUR)
         change(lake, 10 * night + 1, after=HOUR)
         report = lake.night()
         lake.check_equal()
-        assert newest(lake).watermark == now(lake)
-        assert newest(lake).watermark_set_back == (night == 1)
+        assert watermark_in(newest(lake)) == now(lake)
+        assert newest(lake).summary.cursor_set_back == (night == 1)
         assert [("the watermark is set back" in warning) for warning in report.warnings] == [True] * (night == 1)
     assert lake.night().requests <= QUIET
 
@@ -94,14 +94,14 @@ def test_a_load_of_the_same_day_sets_the_watermark_back(days: float, lake: Lake)
     report = again(lake)
     lake.check_equal()
     assert report.rows == 1
-    assert newest(lake).watermark == now(lake)
+    assert watermark_in(newest(lake)) == now(lake)
 
 
 @DAYS_AHEAD
 def test_a_full_load_sets_the_watermark_back(days: float, lake: Lake) -> None:
     wrong_night(lake, days, full_refresh=True)
     report = again(lake, full_refresh=True)
-    assert (report.mode, newest(lake).watermark) == ("full", now(lake))
+    assert (report.mode, watermark_in(newest(lake))) == ("full", now(lake))
     assert len(report.warnings) == 1
 
 
@@ -123,7 +123,7 @@ def test_a_first_load_with_a_wrong_date(rows: int, tmp_path: Path) -> None:
 def test_one_reply_with_a_wrong_date_is_not_believed(lake: Lake) -> None:
     lake.sandbox.faults.add(Fault("wrong_date", seconds=400 * DAY))
     assert lake.night().warnings == []
-    assert newest(lake).watermark == now(lake)
+    assert watermark_in(newest(lake)) == now(lake)
 
 
 def test_the_right_date_comes_only_with_a_later_reply(lake: Lake) -> None:
@@ -131,10 +131,10 @@ def test_the_right_date_comes_only_with_a_later_reply(lake: Lake) -> None:
     change(lake, 8, after=HOUR)
     lake.sandbox.faults.add(Fault("wrong_date", seconds=9 * DAY))
     lake.night()
-    assert newest(lake).watermark == now(lake) + DAY, "changes were asked for from then on: it stays"
+    assert watermark_in(newest(lake)) == now(lake) + DAY, "changes were asked for from then on: it stays"
     lake.night()
     lake.check_equal()
-    assert newest(lake).watermark == now(lake)
+    assert watermark_in(newest(lake)) == now(lake)
 
 
 def test_a_past_day_after_a_wrong_date(lake: Lake) -> None:
@@ -143,7 +143,7 @@ def test_a_past_day_after_a_wrong_date(lake: Lake) -> None:
     change(lake, 8, after=HOUR)
     lake.night(day=first)
     lake.check_equal()
-    assert newest(lake).watermark == now(lake)
+    assert watermark_in(newest(lake)) == now(lake)
 
 
 def test_a_snapshot_of_a_wrong_date_is_refused(nights: Nights) -> None:
@@ -166,7 +166,7 @@ def commit(watermark: int | None) -> Manifest:
         run_id="run",
         partition="2026-11-21",
         mode=Mode.FULL,
-        watermark=watermark,
+        cursor=None if watermark is None else str(watermark),
         source_count=0,
         row_count=0,
         files=(),

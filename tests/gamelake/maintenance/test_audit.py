@@ -32,7 +32,7 @@ def store(tmp_path, monkeypatch):
     store = open_store((tmp_path / "lake").as_uri())
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     draft = Draft(
-        run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, watermark=None, source_count=0, row_count=0, files=()
+        run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
     )
     Table(store, TableName("igdb", "genres")).commit(lambda _: draft)
     return store

@@ -53,7 +53,7 @@ def load_day(store: Store, day: date) -> None:
             run_id="run",
             partition=str(day),
             mode=Mode.SNAPSHOT,
-            watermark=None,
+            cursor=None,
             source_count=1,
             row_count=1,
             files=(*(newest.files if newest else ()), file),

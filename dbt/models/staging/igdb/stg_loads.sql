@@ -3,7 +3,7 @@ select
     version,
     cast(partition as date) as day,
     cast(newest_day as date) as newest_day,
-    {{ utc("watermark") }} as watermark,
+    cursor,
     source_count,
     row_count
 from {{ source("inputs", "sources") }}
