@@ -22,6 +22,7 @@ NAMED = re.compile(
     rf"|-m gamelake\.cli(?P<more>{WORDS})",
     re.MULTILINE,
 )
+NO_TEXT = (".gz", ".parquet", ".png", ".schema.json")
 OPTION = re.compile(r"--[a-z-]+")
 
 
@@ -67,20 +68,28 @@ def test_names_are_found(text: str, wrong: list[str]) -> None:
     assert [found for words in named(text) if (found := problem(words))] == wrong
 
 
-def test_every_command_that_is_named_exists() -> None:
+def tracked_texts() -> Iterator[tuple[str, str]]:
+    """The name and the text of each file of the product and its docs."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    wrong, count = {}, 0
     for name in filter(None, tracked.stdout.split("\0")):
         path = REPOSITORY / name
-        if (
-            name.startswith("tests/")
-            or name.endswith((".gz", ".parquet", ".png", ".schema.json"))
-            or not path.is_file()
-        ):
-            continue
-        for words in named(path.read_text(encoding="utf-8")):
-            count += 1
-            if found := problem(words):
-                wrong[f"{name}: gamelake {' '.join(words)}"] = found
+        if not name.startswith("tests/") and not name.endswith(NO_TEXT) and path.is_file():
+            yield name, path.read_text(encoding="utf-8")
+
+
+def test_every_command_that_is_named_exists() -> None:
+    found = [(name, words) for name, text in tracked_texts() for words in named(text)]
+    wrong = {f"{name}: gamelake {' '.join(words)}": why for name, words in found if (why := problem(words))}
     assert wrong == {}
-    assert count > 40
+    assert len(found) > 40
+
+
+def test_every_target_of_make_that_is_named_exists() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", makefile, re.MULTILINE))
+    wrong = {
+        name: missing
+        for name, text in tracked_texts()
+        if (missing := set(re.findall(r"`make ([a-z][a-z0-9-]*)", text)) - targets)
+    }
+    assert wrong == {}
