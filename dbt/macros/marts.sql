@@ -22,5 +22,5 @@
 {% endmacro %}
 
 
-{# A score to order by: what is equal by hand may differ in the last bit, and is a tie all the same. #}
+{# A score to order by, rounded: equal scores may differ in the last bit, and must be a tie. #}
 {% macro comparable(score) %} round({{ score }}, 9) {% endmacro %}

@@ -63,7 +63,7 @@ _INT64 = range(-(2**63), 2**63)
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """What a field's value must be besides its type; a row that breaks it is rejected.
+    """A rule for a field's value, in addition to its type; a row that breaks it is rejected.
 
     required: neither absent nor null. minimum, maximum: the least and the greatest number, None for no bound.
     """

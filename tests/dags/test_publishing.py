@@ -41,7 +41,7 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path):
     assert not_published["tasks"] == {"publish": "skipped", "clean_up": "success"}
     assert reason in ran.stdout + ran.stderr, "the log says why"
     assert (not_published["returned"]["published"], not_published["returned"]["reason"]) == (False, reason)
-    assert [info.key for info in store.list(table)] == [], "clean_up ran all the same"
+    assert [info.key for info in store.list(table)] == [], "clean_up ran anyway"
     assert [event[:2] for event in outcome["events"]] == [["marts", "2026-11-29"]] * 2
     assert {event[2]["generation"] for event in outcome["events"]} == {newer}
     assert (current(store) or {})["generation"] == newer

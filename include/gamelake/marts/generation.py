@@ -195,7 +195,7 @@ def _why_not(store: Store, document: Mapping[str, Any], shown: Publication, *, f
     if shown.day == document["day"] and (older := _older_loads(store, document, shown.generation)):
         return (
             f"not published: readers already have {shown.generation}, which was built from newer loads: "
-            f"{', '.join(older)}; `make rollback TO={document['generation']}` shows this one all the same"
+            f"{', '.join(older)}; `make rollback TO={document['generation']}` shows this one anyway"
         )
     return None
 

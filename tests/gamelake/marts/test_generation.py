@@ -309,7 +309,7 @@ def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store, tmp_p
         assert not document["published"]
         assert document["reason"] == (
             f"not published: readers already have {newer}, which was built from newer loads: "
-            f"igdb.themes: version 2, not 1; `make rollback TO={older}` shows this one all the same"
+            f"igdb.themes: version 2, not 1; `make rollback TO={older}` shows this one anyway"
         )
         assert current(store)["generation"] == newer
     assert rollback(store, older, by="hana")[0].generation == older
