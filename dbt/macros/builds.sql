@@ -77,7 +77,7 @@
 {# The vars and the commits that a build uses. #}
 {% macro label_of_build() %}
     {% set commits = run_query(
-        "select string_agg(entity || ' ' || version, ', ' order by entity) from inputs.sources"
+        "select string_agg(source || '.' || entity || ' ' || version, ', ' order by source, entity) from inputs.sources"
     ) %}
     {% set day = run_query("select day from inputs.run").rows[0][0] %}
     {{ return(day ~ ": " ~ commits.rows[0][0] ~ ": " ~ vars_of_marts()) }}

@@ -5,11 +5,11 @@
 
     A time series keeps the rows of every day: with by_partition, both rules hold within one partition.
 #}
-{% macro current_rows(table, entity=none, by_partition=false) %}
-    with fates as ({{ fates_of_rows(source("raw", table), entity or table, by_partition) }})
+{% macro current_rows(source_name, table, entity=none, by_partition=false) %}
+    with fates as ({{ fates_of_rows(source(source_name, table), source_name, entity or table, by_partition) }})
 
     select raw_rows.*
-    from {{ source("raw", table) }} as raw_rows
+    from {{ source(source_name, table) }} as raw_rows
     semi join fates on raw_rows.id = fates.id and raw_rows._ordinal = fates._ordinal and fates.fate = 'staged'
 {% endmacro %}
 
@@ -18,13 +18,13 @@
     What becomes of each row of a relation that has the files' rows: staged, superseded by a newer valid row of the same id,
     or void. Only ids are read. A line without an id is no row; nothing else counts it, so that it is missing from sums.
 #}
-{% macro fates_of_rows(relation, entity, by_partition=false) %}
+{% macro fates_of_rows(relation, source_name, entity, by_partition=false) %}
     {% set partition = "_partition," if by_partition else "" %}
     with
         claims as (
             select partition as _partition, ordinal, low, high
             from {{ source("inputs", "claims") }}
-            where entity = '{{ entity }}'
+            where source = '{{ source_name }}' and entity = '{{ entity }}'
         ),
 
         bounds as (

@@ -1,6 +1,6 @@
 {#
     A model that is one Parquet file a day, each written once. The days and where their files lie are inputs.days; the SQL
-    of the model must be about one day, the one whose files raw.<meta.source_table> shows. The days that are not built yet
+    of the model must be about one day, the one whose files the source table shows (meta.source_name, meta.source_table). The days that are not built yet
     are built one after the other, so that memory and time of each do not depend on their number; then a view shows all
     of them. A condition on `day` reads the files of those days only: it is in their folders' names.
 #}
@@ -9,10 +9,10 @@
     {{ run_hooks(pre_hooks) }}
     {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
 
-    {% set table = config.get("meta").source_table %}
+    {% set source_name = config.get("meta").source_name %} {% set table = config.get("meta").source_table %}
     {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
-        {% do show_days(table, [day.day]) %}
-        {% set notes = run_query(fates_of_days(table)).rows[0] %}
+        {% do show_days(source_name, table, [day.day]) %}
+        {% set notes = run_query(fates_of_days(source_name, table)).rows[0] %}
         {% do run_query(copy_sorted(model, sql, day.url, notes.dict(), in_folder="day")) %}
     {% endfor %}
 
@@ -23,11 +23,11 @@
 {% endmaterialization %}
 
 
-{# Lets raw.<table> show the files of these days. #}
-{% macro show_days(table, days) %}
+{# Lets a source table show the files of these days. #}
+{% macro show_days(source_name, table, days) %}
     {% set source_table = (
         graph.sources.values()
-        | selectattr("source_name", "equalto", "raw")
+        | selectattr("source_name", "equalto", source_name)
         | selectattr("name", "equalto", table)
         | first
     ) %}
@@ -35,7 +35,8 @@
         select url
         from inputs.files
         where
-            entity = {{ quoted(source_table.config.meta.entity) }}
+            source = {{ quoted(source_name) }}
+            and entity = {{ quoted(source_table.config.meta.entity) }}
             and partition in ({% for day in days %} {{ quoted(day | string) }}, {% endfor %} 'of no days a list too')
         order by ordinal
     {% endset %}
@@ -62,9 +63,9 @@
 {% endmacro %}
 
 
-{# What became of the raw rows of the days that raw.<table> shows, in all or by day. #}
-{% macro fates_of_days(table, by_day=false) %}
+{# What became of the raw rows of the days that a source table shows, in all or by day. #}
+{% macro fates_of_days(source_name, table, by_day=false) %}
     select {{ "_partition as day," if by_day }} {{ counts_of_fates() }}
-    from ({{ fates_of_rows(source("raw", table), table, by_partition=true) }})
+    from ({{ fates_of_rows(source(source_name, table), source_name, table, by_partition=true) }})
     {{ "group by _partition" if by_day }}
 {% endmacro %}

@@ -42,5 +42,5 @@
         cast(value_rows._partition as date) as day,
         {{ out_of_range(times=["value_rows.calculated_at"]) }} as out_of_range_values
     from {{ current_rows }} as value_rows
-    left join {{ ref("stg_popularity_types") }} as types on value_rows.popularity_type = types.id
+    left join {{ ref("stg_igdb__popularity_types") }} as types on value_rows.popularity_type = types.id
 {% endmacro %}

@@ -7,7 +7,7 @@
     from
         (
             select sets.ids, members.id
-            from (select distinct {{ column }} as ids from {{ ref("stg_games") }}) as sets
+            from (select distinct {{ column }} as ids from {{ ref("stg_igdb__games") }}) as sets
             cross join lateral unnest(sets.ids) as members(id)
         ) as links
     join {{ ref(dimension) }} as dimension on links.id = dimension.id

@@ -1,6 +1,6 @@
 {#
     Makes what the models read, at the start of every run, from the generation's _inputs.json: the tables of the schema
-    `inputs` and, for each source table of `raw`, a view over its files. Nothing of it is looked at while dbt parses, so
+    `inputs` and, for each table of a source, a view over its files. Nothing of it is looked at while dbt parses, so
     that a manifest can be made anywhere.
 #}
 {% macro read_inputs() %}
@@ -11,27 +11,27 @@
     {% do check_build() %}
     {% do run_query(create_previous_ranks()) %}
     {% set files = {} %}
-    {% for entity in run_query("select distinct entity from inputs.sources").columns[0].values() %}
-        {% do files.update({entity: []}) %}
+    {% for table in run_query("select distinct source, entity from inputs.sources").rows %}
+        {% do files.update({table.source ~ "." ~ table.entity: []}) %}
     {% endfor %}
-    {% for file in run_query("select entity, url, is_newest from inputs.files order by entity, ordinal").rows %}
-        {% do files[file.entity].append(file) %}
+    {% for file in run_query("select source, entity, url, is_newest from inputs.files order by ordinal").rows %}
+        {% do files[file.source ~ "." ~ file.entity].append(file) %}
     {% endfor %}
-    {% do run_query("create schema if not exists raw") %}
-    {% for table in graph.sources.values() if table.source_name == "raw" %}
-        {% set meta = table.config.meta %}
-        {% if meta.entity not in files %}
+    {% for table in graph.sources.values() if table.config.meta.entity %}
+        {% set meta = table.config.meta %} {% set name = table.source_name ~ "." ~ meta.entity %}
+        {% if name not in files %}
             {% do exceptions.raise_compiler_error(
-                "_inputs.json: found no entity "
-                ~ meta.entity
-                ~ ", expected every entity of the registry, if need be with no files; "
+                "_inputs.json: found no table "
+                ~ name
+                ~ ", expected every table of the registry, if need be with no files; "
                 ~ "it was written by another version of the project: run the DAG `transform` again"
             ) %}
         {% endif %}
-        {% if meta.files == "newest" %} {% set wanted = files[meta.entity] | selectattr("is_newest") | list %}
+        {% do run_query("create schema if not exists " ~ table.schema) %}
+        {% if meta.files == "newest" %} {% set wanted = files[name] | selectattr("is_newest") | list %}
         {# macros/daily_partitions.sql shows the files of one day after the other #}
         {% elif meta.files == "by_day" %} {% set wanted = [] %}
-        {% else %} {% set wanted = files[meta.entity] %}
+        {% else %} {% set wanted = files[name] %}
         {% endif %}
         {% do run_query(create_raw_view(table, wanted | map(attribute="url") | list)) %}
     {% endfor %}

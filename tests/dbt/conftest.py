@@ -164,7 +164,7 @@ class Dbt:
         self.environment = {"GAMELAKE_DUCKDB": str(self.database), **environment}
 
     def __call__(self, *arguments: str, generation: Path | str | None) -> Outcome:
-        """Run one command, such as `dbt("run", "-s", "stg_games", generation=folder)`."""
+        """Run one command, such as `dbt("run", "-s", "stg_igdb__games", generation=folder)`."""
         paths = ["--project-dir", self.project, "--profiles-dir", DBT]
         paths += ["--target-path", self.folder, "--log-path", self.folder]
         with pytest.MonkeyPatch.context() as environment:

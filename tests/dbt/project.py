@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Project:
-    """A manifest by the names that people use: `dim_games`, `raw.games`; exposures are `exposure.<name>`."""
+    """A manifest by the names that people use: `dim_games`, `igdb.games`; exposures are `exposure.<name>`."""
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         nodes = manifest["nodes"].values()
@@ -36,7 +36,7 @@ class Project:
     def layer(self, model: str) -> str:
         return str(self.models[model]["fqn"][1])
 
-    def sources_of(self, model: str, source: str = "") -> set[str]:
+    def sources_of(self, model: str, source: str | tuple[str, ...] = "") -> set[str]:
         return {parent for parent in self.parents[model] & set(self.sources) if parent.startswith(source)}
 
     def tests_of(self, model: str, *names: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from gamelake.registry import load_sources
 from tests.dbt.project import Project, arguments
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Finding = tuple[str, str]
 
 MAX_PARENTS = 7
+RAW = tuple(f"{name}." for name in load_sources())
 MAX_LEAVES = 3
 MAX_VIEWS_IN_A_CHAIN = 3
 
@@ -53,13 +55,13 @@ def no_join_of_a_source_with_a_model(project: Project) -> Iterator[Finding]:
 
 def one_source_a_model(project: Project) -> Iterator[Finding]:
     for model in project.models:
-        if len(found := project.sources_of(model, "raw.")) > 1:
+        if len(found := project.sources_of(model, RAW)) > 1:
             yield model, f"reads {len(found)} sources; a staging model is about one"
 
 
 def one_model_a_source(project: Project) -> Iterator[Finding]:
     for source in project.sources:
-        readers = {each for each in project.children[source] if project.sources_of(each, "raw.") == {source}}
+        readers = {each for each in project.children[source] if project.sources_of(each, RAW) == {source}}
         if len(readers) > 1:
             yield source, f"is read by {sorted(readers)}; stage it once and let the others refer to that"
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REGISTRY = load_sources()["igdb"].entities
 DAY, NEXT_DAY = date(2026, 11, 21), date(2026, 11, 22)
-HISTORY = ("stg_popularity_types", "stg_popscore_day", "fct_game_popularity_daily", "stg_previous_ranks")
+HISTORY = ("stg_igdb__popularity_types", "stg_igdb__popscore_day", "fct_game_popularity_daily", "stg_previous_ranks")
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_folder_has_its_own_marts_of_the_sources_behind_the_cdn(
     generation = open_generation(folder, REGISTRY.values(), day=DAY, run_id="r", sources=sources)
     inputs = inputs_of(folder, generation)
     assert {Path(day["url"]).parents[4] for day in inputs["days"]} == {tmp_path / "mine"}
-    models = ("stg_genres", "stg_popularity_types", "stg_popscore_day", "fct_game_popularity_daily")
+    models = ("stg_igdb__genres", "stg_igdb__popularity_types", "stg_igdb__popscore_day", "fct_game_popularity_daily")
     done = dbt("run", "-s", *models, generation=folder.url(generation))
     assert done.success, done.messages
     days = duckdb.execute("select count(*) from read_parquet(?)", [[day["url"] for day in inputs["days"]]])
@@ -124,6 +124,6 @@ def test_a_folder_has_its_own_marts_of_the_sources_behind_the_cdn(
         ("404", f"HTTP GET error on '{part}' (HTTP 404 Not Found)"),
     ):
         cdn.faults = {"raw/igdb/genres/": fault}
-        done = dbt("run", "-s", "stg_genres", generation=folder.url(generation))
-        assert done.statuses["stg_genres"] == "error", fault
-        assert message in done.messages["stg_genres"]
+        done = dbt("run", "-s", "stg_igdb__genres", generation=folder.url(generation))
+        assert done.statuses["stg_igdb__genres"] == "error", fault
+        assert message in done.messages["stg_igdb__genres"]

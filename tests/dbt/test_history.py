@@ -14,11 +14,11 @@ MODELS = [
     "stg_loads",
     "stg_run",
     "stg_popularity_days",
-    "stg_popscore_day",
+    "stg_igdb__popscore_day",
     "fct_game_popularity_daily",
     "int_popularity_bases",
 ]
-MODELS += ["fct_game_popularity", "stg_popularity_types"]
+MODELS += ["fct_game_popularity", "stg_igdb__popularity_types"]
 
 
 def add_day(lake, number: int) -> str:

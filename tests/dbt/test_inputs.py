@@ -66,16 +66,16 @@ def test_an_entity_that_is_not_listed_is_named(dbt, lake):
     (generation / "_inputs.json").write_text(json.dumps(inputs))
     done = dbt("run", "-s", "stg_run", generation=generation)
     assert not done.success
-    assert "found no entity themes" in done.error
+    assert "found no table igdb.themes" in done.error
 
 
 def test_a_torn_line_fails(dbt, lake):
     path = lake.add("genres", GENRES[:3])
     generation = lake.generation()
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-10]))
-    done = dbt("run", "-s", "stg_genres", generation=generation)
-    assert done.statuses["stg_genres"] == "error"
-    assert "Malformed JSON" in done.messages["stg_genres"]
+    done = dbt("run", "-s", "stg_igdb__genres", generation=generation)
+    assert done.statuses["stg_igdb__genres"] == "error"
+    assert "Malformed JSON" in done.messages["stg_igdb__genres"]
 
 
 @pytest.mark.parametrize("damage", ["cut short", "a line null"])
@@ -96,24 +96,24 @@ def test_a_file_without_all_its_rows_fails(dbt, lake, damage):
 
 def test_many_dangling_references_fail(dbt, lake):
     lake.add("games", [{"id": 1, "name": "One", "genres": [4, 5]}])  # one dangling reference is let through
-    models = ["+stg_games", "stg_genres", "stg_game_genre_bridge"]
+    models = ["+stg_igdb__games", "stg_igdb__genres", "stg_igdb__game_genre_bridge"]
     only_their_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
     done = dbt("build", "-s", *models, *only_their_tests, generation=lake.generation())
     failed = [name for name, status in done.statuses.items() if status == "fail"]
     assert len(failed) == 1
-    assert failed[0].startswith("references_known_stg_game_genre_bridge_genre_id")
+    assert failed[0].startswith("references_known_stg_igdb__game_genre_bridge_genre_id")
 
 
 def test_hundreds_of_files_and_a_row_of_megabytes(dbt, lake):
     for n in range(400):
         lake.add("genres", [{"id": n % 300, "name": f"From file {n}"}])
     lake.add("platforms", [{"id": 1, "name": "Long", "url": "x" * 5_000_000}, {"id": 2, "name": "O'Brien"}])
-    done = dbt("run", "-s", "stg_genres", "stg_platforms", generation=lake.generation())
+    done = dbt("run", "-s", "stg_igdb__genres", "stg_igdb__platforms", generation=lake.generation())
     assert done.success, done.messages
     with duckdb.connect(str(dbt.database), read_only=True) as database:
-        genres = dict(database.execute("select id, name from stg_genres").fetchall())
+        genres = dict(database.execute("select id, name from stg_igdb__genres").fetchall())
         assert genres == {n % 300: f"From file {n}" for n in range(400)}
-        assert database.execute("select max(length(url)) from stg_platforms").fetchone() == (5_000_000,)
+        assert database.execute("select max(length(url)) from stg_igdb__platforms").fetchone() == (5_000_000,)
 
 
 def test_no_files_at_all_is_an_empty_table_with_the_same_types(dbt, lake):

@@ -30,7 +30,7 @@ MARTS = {"fct_game_popularity": "marts/fct_game_popularity.parquet"}
 BUILD = (
     "-s",
     "+fct_game_popularity",
-    "stg_popscore",
+    "stg_igdb__popscore",
     "stg_run",
     "--indirect-selection",
     "cautious",
@@ -167,12 +167,12 @@ def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_loa
     [
         (
             lambda row: [row, {**row, "id": row["id"] + 3000, "value": 2 * row["value"]}],
-            "rarely_repeated_stg_popscore_game_id__popularity_type__0_05",
+            "rarely_repeated_stg_igdb__popscore_game_id__popularity_type__0_05",
             "3000 games and types of its 6000 rows have more than one value, more than 5.0%",
         ),
         (
             lambda row: [{**row, "popularity_type": 5003}],
-            "references_known_stg_popscore_popularity_type__id__0_5__ref_stg_popularity_types_",
+            "references_known_stg_igdb__popscore_popularity_type__id__0_5__ref_stg_igdb__popularity_types_",
             "3000 of its 3000 rows name no known type, more than 50.0%",
         ),
     ],

@@ -27,17 +27,29 @@ STRICT = ("--no-partial-parse", "--show-all-deprecations", "--warn-error")
 
 # (rule, subject): why it is meant to be so. A star stands for any text. One that nothing needs fails the tests.
 EXCEPTIONS = {
-    ("staging_reads_no_other_staging", "stg_game_*_bridge"): "a game's row holds the list that the bridge takes apart",
-    ("staging_reads_no_other_staging", "stg_popscore*"): "whose figure a value is follows from its type",
+    (
+        "staging_reads_no_other_staging",
+        "stg_igdb__game_*_bridge",
+    ): "a game's row has the list that the bridge unnests",
+    ("staging_reads_no_other_staging", "stg_igdb__popscore*"): "whose figure a value is follows from its type",
     ("one_source_a_model", "base_row_fates"): "accounts for the rows of every source in one place, and reads ids only",
-    ("no_join_of_a_source_with_a_model", "base_outdated_game_rows"): "holds the rows against their manifest's claims",
+    (
+        "no_join_of_a_source_with_a_model",
+        "base_igdb__outdated_game_rows",
+    ): "compares rows with their manifest's claims",
     ("no_join_of_a_source_with_a_model", "base_row_fates"): "accounts for the rows of every source in one place",
-    ("no_join_of_a_source_with_a_model", "stg_popscore*"): "whose figure a value is follows from its type",
-    ("no_rejoining", "base_outdated_game_rows"): "judged once, and not at every reading of base_games, which is a view",
+    ("no_join_of_a_source_with_a_model", "stg_igdb__popscore*"): "whose figure a value is follows from its type",
+    (
+        "no_rejoining",
+        "base_igdb__outdated_game_rows",
+    ): "judged once, not at every reading of base_igdb__games, a view",
     ("no_rejoining", "int_popularity_bases"): "the day that growth is measured from, with unit tests of its own",
     ("no_rejoining", "int_review_balance"): "a formula with unit tests of its own",
     ("few_parents", "dim_games"): "a wide dimension: each join but the releases' is to one name table, by its key",
-    ("few_leaves", "stg_games"): "its bridges are for people; dim_games finds names for whole sets of ids, at a fourth",
+    (
+        "few_leaves",
+        "stg_igdb__games",
+    ): "its bridges are for people; dim_games finds names for sets of ids, at a fourth",
     ("few_leaves", "dim_games"): "every marketing mart ranks games",
     ("few_leaves", "fct_game_popularity"): "half of the marketing marts rank by popularity",
     ("few_leaves", "stg_previous_ranks"): "every marketing mart says what its ranks were",
@@ -46,7 +58,10 @@ EXCEPTIONS = {
     ("every_macro_is_used", "take_over"): "`dbt run-operation` calls it, for include/gamelake/marts/spark.py",
     ("sources_have_freshness", "inputs.*"): "the run itself makes them",
     ("files_have_one_order", "fct_game_popularity_daily"): "each day is a file of its own, in the order of its games",
-    ("primary_key_tested", "stg_popscore_day"): "one day after the other; fct_game_popularity_daily has the key tested",
+    (
+        "primary_key_tested",
+        "stg_igdb__popscore_day",
+    ): "day after day; fct_game_popularity_daily has the key tested",
     ("primary_key_tested", "fct_game_popularity_daily.day"): "the name of the folder that the rows lie in, never null",
 }
 
@@ -89,7 +104,7 @@ def source(manifest: Manifest, name: str) -> dict[str, Any]:
 
 
 def depend(manifest: Manifest, name: str, *parents: str) -> None:
-    """Make a model depend on more models, or sources (`raw.games`)."""
+    """Make a model depend on more models, or sources (`igdb.games`)."""
     keys = [f"{'source' if '.' in parent else 'model'}.gamelake.{parent}" for parent in parents]
     model(manifest, name)["depends_on"]["nodes"] += keys
 
@@ -113,7 +128,7 @@ def drop_tests(manifest: Manifest, name: str, *kinds: str) -> None:
 
 
 def chain_of_views(manifest: Manifest) -> None:
-    for number, parent in enumerate(["base_games", "int_0", "int_1", "int_2"]):
+    for number, parent in enumerate(["base_igdb__games", "int_0", "int_1", "int_2"]):
         add(manifest, f"int_{number}", "int_game_ratings", parent)
         model(manifest, f"int_{number}")["config"]["materialized"] = "view"
 
@@ -124,26 +139,37 @@ def without_utc(manifest: Manifest) -> None:
         each["depends_on"]["macros"] = [key for key in used if key != "macro.gamelake.utc"]
 
 
-STAGED = ("stg_genres", "stg_themes", "stg_covers", "stg_platforms", "stg_game_modes", "stg_game_types")
+STAGED = (
+    "stg_igdb__genres",
+    "stg_igdb__themes",
+    "stg_igdb__covers",
+    "stg_igdb__platforms",
+    "stg_igdb__game_modes",
+    "stg_igdb__game_types",
+)
 
 # (rule, subject, what is done to the manifest): the rule then finds the subject.
 BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
     ("no_roots", "stg_run", lambda m: model(m, "stg_run")["depends_on"].update(nodes=[])),
-    ("sources_are_read_by_staging", "dim_games", lambda m: depend(m, "dim_games", "raw.games")),
+    ("sources_are_read_by_staging", "dim_games", lambda m: depend(m, "dim_games", "igdb.games")),
     ("sources_are_read_by_staging", "int_load_accounting", lambda m: depend(m, "int_load_accounting", "inputs.files")),
-    ("no_join_of_a_source_with_a_model", "stg_genres", lambda m: depend(m, "stg_genres", "base_games")),
-    ("one_source_a_model", "stg_genres", lambda m: depend(m, "stg_genres", "raw.themes")),
-    ("one_model_a_source", "raw.genres", lambda m: add(m, "stg_kinds", "stg_genres", "raw.genres")),
+    (
+        "no_join_of_a_source_with_a_model",
+        "stg_igdb__genres",
+        lambda m: depend(m, "stg_igdb__genres", "base_igdb__games"),
+    ),
+    ("one_source_a_model", "stg_igdb__genres", lambda m: depend(m, "stg_igdb__genres", "igdb.themes")),
+    ("one_model_a_source", "igdb.genres", lambda m: add(m, "stg_kinds", "stg_igdb__genres", "igdb.genres")),
     ("every_source_is_read", "inputs.days", lambda m: model(m, "stg_popularity_days")["depends_on"].update(nodes=[])),
-    ("no_source_twice", "raw.games", lambda m: source(m, "raw.games").update(source(m, "raw.genres"), name="games")),
-    ("staging_reads_nothing_later", "stg_games", lambda m: depend(m, "stg_games", "dim_games")),
-    ("staging_reads_no_other_staging", "stg_covers", lambda m: depend(m, "stg_covers", "stg_games")),
-    ("no_rejoining", "stg_covers", lambda m: depend(m, "stg_covers", "stg_games")),
+    ("no_source_twice", "igdb.games", lambda m: source(m, "igdb.games").update(source(m, "igdb.genres"), name="games")),
+    ("staging_reads_nothing_later", "stg_igdb__games", lambda m: depend(m, "stg_igdb__games", "dim_games")),
+    ("staging_reads_no_other_staging", "stg_igdb__covers", lambda m: depend(m, "stg_igdb__covers", "stg_igdb__games")),
+    ("no_rejoining", "stg_igdb__covers", lambda m: depend(m, "stg_igdb__covers", "stg_igdb__games")),
     ("few_parents", "dim_companies", lambda m: depend(m, "dim_companies", *STAGED)),
     (
         "few_leaves",
-        "stg_covers",
-        lambda m: [add(m, f"mart_{n}", "mart_top_rated", "stg_covers") for n in range(4)],
+        "stg_igdb__covers",
+        lambda m: [add(m, f"mart_{n}", "mart_top_rated", "stg_igdb__covers") for n in range(4)],
     ),
     ("short_chains_of_views", "int_3", chain_of_views),
     ("no_hard_coded_references", "dim_games", lambda m: model(m, "dim_games").update(raw_code="select 1 from main.x")),
@@ -151,7 +177,7 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
         "no_hard_coded_references",
         "stg_run",
         lambda m: model(m, "stg_run").update(
-            raw_code="with a as ({{ b() }}) select 1 from a join stg_games using (id)"
+            raw_code="with a as ({{ b() }}) select 1 from a join stg_igdb__games using (id)"
         ),
     ),
     (
@@ -161,12 +187,18 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
     ),
     (
         "sql_that_spark_takes_too",
-        "stg_genres",
-        lambda m: model(m, "stg_genres").update(raw_code='select id, {% if a %} name, {% endif %} from {{ ref("b") }}'),
+        "stg_igdb__genres",
+        lambda m: model(m, "stg_igdb__genres").update(
+            raw_code='select id, {% if a %} name, {% endif %} from {{ ref("b") }}'
+        ),
     ),
     ("names_tell_the_folder", "game_ratings", lambda m: add(m, "game_ratings", "int_game_ratings", "dim_games")),
     ("names_tell_the_folder", "dim_marketing", lambda m: add(m, "dim_marketing", "mart_top_rated", "dim_games")),
-    ("one_yaml_a_model", "stg_themes", lambda m: model(m, "stg_themes").update(patch_path="gamelake://models/all.yml")),
+    (
+        "one_yaml_a_model",
+        "stg_igdb__themes",
+        lambda m: model(m, "stg_igdb__themes").update(patch_path="gamelake://models/all.yml"),
+    ),
     (
         "every_macro_is_used",
         "best_of",
@@ -174,15 +206,15 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
     ),
     ("every_macro_is_used", "spark__utc", without_utc),
     ("everything_is_described", "stg_run", lambda m: model(m, "stg_run").update(description=" ")),
-    ("everything_is_described", "raw.games", lambda m: source(m, "raw.games").update(description="")),
+    ("everything_is_described", "igdb.games", lambda m: source(m, "igdb.games").update(description="")),
     ("everything_is_described", "stg_run.day", lambda m: model(m, "stg_run")["columns"]["day"].update(description="")),
     ("every_doc_block_is_used", "new", lambda m: m["docs"].update(new={"name": "new", "package_name": "gamelake"})),
-    ("sources_have_freshness", "raw.games", lambda m: source(m, "raw.games").update(freshness=None)),
-    ("sources_have_freshness", "raw.games", lambda m: source(m, "raw.games").update(loaded_at_query=None)),
-    ("primary_key_tested", "stg_genres", lambda m: drop_tests(m, "stg_genres", "primary_key")),
+    ("sources_have_freshness", "igdb.games", lambda m: source(m, "igdb.games").update(freshness=None)),
+    ("sources_have_freshness", "igdb.games", lambda m: source(m, "igdb.games").update(loaded_at_query=None)),
+    ("primary_key_tested", "stg_igdb__genres", lambda m: drop_tests(m, "stg_igdb__genres", "primary_key")),
     (
         "primary_key_tested",
-        "base_games",
+        "base_igdb__games",
         lambda m: [each["config"].update(severity="warn") for each in m["nodes"].values()],
     ),
     (
@@ -190,7 +222,7 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
         "int_load_accounting.entity",
         lambda m: drop_tests(m, "int_load_accounting", "never_null"),
     ),
-    ("access_follows_the_folder", "stg_games", lambda m: model(m, "stg_games").update(access="public")),
+    ("access_follows_the_folder", "stg_igdb__games", lambda m: model(m, "stg_igdb__games").update(access="public")),
     ("access_follows_the_folder", "int_game_ratings", lambda m: model(m, "int_game_ratings").update(group="staging")),
     (
         "public_models_have_contracts",
@@ -218,7 +250,7 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
         "dim_games",
         lambda m: model(m, "dim_games")["config"]["meta"].update(order_by="url desc"),
     ),
-    ("files_have_one_order", "stg_games", lambda m: model(m, "stg_games").update(access="public")),
+    ("files_have_one_order", "stg_igdb__games", lambda m: model(m, "stg_igdb__games").update(access="public")),
     ("public_models_are_exposed", "mart_new", lambda m: add(m, "mart_new", "mart_top_rated", "dim_games")),
     (
         "exposures_read_public_tables",
@@ -281,8 +313,8 @@ def test_dbt_parses_the_project_without_a_warning(dbt):
 @pytest.mark.parametrize(
     ("file", "old", "new", "named"),
     [
-        ("models/staging/igdb/stg_run.yml", "    config:\n", "    colour: red\n    config:\n", "colour"),
-        ("models/staging/igdb/stg_run.yml", "    config:\n", "    materialized: view\n    config:\n", "materialized"),
+        ("models/staging/inputs/stg_run.yml", "    config:\n", "    colour: red\n    config:\n", "colour"),
+        ("models/staging/inputs/stg_run.yml", "    config:\n", "    materialized: view\n    config:\n", "materialized"),
         ("dbt_project.yml", "  gamelake:\n    +materialized", "  gamelake:\n    materialized", "materialized"),
     ],
 )

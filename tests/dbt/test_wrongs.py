@@ -230,4 +230,4 @@ def test_a_torn_line_is_no_empty_row(lake, dbt):
     columns = "columns = {id: 'bigint', name: 'varchar'}, format = 'newline_delimited'"
     torn = duckdb.sql(f"select id from read_json('{path}', {columns}, ignore_errors = true)").fetchall()
     assert torn == [(1,), (None,)]
-    assert dbt("run", "-s", "stg_genres", generation=generation).statuses["stg_genres"] == "error"
+    assert dbt("run", "-s", "stg_igdb__genres", generation=generation).statuses["stg_igdb__genres"] == "error"

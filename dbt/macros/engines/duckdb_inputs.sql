@@ -78,18 +78,19 @@
         from (select unnest(days, max_depth := 2) from _inputs);
 
         create or replace table inputs.claims as
-        select entity, ordinal, "partition", unnest(claims, max_depth := 2)
-        from (select entity, unnest(files, max_depth := 2) from inputs.sources);
+        select source, entity, ordinal, "partition", unnest(claims, max_depth := 2)
+        from (select source, entity, unnest(files, max_depth := 2) from inputs.sources);
 
         create or replace table inputs.files as
         select
+            source,
             entity,
             ordinal,
             url,
             "partition",
             "rows",
             "partition" = newest_day as is_newest
-        from (select entity, newest_day, unnest(files, max_depth := 2) from inputs.sources);
+        from (select source, entity, newest_day, unnest(files, max_depth := 2) from inputs.sources);
 
         alter table inputs.sources drop column files;
         drop table _inputs;
@@ -125,7 +126,7 @@
 
 {% macro default__create_raw_view(table, urls) %}
     {% set columns = table.columns.values() | list %}
-    create or replace view raw.{{ table.name }} as
+    create or replace view {{ table.schema }}.{{ table.name }} as
     {% if urls %}
         select
         {% for column in columns %} json."{{ column.name }}", {% endfor %}
@@ -143,7 +144,7 @@
                 hive_partitioning = false,
                 filename = '_file'
             ) as json
-        join inputs.files as file on file.entity = '{{ table.config.meta.entity }}' and json._file = file.url
+        join inputs.files as file on file.source = '{{ table.source_name }}' and file.entity = '{{ table.config.meta.entity }}' and json._file = file.url
     {% else %}
         select
         {% for column in columns %} cast(null as {{ column.data_type }}) as "{{ column.name }}", {% endfor %}

@@ -53,13 +53,13 @@
             from (select cast(day as string) as day, inline(sources) from _inputs)
         )
     {% endset %}
-    {% set files = "(select entity, newest_day, inline(files) from " ~ sources ~ ")" %}
+    {% set files = "(select source, entity, newest_day, inline(files) from " ~ sources ~ ")" %}
     {% set tables = {
         "run": "select day, run_id from _inputs",
         "sources": "select * except (files) from " ~ sources,
         "previous": "select inline(previous.marts) from _inputs",
         "days": "select * except (built), built is not null as is_built, built.* from (select inline(days) from _inputs)",
-        "claims": "select entity, ordinal, partition, inline(claims) from " ~ files,
+        "claims": "select source, entity, ordinal, partition, inline(claims) from " ~ files,
         "files": "select * except (claims, newest_day), partition = newest_day as is_newest from " ~ files,
     } %}
     {% do run_query(document) %}
@@ -119,8 +119,8 @@
     {% for column in table.columns.values() %}
         {% do columns.append("`" ~ column.name ~ "` " ~ spark_type(column.data_type)) %}
     {% endfor %}
-    {% set folder = "/raw/" ~ table.config.meta.source ~ "/" ~ table.config.meta.entity ~ "/" %}
-    create or replace view raw.{{ table.name }} as
+    {% set folder = "/raw/" ~ table.source_name ~ "/" ~ table.config.meta.entity ~ "/" %}
+    create or replace view {{ table.schema }}.{{ table.name }} as
     {% if urls %}
         select json.parsed.*, file.ordinal as _ordinal, file.partition as _partition
         from
@@ -133,7 +133,8 @@
             ) as json
         join
             inputs.files as file
-            on file.entity = '{{ table.config.meta.entity }}'
+            on file.source = '{{ table.source_name }}'
+            and file.entity = '{{ table.config.meta.entity }}'
             and json.part = substring_index(file.url, '{{ folder }}', -1)
     {% else %}
         select

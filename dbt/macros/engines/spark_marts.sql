@@ -25,12 +25,12 @@
     {{ run_hooks(pre_hooks) }}
     {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
 
-    {% set table = config.get("meta").source_table %}
+    {% set source_name = config.get("meta").source_name %} {% set table = config.get("meta").source_table %}
     {% set days = run_query("select day from inputs.days where not is_built").columns[0].values() %}
-    {% do show_days(table, days) %}
+    {% do show_days(source_name, table, days) %}
     {# All rows of a day in one file; of no days there is a file too. #}
     {% do create_table(built, "select * from (" ~ sql ~ ") distribute by day") %}
-    {% do create_table(fates, fates_of_days(table, by_day=true)) %}
+    {% do create_table(fates, fates_of_days(source_name, table, by_day=true)) %}
 
     {% call statement("main") %}
         create or replace view {{ target_relation }} as

@@ -1,6 +1,7 @@
 with
     read_days as (
         select
+            source,
             entity,
             day,
             count(*) as files,
@@ -15,6 +16,7 @@ with
     -- of a past day of the history its build says it, as its parts are not read again
     past_days as (
         select
+            'igdb' as source,
             'popscore' as entity,
             day,
             cast(null as bigint) as files,
@@ -23,7 +25,9 @@ with
             superseded_rows,
             void_rows
         from {{ ref("stg_popularity_days") }}
-        where is_built and day <> (select newest_day from {{ ref("stg_loads") }} where entity = 'popscore')
+        where
+            is_built
+            and day <> (select newest_day from {{ ref("stg_loads") }} where source = 'igdb' and entity = 'popscore')
     ),
 
     days as (
@@ -35,16 +39,19 @@ with
     ),
 
     -- What a load rejected is a row of no file. Its manifest says how many rows the source had, and the table has.
-    loads as (select entity, day, greatest(source_count - row_count, 0) as rejected_rows from {{ ref("stg_loads") }}),
+    loads as (
+        select source, entity, day, greatest(source_count - row_count, 0) as rejected_rows from {{ ref("stg_loads") }}
+    ),
 
     unnamed as (
-        select 'games' as entity, day, count(*) as unnamed_rows
-        from {{ ref("base_games") }}
+        select 'igdb' as source, 'games' as entity, day, count(*) as unnamed_rows
+        from {{ ref("base_igdb__games") }}
         where name is null
         group by day
     )
 
 select
+    source,
     entity,
     day,
     coalesce(days.files, 0) as files,
@@ -55,5 +62,5 @@ select
     coalesce(loads.rejected_rows, 0) as rejected_rows,
     coalesce(unnamed.unnamed_rows, 0) as unnamed_rows
 from days
-full join loads using (entity, day)
-left join unnamed using (entity, day)
+full join loads using (source, entity, day)
+left join unnamed using (source, entity, day)

@@ -6,7 +6,7 @@ with
         {% for span in growth_spans() %}select {{ span }} as span {{ "union all" if not loop.last }} {% endfor %}
     ),
 
-    newest as (select newest_day as day from {{ ref("stg_loads") }} where entity = 'popscore'),
+    newest as (select newest_day as day from {{ ref("stg_loads") }} where source = 'igdb' and entity = 'popscore'),
 
     bases as (
         select spans.span, max(days.day) as day

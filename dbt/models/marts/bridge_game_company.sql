@@ -1,5 +1,5 @@
 with
-    parts as (select * from {{ ref("stg_involved_companies") }}),
+    parts as (select * from {{ ref("stg_igdb__involved_companies") }}),
 
     roles as (
         {% for role in ["developer", "publisher", "porting", "supporting"] %}
@@ -10,5 +10,5 @@ with
 select roles.game_id, roles.company_id, roles.role
 from roles
 -- IGDB deletes games and companies whose parts stay behind; the tests of staging count them
-semi join {{ ref("stg_games") }} as games on roles.game_id = games.id
-semi join {{ ref("stg_companies") }} as companies on roles.company_id = companies.id
+semi join {{ ref("stg_igdb__games") }} as games on roles.game_id = games.id
+semi join {{ ref("stg_igdb__companies") }} as companies on roles.company_id = companies.id

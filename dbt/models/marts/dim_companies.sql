@@ -1,5 +1,5 @@
 with
-    companies as (select * from {{ ref("stg_companies") }}),
+    companies as (select * from {{ ref("stg_igdb__companies") }}),
 
     games as (
         select

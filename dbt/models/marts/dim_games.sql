@@ -1,21 +1,21 @@
 with
-    games as (select * from {{ ref("stg_games") }}),
+    games as (select * from {{ ref("stg_igdb__games") }}),
 
-    platforms as ({{ names_of_sets("platforms", "stg_platforms") }}),
+    platforms as ({{ names_of_sets("platforms", "stg_igdb__platforms") }}),
 
-    genres as ({{ names_of_sets("genres", "stg_genres") }}),
+    genres as ({{ names_of_sets("genres", "stg_igdb__genres") }}),
 
-    game_modes as ({{ names_of_sets("game_modes", "stg_game_modes") }}),
+    game_modes as ({{ names_of_sets("game_modes", "stg_igdb__game_modes") }}),
 
-    themes as ({{ names_of_sets("themes", "stg_themes") }}),
+    themes as ({{ names_of_sets("themes", "stg_igdb__themes") }}),
 
-    perspectives as ({{ names_of_sets("player_perspectives", "stg_player_perspectives") }}),
+    perspectives as ({{ names_of_sets("player_perspectives", "stg_igdb__player_perspectives") }}),
 
-    franchises as ({{ names_of_sets("franchises", "stg_franchises") }}),
+    franchises as ({{ names_of_sets("franchises", "stg_igdb__franchises") }}),
 
-    collections as ({{ names_of_sets("collections", "stg_collections") }}),
+    collections as ({{ names_of_sets("collections", "stg_igdb__collections") }}),
 
-    releases as (select game_id, min(year) as first_year from {{ ref("stg_release_dates") }} group by game_id)
+    releases as (select game_id, min(year) as first_year from {{ ref("stg_igdb__release_dates") }} group by game_id)
 
 select
     games.id as game_id,
@@ -67,6 +67,6 @@ left join perspectives on games.player_perspectives = perspectives.ids
 left join franchises on games.franchises = franchises.ids
 left join collections on games.collections = collections.ids
 left join releases on games.id = releases.game_id
-left join {{ ref("stg_game_types") }} as game_types on games.game_type = game_types.id
-left join {{ ref("stg_game_statuses") }} as game_statuses on games.game_status = game_statuses.id
-left join {{ ref("stg_covers") }} as covers on games.cover = covers.id
+left join {{ ref("stg_igdb__game_types") }} as game_types on games.game_type = game_types.id
+left join {{ ref("stg_igdb__game_statuses") }} as game_statuses on games.game_status = game_statuses.id
+left join {{ ref("stg_igdb__covers") }} as covers on games.cover = covers.id

@@ -2,7 +2,7 @@
 
 with
     -- not the newest day that has values: a load that found none is no reason to show older ones as today's
-    newest as (select newest_day as day from {{ ref("stg_loads") }} where entity = 'popscore'),
+    newest as (select newest_day as day from {{ ref("stg_loads") }} where source = 'igdb' and entity = 'popscore'),
 
     today as (
         select history.* from {{ ref("fct_game_popularity_daily") }} as history join newest on history.day = newest.day

@@ -9,7 +9,7 @@ with
             row_number() over (
                 partition by day, game_id, popularity_type order by calculated_at desc nulls last, id desc
             ) as place
-        from {{ ref("stg_popscore_day") }}
+        from {{ ref("stg_igdb__popscore_day") }}
         where is_usable
     ),
 

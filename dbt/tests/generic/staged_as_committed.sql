@@ -6,26 +6,27 @@
 {% test staged_as_committed(model) %}
     with
         staged as (
-            select accounting.entity, sum(accounting.staged_rows) as staged_rows
+            select accounting.source, accounting.entity, sum(accounting.staged_rows) as staged_rows
             from {{ model }} as accounting
-            join {{ ref("stg_loads") }} as loads on accounting.entity = loads.entity
+            join
+                {{ ref("stg_loads") }} as loads on accounting.source = loads.source and accounting.entity = loads.entity
             where
                 accounting.day = loads.day
                 {% for current in current_tables() if not current.by_partition %}
-                    or accounting.entity = '{{ current.entity }}'
+                    or (accounting.source = '{{ current.source }}' and accounting.entity = '{{ current.entity }}')
                 {% endfor %}
-            group by accounting.entity
+            group by accounting.source, accounting.entity
         )
 
-    select loads.entity, loads.row_count, staged.staged_rows
+    select loads.source, loads.entity, loads.row_count, staged.staged_rows
     from {{ ref("stg_loads") }} as loads
-    left join staged on loads.entity = staged.entity
+    left join staged on loads.source = staged.source and loads.entity = staged.entity
     where
         loads.row_count is distinct from staged.staged_rows
         and (
             loads.day = loads.newest_day
             {% for current in current_tables() if not current.by_partition %}
-                or loads.entity = '{{ current.entity }}'
+                or (loads.source = '{{ current.source }}' and loads.entity = '{{ current.entity }}')
             {% endfor %}
         )
 {% endtest %}

@@ -36,7 +36,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A relation of the schema `raw`: an entity's rows; of a time series those of one day, of the newest or any."""
+    """A table of a dbt source: an entity's rows; of a time series those of one day, of the newest or any."""
 
     name: str
     entity: Entity
@@ -53,7 +53,7 @@ class SourceTable:
 
 
 def source_tables(source: Source) -> Iterator[SourceTable]:
-    """The relations of the schema `raw`; a time series has one more, of its newest day."""
+    """The tables of a dbt source; a time series has one more, of its newest day."""
     for entity in source.entities.values():
         yield SourceTable(entity.name, entity, newest_only=False)
         if entity.kind is Kind.TIME_SERIES:
@@ -67,8 +67,8 @@ def sources_yaml(source: Source) -> str:
         "version: 2",
         "",
         "sources:",
-        "  - name: raw",
-        "    schema: raw",
+        f"  - name: {source.name}",
+        f"    schema: raw_{source.name}",
         "    description: >",
         "      Views over the files that this build reads, with declared columns. Each has two columns more than the",
         "      source sends: `_ordinal`, the place of the row's file among its table's files (higher is newer), and",
@@ -92,7 +92,6 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
     yield "          loaded_at_query: >"
     yield f"            select committed_at from inputs.sources where source = '{source}' and entity = '{entity}'"  # noqa: S608 - text of YAML
     yield "          meta:"
-    yield f"            source: {source}"
     yield f"            entity: {entity}"
     yield f"            files: {_files(table)}"
     yield "        columns:"
@@ -111,10 +110,14 @@ def current_tables_macro(sources: Mapping[str, Source]) -> str:
     ]
     for table in (table for source in sources.values() for table in source_tables(source)):
         if table.newest_only or table.entity.kind is not Kind.TIME_SERIES:
-            lines.append(
-                f'                {{"table": "{table.name}", "entity": "{table.entity.name}", '
-                f'"by_partition": {str(table.newest_only).lower()}}},'
-            )
+            lines += [
+                "                {",
+                f'                    "source": "{table.entity.source}",',
+                f'                    "table": "{table.name}",',
+                f'                    "entity": "{table.entity.name}",',
+                f'                    "by_partition": {str(table.newest_only).lower()},',
+                "                },",
+            ]
     lines += ["            ]", "        )", "    }}", "{% endmacro %}"]
     return "\n".join(lines) + "\n"
 
@@ -170,7 +173,7 @@ def _entity_section(entity: Entity) -> Iterator[str]:
     if entity.options:
         yield f"- Options: {', '.join(f'{name} `{value}`' for name, value in entity.options.items())}"
     yield f"- Kind {_KINDS[entity.kind]}"
-    yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt source `raw.{entity.name}`"
+    yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt `source('{entity.source}', '{entity.name}')`"
     yield from ("", "| Field | Type | Rule | DuckDB |", "| --- | --- | --- | --- |")
     for field, field_type in entity.fields.items():
         yield f"| `{field}` | {field_type.value} | {entity.rules.get(field, '')} | {field_type.duckdb} |"

@@ -111,7 +111,7 @@ def newest_day(manifest: Manifest, day: str) -> str:
 def unread_parts(days: Sequence[Day], in_build: Sequence[Day], newest: str) -> set[str]:
     """The parts that a build does not read: of past days that are built, and of days that it leaves out.
 
-    Args: `in_build` those of `days` that the build shows; `newest` the day that stg_popscore shows.
+    Args: `in_build` those of `days` that the build shows; `newest` the day that stg_igdb__popscore shows.
     """
     read = [day for day in in_build if day.built is None or day.day == newest]
     return {file.key for day in days for file in day.files} - {file.key for day in read for file in day.files}

@@ -1,4 +1,4 @@
-"""Checks a past day of popularity as the tests of dbt/models/staging/igdb/stg_popscore.yml check the newest one.
+"""Checks a past day of popularity as the tests of dbt/models/staging/igdb/stg_igdb__popscore.yml check the newest one.
 
 How much a test lets through is declared there only: the limits are read from dbt's manifest.
 """
@@ -72,10 +72,10 @@ CHECKS = {
 
 
 def limits(manifest: Path = dbt_project.MANIFEST) -> dict[tuple[str, str], tuple[str, float]]:
-    """The tests of stg_popscore that let some rows through: by kind and subject, the name and the share of rows."""
+    """The tests of stg_igdb__popscore that let some rows through: by kind and subject, name and share of rows."""
     found = {}
     for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values():
-        if node["resource_type"] == "test" and node.get("attached_node") == "model.gamelake.stg_popscore":
+        if node["resource_type"] == "test" and node.get("attached_node") == "model.gamelake.stg_igdb__popscore":
             share = re.match(r"> 1 \+ ([\d.e-]+) \* ", node["config"]["error_if"])
             if share:
                 arguments = node["test_metadata"]["kwargs"]

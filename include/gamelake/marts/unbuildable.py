@@ -1,10 +1,10 @@
 """Finds the days of the history that cannot be built, so that they do not stop the nights after them.
 
 A night whose build failed leaves its day unbuilt, and the next night builds it too. Here such a past day is checked
-first: its parts are as the manifest names them, can be read, and would pass the tests of stg_popscore, with the games
-and popularity types of this build. A day that does not is left out of the build and of its listing, with the reason. It
-is checked again the next night. The day that stg_popscore shows is not checked: what is wrong with it fails its own
-night.
+first: its parts are as the manifest names them, can be read, and would pass the tests of stg_igdb__popscore, with
+the games and popularity types of this build. A day that does not is left out of the build and of its listing, with the
+reason. It is checked again the next night. The day that stg_igdb__popscore shows is not checked: what is wrong with it
+fails its own night.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from gamelake.airflow.layers import layer_of
 @pytest.mark.parametrize(
     ("path", "layer"),
     [
-        ("models/staging/igdb/stg_games.sql", "staging"),
+        ("models/staging/igdb/stg_igdb__games.sql", "staging"),
         ("models/intermediate/int_game_ratings.sql", "intermediate"),
         ("models/marts/dim_games.sql", "marts"),
         ("models/marts/marketing/mart_top_rated.sql", "marketing"),

@@ -1,1 +1,0 @@
-select * from {{ ref("base_games") }} where name is not null

@@ -1,0 +1,1 @@
+select * from {{ ref("base_igdb__games") }} where name is not null

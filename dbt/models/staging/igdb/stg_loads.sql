@@ -1,9 +1,0 @@
-select
-    entity,
-    version,
-    cast(partition as date) as day,
-    cast(newest_day as date) as newest_day,
-    cursor,
-    source_count,
-    row_count
-from {{ source("inputs", "sources") }}
