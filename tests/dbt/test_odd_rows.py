@@ -114,7 +114,7 @@ def test_one_odd_row_of_every_kind_stops_no_night(night):
     outcome, _ = night
     assert outcome.success, outcome.messages
     warned = {name for name, status in outcome.statuses.items() if status == "warn"}
-    assert warned >= {f"rarely_stg_{entity}_name_is_null__0_05" for entity in LOOKUPS}
+    assert warned >= {f"rarely_stg_igdb__{entity}_name_is_null__0_05" for entity in LOOKUPS}
     assert {name for name in warned if not name.startswith("rarely_stg_")} == {
         "rarely_base_igdb__games_name_is_null",
         "rarely_base_igdb__games_out_of_range_values_0",
@@ -156,17 +156,17 @@ def test_many_odd_rows_fail(make_lake, dbt):
     assert dbt("run", "-s", "staging", generation=generation).success
     done = dbt("test", *STAGING, generation=generation)
     failed = {name for name, status in done.statuses.items() if status == "fail"}
-    lookups = {f"rarely_stg_{entity}_name_is_null__0_05" for entity in LOOKUPS}
-    lookups |= {f"rarely_stg_{entity}_out_of_range_values_0__0_05" for entity in LOOKUPS}
+    lookups = {f"rarely_stg_igdb__{entity}_name_is_null__0_05" for entity in LOOKUPS}
+    lookups |= {f"rarely_stg_igdb__{entity}_out_of_range_values_0__0_05" for entity in LOOKUPS}
     assert failed == lookups | {
         "rarely_base_igdb__games_name_is_null",
         "rarely_base_igdb__games_out_of_range_values_0",
-        "rarely_stg_companies_out_of_range_values_0",
-        "rarely_stg_release_dates_out_of_range_values_0",
+        "rarely_stg_igdb__companies_out_of_range_values_0",
+        "rarely_stg_igdb__release_dates_out_of_range_values_0",
         "rarely_stg_igdb__popscore_out_of_range_values_0",
         "unusable_popularity_values",
     }
-    assert done.messages["rarely_stg_companies_out_of_range_values_0"] == (
+    assert done.messages["rarely_stg_igdb__companies_out_of_range_values_0"] == (
         "Got 3 results, configured to fail if > 1 + 0.001 * max(all_rows)"
     )
 
@@ -182,7 +182,7 @@ def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake, dbt):
         "references_known_base_igdb__games_cover",
         "references_known_base_igdb__games_game_type",
         "references_known_base_igdb__games_game_status",
-        "references_known_stg_involved_companies_company_id",
+        "references_known_stg_igdb__involved_companies_company_id",
         "references_known_stg_igdb__popscore_popularity_type",
     }
     assert done.messages[failed["references_known_base_igdb__games_cover"]] == (

@@ -62,7 +62,7 @@ def test_rows_hold_what_the_registry_declares_and_nothing_empty(build: Callable[
         FieldType.BOOL: bool,
         FieldType.INT_ARRAY: list,
     }
-    modelled = {model.stem.removeprefix("stg_") for model in STAGING.glob("stg_*.sql")}
+    modelled = {model.stem.removeprefix("stg_igdb__") for model in STAGING.glob("stg_*.sql")}
     for entity in load_entities():
         rows = list(world.rows(IgdbOptions.of(entity).endpoint))
         if entity.name not in modelled:
