@@ -100,7 +100,7 @@ drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 ran
 lint: $(VENV)/.dev ## check style, types, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
-	"$(BIN)"/mypy plugins/igdb include dags deploy sandbox
+	"$(BIN)"/mypy plugins/apiclient plugins/igdb include dags deploy sandbox
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
 	"$(BIN)"/codespell -D - -D docs/retired-words.txt $$(git ls-files)

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from plot import progress_svg  # beside this script
 
-from gamelake.days import day_of, format_day, parse_day
+from gamelake.days import day_of, format_day
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.registry import load_sources
 from gamelake.sources.igdb.options import IgdbOptions
@@ -104,8 +104,9 @@ def at_the_limits(games: int, *, whole_day: bool, nights: bool) -> None:
             before = bytes_of(lake)
             figures = load(url, lake, "games", after)
             say(
-                f"{what}: {figures['rows']:,} rows read, {figures['gone']:,} gone, in {figures['requests']} requests "
-                f"and {figures['seconds']:.1f} s; {(bytes_of(lake) - before) / 1e6:.2f} MB of new objects"
+                f"{what}: {figures['rows']:,} rows read, {figures['deleted']:,} deleted, "
+                f"in {figures['requests']} requests and {figures['seconds']:.1f} s; "
+                f"{(bytes_of(lake) - before) / 1e6:.2f} MB of new objects"
             )
             compare(url, lake, "games")
         check_starts(url)
@@ -136,10 +137,10 @@ def memory(sizes: Sequence[int]) -> None:
 
 def reply_to_part(url: str) -> float:
     """Rows a CPU second from the bytes of replies to a part on disk: parsed, checked, compressed; the best of 5."""
-    from gamelake.lake.files import Claim
+    from gamelake.lake.files import IdRange
     from gamelake.lake.parts import PartStage
     from gamelake.lake.store import open_store
-    from gamelake.load.contract import RowContract
+    from gamelake.sources.contract import RowContract
     from igdb.apicalypse import Query, SubQuery, at_least, below
     from igdb.replies import Answer
 
@@ -164,7 +165,7 @@ def reply_to_part(url: str) -> float:
                 for parts, body, headers in bodies:
                     answer = Answer("multiquery", "", body, headers).parts(parts, contract.check)
                     for part in parts:
-                        stage.add(answer.rows[part.name].rows, Claim(int(part.name), int(part.name) + 500))
+                        stage.add(answer.rows[part.name].rows, IdRange(int(part.name), int(part.name) + 500))
                         rows += len(answer.rows[part.name])
                 best = max(best, rows / (time.process_time() - began))
     return best
@@ -176,8 +177,10 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     import cosmos  # noqa: F401
     import duckdb  # noqa: F401
 
+    from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import open_store
     from gamelake.load.load import Load
+    from gamelake.sources.igdb.reader import IgdbReader
     from igdb.client import IgdbClient
     from igdb.tokens import ClientCredentials
 
@@ -192,9 +195,9 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     progress: list[tuple[float, int]] = [(0.0, 0)]
     client = IgdbClient(base_url=f"{url}/v4", client_id="sandbox", tokens=tokens, requests_per_second=rate)
     async with client:
-        load = Load(
-            client, store, load_sources()["igdb"].entities[name], day=parse_day(day), run_id=f"bench-{time.time_ns()}"
-        )
+        entity = load_sources()["igdb"].entities[name]
+        run = LoadRun(entity.table, day, f"bench-{time.time_ns()}")
+        load = Load(IgdbReader(client, entity), store, entity, run)
         began, cpu = time.monotonic(), time.process_time()
         done = threading.Event()
 
@@ -268,7 +271,7 @@ def check_starts(url: str) -> None:
 
 def compare(url: str, lake: Path, name: str) -> None:
     """Every row of the lake against those of the sandbox: ids, and updated_at or value."""
-    from gamelake.lake.files import merge_claims
+    from gamelake.lake.files import merge_ranges
     from gamelake.lake.manifest import Table
     from gamelake.lake.rows import read_lines
     from gamelake.lake.store import open_store
@@ -284,7 +287,7 @@ def compare(url: str, lake: Path, name: str) -> None:
     manifest = Table(store, TableName("igdb", name)).latest()
     shown: dict[int, Any] = {}
     for file in manifest.files if manifest else ():
-        for claim in merge_claims(file.claims):
+        for claim in merge_ranges(file.claims):
             for row_id in [row_id for row_id in shown if row_id in claim] if claim.end > 2 + claim.low else [claim.low]:
                 shown.pop(row_id, None)
         shown |= dict(map(facts, read_lines(store, file)))

@@ -21,7 +21,7 @@ import duckdb
 import orjson
 
 from gamelake.days import bounds_of, format_day
-from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.files import IdRange, merge_files
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
     Row = dict[str, Any]
-    Page = tuple[list[Row], Claim | None]
+    Page = tuple[list[Row], IdRange | None]
 
 FIRST, DAY = date(2026, 11, 20), date(2026, 11, 21)
 POPULARITY_PER_GAME = 400_000 / 345_000
@@ -91,10 +91,10 @@ def _whole(rows: Iterator[Row]) -> Iterator[Page]:
     low = 0
     while pack := list(islice(rows, PACK_ROWS)):
         high = None if len(pack) < PACK_ROWS else pack[-1]["id"] + 1
-        yield pack, Claim(low, high)
+        yield pack, IdRange(low, high)
         low = pack[-1]["id"] + 1
     if low == 0 or high is not None:
-        yield [], Claim(low, None)
+        yield [], IdRange(low, None)
 
 
 def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
@@ -105,7 +105,7 @@ def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
     live = set(table.ids)
     for window, _ in groupby(sorted(before - live), key=lambda row_id: row_id // WINDOW):
         ids = range(window * WINDOW, (window + 1) * WINDOW)
-        yield [table.row(row_id) for row_id in ids if row_id in live], Claim(ids.start, ids.stop)
+        yield [table.row(row_id) for row_id in ids if row_id in live], IdRange(ids.start, ids.stop)
 
 
 def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], world: World, scratch: Path) -> None:

@@ -24,8 +24,9 @@ from gamelake.airflow import assets
 from gamelake.airflow.assets import MARTS
 from gamelake.airflow.dbt_tasks import built, dbt_tasks, mode, spark_task
 from gamelake.airflow.pods import executor_config
+from gamelake.airflow.run_partition import run_partition
 from gamelake.airflow.transform_dag import TransformDAG
-from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, run_day
+from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, parse_day
 from gamelake.marts import dbt_project
 from gamelake.registry import load_entities, load_sources
 
@@ -43,7 +44,9 @@ def open_generation(**context: Any) -> dict[str, str]:
     store = connected_store()
     run_id = context["dag_run"].run_id
     try:
-        key = generation.open_generation(store, ENTITIES, day=run_day(context), run_id=run_id, sources=open_cdn())
+        key = generation.open_generation(
+            store, ENTITIES, day=parse_day(run_partition(context)), run_id=run_id, sources=open_cdn()
+        )
     except (generation.TransformError, PartitionError) as error:
         raise AirflowFailException(f"not retried: {error}") from error
     return {"key": key, "url": store.url(key)}

@@ -1,10 +1,9 @@
-"""Korean days and partition keys: the one place that knows how a run's day is named and found."""
+"""Korean days and partitions: the one place that knows how they are named."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
 from zoneinfo import ZoneInfo
 
 TIMEZONE = "Asia/Seoul"
@@ -80,14 +79,14 @@ def bounds_of(day: date) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
 
 
-def run_day(context: Any) -> date:
-    """The Korean day that an Airflow task instance works on.
+def partition_bounds(partition: str) -> tuple[datetime, datetime]:
+    """The first moment of a partition and of the next one, in UTC.
 
-    Its partition key if the run has one, else its `date` param, else the day of its logical date or of its start.
+    Raises:
+        PartitionError: The partition follows no scheme.
     """
-    run = context["dag_run"]
-    if run.partition_key:
-        return parse_day(run.partition_key)
-    if asked := context["params"].get("date"):
-        return parse_day(asked)
-    return day_of(run.logical_date or run.run_after)
+    day, _, hour = partition.partition("T")
+    start, end = bounds_of(parse_day(day))
+    if scheme_of(partition) is Scheme.DAY:
+        return start, end
+    return start + timedelta(hours=int(hour)), start + timedelta(hours=int(hour) + 1)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,6 @@ from gamelake.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
-
-SOURCES_PATH = Path(__file__).parent / "sources"
-"""The folder with one folder for each source, which has its `entities.yaml`."""
 
 _FILE_NAME = "entities.yaml"
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*")
@@ -120,11 +118,11 @@ class Source:
     entities: Mapping[str, Entity]
 
 
-def load_sources(folder: Path = SOURCES_PATH) -> Mapping[str, Source]:
+def load_sources(folder: Path | None = None) -> Mapping[str, Source]:
     """Read and check every source's `entities.yaml`.
 
     Args:
-        folder: has one folder for each source.
+        folder: has one folder for each source. None: the packages below `gamelake.sources`, wherever they are.
 
     Returns:
         The sources by name, in the order of their names.
@@ -132,13 +130,16 @@ def load_sources(folder: Path = SOURCES_PATH) -> Mapping[str, Source]:
     Raises:
         RegistryError: A file is missing, cannot be parsed or has a wrong value.
     """
-    paths = sorted(folder.glob(f"*/{_FILE_NAME}"))
+    # Not an import statement: the sources import the registry.
+    package = import_module("gamelake.sources").__path__
+    folders = [Path(each) for each in package] if folder is None else [folder]
+    paths = sorted((path for each in folders for path in each.glob(f"*/{_FILE_NAME}")), key=lambda path: path.parts[-2])
     if not paths:
-        raise RegistryError(str(folder), None, f"a folder for each source, with its {_FILE_NAME}")
+        raise RegistryError(str(folders[0]), None, f"a folder for each source, with its {_FILE_NAME}")
     return MappingProxyType({path.parent.name: _load_source(path) for path in paths})
 
 
-def load_entities(folder: Path = SOURCES_PATH) -> tuple[Entity, ...]:
+def load_entities(folder: Path | None = None) -> tuple[Entity, ...]:
     """Read the entities of every source, in the order of the sources' names and of their files.
 
     Raises:

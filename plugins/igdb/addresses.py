@@ -22,7 +22,8 @@ from typing import Any
 
 from yarl import URL
 
-from igdb.errors import SettingsError
+from apiclient.errors import SettingsError
+from apiclient.transport import host_of, is_this_machine
 
 DEFAULT_BASE_URL = "https://api.igdb.com/v4"
 DEFAULT_TOKEN_URL = "https://id.twitch.tv/oauth2/token"  # noqa: S105 - an address
@@ -110,16 +111,6 @@ def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: boo
         )
 
 
-def is_this_machine(url: URL) -> bool:
-    """Whether the host of a URL is the loopback."""
-    if _name(url) == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(_name(url)).is_loopback
-    except ValueError:
-        return False
-
-
 def _with_port(conn_id: str, url: URL, port: object) -> URL:
     """The URL with the connection's port: a form sends 0 for none, and a URI or JSON may hold text."""
     text = str(port or "").strip()
@@ -140,13 +131,9 @@ def _is_bare_ipv6(host: str) -> bool:
         return False
 
 
-def _name(url: URL) -> str:
-    return (url.host or "").lower().rstrip(".")
-
-
 def _origin(url: URL) -> tuple[str, str, int | None]:
-    return url.scheme, _name(url), url.port
+    return url.scheme, host_of(url), url.port
 
 
 def _is_real(url: URL) -> bool:
-    return any(_name(url) == domain or _name(url).endswith(f".{domain}") for domain in _REAL_DOMAINS)
+    return any(host_of(url) == domain or host_of(url).endswith(f".{domain}") for domain in _REAL_DOMAINS)

@@ -11,7 +11,7 @@ What is asked again, and what is not:
 | 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
 | 200 with HTML, torn JSON, `null`, `{}` or another shape than promised, or above 64 MB | likewise |
 | 200 with a row that no parser takes | likewise; a row that came before is passed on as an UnreadableRow |
-| 408 | asked once more, then SlowQuery at once: who cut the window can cut it smaller |
+| 408 | asked once more, then SlowQuery at once: the caller should use a smaller window |
 | 401 | asked again with up to three new tokens, then TokenError; with a static token AuthError at once |
 | 400, 403, 404, 407, 413, the rest | fails at once: the same request would fail again |
 """
@@ -20,22 +20,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
 
+from apiclient.pacing import Pacer, Turn
+from apiclient.retry import Backoff, retry, retry_after_seconds
+from apiclient.stats import ClientStats
+from apiclient.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
 from igdb.apicalypse import count_text, multiquery_text
-from igdb.errors import AuthError, IgdbError, PayloadTooLarge, RateLimitError, TokenError, TransientError, error_for
-from igdb.pacing import Pacer, Turn
+from igdb.errors import API, AuthError, PayloadTooLarge, RateLimitError, TokenError, error_for
 from igdb.replies import Answer, Count, MultiReply, Reply, Rows
-from igdb.retry import Backoff, retry, retry_after_seconds
-from igdb.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import SimpleNamespace, TracebackType
 
+    from apiclient.errors import ApiError, TransientError
     from igdb.apicalypse import Condition, Query, SubQuery
     from igdb.tokens import TokenSource
 
@@ -45,20 +47,6 @@ ORIGIN_HEADER = "X-Gamelake-Origin"
 IGDB = "igdb"
 
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class ClientStats:
-    """What a client has done so far.
-
-    `requests` counts every request sent, `retries` those that repeat another, `bytes` the decompressed replies, and
-    `seconds` runs from the client's opening to its latest reply.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
 
 
 class IgdbClient:
@@ -102,7 +90,7 @@ class IgdbClient:
         self._pacer = Pacer(self._requests_per_second)
         self._open = asyncio.Semaphore(self._max_open_requests)
         self._opened_at = time.monotonic()
-        self._proxy = proxy_for(self.base_url, endpoint="connection")
+        self._proxy = proxy_for(self.base_url, api=API, endpoint="connection")
         self._session = open_session(
             self._proxy,
             seconds=self._timeout,
@@ -127,7 +115,8 @@ class IgdbClient:
     ) -> Reply[Rows]:
         """The rows of one query, made by `read` into what the caller wants of them.
 
-        Raises an IgdbError: see the head of `errors`.
+        Raises:
+            ApiError: see the head of `errors`.
         """
         return await self._ask(endpoint, query.text(), lambda answer: answer.reply(read))
 
@@ -197,7 +186,7 @@ class IgdbClient:
         if self._session is None:
             raise RuntimeError("an IgdbClient is used within `async with`")
         url = f"{self.base_url}/{endpoint}"
-        failure: IgdbError | None = None
+        failure: ApiError | None = None
         # First a place among the open ones, then a turn: a turn that waits for a place would start late, and too near
         # to the next.
         async with self._open:
@@ -213,9 +202,9 @@ class IgdbClient:
                     trace_request_ctx=turn,
                     **through(self._proxy),
                 ) as response:
-                    body = await read_body(response, endpoint=endpoint, query=query)
+                    body = await read_body(response, api=API, endpoint=endpoint, query=query)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure = unreachable(error, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
+                failure = unreachable(error, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
             finally:
                 turn.sent()
         if failure is not None:
@@ -226,7 +215,7 @@ class IgdbClient:
             self.origin = response.headers.get(ORIGIN_HEADER, IGDB)
             return Answer(endpoint=endpoint, query=query, body=body, headers=response.headers)
         if response.status == 407:
-            raise proxy_refused(response.status, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
+            raise proxy_refused(response.status, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
         raise error_for(
             response.status,
             endpoint=endpoint,

@@ -1,102 +1,29 @@
-"""What can go wrong between this client and IGDB.
+"""What can go wrong between this client and IGDB; what any API has in common is in `apiclient.errors`.
 
-    IgdbError
-    ├── SettingsError          the Airflow connection is missing, or has a value that is not allowed
-    ├── ProxyError             a proxy on the way refuses to serve this machine
-    ├── TokenCacheError        the folder for tokens cannot be used
-    ├── AuthError              the id, the secret or the token is refused
-    ├── QueryError             400, 404: the query or the endpoint is wrong
-    ├── ForbiddenError         403: above a limit, outside one's tier, or User-Agent refused; never the token
-    ├── PayloadTooLarge        413: the reply above 10 MB, or the request above 32,000 bytes
-    ├── UnexpectedStatusError  any other answer that no rule covers (a redirect, 405, …)
-    └── TransientError         may go well later; raised after the last retry
-        ├── TokenError         401 for a token that was minted a moment ago
-        ├── RateLimitError     429
-        ├── SlowQuery          408: the query takes the source too long
-        ├── ServerError        5xx
-        ├── UnreachableError   refused, reset, DNS, timeout
-        └── ReplyError         200, but HTML, torn JSON, too large, or not what the endpoint promises
-
-Each carries `endpoint`, `query`, `status` (None when no reply came) and `reply` (its first part); the message has all
-of them and what to do. No message ever holds a token or a secret.
+ApiError
+├── IgdbError
+│   ├── AuthError              the id, the secret or the token is refused
+│   ├── QueryError             400, 404: the query or the endpoint is wrong
+│   ├── ForbiddenError         403: above a limit, outside one's tier, or User-Agent refused; never the token
+│   ├── PayloadTooLarge        413: the reply above 10 MB, or the request above 32,000 bytes
+│   └── UnexpectedStatusError  any other answer that no rule covers (a redirect, 405, …)
+└── TransientError
+    ├── TokenError             401 for a token that was minted a moment ago
+    ├── RateLimitError         429
+    └── SlowQuery              408: the query takes the source too long
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from apiclient.errors import ApiError, ServerError, TransientError
 
-EXCERPT = 500
-_REASON = 120
+API = "IGDB"
 
 
-class IgdbError(Exception):
-    """The API, or the way to it, failed."""
+class IgdbError(ApiError):
+    """IGDB refuses the request. Not retried: the same request would fail again."""
 
-    hint = ""
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        endpoint: str,
-        query: str = "",
-        status: int | None = None,
-        reply: str = "",
-        hint: str = "",
-    ) -> None:
-        self.what = what
-        self.endpoint = endpoint
-        self.query = query
-        self.status = status
-        self.reply = reply[:EXCERPT]
-        self.hint = hint or self.hint
-        super().__init__(self._message())
-
-    def brief(self) -> str:
-        """What happened and what to do, for a page that more people see than the log.
-
-        Has no query, and of the reply only the reason that IGDB or Twitch states: anyone who names the host of
-        a connection could otherwise read the replies of any server that this machine reaches.
-        """
-        lines = [f"IGDB {self.endpoint}: {self.what}"]
-        if reason := _stated_reason(self.reply):
-            lines.append(f"reason: {reason}")
-        if self.hint:
-            lines.append(f"what to do: {self.hint}")
-        return "\n".join(lines)
-
-    def _message(self) -> str:
-        lines = [f"IGDB {self.endpoint}: {self.what}"]
-        if self.query:
-            lines.append(f"query: {self.query}")
-        if self.reply:
-            lines.append(f"reply: {self.reply}")
-        if self.hint:
-            lines.append(f"what to do: {self.hint}")
-        return "\n".join(lines)
-
-
-class SettingsError(IgdbError, ValueError):
-    """A setting that is not allowed: names the connection, the key, the value and what was expected."""
-
-    def __init__(self, conn_id: str, key: str, found: object, expected: str) -> None:
-        super().__init__(f"{key} is {found!r}, expected {expected}", endpoint=f"connection {conn_id!r}")
-
-
-class ProxyError(IgdbError):
-    """A proxy on the way refuses to serve this machine: asking again gives the same."""
-
-    hint = (
-        "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY in the environment of Airflow's workers and API server; a user and "
-        "password are part of the URL: http://user:password@proxy:3128"
-    )
-
-
-class TokenCacheError(IgdbError):
-    """The folder for tokens cannot be used."""
-
-    hint = "set XDG_CACHE_HOME to a folder that belongs to this user"
+    api = API
 
 
 class AuthError(IgdbError):
@@ -138,30 +65,22 @@ class UnexpectedStatusError(IgdbError):
     hint = "check that host in the Airflow connection is the API's base URL, such as https://api.igdb.com/v4"
 
 
-class TransientError(IgdbError):
-    """May go well later.
-
-    `retry_after` is the seconds that the server asked to wait, if it did. `given_up` means that it was asked again as
-    often as makes sense: who asked for something else on the way (a request, whose token cannot be had) does not repeat
-    all of that.
-    """
-
-    retry_after: float | None = None
-    given_up: bool = False
-
-
 class TokenError(TransientError):
     """401 for a token that was minted a moment ago: the id and the secret were accepted."""
 
+    api = API
+    # Each attempt mints up to two tokens, and IGDB keeps 25 for all programs that share a client id.
+    max_attempts = 2
     hint = (
         "something else mints tokens with the same client id (IGDB keeps 25 and ends the oldest), or the API does not "
-        "know new tokens yet: give this program a client id of its own, or clear the task later"
+        "know new tokens yet: give this program a client id of its own, or run the task again later"
     )
 
 
 class RateLimitError(TransientError):
     """429: more requests a second, or more open ones, than the account may have."""
 
+    api = API
     hint = (
         "something else uses the same client id: keep all of it in the pool igdb_api, or lower requests_per_second "
         "in the extra of the Airflow connection"
@@ -171,28 +90,15 @@ class RateLimitError(TransientError):
 class SlowQuery(TransientError):
     """408: the query takes the source too long."""
 
+    api = API
+    # The first try may have met a cold cache; a third one of the same query would only cost the source the same again.
+    max_attempts = 2
     hint = "ask for a smaller window or a simpler condition"
-
-
-class ServerError(TransientError):
-    """5xx: the source is in trouble."""
-
-    hint = "the source is in trouble: clear the task later"
-
-
-class UnreachableError(TransientError):
-    """No reply: refused, reset, name not found, timeout."""
-
-
-class ReplyError(TransientError):
-    """200, but not what the endpoint promises."""
-
-    hint = "something between here and the API may have answered in its place: look at the reply"
 
 
 def error_for(
     status: int, *, endpoint: str, query: str = "", reply: str = "", retry_after: float | None = None
-) -> IgdbError:
+) -> ApiError:
     """The error that a status other than 200 means. The whole rule of error classes is this function."""
     what = f"status {status}"
     if status == 403 and "error code: 1010" in reply:
@@ -205,32 +111,16 @@ def error_for(
             hint="the network in front of the API blocks this program's User-Agent, or that of a proxy on the way",
         )
     if status >= 500:
-        kind: type[IgdbError] = ServerError
+        kind: type[ApiError] = ServerError
     else:
         kind = _BY_STATUS.get(status, UnexpectedStatusError)
-    error = kind(what, endpoint=endpoint, query=query, status=status, reply=reply)
+    error = kind(what, api=API, endpoint=endpoint, query=query, status=status, reply=reply)
     if isinstance(error, TransientError):
         error.retry_after = retry_after
     return error
 
 
-def _stated_reason(reply: str) -> str:
-    """The reason in a reply of the API or of Twitch, shortened; empty if the reply is anything else."""
-    try:
-        found: Any = json.loads(reply)
-    except ValueError:
-        return ""
-    if isinstance(found, list) and found and isinstance(found[0], dict) and "status" in found[0]:
-        parts = [found[0].get("title"), found[0].get("cause")]
-    elif isinstance(found, dict) and found.keys() <= {"status", "message", "error", "Tip 1", "Tip 2", "Tip 3"}:
-        parts = [found.get("message")]
-    else:
-        return ""
-    reason = ": ".join(part for part in parts if isinstance(part, str))
-    return reason if len(reason) <= _REASON else f"{reason[:_REASON]}…"
-
-
-_BY_STATUS: dict[int, type[IgdbError]] = {
+_BY_STATUS: dict[int, type[ApiError]] = {
     400: QueryError,
     401: AuthError,
     403: ForbiddenError,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from apiclient.errors import ApiError
 from igdb.apicalypse import Query
 from igdb.errors import IgdbError
 from igdb.settings import IgdbSettings
@@ -39,7 +40,9 @@ class IgdbHook(BaseHook):
     async def client(self) -> IgdbClient:
         """A client of this connection, to be entered with `async with`.
 
-        Raises SettingsError, or IgdbError if there is no such connection.
+        Raises:
+            SettingsError: the connection has a value that is not allowed.
+            IgdbError: there is no such connection.
         """
         # On a thread: Airflow's async getter finds no stored connection under `airflow dags test`, and its sync getter
         # would block the event loop.
@@ -61,7 +64,7 @@ class IgdbHook(BaseHook):
             # On a thread of its own, because the caller may have a running event loop.
             with ThreadPoolExecutor(max_workers=1) as executor:
                 return True, executor.submit(asyncio.run, probe(settings)).result()
-        except IgdbError as error:
+        except ApiError as error:
             return False, error.brief()
 
 
@@ -75,7 +78,7 @@ def _missing(conn_id: str) -> IgdbError:
 
 
 async def probe(settings: IgdbSettings) -> str:
-    """Ask the API for one row, once. Returns: what a person wants to know of the answer. Raises: IgdbError."""
+    """Ask the API for one row, once. Returns: what a person wants to know of the answer. Raises: ApiError."""
     # One attempt: a person is waiting for the answer.
     async with settings.client(max_attempts=1) as client:
         reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1), list)

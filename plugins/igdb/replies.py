@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeGuard, TypeVar
 import msgspec
 import orjson
 
-from igdb.elements import UnreadableRow, elements, members
-from igdb.errors import ReplyError
+from apiclient.elements import UnreadableRow, elements, members
+from apiclient.errors import ReplyError
+from igdb.errors import API
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -212,6 +213,7 @@ class Answer:
     def _refuse(self, what: str) -> NoReturn:
         raise ReplyError(
             f"status 200, but {what}",
+            api=API,
             endpoint=self.endpoint,
             query=self.query,
             status=200,

@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from apiclient.errors import SettingsError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, base_url, check_pair
 from igdb.client import IgdbClient
-from igdb.errors import SettingsError
 from igdb.tokens import DEFAULT_MAX_ATTEMPTS, ClientCredentials, StaticToken
 
 if TYPE_CHECKING:

@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 import orjson
 
-from igdb.errors import AuthError, ReplyError, error_for
-from igdb.retry import Backoff, retry, retry_after_seconds
-from igdb.token_cache import Token, TokenCache, default_folder
-from igdb.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
+from apiclient.errors import ReplyError
+from apiclient.retry import Backoff, retry, retry_after_seconds
+from apiclient.token_cache import Token, TokenCache, default_folder
+from apiclient.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
+from igdb.errors import API, AuthError, error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from igdb.errors import IgdbError
+    from apiclient.errors import ApiError
 
 _ENDPOINT = "token"
+_CACHE = "igdb"
 _SECONDS = 30.0
 DEFAULT_MAX_ATTEMPTS = 5
 # Renewed this long before its end, so that no request is on its way when a token ends: an hour, or 5 % of a short life.
@@ -85,7 +87,7 @@ class ClientCredentials:
         self._client_secret = client_secret
         # The secret is part of the name, so that a changed secret is tried rather than hidden by an old token.
         name = hashlib.sha256("\0".join((token_url, client_id, _digest(client_secret))).encode()).hexdigest()[:32]
-        self._cache = TokenCache(cache_folder or default_folder(), f"token-{name}")
+        self._cache = TokenCache(cache_folder or default_folder(_CACHE), f"token-{name}", api=API)
         self._max_attempts = max_attempts
         self._backoff = backoff or Backoff()
         self._clock = clock
@@ -129,8 +131,8 @@ class ClientCredentials:
             "client_secret": self._client_secret,
             "grant_type": "client_credentials",
         }
-        failure: IgdbError | None = None
-        proxy = proxy_for(self._token_url, endpoint=_ENDPOINT)
+        failure: ApiError | None = None
+        proxy = proxy_for(self._token_url, api=API, endpoint=_ENDPOINT)
         try:
             # A session of its own: this happens once in two months, and leaves nothing open.
             async with (
@@ -138,14 +140,14 @@ class ClientCredentials:
                 session.post(self._token_url, data=form, allow_redirects=False, **through(proxy)) as response,
             ):
                 status = response.status
-                body = await read_body(response, endpoint=_ENDPOINT)
+                body = await read_body(response, api=API, endpoint=_ENDPOINT)
                 retry_after = retry_after_seconds(response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = unreachable(error, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
+            failure = unreachable(error, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
         if failure:
             raise failure
         if status == 407:
-            raise proxy_refused(status, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
+            raise proxy_refused(status, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
         reply = body.decode(errors="replace").replace(self._client_secret, "***")
         if status in (400, 401, 403):
             raise AuthError(
@@ -165,7 +167,10 @@ class ClientCredentials:
         except (ValueError, KeyError, TypeError):
             # Without the reply: it may hold a token.
             raise ReplyError(
-                f"{self._token_url} answered 200 without access_token and expires_in", endpoint=_ENDPOINT, status=200
+                f"{self._token_url} answered 200 without access_token and expires_in",
+                api=API,
+                endpoint=_ENDPOINT,
+                status=200,
             ) from None
         margin = min(_LONGEST_MARGIN, lifetime * _MARGIN_SHARE)
         return Token(value=value, refresh_at=self._clock() + lifetime - margin)

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.registry import load_sources
@@ -38,7 +38,7 @@ def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> File:
         min_id=min(ids, default=None),
         max_id=max(ids, default=None),
         max_updated_at=None,
-        claims=tuple(Claim(**claim) for claim in file["claims"]),
+        claims=tuple(IdRange(**claim) for claim in file["claims"]),
     )
 
 

@@ -12,7 +12,7 @@ import duckdb
 import orjson
 import pytest
 
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
@@ -47,7 +47,7 @@ def commit_next_day(store: Store) -> None:
     data = gzip.compress(b'{"id": 1, "game_id": 1, "popularity_type": 3, "value": 0.5}\n')
     key = f"raw/igdb/popscore/dt={NEXT_DAY}/run/part-00000.jsonl.gz"
     store.put(key, data)
-    part = File(key, f"{NEXT_DAY}", 1, len(data), hashlib.sha256(data).hexdigest(), 1, 1, None, (Claim(0, None),))
+    part = File(key, f"{NEXT_DAY}", 1, len(data), hashlib.sha256(data).hexdigest(), 1, 1, None, (IdRange(0, None),))
     commit(store, "popscore", (*newest.files, part), {"source_count": 1, "row_count": 1}, NEXT_DAY)
 
 

@@ -12,7 +12,7 @@ import polars
 import pyarrow.dataset
 import pytest
 
-from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.files import IdRange, merge_files
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
@@ -69,7 +69,7 @@ class Nights:
         scratch = self.folder / "scratch"
         run = LoadRun(TableName("igdb", entity), str(day), f"{len(lines)}")
         with PartStage(self.store, run, scratch=scratch) as stage:
-            stage.add(Rows(lines, ids, None), Claim(0, None))
+            stage.add(Rows(lines, ids, None), IdRange(0, None))
             files = stage.finish()
 
         def draft(newest: Any) -> Draft:

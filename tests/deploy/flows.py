@@ -24,8 +24,8 @@ from gamelake.lake import s3
 from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.manifest import Table
+from gamelake.lake.parts import PART_BYTES
 from gamelake.lake.store import open_store
-from gamelake.load.load import Load
 from gamelake.maintenance.audit import audit
 from gamelake.marts import dbt_project
 from gamelake.marts.duckdb_extensions import link_extensions
@@ -33,6 +33,7 @@ from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recording import Recording, new_client, recording_server
+from tests.gamelake.load.running import load as load_table
 from tests.gamelake.load.running import new_client as new_igdb_client
 from tests.gamelake.load.running import token_of
 
@@ -90,7 +91,7 @@ def _source(store: Store, *, seed: int) -> Iterator[tuple[Sandbox, Callable[...,
         def load(name: str, run_id: str, **options: Any) -> None:
             async def run() -> None:
                 async with new_igdb_client(url, token) as client:
-                    await Load(client, store, REGISTRY[name], day=DAY, run_id=run_id, **options).run()
+                    await load_table(client, store, name, day=DAY, run_id=run_id, part_bytes=PART_BYTES, **options)
 
             asyncio.run(run())
 

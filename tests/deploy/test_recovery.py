@@ -10,7 +10,7 @@ import duckdb
 import orjson
 import pytest
 
-from gamelake.lake.files import Claim
+from gamelake.lake.files import IdRange
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
@@ -115,7 +115,7 @@ def test_a_table_is_brought_back_by_its_next_load(store, load, sandbox):
 def write_day(store: Store, scratch: Path, day: str) -> None:
     """A day of popularity, as a load commits it."""
     with PartStage(store, LoadRun(TableName("igdb", "popscore"), day, day), scratch=scratch) as stage:
-        stage.add(Rows(b'{"id": 1}\n', [1], None), Claim(0, None))
+        stage.add(Rows(b'{"id": 1}\n', [1], None), IdRange(0, None))
         parts = stage.finish()
     Table(store, TableName("igdb", "popscore")).commit(
         lambda newest: Draft(

@@ -1,13 +1,12 @@
 """Korean days and partition keys."""
 
 from datetime import UTC, date, datetime
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gamelake.days import FIRST_DAY, LAST_DAY, PartitionError, bounds_of, day_of, format_day, parse_day, run_day
+from gamelake.days import FIRST_DAY, LAST_DAY, PartitionError, bounds_of, day_of, format_day, parse_day
 
 
 @given(st.dates(min_value=FIRST_DAY, max_value=LAST_DAY))
@@ -36,19 +35,3 @@ def test_the_korean_day_begins_at_fifteen_hundred_utc():
 def test_what_names_no_day_is_refused(key):
     with pytest.raises(PartitionError, match=r"YYYY-MM-DD|expected"):
         parse_day(key)
-
-
-@pytest.mark.parametrize(
-    ("partition_key", "asked", "logical_date", "expected"),
-    [
-        ("2026-11-19", "2026-11-18", None, date(2026, 11, 19)),
-        (None, "2026-11-18", datetime(2026, 11, 20, 20, tzinfo=UTC), date(2026, 11, 18)),
-        (None, None, datetime(2026, 11, 20, 20, tzinfo=UTC), date(2026, 11, 21)),
-        (None, None, None, date(2026, 11, 22)),
-    ],
-)
-def test_a_run_finds_its_day(partition_key, asked, logical_date, expected):
-    run = SimpleNamespace(
-        partition_key=partition_key, logical_date=logical_date, run_after=datetime(2026, 11, 21, 20, tzinfo=UTC)
-    )
-    assert run_day({"dag_run": run, "params": {"date": asked}}) == expected

@@ -201,7 +201,7 @@ def _commit_line(commit: Manifest) -> tuple[str, ...]:
         commit.partition,
         commit.mode,
         f"{commit.row_count:,}",
-        f"{commit.source_count:,}",
+        "-" if commit.source_count is None else f"{commit.source_count:,}",
         f"{sum(one.difference for one in commit.unproven):,}",
         f"{len(commit.files):,}",
         f"{sum(file.bytes for file in commit.files):,}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gamelake.lake.files import Claim, File, ManifestError, check_partition
+from gamelake.lake.files import File, IdRange, ManifestError, check_partition
 from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Unproven:
     count: int
 
     def __post_init__(self) -> None:
-        Claim(self.low, self.high)  # it checks the range
+        IdRange(self.low, self.high)  # it checks the range
         expect("unproven.rows", self.rows, self.rows >= 0, "0 or more")
         expect("unproven.count", self.count, self.count >= 0, "0 or more")
         expect("unproven.count", self.count, self.count != self.rows, f"another number than rows, which is {self.rows}")

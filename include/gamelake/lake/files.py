@@ -33,10 +33,13 @@ class ManifestError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Claim:
-    """A part's word on an id range `[low, high)`: these are all its rows. `high` None: there is no upper end.
+class IdRange:
+    """Ids from `low` to below `high`; `high` None: there is no upper end.
 
-    Raises: ManifestError.
+    A part claims an id range if it has all rows of it.
+
+    Raises:
+        ManifestError: `low` is below 0, or `high` is not above it.
     """
 
     low: int
@@ -56,30 +59,37 @@ class Claim:
         """The upper end as a number: infinity if there is none."""
         return inf if self.high is None else self.high
 
+    def overlaps(self, other: IdRange) -> bool:
+        """Whether some id is in both ranges."""
+        return self.low < other.end and other.low < self.end
 
-def merge_claims(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The same ids in the fewest claims: ascending, none touching another."""
-    merged: list[Claim] = []
-    for claim in sorted(claims, key=lambda claim: claim.low):
-        if merged and claim.low <= merged[-1].end:
-            if claim.end > merged[-1].end:
-                merged[-1] = Claim(merged[-1].low, claim.high)
+
+ALL_IDS = IdRange(0, None)
+
+
+def merge_ranges(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
+    """The same ids in the fewest ranges: ascending, none touching another."""
+    merged: list[IdRange] = []
+    for ids in sorted(ranges, key=lambda ids: ids.low):
+        if merged and ids.low <= merged[-1].end:
+            if ids.end > merged[-1].end:
+                merged[-1] = IdRange(merged[-1].low, ids.high)
         else:
-            merged.append(claim)
+            merged.append(ids)
     return tuple(merged)
 
 
-def unclaimed(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The ids that no claim holds, ascending; the last range has no upper end unless a claim has none."""
-    gaps: list[Claim] = []
+def ids_outside(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
+    """The ids that are in no range, ascending; the last result has no upper end unless a range has none."""
+    gaps: list[IdRange] = []
     low = 0
-    for claim in merge_claims(claims):
-        if claim.low > low:
-            gaps.append(Claim(low, claim.low))
-        if claim.high is None:
+    for ids in merge_ranges(ranges):
+        if ids.low > low:
+            gaps.append(IdRange(low, ids.low))
+        if ids.high is None:
             return tuple(gaps)
-        low = claim.high
-    return (*gaps, Claim(low, None))
+        low = ids.high
+    return (*gaps, IdRange(low, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ class File:
     min_id: int | None
     max_id: int | None
     max_updated_at: int | None
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[IdRange, ...] = ()
 
     def __post_init__(self) -> None:
         check_partition(f"{self.key}: partition", self.partition)
@@ -116,12 +126,12 @@ class File:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> File:
         """The file that a parsed JSON object of a manifest's `files` describes."""
-        return cls(**{**document, "claims": tuple(Claim(**claim) for claim in document.get("claims", ()))})
+        return cls(**{**document, "claims": tuple(IdRange(**claim) for claim in document.get("claims", ()))})
 
     @property
-    def ids(self) -> Claim | None:
+    def ids(self) -> IdRange | None:
         """The range in which the part's ids lie, None for a part without rows."""
-        return None if self.min_id is None or self.max_id is None else Claim(self.min_id, self.max_id + 1)
+        return None if self.min_id is None or self.max_id is None else IdRange(self.min_id, self.max_id + 1)
 
     def _check_ids(self) -> None:
         if self.min_id is None or self.max_id is None:
@@ -188,11 +198,11 @@ def merge_files(kept: Sequence[File], new: Sequence[File], *, per_partition: boo
 
 def _counting(files: Sequence[File], ordinals: Sequence[int]) -> list[int]:
     """Of one group of files, those that still count."""
-    claimed_after: dict[int, tuple[Claim, ...]] = {}
-    later: tuple[Claim, ...] = ()
+    claimed_after: dict[int, tuple[IdRange, ...]] = {}
+    later: tuple[IdRange, ...] = ()
     for ordinal in reversed(ordinals):
         claimed_after[ordinal] = later
-        later = merge_claims([*later, *files[ordinal].claims])
+        later = merge_ranges([*later, *files[ordinal].claims])
 
     counting: list[int] = []
     for ordinal in ordinals:
@@ -209,12 +219,12 @@ def _counting(files: Sequence[File], ordinals: Sequence[int]) -> list[int]:
     return counting
 
 
-def _covers(claims: Sequence[Claim], ids: Claim) -> bool:
+def _covers(claims: Sequence[IdRange], ids: IdRange) -> bool:
     """Whether every id of the range is claimed; the claims are merged, so one of them must hold it whole."""
     return any(claim.low <= ids.low and ids.end <= claim.end for claim in claims)
 
 
-def _overlap(claim: Claim, ids: Claim | None) -> Claim | None:
+def _overlap(claim: IdRange, ids: IdRange | None) -> IdRange | None:
     if ids is None or ids.high is None or ids.low >= claim.end or ids.high <= claim.low:
         return None
-    return Claim(max(claim.low, ids.low), ids.high if claim.high is None else min(claim.high, ids.high))
+    return IdRange(max(claim.low, ids.low), ids.high if claim.high is None else min(claim.high, ids.high))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gamelake.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Proof, Summary, Unproven, expect
-from gamelake.lake.files import Claim, File, ManifestError, check_partition, merge_claims, merge_files
+from gamelake.lake.files import File, IdRange, ManifestError, check_partition, merge_files, merge_ranges
 from gamelake.lake.keys import TableName, manifest_version
 from gamelake.lake.store import ObjectExists, ObjectNotFound, Store
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA_PATH",
-    "Claim",
     "Draft",
     "File",
+    "IdRange",
     "Manifest",
     "ManifestError",
     "Mode",
@@ -37,8 +37,8 @@ __all__ = [
     "Table",
     "TableReader",
     "Unproven",
-    "merge_claims",
     "merge_files",
+    "merge_ranges",
     "open_table",
 ]
 

@@ -1,7 +1,7 @@
 """Writes the rows of a run as parts: gzipped JSONL, immutable, verified before they count.
 
 with PartStage(store, LoadRun(table, "2026-11-21", run_id), scratch=scratch) as stage:
-    stage.add(rows, Claim(0, 500))      # all rows of these ids
+    stage.add(rows, IdRange(0, 500))      # all rows of these ids
     stage.add(more_rows, None)          # these rows changed
     files = stage.finish()
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from isal import isal_zlib
 
-from gamelake.lake.files import Claim, File, check_partition, merge_claims
+from gamelake.lake.files import File, IdRange, check_partition, merge_ranges
 from gamelake.lake.uploads import PartError, PartUploads
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class PartStage:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.discard()
 
-    def add(self, rows: Rows, claim: Claim | None) -> None:
+    def add(self, rows: Rows, claim: IdRange | None) -> None:
         """Write rows, and what they say of the table.
 
         claim: these are all rows of that id range, possibly none. None: these rows changed, and replace older ones of
@@ -125,7 +125,7 @@ class PartStage:
             self._part = None
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _check(self, rows: Rows, claim: Claim | None) -> None:
+    def _check(self, rows: Rows, claim: IdRange | None) -> None:
         ids = rows.ids
         # That no row has a line feed within is for its writer to see to: counting them took a twentieth of a load.
         if bool(ids) != rows.lines.endswith(b"\n"):
@@ -137,7 +137,7 @@ class PartStage:
             raise PartError(
                 f"{self._run.prefix}: found id {twice} twice, expected each row of {claim or 'a page'} once"
             )
-        within = claim or Claim(0, None)
+        within = claim or IdRange(0, None)
         for row_id in (min(ids), max(ids)) if ids else ():
             if row_id not in within:
                 raise PartError(
@@ -145,7 +145,7 @@ class PartStage:
                     + (", as is claimed" if claim else "")
                 )
 
-    def _part_for(self, rows: Rows, claim: Claim | None) -> _Part:
+    def _part_for(self, rows: Rows, claim: IdRange | None) -> _Part:
         """The part in which rows go: a part has either claims or none, and no id or claim of it occurs twice."""
         part = self._part
         if (
@@ -181,7 +181,7 @@ class _Part:
     def __init__(self, path: Path, *, claimed: bool) -> None:
         self.path = path
         self.claimed = claimed
-        self.claims: list[Claim] = []
+        self.claims: list[IdRange] = []
         self.changed_ids: set[int] = set()
         self.plain_bytes = 0
         self.bytes = 0
@@ -193,16 +193,16 @@ class _Part:
         self._gzip = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
         self._hash = hashlib.sha256()
 
-    def overlaps(self, claim: Claim) -> bool:
+    def overlaps(self, claim: IdRange) -> bool:
         if not self.claims or claim.low >= self.claims[-1].end:
             return False  # as it mostly is: what is claimed ascends
-        return any(claim.low < other.end and other.low < claim.end for other in self.claims)
+        return any(claim.overlaps(other) for other in self.claims)
 
-    def claim(self, claim: Claim) -> None:
+    def claim(self, claim: IdRange) -> None:
         if not self.claims or claim.low > self.claims[-1].end:
             self.claims.append(claim)
         else:
-            self.claims[:] = merge_claims([*self.claims, claim])
+            self.claims[:] = merge_ranges([*self.claims, claim])
 
     def write(self, rows: Rows) -> None:
         if not self.claimed:

@@ -9,7 +9,7 @@ import msgspec
 from isal import igzip
 from isal.igzip_lib import IsalError
 
-from gamelake.lake.files import Claim, merge_claims
+from gamelake.lake.files import IdRange, merge_ranges
 from gamelake.lake.uploads import PartDamaged
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class LiveIds:
                 spans[number] = bytearray(_SPAN_BYTES)
             spans[number][(row_id % _SPAN) >> 3] |= 1 << (row_id & 7)
 
-    def replace(self, claim: Claim, ids: Iterable[int]) -> None:
+    def replace(self, claim: IdRange, ids: Iterable[int]) -> None:
         """These are all rows of the claim: others in it are live no more.
 
         Raises: ValueError, for an id outside the claim.
@@ -114,7 +114,7 @@ class LiveIds:
         self._remove(claim)
         self.add(_inside(claim, ids))
 
-    def _remove(self, claim: Claim) -> None:
+    def _remove(self, claim: IdRange) -> None:
         for number, bits in list(self._within(claim.low, claim.high)):
             left = int.from_bytes(self._spans[number], "little") & ~bits
             if left:
@@ -155,9 +155,9 @@ def read_live_ids(
     return live
 
 
-def apply_ids(live: LiveIds, claims: Sequence[Claim], ids: Iterable[int]) -> None:
+def apply_ids(live: LiveIds, claims: Sequence[IdRange], ids: Iterable[int]) -> None:
     """Let a part act on the live ids: what it claims is void, then its own ids are live."""
-    for claim in merge_claims(claims):
+    for claim in merge_ranges(claims):
         live.replace(claim, ())
     live.add(ids)
 
@@ -199,7 +199,7 @@ def read_lines(store: Store, file: File) -> Iterator[bytes]:
         raise PartDamaged(f"{file.key}: found {rows} rows, expected {file.rows}, as its manifest says")
 
 
-def _inside(claim: Claim, ids: Iterable[int]) -> Iterator[int]:
+def _inside(claim: IdRange, ids: Iterable[int]) -> Iterator[int]:
     for row_id in ids:
         if row_id not in claim:
             raise ValueError(f"id: found {row_id}, expected one of {claim}")

@@ -1,4 +1,4 @@
-"""What a night may not take from counts: rows that the last load rejected, and id ranges that it could not prove.
+"""What counts cannot show after a load: rows that it rejected, and id ranges that it could not prove.
 
 The source counts a rejected row and the table does not have it. So a deletion beside it leaves both numbers equal.
 """
@@ -6,12 +6,12 @@ The source counts a rejected row and the table does not have it. So a deletion b
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import Claim
+from gamelake.lake.files import ALL_IDS, IdRange
 from gamelake.lake.rejected import RejectedError, rows_rejected_by
 from gamelake.lake.store import ObjectNotFound
+from gamelake.sources.base import Doubts
 
 if TYPE_CHECKING:
     from gamelake.lake.manifest import Manifest
@@ -19,29 +19,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_EVERY_ID = Claim(0, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Doubts:
-    """rejected: ids of rows to read again, ascending. ranges: whose ids are read, whatever their counts are."""
-
-    rejected: tuple[int, ...] = ()
-    ranges: tuple[Claim, ...] = ()
-
 
 def doubts_of(store: Store, commit: Manifest) -> Doubts:
     """The doubts that a commit leaves. If one of its rejected rows may be anywhere, every id is to be read.
 
     Raises: StoreError.
     """
-    ranges = [Claim(one.low, one.high) for one in commit.unproven]
+    ranges = [IdRange(one.low, one.high) for one in commit.unproven]
     if commit.rejected_key is None:
         return Doubts((), tuple(ranges))
     try:
         ids = {row.row_id for row in rows_rejected_by(store, commit.table, commit.rejected_key)}
     except (ObjectNotFound, RejectedError) as error:
         log.warning("%s: reading every id, as the last load's rejected rows are lost: %s", commit.table, error)
-        return Doubts((), (_EVERY_ID,))
+        return Doubts((), (ALL_IDS,))
     known = {row_id for row_id in ids if row_id is not None and row_id >= 0}
-    return Doubts(tuple(sorted(known)), tuple(ranges) if ids == known else (_EVERY_ID,))
+    return Doubts(tuple(sorted(known)), tuple(ranges) if ids == known else (ALL_IDS,))

@@ -1,22 +1,25 @@
 """What can go wrong in a load besides the API and the store.
 
 LoadError
-├── LoadRefused           not retried: the same request would fail again
-│   ├── HeldError         the table would lose more rows than one load may remove
-│   ├── OtherOriginError  the table has rows of another source, such as the sandbox
-│   └── ContractError     too many rows break the registry's contract
-├── IncompleteError       the source's rows differ from its own count
-│   ├── UnprovenError     they are the same twice, in more of the table than one load may leave unproven
-│   └── MisplacedError    they are out of order, or not those that were asked for
-├── LostPartError         a part of the table is not there any more, or damaged
-└── SupersededError       another load read the source much later and was faster to commit
+├── LoadRefused         not retried: the same request would fail again
+│   ├── HeldError       the table would lose more rows than one load may remove
+│   ├── OtherOriginError the table has rows of another source, such as the sandbox
+│   └── ContractError   too many rows break the registry's contract
+├── LostPartError       a part of the table is missing or damaged
+├── UnprovenError       the source's count differs from its rows, in more of the table than one load may leave unproven
+└── SupersededError     another load read the source much later and was faster to commit
+
+A reader raises `gamelake.sources.base.IncompleteError`, of which UnprovenError is one too.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gamelake.sources.base import IncompleteError
+
 if TYPE_CHECKING:
+    from gamelake.lake.keys import TableName
     from gamelake.lake.manifest import Unproven
 
 
@@ -39,7 +42,7 @@ class HeldError(LoadRefused):
         super().__init__(
             f"{reason} Held: nothing was committed, and readers keep what they have. If the rows are really deleted, "
             f"run the load again with the param allow_shrink (`make run ALLOW_SHRINK={entity}`). "
-            "If not, wait until IGDB shows them and run it again."
+            "If not, wait until the source shows them and run it again."
         )
 
 
@@ -57,36 +60,32 @@ class OtherOriginError(LoadRefused):
         )
 
 
-class IncompleteError(LoadError):
-    """The source's reply differs from its own count, also when asked again."""
-
-    def __init__(self, entity: str, where: str, rows: int, count: int | None) -> None:
-        super().__init__(
-            f"{entity}: {where}: the source returned {rows} rows but counts {count}, twice. Nothing was committed; "
-            "run the load again, and report it to IGDB if it stays."
-        )
-
-
-class UnprovenError(IncompleteError):
+class UnprovenError(LoadError, IncompleteError):
     """The source miscounts more rows than one load may leave unproven; the same rows came twice."""
 
     def __init__(self, entity: str, worst: Unproven, rows: int, allowed: int) -> None:
-        LoadError.__init__(
-            self,
-            f"{entity}: {worst}, twice. So far the count differs by {rows:,} rows; one load may leave {allowed:,} "
-            "unproven (max_unproven). Nothing was committed; run the load again. If it stays, look at the rows, and "
-            f"set the param allow_unproven if they are right (`make run ALLOW_UNPROVEN={entity}`).",
+        IncompleteError.__init__(self, entity, f"ids from {worst.low}", worst.rows, worst.count)
+        self.worst = worst
+        self.difference = rows
+        self.allowed = allowed
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entity}: {self.worst}, twice. So far the count differs by {self.difference:,} rows; one load may "
+            f"leave {self.allowed:,} unproven (max_unproven). Nothing was committed; run the load again. If it stays, "
+            "look at the rows, and set the param allow_unproven if they are right "
+            f"(`make run ALLOW_UNPROVEN={self.entity}`)."
         )
 
 
-class MisplacedError(IncompleteError):
-    """The source's rows are out of order or outside of the ids that were asked for, also when asked again."""
+class LostPartError(LoadError):
+    """A part that the newest commit names is missing or damaged: changes cannot be put on top of it."""
 
-    def __init__(self, entity: str, where: str, row_id: int) -> None:
-        LoadError.__init__(
-            self,
-            f"{entity}: {where}: the source returned rows out of order, or of other ids, such as {row_id}, twice. "
-            "Nothing was committed; run the load again, and report it to IGDB if it stays.",
+    def __init__(self, table: TableName, version: int, reason: Exception) -> None:
+        super().__init__(
+            f"{table}: a part of version {version} is missing or damaged: {reason}. Nothing was committed. Load the "
+            f"entity once with the param full_refresh, which reads every row again: "
+            f"`airflow dags trigger {table.source}_{table.entity} --conf '{{\"full_refresh\": true}}'`"
         )
 
 
@@ -98,18 +97,7 @@ class ContractError(LoadRefused):
             f"{entity}: {rejected} of the {rows} rows read so far break the contract of entities.yaml; {allowed} may "
             f"(max_rejected). The first one: {example}. All of them are kept at {kept_at}. Nothing was committed. "
             f"List them with `{LIST_COMMAND.format(table=entity)}`. "
-            "Correct the field in entities.yaml, or wait until IGDB has corrected its rows, and run the load again."
-        )
-
-
-class LostPartError(LoadError):
-    """A part that the newest commit names is missing or damaged: changes cannot be put on top of it."""
-
-    def __init__(self, entity: str, version: int, reason: Exception) -> None:
-        super().__init__(
-            f"{entity}: a part of version {version} is missing or damaged: {reason}. Nothing was committed. Load the "
-            f"entity once with the param full_refresh, which reads every row again: "
-            f"`airflow dags trigger igdb_{entity} --conf '{{\"full_refresh\": true}}'`"
+            "Correct the field in entities.yaml, or wait until the source corrects its rows, and run the load again."
         )
 
 

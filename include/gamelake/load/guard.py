@@ -48,15 +48,15 @@ def recent(commits: Iterable[Manifest]) -> list[Manifest]:
     return found
 
 
-def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, day: str, rejected: int = 0) -> Verdict:
-    """Compare the rows of the next commit, for a day, with those of the recent commits.
+def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, partition: str, rejected: int = 0) -> Verdict:
+    """Compare the rows of the next commit, of a partition, with those of the recent commits.
 
     rows: of a time series, those of the day. rejected: rows that the source sent and the contract refused.
     """
     if not commits:
         return Verdict(warning=None if rows else f"{entity}: {_shown(rows)}; the table begins empty")
     series = entity.kind is Kind.TIME_SERIES
-    before = _usual_rows(commits, day) if series else _most_rows(commits)
+    before = _usual_rows(commits, partition) if series else _most_rows(commits)
     allowed = entity.limits.lost_rows(before)
     if before - rows > allowed:
         which = "a usual day had" if series else "the table had"
@@ -83,7 +83,7 @@ def _most_rows(commits: Sequence[Manifest]) -> int:
     return most
 
 
-def _usual_rows(commits: Sequence[Manifest], day: str) -> int:
+def _usual_rows(commits: Sequence[Manifest], partition: str) -> int:
     """The median of a time series' days that have rows, of each its newest commit.
 
     A shrink that was allowed speaks for its own day: the day may be loaded again, and the next one must have the usual
@@ -95,8 +95,8 @@ def _usual_rows(commits: Sequence[Manifest], day: str) -> int:
         rows.setdefault(commit.partition, commit.row_count)
         if commit.shrink_allowed:
             allowed.add(commit.partition)
-    if day in allowed:
-        return rows[day]
+    if partition in allowed:
+        return rows[partition]
     every = [count for count in rows.values() if count]
     ordinary = [count for of_day, count in rows.items() if count and of_day not in allowed]
     return median_low(ordinary if 2 * len(ordinary) >= len(every) else every) if every else 0

@@ -1,4 +1,4 @@
-"""The ids of a table as it will be: those of a commit, and what a load has staged on top of it."""
+"""The ids of a table as a load will commit it: those of a commit, with what was staged on top of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gamelake.load.errors import LostPartError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gamelake.lake.files import Claim
+    from gamelake.lake.files import IdRange
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
 
@@ -27,12 +27,12 @@ class LiveTable:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._staged: list[tuple[Claim | None, array[int]]] = []
+        self._staged: list[tuple[IdRange | None, array[int]]] = []
         self._read: tuple[int, LiveIds] | None = None
         self.times = UpdateTimes()
 
-    def stage(self, ids: Iterable[int], claim: Claim | None) -> None:
-        """These are all ids of the claim; without one: these rows changed."""
+    def stage(self, ids: Iterable[int], claim: IdRange | None) -> None:
+        """Note staged rows. claim: they are all rows of that id range; None: they changed."""
         self._staged.append((claim, array("q", ids)))
 
     def staged(self) -> LiveIds:
@@ -50,11 +50,17 @@ class LiveTable:
             try:
                 self._read = (version, read_live_ids(self._store, commit, times=self.times))
             except (ObjectNotFound, PartDamaged) as error:
-                raise LostPartError(commit.entity if commit else "", version, error) from error
+                if commit is None:
+                    raise
+                raise LostPartError(commit.table, version, error) from error
         return self._read[1]
 
-    def on(self, commit: Manifest | None) -> LiveIds:
-        """The ids that are live with everything staged on top of a commit. Raises: LostPartError, StoreError."""
+    def ids_after(self, commit: Manifest | None) -> LiveIds:
+        """The ids that are live once everything staged is committed on top of a commit.
+
+        Raises:
+            LostPartError, StoreError: a part of the commit cannot be read.
+        """
         live = self.read(commit).copy()
         for claim, ids in self._staged:
             if claim is None:

@@ -1,4 +1,4 @@
-"""The id ranges of one load whose rows differ from the source's count: held to the limit, and said."""
+"""The id ranges of one load whose rows differ from the source's count: checked against the limit, and logged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import Claim
+from gamelake.lake.files import IdRange
 from gamelake.load.errors import UnprovenError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Miscounts:
         Raises: UnprovenError, if it is more than one load may leave unproven.
         """
         for one in found:
-            log.warning("%s: %s, twice; the rows are believed and stay unproven", self._entity, one)
+            log.warning("%s: %s, twice; the rows are used and stay unproven", self._entity, one)
         self._now += tuple(found)
         allowed = self._entity.limits.unproven_rows(rows)
         differ = _differ(self.found)
@@ -65,7 +65,7 @@ def _larger(earlier: Sequence[Unproven], later: Sequence[Unproven]) -> tuple[Unp
         if one.low >= end:
             groups.append(([], []))
         groups[-1][side].append(one)
-        end = max(end, Claim(one.low, one.high).end)
+        end = max(end, IdRange(one.low, one.high).end)
     return tuple(chain.from_iterable(max(group, key=_differ) for group in groups))
 
 

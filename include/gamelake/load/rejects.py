@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
-    from gamelake.load.contract import Reject
     from gamelake.registry import Entity
+    from gamelake.sources.contract import Reject
 
 log = logging.getLogger(__name__)
 

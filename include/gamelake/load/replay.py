@@ -19,10 +19,10 @@ from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rejected import rejected_days, rows_rejected_by
 from gamelake.lake.rows import read_live_ids
 from gamelake.lake.store import ObjectNotFound
-from gamelake.load.contract import RowContract
 from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
 from gamelake.registry import Kind
+from gamelake.sources.contract import RowContract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from gamelake.lake.files import File
     from gamelake.lake.rejected import RejectedRow
     from gamelake.lake.store import Store
-    from gamelake.load.contract import Reject
     from gamelake.registry import Entity
+    from gamelake.sources.contract import Reject
 
 
 class ReplayRefused(LoadError):

@@ -1,9 +1,18 @@
-"""What a load says of itself when it has committed."""
+"""What a load did, in figures."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gamelake.lake.files import File
+    from gamelake.lake.manifest import Manifest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +20,8 @@ class LoadReport:
     """What a load did: the figures of its asset event.
 
     `rows` were staged by this load, `resumed_rows` of them by an earlier try of its run; `row_count` are in the table
-    now, `source_count` the source has; `repaired_ranges` differed from the source, where `gone` rows were deleted;
-    `late` rows had changed before the last load, and were visible only after it;
+    now, `source_count` the source has (None if it cannot count); `repaired_ranges` differed from the source, where
+    `deleted` rows were deleted; `late` rows had changed before the last load, and were visible only after it;
     `bytes` are compressed; `undeclared` counts fields that the registry does not declare; `unproven` are the ranges
     whose rows differ from the source's count, with both numbers; `warnings` are what a person should look at.
     """
@@ -31,12 +40,52 @@ class LoadReport:
     row_count: int
     source_count: int | None
     repaired_ranges: int
-    gone: int
+    deleted: int
     late: int
     rejected: int
     undeclared: dict[str, int] = field(default_factory=dict)
     unproven: list[dict[str, int | None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, files: Sequence[File], warnings: Sequence[str]) -> LoadReport:
+        """The report of a load that has committed these files."""
+        summary = manifest.summary
+        return cls(
+            source=manifest.source,
+            entity=manifest.entity,
+            partition=manifest.partition,
+            mode=manifest.mode.value,
+            version=manifest.version,
+            rows=summary.rows_read,
+            resumed_rows=summary.rows_resumed,
+            files=len(files),
+            bytes=sum(file.bytes for file in files),
+            requests=summary.requests,
+            seconds=summary.seconds,
+            row_count=manifest.row_count,
+            source_count=manifest.source_count,
+            repaired_ranges=summary.ranges_repaired,
+            deleted=summary.rows_deleted,
+            late=summary.rows_late,
+            rejected=summary.rows_rejected,
+            undeclared=dict(summary.undeclared),
+            unproven=[asdict(one) for one in manifest.unproven],
+            warnings=list(warnings),
+        )
+
+    def log(self) -> None:
+        """Log the result, and each warning."""
+        table = f"{self.source}.{self.entity}"
+        for warning in self.warnings:
+            log.warning("%s", warning)
+        if self.undeclared:
+            log.warning("%s: fields that entities.yaml does not declare: %s", table, self.undeclared)
+        log.info(
+            "%s: %s load committed as version %d: %d rows read in %d requests and %.1f s; the table has %d rows",
+            table, self.mode, self.version, self.rows, self.requests, self.seconds, self.row_count,
+            extra={"is_result": True},
+        )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able values."""

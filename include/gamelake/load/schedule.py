@@ -1,4 +1,4 @@
-"""Which day a load may read, and which changes belong to it: by the source's clock, never this machine's."""
+"""Which partition a load may read, and which changes belong to it: by the source's clock, never this machine's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.days import bounds_of, day_of, format_day
+from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.lake.files import ManifestError
 from gamelake.load.errors import LoadRefused, SupersededError
 from gamelake.registry import Kind
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from gamelake.lake.manifest import Manifest
     from gamelake.registry import Entity
@@ -45,29 +45,29 @@ def watermark_in(commit: Manifest) -> int | None:
     return int(commit.cursor)
 
 
-def check_readable(entity: Entity, day: date, clock: datetime) -> None:
-    """Refuse a day that the source cannot answer for.
+def check_readable(entity: Entity, partition: str, clock: datetime) -> None:
+    """Refuse a partition whose rows the source cannot return.
 
     Raises: LoadRefused.
     """
-    start, end = bounds_of(day)
+    start, end = partition_bounds(partition)
     today = format_day(day_of(clock))
     if clock < start:
-        raise LoadRefused(f"{entity}: date {format_day(day)} lies in the future: the source's day is {today}")
+        raise LoadRefused(f"{entity}: date {partition} lies in the future: the source's day is {today}")
     if entity.kind is not Kind.INCREMENTAL and clock >= end + LATE:
         raise LoadRefused(
-            f"{entity}: date {format_day(day)} can no longer be read: the source shows its rows as of {today} and "
+            f"{entity}: date {partition} can no longer be read: the source shows its rows as of {today} and "
             f"has no history, so that day cannot be loaded any more. Run it without a date."
         )
 
 
-def period_of_changes(day: date, watermark: int | None) -> Period:
-    """The changes that an incremental load for a day reads.
+def period_of_changes(partition: str, watermark: int | None) -> Period:
+    """The changes that an incremental load of a partition reads.
 
-    Everything since the watermark, whatever day a late run is for. A past day whose changes were all read before is
-    read again from its start to its end, and says nothing about later changes.
+    These are all changes since the watermark, also if the run is late. If all changes of a past partition were read
+    before, they are read again from its start to its end, and nothing later.
     """
-    start, end = (int(moment.timestamp()) for moment in bounds_of(day))
+    start, end = (int(moment.timestamp()) for moment in partition_bounds(partition))
     if watermark is None:
         return Period(0, None)
     if watermark >= end:

@@ -12,38 +12,37 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gamelake.days import bounds_of
+from gamelake.days import partition_bounds
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, period_of_changes, watermark_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import date
 
     from gamelake.lake.manifest import Manifest, TableReader
-    from gamelake.sources.igdb.reader import Page, Reader
+    from gamelake.sources.base import Page, Reader
 
 log = logging.getLogger(__name__)
 
 
 async def open_changes(
-    reader: Reader, table: TableReader, base: Manifest, day: date
+    reader: Reader, table: TableReader, base: Manifest, partition: str
 ) -> tuple[Period, AsyncIterator[Page]]:
-    """The changes that a load for a day reads on top of a commit, and their pages.
+    """The changes that a load of a partition reads on top of a commit, and their pages.
 
     Nothing is staged before the clock is known, which the first reply tells.
 
     Raises: IncompleteError; the client's errors; ManifestError and StoreError of the history.
     """
-    period = period_of_changes(day, watermark_in(base))
-    pages = reader.changes(period.since, period.until)
+    period = period_of_changes(partition, watermark_in(base))
+    pages = reader.read_changes(period.since, period.until)
     first = await anext(pages, None)
     clock = int(reader.clock.timestamp())
     if not _is_ahead(watermark_in(base), clock):
         return period, _chained(first, pages)
     await pages.aclose()
-    period = Period(_safe_start(table, base, day, clock), None)
+    period = Period(_safe_start(table, base, partition, clock), None)
     log.info("%s: reading the changes since %s", table.name, _utc(period.since))
-    return period, reader.changes(period.since, None)
+    return period, reader.read_changes(period.since, None)
 
 
 def watermark_of(period: Period, base: Manifest, clock: int) -> int:
@@ -76,12 +75,12 @@ def _is_ahead(watermark: int | None, clock: int) -> bool:
     return watermark is not None and watermark > clock + OVERLAP_SECONDS
 
 
-def _safe_start(table: TableReader, base: Manifest, day: date, clock: int) -> int:
+def _safe_start(table: TableReader, base: Manifest, partition: str, clock: int) -> int:
     """Since when to read: the last sound watermark, or the day's start if that is earlier; 0 for everything."""
     for commit in table.before(base):
         watermark = watermark_in(commit)
         if watermark is not None and not _is_ahead(watermark, clock):
-            return max(0, min(watermark - OVERLAP_SECONDS, int(bounds_of(day)[0].timestamp())))
+            return max(0, min(watermark - OVERLAP_SECONDS, int(partition_bounds(partition)[0].timestamp())))
     return 0
 
 

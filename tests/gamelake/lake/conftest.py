@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.store import open_store
 from tests.seaweed import running_seaweed
 
@@ -133,7 +133,7 @@ def make_file() -> Callable[..., File]:
             "min_id": low,
             "max_id": high,
             "max_updated_at": None,
-            "claims": tuple(Claim(*claim) for claim in claims),
+            "claims": tuple(IdRange(*claim) for claim in claims),
         }
         return File(**fields | other)  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.audit import RETENTION, Problem, audit_table
-from gamelake.lake.files import Claim, File, merge_files
+from gamelake.lake.files import File, IdRange, merge_files
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Manifest, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
@@ -23,7 +23,7 @@ LATER = NOW + RETENTION + timedelta(days=1)
 def stage(store: Store, tmp_path: Path, run_id: str, *ids: int) -> tuple[File, ...]:
     run = LoadRun(TableName("igdb", "games"), "2026-11-21", run_id)
     with PartStage(store, run, scratch=tmp_path / "scratch") as parts:
-        parts.add(Rows(b"".join(b'{"id": %d}\n' % each for each in ids), ids, None), Claim(0, None))
+        parts.add(Rows(b"".join(b'{"id": %d}\n' % each for each in ids), ids, None), IdRange(0, None))
         return parts.finish()
 
 

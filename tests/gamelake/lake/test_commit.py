@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import (
     SCHEMA_PATH,
-    Claim,
     Draft,
     File,
+    IdRange,
     Manifest,
     ManifestError,
     Mode,
@@ -106,7 +106,7 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
 
 def test_the_schema_names_every_field_and_no_other() -> None:
     schema = json.loads(SCHEMA_PATH.read_text())
-    parts = {"file": File, "claim": Claim, "unproven": Unproven, "summary": Summary}
+    parts = {"file": File, "claim": IdRange, "unproven": Unproven, "summary": Summary}
     for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
         optional = {"claims"} if type_ is File else set()
         assert set(body["properties"]) == set(body["required"]) | optional
@@ -174,7 +174,7 @@ files = st.builds(
         min_id=low,
         max_id=low + size - 1,
         max_updated_at=updated,
-        claims=() if high is None else (Claim(0, None if high == 0 else low + size + high),),
+        claims=() if high is None else (IdRange(0, None if high == 0 else low + size + high),),
     ),
     st.integers(0, 2**40),
     st.integers(0, 2**53),

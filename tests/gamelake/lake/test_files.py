@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake.lake.files import Claim, File, ManifestError, merge_claims, merge_files
+from gamelake.lake.files import File, IdRange, ManifestError, merge_files, merge_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,31 +17,31 @@ IDS = 12
 """The models below use few ids and many files: collisions are what they are about."""
 
 claims = st.builds(
-    lambda low, size: Claim(low, None if size is None else low + size),
+    lambda low, size: IdRange(low, None if size is None else low + size),
     st.integers(0, IDS),
     st.none() | st.integers(1, IDS),
 )
 
 
 @given(st.lists(claims))
-def test_merged_claims_hold_the_same_ids_in_the_fewest_ranges(given_claims: list[Claim]) -> None:
-    merged = merge_claims(given_claims)
+def test_merged_claims_hold_the_same_ids_in_the_fewest_ranges(given_claims: list[IdRange]) -> None:
+    merged = merge_ranges(given_claims)
     for row_id in range(3 * IDS):
         assert any(row_id in claim for claim in merged) == any(row_id in claim for claim in given_claims)
     assert all(one.end < other.low for one, other in pairwise(merged))
-    assert merge_claims(merged) == merged
+    assert merge_ranges(merged) == merged
 
 
 def test_a_claim_has_its_low_end_and_not_its_high() -> None:
-    assert [row_id in Claim(2, 4) for row_id in (1, 2, 3, 4)] == [False, True, True, False]
-    assert 10**18 in Claim(0, None)
-    assert Claim(0, None).end == inf
+    assert [row_id in IdRange(2, 4) for row_id in (1, 2, 3, 4)] == [False, True, True, False]
+    assert 10**18 in IdRange(0, None)
+    assert IdRange(0, None).end == inf
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1, 5), (5, 5), (5, 4), (0, 0)])
 def test_a_claim_of_nothing_is_refused(low: int, high: int) -> None:
     with pytest.raises(ManifestError, match=r"claims\.(low|high): found"):
-        Claim(low, high)
+        IdRange(low, high)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ Part = tuple[File, frozenset[int]]
 
 @st.composite
 def parts(draw: st.DrawFn, key: str) -> Part:
-    part_claims = merge_claims(draw(st.lists(claims, max_size=3)))
+    part_claims = merge_ranges(draw(st.lists(claims, max_size=3)))
     can_hold = [row_id for row_id in range(IDS) if not part_claims or any(row_id in claim for claim in part_claims)]
     least = 0 if part_claims else 1
     ids = draw(st.frozensets(st.sampled_from(can_hold), min_size=least) if can_hold else st.just(frozenset()))
@@ -171,5 +171,5 @@ def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int
 @given(st.data(), st.integers(0, 6))
 def test_a_file_that_later_claims_void_does_not_pile_up(data: st.DataObject, count: int) -> None:
     drawn = [data.draw(parts(f"{number}")) for number in range(count)]
-    full = File("raw/igdb/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (Claim(0, None),))
+    full = File("raw/igdb/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (IdRange(0, None),))
     assert merge_files([file for file, _ in drawn], [full]) == (full,)

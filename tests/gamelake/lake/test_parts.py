@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gamelake.lake.files import Claim, File, ManifestError
+from gamelake.lake.files import File, IdRange, ManifestError
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
@@ -54,7 +54,7 @@ def plain(store: Store, file: File) -> list[bytes]:
 def test_what_is_added_is_what_the_store_holds(store: Store, tmp_path: Path) -> None:
     added = page([row(3, 30, "é"), row(1, 50), row(2)])
     with new_stage(store, tmp_path) as stage:
-        stage.add(added, Claim(0, 5))
+        stage.add(added, IdRange(0, 5))
         (file,) = stage.finish()
     assert b"\n".join(plain(store, file)) == added.lines
     data = store.get(file.key)
@@ -67,7 +67,7 @@ def test_what_is_added_is_what_the_store_holds(store: Store, tmp_path: Path) -> 
         min_id=1,
         max_id=3,
         max_updated_at=50,
-        claims=(Claim(0, 5),),
+        claims=(IdRange(0, 5),),
     )
     assert store.tags(file.key) == {"status": "final"}
 
@@ -81,29 +81,29 @@ def test_nothing_added_is_no_part(disk: Store, tmp_path: Path) -> None:
 
 def test_a_claim_without_rows_is_a_part(store: Store, tmp_path: Path) -> None:
     with new_stage(store, tmp_path) as stage:
-        stage.add(rows([]), Claim(5, None))
+        stage.add(rows([]), IdRange(5, None))
         (file,) = stage.finish()
-    assert (file.rows, file.min_id, file.max_id, file.claims) == (0, None, None, (Claim(5, None),))
+    assert (file.rows, file.min_id, file.max_id, file.claims) == (0, None, None, (IdRange(5, None),))
     assert gzip.decompress(store.get(file.key)) == b""
 
 
 def test_claims_of_a_part_are_merged_where_they_touch(disk: Store, tmp_path: Path) -> None:
     with new_stage(disk, tmp_path) as stage:
-        stage.add(rows([10, 19]), Claim(10, 20))
-        stage.add(rows([0]), Claim(0, 10))
-        stage.add(rows([45]), Claim(40, 50))
+        stage.add(rows([10, 19]), IdRange(10, 20))
+        stage.add(rows([0]), IdRange(0, 10))
+        stage.add(rows([45]), IdRange(40, 50))
         (file,) = stage.finish()
-    assert file.claims == (Claim(0, 20), Claim(40, 50))
+    assert file.claims == (IdRange(0, 20), IdRange(40, 50))
 
 
 def test_a_part_has_claims_or_none(disk: Store, tmp_path: Path) -> None:
     with new_stage(disk, tmp_path) as stage:
         stage.add(rows([1]), None)
         stage.add(rows([2]), None)
-        stage.add(rows([3]), Claim(3, 4))
+        stage.add(rows([3]), IdRange(3, 4))
         stage.add(rows([4]), None)
         files = stage.finish()
-    assert [(file.rows, file.claims) for file in files] == [(2, ()), (1, (Claim(3, 4),)), (1, ())]
+    assert [(file.rows, file.claims) for file in files] == [(2, ()), (1, (IdRange(3, 4),)), (1, ())]
     assert [file.key.rpartition("/")[2] for file in files] == [f"part-0000{number}.jsonl.gz" for number in range(3)]
 
 
@@ -111,8 +111,8 @@ def test_what_comes_again_is_in_a_later_part(disk: Store, tmp_path: Path) -> Non
     with new_stage(disk, tmp_path) as stage:
         stage.add(rows([1, 2]), None)
         stage.add(rows([2, 3]), None)
-        stage.add(rows([2]), Claim(0, 10))
-        stage.add(rows([5]), Claim(5, 6))
+        stage.add(rows([2]), IdRange(0, 10))
+        stage.add(rows([5]), IdRange(5, 6))
         files = stage.finish()
     assert [list(read_ids(disk, file)) for file in files] == [[1, 2], [2, 3], [2], [5]]
 
@@ -122,28 +122,28 @@ def test_a_part_ends_where_it_is_full(disk: Store, tmp_path: Path) -> None:
     with new_stage(disk, tmp_path, part_bytes=10 * line) as stage:
         for start in range(100, 125, 5):
             stage.add(rows(range(start, start + 5)), None)
-        stage.add(rows(range(200, 225)), Claim(200, 300))
-        stage.add(rows(range(300, 305)), Claim(300, 400))
+        stage.add(rows(range(200, 225)), IdRange(200, 300))
+        stage.add(rows(range(300, 305)), IdRange(300, 400))
         files = stage.finish()
     # what one `add` brings is not split: a part is as large as it makes it
     assert [file.rows for file in files] == [10, 10, 5, 25, 5]
-    assert [file.claims for file in files[3:]] == [(Claim(200, 300),), (Claim(300, 400),)]
+    assert [file.claims for file in files[3:]] == [(IdRange(200, 300),), (IdRange(300, 400),)]
 
 
 @pytest.mark.parametrize(
     ("added", "claim", "message"),
     [
-        (rows([5]), Claim(0, 5), "found a row of id 5, expected 0 <= id < 5"),
-        (rows([4]), Claim(5, None), "found a row of id 4, expected 5 <= id < inf"),
+        (rows([5]), IdRange(0, 5), "found a row of id 5, expected 0 <= id < 5"),
+        (rows([4]), IdRange(5, None), "found a row of id 4, expected 5 <= id < inf"),
         (rows([-1]), None, "found a row of id -1"),
-        (rows([3, 3]), Claim(0, 5), "found id 3 twice"),
+        (rows([3, 3]), IdRange(0, 5), "found id 3 twice"),
         (rows([3, 3]), None, "found id 3 twice"),
         (Rows(b'{"id":1}', [1], None), None, "at the end of 1 rows, expected a line feed"),
         (Rows(b'{"id":1}\n', [], None), None, "at the end of 0 rows"),
     ],
 )
 def test_a_row_that_cannot_be_is_refused(
-    disk: Store, tmp_path: Path, added: Rows, claim: Claim | None, message: str
+    disk: Store, tmp_path: Path, added: Rows, claim: IdRange | None, message: str
 ) -> None:
     with new_stage(disk, tmp_path) as stage, pytest.raises(PartError, match=message):
         stage.add(added, claim)
@@ -154,7 +154,7 @@ def test_the_same_rows_give_the_same_bytes(disk: Store, tmp_path: Path) -> None:
     made: list[File] = []
     for run in ("one", "two"):
         with new_stage(disk, tmp_path, run_id=run) as stage:
-            stage.add(page(row(number, number, "x" * 3000) for number in range(2000)), Claim(0, None))
+            stage.add(page(row(number, number, "x" * 3000) for number in range(2000)), IdRange(0, None))
             made += stage.finish()
     assert made[0].sha256 == made[1].sha256
 
@@ -186,7 +186,7 @@ def test_a_second_try_uses_the_same_parts_again(store: Store, tmp_path: Path) ->
     made: list[tuple[File, ...]] = []
     for _ in range(2):
         with new_stage(store, tmp_path) as stage:
-            stage.add(rows([1]), Claim(0, 5))
+            stage.add(rows([1]), IdRange(0, 5))
             stage.add(rows([1]), None)
             made.append(stage.finish())
     assert made[0] == made[1]
@@ -196,7 +196,7 @@ def test_a_second_try_uses_the_same_parts_again(store: Store, tmp_path: Path) ->
 @pytest.mark.parametrize("later", [[7], [7, 8, 9]], ids=["same size", "other size"])
 def test_a_second_try_leaves_other_parts_alone(store: Store, tmp_path: Path, later: list[int]) -> None:
     with new_stage(store, tmp_path) as stage:
-        stage.add(rows([1]), Claim(0, 5))
+        stage.add(rows([1]), IdRange(0, 5))
         stage.add(rows([2]), None)
         first = stage.finish()
     before = [store.get(file.key) for file in first]
@@ -221,7 +221,7 @@ def test_parts_are_temporary_until_all_are_verified(
 
         monkeypatch.setattr(disk, name, watched)
     with new_stage(disk, tmp_path) as stage:
-        stage.add(rows([1]), Claim(0, 5))
+        stage.add(rows([1]), IdRange(0, 5))
         stage.add(rows([1]), None)
         stage.finish()
     put, read, final = ("put_file", "{'status': 'temp'}"), ("open", ""), ("tag", "{'status': 'final'}")
@@ -279,10 +279,10 @@ def test_memory_does_not_grow_with_the_load(disk: Store, tmp_path: Path) -> None
         return Rows(line * number, range(start, start + number), None)
 
     with new_stage(disk, tmp_path) as stage:
-        stage.add(some(0, 2000), Claim(0, 2000))  # warms up what grows once
+        stage.add(some(0, 2000), IdRange(0, 2000))  # warms up what grows once
         tracemalloc.start()
         for start in range(2000, 40_000, 500):
-            stage.add(some(start, 500), Claim(start, start + 500))
+            stage.add(some(start, 500), IdRange(start, start + 500))
         stage.finish()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -302,7 +302,7 @@ def test_parts_show_what_the_adds_said(disk: Store, tmp_path: Path, steps: Any, 
     expected: dict[int, int] = {}
     with new_stage(disk, tmp_path, run_id=str(run), part_bytes=part_bytes) as stage:
         for number, (ids, span) in enumerate(steps):
-            claim = Claim(span[0], span[0] + span[1]) if span else None
+            claim = IdRange(span[0], span[0] + span[1]) if span else None
             held = sorted(ids if claim is None else (row_id for row_id in ids if row_id in claim))
             stage.add(page(row(row_id, number) for row_id in held), claim)
             expected = {row_id: of for row_id, of in expected.items() if claim is None or row_id not in claim}

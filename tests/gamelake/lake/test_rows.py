@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.manifest import Manifest, Mode
 from gamelake.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
 from gamelake.lake.store import ObjectNotFound, open_store
@@ -33,7 +33,7 @@ def live(ids: Iterable[int]) -> LiveIds:
     return made
 
 
-def put_part(store: Store, name: str, ids: Iterable[int], claims: tuple[Claim, ...] = (), day: str = DAYS[1]) -> File:
+def put_part(store: Store, name: str, ids: Iterable[int], claims: tuple[IdRange, ...] = (), day: str = DAYS[1]) -> File:
     ids = list(ids)
     data = gzip.compress(b"".join(json.dumps({"name": "x", "id": row_id}).encode() + b"\n" for row_id in ids))
     key = f"raw/igdb/games/dt={day}/r/{name}"
@@ -68,20 +68,20 @@ def test_live_ids_are_a_set(
             ids.add(given_ids)
             model |= given_ids
         else:
-            claim = Claim(*span)
+            claim = IdRange(*span)
             held = {row_id for row_id in given_ids if row_id in claim}
             ids.replace(claim, held)
             model = {row_id for row_id in model if row_id not in claim} | held
     assert list(ids.ids()) == sorted(model)
     assert len(ids) == len(model)
-    wanted = [row_id for row_id in sorted(model) if row_id in Claim(*asked)]
+    wanted = [row_id for row_id in sorted(model) if row_id in IdRange(*asked)]
     assert list(ids.ids(*asked)) == wanted
     assert ids.count(*asked) == len(wanted)
     for row_id in (0, 7, 65_535, 65_536, 2**40):
         assert (row_id in ids) == (row_id in model)
     others = LiveIds()
     others.add(wanted)
-    assert list(ids.difference(others).ids()) == [row_id for row_id in sorted(model) if row_id not in Claim(*asked)]
+    assert list(ids.difference(others).ids()) == [row_id for row_id in sorted(model) if row_id not in IdRange(*asked)]
     assert list(ids.ids()) == sorted(model), "as they were"
 
 
@@ -91,8 +91,8 @@ def test_an_id_below_zero_is_refused() -> None:
 
 
 def test_an_id_outside_the_claim_is_refused() -> None:
-    with pytest.raises(ValueError, match="id: found 5, expected one of Claim"):
-        LiveIds().replace(Claim(0, 5), [5])
+    with pytest.raises(ValueError, match="id: found 5, expected one of IdRange"):
+        LiveIds().replace(IdRange(0, 5), [5])
 
 
 def test_many_ids_need_little_memory() -> None:
@@ -106,9 +106,9 @@ def test_many_ids_need_little_memory() -> None:
 
 def test_claims_and_newest_wins_are_applied(store: Store) -> None:
     files = (
-        put_part(store, "full", [0, 1, 2, 70_000, 70_001], (Claim(0, None),)),
+        put_part(store, "full", [0, 1, 2, 70_000, 70_001], (IdRange(0, None),)),
         put_part(store, "changed", [2, 3]),
-        put_part(store, "repaired", [1], (Claim(1, 3), Claim(70_001, None))),
+        put_part(store, "repaired", [1], (IdRange(1, 3), IdRange(70_001, None))),
         put_part(store, "again", [70_005]),
     )
     ids = read_live_ids(store, manifest_of(*files))
@@ -117,7 +117,7 @@ def test_claims_and_newest_wins_are_applied(store: Store) -> None:
 
 
 def test_of_a_time_series_one_day_is_asked_for(disk: Store) -> None:
-    files = [put_part(disk, "a", ids, (Claim(0, None),), day) for ids, day in (([1, 2, 3], DAYS[0]), ([2], DAYS[1]))]
+    files = [put_part(disk, "a", ids, (IdRange(0, None),), day) for ids, day in (([1, 2, 3], DAYS[0]), ([2], DAYS[1]))]
     counts = [len(read_live_ids(disk, manifest_of(*files), partition=day)) for day in DAYS]
     assert counts == [3, 1]
 
@@ -130,7 +130,7 @@ def test_a_table_before_its_first_commit_has_no_rows(disk: Store) -> None:
 @given(st.lists(st.integers(0, 2**60), unique=True, max_size=50))
 def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int]) -> None:
     store = open_store(tmp_path_factory.mktemp("lake").as_uri())
-    file = put_part(store, "part", ids, (Claim(0, None),))
+    file = put_part(store, "part", ids, (IdRange(0, None),))
     assert list(read_ids(store, file)) == ids
     assert [json.loads(line)["id"] for line in read_lines(store, file)] == ids
 

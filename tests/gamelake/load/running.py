@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from gamelake.lake.keys import TableName
+from apiclient.retry import Backoff
+from gamelake.days import format_day
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_lines
 from gamelake.lake.uploads import verify_part
 from gamelake.load.load import Load
 from gamelake.registry import load_sources
+from gamelake.sources.igdb.reader import IgdbReader
 from igdb.client import IgdbClient
-from igdb.retry import Backoff
 from igdb.tokens import StaticToken
 from sandbox.igdb import Sandbox, World
 
@@ -78,8 +80,10 @@ def load_once(client: IgdbClient, store: Store, name: str = "games", **options: 
 
 
 async def load(client: IgdbClient, store: Store, name: str = "games", **options: Any) -> LoadReport:
-    given: dict[str, Any] = {"day": DAY, "run_id": "run", "part_bytes": SMALL_PARTS}
-    return await Load(client, store, REGISTRY[name], **given | options).run()
+    entity = REGISTRY[name]
+    run = LoadRun(entity.table, format_day(options.pop("day", DAY)), options.pop("run_id", "run"))
+    given: dict[str, Any] = {"part_bytes": SMALL_PARTS}
+    return await Load(IgdbReader(client, entity), store, entity, run, **given | options).run()
 
 
 def shown(store: Store, name: str = "games") -> Rows:

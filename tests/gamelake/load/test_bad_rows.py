@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from apiclient.errors import ReplyError
 from gamelake.fields import FieldType
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.load.contract import RowContract
-from gamelake.load.errors import ContractError, MisplacedError
-from igdb.errors import PayloadTooLarge, ReplyError
+from gamelake.load.errors import ContractError
+from gamelake.sources.base import MisplacedError
+from gamelake.sources.contract import RowContract
+from igdb.errors import PayloadTooLarge
 from igdb.replies import Answer
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import (

@@ -19,8 +19,8 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import open_store
-from gamelake.sources.igdb import reconcile
-from gamelake.sources.igdb import request_planner as packs
+from gamelake.sources.igdb import late_updates
+from gamelake.sources.igdb import request_planner as planner
 from tests.gamelake.load.moving import MovingSandbox
 from tests.gamelake.load.running import LONG_AGO, Rows, held, load, new_client, shown, token_of
 
@@ -44,7 +44,7 @@ COMES_BACK = 0.2  # of the requests
 FILLS_A_GAP = 0.2  # of the inserts; the others get an id above the highest
 GOES_YOUNG = 0.3  # of the deletes: rows that came lately, as duplicates that an editor has noticed
 AS_IF_LARGE = 0.5
-"""Of the seeds: packs are small, as if rows were large; and ids are dear, so that counts narrow ranges down first."""
+"""Of the seeds: batches are small, as if rows were large; and ids are dear, so that counts narrow ranges down first."""
 
 MINUTE = 60
 
@@ -157,8 +157,8 @@ async def test_a_full_read_and_ten_nights_of_a_source_that_drifts(
 ) -> None:
     rng = random.Random(f"drift {seed}")  # noqa: S311 - made-up rows, not a secret
     if rng.random() < AS_IF_LARGE:
-        monkeypatch.setattr(packs, "PACK_BYTES", 20_000)
-        monkeypatch.setattr(reconcile, "PACK_WINDOWS", 1 / 20)
+        monkeypatch.setattr(planner, "BATCH_BYTES", 20_000)
+        monkeypatch.setattr(late_updates, "BATCH_WINDOWS", 1 / 20)
     sandbox = RestlessSandbox(rng)
     store = open_store((tmp_path / "lake").as_uri())
     part_bytes = rng.choice((50_000, 10_000_000))

@@ -12,24 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from apiclient.errors import ApiError, ReplyError, ServerError, TransientError, UnreachableError
+from apiclient.retry import Backoff
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.load.errors import IncompleteError
-from igdb.errors import (
-    AuthError,
-    ForbiddenError,
-    IgdbError,
-    PayloadTooLarge,
-    QueryError,
-    RateLimitError,
-    ReplyError,
-    ServerError,
-    SlowQuery,
-    TokenError,
-    TransientError,
-    UnreachableError,
-)
-from igdb.retry import Backoff
+from gamelake.sources.base import IncompleteError
+from igdb.errors import AuthError, ForbiddenError, PayloadTooLarge, QueryError, RateLimitError, SlowQuery, TokenError
 from igdb.tokens import ClientCredentials
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import held, load_once, new_client, shown, small_sandbox, token_of
@@ -173,7 +161,7 @@ def test_what_stays_fails_the_load(
     assert isinstance(error, kind)
     with pytest.raises(type(error), match=says):
         raise error
-    if isinstance(error, IgdbError):
+    if isinstance(error, ApiError):
         assert isinstance(error, TransientError), "Airflow may try again later"
         assert "what to do: " in str(error)
     assert requests <= MAX_ATTEMPTS * AT_ONCE
@@ -268,7 +256,7 @@ def test_tokens_that_end_as_soon_as_they_are_minted_are_left_to_a_later_try(
     sandbox.faults.add(Fault("end_tokens", times=None))
     error, requests = failing(client, store, sandbox, full_refresh=True)
     assert isinstance(error, TokenError)
-    assert "a client id of its own, or clear the task later" in str(error)
+    assert "a client id of its own, or run the task again later" in str(error)
     assert requests <= 8
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.manifest import Claim, File, Manifest, Mode
+from gamelake.lake.manifest import File, IdRange, Manifest, Mode
 from gamelake.limits import Limits
 from gamelake.load.guard import Verdict, judge, recent
 from tests.gamelake.load.running import REGISTRY
@@ -37,7 +37,7 @@ def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequenc
             min_id=0 if count else None,
             max_id=count - 1 if count else None,
             max_updated_at=None,
-            claims=(Claim(0, None),),
+            claims=(IdRange(0, None),),
         )
         made.append(
             Manifest(
@@ -59,7 +59,7 @@ def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequenc
 
 
 def judged(name: str, rows: int, commits: Sequence[Manifest], *, day: str = TODAY, rejected: int = 0) -> Verdict:
-    return judge(REGISTRY[name], rows, recent(commits), day=day, rejected=rejected)
+    return judge(REGISTRY[name], rows, recent(commits), partition=day, rejected=rejected)
 
 
 HELD, WARNS, PASSES = "held", "warns", "passes"
@@ -191,10 +191,10 @@ def test_several_commits_of_a_day_are_one_day() -> None:
 
 def test_an_entity_may_have_limits_of_its_own() -> None:
     genres = replace(REGISTRY[GENRES], limits=Limits(max_shrink=0.9))
-    assert not judge(genres, 3, history([23]), day=TODAY).held
-    assert judge(genres, 2, history([23]), day=TODAY).held
+    assert not judge(genres, 3, history([23]), partition=TODAY).held
+    assert judge(genres, 2, history([23]), partition=TODAY).held
     strict = replace(REGISTRY[GENRES], limits=Limits(max_shrink=0))
-    assert judge(strict, 22, history([23]), day=TODAY).held
+    assert judge(strict, 22, history([23]), partition=TODAY).held
 
 
 @pytest.mark.parametrize(

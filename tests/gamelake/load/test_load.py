@@ -11,7 +11,8 @@ import pytest
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table
 from gamelake.lake.parts import PART_BYTES
-from gamelake.load.errors import ContractError, IncompleteError, LoadRefused, LostPartError, OtherOriginError
+from gamelake.load.errors import ContractError, LoadRefused, LostPartError, OtherOriginError
+from gamelake.sources.base import IncompleteError
 from igdb.client import IgdbClient
 from sandbox.igdb import Fault, Sandbox, World
 from tests.gamelake.load.running import DAY, held, shown, token_of

@@ -12,8 +12,9 @@ from gamelake.cli.main import main
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table, Unproven
 from gamelake.limits import Allow
-from gamelake.load.errors import IncompleteError, UnprovenError
+from gamelake.load.errors import UnprovenError
 from gamelake.load.miscounts import Miscounts
+from gamelake.sources.base import IncompleteError
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import (
     LONG_AGO,
@@ -96,7 +97,7 @@ def test_a_miscounted_row_blocks_neither_full_nor_incremental_loads(
     sandbox.delete("games", [ids[7], ids[300]])
     report = load_once(client(), store, run_id="changes")
     assert report.mode == "incremental"
-    assert report.gone == 2
+    assert report.deleted == 2
     assert shown(store) == visible(sandbox, kind, odd)
     sandbox.upsert("games", [{"id": odd, "name": "Changed"}])
     load_once(client(), store, run_id="odd")

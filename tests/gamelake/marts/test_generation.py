@@ -9,7 +9,7 @@ import duckdb
 import orjson
 import pytest
 
-from gamelake.lake.files import Claim, merge_files
+from gamelake.lake.files import IdRange, merge_files
 from gamelake.lake.keys import LoadRun, TableName, run_folder
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
@@ -34,7 +34,7 @@ def store(tmp_path):
 def commit(store, tmp_path, entity, partition, ids):
     run = LoadRun(entity.table, partition, f"run-{partition}")
     with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
-        stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), Claim(0, None))
+        stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), IdRange(0, None))
         files = stage.finish()
     Table(store, entity.table).commit(
         lambda newest: Draft(
@@ -190,7 +190,7 @@ def commit_day(store, tmp_path, partition, ids):
     line = b'{"id": %d, "game_id": %d, "popularity_type": 3, "value": 0.5}\n'
     run = LoadRun(POPSCORE.table, partition, f"run-{partition}-{len(ids)}")
     with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
-        stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), Claim(0, None))
+        stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), IdRange(0, None))
         files = stage.finish()
     Table(store, TableName("igdb", "popscore")).commit(
         lambda newest: Draft(

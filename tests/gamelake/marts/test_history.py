@@ -7,13 +7,13 @@ from pathlib import Path
 
 import orjson
 
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.store import open_store
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
 
 
-def part(day: str, name: str, *claims: Claim) -> File:
+def part(day: str, name: str, *claims: IdRange) -> File:
     return File(
         key=f"raw/igdb/popscore/dt={day}/run/{name}",
         partition=day,
@@ -44,7 +44,7 @@ def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch):
     others = [
         [part("2026-11-20", "other")],
         [part("2026-11-20", "a"), part("2026-11-20", "b")],
-        [part("2026-11-20", "a", Claim(0, None))],
+        [part("2026-11-20", "a", IdRange(0, None))],
         [part("2026-11-21", "a")],
     ]
     for files in others:

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from gamelake.lake.disk import DiskStore
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.store import open_store
@@ -46,7 +46,7 @@ def load_day(store: Store, day: date) -> None:
         min_id=1,
         max_id=1,
         max_updated_at=None,
-        claims=(Claim(0, None),),
+        claims=(IdRange(0, None),),
     )
     Table(store, TableName("igdb", "popscore")).commit(
         lambda newest: Draft(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.files import Claim, File
+from gamelake.lake.files import File, IdRange
 from gamelake.lake.store import Store, open_store
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAST, NEWEST = "2026-11-20", "2026-11-21"
-EVERY_ID = (Claim(0, None),)
+EVERY_ID = (IdRange(0, None),)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def values(numbers: Iterable[int], **fields: Any) -> list[dict[str, Any]]:
 
 
 def part(
-    store: Store, rows: list[Any], *, day: str = PAST, claims: tuple[Claim, ...] = EVERY_ID, number: int = 0
+    store: Store, rows: list[Any], *, day: str = PAST, claims: tuple[IdRange, ...] = EVERY_ID, number: int = 0
 ) -> File:
     data = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows), mtime=0)
     key = f"raw/igdb/popscore/dt={day}/run/part-{number:05}.jsonl.gz"
@@ -94,7 +94,7 @@ def test_one_row_without_a_field_is_let_through_and_many_are_not(store, field):
 
 def test_rows_that_do_not_count_are_not_counted(store):
     bad = part(store, values(range(1, 9), value=None))
-    claimed = part(store, values(range(1, 5)), claims=(Claim(0, 5),), number=1)
+    claimed = part(store, values(range(1, 5)), claims=(IdRange(0, 5),), number=1)
     assert left_out(store, bad, claimed) != []
     newer = part(store, values(range(5, 8)), claims=(), number=2)
     assert left_out(store, bad, claimed, newer) == []  # one row is left, that of id 8

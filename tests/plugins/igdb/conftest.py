@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from apiclient.retry import Backoff
 from igdb.client import IgdbClient
-from igdb.retry import Backoff
 from igdb.tokens import StaticToken
 
 if TYPE_CHECKING:
@@ -187,4 +187,4 @@ async def client(make_client: Callable[..., IgdbClient]) -> AsyncIterator[IgdbCl
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Tokens of tests go to a folder of their own, never to this user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "gamelake"
+    return tmp_path / "cache" / "igdb"

@@ -11,8 +11,8 @@ import pytest
 from airflow.models import Connection
 from airflow.sdk import BaseHook
 
+from apiclient.errors import SettingsError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, base_url
-from igdb.errors import SettingsError
 from igdb.settings import IgdbSettings
 
 if TYPE_CHECKING:

@@ -12,22 +12,19 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from apiclient.errors import ApiError, ReplyError, ServerError, UnreachableError
+from apiclient.retry import Backoff
 from igdb.apicalypse import Query, SubQuery, at_least, below
 from igdb.client import MAX_REQUEST_BYTES
 from igdb.errors import (
     AuthError,
     ForbiddenError,
-    IgdbError,
     PayloadTooLarge,
     QueryError,
     RateLimitError,
-    ReplyError,
-    ServerError,
     SlowQuery,
     UnexpectedStatusError,
-    UnreachableError,
 )
-from igdb.retry import Backoff
 from igdb.tokens import StaticToken
 
 if TYPE_CHECKING:
@@ -52,7 +49,7 @@ async def test_a_request_is_what_the_api_asks_for(api: Any, client: IgdbClient) 
     assert asked.headers["Authorization"] == "Bearer static-token"
     assert asked.headers["Accept"] == "application/json"
     assert asked.headers["Content-Type"].startswith("text/plain")
-    assert asked.headers["User-Agent"].startswith("gamelake/")
+    assert asked.headers["User-Agent"].startswith("airflow-apiclient ")
 
 
 async def test_a_count(api: Any, client: IgdbClient) -> None:
@@ -119,7 +116,7 @@ async def test_a_lasting_fault_is_raised_with_the_query(
     for _ in range(3):
         AGAIN[fault](api)
     async with make_client(max_attempts=3, timeout=0.1) as client:
-        with pytest.raises(IgdbError, match="id < 500") as caught:
+        with pytest.raises(ApiError, match="id < 500") as caught:
             await client.query("games", WINDOW)
     assert type(caught.value) is RAISED.get(fault, ReplyError)
     assert caught.value.endpoint == "games"
@@ -172,7 +169,7 @@ async def test_a_429_pauses_every_request_of_the_client(api: Any, make_client: C
     ],
 )
 async def test_what_will_not_get_better_fails_at_once_with_the_query_and_the_reply(
-    status: int, body: Any, kind: type[IgdbError], api: Any, client: IgdbClient
+    status: int, body: Any, kind: type[ApiError], api: Any, client: IgdbClient
 ) -> None:
     api.then(status, body)
     with pytest.raises(kind, match="id < 500") as caught:

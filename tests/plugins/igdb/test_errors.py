@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from apiclient import errors as shared
+from apiclient.errors import EXCERPT, ApiError, ServerError, TransientError
 from igdb import errors
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 TIER = '[{"title":"Request limit to high","status":403,"cause":"…"}]'
 
@@ -19,12 +26,12 @@ TIER = '[{"title":"Request limit to high","status":403,"cause":"…"}]'
         (408, errors.SlowQuery),
         (413, errors.PayloadTooLarge),
         (429, errors.RateLimitError),
-        (500, errors.ServerError),
-        (502, errors.ServerError),
-        (599, errors.ServerError),
+        (500, ServerError),
+        (502, ServerError),
+        (599, ServerError),
     ],
 )
-def test_the_class_of_a_status(status: int, kind: type[errors.IgdbError]) -> None:
+def test_the_class_of_a_status(status: int, kind: type[ApiError]) -> None:
     error = errors.error_for(status, endpoint="games", query="fields *;", reply="the reply")
     assert type(error) is kind
     assert (error.endpoint, error.query, error.status, error.reply) == ("games", "fields *;", status, "the reply")
@@ -33,7 +40,7 @@ def test_the_class_of_a_status(status: int, kind: type[errors.IgdbError]) -> Non
 
 
 def test_what_may_go_well_later_is_transient_and_nothing_else() -> None:
-    transient = {s for s in range(300, 600) if isinstance(errors.error_for(s, endpoint="x"), errors.TransientError)}
+    transient = {s for s in range(300, 600) if isinstance(errors.error_for(s, endpoint="x"), TransientError)}
     assert transient == {408, 429, *range(500, 600)}
 
 
@@ -55,15 +62,23 @@ def test_a_wrong_secret_names_the_connection() -> None:
 
 def test_a_long_reply_is_cut() -> None:
     error = errors.error_for(400, endpoint="games", reply="x" * 10_000)
-    assert len(error.reply) == errors.EXCERPT
+    assert len(error.reply) == EXCERPT
     assert len(str(error)) < 1000
 
 
-def test_the_tree_at_the_head_of_the_module_is_the_tree() -> None:
+@pytest.mark.parametrize("module", [errors, shared])
+def test_the_tree_at_the_head_of_the_module_is_the_tree(module: ModuleType) -> None:
     """Every class is printed there, below its parent."""
-    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.IgdbError)]
-    lines = [line for line in (errors.__doc__ or "").splitlines() if "──" in line]
-    drawn = {line.split("──")[1].split()[0]: line.index("──") for line in lines}
-    assert drawn.keys() == {c.__name__ for c in classes} - {"IgdbError"}
-    inner = {name for name, column in drawn.items() if column > min(drawn.values())}
-    assert inner == {c.__name__ for c in classes if issubclass(c, errors.TransientError)} - {"TransientError"}
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, ApiError)]
+    defined = {kind for kind in kinds if kind.__module__ == module.__name__}
+    lines = [line for line in (module.__doc__ or "").splitlines() if "──" in line]
+    left = min(line.index("──") for line in lines)
+    parents = [ApiError]
+    drawn = {}
+    for line in lines:
+        depth = (line.index("──") - left) // 4
+        kind = getattr(module, line.split("──")[1].split()[0])
+        drawn[kind] = parents[depth]
+        parents[depth + 1 :] = [kind]
+    assert drawn.keys() >= defined - {ApiError}
+    assert all(parent in kind.__bases__ for kind, parent in drawn.items())

@@ -9,8 +9,9 @@ import pytest
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from apiclient.errors import SettingsError
 from igdb.apicalypse import Query
-from igdb.errors import IgdbError, SettingsError
+from igdb.errors import IgdbError
 from igdb.hook import IgdbHook
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apiclient.elements import UnreadableRow
+from apiclient.errors import ReplyError
 from igdb.apicalypse import Query, SubQuery
-from igdb.elements import UnreadableRow
-from igdb.errors import ReplyError
 from igdb.replies import Answer
 
 DATE = {"Date": "Fri, 21 Nov 2025 19:00:00 GMT"}

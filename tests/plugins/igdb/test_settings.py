@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from apiclient.errors import SettingsError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
-from igdb.errors import SettingsError
 from igdb.settings import IgdbSettings
 from igdb.tokens import ClientCredentials, StaticToken
 

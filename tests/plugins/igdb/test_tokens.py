@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from apiclient.errors import ReplyError, ServerError, TokenCacheError, TransientError, UnreachableError
+from apiclient.retry import Backoff
+from apiclient.token_cache import default_folder
 from igdb.apicalypse import Query
-from igdb.errors import (
-    AuthError,
-    ReplyError,
-    ServerError,
-    TokenCacheError,
-    TokenError,
-    TransientError,
-    UnreachableError,
-)
-from igdb.retry import Backoff
-from igdb.token_cache import default_folder
+from igdb.errors import AuthError, TokenError
 from igdb.tokens import ClientCredentials
 
 if TYPE_CHECKING:
@@ -255,9 +248,9 @@ async def test_a_folder_that_cannot_be_made_says_what_to_set(api: Any, own_cache
 
 def test_where_tokens_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "gamelake"
+    assert default_folder("igdb") == tmp_path / "igdb"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_folder() == tmp_path / ".cache" / "gamelake"
+    assert default_folder("igdb") == tmp_path / ".cache" / "igdb"
     monkeypatch.setenv("HOME", "/nonexistent")
-    assert default_folder().name.startswith("gamelake-")
+    assert default_folder("igdb").name.startswith("igdb-")

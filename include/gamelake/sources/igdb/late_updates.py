@@ -1,9 +1,9 @@
-"""Rows that changed before the last load, but were visible only after it.
+"""Find rows that changed before the last load, but were visible only after it.
 
-The changes of a night are the rows whose `updated_at` is at or after the last load's. A source that shows an update
-later than that (a replica that lags, an index that is built in the background, a clock that is ahead) is not asked for
-it again. It moves the row from one window of `updated_at` to another. So the rows of each window are counted, and a
-window in which the source has more rows than the table is read: first the ids, then the rows that moved.
+A load reads the rows whose `updated_at` is at or after the last load's start. It misses an update that the source shows
+later than that: a replica lags, an index is built in the background, or a clock is ahead. Such an update moves the row
+from one window of `updated_at` to another. So the rows of each window are counted. A window in which the source has
+more rows than the table is read: first the ids, then the rows that moved.
 
 A row that the table lacks altogether is found here too, if the deletion of another one hid it from the counts of ids.
 So is a new row without `updated_at`: it is no change, and no count of unchanged rows has it.
@@ -18,17 +18,19 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
-from gamelake.sources.igdb.reconcile import pieces_that_pay
-from igdb.apicalypse import at_least, below, matching
+from gamelake.lake.files import ALL_IDS
+from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
+from igdb.apicalypse import MAX_PARTS, at_least, below, matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gamelake.lake.rows import LiveIds
     from gamelake.lake.update_times import UpdateTimes
-    from gamelake.sources.igdb.reader import Reader
+    from gamelake.sources.igdb.queries import EntityQueries
     from igdb.apicalypse import Condition
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -71,9 +73,10 @@ TIMELESS = _Timeless(None, 0)
 
 
 class LateUpdates:
-    """Of a table, against its source.
+    """Compares the update times of a table with its source.
 
     Args:
+        queries: of the entity.
         unread: the ids of the table whose rows were not read in this load, without those that the source deleted.
         read: the ids of all rows that were read in this load, the rejected ones included.
         rejected: when each of the rejected rows last changed: the source counts them too.
@@ -83,7 +86,7 @@ class LateUpdates:
 
     def __init__(
         self,
-        reader: Reader,
+        queries: EntityQueries,
         unread: LiveIds,
         times: UpdateTimes,
         *,
@@ -92,8 +95,8 @@ class LateUpdates:
         since: int,
     ) -> None:
         self.unknown: set[int] = set()
-        """Rows that the table lacks. Their id ranges agreed: so another row of each is gone."""
-        self._reader = reader
+        """Rows that the table lacks. The counts of their id ranges matched, so another row of each range is deleted."""
+        self._queries = queries
         self._unread = unread
         self._read = read
         self._rejected = tuple(rejected)
@@ -102,7 +105,7 @@ class LateUpdates:
         self._moved: dict[int, int | None] = {}
 
     async def ids(self) -> list[int]:
-        """The rows whose `updated_at` the table does not have, ascending. Raises: IncompleteError; the client's errors.
+        """The rows whose `updated_at` the table does not have, ascending.
 
         A row that left a window can hide one that arrived there. So a row that was found is counted where it is now,
         and the windows are compared again until no other is found.
@@ -119,21 +122,24 @@ class LateUpdates:
         """Rows that moved: by id, a time in the window where the source has them."""
         have, without = self._known_times()
         windows, before = _windows(self._since), 0
-        *counts, timeless = await self._reader.counts_within([*windows, TIMELESS])
+        *counts, timeless = await self._count([*windows, TIMELESS])
         while True:
             higher = [each for each in zip(windows, counts, strict=True) if each[1] > _count(have, each[0])]
             rows = sum(count for _, count in higher)
-            pieces = pieces_that_pay(len(higher), rows) if higher else 1
+            pieces = splits_that_pay(len(higher), rows) if higher else 1
             if pieces == 1 or rows > before / 2 > 0:
                 break  # the last comparison did not narrow them down
             before = rows
-            windows = [piece for window, _ in higher for piece in _cut(window, have, pieces)]
-            counts = await self._reader.counts_within(windows)
+            windows = [piece for window, _ in higher for piece in _split(window, have, pieces)]
+            counts = await self._count(windows)
         if timeless > without:
             higher.append((TIMELESS, timeless))
         found: dict[int, int | None] = {}
         for window, count in higher:
-            async for page in self._reader.ids_within(window, rows=count, end=self._unread.highest() + 1):
+            end = self._unread.highest() + 1
+            async for page in self._queries.read(
+                [ALL_IDS], rows=count, end=end, conditions=window.conditions, fields="id"
+            ):
                 for row_id in page.checked.rows.ids:
                     at = self._moved.get(row_id, self._times[row_id])
                     if row_id not in self._unread:
@@ -143,8 +149,11 @@ class LateUpdates:
                         found[row_id] = None if window is TIMELESS else window.high - 1
         return found
 
+    async def _count(self, windows: Sequence[Window]) -> list[int]:
+        return await self._queries.count([(ALL_IDS, window.conditions) for window in windows])
+
     def _known_times(self) -> tuple[Sequence[int], int]:
-        """When the rows changed, ascending, and how many do not say."""
+        """When the rows changed, ascending, and how many have no time."""
         times = [self._moved.get(row_id, self._times[row_id]) for row_id in self._unread.ids()]
         known = array("q", sorted(chain((at for at in times if at is not None), self._rejected)))
         return known, times.count(None)
@@ -160,7 +169,7 @@ def _count(have: Sequence[int], window: Window) -> int:
     return bisect_left(have, window.high) - low
 
 
-def _cut(window: Window, have: Sequence[int], pieces: int) -> list[Window]:
+def _split(window: Window, have: Sequence[int], pieces: int) -> list[Window]:
     """Windows of about as many rows each, as the table has them."""
     low = 0 if window.low is None else bisect_left(have, window.low)
     high = bisect_left(have, window.high)
@@ -168,3 +177,16 @@ def _cut(window: Window, have: Sequence[int], pieces: int) -> list[Window]:
     edges = sorted({have[place] for place in range(low + step, high, step)} - {window.low, window.high})
     lows = [window.low, *edges]
     return [Window(start, end) for start, end in zip(lows, [*edges, window.high], strict=True)]
+
+
+def splits_that_pay(ranges: int, rows: int) -> int:
+    """Into how many pieces to split each range of ids or times, for the fewest requests.
+
+    What is counted are the requests for counts, and those for the ids of one piece of each range.
+    """
+
+    def requests(pieces: int) -> int:
+        counting = ceil(ranges * pieces / MAX_PARTS) if pieces > 1 else 0
+        return counting + ceil(rows / pieces / (PAGE * BATCH_WINDOWS))
+
+    return min(range(1, MAX_PARTS + 1), key=requests)

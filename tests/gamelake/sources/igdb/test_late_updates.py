@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.lake.files import ALL_IDS
 from gamelake.lake.rows import LiveIds
 from gamelake.lake.update_times import UpdateTimes
-from gamelake.load.contract import RowContract
-from gamelake.sources.igdb.late_updates import AGES, LateUpdates, Window
-from gamelake.sources.igdb.reader import Page
-from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE
+from gamelake.sources.base import Page
+from gamelake.sources.contract import RowContract
+from gamelake.sources.igdb.late_updates import AGES, TIMELESS, LateUpdates, Window
+from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from tests.gamelake.load.running import LONG_AGO, REGISTRY, ids_of
 from tests.gamelake.sources.igdb.test_reconcile import Lake, lake, row, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from gamelake.lake.files import IdRange
+    from igdb.apicalypse import Condition
 
 __all__ = ["lake", "rows"]
 
@@ -94,7 +98,7 @@ def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
     lake.sandbox.delete("games", [gone])
     report = lake.night()
     lake.check_equal()
-    assert (report.repaired_ranges, report.gone, report.rows) == (1, 1, 1)
+    assert (report.repaired_ranges, report.deleted, report.rows) == (1, 1, 1)
 
 
 def put_without_a_time(lake: Lake, *ids: int) -> None:
@@ -133,6 +137,14 @@ def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(lake: Lake
     lake.check_equal()
 
 
+def window_of(conditions: Sequence[Condition]) -> Window:
+    """The window whose conditions these are."""
+    if list(conditions) == list(TIMELESS.conditions):
+        return TIMELESS
+    *low, high = (int(str(condition).split()[-1]) for condition in conditions)
+    return Window(low[0] if low else None, high)
+
+
 class Source:
     """Rows of nothing but ids and times that answer a comparison; counts the requests that it would take."""
 
@@ -141,14 +153,18 @@ class Source:
         self._contract = RowContract(REGISTRY["games"])
         self.requests = 0
 
-    async def counts_within(self, windows: Sequence[Window]) -> list[int]:
-        self.requests += ceil(len(windows) / 10)
-        return [sum(at in window for at in self._times.values()) for window in windows]
+    async def count(self, wanted: Sequence[tuple[IdRange, Sequence[Condition]]]) -> list[int]:
+        self.requests += ceil(len(wanted) / 10)
+        return [sum(at in window_of(where) for at in self._times.values()) for _, where in wanted]
 
-    async def ids_within(self, window: Window, *, rows: int, end: int) -> AsyncIterator[Page]:
+    async def read(
+        self, ranges: Sequence[IdRange], *, rows: int, end: int, conditions: Sequence[Condition], fields: str
+    ) -> AsyncIterator[Page]:
+        assert (list(ranges), fields) == ([ALL_IDS], "id")
+        window = window_of(conditions)
         found = [{"id": row_id} for row_id, at in self._times.items() if at in window and row_id < end]
         assert len(found) == rows
-        self.requests += ceil(len(found) / (PAGE * PACK_WINDOWS))
+        self.requests += ceil(len(found) / (PAGE * BATCH_WINDOWS))
         yield Page(self._contract.check(found), None)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.load.errors import IncompleteError
-from gamelake.sources.igdb import request_planner as packs
-from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE
+from gamelake.sources.base import IncompleteError
+from gamelake.sources.igdb import request_planner as batches
+from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from igdb.errors import PayloadTooLarge, SlowQuery
 from sandbox.igdb import Fault
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.api import RequestRecord
 
 ROWS = 2_900
-"""A first page, and a pack of five windows."""
+"""A first page, and a batch of five windows."""
 MEGABYTE = 1_000_000
 
 
@@ -65,7 +65,7 @@ def asked(sandbox: MovingSandbox, report: LoadReport) -> list[RequestRecord]:
     return sandbox.requests[-report.requests :]
 
 
-def is_pack(record: RequestRecord) -> bool:
+def is_batch(record: RequestRecord) -> bool:
     """Whether a request asks for rows of several windows."""
     return record.endpoint == "multiquery" and 'query games "1"' in record.query
 
@@ -98,7 +98,7 @@ def test_an_api_that_refuses_multiqueries_is_asked_window_by_window(
     assert endpoints["multiquery"] == 1, "it is asked once each night: it may have changed its mind"
     said = [message for message in caplog.messages if "the API refuses multiqueries" in message]
     assert len(said) == 2, "once in each load"
-    assert said[0].startswith(f"games: the API refuses multiqueries (status {status}")
+    assert said[0].startswith(f"igdb.games: the API refuses multiqueries (status {status}")
     assert said[0].endswith("asking window by window, which takes longer")
 
 
@@ -174,14 +174,14 @@ def test_a_pack_that_is_a_row_short_is_asked_again_window_by_window(
     sandbox.faults.add(Fault("drop_row", contains='query games "1"'))
     report = read()
     assert shown(store) == held(sandbox)
-    look, pack, *alone = asked(sandbox, report)
-    windows = pack.query.count("limit 500")
-    assert is_pack(pack)
-    assert not is_pack(look)
+    look, batch, *alone = asked(sandbox, report)
+    windows = batch.query.count("limit 500")
+    assert is_batch(batch)
+    assert not is_batch(look)
     assert windows > 1
     assert [record.endpoint for record in alone] == ["games"] * windows
     said = [message for message in caplog.messages if "asking again" in message]
-    assert said == ["games: ids 501 and above: the source returned 2399 rows but counts 2400; "
+    assert said == ["igdb.games: ids 501 and above: the source returned 2399 rows but counts 2400; "
                     "asking again, each window alone"]  # fmt: skip
 
 
@@ -190,10 +190,12 @@ def test_a_window_that_is_short_again_fails_the_load(
     fault: str, read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
     # Another row than the first time, or none: that is no miscount.
-    pack, alone = Fault("hide_rows", contains='query games "1"', row_ids=(700,)), Fault(fault, endpoint="games")
-    sandbox.faults.add(pack, alone)
+    batch, alone = Fault("hide_rows", contains='query games "1"', row_ids=(700,)), Fault(fault, endpoint="games")
+    sandbox.faults.add(batch, alone)
     rows = r"\d{3}" if fault == "drop_row" else "0"
-    with pytest.raises(IncompleteError, match=rf"games: ids 501 to \d+: the source returned {rows} rows but counts \d"):
+    with pytest.raises(
+        IncompleteError, match=rf"igdb.games: ids 501 to \d+: the source returned {rows} rows but counts \d"
+    ):
         read()
     assert Table(store, TableName("igdb", "games")).latest() is None
 
@@ -216,12 +218,12 @@ def test_rows_that_were_not_asked_for_are_not_taken(
 
 
 @pytest.fixture
-def many_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+def many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packs that are planned so small that the table takes more than a dozen of them."""
-    monkeypatch.setattr(packs, "PACK_BYTES", 16_000)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 16_000)
 
 
-@pytest.mark.usefixtures("many_packs")
+@pytest.mark.usefixtures("many_batches")
 def test_never_more_than_four_starts_in_any_second(
     read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
@@ -238,7 +240,7 @@ def test_never_more_than_four_starts_in_any_second(
     assert max(record.open for record in records) == MAX_OPEN_REQUESTS, "as many as may be, while replies are slow"
 
 
-@pytest.mark.usefixtures("many_packs")
+@pytest.mark.usefixtures("many_batches")
 def test_a_request_that_hangs_does_not_stop_the_others(
     read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
@@ -252,8 +254,8 @@ def test_a_request_that_hangs_does_not_stop_the_others(
 
 
 def test_what_one_load_reads_is_read_once(read: Callable[..., LoadReport], sandbox: MovingSandbox) -> None:
-    """A table of some pages costs two requests: a first look with a page, and a pack of the rest."""
-    assert len(ids_of(sandbox)) <= PAGE * PACK_WINDOWS
+    """A table of some pages costs two requests: a first look with a page, and a batch of the rest."""
+    assert len(ids_of(sandbox)) <= PAGE * BATCH_WINDOWS
     report = read()
     assert report.requests == 2
     assert report.rows == ROWS

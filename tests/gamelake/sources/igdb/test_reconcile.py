@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.files import Claim
+from gamelake.lake.files import IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import LiveIds, read_live_ids
 from gamelake.lake.store import open_store
 from gamelake.limits import Allow
-from gamelake.load.contract import RowContract
-from gamelake.sources.igdb.reader import Page
+from gamelake.sources.base import Page
+from gamelake.sources.contract import RowContract
 from gamelake.sources.igdb.reconcile import RANGES, Comparison
-from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE
+from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from sandbox.igdb import Fault
 from tests.gamelake.load.moving import MovingSandbox
 from tests.gamelake.load.running import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 COUNTING = ceil(RANGES / 10) + 1
 """Requests that compare the counts of a table of more than RANGES pages: of its ranges, and of windows of time."""
-ID_PACK = PAGE * PACK_WINDOWS
+ID_BATCH = PAGE * BATCH_WINDOWS
 """Rows whose ids come in one request."""
 
 
@@ -117,9 +117,9 @@ def test_a_deleted_row_is_gone_the_same_night_and_nothing_is_read_for_it(lake: L
     manifest = Table(lake.store, TableName("igdb", "games")).latest()
     assert manifest is not None
     assert [claim for file in manifest.files[1:] for claim in file.claims] == [
-        Claim(ids[0], ids[0] + 1),
-        Claim(ids[700], ids[701] + 1),
-        Claim(ids[-1], ids[-1] + 1),
+        IdRange(ids[0], ids[0] + 1),
+        IdRange(ids[700], ids[701] + 1),
+        IdRange(ids[-1], ids[-1] + 1),
     ]
 
 
@@ -322,7 +322,7 @@ def test_the_requests_of_nights(lake: Lake) -> None:
         ranges = len({row_id // width for row_id in gone})
         assert report.repaired_ranges == ranges
         windows = 2 * ranges  # each holds some rows more than a page
-        assert report.requests <= 1 + COUNTING + ceil(windows / PACK_WINDOWS) + 1
+        assert report.requests <= 1 + COUNTING + ceil(windows / BATCH_WINDOWS) + 1
         assert report.rows == 0
         live = read_live_ids(lake.store, Table(lake.store, TableName("igdb", "games")).latest())
         assert list(live.ids()) == ids_of(lake.sandbox)
@@ -337,16 +337,17 @@ class FewRequests:
         self._contract = RowContract(REGISTRY["games"])
         self.requests = 0
 
-    async def counts(self, ranges: Sequence[Claim], *, before: int | None) -> list[int]:
+    async def count_ranges(self, ranges: Sequence[IdRange], *, before: int | None) -> list[int]:
         assert before == LONG_AGO
         self.requests += ceil(len(ranges) / 10)
         return [self._ids.count(claim.low, claim.high) for claim in ranges]
 
-    async def ranges(self, ranges: Sequence[Claim], *, rows: int, fields: str) -> AsyncIterator[Page]:
+    async def read(self, ranges: Sequence[IdRange], *, rows: int, end: int, fields: str) -> AsyncIterator[Page]:
         assert fields == "id"
+        assert end > max(claim.low for claim in ranges)
         found = [{"id": row_id} for claim in ranges for row_id in self._ids.ids(claim.low, claim.high)]
         assert len(found) <= rows, "nothing was inserted"
-        self.requests += ceil(len(found) / ID_PACK)
+        self.requests += ceil(len(found) / ID_BATCH)
         yield Page(self._contract.check(found), None)
 
 
@@ -364,7 +365,7 @@ async def test_the_requests_of_a_large_table(deleted: int, most: int) -> None:
     live.add(ids)
     source = FewRequests([row_id for row_id in ids if row_id not in gone])
     found = await Comparison(source, live, LiveIds(), since=LONG_AGO).differences()  # type: ignore[arg-type]
-    assert {row_id for claim in found.gone for row_id in range(claim.low, int(claim.end))} == gone
+    assert {row_id for claim in found.deleted for row_id in range(claim.low, int(claim.end))} == gone
     assert found.missing == ()
-    assert found.agreed == len(ids) - deleted
+    assert found.matched == len(ids) - deleted
     assert source.requests <= most

@@ -1,4 +1,4 @@
-"""The planner: whatever the table looks like, it asks for every id once, and settles every pack by its count."""
+"""The planner: whatever the table looks like, it asks for every id once, and settles every batch by its count."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake.lake.files import Claim, merge_claims, unclaimed
-from gamelake.sources.igdb.request_planner import PACK_WINDOWS, PAGE, Pack, PackPlan, WindowRows
+from gamelake.lake.files import IdRange, ids_outside, merge_ranges
+from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE, RequestBatch, RequestPlanner, WindowRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 class Source:
-    """A table of nothing but ids, which answers packs as the API does."""
+    """A table of nothing but ids, which answers batches as the API does."""
 
     def __init__(self, ids: Sequence[int], row_bytes: int = 2000) -> None:
         self.ids = sorted(ids)
@@ -28,50 +28,52 @@ class Source:
         self.requests = 0
         self.refused = 0
 
-    def within(self, claim: Claim) -> list[int]:
+    def within(self, claim: IdRange) -> list[int]:
         high = len(self.ids) if claim.high is None else bisect.bisect_left(self.ids, claim.high)
         return self.ids[bisect.bisect_left(self.ids, claim.low) : high]
 
-    def read(self, ranges: Sequence[Claim], *, ahead: int = 4, cap: int = 10_000_000, **options: int) -> list[Claim]:
+    def read(
+        self, ranges: Sequence[IdRange], *, ahead: int = 4, cap: int = 10_000_000, **options: int
+    ) -> list[IdRange]:
         """Follow a plan to its end. Returns: the claims of all rows, in the order in which they were settled."""
         given = {"rows": len(self.ids), "end": max(self.ids, default=-1) + 1, "row_bytes": self.row_bytes}
-        plan = PackPlan(ranges, **given | options)
-        reading: deque[Pack] = deque()
-        held: set[Pack] = set()
-        claims: list[Claim] = []
+        plan = RequestPlanner(ranges, **given | options)
+        reading: deque[RequestBatch] = deque()
+        held: set[RequestBatch] = set()
+        claims: list[IdRange] = []
         while True:
-            while len(reading) < ahead and (pack := plan.take()):
-                assert 1 <= len(pack.windows) <= options.get("windows", PACK_WINDOWS)
-                reading.append(pack)
+            while len(reading) < ahead and (batch := plan.next_batch()):
+                assert 1 <= len(batch.windows) <= options.get("windows", BATCH_WINDOWS)
+                reading.append(batch)
                 self.requests += 1
             if not reading:
                 break
-            pack = reading.popleft()
-            pages = [self.within(window)[:PAGE] for window in pack.windows]
+            batch = reading.popleft()
+            pages = [self.within(window)[:PAGE] for window in batch.windows]
             size = sum(map(len, pages)) * self.row_bytes
             if size > cap:
                 self.refused += 1
-                assert plan.smaller(pack)
+                assert plan.split(batch)
                 continue
             found = [
                 WindowRows(len(page), page[-1] + 1 if len(page) == PAGE and window.end - window.low > PAGE else None)
-                for window, page in zip(pack.windows, pages, strict=True)
+                for window, page in zip(batch.windows, pages, strict=True)
             ]
-            count = sum(len(self.within(window)) for window in pack.windows)
-            held.add(pack)
-            for settled in plan.answer(pack, found, count=count, reply_bytes=size):
+            count = sum(len(self.within(window)) for window in batch.windows)
+            held.add(batch)
+            for settled in plan.record_response(batch, found, count=count, reply_bytes=size):
                 assert settled.proven
                 held.remove(settled)
                 claims += settled.claims
-        assert not held, "every pack is settled in the end"
+        assert not held, "every batch is settled in the end"
         return claims
 
 
-def check_asked_once(ranges: Sequence[Claim], claims: Sequence[Claim]) -> None:
+def check_asked_once(ranges: Sequence[IdRange], claims: Sequence[IdRange]) -> None:
     ascending = sorted(claims)
     for one, following in pairwise(ascending):
         assert one.end <= following.low, "no id is asked for twice"
-    assert merge_claims(claims) == merge_claims(ranges), "every id is asked for"
+    assert merge_ranges(claims) == merge_ranges(ranges), "every id is asked for"
 
 
 @st.composite
@@ -90,7 +92,7 @@ def tables(draw: st.DrawFn) -> list[int]:
 @given(
     ids=tables(),
     low=st.integers(0, 2_000),
-    windows=st.sampled_from([1, 2, PACK_WINDOWS]),
+    windows=st.sampled_from([1, 2, BATCH_WINDOWS]),
     ahead=st.integers(1, 8),
     row_bytes=st.sampled_from([50, 2_000, 30_000, 900_000, 5_000_000]),
     guess=st.sampled_from([1, 100, 10_000]),
@@ -102,7 +104,7 @@ def test_every_id_is_asked_for_once(
     if row_bytes > 2_000:
         ids = ids[:300]
     source = Source(ids, row_bytes)
-    ranges = [Claim(low, None)]
+    ranges = [IdRange(low, None)]
     claims = source.read(ranges, ahead=ahead, windows=windows, row_bytes=guess, rows=guess)
     check_asked_once(ranges, claims)
 
@@ -111,8 +113,8 @@ def test_every_id_is_asked_for_once(
 @given(ids=tables(), cuts=st.lists(st.integers(0, 10_000_000), max_size=6, unique=True))
 def test_every_id_of_several_ranges_is_asked_for_once(ids: list[int], cuts: list[int]) -> None:
     cuts = sorted(cuts)
-    taken = [Claim(one, following) for one, following in zip(cuts[::2], cuts[1::2], strict=False)]
-    ranges = unclaimed(taken)
+    taken = [IdRange(one, following) for one, following in zip(cuts[::2], cuts[1::2], strict=False)]
+    ranges = ids_outside(taken)
     check_asked_once(ranges, Source(ids).read(ranges))
 
 
@@ -129,7 +131,7 @@ def dense(rows: int, density: float) -> list[int]:
 @pytest.mark.parametrize("ahead", [1, 8])
 def test_requests_are_near_the_floor(density: float, row_bytes: int, ahead: int) -> None:
     source = Source(dense(100_000, density), row_bytes)
-    source.read([Claim(0, None)], ahead=ahead)
+    source.read([IdRange(0, None)], ahead=ahead)
     floor = max(len(source.ids) / 5_000, len(source.ids) * row_bytes / 10_000_000)
     assert source.requests <= 1.35 * floor + 1
     assert source.refused == 0
@@ -141,92 +143,92 @@ def test_clumped_ids_cost_few_requests_more(ahead: int) -> None:
     rng = random.Random(5)  # noqa: S311
     ids = {start + i for start in rng.sample(range(5_300_000), 60) for i in range(rng.randrange(4_000))}
     source = Source(list(ids), 350)
-    source.read([Claim(0, None)], ahead=ahead)
+    source.read([IdRange(0, None)], ahead=ahead)
     single = Source(list(ids), 350)
-    single.read([Claim(0, None)], windows=1)
+    single.read([IdRange(0, None)], windows=1)
     assert source.requests < 2.5 * len(ids) / 5_000 + 4
     assert source.requests < single.requests / 4
 
 
 def test_a_pack_keeps_below_the_cap_of_a_reply() -> None:
     source = Source(dense(60_000, 0.9), 6_000)
-    source.read([Claim(0, None)])
+    source.read([IdRange(0, None)])
     assert source.refused == 0
 
 
 def test_rows_heavier_than_thought_halve_the_pack_and_go_on() -> None:
     source = Source(dense(60_000, 0.9), 20_000)
-    check_asked_once([Claim(0, None)], source.read([Claim(0, None)], row_bytes=1_000))
+    check_asked_once([IdRange(0, None)], source.read([IdRange(0, None)], row_bytes=1_000))
     assert 1 <= source.refused <= 40
 
 
 def test_what_cannot_be_halved_is_said() -> None:
-    plan = PackPlan([Claim(7, 8)], rows=1, end=8, row_bytes=100.0)
-    pack = plan.take()
-    assert pack is not None
-    assert not plan.smaller(pack)
+    plan = RequestPlanner([IdRange(7, 8)], rows=1, end=8, row_bytes=100.0)
+    batch = plan.next_batch()
+    assert batch is not None
+    assert not plan.split(batch)
 
 
-def answered(plan: PackPlan, rows: Sequence[int], count: int | None) -> list[Pack]:
-    pack = plan.take()
-    assert pack is not None
-    assert len(pack.windows) == len(rows)
-    return plan.answer(pack, [WindowRows(each, None) for each in rows], count=count, reply_bytes=100)
+def answered(plan: RequestPlanner, rows: Sequence[int], count: int | None) -> list[RequestBatch]:
+    batch = plan.next_batch()
+    assert batch is not None
+    assert len(batch.windows) == len(rows)
+    return plan.record_response(batch, [WindowRows(each, None) for each in rows], count=count, reply_bytes=100)
 
 
 def test_what_differs_from_its_count_is_asked_for_again_each_window_alone() -> None:
-    plan = PackPlan([Claim(0, 1_000)], rows=900, end=1_000, row_bytes=100.0)
-    (pack,) = answered(plan, [400, 400], 801)
-    assert not pack.proven
+    plan = RequestPlanner([IdRange(0, 1_000)], rows=900, end=1_000, row_bytes=100.0)
+    (batch,) = answered(plan, [400, 400], 801)
+    assert not batch.proven
     ids = frozenset({1, 2})
-    plan.again(pack, ids)
-    for claim in pack.claims:
+    plan.retry(batch, ids)
+    for claim in batch.claims:
         (alone,) = answered(plan, [400], 400)
         assert (alone.windows, alone.earlier, alone.proven) == ((claim,), ids, True)
-    assert plan.take() is None
+    assert plan.next_batch() is None
 
 
 @pytest.mark.parametrize(
     ("rows", "count", "short"), [(499, 501, True), (250, 501, True), (249, 501, False), (499, 500, False)]
 )
 def test_a_window_that_may_have_lost_rows_to_the_page_limit_is_halved(rows: int, count: int, short: bool) -> None:
-    plan = PackPlan([Claim(0, None)], rows=600, end=1_000, row_bytes=100.0, windows=1)
-    plan.take()
-    pack = Pack((Claim(0, 1_000),), ((),), earlier=frozenset())
-    assert plan.answer(pack, [WindowRows(rows, None)], count=count, reply_bytes=100) == [pack]
-    assert pack.cut_short is short
-    assert plan.halve(pack)
-    halves = [plan.take(), plan.take()]
+    plan = RequestPlanner([IdRange(0, None)], rows=600, end=1_000, row_bytes=100.0, windows=1)
+    plan.next_batch()
+    batch = RequestBatch((IdRange(0, 1_000),), ((),), earlier=frozenset())
+    assert plan.record_response(batch, [WindowRows(rows, None)], count=count, reply_bytes=100) == [batch]
+    assert batch.cut_short is short
+    assert plan.split_settled(batch)
+    halves = [plan.next_batch(), plan.next_batch()]
     assert [half and (half.windows, half.earlier) for half in halves] == [
-        ((Claim(0, 500),), None), ((Claim(500, 1_000),), None),
+        ((IdRange(0, 500),), None), ((IdRange(500, 1_000),), None),
     ]  # fmt: skip
 
 
 def test_a_window_of_one_id_cannot_be_halved() -> None:
-    plan = PackPlan([Claim(7, 8)], rows=1, end=8, row_bytes=100.0)
-    (pack,) = answered(plan, [1], 2)
-    assert not plan.halve(pack)
+    plan = RequestPlanner([IdRange(7, 8)], rows=1, end=8, row_bytes=100.0)
+    (batch,) = answered(plan, [1], 2)
+    assert not plan.split_settled(batch)
 
 
 @pytest.mark.parametrize("count", [None, 399, 401])
 def test_what_still_differs_is_not_proven(count: int | None) -> None:
-    plan = PackPlan([Claim(0, 1_000)], rows=900, end=1_000, row_bytes=100.0, windows=1)
-    (pack,) = answered(plan, [400], count)
-    assert not pack.proven
+    plan = RequestPlanner([IdRange(0, 1_000)], rows=900, end=1_000, row_bytes=100.0, windows=1)
+    (batch,) = answered(plan, [400], count)
+    assert not batch.proven
 
 
 def test_a_row_lost_beside_a_full_window_is_noticed() -> None:
     """The count is over full windows too: it is compared when their rests are read."""
-    plan = PackPlan([Claim(0, 4_000)], rows=1_000, end=4_000, row_bytes=100.0)
-    first = plan.take()
+    plan = RequestPlanner([IdRange(0, 4_000)], rows=1_000, end=4_000, row_bytes=100.0)
+    first = plan.next_batch()
     assert first is not None
     assert len(first.windows) >= 2
     found = [WindowRows(PAGE, 700), *(WindowRows(100, None) for _ in first.windows[1:])]
     more = 100
     count = sum(each.rows for each in found) + more + 1  # one row of a later window was lost
-    assert plan.answer(first, found, count=count, reply_bytes=100) == []
-    rest = plan.take()
+    assert plan.record_response(first, found, count=count, reply_bytes=100) == []
+    rest = plan.next_batch()
     assert rest is not None
-    (own, owner) = plan.answer(rest, [WindowRows(more, None)], count=more, reply_bytes=100)
+    (own, owner) = plan.record_response(rest, [WindowRows(more, None)], count=more, reply_bytes=100)
     assert (own, own.proven) == (rest, True)
     assert (owner, owner.proven) == (first, False)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igdb.elements import UnreadableRow, elements, members
+from apiclient.elements import UnreadableRow, elements, members
 
 TEXT = st.text(["a", '"', "\\", "[", "]", "{", "}", ",", ":", "\n", "é", "\ud800"], max_size=6)
 ANY_JSON = st.recursive(

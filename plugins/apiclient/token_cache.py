@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import stat
@@ -11,15 +10,14 @@ import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from igdb.errors import TokenCacheError
+from filelock import AsyncFileLock
+
+from apiclient.errors import TokenCacheError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-# Between two looks at a lock that another process holds while it mints, which takes about a second.
-_LOCK_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +28,31 @@ class Token:
     refresh_at: float
 
 
-def default_folder() -> Path:
-    """`$XDG_CACHE_HOME/gamelake`, else `~/.cache/gamelake`; without a home to write to, one in the temp folder."""
+def default_folder(name: str) -> Path:
+    """`$XDG_CACHE_HOME/<name>`, else `~/.cache/<name>`; without a home to write to, one in the temporary folder."""
     cache = os.environ.get("XDG_CACHE_HOME")
     if cache and Path(cache).is_absolute():
-        return Path(cache) / "gamelake"
+        return Path(cache) / name
     home = Path(os.environ.get("HOME", "/nonexistent"))
     if os.access(home, os.W_OK | os.X_OK):
-        return home / ".cache" / "gamelake"
-    return Path(tempfile.gettempdir()) / f"gamelake-{os.getuid()}"
+        return home / ".cache" / name
+    return Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
 
 
 class TokenCache:
-    """One token in one file. Raises TokenCacheError if the folder is not this user's own or cannot be made."""
+    """One token in one file.
 
-    def __init__(self, folder: Path, name: str) -> None:
+    Args:
+        folder: where the file is; made if it is missing.
+        name: of the file, without its ending.
+        api: the API's name, for errors.
+
+    Raises:
+        TokenCacheError: from every method, if the folder is not this user's own or cannot be made.
+    """
+
+    def __init__(self, folder: Path, name: str, *, api: str) -> None:
+        self._api = api
         self._folder = folder
         self._path = folder / f"{name}.json"
         self._lock_path = folder / f"{name}.lock"
@@ -54,16 +62,15 @@ class TokenCache:
         return await asyncio.to_thread(self._read)
 
     async def write(self, token: Token) -> None:
-        """Replaces the token, atomically: a reader sees the old file or the new one."""
+        """Replace the token atomically: a reader sees the old file or the new one."""
         await asyncio.to_thread(self._write, token)
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Only one process at a time gets in. The kernel frees the lock of a process that dies."""
-        with await asyncio.to_thread(self._open_lock) as lock:
-            # Polled rather than waited for in a thread: a thread cannot be cancelled, and would keep the lock it gets.
-            while not await asyncio.to_thread(_try_lock, lock):  # noqa: ASYNC110 - the other side is another process
-                await asyncio.sleep(_LOCK_POLL_SECONDS)
+        """Let one process in at a time. The kernel frees the lock of a process that dies."""
+        await asyncio.to_thread(self._own_folder)
+        # Without an executor: a thread cannot be cancelled, and would keep the lock that it gets.
+        async with AsyncFileLock(self._lock_path, mode=0o600, run_in_executor=False, preserve_lock_file=True):
             yield
 
     def _read(self) -> Token | None:
@@ -72,7 +79,7 @@ class TokenCache:
             found = json.loads(self._path.read_bytes())
             return Token(value=str(found["access_token"]), refresh_at=float(found["refresh_at"]))
         except (OSError, ValueError, KeyError, TypeError):
-            # Absent, torn or unreadable are one case: a token can always be minted again.
+            # Absent, torn or unreadable are one case: another token can always be minted.
             return None
 
     def _write(self, token: Token) -> None:
@@ -85,10 +92,6 @@ class TokenCache:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-
-    def _open_lock(self) -> BinaryIO:
-        self._own_folder()
-        return os.fdopen(os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
 
     def _own_folder(self) -> None:
         try:
@@ -103,12 +106,4 @@ class TokenCache:
             self._folder.chmod(0o700)
 
     def _unusable(self, why: str) -> TokenCacheError:
-        return TokenCacheError(f"the token cache {self._folder} {why}", endpoint="token")
-
-
-def _try_lock(lock: BinaryIO) -> bool:
-    try:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return TokenCacheError(f"the token cache {self._folder} {why}", api=self._api, endpoint="token")

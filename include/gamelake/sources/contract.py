@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import orjson
 
+from apiclient.elements import UnreadableRow
 from gamelake.fields import FieldRule, FieldType
 from gamelake.lake.parts import Rows
-from igdb.elements import UnreadableRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gamelake.lake.files import Claim
+    from gamelake.lake.files import IdRange
     from gamelake.registry import Entity
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Checked:
         """The highest id, of the rejected rows too where they have a true one; -1 if no row has."""
         return max(self.ids(), default=-1)
 
-    def within(self, window: Claim) -> Checked:
+    def within(self, window: IdRange) -> Checked:
         """The same page, as it was asked for: a rejected row that shows an id outside the window is misplaced."""
         rejects = [
             reject if reject.row_id is None or reject.row_id in window else replace(reject, misplaced=True)

@@ -1,4 +1,4 @@
-"""How both the API and the token endpoint are reached: proxies, sessions, bounded replies, and errors without a reply.
+"""How an API and its token endpoint are reached: proxies, sessions, bounded replies, and errors without a reply.
 
 `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (or their lower-case forms) are read as boto3 and Python's own library read
 them. This machine is always reached directly, so that the sandbox works behind a company's proxy. aiohttp's own
@@ -7,25 +7,22 @@ them. This machine is always reached directly, so that the sandbox works behind 
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from igdb.addresses import is_this_machine
-from igdb.errors import ProxyError, ReplyError, UnreachableError
+from apiclient.errors import ApiError, ProxyError, ReplyError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from igdb.errors import IgdbError
+USER_AGENT = f"airflow-apiclient aiohttp/{aiohttp.__version__}"
 
-USER_AGENT = f"gamelake/{version('gamelake')}"
-
-# IGDB's own limit is 10 MB. A gzip reply can grow a thousand times on the way to memory.
+# A gzip reply can grow a thousand times on the way to memory.
 MAX_REPLY_BYTES = 64_000_000
 
 _CONNECT_SECONDS = 10.0
@@ -45,7 +42,7 @@ class Proxy:
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
 
-def proxy_for(url: str, *, endpoint: str) -> Proxy | None:
+def proxy_for(url: str, *, api: str, endpoint: str) -> Proxy | None:
     """The proxy that the environment names for this URL, or None. Raises ProxyError if it cannot be used."""
     target = URL(url)
     if is_this_machine(target) or proxy_bypass(target.authority):
@@ -60,9 +57,10 @@ def proxy_for(url: str, *, endpoint: str) -> Proxy | None:
         proxy = Proxy(found.with_user(None), target.scheme == "https", authorization)
     except ValueError:
         # Without the value: it may hold a password.
-        raise ProxyError(f"{variable} is not a URL", endpoint=endpoint) from None
+        raise ProxyError(f"{variable} is not a URL", api=api, endpoint=endpoint) from None
     if found.scheme not in ("http", "https") or not found.host:
-        raise ProxyError(f"{variable} is {proxy.url}, expected http:// or https:// with a host", endpoint=endpoint)
+        expected = "http:// or https:// with a host"
+        raise ProxyError(f"{variable} is {proxy.url}, expected {expected}", api=api, endpoint=endpoint)
     return proxy
 
 
@@ -89,7 +87,7 @@ def through(proxy: Proxy | None) -> dict[str, Any]:
     return {"proxy": proxy.url, "proxy_headers": proxy.headers if proxy.tunnels else None}
 
 
-async def read_body(response: aiohttp.ClientResponse, *, endpoint: str, query: str = "") -> bytes:
+async def read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str, query: str = "") -> bytes:
     """The decompressed body. Raises ReplyError once it is above MAX_REPLY_BYTES, without reading the rest."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
@@ -97,8 +95,9 @@ async def read_body(response: aiohttp.ClientResponse, *, endpoint: str, query: s
         if size > MAX_REPLY_BYTES:
             response.close()
             raise ReplyError(
-                f"status {response.status}, but the reply has more than {MAX_REPLY_BYTES:,} bytes, "
-                "expected at most 10 MB; the rest was not read",
+                f"status {response.status}, but the reply has more than {MAX_REPLY_BYTES:,} bytes; "
+                "the rest was not read",
+                api=api,
                 endpoint=endpoint,
                 query=query,
                 status=response.status,
@@ -107,14 +106,16 @@ async def read_body(response: aiohttp.ClientResponse, *, endpoint: str, query: s
     return b"".join(chunks)
 
 
-def unreachable(error: Exception, *, url: str, endpoint: str, proxy: Proxy | None = None, query: str = "") -> IgdbError:
+def unreachable(
+    error: Exception, *, api: str, url: str, endpoint: str, proxy: Proxy | None = None, query: str = ""
+) -> ApiError:
     """The error of a request without a reply, with the host and a command that checks the same route to it.
 
     Takes the text of `error`, never its repr, and must not be raised `from` it: an aiohttp error may hold the request
     with its headers, and the token in them.
     """
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status in (403, 407):
-        return proxy_refused(error.status, url=url, endpoint=endpoint, proxy=proxy, query=query)
+        return proxy_refused(error.status, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
     route = f"{url} through the proxy {proxy.url}" if proxy else url
     reply = ""
     if isinstance(error, TimeoutError):
@@ -135,14 +136,16 @@ def unreachable(error: Exception, *, url: str, endpoint: str, proxy: Proxy | Non
             f"try `{_curl(url, proxy)}`: 000 means that this machine cannot reach the server. Check the address (host "
             "and token_url of the Airflow connection), and HTTPS_PROXY and NO_PROXY in the environment"
         )
-    return UnreachableError(f"{route}: {text}", endpoint=endpoint, query=query, reply=reply, hint=hint)
+    return UnreachableError(f"{route}: {text}", api=api, endpoint=endpoint, query=query, reply=reply, hint=hint)
 
 
-def proxy_refused(status: int, *, url: str, endpoint: str, proxy: Proxy | None, query: str = "") -> ProxyError:
+def proxy_refused(
+    status: int, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str = ""
+) -> ProxyError:
     """The error of a proxy that does not let this machine or its user through."""
     name = f"the proxy {proxy.url}" if proxy else "a proxy"
     what = "asks for a user and password" if status == 407 else "does not allow this host"
-    return ProxyError(f"{url}: {name} {what} (status {status})", endpoint=endpoint, query=query, status=status)
+    return ProxyError(f"{url}: {name} {what} (status {status})", api=api, endpoint=endpoint, query=query, status=status)
 
 
 def _curl(url: str, proxy: Proxy | None) -> str:
@@ -151,3 +154,19 @@ def _curl(url: str, proxy: Proxy | None) -> str:
     if proxy and proxy.authorization:
         route += " --proxy-user <user>:<password>"
     return f"curl -sS -o /dev/null -w '%{{http_code}}' {route} {url}"
+
+
+def is_this_machine(url: URL) -> bool:
+    """Whether the host of a URL is the loopback."""
+    name = host_of(url)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(url: URL) -> str:
+    """The host of a URL in the one form in which hosts can be compared."""
+    return (url.host or "").lower().rstrip(".")

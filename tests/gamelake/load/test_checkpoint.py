@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.files import Claim, File, ManifestError, unclaimed
+from gamelake.lake.files import File, IdRange, ManifestError, ids_outside
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Mode, Table
+from gamelake.load.checkpoint import RESUME_SECONDS, Progress
 from gamelake.load.errors import ContractError
-from gamelake.load.resume import RESUME_SECONDS, Progress
 from sandbox.igdb import World
 from tests.gamelake.load.running import (
     check_whole,
@@ -217,13 +217,13 @@ def test_progress_is_read_as_it_was_written(make_progress_file):
     ],
 )
 def test_what_is_not_claimed(claims, gaps):
-    assert unclaimed(Claim(*claim) for claim in claims) == tuple(Claim(*gap) for gap in gaps)
+    assert ids_outside(IdRange(*claim) for claim in claims) == tuple(IdRange(*gap) for gap in gaps)
 
 
 @pytest.fixture
 def make_progress_file() -> Any:
     return File(
-        "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz", "2026-11-21", 1, 9, "ab" * 32, 4, 4, 7, (Claim(0, 9),)
+        "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz", "2026-11-21", 1, 9, "ab" * 32, 4, 4, 7, (IdRange(0, 9),)
     )
 
 

@@ -5,8 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from igdb.errors import QueryError, ServerError, SlowQuery, TransientError
-from igdb.retry import Backoff, retry, retry_after_seconds
+from apiclient.errors import ServerError, TransientError
+from apiclient.retry import Backoff, retry, retry_after_seconds
+from igdb.errors import QueryError, SlowQuery
 
 
 @pytest.mark.parametrize("attempt", range(1, 12))
@@ -50,6 +51,13 @@ async def test_how_often_an_error_is_asked_again(kind: type[Exception], asked: i
         await retry(ask, max_attempts=4, backoff=Backoff(base=0.001), before_wait=before_wait)
     assert times == asked
     assert len(waits) == asked - 1
+
+
+async def test_a_function_that_returns_a_coroutine_is_awaited() -> None:
+    async def answer() -> int:
+        return 7
+
+    assert await retry(lambda: answer(), max_attempts=2, backoff=Backoff(base=0.001)) == 7  # noqa: PLW0108 - the point of it
 
 
 async def test_what_was_given_up_on_the_way_is_not_asked_for_again() -> None:

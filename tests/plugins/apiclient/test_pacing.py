@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from igdb.pacing import Pacer
+from apiclient.pacing import Pacer
 
 
 class FakeTime:

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from gamelake.load.contract import MAX_ROW_BYTES, RowContract, id_contract
+from apiclient.elements import UnreadableRow
 from gamelake.registry import load_sources
-from igdb.elements import UnreadableRow
+from gamelake.sources.contract import MAX_ROW_BYTES, RowContract, id_contract
 
 GAMES = RowContract(load_sources()["igdb"].entities["games"])
 POPSCORE = RowContract(load_sources()["igdb"].entities["popscore"])

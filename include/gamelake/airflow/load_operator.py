@@ -1,0 +1,102 @@
+"""LoadEntityOperator: one load of one entity into the lake."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException
+
+from apiclient.operator import CancellableOperator
+from gamelake.airflow.run_partition import run_partition
+from gamelake.days import PartitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from apiclient.stats import ClientStats
+    from gamelake.lake.keys import LoadRun
+    from gamelake.load.report import LoadReport
+    from gamelake.registry import Entity, Source
+
+
+class LoadEntityOperator(CancellableOperator):
+    """Loads one entity of a source into the lake; its figures become the events of the outlets, and the XCom.
+
+    A run without a partition key gives its events the partition of the load, so that `transform` sees it. A load that
+    is refused or held fails without a retry.
+
+    Args:
+        source: where the rows are; its connection is used.
+        entity: what to load.
+        lake_uri: where the lake is; a template.
+        full_refresh_weekday: scheduled runs of this day of the week read an incremental entity whole: 0 to 6, 0 is
+            Monday. Any other text: no scheduled run does.
+    """
+
+    template_fields: Sequence[str] = ("lake_uri",)
+    shallow_copy_attrs: Sequence[str] = ("source", "entity")
+    ui_color = "#e8dff5"
+
+    def __init__(
+        self, *, source: Source, entity: Entity, lake_uri: str, full_refresh_weekday: str = "0", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.entity = entity
+        self.lake_uri = lake_uri
+        self.full_refresh_weekday = full_refresh_weekday
+
+    async def aexecute(self, context: Context) -> dict[str, Any]:
+        """Load, then have the CDN fetch the new pointer."""
+        from gamelake.airflow.stores import invalidate_changed  # imports that cost a DAG parse too much
+        from gamelake.lake.keys import LoadRun
+        from gamelake.load.errors import LoadRefused
+
+        try:
+            partition = run_partition(context)
+            report, stats = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
+        except (PartitionError, LoadRefused) as error:
+            raise AirflowFailException(f"not retried: {error}") from error
+        commit = f"{self.entity} version {report.version}"
+        await asyncio.to_thread(invalidate_changed, [self.entity.table.pointer_key], change=commit)
+        self._emit(report, context)
+        self.log.info(
+            "%s: %s; %d requests (%d retries), %.1f MB in %.0f s",
+            self.task_id, ", ".join(f"{name} {value}" for name, value in report.as_dict().items()),
+            stats.requests, stats.retries, stats.bytes / 1e6, stats.seconds,
+        )  # fmt: skip
+        return report.as_dict()
+
+    async def _load(self, run: LoadRun, context: Context) -> tuple[LoadReport, ClientStats]:
+        from gamelake.airflow.stores import connected_store
+        from gamelake.limits import Allow
+        from gamelake.load.load import Load
+        from gamelake.sources.base import open_reader
+
+        params = context["params"]
+        allow = Allow(shrink=bool(params.get("allow_shrink")), unproven=bool(params.get("allow_unproven")))
+        store = await asyncio.to_thread(connected_store, uri=self.lake_uri)
+        async with open_reader(self.source, self.entity) as reader:
+            full_refresh = self._is_full_refresh(run.partition, context)
+            load = Load(reader, store, self.entity, run, full_refresh=full_refresh, allow=allow)
+            return await load.run(), reader.stats
+
+    def _is_full_refresh(self, partition: str, context: Context) -> bool:
+        # Backfills and manual runs of that weekday load only that day, unless `full_refresh` is set.
+        weekday = str(date.fromisoformat(partition).weekday())
+        weekly = context["dag_run"].run_type == "scheduled" and weekday == self.full_refresh_weekday
+        return bool(context["params"].get("full_refresh")) or weekly
+
+    def _emit(self, report: LoadReport, context: Context) -> None:
+        for outlet in self.outlets:
+            if not isinstance(outlet, Asset):
+                continue
+            event = context["outlet_events"][outlet]
+            event.extra = report.as_dict()
+            if not context["dag_run"].partition_key:
+                event.add_partitions(report.partition)

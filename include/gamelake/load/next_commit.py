@@ -1,0 +1,157 @@
+"""What a load commits: the draft of the next manifest, on top of whatever is the newest commit by then."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from gamelake.lake.files import merge_files
+from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary
+from gamelake.lake.store import place_of
+from gamelake.load import guard
+from gamelake.load.errors import HeldError, OtherOriginError
+from gamelake.load.schedule import check_not_superseded
+from gamelake.load.watermark import watermark_after
+from gamelake.registry import Kind
+from gamelake.sources.base import IncompleteError, ReconcileFigures
+
+if TYPE_CHECKING:
+    from apiclient.stats import ClientStats
+    from gamelake.lake.files import File
+    from gamelake.lake.keys import LoadRun
+    from gamelake.lake.manifest import Table
+    from gamelake.lake.store import Store
+    from gamelake.limits import Allow
+    from gamelake.load.staging import Staging
+    from gamelake.registry import Entity
+    from gamelake.sources.base import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What a load has read.
+
+    began: when it began to read (unix seconds), by the source's clock. watermark: up to when it has read all changes.
+    source_count: how many rows the source has; None if it cannot count. figures: of the reconciliation.
+    """
+
+    began: int
+    watermark: int
+    source_count: int | None
+    figures: ReconcileFigures
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """The state at the start of a load, from which its figures are counted.
+
+    began: by this machine's monotonic clock. stats: of the reader. rows_resumed: staged by an earlier try of the run.
+    """
+
+    began: float
+    stats: ClientStats
+    rows_resumed: int
+
+
+@dataclass(slots=True)
+class NextCommit:
+    """The next commit of a load; `draft` is what `Table.commit` calls, again for each race it loses.
+
+    base: the commit that was the newest when the load began. warnings: of the latest draft, for people.
+    """
+
+    table: Table
+    entity: Entity
+    run: LoadRun
+    mode: Mode
+    base: Manifest | None
+    staging: Staging
+    reader: Reader
+    store: Store
+    files: tuple[File, ...]
+    read: ReadResult
+    figures: LoadFigures
+    allow: Allow
+    warnings: list[str] = field(default_factory=list)
+
+    def draft(self, newest: Manifest | None) -> Draft:
+        """The commit on top of the newest one.
+
+        Raises:
+            HeldError: the table would lose too many rows.
+            OtherOriginError: the table has rows of another server.
+            IncompleteError: the source counts other rows than the table would have.
+            SupersededError: another load read the source later.
+            StoreError, ManifestError: of the table's history.
+        """
+        origin = self.reader.origin
+        if newest is not None and origin is not None and newest.origin not in {None, origin}:
+            raise OtherOriginError(str(self.entity), place_of(self.store), newest.origin, origin)
+        check_not_superseded(self.base, newest, began=self.read.began)
+        on_base = newest is None or (self.base is not None and newest.version == self.base.version)
+        row_count = self._row_count(newest)
+        if on_base:
+            self._check_count(row_count)
+        shrink_allowed = self._check_volume(newest, row_count)
+        watermark, set_back = watermark_after(newest, self.read.watermark, is_base=on_base)
+        self.warnings += set_back
+        return Draft(
+            run_id=self.run.run_id,
+            partition=self.run.partition,
+            mode=self.mode,
+            cursor=str(watermark),
+            source_count=self.read.source_count,
+            row_count=row_count,
+            summary=self._summary(cursor_set_back=bool(set_back)),
+            origin=origin,
+            unproven=self.staging.miscounts.found,
+            shrink_allowed=shrink_allowed,
+            rejected_key=self.staging.rejects.key,
+            files=merge_files(
+                () if newest is None else newest.files, self.files, per_partition=self.entity.kind is Kind.TIME_SERIES
+            ),
+        )
+
+    def _summary(self, *, cursor_set_back: bool) -> Summary:
+        """The figures of this load, up to now."""
+        staging, found = self.staging, self.read.figures
+        proof = Proof.UNPROVEN if staging.miscounts.found else Proof.COUNTED
+        stats = self.reader.stats
+        return Summary(
+            rows_read=staging.rows,
+            rows_resumed=self.figures.rows_resumed,
+            rows_rejected=len(staging.rejects),
+            rows_deleted=found.deleted,
+            rows_late=found.late,
+            ranges_repaired=found.repaired_ranges,
+            undeclared=dict(staging.undeclared),
+            requests=stats.requests - self.figures.stats.requests,
+            retries=stats.retries - self.figures.stats.retries,
+            bytes=stats.bytes - self.figures.stats.bytes,
+            seconds=round(time.monotonic() - self.figures.began, 3),
+            proof=Proof.NONE if self.read.source_count is None else proof,
+            cursor_set_back=cursor_set_back,
+        )
+
+    def _row_count(self, newest: Manifest | None) -> int:
+        return len(self.staging.ids_after(newest)) if self.mode is Mode.INCREMENTAL else self.staging.rows
+
+    def _check_count(self, row_count: int) -> None:
+        count = self.read.source_count
+        # The source counts the rejected rows too, or some of them: they may have changed while they were read.
+        if count is not None and not row_count <= count <= row_count + len(self.staging.rejects):
+            raise IncompleteError(str(self.entity), "the whole table", row_count, count)
+
+    def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
+        """Hold a table that lost its rows. Returns: whether it did, and is to be committed all the same."""
+        commits = [] if newest is None else guard.recent(chain([newest], self.table.before(newest)))
+        verdict = guard.judge(
+            self.entity, row_count, commits, partition=self.run.partition, rejected=len(self.staging.rejects)
+        )
+        if verdict.held and not self.allow.shrink:
+            raise HeldError(str(self.entity), verdict.held)
+        warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
+        self.warnings = [warning] if warning else []
+        return verdict.held is not None

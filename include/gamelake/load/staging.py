@@ -1,0 +1,193 @@
+"""What one load has read: rows in parts, rejected rows, undeclared fields, and id ranges that stay unproven."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gamelake.lake.parts import PartStage
+from gamelake.load.live import LiveTable
+from gamelake.load.miscounts import Miscounts
+from gamelake.load.rejects import Rejects
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
+    from pathlib import Path
+
+    from gamelake.lake.files import File
+    from gamelake.lake.keys import LoadRun
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.rows import LiveIds
+    from gamelake.lake.store import Store
+    from gamelake.lake.update_times import UpdateTimes
+    from gamelake.load.checkpoint import Checkpoint
+    from gamelake.registry import Entity
+    from gamelake.sources.base import Page, Reader
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 5.0
+"""Between two log lines of one load."""
+
+
+class Staging:
+    """Takes the pages of one load in; nothing of it counts before a commit names the parts.
+
+    It is the `TableView` of a reconciliation.
+
+    Args:
+        store: where the lake is.
+        entity: what is loaded.
+        run: names the parts.
+        reader: for the number of rows that the source has.
+        allow_unproven: take any number of miscounted rows.
+    """
+
+    def __init__(self, store: Store, entity: Entity, run: LoadRun, reader: Reader, *, allow_unproven: bool) -> None:
+        self.rows = 0
+        """How many rows are staged, those of resumed parts included."""
+        self.rejects = Rejects(store, entity, run)
+        self.miscounts = Miscounts(entity, allowed=allow_unproven)
+        self.undeclared: Counter[str] = Counter()
+        self._store = store
+        self._entity = entity
+        self._run = run
+        self._reader = reader
+        self._live = LiveTable(store)
+        self._base: Manifest | None = None
+        self._expected_rows = 0
+        self._most_rows: int | None = None
+        self._stage: PartStage | None = None
+
+    @contextmanager
+    def open(
+        self,
+        base: Manifest | None,
+        checkpoint: Checkpoint,
+        *,
+        scratch: Path,
+        part_bytes: int,
+        expected_rows: int = 0,
+    ) -> Iterator[None]:
+        """Stage on top of a commit for as long as the block lasts; what is not finished then is discarded.
+
+        Args:
+            base: None: the table has no commit.
+            checkpoint: its resumed parts come first; it is saved after each stored part.
+            scratch: a folder on this machine.
+            part_bytes: plain JSONL after which a new part begins.
+            expected_rows: about how many rows the table will have at least.
+        """
+        self._base = base
+        self._expected_rows = expected_rows
+        self.rows = checkpoint.resumed_rows
+        with PartStage(
+            self._store,
+            self._run,
+            scratch=scratch,
+            part_bytes=part_bytes,
+            taken=checkpoint.resumed_parts,
+            committed=base.files if base else (),
+            on_stored=checkpoint.save,
+        ) as self._stage:
+            yield
+
+    async def stage_pages(self, pages: AsyncIterator[Page], phase: str, checkpoint: Checkpoint | None = None) -> None:
+        """Stage all pages of a phase, which read each row at most once.
+
+        Args:
+            pages: of the reader.
+            phase: for the log.
+            checkpoint: gets the id ranges that its next try must read again.
+
+        Raises:
+            ContractError: too many rows break the contract.
+            UnprovenError: the source miscounts too many rows.
+        """
+        logged = time.monotonic()
+        self.miscounts.begin_phase()
+        async for page in pages:
+            await self._stage_page(page, checkpoint)
+            await asyncio.sleep(0)  # requests that are due go out before the next page is compressed
+            if time.monotonic() - logged > PROGRESS_SECONDS:
+                logged = time.monotonic()
+                of = f" of about {self._reader.total}" if self._reader.total else ""
+                log.info("%s: %s: %d%s rows", self._entity, phase, self.rows, of)
+
+    async def _stage_page(self, page: Page, checkpoint: Checkpoint | None) -> None:
+        checked = page.checked
+        self.rejects.add(checked.rejects)
+        if checked.rejects and self.rejects.too_many(self.table_rows()):
+            await asyncio.to_thread(self.keep_rejected)
+        if page.unproven:
+            self.miscounts.add(page.unproven, rows=self.table_rows())
+        if (checked.rejects or page.unproven) and checkpoint and page.claim:
+            checkpoint.exclude(page.claim)
+        self.undeclared += checked.undeclared
+        self._parts.add(checked.rows, page.claim)
+        self._live.stage(checked.rows.ids, page.claim)
+        self.rows += len(checked.rows.ids)
+
+    def check_whole(self) -> None:
+        """Check the limits again once all rows of the source are staged: its first count was not proven then.
+
+        Raises:
+            UnprovenError: the source miscounts too many rows.
+        """
+        unproven = sum(one.difference for one in self.miscounts.found)
+        self._most_rows = self.rows + len(self.rejects) + unproven
+        self.miscounts.add((), rows=self.table_rows())
+
+    def keep_rejected(self) -> None:
+        """Store the rejected rows. Raises: ContractError, if they are too many; StoreError."""
+        self.rejects.keep(read=self.rows + len(self.rejects), rows=self.table_rows())
+
+    def finish(self) -> tuple[File, ...]:
+        """Store the last part, and tag all parts `final`. Returns: the parts. Raises: PartDamaged, StoreError."""
+        return self._parts.finish()
+
+    def table_rows(self) -> int:
+        """About how many rows the table has, the rejected ones included."""
+        total = self._reader.total if self._most_rows is None else min(self._reader.total, self._most_rows)
+        return max(self._expected_rows, total, self.rows + len(self.rejects))
+
+    def read_base(self) -> None:
+        """Read the ids and update times of the commit below, once. Raises: LostPartError, StoreError."""
+        self._live.read(self._base)
+
+    @property
+    def update_times(self) -> UpdateTimes:
+        """When each row of the commit below changed."""
+        return self._live.times
+
+    def live_ids(self) -> LiveIds:
+        """The ids of the table as it will be on top of the commit below. Raises: LostPartError, StoreError."""
+        return self.ids_after(self._base)
+
+    def ids_after(self, commit: Manifest | None) -> LiveIds:
+        """The ids of the table as it will be on top of a commit. Raises: LostPartError, StoreError."""
+        return self._live.ids_after(commit)
+
+    def read_ids(self) -> LiveIds:
+        """The ids of all rows that were read so far, the rejected ones included."""
+        read = self._live.staged()
+        read.add(self.rejects.ids())
+        return read
+
+    def rejected_ids(self) -> Iterable[int]:
+        """The ids of the rejected rows, of those that have one."""
+        return self.rejects.ids()
+
+    def rejected_times(self) -> Iterable[int]:
+        """When the rejected rows last changed (unix seconds), of those that state it."""
+        return self.rejects.times()
+
+    @property
+    def _parts(self) -> PartStage:
+        if self._stage is None:
+            raise RuntimeError("a Staging takes pages within `open`")
+        return self._stage

@@ -1,0 +1,215 @@
+"""What a source gives a load: one reader for each entity, which returns pages of validated rows.
+
+A source is a package below `gamelake.sources`. It has its part of the registry, `entities.yaml`, and a module `reader`
+with the function `open_reader`:
+
+    @asynccontextmanager
+    async def open_reader(connection: str, entity: Entity) -> AsyncIterator[Reader]: ...
+
+A load knows nothing else of a source. `tests/gamelake/sources/conformance.py` has the rules that every reader passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from apiclient.stats import ClientStats
+    from gamelake.lake.commit import Unproven
+    from gamelake.lake.files import IdRange
+    from gamelake.lake.rows import LiveIds
+    from gamelake.lake.update_times import UpdateTimes
+    from gamelake.registry import Entity, Source
+    from gamelake.sources.contract import Checked
+
+
+class IncompleteError(Exception):
+    """The source returned other rows than it counts, also when it was asked again. A later load may succeed."""
+
+    def __init__(self, entity: str, where: str, rows: int, count: int | None) -> None:
+        super().__init__(entity, where, rows, count)
+        self.entity = entity
+        self.where = where
+        self.rows = rows
+        self.count = count
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entity}: {self.where}: the source returned {self.rows} rows but counts {self.count}, twice. "
+            "Nothing was committed; run the load again, and report it to the source if it stays."
+        )
+
+
+class MisplacedError(IncompleteError):
+    """The source's rows are out of order or outside of the ids that were asked for, also when asked again."""
+
+    def __init__(self, entity: str, where: str, row_id: int) -> None:
+        super().__init__(entity, where, 0, None)
+        self.row_id = row_id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entity}: {self.where}: the source returned rows out of order, or of other ids, such as "
+            f"{self.row_id}, twice. Nothing was committed; run the load again, and report it to the source if it stays."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Validated rows of one or more replies.
+
+    checked: the rows to stage and the rejected ones.
+    claim: these are all rows of that id range, possibly none. None: these rows changed.
+    unproven: id ranges whose rows the source returned twice while it counts another number.
+    """
+
+    checked: Checked
+    claim: IdRange | None
+    unproven: tuple[Unproven, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Pages that read each row at most once. Rows of an earlier phase may come again, and then replace it."""
+
+    name: str
+    pages: AsyncIterator[Page]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What the counts of a table cannot show after its last load.
+
+    rejected: ids of rows that the last load rejected, ascending; they are read again.
+    ranges: their ids are read, whatever their counts are.
+    """
+
+    rejected: tuple[int, ...] = ()
+    ranges: tuple[IdRange, ...] = ()
+
+
+@dataclass(slots=True)
+class ReconcileFigures:
+    """What a reconciliation has found.
+
+    source_count: how many rows the source has.
+    repaired_ranges: id ranges whose count differed.
+    deleted: rows that the source no longer has.
+    late: rows that changed before the last load, and could be seen only after it.
+    """
+
+    source_count: int = 0
+    repaired_ranges: int = 0
+    deleted: int = 0
+    late: int = 0
+
+
+class Reconciliation(Protocol):
+    """Reads what differs between a table and its source although no change was reported."""
+
+    figures: ReconcileFigures
+    """Complete once all phases were read."""
+
+    def phases(self) -> AsyncIterator[Phase]:
+        """What to read, in order. The load stages all pages of a phase before it asks for the next phase."""
+
+
+class TableView(Protocol):
+    """A table as the load will commit it: the last commit with everything that was staged on top of it so far."""
+
+    @property
+    def update_times(self) -> UpdateTimes:
+        """When each row of the last commit changed."""
+
+    def live_ids(self) -> LiveIds:
+        """The ids of its rows. Raises: PartDamaged, StoreError."""
+
+    def read_ids(self) -> LiveIds:
+        """The ids of all rows that this load has read, the rejected ones included."""
+
+    def rejected_ids(self) -> Iterable[int]:
+        """The ids of the rows that this load has rejected, of those that have one."""
+
+    def rejected_times(self) -> Iterable[int]:
+        """When these rows last changed (unix seconds), of those that state it."""
+
+
+class Reader(Protocol):
+    """Reads one entity of a source. Every method may raise ApiError."""
+
+    total: int
+    """About how many rows the entity has; 0 before it is known, and if the source does not state it."""
+
+    @property
+    def clock(self) -> datetime:
+        """The source's time when it made its first reply.
+
+        Raises:
+            RuntimeError: nothing was read yet.
+        """
+
+    @property
+    def stats(self) -> ClientStats:
+        """What the client has done so far."""
+
+    @property
+    def origin(self) -> str | None:
+        """Whose rows the replies had, such as `igdb` or `sandbox`; None: the source does not say."""
+
+    async def probe(self) -> None:
+        """Learn the clock and what `read_remaining` needs, for as few requests as possible."""
+
+    def read_all(self) -> AsyncIterator[Page]:
+        """All rows. The claims of the pages have every id once.
+
+        Raises:
+            IncompleteError: from a source that counts its rows.
+        """
+
+    def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:
+        """As `read_all`, without id ranges that an earlier try of the run has stored; `probe` comes before.
+
+        Args:
+            resumed: the id ranges that are not read.
+            rows: how many rows they have.
+        """
+
+    def read_changes(self, since: int, until: int | None) -> AsyncGenerator[Page, None]:
+        """The rows whose `updated_at` (unix seconds) is in `[since, until)`, by id, in pages without a claim.
+
+        until: None: everything up to now.
+        """
+
+
+class CountingReader(Reader, Protocol):
+    """A reader whose source can count its rows: an incremental load then finds deletions, and proves itself complete.
+
+    Without it deletions are seen by full loads only, and a commit has no `source_count`.
+    """
+
+    def reconcile(self, table: TableView, *, doubts: Doubts, since: int | None) -> Reconciliation:
+        """Compare a table with the source, after the changes were staged.
+
+        Args:
+            table: the table as the load will commit it.
+            doubts: what the counts cannot show.
+            since: the changes were those from this time on (unix seconds). None: those of one past day.
+        """
+
+
+def counting(reader: Reader) -> CountingReader | None:
+    """The reader itself if its source can count, else None."""
+    return cast("CountingReader", reader) if callable(getattr(reader, "reconcile", None)) else None
+
+
+def open_reader(source: Source, entity: Entity) -> AbstractAsyncContextManager[Reader]:
+    """The reader of an entity, with a client of the source's connection that is open as long as the context."""
+    module = import_module(f"gamelake.sources.{source.name}.reader")
+    reader: AbstractAsyncContextManager[Reader] = module.open_reader(source.connection, entity)
+    return reader

@@ -1,0 +1,123 @@
+"""The operator of loads, with the second source of the tests behind it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from apiclient.errors import ServerError
+from gamelake.airflow.load_dags import load_dag
+from gamelake.registry import load_sources
+from tests.gamelake.airflow.load_tasks import context_of, execute
+from tests.gamelake.sources.second.fixtures import MORNING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.airflow.load_operator import LoadEntityOperator
+    from tests.gamelake.sources.second.server import Boardgames
+
+SUNDAY, MONDAY, TUESDAY = "2026-11-22", "2026-11-23", "2026-11-24"
+
+
+@pytest.fixture
+def task(boardgames: Boardgames, tmp_path: Path) -> LoadEntityOperator:
+    """Loads 250 games."""
+    boardgames.rows["games"] = {row_id: {"id": row_id, "name": f"Game {row_id}"} for row_id in range(1, 251)}
+    source = load_sources()["boardgames"]
+    lake_uri = (tmp_path / "lake").as_uri()
+    dag = load_dag(source, source.entities["games"], lake_uri=lake_uri, full_refresh_weekday="0", doc_md="A test.")
+    (task,) = dag.tasks
+    return task
+
+
+@pytest.mark.parametrize(
+    ("run_type", "partition", "asked", "mode"),
+    [
+        ("scheduled", MONDAY, False, "full"),
+        ("scheduled", TUESDAY, False, "incremental"),
+        ("backfill", MONDAY, False, "incremental"),
+        ("manual", MONDAY, False, "incremental"),
+        ("backfill", TUESDAY, True, "full"),
+        ("manual", TUESDAY, True, "full"),
+    ],
+)
+async def test_scheduled_mondays_are_full_and_others_if_asked(
+    task: LoadEntityOperator,
+    boardgames: Boardgames,
+    run_type: str,
+    partition: str,
+    asked: bool,
+    mode: str,
+) -> None:
+    boardgames.clock = MORNING - timedelta(days=1)
+    await execute(task, context_of(SUNDAY, run_id="the first"))
+    boardgames.clock = MORNING + timedelta(days=1)
+    figures = await execute(task, context_of(partition, run_type=run_type, full_refresh=asked))
+    assert (figures["mode"], figures["partition"]) == (mode, partition)
+
+
+async def test_figures_become_the_event_and_the_pointer_is_invalidated(
+    task: LoadEntityOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invalidated: list[Any] = []
+    threads = []
+
+    def invalidate(keys: list[str], *, change: str) -> None:
+        threads.append(threading.current_thread())
+        invalidated.append((keys, change))
+
+    monkeypatch.setattr("gamelake.airflow.stores.invalidate_changed", invalidate)
+    context = context_of(None, date=MONDAY)
+    figures = await execute(task, context)
+    event = context["outlet_events"][task.outlets[0]]
+    assert event.extra == figures
+    assert event.partition_keys == {MONDAY}
+    assert invalidated == [(["raw/boardgames/games/_manifest.json"], "boardgames.games version 1")]
+    assert threads != [threading.main_thread()], "it waits, and the loop must not"
+
+
+async def test_a_run_with_a_partition_key_keeps_its_own(task: LoadEntityOperator) -> None:
+    context = context_of(MONDAY)
+    await execute(task, context)
+    assert context["outlet_events"][task.outlets[0]].partition_keys == set()
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "tomorrow", "2026-12-01"])
+async def test_a_day_that_cannot_be_read_is_not_tried_again(task: LoadEntityOperator, day: str) -> None:
+    with pytest.raises(AirflowFailException, match=rf"^not retried: .*{day}"):
+        await execute(task, context_of(None, date=day))
+
+
+async def test_what_is_held_is_not_tried_again_unless_it_is_allowed(
+    task: LoadEntityOperator,
+    boardgames: Boardgames,
+) -> None:
+    await execute(task, context_of(MONDAY))
+    del boardgames.rows["games"][250], boardgames.rows["games"][249]
+    boardgames.rows["games"] = dict(list(boardgames.rows["games"].items())[:100])
+    again = {"full_refresh": True, "run_id": "again"}
+    with pytest.raises(AirflowFailException, match=r"^not retried: .*Held: nothing was committed"):
+        await execute(task, context_of(MONDAY, **again))
+    figures = await execute(task, context_of(MONDAY, allow_shrink=True, **again))
+    assert figures["row_count"] == 100
+
+
+async def test_a_refused_account_is_not_tried_again_and_a_source_in_trouble_is(
+    task: LoadEntityOperator,
+    boardgames: Boardgames,
+) -> None:
+    boardgames.failing = [503] * 3
+    with pytest.raises(ServerError):
+        await execute(task, context_of(MONDAY))
+    boardgames.failing = [401]
+    with pytest.raises(AirflowFailException, match=r"^not retried: Boardgames games: status 401"):
+        await execute(task, context_of(MONDAY))
+
+
+def test_the_lake_uri_is_a_template(task: LoadEntityOperator) -> None:
+    assert list(task.template_fields) == ["lake_uri"]

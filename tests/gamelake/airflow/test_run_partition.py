@@ -1,0 +1,24 @@
+"""The partition of a run."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from gamelake.airflow.run_partition import run_partition
+
+
+@pytest.mark.parametrize(
+    ("partition_key", "asked", "logical_date", "expected"),
+    [
+        ("2026-11-19", "2026-11-18", None, "2026-11-19"),
+        (None, "2026-11-18", datetime(2026, 11, 20, 20, tzinfo=UTC), "2026-11-18"),
+        (None, None, datetime(2026, 11, 20, 20, tzinfo=UTC), "2026-11-21"),
+        (None, None, None, "2026-11-22"),
+    ],
+)
+def test_a_run_finds_its_partition(partition_key, asked, logical_date, expected):
+    run = SimpleNamespace(
+        partition_key=partition_key, logical_date=logical_date, run_after=datetime(2026, 11, 21, 20, tzinfo=UTC)
+    )
+    assert run_partition({"dag_run": run, "params": {"date": asked}}) == expected
