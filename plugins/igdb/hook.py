@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,19 @@ class IgdbHook(BaseHook):
 
 
 def _missing(conn_id: str) -> IgdbError:
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(variable):  # Airflow passes over a variable that it cannot read, and does not say so
+        return IgdbError(
+            f"{variable} is set, and Airflow cannot read it",
+            endpoint=f"connection {conn_id!r}",
+            hint='write it as JSON, {"conn_type": "igdb", "host": …, "login": …, "password": …, "extra": {…}}, without '
+            "other keys, or as a URI, igdb://…, whose values are percent-encoded; or unset it",
+        )
     return IgdbError(
         "this Airflow has no such connection",
         endpoint=f"connection {conn_id!r}",
         hint="`make settings` writes the connections of airflow_settings.yaml; or set "
-        f"AIRFLOW_CONN_{conn_id.upper()} in the environment, or add it in the UI under Admin > Connections",
+        f"{variable} in the environment, or add it in the UI under Admin > Connections",
     )
 
 

@@ -76,6 +76,21 @@ async def test_a_connection_that_is_missing_says_how_to_make_it(monkeypatch: pyt
     assert "`make settings`" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"conn_type": "igdb", "password": "hush-hush"',
+        '{"conn_type": "igdb", "hst": "x", "password": "hush-hush"}',
+        "igdb://id:hush-hush@http://127.0.0.1:1/v4",
+    ],
+)
+async def test_a_variable_that_airflow_cannot_read_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", value)
+    with pytest.raises(IgdbError, match="AIRFLOW_CONN_IGDB_DEFAULT is set, and Airflow cannot read it") as caught:
+        await IgdbHook().client()
+    assert "hush-hush" not in str(caught.value)
+
+
 async def test_the_test_button(api: Any, connect: Callable[..., None]) -> None:
     connect()
     good, message = await asyncio.to_thread(IgdbHook().test_connection)
