@@ -169,8 +169,20 @@ def apply_by_cli(settings: Settings, environ: Mapping[str, str], cli: str) -> li
 
 
 def _command(cli: str) -> list[str]:
-    """Split an Airflow command into words. The path of a program is one word, also with spaces in it."""
-    return [cli] if shutil.which(cli) else shlex.split(cli)
+    """Split an Airflow command into words. The path of a program is one word, also with spaces in it.
+
+    Raises: SettingsError, if there is no such program.
+    """
+    try:
+        words = [cli] if shutil.which(cli) else shlex.split(cli)
+    except ValueError:  # a quote is not closed
+        words = []
+    if not words or not shutil.which(words[0]):
+        raise SettingsError(
+            f"--cli: found {(words[0] if words else cli)!r}, expected an Airflow command that can be run, such as "
+            "/path/to/airflow"
+        )
+    return words
 
 
 def _import_by_cli(command: list[str], kind: str, content: Mapping[str, Any]) -> None:

@@ -228,6 +228,13 @@ def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path):
     assert apply_by_cli(settings, {}, str(program)) == ["connection a"]
 
 
+@pytest.mark.parametrize("cli", ["/no/such/airflow", "/", "'/opt/airflow", " "])
+def test_a_command_that_cannot_be_run_is_named(tmp_path: Path, cli: str):
+    settings = load_settings(write(tmp_path, {"connections": [{"conn_id": "a", "conn_type": "http"}]}))
+    with pytest.raises(SettingsError, match=r"^--cli: found .*, expected an Airflow command that can be run"):
+        apply_by_cli(settings, {}, cli)
+
+
 def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path):
     """Airflow says so on its output, and exits with 0."""
     settings = {"connections": [{"conn_id": "a", "conn_type": "http", "conn_password": "hush"}]}
