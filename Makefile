@@ -147,16 +147,18 @@ $(VENV)/bin/uv:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
-	@"$(PYTHON)" -m venv $(VENV)
+	@"$(PYTHON)" -m venv $(VENV) && test -x $(BIN)/python || { echo "$(PYTHON) made no virtual environment. Name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check --retries 1 uv==$(UV_VERSION) 2>$(VENV)/pip.log || { \
 		grep -qE 'connection broken|ConnectTimeout|ConnectionError|NewConnection|NameResolution|ProxyError' $(VENV)/pip.log \
-		&& echo "No network: pip cannot reach its package index. Connect this machine, or set HTTPS_PROXY or PIP_INDEX_URL, and run the command again." \
+		&& echo "No network: pip cannot reach its package index. Connect this machine, or set HTTPS_PROXY, or PIP_INDEX_URL and UV_DEFAULT_INDEX, and run the command again." \
 		|| cat $(VENV)/pip.log; exit 1; }
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
-	@"$(BIN)"/uv pip install --quiet -r requirements.lock
-	@"$(BIN)"/uv pip install --quiet --no-deps -e .
+	@"$(BIN)"/uv pip install --quiet -r requirements.lock 2>$(VENV)/uv.log && "$(BIN)"/uv pip install --quiet --no-deps -e . 2>>$(VENV)/uv.log || { \
+		grep -qE 'client error \(Connect\)|operation timed out' $(VENV)/uv.log \
+		&& echo "No network: uv cannot reach its package index. Connect this machine, or set HTTPS_PROXY or UV_DEFAULT_INDEX (uv does not read PIP_INDEX_URL), and run the command again." \
+		|| cat $(VENV)/uv.log; exit 1; }
 	@"$(BIN)"/gamelake laptop launcher
 	@"$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."

@@ -11,12 +11,12 @@ from pathlib import Path
 from gamelake.paths import REPOSITORY
 
 
-def make(folder: Path, python: Path | str, **environment: str) -> str:
-    """Make the virtual environment in a folder that has only the Makefile. Returns: what it printed, as it fails."""
+def make(folder: Path, python: Path | str, target: str = ".venv/bin/uv", **environment: str) -> str:
+    """Make a step of `make setup` in a folder that has only the Makefile. Returns: what it printed, as it fails."""
     shutil.copy(REPOSITORY / "Makefile", folder)
     (folder / "dbt").mkdir()
     ran = subprocess.run(
-        ["make", ".venv/bin/uv", f"PYTHON={python}"],
+        ["make", target, f"PYTHON={python}"],
         cwd=folder,
         env={**os.environ, **environment, "MAKEFLAGS": ""},
         capture_output=True,
@@ -39,3 +39,22 @@ def test_without_network_it_says_so(tmp_path: Path) -> None:
     said = make(tmp_path, sys.executable, **index)
     assert "No network: pip cannot reach its package index." in said
     assert "No matching distribution" not in said
+
+
+def test_without_network_after_the_first_step_it_says_so(tmp_path: Path) -> None:
+    uv = tmp_path / ".venv/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(
+        "#!/bin/sh\necho 'error: Request failed\n  cause: client error (Connect)' >&2; exit 2\n", encoding="utf-8"
+    )
+    uv.chmod(0o755)
+    for name in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    said = make(tmp_path, sys.executable, ".venv/.installed")
+    assert "No network: uv cannot reach its package index." in said
+    assert "UV_DEFAULT_INDEX" in said
+    assert "cause" not in said
+
+
+def test_a_program_that_is_no_python_is_named(tmp_path: Path) -> None:
+    assert "/bin/true made no virtual environment. Name another" in make(tmp_path, "/bin/true")
