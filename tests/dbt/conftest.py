@@ -55,7 +55,15 @@ class Lake:
         """Write one part, newer than the entity's parts before it. Returns its path."""
         lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
         files = self.files[entity]
-        path = self.root / "raw" / entity / f"dt={partition or self.day}" / "run" / f"part-{len(files):05}.jsonl.gz"
+        path = (
+            self.root
+            / "raw"
+            / "igdb"
+            / entity
+            / f"dt={partition or self.day}"
+            / "run"
+            / f"part-{len(files):05}.jsonl.gz"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0))
         files.append(

@@ -76,7 +76,7 @@ def test_a_day_that_was_never_loaded_is_named(source: Source, tmp_path: Path) ->
     dbt = Dbt(tmp_path, variables={"as_of": "2026-11-01"}, GAMELAKE_URI=source.store.uri)
     done = dbt("run", generation=None)
     assert not done.success
-    assert "no load of games, popscore" in done.error
+    assert "no load of igdb.games, igdb.popscore" in done.error
     assert "2026-11-01 or a day before it" in done.error
 
 

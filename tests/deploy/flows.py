@@ -91,7 +91,8 @@ def _source(store: Store, *, seed: int) -> Iterator[tuple[Sandbox, Callable[...,
         def load(name: str, run_id: str, **options: Any) -> None:
             async def run() -> None:
                 async with new_igdb_client(url, token) as client:
-                    await load_table(client, store, name, day=DAY, run_id=run_id, part_bytes=PART_BYTES, **options)
+                    given: dict[str, Any] = {"day": DAY, "run_id": run_id, "part_bytes": PART_BYTES}
+                    await load_table(client, store, name, **given | options)
 
             asyncio.run(run())
 

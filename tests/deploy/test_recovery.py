@@ -14,7 +14,8 @@ from gamelake.lake.files import IdRange
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
-from gamelake.lake.store import ObjectNotFound, open_store
+from gamelake.lake.store import open_store
+from gamelake.load.errors import LostPartError
 from gamelake.maintenance.audit import audit
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import POINTER, PUBLICATIONS, current, history
@@ -98,7 +99,7 @@ def test_a_part_is_brought_back_by_a_full_refresh(store, load, sandbox):
     lost = Table(store, TableName("igdb", "games")).latest().files[0].key
     store.delete(lost)
     assert missing(store) == [lost]
-    with pytest.raises(ObjectNotFound, match=lost):
+    with pytest.raises(LostPartError, match=lost):
         load()
     assert (load(full_refresh=True).mode, shown(store)) == ("full", held(sandbox[0]))
     report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=False)

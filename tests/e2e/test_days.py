@@ -139,6 +139,6 @@ def load_modes(lake: str) -> dict[str, str]:
     """The mode of each table's newest commit."""
     folder = Path(lake.removeprefix("file://"))
     return {
-        name: json.loads((folder / "raw" / name / "_manifest.json").read_text())["mode"]
+        name: json.loads((folder / "raw" / "igdb" / name / "_manifest.json").read_text())["mode"]
         for name in load_sources()["igdb"].entities
     }

@@ -265,7 +265,7 @@ def test_show_needs_the_cdn_alone(
     assert main(["lake", "show"]) == 0
     uri, _, games = capsys.readouterr().out.splitlines()
     assert uri == f"{cdn.url}/some/lake"
-    assert games.split()[:3] == ["games", "2", "2026-11-21"]
+    assert games.split()[:3] == ["igdb.games", "2", "2026-11-21"]
     assert main(["lake", "show", "igdb.games"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     monkeypatch.setenv("GAMELAKE_CDN_URL", "cdn.example.org")
