@@ -101,6 +101,7 @@ lint: $(VENV)/.dev ## check style, types, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
 	"$(BIN)"/mypy plugins/apiclient plugins/igdb include dags deploy sandbox
+	PYTHONPATH=include:plugins:. "$(BIN)"/lint-imports --no-cache
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
 	"$(BIN)"/codespell -D - -D docs/retired-words.txt $$(git ls-files)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import duckdb
 from isal import isal_zlib
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Table
-from gamelake.lake.store import open_store
 from gamelake.registry import load_sources
 
 if TYPE_CHECKING:

@@ -137,9 +137,9 @@ def memory(sizes: Sequence[int]) -> None:
 
 def reply_to_part(url: str) -> float:
     """Rows a CPU second from the bytes of replies to a part on disk: parsed, checked, compressed; the best of 5."""
+    from gamelake.lake.factory import open_store
     from gamelake.lake.files import IdRange
     from gamelake.lake.parts import PartStage
-    from gamelake.lake.store import open_store
     from gamelake.sources.contract import RowContract
     from igdb.apicalypse import Query, SubQuery, at_least, below
     from igdb.replies import Answer
@@ -177,8 +177,8 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     import cosmos  # noqa: F401
     import duckdb  # noqa: F401
 
+    from gamelake.lake.factory import open_store
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.store import open_store
     from gamelake.load.load import Load
     from gamelake.sources.igdb.reader import IgdbReader
     from igdb.client import IgdbClient
@@ -271,10 +271,10 @@ def check_starts(url: str) -> None:
 
 def compare(url: str, lake: Path, name: str) -> None:
     """Every row of the lake against those of the sandbox: ids, and updated_at or value."""
+    from gamelake.lake.factory import open_store
     from gamelake.lake.files import merge_ranges
     from gamelake.lake.manifest import Table
     from gamelake.lake.rows import read_lines
-    from gamelake.lake.store import open_store
 
     def facts(line: bytes) -> tuple[int, tuple[Any, Any]]:
         row = json.loads(line)

@@ -21,11 +21,11 @@ import duckdb
 import orjson
 
 from gamelake.days import bounds_of, format_day
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import IdRange, merge_files
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
-from gamelake.lake.store import open_store
 from gamelake.marts import generation, history
 from gamelake.registry import Entity, Kind, load_entities, load_sources
 from gamelake.sources.igdb.options import IgdbOptions

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 from compression import compare  # beside this script
 from lakes import DAY, FIRST, day_lake, history_lake, rows_of
 
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.marts import dbt_project, generation
 from gamelake.registry import load_entities
 

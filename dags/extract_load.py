@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 
 from gamelake.airflow.load_dags import load_dag
-from gamelake.lake.store import lake_uri
+from gamelake.lake.factory import lake_uri
 from gamelake.registry import load_sources
 
 # 0 is Monday. The weekly full refresh also catches changes that did not update `updated_at`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
 from tests.gamelake.load.running import load_once, new_client, token_of

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.marts.generation import POINTER
 from gamelake.paths import REPOSITORY
 from tests.command import GAMELAKE

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.marts.pointer import current
 from tests.gamelake.marts.test_pointer import finished
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.marts import generation
 from gamelake.paths import REPOSITORY
 

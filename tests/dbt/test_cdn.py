@@ -12,11 +12,12 @@ import duckdb
 import orjson
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.lake.store import Store, open_store
+from gamelake.lake.store import Store
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import open_generation, publish

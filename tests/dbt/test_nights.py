@@ -12,11 +12,11 @@ import polars
 import pyarrow.dataset
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import IdRange, merge_files
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
-from gamelake.lake.store import open_store
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from tests.dbt.conftest import Dbt

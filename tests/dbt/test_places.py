@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.querying import connect, literal
-from gamelake.lake.store import open_store
 from tests.dbt.conftest import Dbt, Lake
 
 if TYPE_CHECKING:

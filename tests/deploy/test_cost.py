@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from gamelake.codegen import cost
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.lake.store import open_store
 from tests.deploy.counting import made
 from tests.deploy.recording import new_client, recording_server
 from tests.gamelake.load.running import load_once, small_sandbox, token_of

@@ -92,7 +92,7 @@ def test_the_connection_of_the_astro_page_is_one(monkeypatch):
 def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, capsys, page):
     """The commands of the page in their order, on a lake of three days."""
     from gamelake.cli.main import main
-    from gamelake.lake.store import open_store
+    from gamelake.lake.factory import open_store
     from gamelake.marts.generation import publish
     from tests.gamelake.marts.test_pointer import finished, shown
 

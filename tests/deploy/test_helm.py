@@ -182,7 +182,7 @@ def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path):
     host = f"127.0.0.1:{server.server_address[1]}"
     code = """
 from gamelake.lake.querying import connect
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 store = open_store("s3://lake")
 store.get("boto3")
 connect(store).execute("select * from read_csv('s3://lake/duckdb')").fetchall()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.lifecycle import check_rules, expected_rules
-from gamelake.lake.store import open_store
 from gamelake.marts.pointer import POINTER, publication_key
 from tests.deploy.iam import matches
 from tests.deploy.recording import new_client, recording_server

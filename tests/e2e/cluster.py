@@ -26,7 +26,7 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from deploy import compose_env
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from tests.e2e.running import REPOSITORY, Airflow, free_port, wait_until_healthy
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.days import day_of
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.lake.store import open_store
 from sandbox.igdb import Sandbox, World
 from tests.command import GAMELAKE
 from tests.e2e.running import REPOSITORY, account, airflow_environment

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.days import bounds_of, day_of, format_day
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
-from gamelake.lake.store import open_store
 from sandbox.igdb import Sandbox, World
 from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
 from tests.gamelake.load.running import held, shown

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from gamelake.days import day_of, format_day
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.marts.generation import current
 from gamelake.registry import Kind, load_entities, load_sources
 from sandbox.igdb import Fault, Sandbox, World

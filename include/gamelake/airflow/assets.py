@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset
 
-from gamelake.lake.store import lake_uri
+from gamelake.lake.factory import lake_uri
 
 if TYPE_CHECKING:
     from gamelake.registry import Entity

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gamelake.lake.factory import cdn_url, lake_location, lake_uri, open_store
 from gamelake.lake.location import BucketLocation
 from gamelake.lake.reach import CA_BUNDLE, CREDENTIALS, ENDPOINT, REGION, ReachError, environment_region, exports
-from gamelake.lake.store import StoreError, cdn_url, lake_location, lake_uri, open_store
+from gamelake.lake.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,6 @@ DISTRIBUTION_EXTRA = "cloudfront_distribution_id"
 """In the extra of the AWS connection: the CloudFront distribution that serves the lake."""
 
 CONNECTION = "aws_default"
-CONNECTION_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
 
 EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
 """The variables that a connection may add to the environment of dbt."""
@@ -37,48 +37,6 @@ def connected_store(aws_conn_id: str = CONNECTION, *, uri: str | None = None) ->
         return open_store(place.uri)
     client, _ = _connected(aws_conn_id, place)
     return open_store(place.uri, s3=client)
-
-
-def command_store() -> Store:
-    """The lake of a command that a person types: reached as the tasks reach it.
-
-    Raises: StoreError, as `connected_store`.
-    """
-    if not isinstance(lake_location(), BucketLocation):
-        return open_store(lake_uri())
-    use_stored_connection()
-    return connected_store()
-
-
-def use_stored_connection() -> None:
-    """Let this process, which is no task, find `aws_default` where tasks do: in a secrets backend or the database.
-
-    Outside of a task Airflow's hooks look into the environment only, so that is where it goes. Without a database the
-    environment is all there is.
-    Raises: StoreError, if the laptop's settings cannot work.
-    """
-    # What Airflow and boto3 tell of their search is not what a person asked for.
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
-    if os.environ.get(CONNECTION_VARIABLE):
-        return
-    added: dict[str, str] = {}
-    if "AIRFLOW_HOME" not in os.environ:  # a laptop: its database is that of `make up`
-        from gamelake.local.environment import EnvironmentRefused, environment
-
-        try:
-            added = {name: value for name, value in environment().items() if name not in os.environ}
-        except EnvironmentRefused as error:
-            raise StoreError("open", lake_uri(), str(error)) from error
-    os.environ.update(added)
-    try:
-        from airflow.models import Connection
-        from airflow.sdk.exceptions import AirflowNotFoundException
-
-        with suppress(AirflowNotFoundException):
-            os.environ[CONNECTION_VARIABLE] = Connection.get_connection_from_secrets(CONNECTION).as_json()
-    finally:
-        for name in added:
-            del os.environ[name]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 
 
 def generate(
+    context: typer.Context,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if a file is stale.")] = False,
 ) -> int:
     """Write dbt's sources and the generated pages of docs/."""
@@ -16,7 +17,7 @@ def generate(
     from gamelake.codegen import configuration, cost, dbt_sources
 
     status = 0
-    pages = configuration.generated() | cost.generated() | reference.generated()
+    pages = configuration.generated() | cost.generated() | reference.generated(context.find_root().command)
     for path, text in (dbt_sources.generated() | pages).items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue

@@ -58,10 +58,10 @@ def _hours(hours: int) -> int:
 @group.command()
 def show(name: OneTable = None) -> None:
     """Show the newest commits."""
-    from gamelake.airflow.stores import command_store
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.lake.https import open_cdn
     from gamelake.lake.manifest import open_table
-    from gamelake.lake.store import place_of
 
     store = open_cdn() or command_store()
     commits: Iterable[Manifest | None]
@@ -89,10 +89,10 @@ def lifecycle(
     apply: Annotated[bool, typer.Option("--apply", help="Set the rules, then check them.")] = False,
 ) -> None:
     """Check the lifecycle rules of the bucket."""
-    from gamelake.airflow.stores import command_store
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.lake.lifecycle import apply_rules, check_rules, expected_rules
     from gamelake.lake.s3 import S3Store
-    from gamelake.lake.store import place_of
 
     store = command_store()
     if not isinstance(store, S3Store):
@@ -120,8 +120,8 @@ def audit(
     """Find objects that are orphans, missing or damaged."""
     from datetime import timedelta
 
-    from gamelake.airflow.stores import command_store
-    from gamelake.lake.store import place_of
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.maintenance.audit import audit
 
     store = command_store()
@@ -153,9 +153,9 @@ def rejected(
     json: Annotated[bool, typer.Option("--json", help="Print each row as a line of JSON, as it was sent.")] = False,
 ) -> None:
     """List the rows that loads rejected, and why."""
-    from gamelake.airflow.stores import command_store
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.lake.rejected import rejected_rows
-    from gamelake.lake.store import place_of
 
     store = command_store()
     lines: list[tuple[str, ...]] = []
@@ -181,7 +181,7 @@ def replay(
     day: Annotated[str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only this Korean day.")] = None,
 ) -> None:
     """Check rejected rows again, and add those that pass now."""
-    from gamelake.airflow.stores import command_store
+    from gamelake.cli.store import command_store
     from gamelake.load.errors import LIST_COMMAND
     from gamelake.load.replay import replay
 

@@ -29,8 +29,8 @@ Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with
 @group.command("list")
 def list_generations() -> None:
     """List every finished build of the marts, the newest first."""
-    from gamelake.airflow.stores import command_store
-    from gamelake.lake.store import place_of
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.marts import pointer, rollback
 
     store = command_store()
@@ -47,8 +47,8 @@ def list_generations() -> None:
 @group.command()
 def freshness() -> int:
     """Show how old the published loads are; exit status 1 if one is stale."""
-    from gamelake.airflow.stores import command_store
-    from gamelake.lake.store import place_of
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.marts import freshness
 
     store = command_store()
@@ -79,7 +79,7 @@ def roll_back(
     reason: Reason = None,
 ) -> int:
     """Show readers an earlier build."""
-    from gamelake.airflow.stores import command_store
+    from gamelake.cli.store import command_store
     from gamelake.marts.rollback import rollback
 
     store = command_store()
@@ -90,7 +90,7 @@ def roll_back(
 @group.command("rollforward")
 def roll_forward(reason: Reason = None) -> int:
     """Show readers the newest publication again."""
-    from gamelake.airflow.stores import command_store
+    from gamelake.cli.store import command_store
     from gamelake.marts.rollback import rollforward
 
     store = command_store()
@@ -114,7 +114,7 @@ def build_on_spark(
     ] = None,
 ) -> None:
     """Build the marts on Spark; `GAMELAKE_SPARK_MASTER` names the cluster."""
-    from gamelake.lake.store import lake_uri, open_store
+    from gamelake.lake.factory import lake_uri, open_store
     from gamelake.marts import spark
 
     if date and generation:

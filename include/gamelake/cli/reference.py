@@ -13,12 +13,8 @@ if TYPE_CHECKING:
 PAGE_PATH = REPOSITORY / "docs" / "reference" / "commands.md"
 
 
-def generated() -> dict[Path, str]:
-    """Return the text of the page, by its path."""
-    from typer.main import get_command
-
-    from gamelake.cli.app import app
-
+def generated(command: Any) -> dict[Path, str]:
+    """Return the text of the page, by its path. `command` is the whole of `gamelake`."""
     lines = [
         "<!-- Generated from include/gamelake/cli by `make generate`; do not edit. -->",
         "",
@@ -26,7 +22,7 @@ def generated() -> dict[Path, str]:
         "",
         "`make setup` installs the command as `.venv/bin/gamelake`; a container has it as `gamelake`.",
         "A command ends with exit status 1 after an error, 2 for wrong arguments and 130 after Ctrl-C.",
-        *_section(get_command(app), "gamelake", 2),
+        *_section(command, "gamelake", 2),
     ]
     return {PAGE_PATH: "\n".join(lines) + "\n"}
 

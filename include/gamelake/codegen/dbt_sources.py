@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gamelake.marts.freshness import ERROR_AFTER_HOURS, WARN_AFTER_HOURS
 from gamelake.paths import REPOSITORY
 from gamelake.registry import Entity, Kind, Source, load_sources
 
@@ -21,11 +22,6 @@ MACRO_PATH = REPOSITORY / "dbt/macros/_current_tables.sql"
 ENTITIES_PAGE_PATH = REPOSITORY / "docs/reference/entities.md"
 
 _HEADER = "Generated from include/gamelake/sources/{}/entities.yaml by `make generate`; do not edit."
-
-# `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
-# 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
-WARN_AFTER_HOURS = 30
-ERROR_AFTER_HOURS = 54
 
 _KINDS = {
     Kind.INCREMENTAL: "incremental: changed rows every day, read whole once a week",

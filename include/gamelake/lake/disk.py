@@ -16,15 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import (
-    ObjectExists,
-    ObjectInfo,
-    ObjectNotFound,
-    StoreError,
-    check_key,
-    check_prefix,
-    is_hidden,
-)
+from gamelake.lake.store import ObjectExists, ObjectInfo, ObjectNotFound, StoreError, check_key, check_prefix, is_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -20,7 +20,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from gamelake.lake.store import CDN_VARIABLE, ObjectInfo, ObjectNotFound, StoreError, cdn_url, check_key
+from gamelake.lake.factory import CDN_VARIABLE, cdn_url
+from gamelake.lake.store import ObjectInfo, ObjectNotFound, StoreError, check_key
 
 if TYPE_CHECKING:
     from typing import BinaryIO

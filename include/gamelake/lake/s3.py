@@ -24,15 +24,7 @@ from botocore.exceptions import (
 )
 
 from gamelake.lake.reach import endpoint_source
-from gamelake.lake.store import (
-    ObjectExists,
-    ObjectInfo,
-    ObjectNotFound,
-    StoreError,
-    check_key,
-    check_prefix,
-    is_hidden,
-)
+from gamelake.lake.store import ObjectExists, ObjectInfo, ObjectNotFound, StoreError, check_key, check_prefix, is_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from gamelake.lake.factory import place_of
 from gamelake.lake.files import merge_files
 from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary
-from gamelake.lake.store import place_of
 from gamelake.load import guard
 from gamelake.load.errors import HeldError, OtherOriginError
 from gamelake.load.schedule import check_not_superseded

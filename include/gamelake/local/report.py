@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from gamelake.airflow.stores import connected_store
 from gamelake.days import KST
 from gamelake.lake.disk import DiskStore
+from gamelake.lake.factory import lake_location
 from gamelake.lake.querying import connect, literal
-from gamelake.lake.store import lake_location
 from gamelake.marts import pointer
 from gamelake.tables import table
 

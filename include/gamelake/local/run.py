@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gamelake.days import format_day
 from gamelake.errors import is_explained
-from gamelake.lake.store import lake_location
+from gamelake.lake.factory import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
 from gamelake.local.alone import alone
 from gamelake.local.checks import check_folders

@@ -57,8 +57,8 @@ class Plugin(BasePlugin):
         """Let it reach the store and the CDN; open a generation, if dbt is to build one and nobody has."""
         from dbt.flags import get_flags
 
+        from gamelake.lake.factory import lake_uri, open_store
         from gamelake.lake.https import open_cdn
-        from gamelake.lake.store import lake_uri, open_store
 
         if self._named is not None and self.creds is not None:
             self.creds.path = self._named  # by which dbt knows the profile again

@@ -1,7 +1,7 @@
 """How old the loads are that readers see.
 
 It counts by the wall clock, as nothing else in the transform does. A build never asks it: a day that is built again is
-old. The limits are those of `dbt source freshness`; see include/gamelake/codegen/dbt_sources.py.
+old. `dbt source freshness` has the same limits.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from gamelake.codegen.dbt_sources import ERROR_AFTER_HOURS, WARN_AFTER_HOURS
-from gamelake.lake.store import ObjectNotFound, place_of
+from gamelake.lake.factory import place_of
+from gamelake.lake.store import ObjectNotFound
 from gamelake.marts import pointer
 from gamelake.marts.generation import INPUTS, TransformError
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
 __all__ = ["ERROR_AFTER_HOURS", "WARN_AFTER_HOURS", "LoadAge", "PublishedLoads", "published"]
+
+# `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
+# 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
+WARN_AFTER_HOURS = 30
+ERROR_AFTER_HOURS = 54
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ import orjson
 
 from gamelake.days import format_day, parse_day
 from gamelake.lake.audit import RETENTION
+from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
 from gamelake.lake.manifest import open_table
-from gamelake.lake.store import ObjectExists, ObjectNotFound, place_of
+from gamelake.lake.store import ObjectExists, ObjectNotFound
 from gamelake.marts import history, pointer, unbuildable
 from gamelake.marts.pointer import POINTER, RECORD, Action, Move, Publication, current, record_of
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gamelake.days import PartitionError, parse_day
-from gamelake.lake.store import ObjectNotFound, place_of
+from gamelake.lake.factory import place_of
+from gamelake.lake.store import ObjectNotFound
 from gamelake.marts import pointer
 from gamelake.marts.generation import TransformError
 from gamelake.marts.pointer import RECORD, Action, Move, Publication

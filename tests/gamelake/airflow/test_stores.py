@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.airflow.stores import EXPORTED, connected_store, connection_exported
+from gamelake.lake.factory import lake_uri, open_store
 from gamelake.lake.querying import connect, literal
 from gamelake.lake.s3 import S3Store
-from gamelake.lake.store import StoreError, lake_uri, open_store
+from gamelake.lake.store import StoreError
 from tests.gamelake.lake.aws import isolate
 
 if TYPE_CHECKING:

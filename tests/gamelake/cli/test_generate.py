@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.main import get_command
 
 from gamelake.cli import reference
+from gamelake.cli.app import app
 from gamelake.cli.main import main
 from gamelake.codegen import configuration, cost, dbt_sources
 from gamelake.registry import RegistryError
@@ -68,7 +70,7 @@ def test_a_mistake_in_the_registry_is_one_sentence(
 
 
 def test_the_page_of_commands_has_every_argument() -> None:
-    text = reference.generated()[reference.PAGE_PATH]
+    text = reference.generated(get_command(app))[reference.PAGE_PATH]
     section = text.partition("### gamelake lake audit\n")[2].partition("\n###")[0]
     rows = [line.split(" | ")[:2] for line in section.splitlines() if line.startswith("| `")]
     assert rows == [

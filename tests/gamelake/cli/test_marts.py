@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from gamelake.cli.main import main
-from gamelake.lake.store import open_store, place_of
+from gamelake.lake.factory import open_store, place_of
 from gamelake.marts import pointer
 from gamelake.marts.generation import publish
 from gamelake.marts.rollback import generations

@@ -17,8 +17,8 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
-from gamelake.lake.store import open_store
 from tests.seaweed import running_seaweed
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ import gamelake.lake.cloudfront
 from gamelake.airflow.stores import invalidate_changed
 from gamelake.cli.main import main
 from gamelake.lake.cloudfront import InvalidationError, InvalidationPending, invalidate, paths_of
+from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table, TableReader
-from gamelake.lake.store import Store, open_store
+from gamelake.lake.store import Store
 from gamelake.marts.generation import changed_keys, open_generation, publish
 from gamelake.marts.pointer import POINTER
 from gamelake.registry import load_sources

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.store import ObjectNotFound, StoreError, open_store
+from gamelake.lake.factory import open_store
+from gamelake.lake.store import ObjectNotFound, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,11 @@ import urllib3
 
 from gamelake.cli.main import main
 from gamelake.lake import https
+from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore, open_cdn, url_path
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table, TableReader, open_table
-from gamelake.lake.store import InvalidKey, ObjectNotFound, ReadableStore, Store, StoreError, open_store
+from gamelake.lake.store import InvalidKey, ObjectNotFound, ReadableStore, Store, StoreError
 from tests.gamelake.lake.test_store import BAD_KEYS
 
 if TYPE_CHECKING:

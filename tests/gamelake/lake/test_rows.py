@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
 from gamelake.lake.manifest import Manifest, Mode
 from gamelake.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
-from gamelake.lake.store import ObjectNotFound, open_store
+from gamelake.lake.store import ObjectNotFound
 from gamelake.lake.uploads import PartDamaged
 
 if TYPE_CHECKING:

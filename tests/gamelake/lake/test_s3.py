@@ -10,7 +10,8 @@ import pytest
 from botocore.config import Config
 
 import gamelake.lake.s3
-from gamelake.lake.store import ObjectExists, StoreError, open_store
+from gamelake.lake.factory import open_store
+from gamelake.lake.store import ObjectExists, StoreError
 from tests.gamelake.lake.aws import isolate
 
 if TYPE_CHECKING:

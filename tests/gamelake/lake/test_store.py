@@ -15,7 +15,8 @@ from urllib.parse import quote
 import pytest
 
 import gamelake.lake.s3
-from gamelake.lake.store import InvalidKey, ObjectExists, ObjectNotFound, StoreError, lake_uri, open_store, place_of
+from gamelake.lake.factory import lake_uri, open_store, place_of
+from gamelake.lake.store import InvalidKey, ObjectExists, ObjectNotFound, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from tests.gamelake.load.running import new_client, small_sandbox, token_of
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_ids
-from gamelake.lake.store import open_store
 from gamelake.sources.igdb import late_updates
 from gamelake.sources.igdb import request_planner as planner
 from tests.gamelake.load.moving import MovingSandbox

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from gamelake.lake.store import open_store
 from igdb.client import IgdbClient
 from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
 from tests.gamelake.lake.conftest import new_client as new_s3

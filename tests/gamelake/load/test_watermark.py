@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
-from gamelake.lake.store import open_store
 from gamelake.load.errors import LoadRefused
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from gamelake.cli.main import main
+from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
-from gamelake.lake.store import open_store, place_of
 from gamelake.maintenance.audit import audit
 from gamelake.marts.audit import KEEP_PUBLISHED
 from gamelake.marts.generation import open_generation, publish

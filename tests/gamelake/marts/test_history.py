@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
-from gamelake.lake.store import open_store
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
 

@@ -13,10 +13,10 @@ import orjson
 import pytest
 
 from gamelake.lake.disk import DiskStore
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
-from gamelake.lake.store import open_store
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures

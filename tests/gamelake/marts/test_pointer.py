@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from gamelake.lake.store import StoreError, open_store
+from gamelake.lake.factory import open_store
+from gamelake.lake.store import StoreError
 from gamelake.marts import pointer
 from gamelake.marts.generation import publish
 from gamelake.marts.pointer import POINTER, RECORD, Action, current

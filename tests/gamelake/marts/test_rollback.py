@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.store import InvalidKey, open_store
+from gamelake.lake.factory import open_store
+from gamelake.lake.store import InvalidKey
 from gamelake.marts import pointer
 from gamelake.marts.generation import TransformError, publish
 from gamelake.marts.pointer import POINTER, RECORD, Action

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gamelake.cli.main import main
-from gamelake.lake.store import open_store
+from gamelake.lake.factory import open_store
 from gamelake.marts.generation import clean_up
 from gamelake.marts.pointer import POINTER
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
-from gamelake.lake.store import Store, open_store
+from gamelake.lake.store import Store
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
 from gamelake.marts.popularity_checks import CHECKS, limits

@@ -10,8 +10,8 @@ import yaml
 
 from gamelake.airflow.load_dags import load_dag
 from gamelake.codegen.dbt_sources import sources_yaml
+from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Table
-from gamelake.lake.store import open_store
 from gamelake.registry import load_sources
 from tests.gamelake.airflow.load_tasks import run_load
 from tests.gamelake.sources.second.fixtures import PARTITION

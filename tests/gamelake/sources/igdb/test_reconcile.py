@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.files import IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rows import LiveIds, read_live_ids
-from gamelake.lake.store import open_store
 from gamelake.limits import Allow
 from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract

@@ -1,0 +1,59 @@
+"""The lake of a command that a person types, reached as the tasks reach it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gamelake.airflow.stores import CONNECTION, connected_store
+from gamelake.lake.factory import lake_location, lake_uri, open_store
+from gamelake.lake.location import BucketLocation
+from gamelake.lake.store import StoreError
+
+if TYPE_CHECKING:
+    from gamelake.lake.store import Store
+
+CONNECTION_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
+
+
+def command_store() -> Store:
+    """The lake of a command that a person types: reached as the tasks reach it.
+
+    Raises: StoreError, as `connected_store`.
+    """
+    if not isinstance(lake_location(), BucketLocation):
+        return open_store(lake_uri())
+    use_stored_connection()
+    return connected_store()
+
+
+def use_stored_connection() -> None:
+    """Let this process, which is no task, find `aws_default` where tasks do: in a secrets backend or the database.
+
+    Outside of a task Airflow's hooks look into the environment only, so that is where it goes. Without a database the
+    environment is all there is.
+    Raises: StoreError, if the laptop's settings cannot work.
+    """
+    # What Airflow and boto3 tell of their search is not what a person asked for.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
+    if os.environ.get(CONNECTION_VARIABLE):
+        return
+    added: dict[str, str] = {}
+    if "AIRFLOW_HOME" not in os.environ:  # a laptop: its database is that of `make up`
+        from gamelake.local.environment import EnvironmentRefused, environment
+
+        try:
+            added = {name: value for name, value in environment().items() if name not in os.environ}
+        except EnvironmentRefused as error:
+            raise StoreError("open", lake_uri(), str(error)) from error
+    os.environ.update(added)
+    try:
+        from airflow.models import Connection
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        with suppress(AirflowNotFoundException):
+            os.environ[CONNECTION_VARIABLE] = Connection.get_connection_from_secrets(CONNECTION).as_json()
+    finally:
+        for name in added:
+            del os.environ[name]

@@ -1,0 +1,68 @@
+"""Where the lake is, and the store that is there: the one place that chooses between S3 and a folder."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gamelake.lake.location import BucketLocation, LocationError, locate
+from gamelake.lake.store import StoreError
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from gamelake.lake.location import FolderLocation
+    from gamelake.lake.store import ReadableStore, Store
+
+URI_VARIABLE = "GAMELAKE_URI"
+CDN_VARIABLE = "GAMELAKE_CDN_URL"
+DEFAULT_FOLDER = REPOSITORY / ".local" / "lake"
+
+
+def lake_uri() -> str:
+    """Where the lake is: `GAMELAKE_URI` without spaces around it, or `.local/lake` of this repository."""
+    return os.environ.get(URI_VARIABLE, "").strip() or DEFAULT_FOLDER.as_uri()
+
+
+def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
+    """The lake's place, for people and for code that must know its kind. `uri`: by default `lake_uri()`.
+
+    Raises: StoreError, if the URI names none.
+    """
+    uri = lake_uri() if uri is None else uri
+    try:
+        return locate(uri)
+    except LocationError as error:
+        raise StoreError("open", uri, f"{error}; it comes from {URI_VARIABLE} if that is set") from error
+
+
+def place_of(store: ReadableStore) -> str:
+    """A store's place for people: a folder's path as a shell takes it, a URI of any other store."""
+    try:
+        return str(locate(store.uri))
+    except LocationError:
+        return store.uri
+
+
+def cdn_url() -> str | None:
+    """Through which CDN a lake is read: `GAMELAKE_CDN_URL`, None if it is not set."""
+    return os.environ.get(CDN_VARIABLE, "").strip() or None
+
+
+def open_store(uri: str, *, s3: S3Client | None = None) -> Store:
+    """The store at a URI, `s3://bucket/prefix` or `file:///folder`.
+
+    s3: the client to use; by default one made from the environment (AWS_ENDPOINT_URL, AWS_PROFILE, ...).
+
+    Raises: StoreError, if the URI is neither.
+    """
+    place = lake_location(uri)
+    if isinstance(place, BucketLocation):
+        from gamelake.lake.reach import default_client  # boto3 takes half a second
+        from gamelake.lake.s3 import S3Store
+
+        return S3Store(place.bucket, place.prefix, s3 or default_client())
+    from gamelake.lake.disk import DiskStore
+
+    return DiskStore(place.folder)
