@@ -69,12 +69,14 @@ class Checked:
 
     last_id: the highest id of the rows to stage; only if there are none, that of the rejected ones; None if no row has
     one. The last row of a page may be a rejected one that shows another id than its own: what comes next would be lost.
+    trailing: how many rejected rows come after the last row to stage, 0 if there is none to stage.
     """
 
     rows: Rows
     rejects: list[Reject] = field(default_factory=list)
     undeclared: Counter[str] = field(default_factory=Counter)
     last_id: int | None = None
+    trailing: int = 0
 
     def __len__(self) -> int:
         """How many rows the page had."""
@@ -93,9 +95,9 @@ class Checked:
         ]
         return replace(self, rejects=rejects, last_id=_last_id(self.rows.ids, rejects))
 
-    def up_to(self, end: float) -> Checked:
-        """The same page without the rejected rows at its end, from an id on: they are in the next page too."""
-        return replace(self, rejects=[each for each in self.rejects if each.row_id is None or each.row_id < end])
+    def without_trailing(self) -> Checked:
+        """The same page up to its last row to stage: a next page that begins behind that row has the others again."""
+        return replace(self, rejects=self.rejects[: len(self.rejects) - self.trailing], trailing=0)
 
     def ids(self) -> Iterator[int]:
         """The ids of the rows, those of rejected ones too where they have a true one."""
@@ -150,7 +152,9 @@ class RowContract:
             undeclared.update(row.keys() - self._declared)
         ids = list(good)
         placed = [replace(each, misplaced=_is_misplaced(each, ids, place)) for place, each in rejects]
-        return _checked([row for row, _ in good.values()], [line for _, line in good.values()], placed, undeclared)
+        checked = _checked([row for row, _ in good.values()], [line for _, line in good.values()], placed, undeclared)
+        trailing = sum(place == len(ids) for place, _ in rejects) if ids else 0
+        return replace(checked, trailing=trailing)
 
     def _judge(self, row: Any) -> tuple[Any, str | None]:
         """The row as it is staged, and what is wrong with it, None if nothing is."""

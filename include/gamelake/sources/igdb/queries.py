@@ -207,13 +207,16 @@ class EntityQueries:
                         raise
                     log.info("%s: %s; asking for less at once", self._entity, error.what)
                     continue
-                unsettled[batch] = answer.pages
                 found = [_window_rows(*each) for each in zip(batch.windows, answer.pages, strict=True)]
+                unsettled[batch] = [
+                    page if each.end is None else page.without_trailing()
+                    for page, each in zip(answer.pages, found, strict=True)
+                ]
                 for settled in planner.record_response(batch, found, count=answer.count, reply_bytes=answer.bytes):
                     pages = unsettled.pop(settled)
                     if settled.proven:
                         for checked, claim in zip(pages, settled.claims, strict=True):
-                            yield Page(checked.up_to(claim.end), claim)
+                            yield Page(checked, claim)
                     elif page := self._retry(planner, settled, pages):
                         yield page
         finally:
@@ -300,8 +303,9 @@ def _window_rows(window: IdRange, checked: Checked) -> WindowRows:
     """What a window returned; of unsound rows none count, so that they are asked for again."""
     if not is_sound(checked, window):
         return WindowRows(0, None)
-    more = len(checked) >= PAGE and window.end - window.low > PAGE and checked.last_id is not None
-    return WindowRows(len(checked), (checked.last_id or 0) + 1 if more else None)
+    if len(checked) < PAGE or window.end - window.low <= PAGE or checked.last_id is None:
+        return WindowRows(len(checked), None)
+    return WindowRows(len(checked) - checked.trailing, checked.last_id + 1)
 
 
 def _highest(last: Checked) -> int:

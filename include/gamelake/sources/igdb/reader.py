@@ -110,7 +110,7 @@ class IgdbReader:
                     return
                 if checked.last_id is not None:
                     low = checked.last_id + 1
-                    yield Page(checked.up_to(low), IdRange(0, low))
+                    yield Page(checked.without_trailing(), IdRange(0, low))
         rows = count - (PAGE if low else 0)
         remaining = [IdRange(low, None)]
         async for page in self._queries.read(

@@ -202,7 +202,7 @@ class RequestPlanner:
         batch.rows += sum(each.rows for each in found)
         # A single window that returned a full page is complete up to its last row: only its remainder is open.
         full_page = len(found) == 1 and found[0].end is not None
-        batch.count = min(count, PAGE) if count is not None and full_page else count
+        batch.count = found[0].rows if count is not None and full_page and count >= PAGE else count
         batch.claims = tuple(
             window if each.end is None else IdRange(window.low, each.end)
             for window, each in zip(batch.windows, found, strict=True)

@@ -259,3 +259,29 @@ def test_what_one_load_reads_is_read_once(read: Callable[..., LoadReport], sandb
     report = read()
     assert report.requests == 2
     assert report.rows == ROWS
+
+
+# Rejected rows at the end of a page
+
+CLUMP = 1_000_000
+LAST_OF_PAGES = [CLUMP + (PAGE - 1) * number for number in range(1, 6)]
+"""A window that begins before the clump returns a full page that ends with a bad row; the next page begins with it."""
+
+
+def sparse_then_dense() -> list[dict[str, Any]]:
+    """A first page of few ids, then a clump of rows."""
+    ids = [*range(1_000, 1_000 * (PAGE + 1), 1_000), *range(CLUMP, CLUMP + ROWS)]
+    return [
+        {"id": row_id, "name": ["no text"] if row_id in LAST_OF_PAGES else f"Game {row_id}", "updated_at": LONG_AGO}
+        for row_id in ids
+    ]
+
+
+@pytest.mark.parametrize("rows", [sparse_then_dense()], ids=["a clump of ids"])
+def test_a_rejected_row_at_the_end_of_a_full_page_counts_once(
+    read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = read()
+    assert sorted(shown(store)) == sorted(set(ids_of(sandbox)) - set(LAST_OF_PAGES))
+    assert report.rejected == len(LAST_OF_PAGES)
+    assert "asking again" not in caplog.text, "counted twice, a rejected row hides a row that the source left out"
