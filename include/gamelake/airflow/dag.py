@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from airflow.sdk import DAG
 
+from gamelake.errors import is_explained
+
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit status of a command that Ctrl-C ended."""
-_OURS = ("gamelake.", "igdb.", "airflow.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def cause_of(error: str | BaseException | None) -> str:
     if error is None:
         return "no reason was given"
     text = str(error).strip()
-    if isinstance(error, str) or (text and type(error).__module__.startswith(_OURS)):
+    if isinstance(error, str) or (text and (is_explained(error) or type(error).__module__.startswith("airflow."))):
         return text
     return f"{type(error).__name__}: {text}".removesuffix(": ")
 

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from apiclient.operator import CancellableOperator
 from gamelake.airflow.run_partition import run_partition
 from gamelake.days import PartitionError
+from gamelake.fields import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ class LoadEntityOperator(CancellableOperator):
         try:
             partition = run_partition(context)
             report, stats = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
-        except (PartitionError, LoadRefused) as error:
+        except (PartitionError, RegistryError, LoadRefused) as error:
             raise AirflowFailException(f"not retried: {error}") from error
         commit = f"{self.entity} version {report.version}"
         await asyncio.to_thread(invalidate_changed, [self.entity.table.pointer_key], change=commit)

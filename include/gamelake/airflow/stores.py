@@ -1,4 +1,4 @@
-"""The lake's store and its CDN, with the credentials of an Airflow connection: where `include` meets Airflow."""
+"""The lake's store and its CDN, with the credentials of an Airflow connection: where the lake meets Airflow."""
 
 from __future__ import annotations
 

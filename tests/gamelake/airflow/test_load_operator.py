@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +119,18 @@ async def test_a_refused_account_is_not_tried_again_and_a_source_in_trouble_is(
     boardgames.failing = [401]
     with pytest.raises(AirflowFailException, match=r"^not retried: Boardgames games: status 401"):
         await execute(task, context_of(MONDAY))
+
+
+async def test_an_option_that_the_source_does_not_know_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = {"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "id", "password": "secret"}
+    monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(connection))
+    source = load_sources()["igdb"]
+    genres = replace(source.entities["genres"], options={"endpoint": "genres", "filtr": "id > 3"})
+    dag = load_dag(source, genres, lake_uri=tmp_path.as_uri(), full_refresh_weekday="0", doc_md="A test.")
+    with pytest.raises(AirflowFailException, match=r"^not retried: .*igdb\.genres\.options\.filtr"):
+        await execute(dag.tasks[0], context_of(MONDAY))
 
 
 def test_the_lake_uri_is_a_template(task: LoadEntityOperator) -> None:
