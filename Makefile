@@ -59,7 +59,7 @@ settings: $(VENV)/.installed ## import airflow_settings.yaml (AIRFLOW= names the
 env: ## write .env for docker compose, with secrets of its own
 	@"$(PYTHON)" -m deploy.compose_env
 
-image: ## build and check the image; AIRFLOW_IMAGE= names another base, IMAGE= another tag
+image: ## build the image and the one with the sandbox, and check them; AIRFLOW_IMAGE= names another base, IMAGE= another tag
 	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one. Without an image registry: make image-steps"; exit 1; }
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
@@ -97,7 +97,7 @@ test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	GAMELAKE_DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
 
-lint: $(VENV)/.dev ## check style, types, SQL, words and generated files
+lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
 	"$(BIN)"/mypy plugins/apiclient plugins/igdb include dags deploy sandbox

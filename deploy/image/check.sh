@@ -1,4 +1,4 @@
-# What an image has to do before it is any good, run inside it by `make image` and `make image-steps`: without network, on
+# What an image has to do before it is any good, run by `make image` and `make image-steps` in the one with the sandbox: without network, on
 # a read-only root, as the image's user. Writes to /tmp only.
 set -euo pipefail
 

@@ -2,7 +2,8 @@
 
     location.py   the one reader of GAMELAKE_URI
     reach.py      how boto3 reaches the store on S3, for what is not boto3; querying.py hands that to DuckDB
-    store.py      one small interface to objects; open_store(uri) gives S3 (s3.py) or a local folder (disk.py)
+    store.py      one small interface to objects, on S3 (s3.py) or in a local folder (disk.py)
+    factory.py    open_store(uri) chooses between them
     https.py      its reading half, through a CDN
     keys.py       where everything lies
     files.py      what a manifest says of one part, and which parts still count after a commit

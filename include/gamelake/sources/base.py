@@ -6,7 +6,7 @@ with the function `open_reader`:
     @asynccontextmanager
     async def open_reader(connection: str, entity: Entity) -> AsyncIterator[Reader]: ...
 
-A load knows nothing else of a source. `tests/gamelake/sources/conformance.py` has the rules that every reader passes.
+A load knows nothing else of a source. Every reader passes the rules of `tests/gamelake/sources/test_conformance.py`.
 """
 
 from __future__ import annotations
