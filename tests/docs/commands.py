@@ -77,6 +77,7 @@ NOT_RUN: dict[str, str] = {
     r"kubectl |helm ": "no cluster",
     r"aws |.*s3://(my-lake|gamelake)|make lifecycle|(\.venv/bin/)?gamelake lake lifecycle": "no AWS account",
     r"gamelake lake (show|audit)": "in a container; on a laptop it is run",
+    r"gamelake sandbox$": "it serves until Ctrl-C; tests/gamelake/cli/test_sandbox.py runs it",
     r"airflow dags test igdb_genres$": "on AWS; on a laptop it is run",
     r"terraform ": "no AWS account; tests/deploy/test_terraform.py reads the files",
     r"astro |make image|AIRFLOW_CONN_IGDB_DEFAULT=": "it takes minutes and a registry; see `make image-steps`",
