@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def at_the_limits(games: int, *, whole_day: bool, nights: bool) -> None:
-    """A full day at real limits, and the two nights after it."""
+    """Measure a full day at real limits, and the two nights after it."""
     day = day_of(datetime.now(UTC))
     with sandbox(games, day) as url, tempfile.TemporaryDirectory() as folder:
         lake = Path(folder) / "lake"
@@ -127,7 +127,7 @@ def ceiling(games: int) -> None:
 
 
 def memory(sizes: Sequence[int]) -> None:
-    """The peak of one load of games above an idle process, by the size of the table."""
+    """Measure the peak of one load of games above an idle process, by the size of the table."""
     day = day_of(datetime.now(UTC))
     for games in sizes:
         with sandbox(games, day, "--no-limits", "--latency", "0") as url, tempfile.TemporaryDirectory() as folder:
@@ -232,14 +232,14 @@ def load(url: str, lake: Path, name: str, day: date, *, rate: float = REQUESTS_P
 
 
 def floor_of(rows: int, reply_bytes: int) -> tuple[float, str]:
-    """The fewest seconds that the API's limits allow, and which limit that is."""
+    """Return the fewest seconds that the API's limits allow, and which limit that is."""
     requests, why = max((rows / PACK_ROWS, "rows"), (reply_bytes / REPLY_BYTES, "bytes"), (1.0, "one request"))
     return requests / REQUESTS_PER_SECOND, why
 
 
 @contextmanager
 def sandbox(games: int, day: date, *options: str) -> Iterator[str]:
-    """A sandbox in a process of its own; gives its URL."""
+    """Start a sandbox in its own process, and yield its URL."""
     command = [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", "0", "--games", str(games), *options]
     command += ["--first-day", format_day(day), "--today", format_day(day)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
@@ -260,7 +260,7 @@ def turn(url: str, day: date) -> None:
 
 
 def check_starts(url: str) -> None:
-    """The most requests that the server saw start within any one second, and how many it refused."""
+    """Print the most requests that the server saw start within any one second, and how many it refused."""
     with urllib.request.urlopen(f"{url}/sandbox/requests?last=10000") as reply:  # noqa: S310 - our own sandbox
         records = [record for record in json.load(reply) if record["endpoint"] != "oauth2/token"]
     starts = sorted(record["started"] for record in records)
@@ -298,12 +298,12 @@ def compare(url: str, lake: Path, name: str) -> None:
 
 
 def bytes_of(lake: Path) -> int:
-    """The bytes of all objects of a lake on disk."""
+    """Return the bytes of all objects of a lake on disk."""
     return sum(path.stat().st_size for path in lake.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def token_of(url: str) -> str:
-    """A token of the sandbox."""
+    """Return a token of the sandbox."""
     form = b"client_id=sandbox&client_secret=sandbox-secret&grant_type=client_credentials"
     with urllib.request.urlopen(f"{url}/oauth2/token", data=form) as reply:  # noqa: S310 - our own sandbox
         token: str = json.load(reply)["access_token"]

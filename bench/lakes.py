@@ -49,7 +49,7 @@ PACK_ROWS = 10 * WINDOW
 
 
 def day_lake(folder: Path, *, games: int) -> Path:
-    """The lake of so many games after two nights, made if it is not there yet. Returns: its folder."""
+    """Return the folder of the lake of so many games after two nights; make it if it is missing."""
     lake = folder / f"games-{games}"
     if lake.exists():
         return lake
@@ -98,7 +98,7 @@ def _whole(rows: Iterator[Row]) -> Iterator[Page]:
 
 
 def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
-    """What changed since the night before, then the windows from which rows were deleted, whole."""
+    """Yield what changed since the night before, then the windows from which rows were deleted, whole."""
     table, since = world.table(IgdbOptions.of(entity).endpoint), bounds_of(DAY)[0].timestamp()
     changed = [row_id for row_id, at in zip(table.ids, table.updated, strict=True) if at >= since]
     yield [table.row(row_id) for row_id in changed], None
@@ -136,7 +136,7 @@ def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], worl
 
 
 def history_lake(lake: Path, *, days: int) -> Path:
-    """A copy of a lake whose popularity was loaded and published on so many days before DAY; made if it is not there.
+    """Return a copy of a lake with published popularity of so many days before DAY; make it if it is missing.
 
     The copy is hard links. Past days have the raw parts of FIRST, and each its own history object: the values of FIRST,
     moved a little. `lake` must have FIRST published.
@@ -175,7 +175,7 @@ def history_lake(lake: Path, *, days: int) -> Path:
 
 
 def _draft(commit: Manifest, day: date, files: Sequence[File]) -> Draft:
-    """A commit like another, of other files."""
+    """Return a commit like another, of other files."""
     fields = {name: getattr(commit, name) for name in Draft.__dataclass_fields__}
     return Draft(**fields | {"partition": format_day(day), "run_id": f"bench-{format_day(day)}", "files": tuple(files)})
 

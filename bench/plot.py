@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def progress_svg(progress: Sequence[tuple[float, int]], floor: float, title: str) -> str:
-    """An SVG of rows over time: `progress` are (seconds, rows), `floor` is the least seconds that they could take."""
+    """Return an SVG of rows over time; `progress` is (seconds, rows), `floor` the fewest possible seconds."""
     width, height, left, top = 640, 300, 80, 20
     end, rows = progress[-1]
     seconds = max(end, floor) * 1.05

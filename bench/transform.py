@@ -117,7 +117,7 @@ class Night:
         return Cost(used.ru_utime + used.ru_stime, wall, peak, kinds["model"], kinds["test"], tuple(nodes))
 
     def files(self) -> dict[str, str]:
-        """The sha256 of each Parquet file of the last build, the day of history included."""
+        """Return the sha256 of each Parquet file of the last build, the day of history included."""
         inputs = json.loads(self.store.get(f"{self.key}/{generation.INPUTS}"))
         keys = [info.key for info in self.store.list(f"{self.key}/") if info.key.endswith(".parquet")]
         keys += [day["key"] for day in inputs["days"] if day["built"] is None]
@@ -148,7 +148,7 @@ def main() -> None:
 
 
 def night(folder: Path, games: int) -> Night:
-    """The night to measure, of so many games."""
+    """Return the night to measure, of so many games."""
     say(f"a lake of {games:,} games")
     # In a process of its own: what a large process starts counts as large, and the peak would be that of making rows.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -159,7 +159,7 @@ def night(folder: Path, games: int) -> Night:
 
 
 def build(measured: Night, times: int) -> None:
-    """A night's build: the start alone, the models, models and tests, and whether two builds are equal."""
+    """Measure a night's build: the start, the models, models and tests; compare two builds."""
     start = median([measured.dbt("build", "--select", "stg_run") for _ in range(times)])
     say(f"  start, one model       {start}")
     run = median([measured.dbt("run") for _ in range(times)])
@@ -186,7 +186,7 @@ def build(measured: Night, times: int) -> None:
 
 
 def linear(folder: Path, sizes: Sequence[int], times: int) -> None:
-    """The build of more rows, beside the ratio of rows."""
+    """Measure the build of more rows, beside the ratio of rows."""
     costs = [
         median([measured.dbt("build") for _ in range(times)]) for measured in [night(folder, games) for games in sizes]
     ]
@@ -200,7 +200,7 @@ def linear(folder: Path, sizes: Sequence[int], times: int) -> None:
 
 
 def nights_of_history(folder: Path, games: int, times: int) -> None:
-    """A night after a week of daily history, and after a year of it, in turn."""
+    """Measure a night after a week of daily history, and after a year of it, in turn."""
     first = night(folder, games).lake
     nights = {}
     for days in (WEEK, YEAR):
@@ -215,7 +215,7 @@ def nights_of_history(folder: Path, games: int, times: int) -> None:
 
 
 def median(costs: Sequence[Cost]) -> Cost:
-    """The cost whose CPU seconds are the median."""
+    """Return the cost whose CPU seconds are the median."""
     middle = statistics.median_low(cost.cpu for cost in costs)
     return next(cost for cost in costs if cost.cpu == middle)
 

@@ -45,7 +45,11 @@ SECRETS: dict[str, Callable[[], str]] = {
 
 
 def filled(example: str) -> str:
-    """The example with a fresh value for each of SECRETS. Raises: ValueError, if one is not there, or has a value."""
+    """Return the example with a new value for each of SECRETS.
+
+    Raises:
+        ValueError: A secret is missing, or has a value.
+    """
     text = example
     for name, make in SECRETS.items():
         text, count = re.subn(rf"^{name}=$", f"{name}={make()}", text, flags=re.MULTILINE)
@@ -62,7 +66,7 @@ def write(path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line. Returns: the exit code."""
+    """Run the command line, and return the exit code."""
     path = Path(arguments[0]) if arguments else REPOSITORY / ".env"
     try:
         write(path)

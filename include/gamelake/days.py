@@ -33,7 +33,7 @@ class PartitionError(ValueError):
 
 
 def parse_day(key: str) -> date:
-    """The day that a partition key such as `2026-11-21` names.
+    """Return the day that a partition key such as `2026-11-21` names.
 
     Raises: PartitionError, also for a day before FIRST_DAY or after LAST_DAY.
     """
@@ -64,23 +64,23 @@ def scheme_of(partition: str) -> Scheme:
 
 
 def format_day(day: date) -> str:
-    """The partition key of a day."""
+    """Return the partition key of a day."""
     return day.isoformat()  # strftime writes the year 1 as `1` on some systems
 
 
 def day_of(moment: datetime) -> date:
-    """The Korean day in which a moment (with a time zone) lies."""
+    """Return the Korean day in which a moment (with a time zone) lies."""
     return moment.astimezone(KST).date()
 
 
 def bounds_of(day: date) -> tuple[datetime, datetime]:
-    """The first moment of a Korean day and of the next one, in UTC."""
+    """Return the first moment of a Korean day and of the next one, in UTC."""
     start = datetime.combine(day, time(), KST)
     return start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC)
 
 
 def partition_bounds(partition: str) -> tuple[datetime, datetime]:
-    """The first moment of a partition and of the next one, in UTC.
+    """Return the first moment of a partition and of the next one, in UTC.
 
     Raises:
         PartitionError: The partition follows no scheme.

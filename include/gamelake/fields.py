@@ -114,7 +114,7 @@ def parse_fields(name: str, declared: object) -> tuple[Mapping[str, FieldType], 
 
 
 def _rule(where: str, declaration: object, kind: FieldType, words: list[str]) -> FieldRule:
-    """The rule that the words behind a type declare: `required`, `min <number>`, `max <number>`, in this order."""
+    """Return the rule of the words after a type: `required`, `min <number>`, `max <number>`, in this order."""
     left = list(words)
     required = left[:1] == ["required"]
     if required:

@@ -46,7 +46,7 @@ class Allow:
 
 
 def _allowed(share: float, rows: int) -> int:
-    """A share of the rows. Of small tables a share is less than a row: then it is a few rows, but fewer than half.
+    """Return a share of the rows; of small tables a few rows, but fewer than half.
 
     A few rows are one of up to 199, two of up to 299, and so on up to nine. A share of 0 allows none.
     """

@@ -76,7 +76,7 @@ class Entity:
         return str(self.table)
 
     def only(self, *fields: str) -> Entity:
-        """The same entity with these fields alone."""
+        """Return the same entity with these fields alone."""
         return replace(
             self,
             fields={name: self.fields[name] for name in fields},

@@ -39,7 +39,7 @@ class UnreadableRow:
 
 
 def elements(array: bytes) -> list[bytes]:
-    """The elements of a JSON array, each as its bytes.
+    """Return the elements of a JSON array, each as its bytes.
 
     Raises: ValueError, if it is no array from its first byte to its last.
     """
@@ -52,7 +52,7 @@ def elements(array: bytes) -> list[bytes]:
 
 
 def members(text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The members of a JSON object: each key with its quotes, and the bytes of its value.
+    """Yield the members of a JSON object: each key with its quotes, and the bytes of its value.
 
     Raises: ValueError, if it is no object from its first byte to its last.
     """
@@ -64,7 +64,7 @@ def members(text: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _parts(text: bytes, opening: bytes) -> Iterator[tuple[int, int, int | None]]:
-    """What lies between the outermost commas: its start, its end, and where its first outermost colon is."""
+    """Yield what lies between the outermost commas: its start, its end, and where its first outermost colon is."""
     first = len(text) - len(text.lstrip(_BLANK))
     last = len(text.rstrip(_BLANK))
     if text[first : first + 1] != opening:

@@ -71,7 +71,7 @@ class ApiError(Exception):
         return "\n".join(lines)
 
     def brief(self) -> str:
-        """What happened and what to do, for a page that more people see than the log.
+        """Return what happened and what to do, for a page that more people see than the log.
 
         Has no query, and of the reply only the reason that the API states: anyone who names the host of a connection
         could otherwise read the replies of any server that this machine reaches.
@@ -139,7 +139,7 @@ class ReplyError(TransientError):
 
 
 def _stated_reason(reply: str) -> str:
-    """The reason that a JSON reply states in a form that APIs use, shortened; empty if the reply is anything else."""
+    """Return the reason that a JSON reply states in a usual form, shortened; empty for any other reply."""
     try:
         found: Any = json.loads(reply)
     except ValueError:

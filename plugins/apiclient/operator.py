@@ -55,7 +55,7 @@ class CancellableOperator(BaseAsyncOperator):
             self._running = None
 
     async def aexecute(self, context: Context) -> Any:
-        """The work itself, by a subclass. Returns: the task's XCom."""
+        """Do the work, and return the task's XCom; subclasses implement this."""
         raise NotImplementedError
 
     def on_kill(self) -> None:

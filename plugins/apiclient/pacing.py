@@ -20,7 +20,7 @@ class Turn:
         self._end: Callable[[], None] | None = end
 
     def sent(self) -> None:
-        """The request has left (or never will): the next start is counted from now. Later calls do nothing."""
+        """Count the next start from now: the request was sent, or never will be. Later calls do nothing."""
         if self._end is not None:
             end, self._end = self._end, None
             end()
@@ -52,7 +52,7 @@ class Pacer:
         self._one_at_a_time = asyncio.Lock()
 
     async def turn(self) -> Turn:
-        """Waits for the next turn. Who gets one must end it with `sent`, also when the request fails."""
+        """Wait for the next turn. The caller must end it with `sent`, also when the request fails."""
         await self._one_at_a_time.acquire()
         try:
             # A loop, because a pause may come while this sleeps.

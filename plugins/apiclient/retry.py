@@ -112,7 +112,7 @@ def _error(state: RetryCallState) -> TransientError:
 
 
 def retry_after_seconds(header: str | None) -> float | None:
-    """The seconds of a Retry-After header, which holds seconds or a date; None without one, or if it is neither."""
+    """Return the seconds of a Retry-After header, given as seconds or a date; None without a valid one."""
     if header is None:
         return None
     if header.strip().isdigit():

@@ -58,7 +58,7 @@ class TokenCache:
         self._lock_path = folder / f"{name}.lock"
 
     async def read(self) -> Token | None:
-        """The token on disk, or None if there is none, or a file that is torn or not ours."""
+        """Return the token on disk, or None if there is none, or a file that is torn or not ours."""
         return await asyncio.to_thread(self._read)
 
     async def write(self, token: Token) -> None:

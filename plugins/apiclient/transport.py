@@ -43,7 +43,7 @@ class Proxy:
 
 
 def proxy_for(url: str, *, api: str, endpoint: str) -> Proxy | None:
-    """The proxy that the environment names for this URL, or None. Raises ProxyError if it cannot be used."""
+    """Return the proxy that the environment names for this URL, or None. Raises ProxyError if it cannot be used."""
     target = URL(url)
     if is_this_machine(target) or proxy_bypass(target.authority):
         return None
@@ -67,7 +67,7 @@ def proxy_for(url: str, *, api: str, endpoint: str) -> Proxy | None:
 def open_session(
     proxy: Proxy | None, *, seconds: float, headers: Mapping[str, str], **options: Any
 ) -> aiohttp.ClientSession:
-    """A session through the proxy, if there is one, whose requests may take so many seconds each.
+    """Return a session through the proxy, if there is one, whose requests may take so many seconds each.
 
     Its requests also take `**through(proxy)`.
     """
@@ -81,14 +81,14 @@ def open_session(
 
 
 def through(proxy: Proxy | None) -> dict[str, Any]:
-    """The options of a request that goes through this proxy."""
+    """Return the options of a request that goes through this proxy."""
     if proxy is None:
         return {}
     return {"proxy": proxy.url, "proxy_headers": proxy.headers if proxy.tunnels else None}
 
 
 async def read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str, query: str = "") -> bytes:
-    """The decompressed body. Raises ReplyError once it is above MAX_REPLY_BYTES, without reading the rest."""
+    """Return the decompressed body. Raises ReplyError once it is above MAX_REPLY_BYTES, without reading the rest."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
@@ -109,7 +109,7 @@ async def read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str
 def unreachable(
     error: Exception, *, api: str, url: str, endpoint: str, proxy: Proxy | None = None, query: str = ""
 ) -> ApiError:
-    """The error of a request without a reply, with the host and a command that checks the same route to it.
+    """Return the error of a request without a reply, with the host and a command that checks the same route to it.
 
     Takes the text of `error`, never its repr, and must not be raised `from` it: an aiohttp error may hold the request
     with its headers, and the token in them.
@@ -142,7 +142,7 @@ def unreachable(
 def proxy_refused(
     status: int, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str = ""
 ) -> ProxyError:
-    """The error of a proxy that does not let this machine or its user through."""
+    """Return the error of a proxy that does not let this machine or its user through."""
     name = f"the proxy {proxy.url}" if proxy else "a proxy"
     what = "asks for a user and password" if status == 407 else "does not allow this host"
     return ProxyError(f"{url}: {name} {what} (status {status})", api=api, endpoint=endpoint, query=query, status=status)
@@ -168,5 +168,5 @@ def is_this_machine(url: URL) -> bool:
 
 
 def host_of(url: URL) -> str:
-    """The host of a URL in the one form in which hosts can be compared."""
+    """Return the host of a URL in the one form in which hosts can be compared."""
     return (url.host or "").lower().rstrip(".")

@@ -37,7 +37,7 @@ _NOT_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 
 def base_url(connection: Any) -> str:
-    """The base URL of an Airflow connection, in whichever way its parts were written. Raises SettingsError.
+    """Return the base URL of an Airflow connection, in whichever way its parts were written. Raises SettingsError.
 
     A form or JSON gives the whole URL in `host`. The URI `igdb://id:secret@127.0.0.1:8900/v4` splits it into host, port
     and schema, which is Airflow's word for the path. Without a scheme it is https, on this machine http.
@@ -66,7 +66,7 @@ def base_url(connection: Any) -> str:
 
 
 def parse(conn_id: str, key: str, text: object) -> URL:
-    """A URL as the HTTP client reads it. Raises SettingsError, without the value if it may hold a secret."""
+    """Return a URL as the HTTP client reads it. Raises SettingsError, without the value if it may hold a secret."""
     expected = f"a URL such as {DEFAULT_TOKEN_URL if key == 'token_url' else DEFAULT_BASE_URL}"
     if not isinstance(text, str) or _NOT_IN_A_URL.search(text):
         raise SettingsError(conn_id, key, text, expected)
@@ -82,7 +82,7 @@ def parse(conn_id: str, key: str, text: object) -> URL:
 
 
 def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: bool) -> None:
-    """Raises SettingsError if these addresses would give the secret or a token to a host that must not have it.
+    """Refuse addresses that would give the secret or a token to a host that must not have it.
 
     With a static token no secret is sent, and the token URL is not used.
     """
@@ -112,7 +112,7 @@ def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: boo
 
 
 def _with_port(conn_id: str, url: URL, port: object) -> URL:
-    """The URL with the connection's port: a form sends 0 for none, and a URI or JSON may hold text."""
+    """Return the URL with the connection's port: a form sends 0 for none, and a URI or JSON may hold text."""
     text = str(port or "").strip()
     if text in ("", "0"):
         return url

@@ -62,7 +62,7 @@ def below(field: str, value: int) -> Condition:
 
 
 def matching(text: str) -> Condition:
-    """A filter written by a person, such as the registry's, in parentheses so that its `|` stays inside it.
+    """Return a filter written by a person, such as the registry's, in parentheses so that its `|` stays inside it.
 
     Raises ApicalypseError for text that would reach beyond its parentheses: a `;`, a comment, a parenthesis or a quote
     that is not closed.
@@ -127,7 +127,7 @@ class Query:
             )
 
     def text(self) -> str:
-        """The whole query, one line."""
+        """Return the whole query, one line."""
         statements = [f"fields {self.fields}"]
         if self.exclude:
             statements.append(f"exclude {self.exclude}")
@@ -138,7 +138,7 @@ class Query:
 
 
 def count_text(where: Sequence[Condition]) -> str:
-    """The body of a `/count` request, which takes nothing but a condition; empty for all rows."""
+    """Return the body of a `/count` request, which takes nothing but a condition; empty for all rows."""
     return f"{_where(where)};" if where else ""
 
 
@@ -169,7 +169,7 @@ class SubQuery:
 
 
 def multiquery_text(parts: Sequence[SubQuery]) -> str:
-    """The body of a `/multiquery`, one part a line. Refuses none, more than 10, and two of one name."""
+    """Return the body of a `/multiquery`, one part a line. Refuses none, more than 10, and two of one name."""
     if not 1 <= len(parts) <= MAX_PARTS:
         raise ApicalypseError("the number of sub-queries", len(parts), f"1 to {MAX_PARTS}, the API's own bound")
     names = [part.name for part in parts]

@@ -11,7 +11,7 @@ What is asked again, and what is not:
 | 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
 | 200 with HTML, torn JSON, `null`, `{}` or another shape than promised, or above 64 MB | likewise |
 | 200 with a row that no parser takes | likewise; a row that came before is passed on as an UnreadableRow |
-| 408 | asked once more, then SlowQuery at once: the caller should use a smaller window |
+| 408 | asked once more, then SlowQueryError at once: the caller should use a smaller window |
 | 401 | asked again with up to three new tokens, then TokenError; with a static token AuthError at once |
 | 400, 403, 404, 407, 413, the rest | fails at once: the same request would fail again |
 """
@@ -30,7 +30,7 @@ from apiclient.retry import Backoff, retry, retry_after_seconds
 from apiclient.stats import ClientStats
 from apiclient.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
 from igdb.apicalypse import count_text, multiquery_text
-from igdb.errors import API, AuthError, PayloadTooLarge, RateLimitError, TokenError, error_for
+from igdb.errors import API, AuthError, PayloadTooLargeError, RateLimitError, TokenError, error_for
 from igdb.replies import Answer, Count, MultiReply, Reply, Rows
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class IgdbClient:
         query: Query,
         read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment] # mypy: a type variable has no default
     ) -> Reply[Rows]:
-        """The rows of one query, made by `read` into what the caller wants of them.
+        """Return the rows of one query, made by `read` into what the caller wants of them.
 
         Raises:
             ApiError: see the head of `errors`.
@@ -131,14 +131,14 @@ class IgdbClient:
     ) -> MultiReply[Rows]:
         """Up to 10 queries in one request: the rows of each, made by `read` into what the caller wants, and the counts.
 
-        One bad part fails all of them. PayloadTooLarge means that the replies together are above 10 MB: ask for fewer.
+        One bad part fails all of them. PayloadTooLargeError: the replies together are above 10 MB; ask for fewer.
         """
         return await self._ask("multiquery", multiquery_text(parts), lambda answer: answer.parts(parts, read))
 
     async def _ask(self, endpoint: str, query: str, read: Callable[[Answer], _T]) -> _T:
         body = query.encode()
         if len(body) > MAX_REQUEST_BYTES:
-            raise PayloadTooLarge(
+            raise PayloadTooLargeError(
                 f"the request has {len(body):,} bytes, the API takes {MAX_REQUEST_BYTES:,}; it was not sent",
                 endpoint=endpoint,
                 query=f"{query[:500]}…",
@@ -147,7 +147,7 @@ class IgdbClient:
         unreadable: set[int | bytes] = set()
 
         def read_twice(answer: Answer) -> _T:
-            """A row that no parser takes is believed once it came twice."""
+            """Read a reply; a row that no parser accepts is asked for a second time before it counts as unreadable."""
             return read(replace(answer, unreadable=unreadable))
 
         async def once() -> _T:

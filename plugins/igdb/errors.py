@@ -5,12 +5,12 @@ ApiError
 │   ├── AuthError              the id, the secret or the token is refused
 │   ├── QueryError             400, 404: the query or the endpoint is wrong
 │   ├── ForbiddenError         403: above a limit, outside one's tier, or User-Agent refused; never the token
-│   ├── PayloadTooLarge        413: the reply above 10 MB, or the request above 32,000 bytes
+│   ├── PayloadTooLargeError   413: the reply above 10 MB, or the request above 32,000 bytes
 │   └── UnexpectedStatusError  any other answer that no rule covers (a redirect, 405, …)
 └── TransientError
     ├── TokenError             401 for a token that was minted a moment ago
     ├── RateLimitError         429
-    └── SlowQuery              408: the query takes the source too long
+    └── SlowQueryError         408: the query takes the source too long
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ForbiddenError(IgdbError):
     )
 
 
-class PayloadTooLarge(IgdbError):
+class PayloadTooLargeError(IgdbError):
     """413, or a request that would get it: ask for less at once."""
 
     hint = "ask for fewer rows, fewer fields, or fewer parts of a multiquery in one request"
@@ -87,7 +87,7 @@ class RateLimitError(TransientError):
     )
 
 
-class SlowQuery(TransientError):
+class SlowQueryError(TransientError):
     """408: the query takes the source too long."""
 
     api = API
@@ -99,7 +99,7 @@ class SlowQuery(TransientError):
 def error_for(
     status: int, *, endpoint: str, query: str = "", reply: str = "", retry_after: float | None = None
 ) -> ApiError:
-    """The error that a status other than 200 means. The whole rule of error classes is this function."""
+    """Return the error that a status other than 200 means; nothing else chooses error classes."""
     what = f"status {status}"
     if status == 403 and "error code: 1010" in reply:
         return ForbiddenError(
@@ -125,7 +125,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     401: AuthError,
     403: ForbiddenError,
     404: QueryError,
-    408: SlowQuery,
-    413: PayloadTooLarge,
+    408: SlowQueryError,
+    413: PayloadTooLargeError,
     429: RateLimitError,
 }

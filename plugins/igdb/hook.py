@@ -39,7 +39,7 @@ class IgdbHook(BaseHook):
         self.igdb_conn_id = igdb_conn_id
 
     async def client(self) -> IgdbClient:
-        """A client of this connection, to be entered with `async with`.
+        """Return a client of this connection, to be entered with `async with`.
 
         Raises:
             SettingsError: the connection has a value that is not allowed.

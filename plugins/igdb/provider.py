@@ -9,7 +9,7 @@ from typing import Any
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The connection type `igdb` and the fields of its form (airflow/provider.yaml.schema.json)."""
+    """Return the connection type `igdb` and the fields of its form (airflow/provider.yaml.schema.json)."""
     return {
         "package-name": "gamelake",
         "name": "IGDB",

@@ -135,14 +135,14 @@ class Answer:
         return MultiReply(rows, counts, self._date(), len(self.body))
 
     def _scanned_parts(self) -> list[_Part]:
-        """The parts of a reply that msgspec refuses for one of its rows."""
+        """Return the parts of a reply that msgspec refuses for one of its rows."""
         try:
             return [_scanned_part(part) for part in self._elements(self.body)]
         except ValueError as error:
             self._refuse(f"not an array of results: {error}")
 
     def _array(self, body: bytes | msgspec.Raw, unreadable: list[UnreadableRow]) -> list[Any]:
-        """The rows of an array; those that no parser takes are added to `unreadable` too."""
+        """Return the rows of an array; those that no parser takes are added to `unreadable` too."""
         try:
             found = orjson.loads(memoryview(body))
         except orjson.JSONDecodeError:
@@ -152,7 +152,7 @@ class Answer:
         return found
 
     def _scanned_array(self, body: bytes, unreadable: list[UnreadableRow]) -> list[Any]:
-        """The rows of a reply that orjson refuses, each parsed alone."""
+        """Return the rows of a reply that orjson refuses, each parsed alone."""
         rows = [_row(element) for element in self._elements(body)]
         bad = [row for row in rows if isinstance(row, UnreadableRow)]
         for row in bad:

@@ -77,7 +77,7 @@ class IgdbSettings:
         )
 
     def tokens(self, *, max_attempts: int = DEFAULT_MAX_ATTEMPTS) -> TokenSource:
-        """The static token if there is one, else tokens minted with the id and secret."""
+        """Return the static token if there is one, else tokens minted with the id and secret."""
         if self.static_token:
             return StaticToken(self.static_token)
         return ClientCredentials(
@@ -88,7 +88,7 @@ class IgdbSettings:
         )
 
     def client(self, *, max_attempts: int = 6) -> IgdbClient:
-        """A client that is not entered yet. `max_attempts` counts the first one."""
+        """Return a client that is not entered yet. `max_attempts` counts the first one."""
         return IgdbClient(
             base_url=self.base_url,
             client_id=self.client_id,
@@ -100,7 +100,7 @@ class IgdbSettings:
 
 
 def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
-    """The extra's own keys; null and empty, which a form sends for fields left alone, count as absent."""
+    """Return the extra's own keys; null and empty, which a form sends for fields left alone, count as absent."""
     if not text:
         return {}
     try:

@@ -39,11 +39,11 @@ class TokenSource(Protocol):
     """Gives the token of the next request."""
 
     async def token(self) -> str:
-        """A token that should work now."""
+        """Return a token that should work now."""
         ...
 
     async def invalidate(self, token: str) -> None:
-        """The API refused this token: `token()` gives another one from now on, if there can be another."""
+        """Mark a token as refused by the API: `token()` returns another one from now on, if it can."""
         ...
 
 
@@ -57,7 +57,7 @@ class StaticToken:
         return "StaticToken(***)"
 
     async def token(self) -> str:
-        """Always the same."""
+        """Return the static token."""
         return self._token
 
     async def invalidate(self, token: str) -> None:
@@ -106,7 +106,7 @@ class ClientCredentials:
             return self._current.value
 
     async def invalidate(self, token: str) -> None:
-        """This token is not used again; one that another process has put in its place meanwhile is."""
+        """Drop this token; a newer one that another process has cached is kept."""
         self._refused.add(token)
 
     async def _shared(self) -> Token:

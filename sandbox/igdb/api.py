@@ -116,7 +116,7 @@ class _Api:
 
 
 def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: Fault | None) -> Reply:
-    """The reply to a query, in a thread that holds the world."""
+    """Return the reply to a query, in a thread that holds the world."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -158,7 +158,7 @@ def _multiquery(world: World, evaluator: Evaluator, text: str, fault: Fault | No
 
 
 def _shortened(rows: list[Row], fault: Fault | None) -> list[Row]:
-    """The rows of a reply after a fault: what it hides is missing from its page, which does not grow for it."""
+    """Return the rows of a reply after a fault: what it hides is missing from its page, which does not grow for it."""
     if fault and fault.kind == FaultKind.NO_ROWS:
         return []
     if fault and fault.kind == FaultKind.HIDE_ROWS:
@@ -171,7 +171,7 @@ def _miscounts(fault: Fault | None) -> bool:
 
 
 def _count(evaluator: Evaluator, endpoint: str, table: Table, query: Query, fault: Fault | None) -> int:
-    """The number of rows that match, without those that a fault does not count."""
+    """Return the number of rows that match, without those that a fault does not count."""
     count = evaluator.count(endpoint, table, query)
     if fault is None or not _miscounts(fault):
         return count
@@ -181,7 +181,7 @@ def _count(evaluator: Evaluator, endpoint: str, table: Table, query: Query, faul
 
 
 async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:
-    """The reply after a fault that works on its body or its time."""
+    """Return the reply after a fault that works on its body or its time."""
     if fault is None:
         return reply
     if fault.kind == FaultKind.HANG:

@@ -19,7 +19,7 @@ FULL = 65536
 
 
 def key_of(seed: int, purpose: str) -> bytes:
-    """The key that keeps one kind of draws apart from another."""
+    """Return the key that keeps one kind of draws apart from another."""
     return blake2b(f"{seed}:{purpose}".encode(), digest_size=32).digest()
 
 
@@ -34,13 +34,13 @@ def draws(digest: bytes) -> tuple[int, ...]:
 
 
 def checksum(digest: bytes) -> str:
-    """A uuid as IGDB's `checksum` shows it."""
+    """Return a uuid as IGDB's `checksum` shows it."""
     text = digest[:16].hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def midnight(day: date) -> int:
-    """The first second of a Korean day, in unix seconds."""
+    """Return the first second of a Korean day, in unix seconds."""
     return int(bounds_of(day)[0].timestamp())
 
 

@@ -75,7 +75,7 @@ class GeneratedChurn:
         tables["companies"].revise(_draw(rng, tables["companies"], UPDATED, 1), day)
 
     def _turn_owned(self, tables: Mapping[str, Table], deleted: set[int], inserted: list[int], day: date) -> None:
-        """A game comes and goes with its cover, its companies' parts and its release dates."""
+        """Add or delete the cover, involved companies and release dates of games together with the games."""
         for endpoint, source in self._owned.items():
             tables[endpoint].delete(row_id for game in deleted for row_id in source.ids_of(game))
             rows = (row for game in inserted for row in source.rows_of(game, churn_second(game, day)))
@@ -136,6 +136,6 @@ class RecordedChurn:
 
 
 def _draw(rng: random.Random, table: Table, share: float, least: int) -> list[int]:
-    """Some of the live ids; a small table keeps at least half of its rows out of it."""
+    """Draw some of the live ids; a small table keeps at least half of its rows out of it."""
     count = min(max(least, round(len(table) * share)), (len(table) + 1) // 2)
     return [table.ids[position] for position in rng.sample(range(len(table)), count)]

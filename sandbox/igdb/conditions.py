@@ -23,7 +23,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def fields_of(condition: Condition | None) -> set[str]:
-    """The names of the fields that a condition looks at."""
+    """Return the names of the fields that a condition looks at."""
     if condition is None:
         return set()
     if isinstance(condition, Comparison):

@@ -113,7 +113,7 @@ class _Control:
 
 
 def _answered(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[[web.Request], Any]:
-    """The handler with 400 and the message for what cannot be done."""
+    """Return the handler; its errors become status 400 with the message."""
 
     async def answered(request: web.Request) -> web.Response:
         try:

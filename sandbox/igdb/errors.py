@@ -27,10 +27,10 @@ class QueryError(SandboxError):
 
 
 def syntax_error(cause: str) -> QueryError:
-    """A query that does not parse."""
+    """Return the error of a query that does not parse."""
     return QueryError("Syntax Error", cause)
 
 
 def invalid_field(name: str) -> QueryError:
-    """A field that the endpoint does not have."""
+    """Return the error of a field that the endpoint does not have."""
     return QueryError("Invalid Field", f"Invalid field name: '{name}'")

@@ -119,7 +119,7 @@ def _conjuncts(condition: Condition | None) -> Iterable[Condition]:
 
 
 def _id_spans(either: Either) -> tuple[tuple[int, int], ...] | None:
-    """The ranges of `(id >= 0 & id < 9) | (id >= 20 & id < 30)`; None if a part has any other form."""
+    """Return the ranges of `(id >= 0 & id < 9) | (id >= 20 & id < 30)`; None if a part has any other form."""
     spans = []
     for part in either.parts:
         narrowing = _Narrowing.of(part)
@@ -130,7 +130,7 @@ def _id_spans(either: Either) -> tuple[tuple[int, int], ...] | None:
 
 
 def _whole_numbers(condition: Comparison) -> frozenset[int] | None:
-    """The ids of `id = (3,9)`; None for any other comparison."""
+    """Return the ids of `id = (3,9)`; None for any other comparison."""
     value = condition.value
     if not isinstance(value, Values) or (condition.operator, value.bracket, value.negated) != ("=", "(", False):
         return None
@@ -146,7 +146,7 @@ class Evaluator:
         self._scans: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
 
     def answer(self, endpoint: str, table: Table, query: Query) -> Answer:
-        """The rows that a query asks for; in an order that differs from one request to the next unless it sorts.
+        """Return the rows that a query asks for; in an order that differs from one request to the next unless it sorts.
 
         Raises: QueryError for a field that the endpoint does not have.
         """
@@ -188,7 +188,7 @@ class Evaluator:
         return self._scans[key]
 
     def _choose(self, table: Table, positions: Sequence[int], query: Query) -> Iterable[int]:
-        """The ids of one page."""
+        """Return the ids of one page."""
         first, last = query.offset, query.offset + query.limit
         ids = table.ids
         if query.sort is None:

@@ -86,12 +86,12 @@ class Fault:
             raise FaultError(f"fault.after: found {self.after!r}, expected 0 or more")
 
     def replaced(self, body: bytes) -> bytes:
-        """What the kind `replace` makes of a reply."""
+        """Return what the kind `replace` makes of a reply."""
         return body.replace(self.old.encode(), self.new.encode(errors="surrogateescape"), 1)
 
     @classmethod
     def from_json(cls, document: Any) -> Fault:
-        """A fault from the control API's JSON object. Raises: FaultError."""
+        """Return a fault from the control API's JSON object. Raises: FaultError."""
         known = [field.name for field in fields(cls)]
         if not isinstance(document, dict) or "kind" not in document or not set(document) <= set(known):
             raise FaultError(
@@ -129,12 +129,12 @@ class FaultBook:
             self._active = []
 
     def active(self) -> list[dict[str, Any]]:
-        """The faults that are on, with `left`: how many requests they will still hit, None for any number."""
+        """Return the faults that are on, with `left`: how many requests they will still hit, None for any number."""
         with self._lock:
             return [asdict(active.fault) | {"left": active.left} for active in self._active]
 
     def take(self, endpoint: str, query: str) -> Fault | None:
-        """The fault that hits this request; counts it."""
+        """Return the fault that hits this request; counts it."""
         with self._lock:
             for active in self._active:
                 if not active.fault.concerns(endpoint, query):

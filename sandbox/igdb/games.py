@@ -58,7 +58,7 @@ class GameSource:
         self._platforms = _combinations(rng, list(catalog.COMMON_PLATFORMS) * 20 + self._all_platforms, (1, 1, 2, 3, 5))
 
     def row(self, row_id: int) -> Row:
-        """The game as of the first day."""
+        """Return the game as of the first day."""
         digest = digest_of(self._key, row_id)
         draw = draws(digest)
         more = draws(digest_of(self._more_key, row_id))
@@ -80,7 +80,7 @@ class GameSource:
         return row
 
     def updated_at(self, row_id: int) -> int:
-        """The game's `updated_at` as of the first day."""
+        """Return the game's `updated_at` as of the first day."""
         return self._times(row_id, draws(digest_of(self._key, row_id)))[1]
 
     def revise(self, row: Row, day: date) -> None:
@@ -105,27 +105,27 @@ class GameSource:
             row["first_release_date"] = self._release_date(draw[12:15])
 
     def revised_at(self, row_id: int, day: date) -> int:
-        """The `updated_at` that a change of that day leaves."""
+        """Return the `updated_at` that a change of that day leaves."""
         return churn_second(row_id, day)
 
     def times(self, row_id: int) -> tuple[int, int]:
-        """The game's `created_at` and `updated_at` as of the first day."""
+        """Return the game's `created_at` and `updated_at` as of the first day."""
         return self._times(row_id, draws(digest_of(self._key, row_id)))
 
     def cover_ids(self, row_id: int) -> list[int]:
-        """The game's cover, if it has one."""
+        """Return the game's cover, if it has one."""
         return self._cover(row_id, draws(digest_of(self._key, row_id)))
 
     def game_of_cover(self, cover: int) -> int:
-        """The game that a cover belongs to."""
+        """Return the game that a cover belongs to."""
         return cover - _FIRST_COVER
 
     def part_ids(self, row_id: int) -> list[int]:
-        """The game's rows of involved_companies."""
+        """Return the game's rows of involved_companies."""
         return self._parts(row_id, draws(digest_of(self._key, row_id)))
 
     def game_of_part(self, part: int) -> int:
-        """The game that a row of involved_companies belongs to."""
+        """Return the game that a row of involved_companies belongs to."""
         return part // _OWN
 
     def part_of_company(self, part: int) -> tuple[int, str]:
@@ -135,15 +135,15 @@ class GameSource:
         return 1 + (draw * draw // 65_521 + part) % self.companies, role
 
     def release_ids(self, row_id: int) -> list[int]:
-        """The game's release dates."""
+        """Return the game's release dates."""
         return self._releases(row_id, draws(digest_of(self._key, row_id)))
 
     def game_of_release(self, release: int) -> int:
-        """The game that a release date belongs to."""
+        """Return the game that a release date belongs to."""
         return release // _OWN
 
     def series_of(self, row_id: int) -> dict[str, list[int]]:
-        """The collections and franchises that the game belongs to."""
+        """Return the collections and franchises that the game belongs to."""
         return self._series(draws(digest_of(self._more_key, row_id)))
 
     def _cover(self, row_id: int, draw: Sequence[int]) -> list[int]:
@@ -262,7 +262,7 @@ class GameSource:
             row["summary"] = self._text(draw[31], 2 + draw[30] % 6)
 
     def _release_date(self, draw: Sequence[int]) -> int:
-        """A midnight in UTC: mostly past, now and then to come, and in rare cases before 1970."""
+        """Return a midnight in UTC: mostly past, now and then to come, and in rare cases before 1970."""
         if draw[0] < _share(0.003):
             return -_DAY * (1 + draw[1] % 4_000)
         today = self._start // _DAY
@@ -293,7 +293,7 @@ def _span(first: int, count: int, draw: int) -> list[int]:
 
 
 def _combinations(rng: random.Random, population: list[int], sizes: tuple[int, ...]) -> list[list[int]]:
-    """Lists of distinct ids, in no order; ids that stand in the population more often are drawn more often."""
+    """Return lists of distinct ids, in no order; ids that stand in the population more often are drawn more often."""
     return [list(dict.fromkeys(rng.choices(population, k=rng.choice(sizes)))) for _ in range(_POOL)]
 
 

@@ -44,5 +44,5 @@ class Limiter:
         return True
 
     def release(self) -> None:
-        """An admitted request has ended."""
+        """Count the end of an admitted request."""
         self.open -= 1

@@ -47,14 +47,14 @@ class PopularitySource:
         self._fill(random.Random(f"{seed}:popularity"), games, rows_per_game)  # noqa: S311 - a made-up world
 
     def row(self, row_id: int) -> Row:
-        """The row as of the first day."""
+        """Return the row as of the first day."""
         position = bisect_left(self.ids, row_id)
         popularity_type = self._types[position]
         calculated = self._calculated_at(popularity_type)
         return self.make(row_id, (self.games[position], popularity_type), calculated)
 
     def make(self, row_id: int, pair: Pair, calculated: int) -> Row:
-        """A row of a pair whose value was calculated at that second."""
+        """Return a row of a pair whose value was calculated at that second."""
         digest = digest_of(self._key, row_id)
         draw = draws(digest)
         game, popularity_type = pair
@@ -73,7 +73,7 @@ class PopularitySource:
         }
 
     def updated_at(self, row_id: int) -> int:
-        """The row's `updated_at` as of the first day."""
+        """Return the row's `updated_at` as of the first day."""
         return self._calculated_at(self._types[bisect_left(self.ids, row_id)]) + row_id % 4
 
     def revise(self, row: Row, day: date) -> None:
@@ -81,7 +81,7 @@ class PopularitySource:
         move_popularity(row, day)
 
     def revised_at(self, row_id: int, day: date) -> int:
-        """The `updated_at` of that day's value."""
+        """Return the `updated_at` of that day's value."""
         return calculated_on(day, self._types[bisect_left(self.ids, row_id)]) + row_id % 4
 
     def _calculated_at(self, popularity_type: int) -> int:
@@ -108,7 +108,7 @@ class PopularitySource:
 
 
 def calculated_on(day: date, popularity_type: int) -> int:
-    """The second of a day's first minute in which all values of a type are calculated."""
+    """Return the second of a day's first minute in which all values of a type are calculated."""
     place = _TYPES.index(popularity_type) if popularity_type in _TYPES else len(_TYPES)
     return midnight(day) + 5 * place
 

@@ -160,7 +160,7 @@ class _Parser:
         return query
 
     def subqueries(self) -> Iterator[SubQuery]:
-        """The parts of a multiquery."""
+        """Yield the parts of a multiquery."""
         while self._peek().kind != "end":
             keyword, endpoint = self._take(), self._take()
             if keyword.text != "query" or endpoint.kind != "word":

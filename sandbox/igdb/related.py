@@ -51,7 +51,7 @@ class OwnedSource:
         self._timed = "updated_at" in fields
 
     def row(self, row_id: int) -> Row:
-        """The row as of the first day, or as of the day on which its game came."""
+        """Return the row as of the first day, or as of the day on which its game came."""
         game = self._games.row(self._game_of(row_id))
         row = {"id": row_id, "game": game["id"]} | self._make(row_id, game)
         if self._timed:
@@ -59,12 +59,12 @@ class OwnedSource:
         return row | {"checksum": checksum(digest_of(self._key, row_id))}
 
     def rows_of(self, game: int, at: int) -> Iterable[Row]:
-        """The rows of a game that came at that second."""
+        """Return the rows of a game that came at that second."""
         times = {"created_at": at, "updated_at": at} if self._timed else {}
         return (self.row(row_id) | times for row_id in self.ids_of(game))
 
     def updated_at(self, row_id: int) -> int:
-        """That of its game, or NO_UPDATED_AT."""
+        """Return the `updated_at` of its game, or NO_UPDATED_AT."""
         return self._games.updated_at(self._game_of(row_id)) if self._timed else NO_UPDATED_AT
 
     def revise(self, row: Row, day: date) -> None:
@@ -78,7 +78,7 @@ class OwnedSource:
 
 
 def related_sources(seed: int, games: GameSource, fields: Mapping[str, frozenset[str]]) -> dict[str, Source]:
-    """The sources of what the games refer to, by endpoint."""
+    """Return the sources of what the games refer to, by endpoint."""
     key = key_of(seed, "related")
 
     def cover(row_id: int, _game: Row) -> Row:
@@ -115,7 +115,7 @@ def related_sources(seed: int, games: GameSource, fields: Mapping[str, frozenset
 
 
 def _shared(seed: int, games: GameSource, fields: Mapping[str, frozenset[str]]) -> dict[str, Source]:
-    """What many games have in common, with the games that it is about."""
+    """Return what many games have in common, with the games that it is about."""
     about: dict[str, dict[int, dict[str, list[int]]]] = {"companies": {}, "franchises": {}, "collections": {}}
 
     def note(endpoint: str, row_id: int, field: str, game: int) -> None:
@@ -180,7 +180,7 @@ def _company(row_id: int, draw: tuple[int, ...]) -> Row:
 
 
 def _release(row_id: int, game: Row, draw: tuple[int, ...]) -> Row:
-    """The first release is the game's; others follow it. Without a date a year may be known, or nothing."""
+    """Return a release date: the first one is the game's, others follow it. Without a date a year may be known."""
     platforms = game.get("platforms", [6])
     row: Row = {"platform": platforms[row_id % len(platforms)], "release_region": _WORLDWIDE, "status": 6}
     if draw[0] % 3 == 0:

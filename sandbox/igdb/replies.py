@@ -33,33 +33,33 @@ class Reply:
 
 
 def json_reply(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
-    """A document, indented; 413 where it is larger than IGDB sends."""
+    """Return a document, indented; 413 where it is larger than IGDB sends."""
     body = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     return error_reply(413) if len(body) > MAX_REPLY_BYTES else Reply(status, body, headers=headers or {})
 
 
 def text_reply(status: int, text: str) -> Reply:
-    """A plain text."""
+    """Return a plain text."""
     return Reply(status, text.encode(), _TEXT)
 
 
 def html_reply() -> Reply:
-    """A page where JSON was asked for, as a proxy in between sends it."""
+    """Return a page where JSON was asked for, as a proxy in between sends it."""
     return Reply(200, b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>", _HTML)
 
 
 def query_error_reply(error: QueryError) -> Reply:
-    """An array of one problem."""
+    """Return an array of one problem."""
     return _array(error.status, error.title, error.cause)
 
 
 def user_agent_reply() -> Reply:
-    """The firewall's reply to a program without a User-Agent of its own."""
+    """Return the firewall's reply to a program without a User-Agent of its own."""
     return text_reply(403, "error code: 1010")
 
 
 def token_error_reply(status: int, message: str) -> Reply:
-    """The token endpoint's reply."""
+    """Return the token endpoint's reply."""
     return Reply(status, orjson.dumps({"status": status, "message": message}))
 
 

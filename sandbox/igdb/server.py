@@ -86,7 +86,7 @@ class Sandbox:
         return day
 
     def clock(self) -> datetime:
-        """The source's clock, in UTC."""
+        """Return the source's clock, in UTC."""
         return self.using(lambda world: world.clock())
 
     def rows(self, endpoint: str) -> list[Row]:
@@ -175,13 +175,13 @@ class Sandbox:
         await runner.cleanup()
 
     async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
-        """The clock of the source is the sandbox's, not this machine's; and a load is to know that this is no IGDB."""
+        """Date replies by the sandbox's clock, and mark them, so that a load sees that this is not IGDB."""
         ahead = timedelta(seconds=request.get(SECONDS_AHEAD, 0.0))
         response.headers[ORIGIN_HEADER] = self._world.name
         response.headers["Date"] = format_datetime(self._world.clock() + ahead, usegmt=True)
 
     def state(self) -> dict[str, Any]:
-        """What the control API shows: day, clock, rows per endpoint, requests served."""
+        """Return what the control API shows: day, clock, rows per endpoint, requests served."""
         return self.using(
             lambda world: {
                 "first_day": world.first_day.isoformat(),

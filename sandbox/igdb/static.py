@@ -38,12 +38,12 @@ class StaticSource:
         self._revise = revise or rename
 
     def row(self, row_id: int) -> Row:
-        """The row as it was given."""
+        """Return the row as it was given."""
         row: Row = orjson.loads(self._lines[row_id])
         return row
 
     def updated_at(self, row_id: int) -> int:
-        """The row's `updated_at` as it was given, or NO_UPDATED_AT."""
+        """Return the row's `updated_at` as it was given, or NO_UPDATED_AT."""
         return int(self.row(row_id).get("updated_at", NO_UPDATED_AT))
 
     def revise(self, row: Row, day: date) -> None:
@@ -51,20 +51,20 @@ class StaticSource:
         self._revise(row, day)
 
     def revised_at(self, row_id: int, day: date) -> int:
-        """The `updated_at` that this change leaves."""
+        """Return the `updated_at` that this change leaves."""
         row = self.row(row_id)
         self._revise(row, day)
         return int(row.get("updated_at", NO_UPDATED_AT))
 
 
 def rename(row: Row, day: date) -> None:
-    """A new name for a platform or a genre."""
+    """Give a platform or a genre a new name."""
     row["name"] = f"{row.get('name', '')} {_SUFFIXES[day.toordinal() % len(_SUFFIXES)]}".strip()
     stamp(row, day)
 
 
 def nudge_game(row: Row, day: date) -> None:
-    """A small change of a recorded game: its hypes, and the order of its platforms and keywords."""
+    """Change a recorded game a little: its hypes, and the order of its platforms and keywords."""
     row["hypes"] = row.get("hypes", 0) + 1 + (row["id"] + day.toordinal()) % 5
     for field in ("platforms", "keywords"):
         if len(row.get(field, ())) > 1:
@@ -80,7 +80,7 @@ def stamp(row: Row, day: date) -> None:
 
 
 def lookup_rows(seed: int, first_day: date) -> dict[str, list[Row]]:
-    """The small tables of a generated world, by endpoint."""
+    """Return the small tables of a generated world, by endpoint."""
     start = midnight(first_day)
     named = {
         "genres": catalog.GENRES,
@@ -135,7 +135,7 @@ def _rows_of(file: Path) -> Iterable[Row]:
 
 
 def checked_row(row: Any, where: str) -> Row:
-    """The row without its null and empty values, as IGDB sends it.
+    """Return the row without its null and empty values, as IGDB sends it.
 
     Raises: WorldError when it is not an object with a whole `id` from 0.
     """

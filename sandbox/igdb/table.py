@@ -31,16 +31,16 @@ class Source(Protocol):
     fields: frozenset[str]
 
     def row(self, row_id: int) -> Row:
-        """The row as of the world's first day."""
+        """Return the row as of the world's first day."""
 
     def updated_at(self, row_id: int) -> int:
-        """The row's `updated_at` without making the row, or NO_UPDATED_AT."""
+        """Return the row's `updated_at` without making the row, or NO_UPDATED_AT."""
 
     def revise(self, row: Row, day: date) -> None:
         """Change the row, in place, to what it is after the change of `day`: a pure function of the row and the day."""
 
     def revised_at(self, row_id: int, day: date) -> int:
-        """The `updated_at` that `revise` writes for that day."""
+        """Return the `updated_at` that `revise` writes for that day."""
 
 
 class _Written(NamedTuple):
@@ -84,7 +84,7 @@ class Table:
         return self._updated
 
     def row(self, row_id: int) -> Row:
-        """A fresh dict of a live row; the caller may change it, but not its lists in place."""
+        """Return a fresh dict of a live row; the caller may change it, but not its lists in place."""
         written = self._overlay.get(row_id)
         row: Row = orjson.loads(written.line) if written else self._source.row(row_id)
         if day := self._revision(row_id):
@@ -135,7 +135,7 @@ class Table:
         return len(deleted)
 
     def _revision(self, row_id: int) -> date | None:
-        """The day whose change the row shows on top of what was generated, recorded or written."""
+        """Return the day whose change the row shows on top of what was generated, recorded or written."""
         day = self._changed.get(row_id, self._all_changed)
         if day and self._all_changed:
             day = max(day, self._all_changed)

@@ -65,7 +65,7 @@ TEXT_POOL = 2048
 
 
 def game_name(first: int, second: int, pattern: int) -> tuple[str, str]:
-    """A name and its slug, without a number that would make the slug unique."""
+    """Return a name and its slug, without a number that would make the slug unique."""
     if pattern % 23 == 0:
         name, slug = _OTHER_NAMES[first % len(_OTHER_NAMES)]
         return (f"{name} {second % 40 + 2}", f"{slug}-{second % 40 + 2}") if second % 2 else (name, slug)
@@ -88,7 +88,7 @@ def game_name(first: int, second: int, pattern: int) -> tuple[str, str]:
 
 
 def edition(number: int) -> str:
-    """A version title."""
+    """Return a version title."""
     return _EDITIONS[number % len(_EDITIONS)]
 
 

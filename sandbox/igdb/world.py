@@ -53,7 +53,7 @@ class World:
     def generate(
         cls, *, seed: int = 1, games: int = 5_000, first_day: date, today: date, popularity_per_game: float = 1.1
     ) -> World:
-        """A made-up world of so many games as of its first day, turned to today.
+        """Return a made-up world of so many games as of its first day, turned to today.
 
         Raises: WorldError for a size or a day that cannot be.
         """
@@ -95,7 +95,7 @@ class World:
 
     @classmethod
     def recorded(cls, folder: Path, *, first_day: date, today: date, seed: int = 1) -> World:
-        """The rows of a folder of JSONL files named by endpoint; the registry's other endpoints are there but empty.
+        """Return the rows of a folder of JSONL files named by endpoint; the registry's other endpoints are empty.
 
         Raises: WorldError naming the folder, or the file and line that is no row.
         """
@@ -154,7 +154,7 @@ class World:
         return self.table(endpoint).delete(ids)
 
     def table(self, endpoint: str) -> Table:
-        """The table of an endpoint.
+        """Return the table of an endpoint.
 
         Raises: WorldError, naming those that are there.
         """
@@ -174,7 +174,7 @@ class World:
 
 
 def _declared_fields() -> dict[str, frozenset[str]]:
-    """The registry's fields by endpoint; two entities may read one endpoint."""
+    """Return the registry's fields by endpoint; two entities may read one endpoint."""
     fields: dict[str, frozenset[str]] = {}
     for entity in load_sources()["igdb"].entities.values():
         endpoint = IgdbOptions.of(entity).endpoint

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def raw(entity: Entity) -> Asset:
-    """A table of the raw lake: an event for each commit."""
+    """Return a table of the raw lake: an event for each commit."""
     return Asset(
         entity.asset_name,
         group="raw",

@@ -31,7 +31,7 @@ class Failure:
 
 
 def cause_of(error: str | BaseException | None) -> str:
-    """The cause of a failure in words: its message, and the kind of the error if it is not one of ours."""
+    """Return the cause of a failure in words: its message, and the kind of the error if it is not one of ours."""
     if error is None:
         return "no reason was given"
     text = str(error).strip()
@@ -88,5 +88,5 @@ class _Listener:
     def on_task_instance_failed(
         self, task_instance: RuntimeTaskInstanceProtocol, error: str | BaseException | None
     ) -> None:
-        """Called by Airflow in the task's process."""
+        """Log the cause of a failure; Airflow calls this in the task's process."""
         self.failures.append(Failure(task_instance.task_id, error))

@@ -35,7 +35,7 @@ def mode() -> str:
 
 
 def dbt_tasks(generation: str) -> DbtTaskGroup:
-    """The tasks that build and test the models. `generation` is a template of the generation's url."""
+    """Return the tasks that build and test the models. `generation` is a template of the generation's url."""
     environment = {
         **dbt_project.environment(),
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
@@ -76,7 +76,7 @@ def dbt_tasks(generation: str) -> DbtTaskGroup:
 
 
 def built(build: DbtTaskGroup | SparkBuild) -> Any:
-    """What has succeeded when all models are built and tested: what a publication waits for.
+    """Return the tasks that a publication waits for: when they succeed, all models are built and tested.
 
     That is the process that builds. The tasks that watch it only show states, and on a small machine they take minutes
     after it.
@@ -87,7 +87,7 @@ def built(build: DbtTaskGroup | SparkBuild) -> Any:
 
 
 def spark_task(generation: str) -> SparkBuild:
-    """The task that builds and tests the models on Spark. `generation` is a template of the generation's key."""
+    """Return the task that builds and tests the models on Spark. `generation` is a template of the generation's key."""
     python = os.environ.get(SPARK_PYTHON) or str(REPOSITORY / ".venv-spark" / "bin" / "python")
     return SparkBuild(
         task_id="dbt_on_spark",

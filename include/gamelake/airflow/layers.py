@@ -23,7 +23,7 @@ TOOLTIPS = {
 
 
 def layer_of(path: str) -> str:
-    """The layer of a model, by the path of its file: the first folder below `models`, below `marts` its area."""
+    """Return the layer of a model, by the path of its file: the first folder below `models`, below `marts` its area."""
     _, *folders, _ = Path(path).parts
     return folders[1] if len(folders) > 1 and folders[0] == "marts" else folders[0]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_dag(source: Source, entity: Entity, *, lake_uri: str, full_refresh_weekday: str, doc_md: str) -> LakeDAG:
-    """The DAG that loads one entity; connection, pool and schedule are those of the source.
+    """Return the DAG that loads one entity; connection, pool and schedule are those of the source.
 
     Args:
         source: of the registry.

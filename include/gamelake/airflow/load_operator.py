@@ -56,12 +56,12 @@ class LoadEntityOperator(CancellableOperator):
         """Load, then have the CDN fetch the new pointer."""
         from gamelake.airflow.stores import invalidate_changed  # imports that cost a DAG parse too much
         from gamelake.lake.keys import LoadRun
-        from gamelake.load.errors import LoadRefused
+        from gamelake.load.errors import PermanentLoadError
 
         try:
             partition = run_partition(context)
             report, stats = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
-        except (PartitionError, RegistryError, LoadRefused) as error:
+        except (PartitionError, RegistryError, PermanentLoadError) as error:
             raise AirflowFailException(f"not retried: {error}") from error
         commit = f"{self.entity} version {report.version}"
         await asyncio.to_thread(invalidate_changed, [self.entity.table.pointer_key], change=commit)

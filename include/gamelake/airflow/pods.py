@@ -13,6 +13,6 @@ VARIABLE = "GAMELAKE_POD_TEMPLATES"
 
 
 def executor_config(kind: Literal["load", "transform", "maintain"]) -> dict[str, str]:
-    """What an operator takes as its `executor_config`."""
+    """Return what an operator takes as its `executor_config`."""
     folder = os.environ.get(VARIABLE)
     return {"pod_template_file": f"{folder}/{kind}.yaml"} if folder else {}

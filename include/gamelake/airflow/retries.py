@@ -51,7 +51,7 @@ Any other is tried again: out of memory, what the network or a disk did, an exte
 
 
 def _lasting_failures(project: Path) -> list[str]:
-    """The failures of a dbt run that would come again in every try: `<name>: <dbt's message>`.
+    """Return the failures of a dbt run that would come again in every try: `<name>: <dbt's message>`.
 
     Empty when dbt ended before it wrote target/run_results.json in the project's folder: it could not begin.
     """
@@ -66,7 +66,7 @@ def _lasting_failures(project: Path) -> list[str]:
 
 
 def fail_for_good(project: str, **_: Any) -> None:
-    """What Cosmos calls when dbt has ended, before it looks at how: a callback of the dbt process.
+    """Look at the results of dbt; Cosmos calls this when dbt has ended, before it checks the outcome.
 
     Raises: AirflowFailException, if another try would fail too.
     """

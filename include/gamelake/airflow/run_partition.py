@@ -8,7 +8,7 @@ from gamelake.days import day_of, format_day, parse_day
 
 
 def run_partition(context: Any) -> str:
-    """The partition of a task instance's run, such as `2026-11-21`.
+    """Return the partition of a task instance's run, such as `2026-11-21`.
 
     It is the run's partition key, else its `date` param, else the Korean day of its logical date or start.
 

@@ -251,7 +251,7 @@ def _variable(name: str, item: Mapping[str, Any], where: str) -> tuple[str, str]
 
 
 def _items(airflow: Mapping[str, Any], kind: str, key: str) -> list[tuple[str, Mapping[str, Any], str]]:
-    """The named items of a list: (name, item, where it is). Raises: SettingsError, if one has no name, or another's."""
+    """Return the named items of a list: (name, item, where it is). Raises: SettingsError."""
     items = airflow.get(kind) or []
     if not isinstance(items, list):
         raise SettingsError(f"airflow: {kind}: found {type(items).__name__}, expected a list")

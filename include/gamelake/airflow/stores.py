@@ -28,7 +28,7 @@ EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
 
 
 def connected_store(aws_conn_id: str = CONNECTION, *, uri: str | None = None) -> Store:
-    """The store of a URI, by default of `GAMELAKE_URI`. Not for an event loop's thread.
+    """Return the store of a URI, by default of `GAMELAKE_URI`. Not for an event loop's thread.
 
     Raises: StoreError when the URI is of no known kind, or the connection reaches the bucket in a way that dbt cannot.
     """

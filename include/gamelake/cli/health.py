@@ -34,7 +34,7 @@ class UnhealthyError(Exception):
 
 
 def service(command_line: str) -> str | None:
-    """The service that a command line starts, None if it is another command."""
+    """Return the service that a command line starts, None if it is another command."""
     match = SERVICES.search(command_line.replace("\0", " "))
     if match is None:
         return None

@@ -18,7 +18,7 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
 
 
 def command_store() -> Store:
-    """The lake of a command that a person types: reached as the tasks reach it.
+    """Return the lake of a command that a person types: reached as the tasks reach it.
 
     Raises: StoreError, as `connected_store`.
     """
@@ -41,11 +41,11 @@ def use_stored_connection() -> None:
         return
     added: dict[str, str] = {}
     if "AIRFLOW_HOME" not in os.environ:  # a laptop: its database is that of `make up`
-        from gamelake.local.environment import EnvironmentRefused, environment
+        from gamelake.local.environment import InvalidEnvironmentError, environment
 
         try:
             added = {name: value for name, value in environment().items() if name not in os.environ}
-        except EnvironmentRefused as error:
+        except InvalidEnvironmentError as error:
             raise StoreError("open", lake_uri(), str(error)) from error
     os.environ.update(added)
     try:

@@ -100,7 +100,7 @@ def _is_environ(node: ast.expr) -> bool:
 
 
 def page(found: Sequence[Read], texts: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
-    """The page. Raises: ConfigurationError."""
+    """Return the page. Raises: ConfigurationError."""
     places: dict[str, list[Read]] = defaultdict(list)
     for read in found:
         places[read.name].append(read)

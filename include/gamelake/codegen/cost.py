@@ -54,7 +54,7 @@ class Requests:
         return Requests(self.writes * number, self.reads * number)
 
     def dollars(self, prices: Prices) -> float:
-        """What they cost."""
+        """Return what they cost."""
         return (self.writes * prices.thousand_writes + self.reads * prices.thousand_reads) / 1000
 
 
@@ -76,7 +76,7 @@ def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: in
 
 
 def month() -> list[tuple[str, str, Requests]]:
-    """What is done in a month of 345,000 games: name, arithmetic, requests."""
+    """Return what is done in a month of 345,000 games: name, arithmetic, requests."""
     full, night = load(new=13, outdated=20, checked=33), load(new=1, live=17, checked=1)
     popularity, snapshot = load(new=3), load(new=1, outdated=1, checked=2)
     transform = build(raw_mb=250, marts_mb=150)
@@ -91,7 +91,7 @@ def month() -> list[tuple[str, str, Requests]]:
 
 
 def storage() -> list[tuple[str, str, float]]:
-    """What lies in the bucket after a year: name, arithmetic, GB."""
+    """Return what lies in the bucket after a year: name, arithmetic, GB."""
     return [
         ("games", "115 MB whole, twice (the last one outdated), and 7 nights of 0.85 MB", (2 * 115 + 7 * 0.85) / 1000),
         ("popscore", "365 × 23 MB: its past is kept", 365 * 23 / 1000),
@@ -108,7 +108,7 @@ def storage() -> list[tuple[str, str, float]]:
 
 
 def tables(prices: Prices) -> str:
-    """The page's tables."""
+    """Return the page's tables."""
     lines = [
         f"Approximate prices in US dollars, Seoul, {prices.as_of}; **check the current ones**: "
         f"1,000 writes (PUT, COPY, POST, LIST) {prices.thousand_writes}; 1,000 reads (GET and others) "
@@ -142,7 +142,7 @@ def tables(prices: Prices) -> str:
 
 
 def page(text: str) -> str:
-    """The page with its tables as they are now."""
+    """Return the page with its tables as they are now."""
     before, _, rest = text.partition(BEGIN)
     return f"{before}{BEGIN}{tables(Prices())}{END}{rest.partition(END)[2]}"
 

@@ -49,7 +49,7 @@ class SourceTable:
 
 
 def source_tables(source: Source) -> Iterator[SourceTable]:
-    """The tables of a dbt source; a time series has one more, of its newest day."""
+    """Yield the tables of a dbt source; a time series has one more, of its newest day."""
     for entity in source.entities.values():
         yield SourceTable(entity.name, entity, newest_only=False)
         if entity.kind is Kind.TIME_SERIES:
@@ -57,7 +57,7 @@ def source_tables(source: Source) -> Iterator[SourceTable]:
 
 
 def sources_yaml(source: Source) -> str:
-    """The text of dbt's `_sources.yml`."""
+    """Return the text of dbt's `_sources.yml`."""
     lines = [
         f"# {_HEADER.format(source.name)}",
         "version: 2",
@@ -96,7 +96,7 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
 
 
 def current_tables_macro(sources: Mapping[str, Source]) -> str:
-    """The text of the macro that lists the relations whose rows a build reads: dbt must know them while it parses."""
+    """Return the macro that lists the relations whose rows a build reads: dbt must know them while it parses."""
     lines = [
         f"{{# {_HEADER.format('*')} #}}",
         "{% macro current_tables() %}",
@@ -126,7 +126,7 @@ def _files(table: SourceTable) -> str:
 
 
 def entities_page(sources: Mapping[str, Source]) -> str:
-    """The text of docs/reference/entities.md."""
+    """Return the text of docs/reference/entities.md."""
     lines = [
         f"<!-- {_HEADER.format('*')} -->",
         "",
@@ -180,7 +180,7 @@ def _percent(share: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML scalar: JSON's strings are YAML's double-quoted ones."""
+    """Return a YAML scalar: JSON's strings are YAML's double-quoted ones."""
     return json.dumps(text, ensure_ascii=False)
 
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gamelake.lake.manifest import ManifestError, Table
-from gamelake.lake.store import ObjectNotFound
-from gamelake.lake.uploads import PartDamaged, verify_part
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +52,12 @@ class Finding:
 
     @classmethod
     def orphan(cls, info: ObjectInfo, reason: str) -> Finding:
-        """An object that nothing needs."""
+        """Return the finding of an object that nothing needs."""
         return cls(Problem.ORPHAN, info.key, reason, info.size, info.modified)
 
 
 def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = False) -> Iterator[Finding]:
-    """What is wrong with one table.
+    """Yield what is wrong with one table.
 
     verify: read the parts of the newest commit and compare their hashes, not only the sizes of all.
     Raises: StoreError.
@@ -88,7 +88,7 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
 
 
 def _gaps(held: set[int], newest: int) -> list[int]:
-    """The numbers of the commits that should be there, from the first one held to the newest that is known of."""
+    """Return the numbers of the commits that should exist, from the first stored one to the newest known one."""
     newest = max(newest, *held, 0)
     first = min(held, default=newest)
     return [version for version in range(max(1, first), newest + 1) if version not in held]
@@ -105,7 +105,7 @@ def _check_file(
             yield Finding(Problem.DAMAGED, file.key, reason, info.size, info.modified)
         elif verify:
             verify_part(store, file)
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         yield Finding(Problem.MISSING, file.key, named)
-    except PartDamaged as error:
+    except DamagedPartError as error:
         yield Finding(Problem.DAMAGED, file.key, f"{named}; {error}", file.bytes)

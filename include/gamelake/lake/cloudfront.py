@@ -1,7 +1,7 @@
 """Invalidate CloudFront's copies of lake objects that have changed, and wait until that is done.
 
-    InvalidationError        CloudFront refused: names the distribution, the paths, the reason and what to do
-      InvalidationPending    it is still at work after WAIT_SECONDS
+    InvalidationError           CloudFront refused: names the distribution, the paths, the reason and what to do
+      PendingInvalidationError  it is still at work after WAIT_SECONDS
 
 Nothing of the lake is overwritten but a few objects that show what is newest (`_manifest.json`, `_current.json` and the
 fixed paths of the marts): these alone are ever outdated.
@@ -46,7 +46,7 @@ class InvalidationError(Exception):
         return f"distribution {self.distribution!r}, paths {', '.join(self.paths)}: {self.reason}"
 
 
-class InvalidationPending(InvalidationError):
+class PendingInvalidationError(InvalidationError):
     """CloudFront has taken the request, and was not done with it in time."""
 
 
@@ -69,7 +69,7 @@ def invalidate(
     again with the same change and paths, CloudFront makes no second invalidation, and this waits for the first.
 
     Returns: the invalidation's id.
-    Raises: InvalidationError, InvalidationPending.
+    Raises: InvalidationError, PendingInvalidationError.
     """
     reference = hashlib.sha256("\n".join([change, *paths]).encode()).hexdigest()[:32]
     batch = {"Paths": {"Quantity": len(paths), "Items": list(paths)}, "CallerReference": f"gamelake-{reference}"}
@@ -103,4 +103,4 @@ def _unfinished(
         f"invalidation {invalidation} is not done after {seconds:g} s; until it is, readers may see old copies; "
         "look at it in CloudFront's console, then run the task again"
     )
-    return InvalidationPending(distribution, paths, reason)
+    return PendingInvalidationError(distribution, paths, reason)

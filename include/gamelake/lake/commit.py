@@ -208,7 +208,7 @@ class Manifest(Draft):
         return TableName(self.source, self.entity)
 
     def to_json(self) -> bytes:
-        """The manifest as the lake holds it, in the schema's order, indented for people."""
+        """Return the manifest as the lake holds it, in the schema's order, indented for people."""
         document = asdict(self) | {"committed_at": self.committed_at.astimezone(UTC).isoformat()}
         ordered = {key: document[key] for key in _schema()["properties"]}
         for file in ordered["files"]:

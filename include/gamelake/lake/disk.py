@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import ObjectExists, ObjectInfo, ObjectNotFound, StoreError, check_key, check_prefix, is_hidden
+from gamelake.lake.store import (
+    ObjectExistsError,
+    ObjectInfo,
+    ObjectNotFoundError,
+    StoreError,
+    check_key,
+    check_prefix,
+    is_hidden,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +50,7 @@ class DiskStore:
         self.uri = folder.as_uri()
 
     def url(self, key: str) -> str:
-        """The absolute path of the object's file."""
+        """Return the absolute path of the object's file."""
         return str(self._path("url", key))
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
@@ -59,12 +67,12 @@ class DiskStore:
         self.put_file(target, self._path("copy", source))
 
     def get(self, key: str) -> bytes:
-        """The object's bytes."""
+        """Return the object's bytes."""
         with self.open(key) as stream:
             return stream.read()
 
     def open(self, key: str) -> BinaryIO:
-        """A stream of the object's bytes."""
+        """Return a stream of the object's bytes."""
         path = self._path("open", key)
         with _errors("open", key):
             return path.open("rb")
@@ -104,7 +112,7 @@ class DiskStore:
             _write_tags(path, tags)
 
     def tags(self, key: str) -> dict[str, str]:
-        """An object's tags."""
+        """Return an object's tags."""
         self.info(key)
         with _errors("tags", key):
             try:
@@ -141,7 +149,7 @@ class DiskStore:
                     temporary.replace(path)
                 elif not _link(temporary, path):
                     if not _same_bytes(temporary, path):
-                        raise ObjectExists("put", key, "the key is taken")
+                        raise ObjectExistsError("put", key, "the key is taken")
                     return
                 _sync_folder(path.parent)
             finally:
@@ -184,7 +192,7 @@ def _tags_path(path: Path) -> Path:
 
 
 def _tagged(tags: Path) -> Path:
-    """The object whose tags lie in that file."""
+    """Return the object whose tags lie in that file."""
     return tags.with_name(tags.name[1:].removesuffix(".tags"))
 
 
@@ -256,6 +264,6 @@ def _errors(operation: str, key: str) -> Iterator[None]:
     except OSError as error:
         absent = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
         if absent and operation != "put":
-            raise ObjectNotFound(operation, key, "no such object") from error
+            raise ObjectNotFoundError(operation, key, "no such object") from error
         hint = _HINTS.get(error.errno or 0)
         raise StoreError(operation, key, f"{error}{f'; {hint}' if hint else ''}") from error

@@ -26,7 +26,7 @@ def lake_uri() -> str:
 
 
 def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
-    """The lake's place, for people and for code that must know its kind. `uri`: by default `lake_uri()`.
+    """Return the lake's place, for people and for code that must know its kind. `uri`: by default `lake_uri()`.
 
     Raises: StoreError, if the URI names none.
     """
@@ -38,7 +38,7 @@ def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
 
 
 def place_of(store: ReadableStore) -> str:
-    """A store's place for people: a folder's path as a shell takes it, a URI of any other store."""
+    """Return a store's place for people: a folder's path as a shell takes it, a URI of any other store."""
     try:
         return str(locate(store.uri))
     except LocationError:
@@ -51,7 +51,7 @@ def cdn_url() -> str | None:
 
 
 def open_store(uri: str, *, s3: S3Client | None = None) -> Store:
-    """The store at a URI, `s3://bucket/prefix` or `file:///folder`.
+    """Return the store at a URI, `s3://bucket/prefix` or `file:///folder`.
 
     s3: the client to use; by default one made from the environment (AWS_ENDPOINT_URL, AWS_PROFILE, ...).
 

@@ -68,7 +68,7 @@ ALL_IDS = IdRange(0, None)
 
 
 def merge_ranges(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
-    """The same ids in the fewest ranges: ascending, none touching another."""
+    """Return the same ids in the fewest ranges: ascending, none touching another."""
     merged: list[IdRange] = []
     for ids in sorted(ranges, key=lambda ids: ids.low):
         if merged and ids.low <= merged[-1].end:
@@ -80,7 +80,7 @@ def merge_ranges(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
 
 
 def ids_outside(ranges: Iterable[IdRange]) -> tuple[IdRange, ...]:
-    """The ids that are in no range, ascending; the last result has no upper end unless a range has none."""
+    """Return the ids that are in no range, ascending; the last result has no upper end unless a range has none."""
     gaps: list[IdRange] = []
     low = 0
     for ids in merge_ranges(ranges):
@@ -125,7 +125,7 @@ class File:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> File:
-        """The file that a parsed JSON object of a manifest's `files` describes."""
+        """Return the file that a parsed JSON object of a manifest's `files` describes."""
         return cls(**{**document, "claims": tuple(IdRange(**claim) for claim in document.get("claims", ()))})
 
     @property
@@ -177,7 +177,7 @@ def check_partition(key: str, partition: str) -> None:
 
 
 def merge_files(kept: Sequence[File], new: Sequence[File], *, per_partition: bool = False) -> tuple[File, ...]:
-    """The files of the next commit: those of the last one, then the new ones, without those that no longer count.
+    """Return the files of the next commit: those of the last one that still count, then the new ones.
 
     A file counts no more when later files claim every id from its `min_id` to its `max_id`, so that a full load
     replaces everything; unless its own claims still void a row of an older file: then it stays for their sake.

@@ -21,7 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from gamelake.lake.factory import CDN_VARIABLE, cdn_url
-from gamelake.lake.store import ObjectInfo, ObjectNotFound, StoreError, check_key
+from gamelake.lake.store import ObjectInfo, ObjectNotFoundError, StoreError, check_key
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -62,16 +62,16 @@ class HttpsStore:
         self._has_read = False
 
     def url(self, key: str) -> str:
-        """The object's https:// address."""
+        """Return the object's https:// address."""
         check_key("url", key)
         return f"{self.uri}/{url_path(key)}"
 
     def get(self, key: str) -> bytes:
-        """The object's bytes."""
+        """Return the object's bytes."""
         return self._request("GET", key, preload=True).data
 
     def open(self, key: str) -> BinaryIO:
-        """A stream of the object's bytes; what breaks on its way is not asked for again."""
+        """Return a stream of the object's bytes; what breaks on its way is not asked for again."""
         response = self._request("GET", key, preload=False)
         return cast("BinaryIO", io.BufferedReader(_Body(self.url(key), response), _CHUNK))
 
@@ -104,17 +104,19 @@ class HttpsStore:
         return response
 
     def _refusal(self, method: str, key: str, status: int, body: bytes) -> StoreError:
-        """What an answer other than 200 means."""
+        """Return what an answer other than 200 means."""
         url = self.url(key)
         if status == 404:
-            return ObjectNotFound(method, url, "no such object")
+            return ObjectNotFoundError(method, url, "no such object")
         if status == 403 and method == "HEAD":
             # Its answer has no body: only a GET tells whose refusal it is.
             self._request("GET", key, preload=False).close()
             return StoreError(method, url, "status 403, where a GET succeeds; let the CDN allow HEAD")
         if status == 403 and _DENIED in body:
             if self._has_read:
-                return ObjectNotFound(method, url, "no such object (403: the CDN may not list, so S3 does not say 404)")
+                return ObjectNotFoundError(
+                    method, url, "no such object (403: the CDN may not list, so S3 does not say 404)"
+                )
             reason = (
                 "403 AccessDenied: S3 says so when the CDN may not read, and also when there is no such object and it "
                 "may not list; check the bucket's policy, and that a first load was committed"
@@ -151,12 +153,12 @@ class _Body(io.RawIOBase):
 
 
 def ca_bundle() -> str | None:
-    """The file of a private network's CAs, from the variables that boto3 reads; None for the public ones."""
+    """Return the file of a private network's CAs, from the variables that boto3 reads; None for the public ones."""
     return os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy for a URL, from HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or not; None for no proxy."""
+    """Return the proxy for a URL, from HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or not; None for no proxy."""
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
@@ -178,7 +180,7 @@ def _pool(url: str) -> urllib3.PoolManager:
 
 
 def open_cdn() -> HttpsStore | None:
-    """The lake behind the CDN of `GAMELAKE_CDN_URL`, None if that is not set. Raises: StoreError."""
+    """Return the lake behind the CDN of `GAMELAKE_CDN_URL`, None if that is not set. Raises: StoreError."""
     url = cdn_url()
     return HttpsStore(url) if url else None
 
@@ -193,7 +195,7 @@ def url_path(key: str) -> str:
 
 
 def _checked(url: str) -> str:
-    """The URL without a slash at its end. Raises: StoreError."""
+    """Return the URL without a slash at its end. Raises: StoreError."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -219,6 +221,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _said(error: urllib3.exceptions.HTTPError) -> str:
-    """What went wrong, without urllib3's own objects in the text."""
+    """Return what went wrong, without urllib3's own objects in the text."""
     reason = getattr(error, "reason", None) or error
     return f"{type(reason).__name__}: {reason.args[0] if reason.args else reason}"

@@ -42,7 +42,7 @@ class Rule:
     days: int
 
     def to_s3(self) -> dict[str, Any]:
-        """The rule as S3's API takes it."""
+        """Return the rule as S3's API takes it."""
         common = {"ID": self.id, "Status": "Enabled"}
         if self.status is None:
             upload = {"DaysAfterInitiation": self.days}
@@ -52,7 +52,7 @@ class Rule:
 
 
 def expected_rules(store: S3Store) -> list[Rule]:
-    """The rules of a lake; their ids carry its prefix, so that lakes can share a bucket."""
+    """Return the rules of a lake; their ids carry its prefix, so that lakes can share a bucket."""
     prefix = store.prefix + RAW
     name = prefix.rstrip("/")
     return [
@@ -127,7 +127,7 @@ def _prefix_of(rule: dict[str, Any]) -> str | None:
 
 
 def _normal(rule: dict[str, Any]) -> dict[str, Any]:
-    """A rule without what servers word differently: Ceph 16 gives back `And` as its members."""
+    """Return a rule without what servers word differently: Ceph 16 gives back `And` as its members."""
     where = rule.get("Filter", {})
     where = where.get("And", where)
     tags = [*where.get("Tags", []), *([where["Tag"]] if "Tag" in where else [])]

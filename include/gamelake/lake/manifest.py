@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from gamelake.lake.commit import SCHEMA_PATH, Draft, Manifest, Mode, Proof, Summary, Unproven, expect
 from gamelake.lake.files import File, IdRange, ManifestError, check_partition, merge_files, merge_ranges
 from gamelake.lake.keys import TableName, manifest_version
-from gamelake.lake.store import ObjectExists, ObjectNotFound, Store
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,13 +57,13 @@ class TableReader:
         self._objects = store
 
     def latest(self) -> Manifest | None:
-        """The newest commit, None if there is none."""
+        """Return the newest commit, None if there is none."""
         return self._pointer()
 
     def read(self, version: int) -> Manifest:
-        """The commit of that number.
+        """Return the commit of that number.
 
-        Raises: ObjectNotFound, if there is none.
+        Raises: ObjectNotFoundError, if there is none.
         """
         key = self.name.manifest_key(version)
         manifest = self._parse(key)
@@ -71,7 +71,7 @@ class TableReader:
         return manifest
 
     def as_of(self, partition: str) -> Manifest | None:
-        """The commit that shows the table as it stood on that day, None if there is none.
+        """Return the commit that shows the table as it stood on that day, None if there is none.
 
         It is the newest one of that day or an earlier one that holds nothing of a later day. A day that was loaded
         after a later one is in no such commit: then the one that brought it counts; of several such days, that of the
@@ -93,7 +93,7 @@ class TableReader:
         return late or clean
 
     def history(self) -> Iterator[Manifest]:
-        """The commits, newest first; each is read when it is asked for."""
+        """Yield the commits, newest first; each is read when it is asked for."""
         newest = self.latest()
         if newest is not None:
             yield newest
@@ -101,17 +101,17 @@ class TableReader:
                 yield self.read(version)
 
     def before(self, commit: Manifest) -> Iterator[Manifest]:
-        """The commits before one, newest first, up to a lost or damaged one; each is read when it is asked for."""
+        """Yield the commits before one, newest first, up to a lost or damaged one; each is read on demand."""
         for version in range(commit.version - 1, 0, -1):
             try:
                 yield self.read(version)
-            except (ObjectNotFound, ManifestError):
+            except (ObjectNotFoundError, ManifestError):
                 return
 
     def _pointer(self) -> Manifest | None:
         try:
             return self._parse(self.name.pointer_key)
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             return None
 
     def _parse(self, key: str) -> Manifest:
@@ -139,13 +139,13 @@ class Table(TableReader):
         self._prefix = name.manifests_prefix
 
     def latest(self) -> Manifest | None:
-        """The newest commit, None if there is none. `_manifest.json` is a hint: a newer commit beside it counts."""
+        """Return the newest commit, or None. `_manifest.json` is a hint: a newer commit beside it counts."""
         pointer = self._pointer()
         newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
         return pointer if newest is None else self.read(newest)
 
     def current_since(self, moment: datetime) -> list[Manifest]:
-        """The commits that were the newest at some time since a moment, newest first.
+        """Return the commits that were the newest at some time since a moment, newest first.
 
         A commit's time is the store's, of its object: the same clock as that of the objects it names.
         """
@@ -159,7 +159,7 @@ class Table(TableReader):
         return found
 
     def history(self) -> Iterator[Manifest]:
-        """The commits, newest first; each is read when it is asked for."""
+        """Yield the commits, newest first; each is read when it is asked for."""
         for version in sorted(self._versions(), reverse=True):
             yield self.read(version)
 
@@ -188,7 +188,7 @@ class Table(TableReader):
             )
             try:
                 self._store.put(self.name.manifest_key(version), manifest.to_json(), if_absent=True)
-            except ObjectExists:
+            except ObjectExistsError:
                 continue
             self._refresh_pointer()
             self._tag_outdated(manifest)
@@ -198,7 +198,7 @@ class Table(TableReader):
         )
 
     def _versions(self, *, after: int = 0) -> list[int]:
-        """The numbers of the commits after a number."""
+        """Return the numbers of the commits after a number."""
         keys = self._store.list(self._prefix, after=self.name.manifest_key(after))
         return [version for info in keys if (version := manifest_version(info.key)) is not None]
 
@@ -222,16 +222,16 @@ class Table(TableReader):
         """
         before: set[str] = set()
         for version in range(max(1, manifest.version - 2), manifest.version):
-            with suppress(ObjectNotFound, ManifestError):  # a lost or damaged commit must not fail this one
+            with suppress(ObjectNotFoundError, ManifestError):  # a lost or damaged commit must not fail this one
                 before |= {file.key for file in self.read(version).files}
         for key in sorted(before - {file.key for file in manifest.files}):
             try:
                 if self._store.tags(key).get("status") != "outdated":
                     self._store.tag(key, {"status": "outdated"}, reset_age=True)
-            except ObjectNotFound:
+            except ObjectNotFoundError:
                 continue  # removed already, which is all that the tag is for
 
 
 def open_table(store: ReadableStore, name: TableName) -> TableReader:
-    """The commits of one table, by listing them if the store can."""
+    """Return the commits of one table, by listing them if the store can."""
     return Table(store, name) if isinstance(store, Store) else TableReader(store, name)

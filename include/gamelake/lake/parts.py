@@ -110,7 +110,7 @@ class PartStage:
         alone, and ours gets the next free number: parts never change.
 
         Returns: the parts in the order in which they apply; empty if nothing was added.
-        Raises: PartDamaged, StoreError.
+        Raises: DamagedPartError, StoreError.
         """
         self._store_part(more=False)
         files = self._uploads.finish()
@@ -146,7 +146,7 @@ class PartStage:
                 )
 
     def _part_for(self, rows: Rows, claim: IdRange | None) -> _Part:
-        """The part in which rows go: a part has either claims or none, and no id or claim of it occurs twice."""
+        """Return the part in which rows go: a part has either claims or none, and no id or claim of it occurs twice."""
         part = self._part
         if (
             part is None

@@ -42,7 +42,7 @@ def settings() -> dict[str, str | bool | int | float | list[str]]:
 
 
 def connect(*stores: ReadableStore) -> DuckDBPyConnection:
-    """A DuckDB in memory that can read the URLs of these stores. Raises: StoreError."""
+    """Return a DuckDB in memory that can read the URLs of these stores. Raises: StoreError."""
     connection = duckdb.connect(config=settings())
     try:
         for store in stores:
@@ -54,7 +54,7 @@ def connect(*stores: ReadableStore) -> DuckDBPyConnection:
 
 
 def literal(url: str) -> str:
-    """A store's URL as a literal of SQL, for `read_parquet` and the like, which take `*?[` for a pattern of names."""
+    """Return a store's URL as a literal of SQL for `read_parquet` and the like, with `*?[` escaped."""
     pattern = "".join(f"[{each}]" if each in "*?[" else each for each in url)
     return quoted(pattern)
 

@@ -51,7 +51,7 @@ class RejectedRow:
     row: Any
 
     def as_dict(self) -> dict[str, Any]:
-        """The row as JSON-able values; bytes that are no UTF-8 as U+FFFD."""
+        """Return the row as JSON-able values; bytes that are no UTF-8 as U+FFFD."""
         row = self.row.decode(errors="replace") if isinstance(self.row, bytes) else self.row
         return {
             "table": str(self.table),
@@ -77,12 +77,12 @@ def keep_rejected(store: Store, run: LoadRun, *, time_ns: int, rows: Sequence[Ma
 
 
 def rejected_days(store: Store, table: TableName) -> list[str]:
-    """The days of which rejected rows are kept, oldest first. Raises: StoreError."""
+    """Return the days of which rejected rows are kept, oldest first. Raises: StoreError."""
     return sorted({day for _, day, _ in _objects(store, table, None)})
 
 
 def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Iterator[RejectedRow]:
-    """The rejected rows of a table that are kept, of the newest load first.
+    """Yield the rejected rows of a table that are kept, of the newest load first.
 
     Raises: StoreError; ManifestError; RejectedError.
     """
@@ -97,9 +97,9 @@ def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Ite
 
 
 def rows_rejected_by(store: Store, table: TableName, key: str) -> list[RejectedRow]:
-    """The rows of the object that a manifest names.
+    """Return the rows of the object that a manifest names.
 
-    Raises: ObjectNotFound, after 30 days; StoreError; RejectedError.
+    Raises: ObjectNotFoundError, after 30 days; StoreError; RejectedError.
     """
     day, time_ns = _parsed(table, key)
     return list(_rows(store, table, key, day, time_ns, committed=True))

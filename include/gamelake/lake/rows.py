@@ -10,7 +10,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from gamelake.lake.files import IdRange, merge_ranges
-from gamelake.lake.uploads import PartDamaged
+from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,7 +58,7 @@ class LiveIds:
         return self.count(0, None)
 
     def copy(self) -> LiveIds:
-        """The same ids, which can then change on their own."""
+        """Return the same ids, which can then change on their own."""
         other = LiveIds()
         other._spans = {number: bytearray(span) for number, span in self._spans.items()}
         return other
@@ -68,7 +68,7 @@ class LiveIds:
         return sum(bits.bit_count() for _, bits in self._within(low, high))
 
     def ids(self, low: int = 0, high: int | None = None) -> Iterator[int]:
-        """The ids in `[low, high)`, ascending."""
+        """Yield the ids in `[low, high)`, ascending."""
         for number, bits in sorted(self._within(low, high)):
             first = number << _SPAN_BITS
             for place, byte in enumerate(bits.to_bytes(_SPAN_BYTES, "little")):
@@ -77,7 +77,7 @@ class LiveIds:
                         yield first + place * 8 + bit
 
     def difference(self, other: LiveIds) -> LiveIds:
-        """The ids that are not in another set."""
+        """Return the ids that are not in another set."""
         left = LiveIds()
         for number, span in self._spans.items():
             bits = int.from_bytes(span, "little") & ~int.from_bytes(other._spans.get(number, b""), "little")
@@ -86,14 +86,14 @@ class LiveIds:
         return left
 
     def highest(self) -> int:
-        """The highest id, -1 if there is none."""
+        """Return the highest id, -1 if there is none."""
         number = max(self._spans, default=-1)
         if number < 0:
             return -1
         return (number << _SPAN_BITS) + int.from_bytes(self._spans[number], "little").bit_length() - 1
 
     def add(self, ids: Iterable[int]) -> None:
-        """These rows changed: they are live now, if they were not before.
+        """Mark changed rows as live.
 
         Raises: ValueError, for an id below 0.
         """
@@ -107,7 +107,7 @@ class LiveIds:
             spans[number][(row_id % _SPAN) >> 3] |= 1 << (row_id & 7)
 
     def replace(self, claim: IdRange, ids: Iterable[int]) -> None:
-        """These are all rows of the claim: others in it are live no more.
+        """Replace the live ids of a claim: its other ids are no longer live.
 
         Raises: ValueError, for an id outside the claim.
         """
@@ -123,7 +123,7 @@ class LiveIds:
                 del self._spans[number]
 
     def _within(self, low: int, high: int | None) -> Iterator[tuple[int, int]]:
-        """The spans that meet `[low, high)`, each with its bits of that range."""
+        """Yield the spans that meet `[low, high)`, each with its bits of that range."""
         for number, span in self._spans.items():
             first = number << _SPAN_BITS
             if first + _SPAN <= low or (high is not None and first >= high):
@@ -139,13 +139,13 @@ class LiveIds:
 def read_live_ids(
     store: Store, manifest: Manifest | None, *, partition: str | None = None, times: UpdateTimes | None = None
 ) -> LiveIds:
-    """The ids that are live in a table: every part is read once, as a stream, in the order in which they apply.
+    """Return the ids that are live in a table: every part is read once, as a stream, in the order in which they apply.
 
     manifest: None is the table before its first commit, which has no rows.
     partition: of a time series, the day whose rows are asked for.
     times: gets when each row last changed.
 
-    Raises: PartDamaged, if a part is not what the manifest says; StoreError.
+    Raises: DamagedPartError, if a part is not what the manifest says; StoreError.
     """
     live = LiveIds()
     for file in manifest.files if manifest else ():
@@ -163,7 +163,7 @@ def apply_ids(live: LiveIds, claims: Sequence[IdRange], ids: Iterable[int]) -> N
 
 
 def read_ids(store: Store, file: File) -> Iterator[int]:
-    """The id of each row of a part. Raises as `read_lines` does."""
+    """Return the id of each row of a part. Raises as `read_lines` does."""
     return (row.id for row in _decoded(store, file, _ID))
 
 
@@ -176,15 +176,15 @@ def _decoded(store: Store, file: File, decoder: msgspec.json.Decoder[_Row]) -> I
         try:
             yield decoder.decode(line)
         except msgspec.DecodeError as error:
-            raise PartDamaged(
+            raise DamagedPartError(
                 f"{file.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
             ) from error
 
 
 def read_lines(store: Store, file: File) -> Iterator[bytes]:
-    """The rows of a part as lines with their line feeds, streamed.
+    """Yield the rows of a part as lines with their line feeds, streamed.
 
-    Raises: PartDamaged, if the part is torn or has more or fewer rows than its manifest says; StoreError.
+    Raises: DamagedPartError, if the part is torn or has more or fewer rows than its manifest says; StoreError.
     """
     rows = 0
     try:
@@ -194,9 +194,11 @@ def read_lines(store: Store, file: File) -> Iterator[bytes]:
                 rows += 1
                 yield line
     except (EOFError, igzip.BadGzipFile, IsalError) as error:  # type: ignore[misc] # isal types it as an instance
-        raise PartDamaged(f"{file.key}: line {rows + 1}: {error}, expected {file.rows} rows of whole gzip") from error
+        raise DamagedPartError(
+            f"{file.key}: line {rows + 1}: {error}, expected {file.rows} rows of whole gzip"
+        ) from error
     if rows != file.rows:
-        raise PartDamaged(f"{file.key}: found {rows} rows, expected {file.rows}, as its manifest says")
+        raise DamagedPartError(f"{file.key}: found {rows} rows, expected {file.rows}, as its manifest says")
 
 
 def _inside(claim: IdRange, ids: Iterable[int]) -> Iterator[int]:

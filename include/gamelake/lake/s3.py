@@ -24,7 +24,15 @@ from botocore.exceptions import (
 )
 
 from gamelake.lake.reach import endpoint_source
-from gamelake.lake.store import ObjectExists, ObjectInfo, ObjectNotFound, StoreError, check_key, check_prefix, is_hidden
+from gamelake.lake.store import (
+    ObjectExistsError,
+    ObjectInfo,
+    ObjectNotFoundError,
+    StoreError,
+    check_key,
+    check_prefix,
+    is_hidden,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,7 +84,7 @@ class S3Store:
         self.uri = f"s3://{bucket}/{self.prefix}".rstrip("/")
 
     def url(self, key: str) -> str:
-        """The object's s3:// address."""
+        """Return the object's s3:// address."""
         return f"s3://{self.bucket}/{self._name('url', key)}"
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
@@ -100,12 +108,12 @@ class S3Store:
             )
 
     def get(self, key: str) -> bytes:
-        """The object's bytes."""
+        """Return the object's bytes."""
         with self.open(key) as stream:
             return stream.read()
 
     def open(self, key: str) -> BinaryIO:
-        """A stream of the object's bytes."""
+        """Return a stream of the object's bytes."""
         name = self._name("GetObject", key)
         with s3_errors("GetObject", key):
             body = self.client.get_object(Bucket=self.bucket, Key=name)["Body"]
@@ -155,7 +163,7 @@ class S3Store:
             self.client.put_object_tagging(Bucket=self.bucket, Key=name, Tagging=cast("Any", {"TagSet": pairs}))
 
     def tags(self, key: str) -> dict[str, str]:
-        """An object's tags."""
+        """Return an object's tags."""
         name = self._name("GetObjectTagging", key)
         with s3_errors("GetObjectTagging", key):
             found = self.client.get_object_tagging(Bucket=self.bucket, Key=name)["TagSet"]
@@ -249,7 +257,7 @@ class S3Store:
                 with s3_errors(operation, key):
                     send(condition)
                     return
-            except ObjectExists:
+            except ObjectExistsError:
                 # The store may have taken our own put, lost its reply, and refused boto3's second try.
                 if self._holds(key, source):
                     return
@@ -308,9 +316,9 @@ def s3_errors(operation: str, key: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"].get("Code", "")
         if code in _ABSENT:
-            raise ObjectNotFound(operation, key, "no such object") from error
+            raise ObjectNotFoundError(operation, key, "no such object") from error
         if code in {"PreconditionFailed", "412"}:
-            raise ObjectExists(operation, key, "the key is taken") from error
+            raise ObjectExistsError(operation, key, "the key is taken") from error
         status = error.response["ResponseMetadata"].get("HTTPStatusCode")
         message = error.response["Error"].get("Message", "")
         raise StoreError(operation, key, _reason(f"{code} (status {status}): {message}", _HINTS.get(code))) from error

@@ -4,9 +4,9 @@ Both kinds pass one conformance suite (tests/gamelake/lake/test_store.py): what 
 reading half is a protocol of its own, `ReadableStore`, because a CDN (https.py) offers no more.
 
     StoreError             a request failed: names the operation, the key, the reason, and what to do where it is known
-      ObjectNotFound       there is no object of that key
-      ObjectExists         the key is taken, and the put was to create it
-      InvalidKey           no store will take this key
+      ObjectNotFoundError  there is no object of that key
+      ObjectExistsError    the key is taken, and the put was to create it
+      InvalidKeyError      no store will take this key
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class StoreError(Exception):
         return f"{self.operation} {self.key!r}: {self.reason}"
 
 
-class ObjectNotFound(StoreError):
+class ObjectNotFoundError(StoreError):
     """There is no object of that key."""
 
 
-class ObjectExists(StoreError):
+class ObjectExistsError(StoreError):
     """The key is taken by other bytes, and the put was to create it."""
 
 
-class InvalidKey(StoreError):
+class InvalidKeyError(StoreError):
     """No store will take this key."""
 
 
@@ -67,24 +67,24 @@ class ReadableStore(Protocol):
     """`s3://bucket/prefix`, `file:///folder` or `https://host/prefix`, without a slash at its end."""
 
     def url(self, key: str) -> str:
-        """What DuckDB reads: `s3://bucket/prefix/key`, `https://host/prefix/key`, or the absolute path of the file."""
+        """Return what DuckDB reads: `s3://bucket/prefix/key`, `https://host/prefix/key`, or a file's absolute path."""
 
     def get(self, key: str) -> bytes:
-        """The object's bytes.
+        """Return the object's bytes.
 
-        Raises: ObjectNotFound.
+        Raises: ObjectNotFoundError.
         """
 
     def open(self, key: str) -> BinaryIO:
-        """A stream of the object's bytes, also a context manager; reading it may raise StoreError.
+        """Return a stream of the object's bytes, also a context manager; reading it may raise StoreError.
 
-        Raises: ObjectNotFound.
+        Raises: ObjectNotFoundError.
         """
 
     def info(self, key: str) -> ObjectInfo:
         """Size and time of an object.
 
-        Raises: ObjectNotFound.
+        Raises: ObjectNotFoundError.
         """
 
 
@@ -99,7 +99,7 @@ class Store(ReadableStore, Protocol):
         same bytes the put counts as done: that is how a put ends whose reply was lost.
         tags: they replace those of an older object.
 
-        Raises: ObjectExists.
+        Raises: ObjectExistsError.
         """
 
     def put_file(self, key: str, path: Path, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
@@ -111,7 +111,7 @@ class Store(ReadableStore, Protocol):
     def copy(self, source: str, target: str) -> None:
         """Write an object with the bytes of another one, within the store; it has no tags. Readers see it whole or not.
 
-        Raises: ObjectNotFound.
+        Raises: ObjectNotFoundError.
         """
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -126,41 +126,43 @@ class Store(ReadableStore, Protocol):
         reset_age: its age starts again too, as if it was written now. S3's lifecycle rules count an object's days from
         its creation, whenever it got the tag that they are for.
 
-        Raises: ObjectNotFound.
+        Raises: ObjectNotFoundError.
         """
 
     def tags(self, key: str) -> dict[str, str]:
-        """An object's tags.
+        """Return an object's tags.
 
-        Raises: ObjectNotFound.
+        Raises: ObjectNotFoundError.
         """
 
 
 def check_key(operation: str, key: str) -> None:
     """Refuse a key that could leave the store, hide in it, or mean two things.
 
-    Raises: InvalidKey.
+    Raises: InvalidKeyError.
     """
     segments = key.split("/")
     if not all(segments) or any(segment.startswith(".") for segment in segments):
-        raise InvalidKey(operation, key, "expected a relative path without empty, `..` or hidden segments")
+        raise InvalidKeyError(operation, key, "expected a relative path without empty, `..` or hidden segments")
     _check_text(operation, key)
 
 
 def check_prefix(operation: str, prefix: str) -> None:
     """Refuse a prefix that no key starts with. Empty is every key; the last segment may be unfinished.
 
-    Raises: InvalidKey.
+    Raises: InvalidKeyError.
     """
     *folders, last = prefix.split("/")
     if not all(folders) or any(segment.startswith(".") for segment in [*folders, last]):
-        raise InvalidKey(operation, prefix, "expected the start of a key: relative, without empty or hidden segments")
+        raise InvalidKeyError(
+            operation, prefix, "expected the start of a key: relative, without empty or hidden segments"
+        )
     _check_text(operation, prefix)
 
 
 def _check_text(operation: str, key: str) -> None:
     if "\\" in key or not key.isprintable():
-        raise InvalidKey(
+        raise InvalidKeyError(
             operation, key, f"expected printable characters other than a backslash; found {json.dumps(key)}"
         )
 

@@ -27,7 +27,7 @@ class UpdateTimes:
         return None if at == _UNKNOWN else at
 
     def noting(self, rows: Iterable[tuple[int, int | None]]) -> Iterator[int]:
-        """The ids of rows as they pass; the last time of an id counts."""
+        """Yield the ids of rows as they pass; the last time of an id counts."""
         blocks = self._blocks
         for row_id, at in rows:
             number = row_id >> _BITS

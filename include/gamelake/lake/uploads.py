@@ -1,7 +1,7 @@
 """Puts the parts of a run into the store while the run goes on, and holds the store to what was put.
 
 PartError          a row, claim or call that cannot be right
-  PartDamaged      what the store holds is not what was written
+  DamagedPartError   the store has other bytes than were written
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import ObjectExists, ObjectNotFound
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,14 +33,14 @@ class PartError(ValueError):
     """A row, claim or call that cannot be right: names the part or table, what was found and what was expected."""
 
 
-class PartDamaged(PartError):
+class DamagedPartError(PartError):
     """What the store holds is not what was written."""
 
 
 def verify_part(store: Store, file: File) -> None:
     """Read a part and hold its bytes to their size and hash.
 
-    Raises: PartDamaged, if they are others; ObjectNotFound; StoreError.
+    Raises: DamagedPartError, if they are others; ObjectNotFoundError; StoreError.
     """
     held = hashlib.sha256()
     size = 0
@@ -49,9 +49,11 @@ def verify_part(store: Store, file: File) -> None:
             held.update(chunk)
             size += len(chunk)
     if size != file.bytes:
-        raise PartDamaged(f"{file.key}: the store holds {size} bytes, expected {file.bytes}, as were put")
+        raise DamagedPartError(f"{file.key}: the store holds {size} bytes, expected {file.bytes}, as were put")
     if held.hexdigest() != file.sha256:
-        raise PartDamaged(f"{file.key}: the store holds sha256 {held.hexdigest()}, expected {file.sha256}, as was put")
+        raise DamagedPartError(
+            f"{file.key}: the store holds sha256 {held.hexdigest()}, expected {file.sha256}, as was put"
+        )
 
 
 class PartUploads:
@@ -96,7 +98,7 @@ class PartUploads:
     def finish(self) -> tuple[File, ...]:
         """Wait for all uploads, then tag the parts `final`. Returns: them, in the order in which they apply.
 
-        Raises: PartDamaged, StoreError.
+        Raises: DamagedPartError, StoreError.
         """
         for upload in self._waiting:
             upload.result()
@@ -135,10 +137,10 @@ class PartUploads:
                 old = datetime.now(UTC) - found.modified > REUSE and file.key not in self._committed
                 if found.size != file.bytes or old:
                     continue
-            except ObjectNotFound:
+            except ObjectNotFoundError:
                 pass  # free, as it mostly is
             try:
                 self._store.put_file(file.key, path, if_absent=True, tags={"status": "temp"})
-            except ObjectExists:
+            except ObjectExistsError:
                 continue
             return file

@@ -19,8 +19,8 @@ import orjson
 
 from gamelake.lake.files import File, IdRange, ManifestError
 from gamelake.lake.manifest import Mode
-from gamelake.lake.store import ObjectNotFound
-from gamelake.lake.uploads import PartDamaged, verify_part
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
     from gamelake.lake.keys import LoadRun
@@ -46,7 +46,7 @@ class Progress:
     files: tuple[File, ...]
 
     def to_json(self) -> bytes:
-        """The progress as the lake holds it."""
+        """Return the progress as the lake holds it."""
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
 
     @classmethod
@@ -145,7 +145,7 @@ class Checkpoint:
     def _read(self) -> Progress | None:
         try:
             return Progress.from_json(self._store.get(self._key))
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             return None
         except ManifestError as error:
             # Without a checkpoint the run reads everything, and saves a new one.
@@ -153,12 +153,12 @@ class Checkpoint:
             return None
 
     def _verified(self, files: tuple[File, ...]) -> tuple[File, ...]:
-        """The parts that the store has as they were saved. The id ranges of the others are read again."""
+        """Return the parts that the store has as they were saved. The id ranges of the others are read again."""
         sound = []
         for file in files:
             try:
                 verify_part(self._store, file)
-            except (ObjectNotFound, PartDamaged) as error:
+            except (ObjectNotFoundError, DamagedPartError) as error:
                 log.warning("%s: a part of an earlier try cannot be used: %s", self._table, error)
             else:
                 sound.append(file)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.files import ALL_IDS, IdRange
 from gamelake.lake.rejected import RejectedError, rows_rejected_by
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.sources.base import Doubts
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def doubts_of(store: Store, commit: Manifest) -> Doubts:
-    """The doubts that a commit leaves. If one of its rejected rows may be anywhere, every id is to be read.
+    """Return the doubts that a commit leaves. If one of its rejected rows may be anywhere, every id is to be read.
 
     Raises: StoreError.
     """
@@ -30,7 +30,7 @@ def doubts_of(store: Store, commit: Manifest) -> Doubts:
         return Doubts((), tuple(ranges))
     try:
         ids = {row.row_id for row in rows_rejected_by(store, commit.table, commit.rejected_key)}
-    except (ObjectNotFound, RejectedError) as error:
+    except (ObjectNotFoundError, RejectedError) as error:
         log.warning("%s: reading every id, as the last load's rejected rows are lost: %s", commit.table, error)
         return Doubts((), (ALL_IDS,))
     known = {row_id for row_id in ids if row_id is not None and row_id >= 0}

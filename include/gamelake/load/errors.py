@@ -1,13 +1,13 @@
 """What can go wrong in a load besides the API and the store.
 
 LoadError
-├── LoadRefused         not retried: the same request would fail again
-│   ├── HeldError       the table would lose more rows than one load may remove
-│   ├── OtherOriginError the table has rows of another source, such as the sandbox
-│   └── ContractError   too many rows break the registry's contract
-├── LostPartError       a part of the table is missing or damaged
-├── UnprovenError       the source's count differs from its rows, in more of the table than one load may leave unproven
-└── SupersededError     another load read the source much later and was faster to commit
+├── PermanentLoadError      not retried: the same request would fail again
+│   ├── HeldError           the table would lose more rows than one load may remove
+│   ├── OtherOriginError    the table has rows of another source, such as the sandbox
+│   └── ContractError       too many rows break the registry's contract
+├── LostPartError           a part of the table is missing or damaged
+├── UnprovenError           the source counts other rows than it sends, and more than one load may leave unproven
+└── SupersededError         another load read the source much later and was faster to commit
 
 A reader raises `gamelake.sources.base.IncompleteError`, of which UnprovenError is one too.
 """
@@ -31,11 +31,11 @@ class LoadError(Exception):
     """A load that committed nothing."""
 
 
-class LoadRefused(LoadError):
+class PermanentLoadError(LoadError):
     """The run asks for what cannot be read: not retried, the same request would fail again."""
 
 
-class HeldError(LoadRefused):
+class HeldError(PermanentLoadError):
     """The table would lose more rows than one load may remove: the guard's reason, and what to do."""
 
     def __init__(self, entity: str, reason: str) -> None:
@@ -46,7 +46,7 @@ class HeldError(LoadRefused):
         )
 
 
-class OtherOriginError(LoadRefused):
+class OtherOriginError(PermanentLoadError):
     """The table has rows of another source: a mix of two worlds would be in every mart."""
 
     def __init__(self, entity: str, place: str, of: str | None, now: str) -> None:
@@ -89,7 +89,7 @@ class LostPartError(LoadError):
         )
 
 
-class ContractError(LoadRefused):
+class ContractError(PermanentLoadError):
     """Too many rows break the contract that the registry declares."""
 
     def __init__(self, entity: str, rejected: int, rows: int, allowed: int, example: str, kept_at: str) -> None:

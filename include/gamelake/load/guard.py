@@ -74,7 +74,7 @@ def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, partition: 
 
 
 def _most_rows(commits: Sequence[Manifest]) -> int:
-    """The most rows that a table had since the last shrink that was allowed: what it had before no longer counts."""
+    """Return the most rows that a table has had since the last allowed shrink."""
     most = 0
     for commit in commits:
         most = max(most, commit.row_count)
@@ -84,7 +84,7 @@ def _most_rows(commits: Sequence[Manifest]) -> int:
 
 
 def _usual_rows(commits: Sequence[Manifest], partition: str) -> int:
-    """The median of a time series' days that have rows, of each its newest commit.
+    """Return the median of a time series' days that have rows, of each its newest commit.
 
     A shrink that was allowed speaks for its own day: the day may be loaded again, and the next one must have the usual
     rows. Only when more than half of the days that have rows were allowed, their level is the usual one.
@@ -103,5 +103,5 @@ def _usual_rows(commits: Sequence[Manifest], partition: str) -> int:
 
 
 def _shown(rows: int) -> str:
-    """What the source shows, in words."""
+    """Return what the source shows, in words."""
     return f"the source shows {rows:,} good rows" if rows else "the source shows no rows"

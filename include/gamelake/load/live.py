@@ -6,9 +6,9 @@ from array import array
 from typing import TYPE_CHECKING
 
 from gamelake.lake.rows import LiveIds, read_live_ids
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.update_times import UpdateTimes
-from gamelake.lake.uploads import PartDamaged
+from gamelake.lake.uploads import DamagedPartError
 from gamelake.load.errors import LostPartError
 
 if TYPE_CHECKING:
@@ -43,20 +43,20 @@ class LiveTable:
         return staged
 
     def read(self, commit: Manifest | None) -> LiveIds:
-        """The ids of a commit alone; its parts are read once. Raises: LostPartError, StoreError."""
+        """Return the ids of a commit alone; its parts are read once. Raises: LostPartError, StoreError."""
         version = commit.version if commit else 0
         if self._read is None or self._read[0] != version:
             self.times = UpdateTimes()
             try:
                 self._read = (version, read_live_ids(self._store, commit, times=self.times))
-            except (ObjectNotFound, PartDamaged) as error:
+            except (ObjectNotFoundError, DamagedPartError) as error:
                 if commit is None:
                     raise
                 raise LostPartError(commit.table, version, error) from error
         return self._read[1]
 
     def ids_after(self, commit: Manifest | None) -> LiveIds:
-        """The ids that are live once everything staged is committed on top of a commit.
+        """Return the ids that are live once everything staged is committed on top of a commit.
 
         Raises:
             LostPartError, StoreError: a part of the commit cannot be read.

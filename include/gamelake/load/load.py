@@ -172,7 +172,7 @@ class Load:
         )
 
     async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-        """The pages, once the source's clock (known with the first reply) shows that the partition can be read."""
+        """Yield the pages, once the source's clock (in the first reply) shows that the partition can be read."""
         async for page in pages:
             check_readable(self._entity, self._run.partition, self._reader.clock)
             yield page

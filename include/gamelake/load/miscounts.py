@@ -36,7 +36,7 @@ class Miscounts:
         return _larger(self._earlier, self._now)
 
     def begin_phase(self) -> None:
-        """What is added from now on may be the same rows as what was added before."""
+        """Begin another reading: rows that are added from now on may be the same as before."""
         self._earlier, self._now = self.found, ()
 
     def add(self, found: Sequence[Unproven], *, rows: int) -> None:

@@ -77,7 +77,7 @@ class NextCommit:
     warnings: list[str] = field(default_factory=list)
 
     def draft(self, newest: Manifest | None) -> Draft:
-        """The commit on top of the newest one.
+        """Return the commit on top of the newest one.
 
         Raises:
             HeldError: the table would lose too many rows.
@@ -115,7 +115,7 @@ class NextCommit:
         )
 
     def _summary(self, *, cursor_set_back: bool) -> Summary:
-        """The figures of this load, up to now."""
+        """Return the figures of this load, up to now."""
         staging, found = self.staging, self.read.figures
         proof = Proof.UNPROVEN if staging.miscounts.found else Proof.COUNTED
         stats = self.reader.stats

@@ -40,7 +40,7 @@ class Rejects:
         self._rows |= {_key(reject): reject for reject in rejects}
 
     def ids(self) -> Iterator[int]:
-        """The ids of those that have a true one."""
+        """Return the ids of those that have a true one."""
         return (row_id for row_id in self._rows if isinstance(row_id, int))
 
     def times(self) -> Iterator[int]:

@@ -18,7 +18,7 @@ from gamelake.lake.manifest import Draft, Manifest, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rejected import rejected_days, rows_rejected_by
 from gamelake.lake.rows import read_live_ids
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
 from gamelake.registry import Kind
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gamelake.sources.contract import Reject
 
 
-class ReplayRefused(LoadError):
+class ReplayError(LoadError):
     """Nothing was replayed, and why."""
 
 
@@ -68,19 +68,19 @@ def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]
 
     day: of a time series this day only; None: every day of which rows are kept.
 
-    Raises: ReplayRefused; StoreError, ManifestError, PartError of the lake.
+    Raises: ReplayError; StoreError, ManifestError, PartError of the lake.
     """
     table = Table(store, entity.table)
     newest = table.latest()
     if newest is None:
-        raise ReplayRefused(f"{entity}: nothing is committed yet; run a load first")
+        raise ReplayError(f"{entity}: nothing is committed yet; run a load first")
     if entity.kind is Kind.TIME_SERIES:
         loads = _loads(table, [day] if day else rejected_days(store, entity.table))
         if day and day not in loads:
-            raise ReplayRefused(f"{entity}: found no commit of {day}, expected a day that was loaded")
+            raise ReplayError(f"{entity}: found no commit of {day}, expected a day that was loaded")
         return [_replay_day(store, entity, of_day, load) for of_day, load in loads.items()]
     if day not in {None, newest.partition}:
-        raise ReplayRefused(
+        raise ReplayError(
             f"{entity}: found --day {day}, expected {newest.partition}, the day of the newest load: IGDB may have "
             "changed older rows since. Run a load with full_refresh instead"
         )
@@ -88,7 +88,7 @@ def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]
 
 
 def _loads(table: Table, days: Sequence[str]) -> dict[str, Manifest]:
-    """The newest load of each day; without the days of which no load committed."""
+    """Return the newest load of each day; without the days of which no load committed."""
     if not days:
         return {}
     loads: dict[str, Manifest] = {}
@@ -108,8 +108,8 @@ def _replay_day(store: Store, entity: Entity, day: str, load: Manifest) -> Repla
         return Replay(str(entity), day)
     try:
         kept = rows_rejected_by(store, entity.table, load.rejected_key)
-    except ObjectNotFound as error:
-        raise ReplayRefused(
+    except ObjectNotFoundError as error:
+        raise ReplayError(
             f"{entity} {day}: {load.rejected_key} is not there: rejected rows are kept for 30 days"
         ) from error
     checked, refused = _check(RowContract(entity), kept)
@@ -132,7 +132,7 @@ def _replay_day(store: Store, entity: Entity, day: str, load: Manifest) -> Repla
 
 
 def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int, Rows], list[Reject]]:
-    """The rows that pass, by id, each as it would be staged; of an id that came twice the last one."""
+    """Return the rows that pass, by id, each as it would be staged; of an id that came twice the last one."""
     passed: dict[int, Rows] = {}
     refused: list[Reject] = []
     for one in kept:
@@ -153,7 +153,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
 
     def build(newest: Manifest | None) -> Draft:
         if newest is None or _files(entity, day, newest) != _files(entity, day, base):
-            raise ReplayRefused(
+            raise ReplayError(
                 f"{entity} {day}: another load committed while the rows were checked. Nothing was added; "
                 "run the replay again"
             )
@@ -176,7 +176,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
 
 
 def _partition(entity: Entity, day: str) -> str | None:
-    """The partition in which an id occurs once: the day of a time series, None for the whole table."""
+    """Return the partition in which an id occurs once: the day of a time series, None for the whole table."""
     return day if entity.kind is Kind.TIME_SERIES else None
 
 

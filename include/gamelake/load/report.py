@@ -49,7 +49,7 @@ class LoadReport:
 
     @classmethod
     def of(cls, manifest: Manifest, *, files: Sequence[File], warnings: Sequence[str]) -> LoadReport:
-        """The report of a load that has committed these files."""
+        """Return the report of a load that has committed these files."""
         summary = manifest.summary
         return cls(
             source=manifest.source,
@@ -88,5 +88,5 @@ class LoadReport:
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as JSON-able values."""
+        """Return the figures as JSON-able values."""
         return asdict(self)

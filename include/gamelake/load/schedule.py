@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.lake.files import ManifestError
-from gamelake.load.errors import LoadRefused, SupersededError
+from gamelake.load.errors import PermanentLoadError, SupersededError
 from gamelake.registry import Kind
 
 if TYPE_CHECKING:
@@ -48,21 +48,21 @@ def watermark_in(commit: Manifest) -> int | None:
 def check_readable(entity: Entity, partition: str, clock: datetime) -> None:
     """Refuse a partition whose rows the source cannot return.
 
-    Raises: LoadRefused.
+    Raises: PermanentLoadError.
     """
     start, end = partition_bounds(partition)
     today = format_day(day_of(clock))
     if clock < start:
-        raise LoadRefused(f"{entity}: date {partition} lies in the future: the source's day is {today}")
+        raise PermanentLoadError(f"{entity}: date {partition} lies in the future: the source's day is {today}")
     if entity.kind is not Kind.INCREMENTAL and clock >= end + LATE:
-        raise LoadRefused(
+        raise PermanentLoadError(
             f"{entity}: date {partition} can no longer be read: the source shows its rows as of {today} and "
             f"has no history, so that day cannot be loaded any more. Run it without a date."
         )
 
 
 def period_of_changes(partition: str, watermark: int | None) -> Period:
-    """The changes that an incremental load of a partition reads.
+    """Return the changes that an incremental load of a partition reads.
 
     These are all changes since the watermark, also if the run is late. If all changes of a past partition were read
     before, they are read again from its start to its end, and nothing later.

@@ -32,7 +32,7 @@ _WHAT_TO_DO = (
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder in the temporary folder for as long as the block lasts. Removes those of dead processes first.
+    """Provide a new temporary folder for as long as the block lasts, and remove those of dead processes first.
 
     Raises: LoadError, if the folder cannot be made, or its disk is full.
     """
@@ -60,7 +60,7 @@ def _temporary() -> str:
 
 
 def _locked_folder() -> tuple[Path, int]:
-    """A folder, and the descriptor whose lock shows that its process runs."""
+    """Return a folder, and the descriptor whose lock shows that its process runs."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         with suppress(FileNotFoundError):  # another load saw it without a lock, and has removed it

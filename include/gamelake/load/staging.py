@@ -147,7 +147,7 @@ class Staging:
         self.rejects.keep(read=self.rows + len(self.rejects), rows=self.table_rows())
 
     def finish(self) -> tuple[File, ...]:
-        """Store the last part, and tag all parts `final`. Returns: the parts. Raises: PartDamaged, StoreError."""
+        """Store the last part, and tag all parts `final`. Returns: the parts. Raises: DamagedPartError, StoreError."""
         return self._parts.finish()
 
     def table_rows(self) -> int:
@@ -165,21 +165,21 @@ class Staging:
         return self._live.times
 
     def live_ids(self) -> LiveIds:
-        """The ids of the table as it will be on top of the commit below. Raises: LostPartError, StoreError."""
+        """Return the ids of the table as it will be on top of the commit below. Raises: LostPartError, StoreError."""
         return self.ids_after(self._base)
 
     def ids_after(self, commit: Manifest | None) -> LiveIds:
-        """The ids of the table as it will be on top of a commit. Raises: LostPartError, StoreError."""
+        """Return the ids of the table as it will be on top of a commit. Raises: LostPartError, StoreError."""
         return self._live.ids_after(commit)
 
     def read_ids(self) -> LiveIds:
-        """The ids of all rows that were read so far, the rejected ones included."""
+        """Return the ids of all rows that were read so far, the rejected ones included."""
         read = self._live.staged()
         read.add(self.rejects.ids())
         return read
 
     def rejected_ids(self) -> Iterable[int]:
-        """The ids of the rejected rows, of those that have one."""
+        """Return the ids of the rejected rows, of those that have one."""
         return self.rejects.ids()
 
     def rejected_times(self) -> Iterable[int]:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 async def open_changes(
     reader: Reader, table: TableReader, base: Manifest, partition: str
 ) -> tuple[Period, AsyncIterator[Page]]:
-    """The changes that a load of a partition reads on top of a commit, and their pages.
+    """Return the changes that a load of a partition reads on top of a commit, and their pages.
 
     Nothing is staged before the clock is known, which the first reply tells.
 
@@ -46,7 +46,7 @@ async def open_changes(
 
 
 def watermark_of(period: Period, base: Manifest, clock: int) -> int:
-    """The watermark of a load that read these changes by this clock (unix seconds).
+    """Return the watermark of a load that read these changes by this clock (unix seconds).
 
     It stays after a re-read of a past day, which says nothing of what changed since. It stays also if the clock, by a
     later reply, is earlier than the first change asked for: changes may be missing, and the next load reads them.
@@ -55,7 +55,7 @@ def watermark_of(period: Period, base: Manifest, clock: int) -> int:
 
 
 def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -> tuple[int, list[str]]:
-    """The watermark of the next commit, and a warning if it goes back.
+    """Return the watermark of the next commit, and a warning if it goes back.
 
     It does so only if the load builds on the newest commit, and that commit's is wrong.
     """

@@ -10,7 +10,7 @@ from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsError, conne
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 
 
-class AccountRefused(RuntimeError):
+class AccountError(RuntimeError):
     """The API cannot be reached, or refuses the account; the message says what to do."""
 
 
@@ -20,17 +20,17 @@ def is_given() -> bool:
 
 
 def export() -> None:
-    """Make the user's account the connection of this process and its children. Raises: AccountRefused."""
+    """Make the user's account the connection of this process and its children. Raises: AccountError."""
     if os.environ.get(CONNECTION_VARIABLE):
         return
     try:
         os.environ[CONNECTION_VARIABLE] = json.dumps(connections(load_settings(), os.environ)[IGDB_CONNECTION])
     except SettingsError as error:
-        raise AccountRefused(str(error)) from error
+        raise AccountError(str(error)) from error
 
 
 def check() -> str:
-    """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountRefused."""
+    """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountError."""
     given = os.environ.get(CONNECTION_VARIABLE)
     export()  # the database may not be there yet
     from igdb.hook import IgdbHook
@@ -41,5 +41,5 @@ def check() -> str:
         if not given:
             del os.environ[CONNECTION_VARIABLE]
     if not answers:
-        raise AccountRefused(text)
+        raise AccountError(text)
     return text

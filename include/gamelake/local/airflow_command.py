@@ -20,8 +20,8 @@ def run(arguments: list[str]) -> int:
 
     Raises:
         StackError: `dags test` while `make up` runs.
-        AccountRefused: The API refuses the account.
-        SandboxFailed: The sandbox did not start.
+        AccountError: The API refuses the account.
+        SandboxStartError: The sandbox did not start.
     """
     os.environ.update(environment())
     command = [sys.executable, "-m", "airflow", *arguments]

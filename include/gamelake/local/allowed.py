@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-class UnknownTable(RuntimeError):
+class UnknownTableError(RuntimeError):
     """A variable names no table."""
 
 
 def params() -> dict[str, dict[str, bool]]:
-    """By table, the params that `ALLOW_SHRINK` and `ALLOW_UNPROVEN` ask for. Raises: UnknownTable."""
+    """By table, the params that `ALLOW_SHRINK` and `ALLOW_UNPROVEN` ask for. Raises: UnknownTableError."""
     given = {
         "allow_shrink": _tables("ALLOW_SHRINK", os.environ.get("ALLOW_SHRINK", "")),
         "allow_unproven": _tables("ALLOW_UNPROVEN", os.environ.get("ALLOW_UNPROVEN", "")),
@@ -31,7 +31,7 @@ def _tables(variable: str, value: str) -> Collection[str]:
     known = set(_known())
     if unknown := sorted(names - known - {ALL}):
         expected = f"{ALL}, or tables separated by commas: {', '.join(sorted(known))}"
-        raise UnknownTable(f"{variable}: found {', '.join(unknown)}, expected {expected}")
+        raise UnknownTableError(f"{variable}: found {', '.join(unknown)}, expected {expected}")
     return known if ALL in names else names
 
 

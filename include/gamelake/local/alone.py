@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 LOCK = LOCAL / "run.lock"
 
 
-class Busy(RuntimeError):
+class BusyError(RuntimeError):
     """Another command runs the DAGs of this clone; the message says which, and what to do."""
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Hold off other runs for as long as the block lasts. The kernel ends it with the process. Raises: Busy."""
+    """Hold off other runs for as long as the block lasts. The kernel ends it with the process. Raises: BusyError."""
     if Part("scheduler").running():
-        raise Busy(
+        raise BusyError(
             "make run: `make up` is running, and its scheduler would run the same tasks. Run `make down` first; or "
             "trigger the loads in that Airflow, where `transform` follows them"
         )
@@ -33,7 +33,7 @@ def alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Busy(
+            raise BusyError(
                 f"another `make run` works in {LOCAL} (process {lock.read().strip() or 'unknown'}): wait until it has "
                 "ended, or end it, and run the command again"
             ) from None
@@ -45,14 +45,14 @@ def alone() -> Iterator[None]:
 
 
 def check_no_run() -> None:
-    """Refuse to start a scheduler while `make run` runs. Raises: Busy."""
+    """Refuse to start a scheduler while `make run` runs. Raises: BusyError."""
     if not LOCK.exists():
         return
     with LOCK.open(encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            raise Busy(
+            raise BusyError(
                 f"make up: `make run` works in {LOCAL} (process {lock.read().strip() or 'unknown'}), and a scheduler "
                 "would run the same tasks: wait until it has ended, and run `make up` again"
             ) from None

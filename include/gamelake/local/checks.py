@@ -18,14 +18,14 @@ LEAST_FREE = 300 * 1024 * 1024
 """Bytes that a day of the sandbox needs: its lake, Airflow's database and log, and the build's scratch file."""
 
 
-class CheckFailed(RuntimeError):
+class FolderError(RuntimeError):
     """A folder that a run needs cannot be used; the message says what to do."""
 
 
 def check_folders(place: BucketLocation | FolderLocation) -> None:
     """Try the lake's folder if it is on a disk, the build's database file, and the room of their disks.
 
-    Raises: CheckFailed; ScratchError.
+    Raises: FolderError; ScratchError.
     """
     database = database_file()
     check_database(database)
@@ -44,7 +44,7 @@ def _check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise CheckFailed(
+        raise FolderError(
             f"GAMELAKE_URI: cannot write in {folder}: {error.strerror}; name a folder that you may write"
         ) from error
 
@@ -52,7 +52,7 @@ def _check_writable(folder: Path) -> None:
 def _check_room(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE:
-        raise CheckFailed(
+        raise FolderError(
             f"{folder}: {free // 2**20:,} MB are free on its disk, expected {LEAST_FREE // 2**20:,} MB or more; "
             "remove files there, or name a folder of another disk"
         )

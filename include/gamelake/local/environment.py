@@ -36,14 +36,14 @@ DEFAULT_PORTS = {API_PORT: 8080, SANDBOX_PORT: 8900}
 """The variables that choose a port, and the port without them."""
 
 
-class EnvironmentRefused(RuntimeError):
+class InvalidEnvironmentError(RuntimeError):
     """A setting of the laptop's Airflow cannot work; the message names it, what was found and what was expected."""
 
 
 def environment() -> dict[str, str]:
-    """The settings of an Airflow process in this repository; what the user has set wins.
+    """Return the settings of an Airflow process in this repository; what the user has set wins.
 
-    Raises: EnvironmentRefused.
+    Raises: InvalidEnvironmentError.
     """
     home = _airflow_home()
     port = str(chosen_port(API_PORT))
@@ -93,7 +93,7 @@ def _airflow_home() -> Path:
     home = Path(os.environ.get("AIRFLOW_HOME") or AIRFLOW_HOME).expanduser().resolve()
     # The path becomes part of the URL of the SQLite database, and of settings in which Airflow expands variables.
     if wrong := sorted(set(str(home)) & set("?%$")):
-        raise EnvironmentRefused(
+        raise InvalidEnvironmentError(
             f"AIRFLOW_HOME: found {str(home)!r}, expected a path without {wrong[0]!r}, which Airflow cannot use there. "
             "Set GAMELAKE_LOCAL to another folder."
         )
@@ -101,13 +101,13 @@ def _airflow_home() -> Path:
 
 
 def chosen_port(variable: str) -> int:
-    """The port that a variable chooses; else the one that this clone remembers; else the default.
+    """Return the port that a variable chooses; else the one that this clone remembers; else the default.
 
-    Raises: EnvironmentRefused.
+    Raises: InvalidEnvironmentError.
     """
     if said := os.environ.get(variable):
         if not (said.isascii() and said.isdecimal() and 0 < int(said) < 65536):
-            raise EnvironmentRefused(f"{variable}: found {said!r}, expected a port from 1 to 65535")
+            raise InvalidEnvironmentError(f"{variable}: found {said!r}, expected a port from 1 to 65535")
         return int(said)
     return int(_remembered_ports().get(variable, DEFAULT_PORTS[variable]))
 
@@ -144,12 +144,12 @@ def private_folder() -> Path:
 
 
 def _fernet_key() -> str:
-    """The key that encrypts connections in the database."""
+    """Return the key that encrypts connections in the database."""
     return _secret(LOCAL / "fernet.key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
 
 def password() -> str:
-    """The password of the web UI's user, in the file that Airflow reads: made once for this clone."""
+    """Return the password of the web UI's user, in the file that Airflow reads: made once for this clone."""
     if PASSWORDS.exists() and (read_state(PASSWORDS) or {}).get(USER) in {None, "admin"}:
         PASSWORDS.unlink()  # of an earlier version, or half of a file
     found = json.loads(_secret(PASSWORDS, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))
@@ -157,7 +157,7 @@ def password() -> str:
 
 
 def _secret(path: Path, make: Callable[[], str]) -> str:
-    """The text of a file that is made once, readable by its owner only."""
+    """Return the text of a file that is made once, readable by its owner only."""
     if not path.exists():
         private_folder()
         draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")

@@ -46,7 +46,7 @@ def record(day: str, loads: Iterable[str], transform: str = "transform") -> None
 
 
 def _newest_run(dag_id: str, session: Any) -> Any:
-    """The run of a DAG that `DAG.test` made last."""
+    """Return the run of a DAG that `DAG.test` made last."""
     from airflow.models import DagRun
     from airflow.utils.types import DagRunTriggeredByType
     from sqlalchemy import select

@@ -77,7 +77,7 @@ class Part:
         return bool(self.processes())
 
     def _group(self) -> int | None:
-        """The process group, or None if there was no start, or its number belongs to another process by now."""
+        """Return the process group, or None if there was no start, or its number belongs to another process by now."""
         if (recorded := read_state(self._pid_file)) is None:
             return None
         pid = int(recorded["pid"])
@@ -97,7 +97,7 @@ class Part:
         self._pid_file.unlink(missing_ok=True)
 
     def cause(self) -> str:
-        """The lines of its log that say why it ended: those that name an error, else the last ones."""
+        """Return the lines of its log that say why it ended: those that name an error, else the last ones."""
         lines = [_COLOUR.sub("", line).rstrip() for line in self.log.read_text(encoding="utf-8").splitlines()]
         lines = [line for line in lines if line.strip()]
         errors = [line for line in lines if _ERROR.search(line) and not _FRAME.search(line)]

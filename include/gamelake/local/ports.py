@@ -8,22 +8,22 @@ import socket
 from gamelake.local.environment import HOST, chosen_port, remember_port
 
 
-class PortTaken(RuntimeError):
+class PortTakenError(RuntimeError):
     """The port that the user chose is another process's; the message says what to do."""
 
 
 def claim(variable: str, who: str) -> int:
-    """The port for a part that is about to start, which this clone then remembers.
+    """Return the port for a part that is about to start, which this clone then remembers.
 
     A taken port is replaced by a free one, unless the variable asks for it.
-    Raises: PortTaken, if the variable names a taken port; EnvironmentRefused, if it names none.
+    Raises: PortTakenError, if the variable names a taken port; InvalidEnvironmentError, if it names none.
     """
     port = chosen_port(variable)
     if is_free(port):
         remember_port(variable, port)
         return port
     if os.environ.get(variable):
-        raise PortTaken(
+        raise PortTakenError(
             f"port {port} is taken by another process, and {variable} chooses it for {who}: stop that process, "
             f"choose another port, or unset {variable} to get a free one"
         )
@@ -50,7 +50,7 @@ def is_free(port: int) -> bool:
 
 
 def _next_free(port: int) -> int:
-    """The next free port above; any free one if the hundred above are taken."""
+    """Return the next free port above; any free one if the hundred above are taken."""
     for candidate in range(port + 1, min(port + 100, 65536)):
         if is_free(candidate):
             return candidate

@@ -34,7 +34,7 @@ SAMPLES = {
 
 
 def marts() -> dict[str, Any] | None:
-    """The published marts: the pointer's document, or None before the first publication."""
+    """Return the published marts: the pointer's document, or None before the first publication."""
     return pointer.current(connected_store())
 
 
@@ -57,12 +57,12 @@ def load_line(load: dict[str, Any]) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """A number of things, such as `1 request` and `1,200 requests`."""
+    """Return a number of things, such as `1 request` and `1,200 requests`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def published_line(document: dict[str, Any]) -> str:
-    """What readers have after `publish`, given what that task returned."""
+    """Return what readers have after `publish`, given what that task returned."""
     if not document["published"]:
         return str(document["reason"])
     at = datetime.fromisoformat(document["published_at"]).astimezone(KST)
@@ -107,7 +107,7 @@ def write(
 
 
 def _query(store: Store) -> str:
-    """A first query of the marts, to be pasted into a shell."""
+    """Return a first query of the marts, to be pasted into a shell."""
     if not isinstance(store, DiskStore):
         return "see docs/reference/data-model.md"
     code = f"import duckdb; duckdb.read_parquet({store.url('marts/marketing/mart_top_rated.parquet')!r}).show()"
@@ -129,7 +129,7 @@ def _mart_rows(after: dict[str, Any], before: dict[str, Any] | None) -> list[lis
 
 
 def _changes(connection: DuckDBPyConnection, store: Store, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What is new, gone and different in `dim_games`, and whose popularity moved."""
+    """Return what is new, gone and different in `dim_games`, and whose popularity moved."""
     old, new = _relation(store, before, "dim_games"), _relation(store, after, "dim_games")
     query = f"""
         select
@@ -159,7 +159,7 @@ def _sample(
 
 
 def _relation(store: Store, pointer: dict[str, Any], name: str) -> str:
-    """A mart as DuckDB reads it."""
+    """Return a mart as DuckDB reads it."""
     return f"read_parquet({literal(store.url(pointer['generation']) + f'/{name}.parquet')})"
 
 

@@ -37,12 +37,12 @@ _DBT_NODE = re.compile(r"(?P<done>\d+) of (?P<of>\d+) (?P<how>OK|PASS|WARN|ERROR
 _DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=(?P<failed>\d+) SKIP=(?P<skipped>\d+)")
 
 
-class RunFailed(RuntimeError):
+class RunError(RuntimeError):
     """The day cannot be run, or a DAG of it failed; the message says why."""
 
 
 def run() -> None:
-    """Run the next day. Raises: RunFailed; Busy; SandboxFailed; UnknownTable; KeyboardInterrupt."""
+    """Run the next day. Raises: RunError; BusyError; SandboxStartError; UnknownTableError; KeyboardInterrupt."""
     params = allowed.params()
     os.environ.update(environment())
     began = time.monotonic()
@@ -77,14 +77,14 @@ def run() -> None:
 
 @contextlib.contextmanager
 def _told(log: Path) -> Iterator[None]:
-    """Leave one message of whatever fails, and the traceback of the unexpected in the log. Raises: RunFailed."""
+    """Leave one message of whatever fails, and the traceback of the unexpected in the log. Raises: RunError."""
     try:
         yield
     except Exception as error:
         if is_explained(error):
-            raise RunFailed(str(error)) from error
+            raise RunError(str(error)) from error
         traceback.print_exc()  # this process prints into the log
-        raise RunFailed(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error
+        raise RunError(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error
 
 
 def _run_dags(
@@ -101,7 +101,7 @@ def _run_dags(
 
         bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
-        raise RunFailed("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
+        raise RunError("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
     for package in ("gamelake.load", "gamelake.sources"):
         logging.getLogger(package).addHandler(_Progress(terminal))
     loads = []
@@ -120,11 +120,11 @@ def _run_dags(
 
 
 def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[str, bool] | None = None) -> Any:
-    """Run a DAG. Returns: what one of its tasks returned. Raises: RunFailed, with the cause first."""
+    """Run a DAG. Returns: what one of its tasks returned. Raises: RunError, with the cause first."""
     dag_run, failures = dag.test_once(run_conf={"date": day, **(params or {})})
     if dag_run.state != "success":
         causes = "\n".join(map(str, failures)) or "no task says why"
-        raise RunFailed(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
+        raise RunError(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
     return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
 
 

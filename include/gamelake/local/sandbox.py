@@ -27,7 +27,7 @@ STATE = LOCAL / "sandbox.json"
 START_SECONDS = 60
 
 
-class SandboxFailed(RuntimeError):
+class SandboxStartError(RuntimeError):
     """The sandbox did not start; carries the end of its log."""
 
 
@@ -40,7 +40,7 @@ class Days:
 
     @classmethod
     def last(cls) -> Days | None:
-        """The days of the last run, or None before the first one. Raises: SandboxFailed."""
+        """Return the days of the last run, or None before the first one. Raises: SandboxStartError."""
         if not STATE.exists():
             return None
         try:
@@ -48,7 +48,7 @@ class Days:
             parse_day(found.first_day)
             parse_day(found.today)
         except (TypeError, PartitionError) as error:
-            raise SandboxFailed(
+            raise SandboxStartError(
                 f"{STATE}: found no days, expected what the last `make run` wrote; remove the file, and the lake "
                 "with it (`make clean LAKE=yes`) if that has later days: the sandbox begins at the real day"
             ) from error
@@ -64,7 +64,7 @@ class Days:
 
     @classmethod
     def now(cls) -> Days:
-        """The real day, on the rows that earlier runs began with."""
+        """Return the real day, on the rows that earlier runs began with."""
         today = format_day(real_today())
         last = cls.last()
         return cls(min(last.first_day, today) if last else today, today)
@@ -75,7 +75,7 @@ class Days:
 
 
 def real_today() -> date:
-    """The Korean day on this machine's clock."""
+    """Return the Korean day on this machine's clock."""
     return day_of(datetime.now(UTC))
 
 
@@ -88,18 +88,18 @@ def connection(url: str) -> str:
 def command(days: Days, port: int) -> list[str]:
     """How the sandbox is started; `IGDB_RECORDED` and `GAMELAKE_SANDBOX_GAMES` say what it shows.
 
-    Raises: SandboxFailed.
+    Raises: SandboxStartError.
     """
     games = os.environ.get("GAMELAKE_SANDBOX_GAMES") or "5000"
     if not (games.isascii() and games.isdecimal()):
-        raise SandboxFailed(f"GAMELAKE_SANDBOX_GAMES: found {games!r}, expected a whole number from 1 to 1,000,000")
+        raise SandboxStartError(f"GAMELAKE_SANDBOX_GAMES: found {games!r}, expected a whole number from 1 to 1,000,000")
     return [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", str(port), "--games", games,
             "--first-day", days.first_day, "--today", days.today]  # fmt: skip
 
 
 @contextlib.contextmanager
 def running(days: Days) -> Iterator[str]:
-    """A sandbox on a free port, for as long as the block lasts. Yields its URL. Raises: SandboxFailed."""
+    """Run a sandbox on a free port for as long as the block lasts, and yield its URL. Raises: SandboxStartError."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / "sandbox.log"
     process = start(days, port=0, log=log)
@@ -119,11 +119,13 @@ def start(days: Days, *, port: int, log: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_for_url(process: subprocess.Popen[bytes], log: Path) -> str:
-    """The URL in the line that a sandbox prints when it is ready. Raises: SandboxFailed."""
+    """Return the URL in the line that a sandbox prints when it is ready. Raises: SandboxStartError."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if found := re.search(r"http://[\w.:]+\d", log.read_text(encoding="utf-8")):
             return found.group()
         time.sleep(0.05)
     process.terminate()
-    raise SandboxFailed(f"the sandbox did not start; its log {log} ends:\n{log.read_text(encoding='utf-8')[-2000:]}")
+    raise SandboxStartError(
+        f"the sandbox did not start; its log {log} ends:\n{log.read_text(encoding='utf-8')[-2000:]}"
+    )

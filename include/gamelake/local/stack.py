@@ -58,7 +58,7 @@ class StackError(RuntimeError):
 def up() -> None:
     """Start everything, unpause the DAGs, and say where the UI is.
 
-    Raises: StackError; Busy; SandboxFailed; PortTaken; EnvironmentRefused.
+    Raises: StackError; BusyError; SandboxStartError; PortTakenError; InvalidEnvironmentError.
     """
     down_parts = [part.name for part in AIRFLOW if not part.running()]
     if not down_parts:
@@ -158,7 +158,7 @@ def _ended(part: Part) -> StackError:
 
 
 def _not_healthy() -> list[str]:
-    """The parts that are not ready yet, by the API server's word."""
+    """Return the parts that are not ready yet, by the API server's word."""
     # No proxy: it would be asked for an address of its own machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -22,7 +22,7 @@ def write_state(path: Path, document: Any) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """The object of a JSON file; None if there is none: an earlier version could leave half of a file."""
+    """Return the object of a JSON file; None if there is none: an earlier version could leave half of a file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

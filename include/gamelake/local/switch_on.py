@@ -10,7 +10,7 @@ from gamelake.local.database import prepare
 from gamelake.registry import load_entities
 
 
-class DagsBroken(RuntimeError):
+class BrokenDagsError(RuntimeError):
     """A DAG file does not import; the message has its error."""
 
 
@@ -18,7 +18,7 @@ def switch_on() -> None:
     """Prepare the database, write the DAGs to it and unpause them. Prints when the next loads are due, as JSON.
 
     No scheduler runs yet, so no load can send an event that a paused `transform` would never see.
-    Raises: DagsBroken.
+    Raises: BrokenDagsError.
     """
     prepare()
     from airflow.dag_processing.bundles.manager import DagBundlesManager
@@ -36,7 +36,7 @@ def switch_on() -> None:
         bag = BundleDagBag(bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
         ours -= bag.dags.keys()
         if bag.import_errors and ours:
-            raise DagsBroken("\n".join(f"{file}:\n{error.strip()}" for file, error in bag.import_errors.items()))
+            raise BrokenDagsError("\n".join(f"{file}:\n{error.strip()}" for file, error in bag.import_errors.items()))
         sync_bag_to_db(bag, bundle.name, bundle.version)
     with create_session() as session:
         session.execute(
@@ -47,7 +47,7 @@ def switch_on() -> None:
 
 
 def when_loads_start(due: datetime, now: datetime) -> str:
-    """A sentence on the next loads."""
+    """Return a sentence on the next loads."""
     if due <= now:
         return "The loads of the last 04:00 Korean time start now, and transform follows them."
     return f"The next loads start at {due.astimezone(KST):%Y-%m-%d %H:%M} Korean time, and transform follows them."

@@ -36,7 +36,7 @@ class AuditReport:
         return [finding for finding in self.findings if finding.problem is Problem.ORPHAN]
 
     def outcome(self, finding: Finding) -> str:
-        """What became of a finding, in one word."""
+        """Return what became of a finding, in one word."""
         return "removed" if finding in self.removed else finding.problem.value
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gamelake.lake.audit import RETENTION, Finding, Problem
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer as pointers
 from gamelake.marts.history import LISTING, described
 from gamelake.marts.pointer import POINTER, RECORD, current
@@ -76,7 +76,7 @@ def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
 def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:
     try:
         days: list[Mapping[str, Any]] = orjson.loads(store.get(listing))["days"]
-    except ObjectNotFound:  # a build that ended earlier
+    except ObjectNotFoundError:  # a build that ended earlier
         return []
     return days
 
@@ -85,7 +85,7 @@ def _check_named(store: Store, named: Mapping[str, Any], *, by: str) -> Iterator
     where = f"{by} names it"
     try:
         info = store.info(named["key"])
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         yield Finding(Problem.MISSING, named["key"], where)
         return
     if info.size != named["bytes"]:

@@ -97,19 +97,19 @@ def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) ->
 
 
 def _generation_to_read(store: Store, conn: DuckDBPyConnection, *, published: bool) -> str | None:
-    """The generation that a command looks at which builds nothing; None if there is none. Returns: where it is.
+    """Return the URL of the generation that a command without a build looks at; None if there is none.
 
     Tests hold the scratch file's tables against what they were built from. `published` takes what readers have.
     """
     import duckdb
 
-    from gamelake.lake.store import ObjectNotFound
+    from gamelake.lake.store import ObjectNotFoundError
     from gamelake.marts.generation import INPUTS
     from gamelake.marts.pointer import current
 
     if not published:
         # Not of another lake, nor one that the audit has removed: then the published one is the next best.
-        with suppress(duckdb.CatalogException, ObjectNotFound):
+        with suppress(duckdb.CatalogException, ObjectNotFoundError):
             (url,) = conn.execute("select url from inputs.generation").fetchone() or ("",)
             place = store.url("marts")
             if url.startswith(f"{place}/"):

@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
 
 
 def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
-    """The models that each build leaves as Parquet files: every mart but the history.
+    """Return the models that each build leaves as Parquet files: every mart but the history.
 
     Returns: by name, the key of the copy for readers that follow no pointer; it has the model's folder.
     Raises: FileNotFoundError saying how to make the manifest.

@@ -77,7 +77,7 @@ def _link(target: Path, link: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit code."""
+    """Run the command line, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m gamelake.marts.duckdb_extensions", description=__doc__.splitlines()[0]
     )

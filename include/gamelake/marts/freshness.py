@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gamelake.lake.factory import place_of
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
 from gamelake.marts.generation import INPUTS, TransformError
 
@@ -76,7 +76,7 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
         raise TransformError(f"{place_of(store)}: nothing is published yet; run the DAG `transform` first")
     try:
         sources = orjson.loads(store.get(f"{shown['generation']}/{INPUTS}"))["sources"]
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         raise TransformError(
             f"{shown['generation']} is published and its {INPUTS} is missing; run the DAG `transform` again"
         ) from None

@@ -26,7 +26,7 @@ from gamelake.lake.audit import RETENTION
 from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
 from gamelake.lake.manifest import open_table
-from gamelake.lake.store import ObjectExists, ObjectNotFound
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 from gamelake.marts import history, pointer, unbuildable
 from gamelake.marts.pointer import POINTER, RECORD, Action, Move, Publication, current, record_of
 
@@ -94,14 +94,14 @@ def open_generation(
         generation = folder if build == 1 else f"{folder}-{build}"
         try:
             store.put(f"{generation}/{INPUTS}", inputs, if_absent=True)
-        except ObjectExists:
+        except ObjectExistsError:
             build += 1
         else:
             return generation
 
 
 def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
-    """The newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
+    """Return the newest Korean day that any entity was loaded for. Raises: TransformError when none was; StoreError."""
     commits = [commit for entity in entities if (commit := open_table(store, entity.table).latest())]
     if not commits:
         raise TransformError(
@@ -125,7 +125,7 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
     """
     try:
         document, finished_before = record_of(store, generation), True
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         document, finished_before = _finish(store, generation, copies), False
     reason: str | None = None
 
@@ -147,13 +147,13 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
     for name, copy in sorted(copies.items()):
         try:
             marts.append({"name": name, **read_parquet(store, f"{generation}/{name}.parquet")[0], "copy": copy})
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             missing.append(name)
     days = []
     for day in inputs["days"]:
         try:
             days.append(_listed(store, day))
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             missing.append(f"{history.MODEL} of {day['day']}")
     if missing:
         raise TransformError(f"{generation} has no file of {', '.join(missing)}: the build is not whole; run it again")
@@ -174,7 +174,7 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> dict[st
     }
     try:
         store.put(f"{generation}/{RECORD}", orjson.dumps(document, option=orjson.OPT_INDENT_2), if_absent=True)
-    except ObjectExists:  # another try was faster
+    except ObjectExistsError:  # another try was faster
         return record_of(store, generation)
     return document
 
@@ -205,7 +205,7 @@ def _older_loads(store: Store, document: Mapping[str, Any], shown: str) -> list[
     """Of which entities readers have a higher version than a build read, in words: none, if it was opened later."""
     try:
         versions, own = record_of(store, shown)["sources"], document["sources"]
-    except ObjectNotFound:  # removed by hand: what readers have is not whole
+    except ObjectNotFoundError:  # removed by hand: what readers have is not whole
         return []
     return [f"{name}: version {versions[name]}, not {n}" for name, n in own.items() if n < versions.get(name, 0)]
 
@@ -233,12 +233,12 @@ def _reader_of_marts(store: Store, sources: ReadableStore | None) -> ReadableSto
     record = f"{shown['generation']}/{RECORD}"
     try:
         return sources if sources.get(record) == store.get(record) else store
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         return store
 
 
 def changed_keys(document: Mapping[str, Any]) -> list[str]:
-    """What a publication put in the place of something else, given its document: copies of it are outdated."""
+    """Return what a publication put in the place of something else, given its document: copies of it are outdated."""
     return [POINTER, *(mart["copy"] for mart in document["marts"])] if document["published"] else []
 
 
@@ -265,7 +265,7 @@ def _check_parts(store: ReadableStore, day: str, files: Sequence[File], left_out
         if file.key not in left_out:
             try:
                 store.info(file.key)
-            except ObjectNotFound:
+            except ObjectNotFoundError:
                 gone.append(file.key)
     if gone:
         raise TransformError(
@@ -275,13 +275,13 @@ def _check_parts(store: ReadableStore, day: str, files: Sequence[File], left_out
 
 
 def _previous(store: Store, reader: ReadableStore, day: str) -> dict[str, Any] | None:
-    """The last published generation of an earlier day, or None: the same whenever a day is built again."""
+    """Return the last published generation of an earlier day, or None: the same whenever a day is built again."""
     shown = current(store)
     try:
         while shown is not None and shown["day"] >= day:
             before = shown.get("previous")
             shown = orjson.loads(store.get(f"{before}/{RECORD}")) if before else None
-    except ObjectNotFound:  # generations are not kept without end
+    except ObjectNotFoundError:  # generations are not kept without end
         return None
     if shown is None:
         return None
@@ -290,7 +290,7 @@ def _previous(store: Store, reader: ReadableStore, day: str) -> dict[str, Any] |
 
 
 def _history_days(store: Store, manifest: Manifest | None) -> list[history.Day]:
-    """The days of a build's history, by age: what the shown generation lists need not be built."""
+    """Return the days of a build's history, by age: what the shown generation lists need not be built."""
     if manifest is None:
         return []
     shown = current(store) or {}
@@ -299,7 +299,7 @@ def _history_days(store: Store, manifest: Manifest | None) -> list[history.Day]:
 
 
 def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A day as a listing has it. Raises: ObjectNotFound when it was to be built and is not there."""
+    """Return a day as a listing has it. Raises: ObjectNotFoundError when it was to be built and is not there."""
     if day["built"]:
         built: Mapping[str, Any] = day["built"]
         return built
@@ -308,7 +308,7 @@ def _listed(store: Store, day: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _source(store: ReadableStore, manifest: Manifest, left_out: Container[str]) -> Mapping[str, Any]:
-    """A commit as a build is told of it, without the files of days that it need not read."""
+    """Return a commit as a build is told of it, without the files of days that it need not read."""
     return {
         "source": manifest.source,
         "entity": manifest.entity,

@@ -53,13 +53,13 @@ class Day:
     built: Mapping[str, Any] | None
 
     def as_input(self, store: Store, marts: ReadableStore) -> dict[str, Any]:
-        """What a build is told of it: where to write it in `store`, or where to read it, if it is built, in `marts`."""
+        """Return the day as a build gets it: its place in `store` to write, or, if built, in `marts` to read."""
         place = store if self.built is None else marts
         return {"day": self.day, "key": self.key, "url": place.url(self.key), "built": self.built}
 
 
 def days_of(files: Sequence[File], listing: Iterable[Mapping[str, Any]]) -> list[Day]:
-    """The days of a time series by age, given its files and what the generation that readers have lists.
+    """Return the days of a time series by age, given its files and what the generation that readers have lists.
 
     Each call names the days that are not built yet in its own way: no build writes what another one has written.
     """
@@ -86,12 +86,12 @@ def describe(store: Store, days: Iterable[Day]) -> None:
 
 
 def described(key: str) -> str:
-    """The key of a day, given that key or the one of its description."""
+    """Return the key of a day, given that key or the one of its description."""
     return f"{key.replace(f'/{PARTS}/', '/').rpartition('.')[0]}.parquet"
 
 
 def _without_build(key: str) -> str:
-    """A day's key up to its identity. Days of earlier versions of this code have no build in their names."""
+    """Return a day's key up to its identity. Days of earlier versions of this code have no build in their names."""
     folder, _, name = key.removesuffix(".parquet").rpartition("/")
     return f"{folder}/{name.partition('-')[0]}"
 
@@ -101,7 +101,7 @@ def _description_of(key: str) -> str:
 
 
 def newest_day(manifest: Manifest, day: str) -> str:
-    """The newest day that was loaded, up to a day: as `newest_day` in dbt/macros/engines/duckdb_inputs.sql.
+    """Return the newest day that was loaded, up to a day: as `newest_day` in dbt/macros/engines/duckdb_inputs.sql.
 
     That load may have found nothing. A commit may hold later days, when it loaded an older one again.
     """
@@ -109,7 +109,7 @@ def newest_day(manifest: Manifest, day: str) -> str:
 
 
 def unread_parts(days: Sequence[Day], in_build: Sequence[Day], newest: str) -> set[str]:
-    """The parts that a build does not read: of past days that are built, and of days that it leaves out.
+    """Return the parts that a build does not read: of past days that are built, and of days that it leaves out.
 
     Args: `in_build` those of `days` that the build shows; `newest` the day that stg_igdb__popscore shows.
     """
@@ -118,6 +118,6 @@ def unread_parts(days: Sequence[Day], in_build: Sequence[Day], newest: str) -> s
 
 
 def _identity(files: Sequence[File]) -> str:
-    """The same for the same parts in the same order with the same claims, and the same layout."""
+    """Return an identity: equal for the same parts in the same order with the same claims, and the same layout."""
     parts = [[file.sha256, [[claim.low, claim.high] for claim in file.claims]] for file in files]
     return hashlib.sha256(orjson.dumps([LAYOUT, parts])).hexdigest()[:32]

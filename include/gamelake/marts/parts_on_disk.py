@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def _fetch(store: ReadableStore, file: File, path: Path) -> None:
             while chunk := part.read(_CHUNK):
                 digest.update(chunk)
                 copy.write(chunk)
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         raise UnreadableError(f"its part {file.key} is missing") from None
     if digest.hexdigest() != file.sha256:
         size = path.stat().st_size

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gamelake.lake.store import ObjectExists, ObjectNotFound, StoreError
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,16 +68,21 @@ class Publication(Move):
 
 
 def current(store: ReadableStore) -> dict[str, Any] | None:
-    """The pointer's document, or None before the first publication. Raises: StoreError."""
+    """Return the pointer's document, or None before the first publication. Raises: StoreError."""
     try:
         document: dict[str, Any] = orjson.loads(store.get(POINTER))
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         return None
     return document
 
 
 def record_of(store: ReadableStore, generation: str) -> dict[str, Any]:
-    """The document of a finished generation. Raises: ObjectNotFound, if it is not finished or removed; StoreError."""
+    """Return the document of a finished generation.
+
+    Raises:
+        ObjectNotFoundError: The generation is not finished, or removed.
+        StoreError: The store cannot be read.
+    """
     document: dict[str, Any] = orjson.loads(store.get(f"{generation}/{RECORD}"))
     return document
 
@@ -86,7 +91,7 @@ def is_finished(store: ReadableStore, generation: str) -> bool:
     """Whether a generation has its document: then nothing is written into its folder again. Raises: StoreError."""
     try:
         store.info(f"{generation}/{RECORD}")
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         return False
     return True
 
@@ -97,13 +102,13 @@ def publication_key(number: int) -> str:
 
 
 def history(store: Store) -> Iterator[Publication]:
-    """The publications, newest first; each is read when it is asked for. Raises: StoreError."""
+    """Yield the publications, newest first; each is read when it is asked for. Raises: StoreError."""
     for key in sorted((info.key for info in store.list(PUBLICATIONS)), reverse=True):
         yield _read(store, key)
 
 
 def newest(store: Store) -> Publication | None:
-    """What decides which generation is shown, or None before the first publication. Raises: StoreError."""
+    """Return what decides which generation is shown, or None before the first publication. Raises: StoreError."""
     for publication in history(store):
         return publication
     shown = current(store)
@@ -111,7 +116,7 @@ def newest(store: Store) -> Publication | None:
 
 
 def newest_published(store: Store) -> Publication | None:
-    """The newest publication that is no rollback and no roll-forward. Raises: StoreError."""
+    """Return the newest publication that is no rollback and no roll-forward. Raises: StoreError."""
     oldest: Publication | None = None
     for publication in history(store):
         if publication.action is Action.PUBLISH:
@@ -119,7 +124,7 @@ def newest_published(store: Store) -> Publication | None:
         oldest = publication
     try:
         shown = record_of(store, oldest.replaced) if oldest and oldest.replaced else current(store)
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         return oldest
     return _unnumbered(shown) if shown else None
 
@@ -148,7 +153,7 @@ def move(store: Store, decide: Callable[[Publication | None], Move | None]) -> P
         document = orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         try:
             store.put(publication_key(number), document, if_absent=True)
-        except ObjectExists:
+        except ObjectExistsError:
             continue
         refresh(store)
         return made

@@ -72,7 +72,7 @@ CHECKS = {
 
 
 def limits(manifest: Path = dbt_project.MANIFEST) -> dict[tuple[str, str], tuple[str, float]]:
-    """The tests of stg_igdb__popscore that let some rows through: by kind and subject, name and share of rows."""
+    """Return the tests of stg_igdb__popscore with a tolerance: by kind and subject, name and share of rows."""
     found = {}
     for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values():
         if node["resource_type"] == "test" and node.get("attached_node") == "model.gamelake.stg_igdb__popscore":
@@ -127,7 +127,7 @@ class Checks:
         return None
 
     def _known_ids(self, table: str) -> str | None:
-        """A file of the ids that the build shows of a table; None if it cannot be read, which fails this night."""
+        """Return a file of the ids of a table in the build; None if it cannot be read, which fails this night."""
         import duckdb
 
         if table not in self._tables:

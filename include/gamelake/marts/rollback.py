@@ -18,7 +18,7 @@ import orjson
 
 from gamelake.days import PartitionError, parse_day
 from gamelake.lake.factory import place_of
-from gamelake.lake.store import ObjectNotFound
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
 from gamelake.marts.generation import TransformError
 from gamelake.marts.pointer import RECORD, Action, Move, Publication
@@ -105,14 +105,14 @@ def _documents(store: Store) -> Iterator[dict[str, Any]]:
 
 
 def _find(store: Store, target: str) -> Mapping[str, Any]:
-    """The document of a generation, given its key or its day. Raises: TransformError."""
+    """Return the document of a generation, given its key or its day. Raises: TransformError."""
     try:
         day = str(parse_day(target))
     except PartitionError:
         name = target.strip("/")
         try:
             return pointer.record_of(store, name if name.startswith("marts/") else f"marts/{name}")
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             raise TransformError(f"found no finished generation {target} in {place_of(store)}; {_LIST}") from None
     found = [each.document for each in generations(store) if each.document["day"] == day]
     if not found:
@@ -127,13 +127,13 @@ def _check_whole(store: Store, document: Mapping[str, Any]) -> None:
     try:
         listed = orjson.loads(store.get(document["history"]))["days"] if "history" in document else []
         files += [(day["key"], day["bytes"]) for day in listed]
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         wrong.append(document["history"])
     for key, size in files:
         try:
             if store.info(key).size != size:
                 wrong.append(key)
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             wrong.append(key)
     if wrong:
         raise TransformError(

@@ -71,7 +71,7 @@ def build(store: Store, generation: str) -> Path:
 
 
 def _inputs(store: Store, generation: str) -> bytes:
-    """What the build reads, under a name that Spark does not take for a hidden file's: _inputs.json it would not read.
+    """Return the inputs of the build, under a name that Spark reads: it ignores `_inputs.json` as hidden.
 
     Each earlier mart is listed with the vars that it was built with: Spark cannot read a file's metadata.
     """

@@ -117,7 +117,7 @@ class Reconciliation(Protocol):
     """Complete once all phases were read."""
 
     def phases(self) -> AsyncIterator[Phase]:
-        """What to read, in order. The load stages all pages of a phase before it asks for the next phase."""
+        """Yield what to read, in order. The load stages all pages of a phase before it asks for the next phase."""
 
 
 class TableView(Protocol):
@@ -128,13 +128,13 @@ class TableView(Protocol):
         """When each row of the last commit changed."""
 
     def live_ids(self) -> LiveIds:
-        """The ids of its rows. Raises: PartDamaged, StoreError."""
+        """Return the ids of its rows. Raises: DamagedPartError, StoreError."""
 
     def read_ids(self) -> LiveIds:
-        """The ids of all rows that this load has read, the rejected ones included."""
+        """Return the ids of all rows that this load has read, the rejected ones included."""
 
     def rejected_ids(self) -> Iterable[int]:
-        """The ids of the rows that this load has rejected, of those that have one."""
+        """Return the ids of the rows that this load has rejected, of those that have one."""
 
     def rejected_times(self) -> Iterable[int]:
         """When these rows last changed (unix seconds), of those that state it."""
@@ -181,7 +181,7 @@ class Reader(Protocol):
         """
 
     def read_changes(self, since: int, until: int | None) -> AsyncGenerator[Page, None]:
-        """The rows whose `updated_at` (unix seconds) is in `[since, until)`, by id, in pages without a claim.
+        """Return the rows whose `updated_at` (unix seconds) is in `[since, until)`, by id, in pages without a claim.
 
         until: None: everything up to now.
         """
@@ -204,12 +204,12 @@ class CountingReader(Reader, Protocol):
 
 
 def counting(reader: Reader) -> CountingReader | None:
-    """The reader itself if its source can count, else None."""
+    """Return the reader itself if its source can count, else None."""
     return cast("CountingReader", reader) if callable(getattr(reader, "reconcile", None)) else None
 
 
 def open_reader(source: Source, entity: Entity) -> AbstractAsyncContextManager[Reader]:
-    """The reader of an entity, with a client of the source's connection that is open as long as the context."""
+    """Return the reader of an entity, with a client of the source's connection that is open as long as the context."""
     module = import_module(f"gamelake.sources.{source.name}.reader")
     reader: AbstractAsyncContextManager[Reader] = module.open_reader(source.connection, entity)
     return reader

@@ -53,7 +53,7 @@ class Reject:
         return row_id if type(row_id) is int and 0 <= row_id < _PAGED else None
 
     def kept(self) -> dict[str, Any]:
-        """What is kept of the row: `row`, or `row_base64`, the bytes of a row that is no JSON."""
+        """Return what is kept of the row: `row`, or `row_base64`, the bytes of a row that is no JSON."""
         if isinstance(self.row, UnreadableRow):
             return {"row_base64": base64.b64encode(self.row.raw).decode()}
         try:
@@ -88,7 +88,7 @@ class Checked:
         return max(self.ids(), default=-1)
 
     def within(self, window: IdRange) -> Checked:
-        """The same page, as it was asked for: a rejected row that shows an id outside the window is misplaced."""
+        """Return the same page within its window: a rejected row with an id outside the window is misplaced."""
         rejects = [
             reject if reject.row_id is None or reject.row_id in window else replace(reject, misplaced=True)
             for reject in self.rejects
@@ -96,11 +96,11 @@ class Checked:
         return replace(self, rejects=rejects, last_id=_last_id(self.rows.ids, rejects))
 
     def without_trailing(self) -> Checked:
-        """The same page up to its last row to stage: a next page that begins behind that row has the others again."""
+        """Return the same page up to its last row to stage: the next page begins after that row."""
         return replace(self, rejects=self.rejects[: len(self.rejects) - self.trailing], trailing=0)
 
     def ids(self) -> Iterator[int]:
-        """The ids of the rows, those of rejected ones too where they have a true one."""
+        """Yield the ids of the rows, those of rejected ones too where they have a true one."""
         yield from self.rows.ids
         yield from (row_id for reject in self.rejects if (row_id := reject.row_id) is not None)
 
@@ -157,7 +157,7 @@ class RowContract:
         return replace(checked, trailing=trailing)
 
     def _judge(self, row: Any) -> tuple[Any, str | None]:
-        """The row as it is staged, and what is wrong with it, None if nothing is."""
+        """Return the row as it is staged, and what is wrong with it, None if nothing is."""
         if isinstance(row, UnreadableRow):
             return row, row.reason
         reason = _violation(row, self._model)
@@ -169,7 +169,7 @@ class RowContract:
 
 
 def id_contract(entity: Entity) -> RowContract:
-    """The contract of replies that bring nothing of a row but its id."""
+    """Return the contract of replies that bring nothing of a row but its id."""
     return RowContract(entity.only("id"))
 
 
@@ -196,7 +196,7 @@ def _is_misplaced(reject: Reject, ids: Sequence[int], place: int) -> bool:
 
 
 def _model_field(name: str, kind: FieldType, rule: FieldRule) -> Any:
-    """A field for msgspec: name and type, with the default None unless it is required."""
+    """Return a field for msgspec: name and type, with the default None unless it is required."""
     if kind in {FieldType.INT, FieldType.TIMESTAMP}:
         wanted: Any = Annotated[int, _meta(rule, _INT64)]
     elif kind is FieldType.DOUBLE:
@@ -215,7 +215,7 @@ def _meta(rule: FieldRule, otherwise: FieldRule) -> msgspec.Meta:
 
 
 def _whole(value: Any) -> Any:
-    """A whole number that is written as a fraction as an int; anything else as it is."""
+    """Return a whole number that is written as a fraction as an int; anything else as it is."""
     if isinstance(value, list):
         return [_whole(element) for element in value]
     if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
@@ -224,7 +224,7 @@ def _whole(value: Any) -> Any:
 
 
 def _flat(row: Any) -> Any:
-    """A row that cannot be written: its fields, those that cannot be replaced by what they are."""
+    """Return a row that cannot be written: its fields, those that cannot be replaced by what they are."""
     if not isinstance(row, dict):
         return f"{type(row).__name__} nested too deep to be kept"
     kept = {}

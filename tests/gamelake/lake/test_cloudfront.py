@@ -16,7 +16,7 @@ from botocore.config import Config
 import gamelake.lake.cloudfront
 from gamelake.airflow.stores import invalidate_changed
 from gamelake.cli.main import main
-from gamelake.lake.cloudfront import InvalidationError, InvalidationPending, invalidate, paths_of
+from gamelake.lake.cloudfront import InvalidationError, PendingInvalidationError, invalidate, paths_of
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.keys import TableName
@@ -257,6 +257,6 @@ def test_an_api_that_is_down_is_named(cdn: CachingCdn, proxy: FaultyProxy) -> No
 def test_waiting_ends(cdn: CachingCdn, status: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gamelake.lake.cloudfront, "POLL_SECONDS", 0.05)
     status[:] = ["InProgress"]
-    with pytest.raises(InvalidationPending, match=r"is not done after 0.2 s.*run the task again") as caught:
+    with pytest.raises(PendingInvalidationError, match=r"is not done after 0.2 s.*run the task again") as caught:
         invalidate(cdn.cloudfront, cdn.distribution, ("/a",), change="a change", wait_seconds=0.2)
     assert caught.value.paths == ("/a",)

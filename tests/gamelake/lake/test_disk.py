@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.store import ObjectNotFound, StoreError
+from gamelake.lake.store import ObjectNotFoundError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_key_below_an_object_is_refused(disk: Store) -> None:
     disk.put("raw", b"x")
     with pytest.raises(StoreError, match="part of the key is an object already"):
         disk.put("raw/key", b"x")
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFoundError):
         disk.get("raw/key")
     disk.delete("raw/key")
     assert list(disk.list("raw/")) == []

@@ -15,7 +15,7 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore, open_cdn, url_path
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table, TableReader, open_table
-from gamelake.lake.store import InvalidKey, ObjectNotFound, ReadableStore, Store, StoreError
+from gamelake.lake.store import InvalidKeyError, ObjectNotFoundError, ReadableStore, Store, StoreError
 from tests.gamelake.lake.test_store import BAD_KEYS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_it_reads_and_is_no_whole_store(lake: Store, remote: HttpsStore) -> None
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_key_that_could_mean_two_things_is_refused(remote: HttpsStore, key: str) -> None:
     for ask in (remote.get, remote.open, remote.info, remote.url):
-        with pytest.raises(InvalidKey, match="expected"):
+        with pytest.raises(InvalidKeyError, match="expected"):
             ask(key)
 
 
@@ -87,7 +87,7 @@ def test_commits_are_read_without_a_list(lake: Store, remote: HttpsStore, cdn: C
         assert found is not None
         assert found.version == version
     assert table.as_of("2026-11-17") is None
-    with pytest.raises(ObjectNotFound, match=r"_manifests/0+5.json"):
+    with pytest.raises(ObjectNotFoundError, match=r"_manifests/0+5.json"):
         table.read(5)
     assert all(request.startswith("GET /some/lake/raw/igdb/games/_manifest") for request in cdn.requests)
 
@@ -107,7 +107,7 @@ ASK["info"] = lambda store, key: store.info(key)
 
 @pytest.mark.parametrize("ask", ASK)
 def test_404_is_not_found(remote: HttpsStore, ask: str) -> None:
-    with pytest.raises(ObjectNotFound, match="raw/absent"):
+    with pytest.raises(ObjectNotFoundError, match="raw/absent"):
         ASK[ask](remote, "raw/absent")
 
 
@@ -121,10 +121,10 @@ def test_403_of_s3_is_absence_only_for_one_who_could_read(
     cdn.may_list = False
     with pytest.raises(StoreError, match="may not read, and also when there is no such object") as caught:
         ASK[ask](remote, "raw/absent")
-    assert not isinstance(caught.value, ObjectNotFound)
+    assert not isinstance(caught.value, ObjectNotFoundError)
     lake.put("raw/present", b"x")
     remote.get("raw/present")
-    with pytest.raises(ObjectNotFound, match="may not list"):
+    with pytest.raises(ObjectNotFoundError, match="may not list"):
         ASK[ask](remote, "raw/absent")
 
 
@@ -135,7 +135,7 @@ def test_403_of_a_firewall_is_never_absence(lake: Store, remote: HttpsStore, cdn
     cdn.faults["raw/present"] = "firewall"
     with pytest.raises(StoreError, match="status 403: <html>Request blocked") as caught:
         ASK[ask](remote, "raw/present")
-    assert not isinstance(caught.value, ObjectNotFound)
+    assert not isinstance(caught.value, ObjectNotFoundError)
 
 
 @pytest.mark.parametrize(

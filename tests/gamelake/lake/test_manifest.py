@@ -13,7 +13,7 @@ import pytest
 
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Manifest, ManifestError, Table, merge_files
-from gamelake.lake.store import ObjectExists, ObjectNotFound, StoreError
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from tests.gamelake.lake.committing import MakeFile, commit, draft
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def test_a_table_before_its_first_commit(store: Store) -> None:
     assert table.latest() is None
     assert table.as_of("2026-11-21") is None
     assert list(table.history()) == []
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFoundError):
         table.read(1)
 
 
@@ -172,7 +172,7 @@ def test_a_slow_writer_does_not_leave_an_old_pointer(disk: Store, monkeypatch: p
 
 def test_a_table_that_never_has_a_free_number_is_an_error(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(key: str, _: bytes, **options: Any) -> None:
-        raise ObjectExists("put", key, "the key is taken")
+        raise ObjectExistsError("put", key, "the key is taken")
 
     monkeypatch.setattr(disk, "put", taken)
     with pytest.raises(ManifestError, match=r"version: found 'raw/igdb/games/_manifests/', expected a free number"):

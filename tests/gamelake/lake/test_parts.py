@@ -14,8 +14,8 @@ from gamelake.lake.files import File, IdRange, ManifestError
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
-from gamelake.lake.store import ObjectNotFound, StoreError
-from gamelake.lake.uploads import PartDamaged, PartError
+from gamelake.lake.store import ObjectNotFoundError, StoreError
+from gamelake.lake.uploads import DamagedPartError, PartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -232,7 +232,7 @@ def test_a_part_that_the_store_holds_wrongly_is_found(faulty_store: Store, proxy
     with new_stage(faulty_store, tmp_path) as stage:
         stage.add(rows(range(100)), None)
         proxy.plan = [("GET", "corrupt")]
-        with pytest.raises(PartDamaged, match=r"part-00000\.jsonl\.gz: the store holds sha256 \w+, expected \w+"):
+        with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store holds sha256 \w+, expected \w+"):
             stage.finish()
     (left,) = faulty_store.list("raw/")
     assert faulty_store.tags(left.key) == {"status": "temp"}
@@ -245,7 +245,7 @@ def test_a_part_of_another_size_is_found(disk: Store, tmp_path: Path, monkeypatc
     monkeypatch.setattr(disk, "put_file", torn)
     with new_stage(disk, tmp_path) as stage:
         stage.add(rows([1]), None)
-        with pytest.raises(PartDamaged, match=r"the store holds \d+ bytes, expected \d+"):
+        with pytest.raises(DamagedPartError, match=r"the store holds \d+ bytes, expected \d+"):
             stage.finish()
 
 
@@ -263,7 +263,7 @@ def test_a_part_whose_reply_was_lost_is_put_once(faulty_store: Store, proxy: Any
         proxy.plan = [("PUT", "lose")]
         (file,) = stage.finish()
     assert file.key.endswith("part-00000.jsonl.gz")
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFoundError):
         faulty_store.info(file.key.replace("00000", "00001"))
 
 

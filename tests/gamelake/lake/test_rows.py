@@ -15,8 +15,8 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.files import File, IdRange
 from gamelake.lake.manifest import Manifest, Mode
 from gamelake.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
-from gamelake.lake.store import ObjectNotFound
-from gamelake.lake.uploads import PartDamaged
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,12 +152,12 @@ def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int
 def test_a_part_that_is_not_what_its_manifest_says_is_an_error(disk: Store, data: bytes, message: str) -> None:
     file = put_part(disk, "part", [1, 2])
     disk.put(file.key, data)
-    with pytest.raises(PartDamaged, match=f"^raw/igdb/games/dt=2026-11-21/r/part: .*{message}"):
+    with pytest.raises(DamagedPartError, match=f"^raw/igdb/games/dt=2026-11-21/r/part: .*{message}"):
         list(read_ids(disk, file))
 
 
 def test_a_part_that_is_gone_is_an_error(disk: Store) -> None:
     file = put_part(disk, "part", [1, 2])
     disk.delete(file.key)
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFoundError):
         read_live_ids(disk, manifest_of(file))

@@ -11,7 +11,7 @@ from botocore.config import Config
 
 import gamelake.lake.s3
 from gamelake.lake.factory import open_store
-from gamelake.lake.store import ObjectExists, StoreError
+from gamelake.lake.store import ObjectExistsError, StoreError
 from tests.gamelake.lake.aws import isolate
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def test_a_create_whose_reply_was_lost_is_done(faulty_store: Store, proxy: Any) 
 def test_a_create_whose_reply_was_lost_after_another_won_is_refused(faulty_store: Store, proxy: Any) -> None:
     faulty_store.put("commit", b"theirs")
     proxy.plan = [("PUT", "lose")]
-    with pytest.raises(ObjectExists):
+    with pytest.raises(ObjectExistsError):
         faulty_store.put("commit", b"mine", if_absent=True)
 
 
 def test_a_longer_object_that_starts_as_ours_is_not_ours(faulty_store: Store) -> None:
     faulty_store.put("commit", b"mine and more")
-    with pytest.raises(ObjectExists):
+    with pytest.raises(ObjectExistsError):
         faulty_store.put("commit", b"mine", if_absent=True)
 
 
@@ -88,7 +88,7 @@ def test_parts_of_a_failed_upload_are_dropped(
     (tmp_path / "part").write_bytes(b"mine" * 1000)
     store = open_store(f"s3://{bucket}/lake", s3=s3)
     store.put("part", b"theirs")
-    with pytest.raises(ObjectExists):
+    with pytest.raises(ObjectExistsError):
         store.put_file("part", tmp_path / "part", if_absent=True)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
     assert store.get("part") == b"theirs"

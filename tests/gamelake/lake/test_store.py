@@ -16,7 +16,7 @@ import pytest
 
 import gamelake.lake.s3
 from gamelake.lake.factory import lake_uri, open_store, place_of
-from gamelake.lake.store import InvalidKey, ObjectExists, ObjectNotFound, StoreError
+from gamelake.lake.store import InvalidKeyError, ObjectExistsError, ObjectNotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,37 +78,37 @@ def test_info_tells_size_and_time(store: Store) -> None:
 
 @pytest.mark.parametrize("ask", ABSENT)
 def test_an_absent_object_is_not_found(store: Store, ask: Callable[[Store], object]) -> None:
-    with pytest.raises(ObjectNotFound, match="raw/absent"):
+    with pytest.raises(ObjectNotFoundError, match="raw/absent"):
         ask(store)
 
 
 def test_a_folder_is_no_object(flat_store: Store) -> None:
     flat_store.put("raw/games/key", b"x")
     for ask in (flat_store.get, flat_store.open, flat_store.info, flat_store.tags):
-        with pytest.raises(ObjectNotFound):
+        with pytest.raises(ObjectNotFoundError):
             ask("raw/games")
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_key_that_could_mean_two_things_is_refused(store: Store, key: str) -> None:
     for ask in (store.get, store.open, store.info, store.delete, store.url, store.tags):
-        with pytest.raises(InvalidKey, match="expected"):
+        with pytest.raises(InvalidKeyError, match="expected"):
             ask(key)
-    with pytest.raises(InvalidKey):
+    with pytest.raises(InvalidKeyError):
         store.put(key, b"x")
-    with pytest.raises(InvalidKey):
+    with pytest.raises(InvalidKeyError):
         store.tag(key, {})
 
 
 @pytest.mark.parametrize("prefix", ["/", "../", "a//", "a/../", ".hidden"])
 def test_a_prefix_that_no_key_has_is_refused(store: Store, prefix: str) -> None:
-    with pytest.raises(InvalidKey):
+    with pytest.raises(InvalidKeyError):
         keys(store, prefix)
 
 
 def test_create_only_if_absent(store: Store) -> None:
     store.put("commit", b"mine", if_absent=True)
-    with pytest.raises(ObjectExists, match="commit"):
+    with pytest.raises(ObjectExistsError, match="commit"):
         store.put("commit", b"theirs", if_absent=True)
     assert store.get("commit") == b"mine"
 
@@ -122,7 +122,7 @@ def test_creating_the_same_bytes_again_counts_as_done(store: Store) -> None:
 
 def test_a_refused_put_leaves_the_tags(store: Store) -> None:
     store.put("commit", b"mine", tags={"of": "mine"})
-    with pytest.raises(ObjectExists):
+    with pytest.raises(ObjectExistsError):
         store.put("commit", b"theirs", if_absent=True, tags={"of": "theirs"})
     assert store.tags("commit") == {"of": "mine"}
 
@@ -134,7 +134,7 @@ def test_of_many_creators_one_wins(store: Store) -> None:
         start.wait()
         try:
             store.put("race/commit", f"writer {number}".encode() * 1000, if_absent=True)
-        except ObjectExists:
+        except ObjectExistsError:
             return None
         return number
 
@@ -192,7 +192,7 @@ def test_delete(store: Store) -> None:
     store.put("key", b"x", tags={"status": "temp"})
     store.delete("key")
     store.delete("key")
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFoundError):
         store.get("key")
     store.put("key", b"y")
     assert store.tags("key") == {}
@@ -223,7 +223,7 @@ def test_a_tag_resets_the_age(store: Store) -> None:
     assert store.info("raw/key").modified > before
     assert store.tags("raw/key") == {"status": "outdated"}
     assert store.get("raw/key") == b"data"
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFoundError):
         store.tag("raw/other", {"status": "outdated"}, reset_age=True)
 
 
@@ -242,7 +242,7 @@ def test_a_file_goes_in_and_comes_back(
         assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(path.read_bytes()).digest()
     store.put_file("big/part", path, if_absent=True)
     path.write_bytes(b"other")
-    with pytest.raises(ObjectExists):
+    with pytest.raises(ObjectExistsError):
         store.put_file("big/part", path, if_absent=True)
     store.put_file("big/part", path)
     assert store.get("big/part") == b"other"
@@ -311,6 +311,6 @@ def test_the_lake_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_errors_survive_pickling() -> None:
-    error = pickle.loads(pickle.dumps(ObjectExists("put", "raw/key", "the key is taken")))  # noqa: S301 - our own bytes
-    assert isinstance(error, ObjectExists)
+    error = pickle.loads(pickle.dumps(ObjectExistsError("put", "raw/key", "the key is taken")))  # noqa: S301 - our own bytes
+    assert isinstance(error, ObjectExistsError)
     assert (error.operation, error.key, str(error)) == ("put", "raw/key", "put 'raw/key': the key is taken")

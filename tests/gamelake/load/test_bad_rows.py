@@ -17,7 +17,7 @@ from gamelake.lake.manifest import Table
 from gamelake.load.errors import ContractError
 from gamelake.sources.base import MisplacedError
 from gamelake.sources.contract import RowContract
-from igdb.errors import PayloadTooLarge
+from igdb.errors import PayloadTooLargeError
 from igdb.replies import Answer
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import (
@@ -410,7 +410,7 @@ def test_a_row_above_what_the_api_sends_fails_the_load(
 ) -> None:
     sandbox.upsert("games", [large(sorted(held(sandbox))[600], 10.5)])
     asked = sandbox.requests_served
-    with pytest.raises(PayloadTooLarge, match=r"where .*id"):
+    with pytest.raises(PayloadTooLargeError, match=r"where .*id"):
         load_once(client(), store)
     assert Table(store, TableName("igdb", "games")).latest() is None
     assert sandbox.requests_served - asked < 100

@@ -17,7 +17,15 @@ from apiclient.retry import Backoff
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.sources.base import IncompleteError
-from igdb.errors import AuthError, ForbiddenError, PayloadTooLarge, QueryError, RateLimitError, SlowQuery, TokenError
+from igdb.errors import (
+    AuthError,
+    ForbiddenError,
+    PayloadTooLargeError,
+    QueryError,
+    RateLimitError,
+    SlowQueryError,
+    TokenError,
+)
 from igdb.tokens import ClientCredentials
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import held, load_once, new_client, shown, small_sandbox, token_of
@@ -62,7 +70,7 @@ LASTING: dict[str, tuple[type[Exception] | tuple[type[Exception], ...], str]] = 
     "502": (ServerError, "status 502"),
     "503": (ServerError, "status 503"),
     "504": (ServerError, "status 504"),
-    "408": (SlowQuery, "status 408"),
+    "408": (SlowQueryError, "status 408"),
     "reset": (UnreachableError, "curl -sS"),
     "reset in the body": (UnreachableError, "curl -sS"),
     "truncated JSON": (ReplyError, "status 200, but not JSON"),
@@ -331,6 +339,6 @@ def test_a_reply_that_is_too_much_however_small_fails_the_load(
 ) -> None:
     sandbox.faults.add(Fault("status", status=status, times=None))
     error, requests = failing(client, store, sandbox)
-    assert isinstance(error, PayloadTooLarge if status == 413 else SlowQuery)
+    assert isinstance(error, PayloadTooLargeError if status == 413 else SlowQueryError)
     assert "what to do: " in str(error)
     assert requests <= 100

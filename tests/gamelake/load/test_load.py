@@ -11,7 +11,7 @@ import pytest
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table
 from gamelake.lake.parts import PART_BYTES
-from gamelake.load.errors import ContractError, LoadRefused, LostPartError, OtherOriginError
+from gamelake.load.errors import ContractError, LostPartError, OtherOriginError, PermanentLoadError
 from gamelake.sources.base import IncompleteError
 from igdb.client import IgdbClient
 from sandbox.igdb import Fault, Sandbox, World
@@ -142,7 +142,7 @@ async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, s
 
 @pytest.mark.parametrize("days", [-2, 1])
 async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(client, store, sandbox, days):
-    with pytest.raises(LoadRefused, match="genres: date 2026-11-"):
+    with pytest.raises(PermanentLoadError, match="genres: date 2026-11-"):
         await load(client, store, "genres", day=DAY + timedelta(days=days))
     assert Table(store, TableName("igdb", "genres")).latest() is None
 

@@ -15,7 +15,7 @@ from gamelake.fields import FieldType
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Table
 from gamelake.load import replay as module
-from gamelake.load.replay import ReplayRefused, replay
+from gamelake.load.replay import ReplayError, replay
 from sandbox.igdb import Fault
 from tests.gamelake.load.running import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
 
@@ -103,7 +103,7 @@ def test_what_an_older_load_rejected_is_not_replayed(
     load_once(client(), store, run_id="night")
     games = lenient("games", hypes=FieldType.STRING)
     assert [each.added for each in replay(store, games)] == [0]
-    with pytest.raises(ReplayRefused, match=f"found --day 2026-11-20, expected {TODAY}, the day of the newest load"):
+    with pytest.raises(ReplayError, match=f"found --day 2026-11-20, expected {TODAY}, the day of the newest load"):
         replay(store, games, "2026-11-20")
 
 
@@ -165,7 +165,7 @@ def test_rows_of_a_load_that_committed_nothing_are_not_replayed(
     with pytest.raises(Exception, match="break the contract"):
         load_once(client(), store, "popscore", run_id="bad")
     assert [each.added for each in replay(store, lenient("popscore"))] == [0]
-    with pytest.raises(ReplayRefused, match="found no commit of 2026-11-20, expected a day that was loaded"):
+    with pytest.raises(ReplayError, match="found no commit of 2026-11-20, expected a day that was loaded"):
         replay(store, lenient("popscore"), "2026-11-20")
 
 
@@ -182,7 +182,7 @@ def test_a_load_that_commits_meanwhile_wins(
         return stage(*given, **options)
 
     monkeypatch.setattr(module, "PartStage", load_first)
-    with pytest.raises(ReplayRefused, match="another load committed while the rows were checked"):
+    with pytest.raises(ReplayError, match="another load committed while the rows were checked"):
         replay(store, lenient("games", hypes=FieldType.STRING))
     monkeypatch.undo()
     assert shown(store)[bad]["hypes"] == 6
@@ -233,6 +233,6 @@ def test_rows_that_no_parser_took_stay_rejected(
 def test_rows_that_are_not_kept_any_more_are_named(two_days: Store) -> None:
     for info in list(two_days.list("raw/igdb/popscore/_rejected/")):
         two_days.delete(info.key)
-    with pytest.raises(ReplayRefused, match="is not there: rejected rows are kept for 30 days"):
+    with pytest.raises(ReplayError, match="is not there: rejected rows are kept for 30 days"):
         replay(two_days, lenient("popscore"), TODAY)
     assert replay(two_days, lenient("popscore")) == []

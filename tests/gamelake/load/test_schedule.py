@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gamelake.days import partition_bounds
-from gamelake.load.errors import LoadRefused
+from gamelake.load.errors import PermanentLoadError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
 from gamelake.registry import load_sources
 
@@ -21,7 +21,7 @@ def test_a_day_can_be_read_from_its_start_until_the_next_load_is_due(entity, hou
 
 @pytest.mark.parametrize("entity", ["popscore", "genres"])
 def test_a_past_day_of_rows_without_a_past_is_refused(entity):
-    with pytest.raises(LoadRefused, match=rf"{entity}: date 2026-11-21 can no longer be read.*2026-11-22"):
+    with pytest.raises(PermanentLoadError, match=rf"{entity}: date 2026-11-21 can no longer be read.*2026-11-22"):
         check_readable(load_sources()["igdb"].entities[entity], PARTITION, END + timedelta(hours=4))
 
 
@@ -30,7 +30,7 @@ def test_a_past_day_of_changes_can_be_read():
 
 
 def test_a_future_day_is_refused():
-    with pytest.raises(LoadRefused, match="lies in the future"):
+    with pytest.raises(PermanentLoadError, match="lies in the future"):
         check_readable(load_sources()["igdb"].entities["games"], PARTITION, START - timedelta(seconds=1))
 
 

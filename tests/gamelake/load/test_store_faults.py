@@ -9,7 +9,7 @@ import pytest
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import StoreError
-from gamelake.lake.uploads import PartDamaged
+from gamelake.lake.uploads import DamagedPartError
 from tests.gamelake.lake.conftest import bucket, faulty_store, moto_endpoint, proxy, s3  # noqa: F401 - fixtures
 from tests.gamelake.load.running import (
     check_whole,
@@ -117,7 +117,7 @@ def test_a_part_that_the_store_does_not_hold_as_it_was_put(
     sandbox: Sandbox,
 ) -> None:
     proxy.plan = [("GET /part-", "corrupt")]
-    with pytest.raises(PartDamaged, match=r"part-00000\.jsonl\.gz: the store holds sha256"):
+    with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store holds sha256"):
         load_once(client(), store, full_refresh=True)
     assert check_whole(store) == 1
     load_once(client(), store, full_refresh=True)

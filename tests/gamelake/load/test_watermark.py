@@ -10,7 +10,7 @@ import pytest
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
-from gamelake.load.errors import LoadRefused
+from gamelake.load.errors import PermanentLoadError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
 from sandbox.igdb import Fault
@@ -150,7 +150,7 @@ def test_a_snapshot_of_a_wrong_date_is_refused(nights: Nights) -> None:
     nights.load("genres")
     nights.next_day()
     nights.sandbox.faults.add(Fault("wrong_date", times=None, seconds=400 * DAY))
-    with pytest.raises(LoadRefused, match="can no longer be read"):
+    with pytest.raises(PermanentLoadError, match="can no longer be read"):
         nights.load("genres")
 
 

@@ -25,6 +25,6 @@ def test_entities_are_named_one_by_one_or_all_at_once(monkeypatch: pytest.Monkey
 def test_what_is_no_entity_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOW_SHRINK", "igdb.game,igdb.covers")
     with pytest.raises(
-        allowed.UnknownTable, match=r"ALLOW_SHRINK: found igdb\.game, expected all, or tables .*: igdb\.col"
+        allowed.UnknownTableError, match=r"ALLOW_SHRINK: found igdb\.game, expected all, or tables .*: igdb\.col"
     ):
         allowed.params()

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from gamelake.local import alone
-from gamelake.local.alone import Busy
+from gamelake.local.alone import BusyError
 from gamelake.local.parts import Part
 
 
@@ -21,9 +21,12 @@ def own_lock(monkeypatch, tmp_path):
 def test_a_second_run_is_refused_and_told_of_the_first():
     alone.check_no_run()
     with alone.alone():
-        with pytest.raises(Busy, match=rf"another `make run` works in .* \(process {os.getpid()}\)"), alone.alone():
+        with (
+            pytest.raises(BusyError, match=rf"another `make run` works in .* \(process {os.getpid()}\)"),
+            alone.alone(),
+        ):
             pytest.fail("two runs at once")
-        with pytest.raises(Busy, match=rf"make up: `make run` works in .* \(process {os.getpid()}\)"):
+        with pytest.raises(BusyError, match=rf"make up: `make run` works in .* \(process {os.getpid()}\)"):
             alone.check_no_run()
     alone.check_no_run()
     with alone.alone():
@@ -32,5 +35,5 @@ def test_a_second_run_is_refused_and_told_of_the_first():
 
 def test_a_run_beside_a_scheduler_is_refused(monkeypatch):
     monkeypatch.setattr(Part, "running", lambda part: part.name == "scheduler")
-    with pytest.raises(Busy, match=r"`make up` is running, .* Run `make down` first"), alone.alone():
+    with pytest.raises(BusyError, match=r"`make up` is running, .* Run `make down` first"), alone.alone():
         pytest.fail("a run beside a scheduler")

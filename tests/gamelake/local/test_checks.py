@@ -8,7 +8,7 @@ import pytest
 
 from gamelake.lake.location import FolderLocation
 from gamelake.local import checks
-from gamelake.local.checks import CheckFailed, check_folders
+from gamelake.local.checks import FolderError, check_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +30,11 @@ def test_good_folders_are_made_and_left_empty(lake: Path) -> None:
 
 def test_a_lake_that_cannot_be_written_is_refused(lake: Path) -> None:
     lake.write_text("a file where the folder should be", encoding="utf-8")
-    with pytest.raises(CheckFailed, match=f"GAMELAKE_URI: cannot write in {lake}: .*; name a folder"):
+    with pytest.raises(FolderError, match=f"GAMELAKE_URI: cannot write in {lake}: .*; name a folder"):
         check_folders(FolderLocation(lake))
 
 
 def test_a_full_disk_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 2**20, 2**20))
-    with pytest.raises(CheckFailed, match=f"{lake}: 1 MB are free on its disk, expected 300 MB or more"):
+    with pytest.raises(FolderError, match=f"{lake}: 1 MB are free on its disk, expected 300 MB or more"):
         check_folders(FolderLocation(lake))

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from gamelake.local import environment, ports
-from gamelake.local.environment import API_PORT, SANDBOX_PORT, EnvironmentRefused, chosen_port
-from gamelake.local.ports import PortTaken, claim, is_free
+from gamelake.local.environment import API_PORT, SANDBOX_PORT, InvalidEnvironmentError, chosen_port
+from gamelake.local.ports import PortTakenError, claim, is_free
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,9 @@ def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken, capsys):
 
 def test_a_taken_port_that_was_asked_for_is_refused(taken, monkeypatch):
     monkeypatch.setenv(API_PORT, str(taken))
-    with pytest.raises(PortTaken, match=rf"port {taken} is taken by another process, and {API_PORT} chooses it for"):
+    with pytest.raises(
+        PortTakenError, match=rf"port {taken} is taken by another process, and {API_PORT} chooses it for"
+    ):
         claim(API_PORT, "the web UI")
 
 
@@ -69,7 +71,9 @@ def test_what_was_asked_for_is_remembered(monkeypatch):
 @pytest.mark.parametrize("wrong", ["abc", "0", "65536", "-1", "8080 "])
 def test_what_is_no_port_is_refused(monkeypatch, wrong):
     monkeypatch.setenv(SANDBOX_PORT, wrong)
-    with pytest.raises(EnvironmentRefused, match=rf"{SANDBOX_PORT}: found '{wrong}', expected a port from 1 to 65535"):
+    with pytest.raises(
+        InvalidEnvironmentError, match=rf"{SANDBOX_PORT}: found '{wrong}', expected a port from 1 to 65535"
+    ):
         chosen_port(SANDBOX_PORT)
 
 

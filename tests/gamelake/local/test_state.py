@@ -8,7 +8,7 @@ import pytest
 
 from gamelake.local import environment, parts, sandbox
 from gamelake.local.parts import Part
-from gamelake.local.sandbox import Days, SandboxFailed, command
+from gamelake.local.sandbox import Days, SandboxStartError, command
 from gamelake.local.state import read_state, write_state
 
 
@@ -59,7 +59,7 @@ def test_half_of_a_pid_file_is_no_process(tmp_path, monkeypatch):
 def test_a_sandbox_without_its_days_says_so(tmp_path, monkeypatch, half):
     monkeypatch.setattr(sandbox, "STATE", tmp_path / "sandbox.json")
     (tmp_path / "sandbox.json").write_text(half, encoding="utf-8")
-    with pytest.raises(SandboxFailed, match=r"sandbox\.json: found no days, expected .*; remove the file"):
+    with pytest.raises(SandboxStartError, match=r"sandbox\.json: found no days, expected .*; remove the file"):
         Days.next()
 
 
@@ -68,5 +68,5 @@ def test_how_many_games_is_a_number(monkeypatch):
     monkeypatch.setenv("GAMELAKE_SANDBOX_GAMES", "")
     assert "5000" in command(days, 0)
     monkeypatch.setenv("GAMELAKE_SANDBOX_GAMES", "many")
-    with pytest.raises(SandboxFailed, match="GAMELAKE_SANDBOX_GAMES: found 'many', expected a whole number"):
+    with pytest.raises(SandboxStartError, match="GAMELAKE_SANDBOX_GAMES: found 'many', expected a whole number"):
         command(days, 0)

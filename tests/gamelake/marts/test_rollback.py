@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.store import InvalidKey
+from gamelake.lake.store import InvalidKeyError
 from gamelake.marts import pointer
 from gamelake.marts.generation import TransformError, publish
 from gamelake.marts.pointer import POINTER, RECORD, Action
@@ -107,7 +107,7 @@ def test_what_is_not_there_or_not_finished_is_named(store: Store, target: str) -
     published(store, "2026-11-20", "2026-11-21")
     store.put("marts/dt=2026-11-20/dbt/_inputs.json", b"{}")
     store.put("marts/dt=2026-11-20/dbt/dim_games.parquet", b"x")
-    with pytest.raises((TransformError, InvalidKey)):
+    with pytest.raises((TransformError, InvalidKeyError)):
         rollback(store, target, by="hana")
     assert len(list(pointer.history(store))) == 2
 

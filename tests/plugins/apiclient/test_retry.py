@@ -7,7 +7,7 @@ import pytest
 
 from apiclient.errors import ServerError, TransientError
 from apiclient.retry import Backoff, retry, retry_after_seconds
-from igdb.errors import QueryError, SlowQuery
+from igdb.errors import QueryError, SlowQueryError
 
 
 @pytest.mark.parametrize("attempt", range(1, 12))
@@ -34,7 +34,7 @@ def test_retry_after_as_seconds_as_date_and_as_nonsense() -> None:
     assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
-@pytest.mark.parametrize(("kind", "asked"), [(ServerError, 4), (SlowQuery, 2), (QueryError, 1)])
+@pytest.mark.parametrize(("kind", "asked"), [(ServerError, 4), (SlowQueryError, 2), (QueryError, 1)])
 async def test_how_often_an_error_is_asked_again(kind: type[Exception], asked: int) -> None:
     times = 0
     waits: list[float] = []

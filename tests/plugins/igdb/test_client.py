@@ -19,10 +19,10 @@ from igdb.client import MAX_REQUEST_BYTES
 from igdb.errors import (
     AuthError,
     ForbiddenError,
-    PayloadTooLarge,
+    PayloadTooLargeError,
     QueryError,
     RateLimitError,
-    SlowQuery,
+    SlowQueryError,
     UnexpectedStatusError,
 )
 from igdb.tokens import StaticToken
@@ -90,7 +90,7 @@ RAISED = {
     "503 with Retry-After": ServerError,
     "reset": UnreachableError,
     "torn": UnreachableError,
-    "408": SlowQuery,
+    "408": SlowQueryError,
     "timeout": UnreachableError,
 }
 
@@ -164,7 +164,7 @@ async def test_a_429_pauses_every_request_of_the_client(api: Any, make_client: C
         (403, [{"title": "Request limit to high", "status": 403}], ForbiddenError),
         (403, "error code: 1010", ForbiddenError),
         (404, "Not found: nope", QueryError),
-        (413, [{"title": "Payload Too Large", "status": 413}], PayloadTooLarge),
+        (413, [{"title": "Payload Too Large", "status": 413}], PayloadTooLargeError),
         (418, "", UnexpectedStatusError),
     ],
 )
@@ -188,7 +188,7 @@ async def test_a_redirect_is_not_followed_with_the_token(api: Any, client: IgdbC
 
 async def test_a_request_above_the_cap_is_not_sent(api: Any, client: IgdbClient) -> None:
     wide = Query(fields=",".join(["a_long_field_name"] * 2000))
-    with pytest.raises(PayloadTooLarge, match="32,000"):
+    with pytest.raises(PayloadTooLargeError, match="32,000"):
         await client.query("games", wide)
     assert api.asked == []
     assert len(wide.text()) > MAX_REQUEST_BYTES

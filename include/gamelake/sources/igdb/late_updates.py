@@ -105,7 +105,7 @@ class LateUpdates:
         self._moved: dict[int, int | None] = {}
 
     async def ids(self) -> list[int]:
-        """The rows whose `updated_at` the table does not have, ascending.
+        """Return the rows whose `updated_at` the table does not have, ascending.
 
         A row that left a window can hide one that arrived there. So a row that was found is counted where it is now,
         and the windows are compared again until no other is found.

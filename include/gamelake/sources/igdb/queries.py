@@ -20,7 +20,7 @@ from gamelake.sources.contract import RowContract, id_contract
 from gamelake.sources.igdb.options import IgdbOptions
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE, RequestPlanner, WindowRows
 from igdb.apicalypse import MAX_PARTS, Query, SubQuery, any_of, at_least, below, matching
-from igdb.errors import ForbiddenError, PayloadTooLarge, QueryError, SlowQuery
+from igdb.errors import ForbiddenError, PayloadTooLargeError, QueryError, SlowQueryError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -91,7 +91,7 @@ class EntityQueries:
         ]
         try:
             reply = await self.client.multiquery(parts, self.contract.check)
-        except (PayloadTooLarge, SlowQuery):
+        except (PayloadTooLargeError, SlowQueryError):
             if not rows:
                 raise
             return await self.probe(conditions, rows=False)
@@ -146,7 +146,7 @@ class EntityQueries:
             yield page
 
     async def read_rows(self, ids: Sequence[int]) -> AsyncIterator[Page]:
-        """The rows of some ids, which ascend; pages without a claim."""
+        """Yield the rows of some ids, which ascend; pages without a claim."""
         for first in range(0, len(ids), PAGE):
             some = ids[first : first + PAGE]
             these = matching(f"id = ({','.join(map(str, some))})")
@@ -190,7 +190,7 @@ class EntityQueries:
         return counts
 
     async def _read(self, planner: RequestPlanner, conditions: Sequence[Condition], fields: str) -> AsyncIterator[Page]:
-        """What a planner asks for, batch by batch; the rows of a batch are kept until they are proven."""
+        """Yield what a planner asks for, batch by batch; the rows of a batch are kept until they are proven."""
         reading: deque[tuple[RequestBatch, asyncio.Task[Answer]]] = deque()
         unsettled: dict[RequestBatch, list[Checked]] = {}
         try:
@@ -202,7 +202,7 @@ class EntityQueries:
                 batch, task = reading.popleft()
                 try:
                     answer = await task
-                except (PayloadTooLarge, SlowQuery) as error:
+                except (PayloadTooLargeError, SlowQueryError) as error:
                     if not planner.split(batch):
                         raise
                     log.info("%s: %s; asking for less at once", self._entity, error.what)
@@ -292,7 +292,7 @@ def is_sound(checked: Checked, window: IdRange) -> bool:
 
 
 def _misplaced(checked: Checked, window: IdRange) -> int | None:
-    """The id of a row that is outside the window, or has a lower id after it. None: there is no such row."""
+    """Return the id of a row that is outside the window, or has a lower id after it. None: there is no such row."""
     ids = checked.rows.ids
     if ids and (outside := [row_id for row_id in (ids[0], ids[-1]) if row_id not in window]):
         return outside[0]
@@ -300,7 +300,7 @@ def _misplaced(checked: Checked, window: IdRange) -> int | None:
 
 
 def _window_rows(window: IdRange, checked: Checked) -> WindowRows:
-    """What a window returned; of unsound rows none count, so that they are asked for again."""
+    """Return what a window returned; of unsound rows none count, so that they are asked for again."""
     if not is_sound(checked, window):
         return WindowRows(0, None)
     if len(checked) < PAGE or window.end - window.low <= PAGE or checked.last_id is None:

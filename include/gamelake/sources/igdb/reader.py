@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_reader(connection: str, entity: Entity) -> AsyncIterator[IgdbReader]:
-    """The reader of an entity, with a client of an Airflow connection that is open as long as the context."""
+    """Provide the reader of an entity, with a client of an Airflow connection that is open as long as the context."""
     from igdb.hook import IgdbHook
 
     async with await IgdbHook(connection).client() as client:

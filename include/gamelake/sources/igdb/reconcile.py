@@ -66,7 +66,7 @@ class IgdbReconciliation:
         self._since = since
 
     async def phases(self) -> AsyncIterator[Phase]:
-        """What to read: see `Reconciliation`.
+        """Yield what to read: see `Reconciliation`.
 
         Raises:
             IncompleteError: other rows came than the source counts, twice.
@@ -235,7 +235,7 @@ class Comparison:
         )
 
     async def _compare(self, ranges: Sequence[IdRange]) -> tuple[int, list[IdRange]]:
-        """The source's rows in those ranges that match, and the ranges that differ."""
+        """Return the source's rows in those ranges that match, and the ranges that differ."""
         matched, different = 0, []
         counts = await self._queries.count_ranges(ranges, before=self._since)
         for ids, count in zip(ranges, counts, strict=True):
@@ -259,7 +259,7 @@ def _rows(ranges: Sequence[IdRange], live: LiveIds) -> int:
 
 
 def _split(ids: IdRange, pieces: int, end: int) -> list[IdRange]:
-    """A range in about so many pieces of one width; end: the id after the table's highest one."""
+    """Return a range in about so many pieces of one width; end: the id after the table's highest one."""
     width = max(1, (end if ids.high is None else ids.high) - ids.low)
     lows = [*range(ids.low, ids.low + width, max(1, ceil(width / pieces)))]
     return [IdRange(low, high) for low, high in zip(lows, [*lows[1:], ids.high], strict=True)]

@@ -130,7 +130,7 @@ class RequestPlanner:
         self._estimate = _DensityEstimate(rows, sum(self._ids(each) for each in self._remaining))
 
     def next_batch(self) -> RequestBatch | None:
-        """The next batch to ask for. None: there is none until another one is answered, or none at all."""
+        """Return the next batch to ask for. None: there is none until another one is answered, or none at all."""
         batch = self._ready.popleft() if self._ready else self._fill_batch()
         if batch is not None:
             self._asked += 1
@@ -213,7 +213,7 @@ class RequestPlanner:
             self._full += ((each.end is not None) - self._full) / 50
 
     def _remainders(self, batch: RequestBatch, found: Sequence[WindowRows], *, rows: int) -> list[_Remaining]:
-        """What full windows left to ask for, which is `rows` in all; each is taken to have a share by its ids."""
+        """Return what full windows left unread, `rows` in all, each with a share in proportion to its ids."""
         # The batch waits for them, unless its single full page proves itself.
         waits = () if len(batch.windows) == 1 else (batch,)
         remainders = [
@@ -256,7 +256,7 @@ class RequestPlanner:
         return len(self._filling) == self._windows or rows * self._row_bytes > BATCH_BYTES
 
     def _cut_window(self) -> tuple[IdRange, tuple[RequestBatch, ...], float]:
-        """The next window, the batches that wait for it, and about how many rows it has."""
+        """Return the next window, the batches that wait for it, and about how many rows it has."""
         one = self._remaining[0]
         density = self._estimate.density() if one.density is None else one.density
         rows = PAGE * _CLUMPED_PAGES if self._full > _CLUMPED else PAGE - _SPREAD * sqrt(PAGE * (1 - density))
@@ -274,7 +274,7 @@ class RequestPlanner:
         return window, one.waiting_batches, width * density
 
     def _halves(self, window: IdRange) -> list[IdRange]:
-        """A window as two; empty if it has one id."""
+        """Return a window as two; empty if it has one id."""
         low, high = window.low, window.high
         middle = (low + (max(self._end, low + 2 * PAGE) if high is None else high)) // 2
         return [] if middle == low else [IdRange(low, middle), IdRange(middle, high)]

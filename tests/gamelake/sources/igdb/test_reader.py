@@ -13,7 +13,7 @@ from gamelake.lake.manifest import Table
 from gamelake.sources.base import IncompleteError
 from gamelake.sources.igdb import request_planner as batches
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
-from igdb.errors import PayloadTooLarge, SlowQuery
+from igdb.errors import PayloadTooLargeError, SlowQueryError
 from sandbox.igdb import Fault
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
 from tests.gamelake.load.moving import MovingSandbox
@@ -138,7 +138,7 @@ def test_rows_that_fill_a_reply_alone(read: Callable[..., LoadReport], sandbox: 
 def test_a_row_that_no_reply_can_hold_fails_the_load_with_the_query_that_asks_for_it(
     read: Callable[..., LoadReport], store: Store
 ) -> None:
-    with pytest.raises(PayloadTooLarge, match=r"(?s)status 413.*id >= 700 & id < 701;.*what to do: ask for fewer"):
+    with pytest.raises(PayloadTooLargeError, match=r"(?s)status 413.*id >= 700 & id < 701;.*what to do: ask for fewer"):
         read()
     assert Table(store, TableName("igdb", "games")).latest() is None
 
@@ -160,7 +160,7 @@ def test_a_source_that_is_too_slow_for_a_single_row_fails_the_load(
     read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
     sandbox.faults.add(Fault("status", status=408, contains="limit 500", times=None))
-    with pytest.raises(SlowQuery, match=r"(?s)status 408.*what to do: ask for a smaller window"):
+    with pytest.raises(SlowQueryError, match=r"(?s)status 408.*what to do: ask for a smaller window"):
         read()
     assert Table(store, TableName("igdb", "games")).latest() is None
 
