@@ -12,8 +12,8 @@ import pytest
 from gamelake.lake.factory import open_store
 from gamelake.marts.generation import POINTER
 from gamelake.paths import REPOSITORY
-from tests.command import GAMELAKE
-from tests.e2e.running import airflow_environment
+from tests.support.airflow import airflow_environment
+from tests.support.command import GAMELAKE
 
 ORPHAN = "raw/igdb/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
 PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}

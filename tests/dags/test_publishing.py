@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gamelake.lake.factory import open_store
 from gamelake.marts.pointer import current
-from tests.gamelake.marts.test_pointer import finished
+from tests.support.generations import finished
 
 DAGS = Path(__file__).with_name("dags")
 

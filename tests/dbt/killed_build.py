@@ -14,8 +14,8 @@ from typing import Any
 
 from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 
-from tests.dbt.conftest import Dbt
-from tests.killing import Steps
+from tests.support.dbt import Dbt
+from tests.support.kills import Steps
 
 
 def watch_copies(steps: Steps) -> None:

@@ -15,9 +15,8 @@ import pytest
 
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import current, publish
-from tests.loading import Source
-
-from .conftest import DBT, Dbt
+from tests.support.dbt import DBT, Dbt
+from tests.support.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path

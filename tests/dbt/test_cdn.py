@@ -22,11 +22,12 @@ from gamelake.marts.dbt_project import published_models
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import open_generation, publish
 from gamelake.registry import load_sources
-from tests.dbt.committed import commit, commit_lake
-from tests.dbt.conftest import Dbt, Lake
+from tests.support.committed_lake import commit, commit_lake
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
-    from tests.gamelake.lake.cloudfront import CachingCdn
+    from tests.support.cdn import CachingCdn
 
 REGISTRY = load_sources()["igdb"].entities
 DAY, NEXT_DAY = date(2026, 11, 21), date(2026, 11, 22)

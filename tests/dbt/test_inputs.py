@@ -10,8 +10,7 @@ import duckdb
 import pytest
 
 from gamelake.registry import load_sources
-
-from .conftest import Dbt
+from tests.support.dbt import Dbt
 
 GENRES = [{"id": i, "name": f"Genre {i}"} for i in range(1, 2001)]
 

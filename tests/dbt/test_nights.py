@@ -19,7 +19,7 @@ from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
-from tests.dbt.conftest import Dbt
+from tests.support.dbt import Dbt
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.querying import connect, literal
-from tests.dbt.conftest import Dbt, Lake
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path

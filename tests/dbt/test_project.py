@@ -13,9 +13,9 @@ import pytest
 from dbt.jsonschemas import jsonschemas
 
 from gamelake.marts.dbt_project import PROJECT
-from tests.dbt.conftest import Dbt
 from tests.dbt.project import Project
 from tests.dbt.project_rules import RULES
+from tests.support.dbt import Dbt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

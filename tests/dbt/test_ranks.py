@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import yaml
 
-from .conftest import DBT, Dbt
+from tests.support.dbt import DBT, Dbt
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,9 @@ from gamelake.load.replay import replay
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import publish
 from gamelake.registry import load_sources
-from tests.gamelake.load import running
-from tests.loading import Source
-
-from .conftest import Dbt
+from tests.support import loads
+from tests.support.dbt import Dbt
+from tests.support.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +47,7 @@ def playing(source: Source, generation: str) -> list[tuple[date, float]]:
 def test_a_replayed_row_comes_into_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = load_sources()["igdb"].entities
     strict = replace(registry["popscore"], rules={**registry["popscore"].rules, "value": FieldRule(True, 0, 90)})
-    monkeypatch.setattr(running, "REGISTRY", {**registry, "popscore": strict})
+    monkeypatch.setattr(loads, "REGISTRY", {**registry, "popscore": strict})
     source = Source(tmp_path / "lake", DAYS[0])
     row = {"id": 9_000_000, "game_id": 1, "popularity_type": 3, "value": 95}
     for day in DAYS:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from .conftest import DBT, Dbt
+from tests.support.dbt import DBT, Dbt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Lake
+    from tests.support.raw_lake import Lake
 
 OTHERS: dict[str, Any] = {
     "main_game_types": [0],

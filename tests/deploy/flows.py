@@ -32,10 +32,10 @@ from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
-from tests.deploy.recording import Recording, new_client, recording_server
-from tests.gamelake.load.running import load as load_table
-from tests.gamelake.load.running import new_client as new_igdb_client
-from tests.gamelake.load.running import token_of
+from tests.deploy.recorded_s3 import Recording, new_client, recording_server
+from tests.support.loads import load as load_table
+from tests.support.loads import new_client as new_igdb_client
+from tests.support.loads import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.deploy.recording import Need
+    from tests.deploy.recorded_s3 import Need
 
 BUCKET = "arn:aws:s3:::lake"
 

@@ -9,10 +9,9 @@ from gamelake.codegen import cost
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
-from tests.deploy.counting import made
-from tests.deploy.recording import new_client, recording_server
-from tests.gamelake.load.running import load_once, small_sandbox, token_of
-from tests.gamelake.load.running import new_client as new_igdb_client
+from tests.deploy.recorded_s3 import new_client, recording_server
+from tests.support.loads import load_once, small_sandbox, token_of
+from tests.support.loads import new_client as new_igdb_client
 
 
 def test_a_load_makes_the_requests_that_are_counted():
@@ -23,7 +22,7 @@ def test_a_load_makes_the_requests_that_are_counted():
         def load(run_id: str, **options: Any) -> tuple[int, int]:
             recordings.append(replace(recordings[0], needs=set(), requests={}))
             load_once(new_igdb_client(url, token), store, run_id=run_id, **options)
-            return made(recordings[-1])
+            return recordings[-1].writes_and_reads()
 
         found = {
             "whole": load("a", part_bytes=10_000),

@@ -94,7 +94,7 @@ def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, caps
     from gamelake.cli.main import main
     from gamelake.lake.factory import open_store
     from gamelake.marts.generation import publish
-    from tests.gamelake.marts.test_pointer import finished, shown
+    from tests.support.generations import finished, shown
 
     store = open_store((tmp_path / "lake").as_uri())
     days = [finished(store, f"2026-11-{day}") for day in (20, 21, 22)]

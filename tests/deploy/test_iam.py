@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.codegen import cost
-from tests.deploy.counting import made
 from tests.deploy.flows import record
 from tests.deploy.iam import BUCKET, Policy, matches
-from tests.deploy.recording import Need
+from tests.deploy.recorded_s3 import Need
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.deploy.recording import Recording
+    from tests.deploy.recorded_s3 import Recording
 
 ROLES = ("load", "transform", "maintain", "read")
 LAKE = "deep/lake"
@@ -116,7 +115,7 @@ def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies, reposito
 
 def test_a_build_makes_the_requests_that_are_counted(work):
     """One build, and two that only said what they would read: that of gamelake.codegen.cost, with next to no data."""
-    writes, reads = made(work["transform"])
+    writes, reads = work["transform"].writes_and_reads()
     counted, opened = cost.build(raw_mb=0, marts_mb=0), (16 + 4, 2 * 16 + 9)
     assert counted.writes - 6 <= writes - 2 * opened[0] <= counted.writes
     assert counted.reads - 20 <= reads - 2 * opened[1] <= counted.reads

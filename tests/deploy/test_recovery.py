@@ -21,7 +21,7 @@ from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import POINTER, PUBLICATIONS, current, history
 from gamelake.marts.rollback import rollforward
 from gamelake.registry import load_sources
-from tests.gamelake.load.running import held, load_once, new_client, shown, small_sandbox, token_of
+from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.lifecycle import check_rules, expected_rules
 from gamelake.marts.pointer import POINTER, publication_key
 from tests.deploy.iam import matches
-from tests.deploy.recording import new_client, recording_server
+from tests.deploy.recorded_s3 import new_client, recording_server
 from tests.deploy.terraform import FOLDER, terraform
 
 

@@ -27,7 +27,7 @@ from moto.server import ThreadedMotoServer
 
 from deploy import compose_env
 from gamelake.lake.factory import open_store
-from tests.e2e.running import REPOSITORY, Airflow, free_port, wait_until_healthy
+from tests.support.airflow import REPOSITORY, Airflow, free_port, wait_until_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

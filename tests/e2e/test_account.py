@@ -19,8 +19,8 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from sandbox.igdb import Sandbox, World
-from tests.command import GAMELAKE
-from tests.e2e.running import REPOSITORY, account, airflow_environment
+from tests.support.airflow import REPOSITORY, account, airflow_environment
+from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

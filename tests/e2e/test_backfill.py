@@ -13,12 +13,12 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode, Table
 from sandbox.igdb import Sandbox, World
-from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
-from tests.gamelake.load.running import held, shown
+from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
+from tests.support.loads import held, shown
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
-    from tests.e2e.running import Airflow
+    from tests.support.airflow import Airflow
 
 pytestmark = pytest.mark.e2e
 

@@ -15,7 +15,7 @@ from gamelake.lake.factory import open_store
 from gamelake.marts.generation import current
 from gamelake.registry import Kind, load_entities, load_sources
 from sandbox.igdb import Fault, Sandbox, World
-from tests.e2e.running import account, airflow_environment, ready_made, running_airflow
+from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,9 @@ import pytest
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.marts.generation import POINTER, current
-from tests.command import GAMELAKE
-from tests.e2e.running import REPOSITORY, airflow_environment, running_airflow
-from tests.loading import Source
+from tests.support.airflow import REPOSITORY, airflow_environment, running_airflow
+from tests.support.command import GAMELAKE
+from tests.support.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path

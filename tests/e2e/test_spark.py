@@ -18,11 +18,11 @@ import pytest
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import current, open_generation
 from gamelake.registry import load_entities
-from tests.command import GAMELAKE
-from tests.dbt.conftest import Dbt
-from tests.e2e.running import REPOSITORY, airflow_environment
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
-from tests.loading import Source
+from tests.support.airflow import REPOSITORY, airflow_environment
+from tests.support.command import GAMELAKE
+from tests.support.dbt import Dbt
+from tests.support.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

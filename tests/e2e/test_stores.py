@@ -27,11 +27,12 @@ from gamelake.lake.querying import connect, literal
 from gamelake.marts.generation import open_generation
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_entities
-from tests.command import GAMELAKE
-from tests.dbt.committed import commit_lake
-from tests.dbt.conftest import Dbt, Lake, small_lake  # noqa: F401 - a fixture
-from tests.gamelake.lake.aws import isolate, settings_without_this_machine
-from tests.seaweed import KEY, SECRET, Seaweed, running_seaweed
+from tests.support.aws import isolate, settings_without_this_machine
+from tests.support.command import GAMELAKE
+from tests.support.committed_lake import commit_lake
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
+from tests.support.seaweed import KEY, SECRET, Seaweed, running_seaweed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,7 +208,7 @@ def test_a_way_to_reach_the_store(
     name: str,
     seaweed: Seaweed,
     builder: Dbt,
-    small_lake: Lake,  # noqa: F811
+    small_lake: Lake,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -219,7 +220,7 @@ def test_a_store_behind_a_proxy(
     seaweed: Seaweed,
     proxy: Proxy,
     builder: Dbt,
-    small_lake: Lake,  # noqa: F811
+    small_lake: Lake,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

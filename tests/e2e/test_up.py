@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from gamelake.registry import load_sources
-from tests.command import GAMELAKE
-from tests.e2e.running import REPOSITORY, free_port
+from tests.support.airflow import REPOSITORY, free_port
+from tests.support.command import GAMELAKE
 
 pytestmark = pytest.mark.e2e
 

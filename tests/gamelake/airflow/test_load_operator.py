@@ -14,14 +14,14 @@ from airflow.sdk.exceptions import AirflowFailException
 from apiclient.errors import ServerError
 from gamelake.airflow.load_dags import load_dag
 from gamelake.registry import load_sources
-from tests.gamelake.airflow.load_tasks import context_of, execute
-from tests.gamelake.sources.second.fixtures import MORNING
+from tests.support.load_tasks import context_of, execute
+from tests.support.second_source.server import MORNING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gamelake.airflow.load_operator import LoadEntityOperator
-    from tests.gamelake.sources.second.server import Boardgames
+    from tests.support.second_source.server import Boardgames
 
 SUNDAY, MONDAY, TUESDAY = "2026-11-22", "2026-11-23", "2026-11-24"
 

@@ -13,7 +13,7 @@ from gamelake.lake.factory import lake_uri, open_store
 from gamelake.lake.querying import connect, literal
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.store import StoreError
-from tests.gamelake.lake.aws import isolate
+from tests.support.aws import isolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from gamelake.cli.main import main
 from gamelake.lake.store import StoreError
 from gamelake.local import run, stack
 from gamelake.paths import REPOSITORY
-from tests.command import GAMELAKE
+from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

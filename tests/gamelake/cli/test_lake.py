@@ -14,7 +14,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import differences
 from gamelake.lake.manifest import Draft, File, Mode, Table
 from gamelake.lake.s3 import S3Store
-from tests.gamelake.lake.aws import settings_without_this_machine
+from tests.support.aws import settings_without_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

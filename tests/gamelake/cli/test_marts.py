@@ -17,8 +17,7 @@ from gamelake.marts import pointer
 from gamelake.marts.generation import publish
 from gamelake.marts.rollback import generations
 from gamelake.paths import REPOSITORY
-from tests.gamelake.marts.test_pointer import finished, shown
-from tests.gamelake.marts.test_rollback import published
+from tests.support.generations import finished, published, shown
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store

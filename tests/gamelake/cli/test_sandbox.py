@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.cli.main import main
-from tests.command import GAMELAKE
+from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

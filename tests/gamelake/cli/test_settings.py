@@ -11,7 +11,7 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.local import environment
-from tests.command import GAMELAKE
+from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
     from pathlib import Path

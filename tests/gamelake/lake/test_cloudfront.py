@@ -25,7 +25,7 @@ from gamelake.lake.store import Store
 from gamelake.marts.generation import changed_keys, open_generation, publish
 from gamelake.marts.pointer import POINTER
 from gamelake.registry import load_sources
-from tests.gamelake.lake.conftest import FaultyProxy, proxy  # noqa: F401 - a fixture
+from tests.support.faulty_proxy import FaultyProxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from tests.gamelake.lake.cloudfront import CachingCdn
+    from tests.support.cdn import CachingCdn
 
 REGISTRY = load_sources()["igdb"].entities
 
@@ -225,14 +225,14 @@ def test_an_unknown_distribution_is_named(airflow) -> None:
         invalidate_changed([POINTER], change="a change")
 
 
-def behind(proxy: FaultyProxy) -> Any:  # noqa: F811
+def behind(proxy: FaultyProxy) -> Any:
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
     config = Config(retries={"mode": "standard", "max_attempts": 2})
     return boto3.client("cloudfront", endpoint_url=proxy.endpoint, config=config, **keys)
 
 
 @pytest.mark.parametrize("request_", ["POST /invalidation", "GET /invalidation/"])
-def test_missing_rights_are_named(cdn: CachingCdn, proxy: FaultyProxy, request_: str) -> None:  # noqa: F811
+def test_missing_rights_are_named(cdn: CachingCdn, proxy: FaultyProxy, request_: str) -> None:
     proxy.plan = [(request_, "denied")]
     with pytest.raises(
         InvalidationError, match=r"AccessDenied.*the credentials need cloudfront:CreateInvalidation"
@@ -241,14 +241,14 @@ def test_missing_rights_are_named(cdn: CachingCdn, proxy: FaultyProxy, request_:
     assert str(pickle.loads(pickle.dumps(at.value))) == str(at.value)  # noqa: S301 - our own bytes
 
 
-def test_a_lost_reply_is_asked_for_again_by_the_same_reference(cdn: CachingCdn, proxy: FaultyProxy) -> None:  # noqa: F811
+def test_a_lost_reply_is_asked_for_again_by_the_same_reference(cdn: CachingCdn, proxy: FaultyProxy) -> None:
     proxy.plan = [("POST /invalidation", "lose")]
     invalidate(behind(proxy), cdn.distribution, ("/a",), change="a change")
     first, second = references(cdn)
     assert first == second
 
 
-def test_an_api_that_is_down_is_named(cdn: CachingCdn, proxy: FaultyProxy) -> None:  # noqa: F811
+def test_an_api_that_is_down_is_named(cdn: CachingCdn, proxy: FaultyProxy) -> None:
     proxy.server_close()
     with pytest.raises(InvalidationError, match="EndpointConnectionError"):
         invalidate(behind(proxy), cdn.distribution, ("/a",), change="a change")

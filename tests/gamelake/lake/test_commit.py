@@ -27,7 +27,7 @@ from gamelake.lake.manifest import (
     Unproven,
     merge_files,
 )
-from tests.gamelake.lake.committing import MakeFile, commit, draft
+from tests.support.commits import MakeFile, commit, draft
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store

@@ -16,12 +16,12 @@ from gamelake.lake.https import HttpsStore, open_cdn, url_path
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode, Table, TableReader, open_table
 from gamelake.lake.store import InvalidKeyError, ObjectNotFoundError, ReadableStore, Store, StoreError
-from tests.gamelake.lake.test_store import BAD_KEYS
+from tests.support.stores import BAD_KEYS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from tests.gamelake.lake.cloudfront import CachingCdn
+    from tests.support.cdn import CachingCdn
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from gamelake.lake.https import HttpsStore, proxy_for
 from gamelake.lake.querying import connect, literal
 from gamelake.lake.store import StoreError
-from tests.gamelake.lake.aws import isolate
-from tests.seaweed import make_certificates
+from tests.support.aws import isolate
+from tests.support.seaweed import make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

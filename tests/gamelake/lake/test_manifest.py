@@ -14,7 +14,7 @@ import pytest
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Manifest, ManifestError, Table, merge_files
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
-from tests.gamelake.lake.committing import MakeFile, commit, draft
+from tests.support.commits import MakeFile, commit, draft
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store

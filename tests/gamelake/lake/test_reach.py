@@ -17,7 +17,7 @@ from gamelake.lake.reach import (
     exports,
     reach_of,
 )
-from tests.gamelake.lake.aws import isolate
+from tests.support.aws import isolate
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from gamelake.lake.factory import place_of
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.rejected import RejectedError, keep_rejected, rejected_days, rejected_rows, rows_rejected_by
-from tests.gamelake.lake.committing import commit
+from tests.support.commits import commit
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store

@@ -12,7 +12,7 @@ from botocore.config import Config
 import gamelake.lake.s3
 from gamelake.lake.factory import open_store
 from gamelake.lake.store import ObjectExistsError, StoreError
-from tests.gamelake.lake.aws import isolate
+from tests.support.aws import isolate
 
 if TYPE_CHECKING:
     from pathlib import Path

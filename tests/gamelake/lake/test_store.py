@@ -17,6 +17,7 @@ import pytest
 import gamelake.lake.s3
 from gamelake.lake.factory import lake_uri, open_store, place_of
 from gamelake.lake.store import InvalidKeyError, ObjectExistsError, ObjectNotFoundError, StoreError
+from tests.support.stores import BAD_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ ABSENT: list[Callable[[Store], object]] = [
     lambda store: store.tags("raw/absent"),
     lambda store: store.copy("raw/absent", "raw/other"),
 ]
-BAD_KEYS = ["", "/abs", "a//b", "a/", "../up", "a/../../up", "a/.", ".hidden", "a/.hidden", "a\\b", "a\x00b", "a\nb"]
 
 
 def keys(store: Store, prefix: str = "", **options: str) -> list[str]:

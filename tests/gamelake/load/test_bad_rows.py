@@ -20,7 +20,7 @@ from gamelake.sources.contract import RowContract
 from igdb.errors import PayloadTooLargeError
 from igdb.replies import Answer
 from sandbox.igdb import Fault
-from tests.gamelake.load.running import (
+from tests.support.loads import (
     GAMES,
     LONG_AGO,
     REGISTRY,

@@ -14,7 +14,7 @@ from gamelake.lake.manifest import Mode, Table
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
 from gamelake.load.errors import ContractError
 from sandbox.igdb import World
-from tests.gamelake.load.running import (
+from tests.support.loads import (
     check_whole,
     held,
     load_once,

@@ -21,8 +21,8 @@ from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_ids
 from gamelake.sources.igdb import late_updates
 from gamelake.sources.igdb import request_planner as planner
-from tests.gamelake.load.moving import MovingSandbox
-from tests.gamelake.load.running import LONG_AGO, Rows, held, load, new_client, shown, token_of
+from tests.support.loads import LONG_AGO, Rows, held, load, new_client, shown, token_of
+from tests.support.moving_sandbox import MovingSandbox
 
 if TYPE_CHECKING:
     from pathlib import Path

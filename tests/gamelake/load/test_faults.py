@@ -28,7 +28,7 @@ from igdb.errors import (
 )
 from igdb.tokens import ClientCredentials
 from sandbox.igdb import Fault
-from tests.gamelake.load.running import held, load_once, new_client, shown, small_sandbox, token_of
+from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

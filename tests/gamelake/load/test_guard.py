@@ -11,7 +11,7 @@ import pytest
 from gamelake.lake.manifest import File, IdRange, Manifest, Mode
 from gamelake.limits import Limits
 from gamelake.load.guard import Verdict, judge, recent
-from tests.gamelake.load.running import REGISTRY
+from tests.support.loads import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

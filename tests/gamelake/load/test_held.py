@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,71 +12,19 @@ from gamelake.limits import Allow
 from gamelake.load.errors import ContractError, HeldError
 from gamelake.registry import Kind
 from gamelake.sources.igdb.options import IgdbOptions
-from sandbox.igdb import Sandbox, World
-from tests.gamelake.load.running import (
-    DAY,
+from tests.support.loads import (
     REGISTRY,
     SMALL_PARTS,
-    Rows,
     held,
-    load_once,
-    new_client,
     shown,
     small_sandbox,
-    token_of,
 )
+from tests.support.nightly_loads import Nights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from gamelake.lake.store import Store
-    from gamelake.load.load import LoadReport
-
-
-class Nights:
-    """A sandbox that is loaded into a store, night by night."""
-
-    def __init__(self, sandbox: Sandbox, url: str, store: Store) -> None:
-        self.sandbox = sandbox
-        self.store = store
-        self.day: date = DAY
-        self._url = url
-        self._runs = 0
-
-    def load(self, name: str, **options: Any) -> LoadReport:
-        """A run of its own, unless `run_id` names one."""
-        self._runs += 1
-        client = new_client(self._url, token_of(self.sandbox))
-        given = {"day": self.day, "run_id": f"run-{self._runs}", "part_bytes": 10**8}
-        return load_once(client, self.store, name, **given | options)
-
-    def next_day(self) -> None:
-        self.day += timedelta(days=1)
-        self.sandbox.advance(self.day)
-
-    def take_away(self, name: str, share: float = 1.0) -> Rows:
-        """Delete a share of an endpoint's rows. Returns: what it had."""
-        endpoint = IgdbOptions.of(REGISTRY[name]).endpoint
-        rows = held(self.sandbox, endpoint)
-        self.sandbox.delete(endpoint, sorted(rows)[: round(len(rows) * share)])
-        return rows
-
-    def give_back(self, name: str, rows: Rows) -> None:
-        self.sandbox.upsert(IgdbOptions.of(REGISTRY[name]).endpoint, list(rows.values()))
-
-    def committed(self, name: str) -> dict[str, bytes]:
-        """The pointer and the manifests of a table."""
-        keys = [info.key for info in self.store.list(TableName("igdb", name).manifests_prefix)]
-        return {key: self.store.get(key) for key in [TableName("igdb", name).pointer_key, *keys]}
-
-
-@pytest.fixture
-def nights(store: Store) -> Iterator[Nights]:
-    world = World.generate(seed=3, games=300, first_day=DAY, today=DAY)
-    sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
-    with sandbox.running() as url:
-        yield Nights(sandbox, url, store)
 
 
 @pytest.mark.parametrize("name", REGISTRY)

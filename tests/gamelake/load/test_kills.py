@@ -1,6 +1,6 @@
 """SIGKILL at every step of a run: readers never see half a table, and the next run makes it equal to the source.
 
-The steps are those of tests/killing.py and every request to the API, as the client reports them.
+The steps are those of tests/support/kills.py and every request to the API, as the client reports them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from igdb.client import IgdbClient
-from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
-from tests.gamelake.lake.conftest import new_client as new_s3
-from tests.gamelake.load.running import (
+from tests.support.kills import Steps, in_child
+from tests.support.loads import (
     check_whole,
     held,
     ids_of,
@@ -29,7 +28,7 @@ from tests.gamelake.load.running import (
     small_sandbox,
     token_of,
 )
-from tests.killing import Steps, in_child
+from tests.support.stores import new_client as new_s3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +136,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
 
 
 @pytest.mark.parametrize("scenario", ["first full load", "incremental"])
-def test_killed_at_every_request_on_s3(scenario: str, served: Served, bucket: str, s3: Any, moto_endpoint: str) -> None:  # noqa: F811
+def test_killed_at_every_request_on_s3(scenario: str, served: Served, bucket: str, s3: Any, moto_endpoint: str) -> None:
     name, options, there = SCENARIOS[scenario]
     for kill_at in count(1, 7):  # a sample: what differs from a disk is the order of requests within a step
         store = open_store(f"s3://{bucket}/{scenario.replace(' ', '-')}-{kill_at}", s3=s3)

@@ -15,8 +15,8 @@ from gamelake.load.errors import ContractError, LostPartError, OtherOriginError,
 from gamelake.sources.base import IncompleteError
 from igdb.client import IgdbClient
 from sandbox.igdb import Fault, Sandbox, World
-from tests.gamelake.load.running import DAY, held, shown, token_of
-from tests.gamelake.load.running import load as load_into
+from tests.support.loads import DAY, held, shown, token_of
+from tests.support.loads import load as load_into
 
 
 @pytest.fixture

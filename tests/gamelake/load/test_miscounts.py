@@ -16,7 +16,7 @@ from gamelake.load.errors import UnprovenError
 from gamelake.load.miscounts import Miscounts
 from gamelake.sources.base import IncompleteError
 from sandbox.igdb import Fault
-from tests.gamelake.load.running import (
+from tests.support.loads import (
     LONG_AGO,
     REGISTRY,
     Rows,

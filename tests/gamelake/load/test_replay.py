@@ -17,7 +17,7 @@ from gamelake.lake.manifest import Draft, Table
 from gamelake.load import replay as module
 from gamelake.load.replay import ReplayError, replay
 from sandbox.igdb import Fault
-from tests.gamelake.load.running import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
+from tests.support.loads import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ import pytest
 
 from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
-from tests.killing import in_child
+from tests.support.kills import in_child
 
 
 def left() -> set[Path]:

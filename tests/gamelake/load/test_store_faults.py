@@ -10,8 +10,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
 from gamelake.lake.store import StoreError
 from gamelake.lake.uploads import DamagedPartError
-from tests.gamelake.lake.conftest import bucket, faulty_store, moto_endpoint, proxy, s3  # noqa: F401 - fixtures
-from tests.gamelake.load.running import (
+from tests.support.loads import (
     check_whole,
     held,
     load_once,
@@ -55,7 +54,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:  # noqa: F811
+def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:
     """An S3 store with a table of one commit."""
     load_once(client(), faulty_store, run_id="before")
     return faulty_store
@@ -66,7 +65,7 @@ def test_what_passes_is_ridden_out(
     request_of: str,
     fault: str,
     store: Store,
-    proxy: Any,  # noqa: F811
+    proxy: Any,
     client: Callable[[], IgdbClient],
     sandbox: Sandbox,
 ) -> None:
@@ -95,7 +94,7 @@ def test_what_stays_fails_the_load_and_commits_nothing(
     attempts: int,
     says: str,
     store: Store,
-    proxy: Any,  # noqa: F811
+    proxy: Any,
     client: Callable[[], IgdbClient],
     sandbox: Sandbox,
 ) -> None:
@@ -112,7 +111,7 @@ def test_what_stays_fails_the_load_and_commits_nothing(
 
 def test_a_part_that_the_store_does_not_hold_as_it_was_put(
     store: Store,
-    proxy: Any,  # noqa: F811
+    proxy: Any,
     client: Callable[[], IgdbClient],
     sandbox: Sandbox,
 ) -> None:

@@ -14,17 +14,13 @@ from gamelake.load.errors import PermanentLoadError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
 from sandbox.igdb import Fault
-from tests.gamelake.load.running import LONG_AGO, ids_of, load_once, new_client, token_of
-from tests.gamelake.load.test_held import Nights, nights
-from tests.gamelake.sources.igdb.test_late_updates import QUIET
-from tests.gamelake.sources.igdb.test_reconcile import Lake, ScriptedSandbox, lake, row, rows
+from tests.support.loads import LONG_AGO, ids_of, load_once, new_client, token_of
+from tests.support.nightly_loads import QUIET, Lake, Nights, ScriptedSandbox, row
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gamelake.load.load import LoadReport
-
-__all__ = ["lake", "nights", "rows"]
 
 HOUR, DAY = 3600, 86_400
 DAYS_AHEAD = pytest.mark.parametrize("days", [0.5, 2, 400])

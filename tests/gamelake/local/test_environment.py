@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gamelake.local import environment
-from tests.command import GAMELAKE
+from tests.support.command import GAMELAKE
 
 SHOW = """
 import json

@@ -20,7 +20,7 @@ from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import POINTER, RECORD, current
 from gamelake.marts.rollback import rollback, rollforward
 from gamelake.registry import load_sources
-from tests.gamelake.marts.test_pointer import finished
+from tests.support.generations import finished
 
 GENRES = load_sources()["igdb"].entities["genres"]
 HOURS_48 = timedelta(hours=48)

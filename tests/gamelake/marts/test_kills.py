@@ -19,9 +19,8 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
-from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
-from tests.gamelake.lake.conftest import new_client as new_s3
-from tests.killing import Steps, in_child
+from tests.support.kills import Steps, in_child
+from tests.support.stores import new_client as new_s3
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +123,7 @@ def test_killed_at_every_step_on_disk(tmp_path: Path) -> None:
     assert kill_at > 15, "so many steps has a publication; with fewer, the hooks did not see them"
 
 
-def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str, tmp_path: Path) -> None:  # noqa: F811
+def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str, tmp_path: Path) -> None:
     for kill_at in count(1, 3):  # a sample: what differs from a disk is the order of requests within a step
         store = open_store(f"s3://{bucket}/lake-{kill_at}", s3=s3)
         old = build(store, DAYS[0], tmp_path / "any.parquet")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.store import StoreError
 from gamelake.marts import pointer
 from gamelake.marts.generation import publish
-from gamelake.marts.pointer import POINTER, RECORD, Action, current
-from tests.gamelake.lake.conftest import bucket, moto_endpoint, s3  # noqa: F401 - fixtures
+from gamelake.marts.pointer import POINTER, RECORD, Action
+from tests.support.generations import COPY, finished, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,40 +20,12 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
 
-COPY = "marts/dim_games.parquet"
-
 
 @pytest.fixture(params=["disk", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "disk":
         return open_store((tmp_path / "lake").as_uri())
     return open_store(f"s3://{request.getfixturevalue('bucket')}/lake", s3=request.getfixturevalue("s3"))
-
-
-def finished(store: Store, day: str, run: str = "run", previous: str | None = None) -> str:
-    """A generation that is built and not yet shown. Its mart names it."""
-    generation = f"marts/dt={day}/{run}"
-    key = f"{generation}/dim_games.parquet"
-    store.put(key, generation.encode())
-    document = {
-        "generation": generation,
-        "previous": previous,
-        "day": day,
-        "run_id": run,
-        "published_at": f"{day}T04:00:00+09:00",
-        "sources": {},
-        "marts": [{"name": "dim_games", "key": key, "copy": COPY, "rows": 1, "bytes": len(generation)}],
-    }
-    store.put(f"{generation}/{RECORD}", orjson.dumps(document))
-    return generation
-
-
-def shown(store: Store) -> str:
-    """What the pointer shows, and the copies too."""
-    document = current(store)
-    assert document is not None
-    assert store.get(COPY).decode() == document["generation"]
-    return str(document["generation"])
 
 
 class Interleaved:

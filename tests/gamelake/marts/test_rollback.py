@@ -12,7 +12,7 @@ from gamelake.marts import pointer
 from gamelake.marts.generation import TransformError, publish
 from gamelake.marts.pointer import POINTER, RECORD, Action
 from gamelake.marts.rollback import rollback, rollforward
-from tests.gamelake.marts.test_pointer import finished, shown
+from tests.support.generations import finished, published, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +25,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     store = open_store((tmp_path / "my lake").as_uri())
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     return store
-
-
-def published(store: Store, *days: str, run: str = "run") -> list[str]:
-    made: list[str] = []
-    for day in days:
-        made.append(finished(store, day, run=run, previous=made[-1] if made else None))
-        assert publish(store, made[-1], {})["published"]
-    return made
 
 
 def test_a_rollback_that_is_repeated_changes_nothing(store: Store) -> None:

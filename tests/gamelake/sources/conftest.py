@@ -1,3 +1,10 @@
-"""Fixtures of the tests of sources: a lake on disk."""
+"""Loads leave their scratch files in the folder of the test."""
 
-from tests.gamelake.load.conftest import scratch, store  # noqa: F401
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_scratch(scratch: None) -> None:
+    """Use `scratch` in every test of this folder."""

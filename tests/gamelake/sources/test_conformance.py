@@ -21,9 +21,9 @@ from gamelake.sources.base import counting, open_reader
 from gamelake.sources.igdb.reader import IgdbReader
 from igdb.tokens import StaticToken
 from sandbox.igdb import Fault
-from tests.gamelake.load.moving import MovingSandbox
-from tests.gamelake.load.running import LONG_AGO, new_client, token_of
-from tests.gamelake.sources.second.server import Boardgames
+from tests.support.loads import LONG_AGO, new_client, token_of
+from tests.support.moving_sandbox import MovingSandbox
+from tests.support.second_source.server import Boardgames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

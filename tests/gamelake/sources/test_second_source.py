@@ -13,13 +13,13 @@ from gamelake.codegen.dbt_sources import sources_yaml
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Table
 from gamelake.registry import load_sources
-from tests.gamelake.airflow.load_tasks import run_load
-from tests.gamelake.sources.second.fixtures import PARTITION
+from tests.support.load_tasks import run_load
+from tests.support.second_source.server import PARTITION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.gamelake.sources.second.server import Boardgames
+    from tests.support.second_source.server import Boardgames
 
 ROWS = {row_id: {"id": row_id, "name": f"Game {row_id}", "rating": row_id / 2} for row_id in range(1, 251)}
 

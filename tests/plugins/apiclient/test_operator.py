@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from apiclient.errors import ApiError, ServerError
 from igdb.apicalypse import Query
 from igdb.errors import AuthError, TokenError
-from tests.plugins.apiclient.loading import Loading
+from tests.support.operators import FunctionOperator
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +29,8 @@ def connections(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(igdb))
 
 
-def operator(load: Any, **changes: Any) -> Loading:
-    return Loading(task_id="load", load=load, **changes)
+def operator(load: Any, **changes: Any) -> FunctionOperator:
+    return FunctionOperator(task_id="load", load=load, **changes)
 
 
 async def two_rows(client: Any, _context: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ async def two_rows(client: Any, _context: Any) -> dict[str, Any]:
     return {"rows": 2}
 
 
-def execute(operator: Loading) -> Any:
+def execute(operator: FunctionOperator) -> Any:
     """In a thread, because this one has the loop of the scripted server."""
     # Airflow warns about, or refuses, an execute that it did not call itself.
     return asyncio.to_thread(operator.execute.__wrapped__, operator, {})  # type: ignore[attr-defined]

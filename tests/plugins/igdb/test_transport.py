@@ -19,7 +19,7 @@ from apiclient.transport import MAX_REPLY_BYTES, proxy_for
 from igdb.apicalypse import Query
 from igdb.hook import IgdbHook
 from igdb.tokens import ClientCredentials
-from tests.plugins.igdb.proxies import recording_proxy, write_certificate
+from tests.support.forward_proxy import recording_proxy, write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

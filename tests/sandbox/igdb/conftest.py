@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import orjson
 import pytest
 
 from sandbox.igdb import Sandbox, World
+from tests.support.sandbox_client import Client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 DAY = date(2026, 11, 20)
-
-
-@dataclass(frozen=True)
-class Answered:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return orjson.loads(self.body)
-
-
-class Client:
-    """Sends what a test says, with the headers of a well-behaved client unless it says otherwise."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self.session = session
-        self.url = url
-        self.headers = {"User-Agent": "gamelake-tests", "Client-ID": "sandbox"}
-
-    async def token(self, **changes: str) -> Answered:
-        form = {"client_id": "sandbox", "client_secret": "sandbox-secret", "grant_type": "client_credentials"}
-        return await self.request("POST", "/oauth2/token", data=form | changes)
-
-    async def log_in(self) -> None:
-        self.headers["Authorization"] = f"Bearer {(await self.token()).json['access_token']}"
-
-    async def query(self, endpoint: str, text: str | bytes = "", **headers: str) -> Answered:
-        return await self.request("POST", f"/v4/{endpoint}", data=text, headers=self.headers | headers)
-
-    async def request(self, method: str, path: str, **arguments: Any) -> Answered:
-        async with self.session.request(method, self.url + path, **arguments) as reply:
-            return Answered(reply.status, dict(reply.headers), await reply.read())
 
 
 def make_world(games: int = 300, today: date = DAY, **options: Any) -> World:

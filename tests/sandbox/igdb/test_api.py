@@ -15,7 +15,7 @@ from sandbox.igdb import Fault, Sandbox, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .conftest import Client
+    from tests.support.sandbox_client import Client
 
 
 async def test_a_window_of_games(client: Client, sandbox: Sandbox) -> None:

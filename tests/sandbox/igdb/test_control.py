@@ -7,8 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from sandbox.igdb import Sandbox
-
-    from .conftest import Client
+    from tests.support.sandbox_client import Client
 
 
 async def test_state(client: Client) -> None:

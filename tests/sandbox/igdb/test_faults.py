@@ -13,7 +13,7 @@ from sandbox.igdb import Fault, FaultError, Sandbox
 from sandbox.igdb.faults import FaultBook
 
 if TYPE_CHECKING:
-    from .conftest import Client
+    from tests.support.sandbox_client import Client
 
 QUERY = "fields *; where id < 30; sort id asc; limit 500;"
 

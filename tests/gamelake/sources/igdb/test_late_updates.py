@@ -16,8 +16,8 @@ from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract
 from gamelake.sources.igdb.late_updates import AGES, TIMELESS, LateUpdates, Window
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
-from tests.gamelake.load.running import LONG_AGO, REGISTRY, ids_of
-from tests.gamelake.sources.igdb.test_reconcile import Lake, lake, row, rows
+from tests.support.loads import LONG_AGO, REGISTRY, ids_of
+from tests.support.nightly_loads import QUIET, Lake, row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from gamelake.lake.files import IdRange
     from igdb.apicalypse import Condition
 
-__all__ = ["lake", "rows"]
-
 HOUR = 3600
-QUIET = 1 + 2 + 1  # what changed, ranges of ids, windows of time
 
 
 def now(lake: Lake) -> int:

@@ -16,8 +16,8 @@ from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from igdb.errors import PayloadTooLargeError, SlowQueryError
 from sandbox.igdb import Fault
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
-from tests.gamelake.load.moving import MovingSandbox
-from tests.gamelake.load.running import LONG_AGO, held, ids_of, load_once, new_client, shown, token_of
+from tests.support.loads import LONG_AGO, held, ids_of, load_once, new_client, shown, token_of
+from tests.support.moving_sandbox import MovingSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.factory import open_store
 from gamelake.lake.files import IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Table
@@ -20,92 +19,25 @@ from gamelake.sources.contract import RowContract
 from gamelake.sources.igdb.reconcile import RANGES, Comparison
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from sandbox.igdb import Fault
-from tests.gamelake.load.moving import MovingSandbox
-from tests.gamelake.load.running import (
+from tests.support.loads import (
     DAY,
     LONG_AGO,
     REGISTRY,
     held,
     ids_of,
-    load_once,
-    new_client,
     shown,
-    token_of,
 )
+from tests.support.nightly_loads import Lake, row
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-    from gamelake.lake.store import Store
-    from gamelake.load.load import LoadReport
     from sandbox.igdb import World
 
 COUNTING = ceil(RANGES / 10) + 1
 """Requests that compare the counts of a table of more than RANGES pages: of its ranges, and of windows of time."""
 ID_BATCH = PAGE * BATCH_WINDOWS
 """Rows whose ids come in one request."""
-
-
-def row(row_id: int, **fields: Any) -> dict[str, Any]:
-    return {"id": row_id, "name": f"Game {row_id}", "updated_at": LONG_AGO} | fields
-
-
-class ScriptedSandbox(MovingSandbox):
-    """Does what the script says right before it serves the n-th request since the script was set."""
-
-    def __init__(self, rows: int) -> None:
-        super().__init__(row(3 + i + i // 9) for i in range(rows))
-        self.plan()
-
-    def plan(self, script: dict[int, Callable[[World], object]] | None = None) -> None:
-        self._script = script or {}
-        self._served = 0
-
-    def before_reply(self) -> None:
-        self._served += 1
-        if step := self._script.get(self._served):
-            step(self.world)
-
-
-class Lake:
-    """A sandbox, a store, and nights that load the one into the other; the first one is behind it."""
-
-    def __init__(self, url: str, sandbox: ScriptedSandbox, store: Store) -> None:
-        self.sandbox = sandbox
-        self.store = store
-        self.url = url
-        self._nights = 0
-        self.night()
-
-    def night(self, **options: Any) -> LoadReport:
-        """The load of the next day."""
-        if self._nights:
-            self.sandbox.next_day()
-        self._nights += 1
-        client = new_client(self.url, token_of(self.sandbox), max_open_requests=1)
-        given: dict[str, Any] = {"day": self.sandbox.today, "run_id": f"night-{self._nights}", "part_bytes": 10**8}
-        return load_once(client, self.store, **given | options)
-
-    def check_equal(self) -> None:
-        """The table is the source, and the newest commit counts it rightly."""
-        assert shown(self.store) == held(self.sandbox)
-        manifest = Table(self.store, TableName("igdb", "games")).latest()
-        assert manifest is not None
-        assert manifest.row_count == manifest.source_count == len(held(self.sandbox))
-
-
-@pytest.fixture
-def rows() -> int:
-    """Rows of the table; a test says otherwise by `parametrize`."""
-    return 1_400
-
-
-@pytest.fixture
-def lake(rows: int, tmp_path: Path) -> Iterator[Lake]:
-    sandbox = ScriptedSandbox(rows)
-    with sandbox.running() as url:
-        yield Lake(url, sandbox, open_store((tmp_path / "lake").as_uri()))
 
 
 def test_a_deleted_row_is_gone_the_same_night_and_nothing_is_read_for_it(lake: Lake) -> None:

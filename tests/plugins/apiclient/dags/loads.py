@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from igdb.apicalypse import Query
-from tests.plugins.apiclient.loading import Loading
+from tests.support.operators import FunctionOperator
 
 FIGURES = {"entity": "games", "partition": "2026-11-21", "rows": 3, "undeclared": {}}
 
@@ -65,7 +65,7 @@ def blocking(client: Any, context: Any) -> Any:
 
 def one_task_dag(name: str, load: Any, **arguments: Any) -> DAG:
     with DAG(dag_id=name, schedule=None) as dag:
-        Loading(task_id="load", load=load, **arguments)
+        FunctionOperator(task_id="load", load=load, **arguments)
     return dag
 
 

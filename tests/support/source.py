@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gamelake.lake.factory import open_store
 from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
-from tests.gamelake.load.running import load_once, new_client, token_of
+from tests.support.loads import load_once, new_client, token_of
 
 if TYPE_CHECKING:
     from datetime import date

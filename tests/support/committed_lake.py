@@ -11,7 +11,7 @@ from gamelake.lake.files import File, IdRange
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode, Table
 from gamelake.registry import load_sources
-from tests.dbt.conftest import Lake, rows_in
+from tests.support.raw_lake import Lake, rows_in
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store

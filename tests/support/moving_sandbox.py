@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gamelake.days import bounds_of
 from sandbox.igdb import Sandbox, World
 from sandbox.igdb.static import StaticSource
-from tests.gamelake.load.running import DAY
+from tests.support.loads import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

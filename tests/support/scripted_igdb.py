@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from aiohttp import web
 
-from apiclient.retry import Backoff
-from igdb.client import IgdbClient
-from igdb.tokens import StaticToken
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from pathlib import Path
-
-# Before any test imports Airflow, which makes its home where this says.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="gamelake-test-airflow-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-
-QUICK = Backoff(base=0.01, cap=0.02)
+    from collections.abc import Awaitable, Callable
 
 
 @dataclass
@@ -142,49 +128,3 @@ class ScriptedIgdb:
         if self.believes_its_tokens:
             self.good_tokens = {token}
         return web.json_response({"access_token": token, "expires_in": self.expires_in, "token_type": "bearer"})
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ScriptedIgdb]:
-    scripted = ScriptedIgdb()
-    app = web.Application()
-    app.router.add_post("/oauth2/token", scripted.mint)
-    app.router.add_post("/v4/{path:.*}", scripted.handle)
-    # Handlers end with their connection, so that a hanging one does not hold up the end of a test.
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
-    scripted.url = f"http://{host}:{port}"
-    yield scripted
-    await runner.cleanup()
-
-
-@pytest.fixture
-def make_client(api: ScriptedIgdb) -> Callable[..., IgdbClient]:
-    """A client of the scripted server: quick, so that a test waits for nothing that it does not measure."""
-
-    def make(**changes: Any) -> IgdbClient:
-        arguments: dict[str, Any] = {
-            "base_url": api.base_url,
-            "client_id": "an-id",
-            "tokens": StaticToken("static-token"),
-            "requests_per_second": 1000.0,
-            "backoff": QUICK,
-        }
-        return IgdbClient(**arguments | changes)
-
-    return make
-
-
-@pytest.fixture
-async def client(make_client: Callable[..., IgdbClient]) -> AsyncIterator[IgdbClient]:
-    async with make_client() as client:
-        yield client
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Tokens of tests go to a folder of their own, never to this user's cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "igdb"

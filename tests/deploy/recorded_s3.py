@@ -84,6 +84,12 @@ class Recording:
             name = f"{method} {kind or ('object' if key else 'bucket')}"
             self.requests[name] = self.requests.get(name, 0) + 1
 
+    def writes_and_reads(self) -> tuple[int, int]:
+        """Return the numbers of writes and reads, as AWS prices them. Deletions are free."""
+        priced = {what: n for what, n in self.requests.items() if what != "DELETE object"}
+        writes = sum(n for what, n in priced.items() if what.startswith(("PUT", "POST")) or what == "GET list-type")
+        return writes, sum(priced.values()) - writes
+
 
 @contextmanager
 def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-class Loading(CancellableOperator):
+class FunctionOperator(CancellableOperator):
     """Runs `load` with the client of `igdb_default`."""
 
     def __init__(self, *, load: Callable[[Any, Any], Awaitable[Any]], **kwargs: Any) -> None:

@@ -11,13 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import boto3
-import pytest
-from moto.cloudfront.models import Invalidation
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_s3 import S3Client
 
 NO_LISTING = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
@@ -153,27 +147,3 @@ def new_distribution(cloudfront: Any, bucket: str) -> str:
         "DefaultCacheBehavior": {"TargetOriginId": "s3", "ViewerProtocolPolicy": "https-only"},
     }
     return str(cloudfront.create_distribution(DistributionConfig=config)["Distribution"]["Id"])
-
-
-@pytest.fixture
-def status(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What moto says of every invalidation; its own word, COMPLETED, is not CloudFront's, and ends no waiter."""
-    said = ["Completed"]
-    monkeypatch.setattr(Invalidation, "status", property(lambda _: said[0], lambda *_: None), raising=False)
-    return said
-
-
-@pytest.fixture
-def cloudfront(moto_endpoint: str, status: list[str]) -> Any:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    return boto3.client("cloudfront", endpoint_url=moto_endpoint, **keys)
-
-
-@pytest.fixture
-def cdn(s3: S3Client, cloudfront: Any, bucket: str) -> Iterator[CachingCdn]:
-    """A CDN before the test's bucket."""
-    server = CachingCdn(s3, cloudfront, bucket)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()

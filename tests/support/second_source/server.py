@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+
+from gamelake.days import partition_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
 KEY = "a-key"
+PARTITION = "2026-11-23"  # a Monday
+MORNING = partition_bounds(PARTITION)[0] + timedelta(hours=4)
 
 
 class Boardgames:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from gamelake.paths import REPOSITORY
-from tests.command import GAMELAKE
+from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

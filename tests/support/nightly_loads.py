@@ -1,0 +1,108 @@
+"""A sandbox and a store, and loads of the one into the other night by night."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gamelake.lake.keys import TableName
+from gamelake.lake.manifest import Table
+from gamelake.sources.igdb.options import IgdbOptions
+from tests.support.loads import DAY, LONG_AGO, REGISTRY, held, load_once, new_client, shown, token_of
+from tests.support.moving_sandbox import MovingSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from gamelake.lake.store import Store
+    from gamelake.load.load import LoadReport
+    from sandbox.igdb import Sandbox, World
+    from tests.support.loads import Rows
+QUIET = 1 + 2 + 1
+"""Requests of a load without changes: what changed, ranges of ids, windows of time."""
+
+
+def row(row_id: int, **fields: Any) -> dict[str, Any]:
+    return {"id": row_id, "name": f"Game {row_id}", "updated_at": LONG_AGO} | fields
+
+
+class ScriptedSandbox(MovingSandbox):
+    """Does what the script says right before it serves the n-th request since the script was set."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(row(3 + i + i // 9) for i in range(rows))
+        self.plan()
+
+    def plan(self, script: dict[int, Callable[[World], object]] | None = None) -> None:
+        self._script = script or {}
+        self._served = 0
+
+    def before_reply(self) -> None:
+        self._served += 1
+        if step := self._script.get(self._served):
+            step(self.world)
+
+
+class Lake:
+    """A sandbox, a store, and nights that load the one into the other; the first one is behind it."""
+
+    def __init__(self, url: str, sandbox: ScriptedSandbox, store: Store) -> None:
+        self.sandbox = sandbox
+        self.store = store
+        self.url = url
+        self._nights = 0
+        self.night()
+
+    def night(self, **options: Any) -> LoadReport:
+        """The load of the next day."""
+        if self._nights:
+            self.sandbox.next_day()
+        self._nights += 1
+        client = new_client(self.url, token_of(self.sandbox), max_open_requests=1)
+        given: dict[str, Any] = {"day": self.sandbox.today, "run_id": f"night-{self._nights}", "part_bytes": 10**8}
+        return load_once(client, self.store, **given | options)
+
+    def check_equal(self) -> None:
+        """The table is the source, and the newest commit counts it rightly."""
+        assert shown(self.store) == held(self.sandbox)
+        manifest = Table(self.store, TableName("igdb", "games")).latest()
+        assert manifest is not None
+        assert manifest.row_count == manifest.source_count == len(held(self.sandbox))
+
+
+class Nights:
+    """A sandbox that is loaded into a store, night by night."""
+
+    def __init__(self, sandbox: Sandbox, url: str, store: Store) -> None:
+        self.sandbox = sandbox
+        self.store = store
+        self.day: date = DAY
+        self._url = url
+        self._runs = 0
+
+    def load(self, name: str, **options: Any) -> LoadReport:
+        """A run of its own, unless `run_id` names one."""
+        self._runs += 1
+        client = new_client(self._url, token_of(self.sandbox))
+        given = {"day": self.day, "run_id": f"run-{self._runs}", "part_bytes": 10**8}
+        return load_once(client, self.store, name, **given | options)
+
+    def next_day(self) -> None:
+        self.day += timedelta(days=1)
+        self.sandbox.advance(self.day)
+
+    def take_away(self, name: str, share: float = 1.0) -> Rows:
+        """Delete a share of an endpoint's rows. Returns: what it had."""
+        endpoint = IgdbOptions.of(REGISTRY[name]).endpoint
+        rows = held(self.sandbox, endpoint)
+        self.sandbox.delete(endpoint, sorted(rows)[: round(len(rows) * share)])
+        return rows
+
+    def give_back(self, name: str, rows: Rows) -> None:
+        self.sandbox.upsert(IgdbOptions.of(REGISTRY[name]).endpoint, list(rows.values()))
+
+    def committed(self, name: str) -> dict[str, bytes]:
+        """The pointer and the manifests of a table."""
+        keys = [info.key for info in self.store.list(TableName("igdb", name).manifests_prefix)]
+        return {key: self.store.get(key) for key in [TableName("igdb", name).pointer_key, *keys]}

@@ -1,0 +1,215 @@
+"""A small lake on disk, written without the product's own lake code."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gamelake.registry import Kind, load_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DAY = "2026-11-21"
+
+Row = dict[str, Any]
+Range = tuple[int, int | None]
+EVERY_ID: tuple[Range, ...] = ((0, None),)
+
+
+def rows_in(file: dict[str, Any]) -> list[Row]:
+    """The rows of a part."""
+    with gzip.open(file["url"], "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@dataclass
+class Lake:
+    """Parts under one folder, in the order in which they are added, and the generations that read them."""
+
+    root: Path
+    day: str = DAY
+    files: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    rejected: Counter[str] = field(default_factory=Counter)
+    built: dict[str, dict[str, int]] = field(default_factory=dict)
+    previous: dict[str, Any] | None = None
+    committed_at: datetime = datetime(2026, 11, 20, 19, 5, tzinfo=UTC)
+
+    def add(
+        self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
+    ) -> Path:
+        """Write one part, newer than the entity's parts before it. Returns its path."""
+        lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+        files = self.files[entity]
+        path = (
+            self.root
+            / "raw"
+            / "igdb"
+            / entity
+            / f"dt={partition or self.day}"
+            / "run"
+            / f"part-{len(files):05}.jsonl.gz"
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0))
+        files.append(
+            {
+                "ordinal": len(files),
+                "url": str(path),
+                "partition": partition or self.day,
+                "rows": len(lines),
+                "claims": [{"low": low, "high": high} for low, high in claims],
+            }
+        )
+        return path
+
+    def fates(self, entity: str) -> dict[str, Counter[str]]:
+        """What becomes of the rows of each partition, by the rules word by word: row by row against every newer part.
+
+        Of a time series, of its newest partition.
+        """
+        files = self.files[entity]
+        if load_sources()["igdb"].entities[entity].kind is Kind.TIME_SERIES:
+            newest = max((file["partition"] for file in files), default="")
+            files = [file for file in files if file["partition"] == newest]
+        ids = [[row["id"] for row in rows_in(file)] for file in files]
+        fates: dict[str, Counter[str]] = defaultdict(Counter)
+        for place, file in enumerate(files):
+            later = files[place + 1 :]
+            claims = [(claim["low"], claim["high"]) for each in later for claim in each["claims"]]
+            newer = {i for each in ids[place + 1 :] for i in each}
+            for i in ids[place]:
+                is_void = any(low <= i and (high is None or i < high) for low, high in claims)
+                fates[file["partition"]]["void" if is_void else "superseded" if i in newer else "staged"] += 1
+        return fates
+
+    def inputs(self) -> dict[str, Any]:
+        """The document that transform writes for dbt."""
+        sources = [
+            {
+                "source": "igdb",
+                "entity": entity,
+                "version": 1,
+                "partition": self.day,
+                "cursor": "1763668800",
+                "committed_at": self.committed_at.isoformat(),
+                "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
+                "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
+                "files": copy.deepcopy(self.files[entity]),
+            }
+            for entity in load_sources()["igdb"].entities
+        ]
+        return {
+            "day": self.day,
+            "run_id": "test",
+            "previous": self.previous,
+            "days": self.days(),
+            "sources": sources,
+        }
+
+    def upload(self, client: Any, name: str, prefix: str) -> dict[str, Any]:
+        """Put the parts into a bucket, below a prefix. Returns: `inputs()` with their places there."""
+        inputs = self.inputs()
+        for part in (part for source in inputs["sources"] for part in source["files"]):
+            key = f"{prefix}/{Path(part['url']).relative_to(self.root)}"
+            client.upload_file(part["url"], name, key)
+            part["url"] = f"s3://{name}/{key}"
+        return inputs
+
+    def days(self) -> list[dict[str, Any]]:
+        """The days of the popularity history; `self.built` says which of them are built already."""
+        days = sorted({file["partition"] for file in self.files["popscore"]})
+        folder = self.root / "marts" / "history" / "fct_game_popularity_daily"
+        for day in days:
+            (folder / f"day={day}").mkdir(parents=True, exist_ok=True)
+        return [
+            {"day": day, "url": str(folder / f"day={day}" / "identity.parquet"), "built": self.built.get(day)}
+            for day in days
+        ]
+
+    def generation(self, name: str = "run") -> Path:
+        """A new generation with its _inputs.json."""
+        folder = self.root / "marts" / f"dt={self.day}" / name
+        folder.mkdir(parents=True)
+        (folder / "_inputs.json").write_text(json.dumps(self.inputs(), indent=2))
+        return folder
+
+
+def small_lake(root: Path) -> Lake:
+    """Write the lake of the fixture `small_lake`."""
+    lake = Lake(root)
+    _add_dimensions(lake)
+    _add_games(lake)
+    _add_popularity(lake)
+    lake.rejected["games"] = 3
+    return lake
+
+
+def _add_dimensions(lake: Lake) -> None:
+    old = [{"id": 6, "name": "PC"}, {"id": 7, "name": "PlayStation"}, {"id": 8, "name": "Linux"}]
+    lake.add("platforms", old, claims=EVERY_ID, partition="2026-11-20")
+    lake.add("platforms", [{"id": 6, "name": "PC (Microsoft Windows)"}, {"id": 8, "name": "Linux"}], claims=EVERY_ID)
+    lake.add("genres", [{"id": 4, "name": "Shooter"}, {"id": 5, "name": "Adventure"}], claims=EVERY_ID)
+    lake.add("game_modes", [{"id": 1, "name": "Single player"}], claims=EVERY_ID)
+    lake.add("player_perspectives", [{"id": 1, "name": "First person"}], claims=EVERY_ID)
+    lake.add("game_types", [{"id": 0, "type": "Main Game"}, {"id": 1, "type": "DLC"}], claims=EVERY_ID)
+    types = [{"id": 3, "name": "Playing", "external_popularity_source": 121}]
+    lake.add("popularity_types", [*types, {"id": 34, "name": "24hr Hours Watched", "external_popularity_source": 14}])
+
+
+def _game(game_id: int, **fields: Any) -> Row:
+    return {
+        "id": game_id,
+        "name": f"Game {game_id} ☃",
+        "updated_at": 1763000000,
+        "platforms": [8, 6, 8],
+        "genres": [5, 4] if game_id % 2 else [4],
+        "game_modes": [1],
+        "first_release_date": 1700000000 + game_id,
+        "game_type": 0,
+        "field_of_tomorrow": {"nested": [1]},
+        **fields,
+    }
+
+
+def _add_games(lake: Lake) -> None:
+    games = {game_id: _game(game_id) for game_id in range(1, 61)}
+    games[1]["platforms"] = [7]  # deleted on the second day
+    games[2]["first_release_date"] = -86400
+    games[3]["game_type"] = 1
+    games[4]["hypes"] = 7
+    games[4]["first_release_date"] = 4102444800
+    for absent in ("platforms", "genres", "game_modes", "first_release_date", "game_type"):
+        del games[5][absent]
+    del games[6]["name"]
+    first, second = list(games.values())[:30], list(games.values())[30:]
+    lake.add("games", first, claims=[(0, 31)], partition="2026-11-20")
+    lake.add("games", second, claims=[(31, None)], partition="2026-11-20")
+    changed = [_game(11, name="Changed, then deleted"), _game(40, name="Changed"), _game(61, name="New")]
+    lake.add("games", changed)
+    lake.add("games", [games[10], _game(13, name="Read again")], claims=[(10, 15)])
+    lake.add("games", [_game(14, name="Came back")])
+
+
+def _add_popularity(lake: Lake) -> None:
+    def values(first_id: int, count: int, scale: float) -> list[Row]:
+        return [
+            {
+                "id": first_id + n,
+                "game_id": n,
+                "popularity_type": 3,
+                "value": scale * (n // 2),
+                "calculated_at": 1763000000,
+            }
+            for n in range(1, count + 1)
+        ]
+
+    lake.add("popscore", values(0, 50, 0.5), claims=EVERY_ID, partition="2026-11-20")
+    watched = [{"id": 900, "game_id": 7, "popularity_type": 34, "value": 0.25, "external_popularity_source": 6}]
+    lake.add("popscore", [*values(0, 40, 0.25), *watched], claims=EVERY_ID)
