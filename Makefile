@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test e2e test-cluster spark test-spark drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster spark test-spark drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may have nothing behind it.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -82,6 +82,9 @@ $(STAND_IN)/debian.tar:
 
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-cluster` and `make test-spark`
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
+
+coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test`, and fail when they cover less than the floor in pyproject.toml
+	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark" --cov --cov-report=term:skip-covered
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "e2e$(if $(filter no,$(LONG)), and not long)"
