@@ -14,7 +14,7 @@ import duckdb
 from isal import isal_zlib
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.registry import load_sources
 
 if TYPE_CHECKING:

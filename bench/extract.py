@@ -138,7 +138,7 @@ def memory(sizes: Sequence[int]) -> None:
 def reply_to_part(url: str) -> float:
     """Rows a CPU second from the bytes of replies to a part on disk: parsed, checked, compressed; the best of 5."""
     from gamelake.lake.factory import open_store
-    from gamelake.lake.files import IdRange
+    from gamelake.lake.id_ranges import IdRange
     from gamelake.lake.parts import PartStage
     from gamelake.sources.contract import RowContract
     from igdb.apicalypse import Query, SubQuery, at_least, below
@@ -272,9 +272,9 @@ def check_starts(url: str) -> None:
 def compare(url: str, lake: Path, name: str) -> None:
     """Every row of the lake against those of the sandbox: ids, and updated_at or value."""
     from gamelake.lake.factory import open_store
-    from gamelake.lake.files import merge_ranges
-    from gamelake.lake.manifest import Table
+    from gamelake.lake.id_ranges import merge_ranges
     from gamelake.lake.rows import read_lines
+    from gamelake.lake.table import Table
 
     def facts(line: bytes) -> tuple[int, tuple[Any, Any]]:
         row = json.loads(line)

@@ -21,11 +21,13 @@ import duckdb
 import orjson
 
 from gamelake.days import bounds_of, format_day
+from gamelake.lake.claims import merge_files
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import IdRange, merge_files
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.table import Table
 from gamelake.marts import generation, history
 from gamelake.registry import Entity, Kind, load_entities, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from gamelake.lake.files import File
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
     from gamelake.lake.store import Store
 
     Row = dict[str, Any]

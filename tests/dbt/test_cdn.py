@@ -13,11 +13,12 @@ import orjson
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import File, IdRange
 from gamelake.lake.https import HttpsStore
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.manifest import File
 from gamelake.lake.store import Store
+from gamelake.lake.table import Table
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import open_generation, publish

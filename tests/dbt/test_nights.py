@@ -12,11 +12,13 @@ import polars
 import pyarrow.dataset
 import pytest
 
+from gamelake.lake.claims import merge_files
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import IdRange, merge_files
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.table import Table
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from tests.support.dbt import Dbt

@@ -24,8 +24,8 @@ from gamelake.lake import s3
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import apply_rules
-from gamelake.lake.manifest import Table
 from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
 from gamelake.marts import dbt_project
 from gamelake.marts.duckdb_extensions import link_extensions

@@ -8,7 +8,7 @@ from typing import Any
 from gamelake.codegen import cost
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from tests.deploy.recorded_s3 import new_client, recording_server
 from tests.support.loads import load_once, small_sandbox, token_of
 from tests.support.loads import new_client as new_igdb_client

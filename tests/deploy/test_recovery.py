@@ -11,10 +11,11 @@ import orjson
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import IdRange
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.table import Table
 from gamelake.load.errors import LostPartError
 from gamelake.maintenance.audit import audit
 from gamelake.marts.generation import open_generation, publish

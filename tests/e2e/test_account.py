@@ -17,7 +17,7 @@ import pytest
 from gamelake.days import day_of
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from sandbox.igdb import Sandbox, World
 from tests.support.airflow import REPOSITORY, account, airflow_environment
 from tests.support.command import GAMELAKE

@@ -11,7 +11,8 @@ import pytest
 from gamelake.days import bounds_of, day_of, format_day
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Manifest, Mode, Table
+from gamelake.lake.manifest import Manifest, Mode
+from gamelake.lake.table import Table
 from sandbox.igdb import Sandbox, World
 from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
 from tests.support.loads import held, shown

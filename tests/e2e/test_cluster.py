@@ -16,7 +16,7 @@ import pytest
 from gamelake.days import format_day
 from gamelake.lake.audit import Problem
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.marts.audit import audit_generations
 from gamelake.marts.generation import RECORD, current
 from sandbox.igdb import Fault, Sandbox, World

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.marts.generation import POINTER, current
 from tests.support.airflow import REPOSITORY, airflow_environment, running_airflow
 from tests.support.command import GAMELAKE

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gamelake.lake.files import File, IdRange
-from gamelake.lake.manifest import Draft, Manifest, Mode, Table, merge_files
+from gamelake.lake.claims import merge_files
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import Draft, File, Manifest, Mode
+from gamelake.lake.table import Table
 
 MakeFile = Callable[..., File]
 

@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gamelake.lake.files import File, IdRange
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, File, Mode
+from gamelake.lake.table import Table
 from gamelake.registry import load_sources
 from tests.support.raw_lake import Lake, rows_in
 

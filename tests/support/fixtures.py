@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from gamelake.lake.files import File
+    from gamelake.lake.manifest import File
     from gamelake.lake.store import Store
     from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox

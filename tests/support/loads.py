@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from apiclient.retry import Backoff
 from gamelake.days import format_day
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_lines
+from gamelake.lake.table import Table
 from gamelake.lake.uploads import verify_part
 from gamelake.load.load import Load
 from gamelake.registry import load_sources

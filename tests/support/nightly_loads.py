@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.sources.igdb.options import IgdbOptions
 from tests.support.loads import DAY, LONG_AGO, REGISTRY, held, load_once, new_client, shown, token_of
 from tests.support.moving_sandbox import MovingSandbox

@@ -61,7 +61,7 @@ def show(name: OneTable = None) -> None:
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
     from gamelake.lake.https import open_cdn
-    from gamelake.lake.manifest import open_table
+    from gamelake.lake.table import open_table
 
     store = open_cdn() or command_store()
     commits: Iterable[Manifest | None]

@@ -13,17 +13,17 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gamelake.lake.manifest import ManifestError, Table
+from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.table import Table
 from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from gamelake.lake.files import File
     from gamelake.lake.keys import TableName
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
     from gamelake.lake.store import ObjectInfo, Store
 
 RETENTION = timedelta(days=7)

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from isal import isal_zlib
 
-from gamelake.lake.files import File, IdRange, check_partition, merge_ranges
+from gamelake.lake.id_ranges import IdRange, merge_ranges
+from gamelake.lake.manifest import File, check_partition
 from gamelake.lake.uploads import PartError, PartUploads
 
 if TYPE_CHECKING:

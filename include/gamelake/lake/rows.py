@@ -9,14 +9,13 @@ import msgspec
 from isal import igzip
 from isal.igzip_lib import IsalError
 
-from gamelake.lake.files import IdRange, merge_ranges
+from gamelake.lake.id_ranges import IdRange, merge_ranges
 from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gamelake.lake.files import File
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
     from gamelake.lake.store import Store
     from gamelake.lake.update_times import UpdateTimes
 

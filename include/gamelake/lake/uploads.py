@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from gamelake.lake.files import File
     from gamelake.lake.keys import LoadRun
+    from gamelake.lake.manifest import File
     from gamelake.lake.store import Store
 
 _CHUNK = 1024 * 1024

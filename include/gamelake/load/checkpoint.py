@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from gamelake.lake.files import File, IdRange, ManifestError
-from gamelake.lake.manifest import Mode
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import File, ManifestError, Mode
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError, verify_part
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import ALL_IDS, IdRange
+from gamelake.lake.id_ranges import ALL_IDS, IdRange
 from gamelake.lake.rejected import RejectedError, rows_rejected_by
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.sources.base import Doubts

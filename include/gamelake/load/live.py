@@ -14,7 +14,7 @@ from gamelake.load.errors import LostPartError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gamelake.lake.files import IdRange
+    from gamelake.lake.id_ranges import IdRange
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
 

@@ -11,8 +11,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gamelake.lake.manifest import Manifest, Mode, Table
+from gamelake.lake.manifest import Manifest, Mode
 from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
 from gamelake.load.doubts import doubts_of

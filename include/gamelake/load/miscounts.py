@@ -6,7 +6,7 @@ import logging
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import IdRange
+from gamelake.lake.id_ranges import IdRange
 from gamelake.load.errors import UnprovenError
 
 if TYPE_CHECKING:

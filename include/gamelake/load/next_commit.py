@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from gamelake.lake.claims import merge_files
 from gamelake.lake.factory import place_of
-from gamelake.lake.files import merge_files
 from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary
 from gamelake.load import guard
 from gamelake.load.errors import HeldError, OtherOriginError
@@ -19,10 +19,10 @@ from gamelake.sources.base import IncompleteError, ReconcileFigures
 
 if TYPE_CHECKING:
     from apiclient.stats import ClientStats
-    from gamelake.lake.files import File
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.manifest import Table
+    from gamelake.lake.manifest import File
     from gamelake.lake.store import Store
+    from gamelake.lake.table import Table
     from gamelake.limits import Allow
     from gamelake.load.staging import Staging
     from gamelake.registry import Entity

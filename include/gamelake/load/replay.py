@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day, parse_day
-from gamelake.lake.files import merge_files
+from gamelake.lake.claims import merge_files
 from gamelake.lake.keys import LoadRun
-from gamelake.lake.manifest import Draft, Manifest, Table
+from gamelake.lake.manifest import Draft, Manifest
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rejected import rejected_days, rows_rejected_by
 from gamelake.lake.rows import read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.table import Table
 from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
 from gamelake.registry import Kind
@@ -27,7 +28,7 @@ from gamelake.sources.contract import RowContract
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gamelake.lake.files import File
+    from gamelake.lake.manifest import File
     from gamelake.lake.rejected import RejectedRow
     from gamelake.lake.store import Store
     from gamelake.registry import Entity

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gamelake.lake.files import File
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, format_day, partition_bounds
-from gamelake.lake.files import ManifestError
+from gamelake.lake.manifest import ManifestError
 from gamelake.load.errors import PermanentLoadError, SupersededError
 from gamelake.registry import Kind
 

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from pathlib import Path
 
-    from gamelake.lake.files import File
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
     from gamelake.lake.rows import LiveIds
     from gamelake.lake.store import Store
     from gamelake.lake.update_times import UpdateTimes

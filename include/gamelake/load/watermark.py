@@ -18,7 +18,8 @@ from gamelake.load.schedule import OVERLAP_SECONDS, Period, period_of_changes, w
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gamelake.lake.manifest import Manifest, TableReader
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.table import TableReader
     from gamelake.sources.base import Page, Reader
 
 log = logging.getLogger(__name__)

@@ -131,7 +131,7 @@ def _dbt_errors() -> Iterator[None]:
     from dbt_common.exceptions import DbtRuntimeError
 
     from gamelake.days import PartitionError
-    from gamelake.lake.files import ManifestError
+    from gamelake.lake.manifest import ManifestError
     from gamelake.lake.store import StoreError
     from gamelake.marts.generation import TransformError
     from gamelake.marts.scratch import ScratchError

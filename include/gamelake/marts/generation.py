@@ -25,16 +25,15 @@ from gamelake.days import format_day, parse_day
 from gamelake.lake.audit import RETENTION
 from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
-from gamelake.lake.manifest import open_table
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
+from gamelake.lake.table import open_table
 from gamelake.marts import history, pointer, unbuildable
 from gamelake.marts.pointer import POINTER, RECORD, Action, Move, Publication, current, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from gamelake.lake.files import File
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
     from gamelake.lake.store import ReadableStore, Store
     from gamelake.registry import Entity
 

@@ -27,8 +27,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gamelake.lake.files import File
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import File, Manifest
     from gamelake.lake.store import ReadableStore, Store
 
 TABLE = "igdb.popscore"

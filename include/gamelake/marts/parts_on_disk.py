@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from gamelake.lake.files import File
+    from gamelake.lake.manifest import File
     from gamelake.lake.store import ReadableStore
 
 _READ = """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from gamelake.lake.files import File
+    from gamelake.lake.manifest import File
     from gamelake.lake.store import ReadableStore
 
 PARENTS = {"igdb.games": "game_id", "igdb.popularity_types": "popularity_type"}

@@ -19,7 +19,7 @@ from gamelake.marts.popularity_checks import Checks
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gamelake.lake.files import File
+    from gamelake.lake.manifest import File
     from gamelake.lake.store import ReadableStore
     from gamelake.marts.history import Day
 

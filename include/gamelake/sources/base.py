@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from apiclient.stats import ClientStats
-    from gamelake.lake.commit import Unproven
-    from gamelake.lake.files import IdRange
+    from gamelake.lake.id_ranges import IdRange
+    from gamelake.lake.manifest import Unproven
     from gamelake.lake.rows import LiveIds
     from gamelake.lake.update_times import UpdateTimes
     from gamelake.registry import Entity, Source

@@ -18,7 +18,7 @@ from gamelake.lake.parts import Rows
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gamelake.lake.files import IdRange
+    from gamelake.lake.id_ranges import IdRange
     from gamelake.registry import Entity
 
 log = logging.getLogger(__name__)

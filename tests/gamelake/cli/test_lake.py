@@ -12,8 +12,9 @@ from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import differences
-from gamelake.lake.manifest import Draft, File, Mode, Table
+from gamelake.lake.manifest import Draft, File, Mode
 from gamelake.lake.s3 import S3Store
+from gamelake.lake.table import Table
 from tests.support.aws import settings_without_this_machine
 
 if TYPE_CHECKING:

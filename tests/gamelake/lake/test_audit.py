@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.audit import RETENTION, Problem, audit_table
-from gamelake.lake.files import File, IdRange, merge_files
+from gamelake.lake.claims import merge_files
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.manifest import Draft, Manifest, Mode, Table
+from gamelake.lake.manifest import Draft, File, Manifest, Mode
 from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.table import Table
 
 if TYPE_CHECKING:
     from pathlib import Path

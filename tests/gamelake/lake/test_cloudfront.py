@@ -20,8 +20,9 @@ from gamelake.lake.cloudfront import InvalidationError, PendingInvalidationError
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, Mode, Table, TableReader
+from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.store import Store
+from gamelake.lake.table import Table, TableReader
 from gamelake.marts.generation import changed_keys, open_generation, publish
 from gamelake.marts.pointer import POINTER
 from gamelake.registry import load_sources

@@ -14,8 +14,9 @@ from gamelake.lake import https
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore, open_cdn, url_path
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, ManifestError, Mode, Table, TableReader, open_table
+from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.store import InvalidKeyError, ObjectNotFoundError, ReadableStore, Store, StoreError
+from gamelake.lake.table import Table, TableReader, open_table
 from tests.support.stores import BAD_KEYS
 
 if TYPE_CHECKING:

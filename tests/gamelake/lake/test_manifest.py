@@ -1,267 +1,265 @@
-"""The commit protocol: numbers, races, kills and what readers see of them."""
+"""What a commit says, and what it may not say."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from threading import Barrier
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gamelake.lake.claims import merge_files
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, Manifest, ManifestError, Table, merge_files
-from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
+from gamelake.lake.manifest import SCHEMA_PATH, Draft, File, Manifest, ManifestError, Mode, Proof, Summary, Unproven
+from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
 
-def test_a_table_before_its_first_commit(store: Store) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    assert table.latest() is None
-    assert table.as_of("2026-11-21") is None
-    assert list(table.history()) == []
-    with pytest.raises(ObjectNotFoundError):
-        table.read(1)
+# The document
 
 
-def test_commits_are_numbered_and_stay(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    for name in "abc":
-        store.put(make_file(name).key, b"x")
-    made = [commit(table, make_file(name), run_id=name) for name in "abc"]
-    assert [manifest.version for manifest in made] == [1, 2, 3]
-    assert table.latest() == made[-1]
-    assert [table.read(version) for version in (1, 2, 3)] == made
-    assert list(table.history()) == made[::-1]
-    assert [file.key[-1] for file in made[-1].files] == ["a", "b", "c"]
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(TableName("igdb", "games").manifest_key(3))
-    assert [info.key for info in store.list("raw/igdb/games/_manifests/")] == [
-        TableName("igdb", "games").manifest_key(n) for n in (1, 2, 3)
-    ]
-
-
-def test_a_day_as_it_was(store: Store) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    for day in ("2026-11-18", "2026-11-20", "2026-11-20", "2026-11-19"):
-        commit(table, partition=day)
-    found = {day: table.as_of(day) for day in ("2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20", "2026-12-31")}
-    versions = {day: manifest and manifest.version for day, manifest in found.items()}
-    # the 19th was loaded last, and then held all that the 20th had
-    assert versions == {"2026-11-17": None, "2026-11-18": 1, "2026-11-19": 4, "2026-11-20": 4, "2026-12-31": 4}
-    with pytest.raises(ManifestError, match="partition: found 'today'"):
-        table.as_of("today")
-
-
-def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    for number, day in enumerate(("18", "20", "19", "21", "20"), start=1):
-        file = make_file(f"part-{number}", partition=f"2026-11-{day}")
-        store.put(file.key, b"x")
-        commit(table, file, partition=f"2026-11-{day}", run_id=str(number))
-    found = {day: table.as_of(f"2026-11-{day}") for day in ("18", "19", "20", "21")}
-    # The 19th was loaded after the 20th, and is in no commit without it; the 20th once again after the 21st.
-    assert {day: manifest and manifest.version for day, manifest in found.items()} == {
-        "18": 1,
-        "19": 3,
-        "20": 3,
-        "21": 5,
-    }
-
-
-def test_days_that_were_loaded_backwards(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    for number, day in enumerate(("17", "18", "21", "20", "19", "18"), start=1):  # a backfill from the last day on
-        file = make_file(f"part-{number}", partition=f"2026-11-{day}")
-        store.put(file.key, b"x")
-        commit(table, file, partition=f"2026-11-{day}", run_id=str(number))
-    found = {day: table.as_of(f"2026-11-{day}") for day in ("17", "18", "19", "20", "21")}
-    assert {day: manifest and manifest.version for day, manifest in found.items()} == {
-        "17": 1,
-        "18": 2,
-        "19": 5,
-        "20": 4,  # it went back to version 2 when the 18th was loaded again
-        "21": 6,
-    }
-
-
-def test_the_pointer_is_only_a_hint(store: Store) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    first, second, third = (commit(table) for _ in range(3))
-    for stale in (first, second):
-        store.put(TableName("igdb", "games").pointer_key, stale.to_json())
-        assert table.latest() == third
-    store.delete(TableName("igdb", "games").pointer_key)
-    assert table.latest() == third
-    assert commit(table).version == 4
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(TableName("igdb", "games").manifest_key(4))
-
-
-def test_a_pointer_that_is_damaged_names_what_to_do(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    commit(table)
-    disk.put(TableName("igdb", "games").pointer_key, b"{")
-    with pytest.raises(ManifestError, match=r"_manifest\.json: manifest: found .*it is a copy: delete it"):
-        table.latest()
-
-
-def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    manifest = commit(table)
-    disk.put(TableName("igdb", "games").manifest_key(2), manifest.to_json())
-    with pytest.raises(ManifestError, match="version: found 1, expected 2"):
-        table.latest()
-    disk.put(TableName("igdb", "genres").manifest_key(1), manifest.to_json())
-    with pytest.raises(ManifestError, match=r"table: found 'igdb\.games', expected 'igdb\.genres'"):
-        Table(disk, TableName("igdb", "genres")).latest()
-
-
-def test_a_lost_race_is_built_again_on_the_winner(disk: Store, make_file: MakeFile) -> None:
-    table, other = Table(disk, TableName("igdb", "games")), Table(disk, TableName("igdb", "games"))
-    seen = []
-
-    def build(newest: Manifest | None) -> Draft:
-        seen.append(newest.version if newest else 0)
-        if len(seen) == 1:
-            commit(other, make_file("theirs"))
-        return draft(*merge_files(newest.files if newest else (), [make_file("ours")]))
-
-    manifest = table.commit(build)
-    assert seen == [0, 1]
-    assert manifest.version == 2
-    assert [file.key.rpartition("/")[2] for file in manifest.files] == ["theirs", "ours"]
-
-
-def test_of_concurrent_commits_none_is_lost(store: Store, make_file: MakeFile) -> None:
-    writers = 6
-    start = Barrier(writers)
-
-    def write(number: int) -> Manifest:
-        start.wait()
-        return commit(Table(store, TableName("igdb", "games")), make_file(f"{number}"), run_id=f"{number}")
-
-    with ThreadPoolExecutor(writers) as pool:
-        made = list(pool.map(write, range(writers)))
-    assert sorted(manifest.version for manifest in made) == list(range(1, writers + 1))
-    newest = Table(store, TableName("igdb", "games")).latest()
-    assert newest
-    assert {file.key[-1] for file in newest.files} == {str(number) for number in range(writers)}
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(
-        TableName("igdb", "games").manifest_key(writers)
+def test_the_document_is_the_contract(make_file: MakeFile) -> None:
+    file = make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5)
+    committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
+    made = draft(
+        file,
+        summary=Summary(
+            rows_read=2,
+            undeclared={"dlc_count": 2},
+            requests=3,
+            retries=1,
+            bytes=900,
+            seconds=1.5,
+            proof=Proof.UNPROVEN,
+        ),
+        unproven=(Unproven(7, None, rows=2, count=1),),
+        shrink_allowed=True,
+        rejected_key="raw/igdb/games/x",
     )
+    fields = {name: getattr(made, name) for name in Draft.__dataclass_fields__}
+    manifest = Manifest(**fields, source="igdb", entity="games", version=42, committed_at=committed_at)
+    assert json.loads(manifest.to_json()) == {
+        "format_version": 2,
+        "source": "igdb",
+        "entity": "games",
+        "version": 42,
+        "committed_at": "2026-11-20T19:01:02.000345+00:00",
+        "run_id": "manual_1",
+        "partition": "2026-11-21",
+        "mode": "full",
+        "cursor": "1763700000",
+        "source_count": 2,
+        "row_count": 2,
+        "summary": {
+            "rows_read": 2,
+            "rows_resumed": 0,
+            "rows_rejected": 0,
+            "rows_deleted": 0,
+            "rows_late": 0,
+            "ranges_repaired": 0,
+            "undeclared": {"dlc_count": 2},
+            "requests": 3,
+            "retries": 1,
+            "bytes": 900,
+            "seconds": 1.5,
+            "proof": "unproven",
+            "cursor_set_back": False,
+        },
+        "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
+        "shrink_allowed": True,
+        "rejected_key": "raw/igdb/games/x",
+        "origin": None,
+        "files": [
+            {
+                "key": "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz",
+                "partition": "2026-11-21",
+                "rows": 2,
+                "bytes": 100,
+                "sha256": "ab" * 32,
+                "min_id": 0,
+                "max_id": 9,
+                "max_updated_at": 5,
+                "claims": [{"low": 0, "high": 5}, {"low": 9, "high": None}],
+            }
+        ],
+    }
+    assert Manifest.from_json(manifest.to_json()) == manifest
 
 
-def test_a_slow_writer_does_not_leave_an_old_pointer(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schema_names_every_field_and_no_other() -> None:
+    schema = json.loads(SCHEMA_PATH.read_text())
+    parts = {"file": File, "claim": IdRange, "unproven": Unproven, "summary": Summary}
+    for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
+        optional = {"claims"} if type_ is File else set()
+        assert set(body["properties"]) == set(body["required"]) | optional
+        assert set(body["properties"]) == set(type_.__dataclass_fields__)
+        assert body["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("figure", ["rows_read", "requests", "seconds"])
+def test_a_figure_that_cannot_be_is_refused(figure: str) -> None:
+    with pytest.raises(ManifestError) as error:
+        Summary(**{figure: -1})
+    assert (error.value.key, error.value.found) == (f"summary.{figure}", -1)
+
+
+def test_a_part_without_claims_or_ids_says_nothing_of_them(disk: Store, make_file: MakeFile) -> None:
+    """A table without ids: its parts have rows and no claims, and every row counts."""
+    table = Table(disk, TableName("wikimedia", "edits"))
+    file = replace(make_file("a"), key="raw/wikimedia/edits/dt=2026-11-21/r/a", min_id=None, max_id=None)
+    manifest = commit(table, file, mode=Mode.SNAPSHOT, cursor=None, source_count=None)
+    (document,) = json.loads(manifest.to_json())["files"]
+    assert "claims" not in document
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    later = replace(file, key="raw/wikimedia/edits/dt=2026-11-21/r/b")
+    assert merge_files([file], [later]) == (file, later)
+
+
+@pytest.mark.parametrize("partition", ["2026-11-21T04", "2026-11-21T23"])
+def test_a_partition_may_be_an_hour(disk: Store, make_file: MakeFile, partition: str) -> None:
     table = Table(disk, TableName("igdb", "games"))
-    put = disk.put
-
-    def slow_put(key: str, data: bytes, **options: Any) -> None:
-        if key == TableName("igdb", "games").pointer_key and Manifest.from_json(data).version == 1:
-            monkeypatch.setattr(disk, "put", put)
-            commit(Table(disk, TableName("igdb", "games")))  # a whole commit while our refresh is on its way
-        put(key, data, **options)
-
-    monkeypatch.setattr(disk, "put", slow_put)
-    assert commit(table).version == 1
-    assert Manifest.from_json(disk.get(TableName("igdb", "games").pointer_key)).version == 2
+    commit(table, make_file(partition=partition), partition=partition)
+    assert table.as_of("2026-11-21") == table.as_of(partition) == table.latest()
+    assert table.as_of("2026-11-20") is None
+    assert table.as_of("2026-11-21T03") is None
 
 
-def test_a_table_that_never_has_a_free_number_is_an_error(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def taken(key: str, _: bytes, **options: Any) -> None:
-        raise ObjectExistsError("put", key, "the key is taken")
-
-    monkeypatch.setattr(disk, "put", taken)
-    with pytest.raises(ManifestError, match=r"version: found 'raw/igdb/games/_manifests/', expected a free number"):
-        commit(Table(disk, TableName("igdb", "games")))
-
-
-def test_a_build_that_raises_commits_nothing(disk: Store) -> None:
-    def build(_: Manifest | None) -> Draft:
-        raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError):
-        Table(disk, TableName("igdb", "games")).commit(build)
-    assert list(disk.list("")) == []
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"low": 0, "high": 9, "rows": 3, "count": 3}, "unproven.count: found 3, expected another number than rows"),
+        ({"low": 0, "high": 9, "rows": -1, "count": 3}, "unproven.rows: found -1"),
+        ({"low": 0, "high": 9, "rows": 3, "count": -1}, "unproven.count: found -1"),
+        ({"low": 9, "high": 9, "rows": 3, "count": 4}, "high: found 9"),
+    ],
+)
+def test_an_unproven_range_that_cannot_be(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Unproven(**fields)
 
 
-def test_what_no_longer_counts_is_tagged(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
-    old, kept, new = make_file("old", (0, 9)), make_file("kept", (20, 30)), make_file("new", (0, 9), ((0, 20),))
-    for file in (old, kept, new):
-        store.put(file.key, b"x", tags={"status": "final"})
-    commit(table, old, kept)
-    assert store.tags(old.key) == {"status": "final"}
-    commit(table, new)
-    assert [store.tags(file.key)["status"] for file in (old, kept, new)] == ["outdated", "final", "final"]
+def test_a_day_of_a_time_series_may_have_no_rows(make_file: MakeFile) -> None:
+    """Then it has no part either, and the last part is another day's."""
+    yesterday = make_file("part-00000.jsonl.gz", (0, 9), partition="2026-11-20")
+    assert draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-21", row_count=0).row_count == 0
+    with pytest.raises(ManifestError, match="row_count: found 0, expected 2 to 2"):
+        draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-20", row_count=0)
 
 
-def test_what_no_longer_counts_may_be_gone(disk: Store, make_file: MakeFile) -> None:
+files = st.builds(
+    lambda number, low, size, updated, high: File(
+        key=f"raw/igdb/games/dt=2026-11-21/r/{number}",
+        partition="2026-11-21",
+        rows=size,
+        bytes=1 + number,
+        sha256=f"{number:064x}",
+        min_id=low,
+        max_id=low + size - 1,
+        max_updated_at=updated,
+        claims=() if high is None else (IdRange(0, None if high == 0 else low + size + high),),
+    ),
+    st.integers(0, 2**40),
+    st.integers(0, 2**53),
+    st.integers(1, 2**30),
+    st.none() | st.integers(0, 2**33),
+    st.none() | st.integers(0, 1000),
+)
+
+
+@given(
+    st.lists(files, max_size=4, unique_by=lambda file: file.key),
+    st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])),
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from(Mode),
+)
+def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: datetime, mode: Mode) -> None:
+    fields = {name: getattr(draft(*held, run_id=run_id, mode=mode), name) for name in Draft.__dataclass_fields__}
+    manifest = Manifest(**fields, source="igdb", entity="games", version=1, committed_at=committed_at)
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": 1}, "format_version: found 1"),
+        ({"version": 0}, "version: found 0"),
+        ({"version": "1"}, "version: found '1'"),
+        ({"surprise": 1}, "manifest: found .*surprise"),
+        ({"entity": "Games"}, "entity: found 'Games'"),
+        ({"mode": "partial"}, "mode: found 'partial'"),
+        ({"partition": "2026-11-21T24"}, "partition: found '2026-11-21T24'"),
+        ({"partition": "today"}, "partition: found 'today'"),
+        ({"partition": "2026-02-30"}, "partition: found '2026-02-30'"),
+        ({"committed_at": "yesterday"}, "committed_at: found 'yesterday'"),
+        ({"cursor": 1763700000}, "cursor: found 1763700000"),
+        ({"summary": {}}, "summary: found {}"),
+        ({"row_count": -1}, "row_count: found -1"),
+        ({"files": [{}]}, r"files\.0: found {}"),
+        ({"files": None}, "files: found None"),
+    ],
+)
+def test_a_document_that_breaks_the_schema_is_refused(disk: Store, change: dict[str, Any], message: str) -> None:
+    document = json.loads(commit(Table(disk, TableName("igdb", "games"))).to_json())
+    with pytest.raises(ManifestError, match=message):
+        Manifest.from_json(orjson.dumps(document | change))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null"])
+def test_what_is_no_document_is_refused(data: bytes) -> None:
+    with pytest.raises(ManifestError, match="manifest: found"):
+        Manifest.from_json(data)
+
+
+# Drafts
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"run_id": ""}, "run_id: found ''"),
+        ({"partition": "2026-11-32"}, "partition: found '2026-11-32'"),
+        ({"source_count": -1}, "source_count: found -1"),
+        ({"row_count": -1}, "row_count: found -1"),
+        ({"row_count": 5}, "row_count: found 5, expected 2 to 4"),
+        ({"row_count": 1}, "row_count: found 1, expected 2 to 4"),
+        ({"cursor": ""}, "cursor: found ''"),
+        ({"cursor": None, "mode": Mode.INCREMENTAL}, "cursor: found None"),
+    ],
+)
+def test_a_draft_that_cannot_be_is_refused(make_file: MakeFile, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        draft(make_file("a"), make_file("b"), **changes)
+
+
+def test_a_part_is_in_a_draft_once(make_file: MakeFile) -> None:
+    with pytest.raises(ManifestError, match=r"files\.key: found .*part-00000.*expected each part once"):
+        draft(make_file(), make_file())
+
+
+@pytest.mark.parametrize("key", ["raw/igdb/genres/dt=2026-11-21/r/p", "raw/igdb/games/dt=2026-11-20/r/p", "marts/p"])
+def test_a_part_of_another_table_or_day_is_refused(disk: Store, make_file: MakeFile, key: str) -> None:
+    with pytest.raises(ManifestError, match=r"files\.key: found .*expected raw/igdb/games/dt=2026-11-21/"):
+        commit(Table(disk, TableName("igdb", "games")), replace(make_file(), key=key))
+    assert Table(disk, TableName("igdb", "games")).latest() is None
+
+
+def test_a_snapshot_needs_no_cursor(disk: Store) -> None:
+    table = Table(disk, TableName("igdb", "genres"))
+    commit(table, mode=Mode.SNAPSHOT, cursor=None)
+    commit(table, mode=Mode.SNAPSHOT, cursor="5")
+    assert commit(table, mode=Mode.SNAPSHOT, cursor=None).version == 3
+
+
+def test_a_part_does_not_change(disk: Store, make_file: MakeFile) -> None:
     table = Table(disk, TableName("igdb", "games"))
-    commit(table, make_file("gone", (0, 9)))
-    assert commit(table, make_file("new", (0, 9), ((0, None),))).version == 2
-
-
-def test_the_next_commit_tags_what_a_killed_one_left(
-    disk: Store, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
-    for file in (old, new):
-        disk.put(file.key, b"x", tags={"status": "final"})
-    commit(table, old)
-
-    def killed(*_: Any, **__: Any) -> None:
-        raise StoreError("tag", "key", "killed")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(disk, "tag", killed)
-        with pytest.raises(StoreError):
-            commit(table, new)
-    assert disk.tags(old.key) == {"status": "final"}
-    newest = table.latest()
-    assert newest
-    assert newest.version == 2  # the commit itself stands
-    commit(table)
-    assert disk.tags(old.key) == {"status": "outdated"}
-
-
-def test_what_is_outdated_is_tagged_once(disk: Store, make_file: MakeFile) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
-    for file in (old, new):
-        disk.put(file.key, b"x", tags={"status": "final"})
-    commit(table, old)
-    served_a_week = disk.info(old.key).modified
-    commit(table, new)
-    outdated = disk.info(old.key).modified
-    assert outdated > served_a_week, "its seven days begin when it no longer counts"
-    commit(table, new)
-    assert disk.info(old.key).modified == outdated
-
-
-def test_commits_that_were_current_since_a_moment(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
-    now = datetime.now(UTC)
-    for age in (30, 9, 8, 3, 0):
-        version = commit(table).version
-        path = Path(disk.url(TableName("igdb", "games").manifest_key(version)))
-        os.utime(path, ((now - timedelta(days=age)).timestamp(),) * 2)
-    assert [each.version for each in table.current_since(now - timedelta(days=7))] == [5, 4, 3]
-    assert [each.version for each in table.current_since(now - timedelta(days=99))] == [5, 4, 3, 2, 1]
-    assert Table(disk, TableName("igdb", "genres")).current_since(now) == []
-
-
-def test_a_commit_whose_reply_was_lost_is_made_once(faulty_store: Store, proxy: Any) -> None:
-    proxy.plan = [("PUT", "lose")]
-    table = Table(faulty_store, TableName("igdb", "games"))
-    assert commit(table).version == 1
-    assert [manifest.version for manifest in table.history()] == [1]
-
-
-def test_a_name_that_is_no_entity_is_refused(disk: Store) -> None:
-    with pytest.raises(ValueError, match=r"entity: found '../games'"):
-        Table(disk, TableName("igdb", "../games"))
+    commit(table, make_file())
+    with pytest.raises(ManifestError, match=r"files: found .*parts never change"):
+        table.commit(lambda _: draft(make_file(bytes=101)))

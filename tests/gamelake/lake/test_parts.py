@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gamelake.lake.files import File, IdRange, ManifestError
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.manifest import File, ManifestError
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import ObjectNotFoundError, StoreError

@@ -10,8 +10,8 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.lake.factory import place_of
 from gamelake.lake.keys import LoadRun, TableName
-from gamelake.lake.manifest import Table
 from gamelake.lake.rejected import RejectedError, keep_rejected, rejected_days, rejected_rows, rows_rejected_by
+from gamelake.lake.table import Table
 from tests.support.commits import commit
 
 if TYPE_CHECKING:

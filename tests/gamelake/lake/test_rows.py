@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import File, IdRange
-from gamelake.lake.manifest import Manifest, Mode
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import File, Manifest, Mode
 from gamelake.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError

@@ -13,7 +13,7 @@ import pytest
 from apiclient.errors import ReplyError
 from gamelake.fields import FieldType
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError
 from gamelake.sources.base import MisplacedError
 from gamelake.sources.contract import RowContract

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.files import File, IdRange, ManifestError, ids_outside
+from gamelake.lake.id_ranges import IdRange, ids_outside
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Mode, Table
+from gamelake.lake.manifest import File, ManifestError, Mode
+from gamelake.lake.table import Table
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
 from gamelake.load.errors import ContractError
 from sandbox.igdb import World

@@ -17,8 +17,8 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_ids
+from gamelake.lake.table import Table
 from gamelake.sources.igdb import late_updates
 from gamelake.sources.igdb import request_planner as planner
 from tests.support.loads import LONG_AGO, Rows, held, load, new_client, shown, token_of

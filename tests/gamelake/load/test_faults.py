@@ -15,7 +15,7 @@ import pytest
 from apiclient.errors import ApiError, ReplyError, ServerError, TransientError, UnreachableError
 from apiclient.retry import Backoff
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.sources.base import IncompleteError
 from igdb.errors import (
     AuthError,

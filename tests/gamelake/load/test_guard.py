@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.manifest import File, IdRange, Manifest, Mode
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import File, Manifest, Mode
 from gamelake.limits import Limits
 from gamelake.load.guard import Verdict, judge, recent
 from tests.support.loads import REGISTRY

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.errors import ContractError, HeldError
 from gamelake.registry import Kind

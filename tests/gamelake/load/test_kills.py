@@ -15,7 +15,7 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from igdb.client import IgdbClient
 from tests.support.kills import Steps, in_child
 from tests.support.loads import (

@@ -9,8 +9,9 @@ from functools import partial
 import pytest
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, ManifestError, Mode, Table
+from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError, LostPartError, OtherOriginError, PermanentLoadError
 from gamelake.sources.base import IncompleteError
 from igdb.client import IgdbClient

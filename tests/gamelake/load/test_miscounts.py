@@ -10,7 +10,8 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table, Unproven
+from gamelake.lake.manifest import Unproven
+from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.errors import UnprovenError
 from gamelake.load.miscounts import Miscounts

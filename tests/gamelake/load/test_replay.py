@@ -13,7 +13,8 @@ from gamelake.cli.main import main
 from gamelake.days import format_day
 from gamelake.fields import FieldType
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, Table
+from gamelake.lake.manifest import Draft
+from gamelake.lake.table import Table
 from gamelake.load import replay as module
 from gamelake.load.replay import ReplayError, replay
 from sandbox.igdb import Fault

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
 from gamelake.lake.store import StoreError
+from gamelake.lake.table import Table
 from gamelake.lake.uploads import DamagedPartError
 from tests.support.loads import (
     check_whole,

@@ -9,7 +9,8 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Manifest, Mode, Table
+from gamelake.lake.manifest import Manifest, Mode
+from gamelake.lake.table import Table
 from gamelake.load.errors import PermanentLoadError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of

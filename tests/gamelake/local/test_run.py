@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gamelake.lake.files import ManifestError
+from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import StoreError
 from gamelake.local.run import RunError, _told
 from gamelake.marts.scratch import ScratchError

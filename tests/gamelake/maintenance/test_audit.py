@@ -13,7 +13,8 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, Mode
+from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
 from gamelake.marts.audit import KEEP_PUBLISHED
 from gamelake.marts.generation import open_generation, publish

@@ -9,11 +9,13 @@ import duckdb
 import orjson
 import pytest
 
+from gamelake.lake.claims import merge_files
 from gamelake.lake.factory import open_store, place_of
-from gamelake.lake.files import IdRange, merge_files
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName, run_folder
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.table import Table
 from gamelake.marts.generation import TransformError, newest_day, open_generation, publish
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback

@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import File, IdRange
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import File
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
 

@@ -14,9 +14,10 @@ import pytest
 
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import File, IdRange
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, Mode, Table
+from gamelake.lake.manifest import Draft, File, Mode
+from gamelake.lake.table import Table
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from tests.support.kills import Steps, in_child

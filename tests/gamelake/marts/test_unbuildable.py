@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.files import File, IdRange
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import File
 from gamelake.lake.store import Store
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT

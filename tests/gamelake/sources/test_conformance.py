@@ -11,10 +11,10 @@ import pytest
 
 from apiclient.errors import ApiError, ServerError, TransientError
 from gamelake.days import day_of, format_day
-from gamelake.lake.files import ALL_IDS, merge_ranges
+from gamelake.lake.id_ranges import ALL_IDS, merge_ranges
 from gamelake.lake.keys import LoadRun
-from gamelake.lake.manifest import Table
 from gamelake.lake.rows import read_live_ids
+from gamelake.lake.table import Table
 from gamelake.load.load import Load
 from gamelake.registry import load_sources
 from gamelake.sources.base import counting, open_reader

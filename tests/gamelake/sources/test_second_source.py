@@ -11,7 +11,7 @@ import yaml
 from gamelake.airflow.load_dags import load_dag
 from gamelake.codegen.dbt_sources import sources_yaml
 from gamelake.lake.factory import open_store
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.registry import load_sources
 from tests.support.load_tasks import run_load
 from tests.support.second_source.server import PARTITION

@@ -21,7 +21,7 @@ from itertools import chain, pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import ALL_IDS
+from gamelake.lake.id_ranges import ALL_IDS
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from igdb.apicalypse import MAX_PARTS, at_least, below, matching
 

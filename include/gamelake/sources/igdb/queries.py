@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gamelake.lake.commit import Unproven
-from gamelake.lake.files import IdRange, merge_ranges
+from gamelake.lake.id_ranges import IdRange, merge_ranges
+from gamelake.lake.manifest import Unproven
 from gamelake.sources.base import IncompleteError, MisplacedError, Page
 from gamelake.sources.contract import RowContract, id_contract
 from gamelake.sources.igdb.options import IgdbOptions

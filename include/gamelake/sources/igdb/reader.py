@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import ALL_IDS, IdRange, ids_outside
+from gamelake.lake.id_ranges import ALL_IDS, IdRange, ids_outside
 from gamelake.sources.base import Page
 from gamelake.sources.igdb.queries import ROW_BYTES, EntityQueries, is_sound
 from gamelake.sources.igdb.reconcile import IgdbReconciliation

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import IdRange, merge_ranges
+from gamelake.lake.id_ranges import IdRange, merge_ranges
 from gamelake.lake.parts import Rows
 from gamelake.lake.rows import LiveIds
 from gamelake.sources.base import Page, Phase, ReconcileFigures
@@ -29,7 +29,7 @@ from gamelake.sources.igdb.request_planner import PAGE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from gamelake.lake.commit import Unproven
+    from gamelake.lake.manifest import Unproven
     from gamelake.sources.base import Doubts, TableView
     from gamelake.sources.igdb.queries import EntityQueries
 

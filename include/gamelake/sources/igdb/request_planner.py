@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
-from gamelake.lake.files import IdRange
+from gamelake.lake.id_ranges import IdRange
 from igdb.apicalypse import MAX_LIMIT, MAX_PARTS
 
 if TYPE_CHECKING:

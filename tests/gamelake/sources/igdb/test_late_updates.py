@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.files import ALL_IDS
+from gamelake.lake.id_ranges import ALL_IDS
 from gamelake.lake.rows import LiveIds
 from gamelake.lake.update_times import UpdateTimes
 from gamelake.sources.base import Page
@@ -22,7 +22,7 @@ from tests.support.nightly_loads import QUIET, Lake, row
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from gamelake.lake.files import IdRange
+    from gamelake.lake.id_ranges import IdRange
     from igdb.apicalypse import Condition
 
 HOUR = 3600

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
+from gamelake.lake.table import Table
 from gamelake.sources.base import IncompleteError
 from gamelake.sources.igdb import request_planner as batches
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE

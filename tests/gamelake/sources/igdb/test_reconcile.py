@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.files import IdRange
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Table
 from gamelake.lake.rows import LiveIds, read_live_ids
+from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gamelake.lake.files import IdRange, ids_outside, merge_ranges
+from gamelake.lake.id_ranges import IdRange, ids_outside, merge_ranges
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE, RequestBatch, RequestPlanner, WindowRows
 
 if TYPE_CHECKING:

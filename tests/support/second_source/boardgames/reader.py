@@ -15,7 +15,7 @@ from apiclient.errors import ApiError, ReplyError, ServerError
 from apiclient.retry import Backoff, retry
 from apiclient.stats import ClientStats
 from apiclient.transport import open_session, proxy_for, read_body, through, unreachable
-from gamelake.lake.files import ALL_IDS, IdRange, ids_outside
+from gamelake.lake.id_ranges import ALL_IDS, IdRange, ids_outside
 from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract
 

@@ -1,0 +1,218 @@
+"""The commit protocol: a manifest is the whole state of a table, and creating it is the commit.
+
+    table = Table(store, TableName("igdb", "games"))
+    before = table.latest()                                             # None: nothing was ever committed
+    after = table.commit(lambda newest: Draft(..., files=merge_files(newest.files if newest else (), parts)))
+
+Commits are numbered objects that are created only if absent: a reader sees a commit whole or not at all, two writers
+cannot both have a number, and history stays. `_manifest.json` is a copy of the newest, for readers that cannot list.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gamelake.lake.keys import TableName, manifest_version
+from gamelake.lake.manifest import Draft, Manifest, ManifestError, check_partition, expect
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gamelake.lake.store import ReadableStore
+
+_LOST_RACES = 100
+"""So many commits of one table cannot happen while one run tries: something else takes our numbers."""
+
+
+class TableReader:
+    """The commits of one table, for those who cannot list: `_manifest.json` says which is the newest.
+
+    Methods raise StoreError where the store fails, and ManifestError where a stored manifest cannot be right.
+    """
+
+    def __init__(self, store: ReadableStore, name: TableName) -> None:
+        self.name = name
+        self._objects = store
+
+    def latest(self) -> Manifest | None:
+        """Return the newest commit, None if there is none."""
+        return self._pointer()
+
+    def read(self, version: int) -> Manifest:
+        """Return the commit of that number.
+
+        Raises: ObjectNotFoundError, if there is none.
+        """
+        key = self.name.manifest_key(version)
+        manifest = self._parse(key)
+        expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
+        return manifest
+
+    def as_of(self, partition: str) -> Manifest | None:
+        """Return the commit that shows the table as it stood on that day, None if there is none.
+
+        It is the newest one of that day or an earlier one that holds nothing of a later day. A day that was loaded
+        after a later one is in no such commit: then the one that brought it counts; of several such days, that of the
+        latest.
+        """
+        check_partition("partition", partition)
+        width = len(partition)  # the hours of a day belong to it
+        clean = late = None
+        for commit in self.history():
+            if commit.partition[:width] > partition:
+                continue
+            if any(file.partition[:width] > partition for file in commit.files):
+                if late is None or commit.partition > late.partition:
+                    late = commit
+                continue
+            clean = clean or commit
+            if late is None or commit.partition >= late.partition:
+                return clean
+        return late or clean
+
+    def history(self) -> Iterator[Manifest]:
+        """Yield the commits, newest first; each is read when it is asked for."""
+        newest = self.latest()
+        if newest is not None:
+            yield newest
+            for version in range(newest.version - 1, 0, -1):
+                yield self.read(version)
+
+    def before(self, commit: Manifest) -> Iterator[Manifest]:
+        """Yield the commits before one, newest first, up to a lost or damaged one; each is read on demand."""
+        for version in range(commit.version - 1, 0, -1):
+            try:
+                yield self.read(version)
+            except (ObjectNotFoundError, ManifestError):
+                return
+
+    def _pointer(self) -> Manifest | None:
+        try:
+            return self._parse(self.name.pointer_key)
+        except ObjectNotFoundError:
+            return None
+
+    def _parse(self, key: str) -> Manifest:
+        try:
+            manifest = Manifest.from_json(self._objects.get(key))
+        except ManifestError as error:
+            hint = (
+                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
+                if key == self.name.pointer_key
+                else "; commits never change: restore the object from a backup or the bucket's versions "
+                "(docs/guides/deploy/backup.md)"
+            )
+            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
+        found = str(manifest.table)
+        expect(f"{key}: table", found, manifest.table == self.name, f"'{self.name}', as its key says")
+        return manifest
+
+
+class Table(TableReader):
+    """The commits of one table in a store that can list and be written to."""
+
+    def __init__(self, store: Store, name: TableName) -> None:
+        super().__init__(store, name)
+        self._store = store
+        self._prefix = name.manifests_prefix
+
+    def latest(self) -> Manifest | None:
+        """Return the newest commit, or None. `_manifest.json` is a hint: a newer commit beside it counts."""
+        pointer = self._pointer()
+        newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
+        return pointer if newest is None else self.read(newest)
+
+    def current_since(self, moment: datetime) -> list[Manifest]:
+        """Return the commits that were the newest at some time since a moment, newest first.
+
+        A commit's time is the store's, of its object: the same clock as that of the objects it names.
+        """
+        found: list[Manifest] = []
+        for info in sorted(self._store.list(self._prefix), key=lambda info: info.key, reverse=True):
+            version = manifest_version(info.key)
+            if version is not None:
+                found.append(self.read(version))
+                if info.modified <= moment:
+                    break
+        return found
+
+    def history(self) -> Iterator[Manifest]:
+        """Yield the commits, newest first; each is read when it is asked for."""
+        for version in sorted(self._versions(), reverse=True):
+            yield self.read(version)
+
+    def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
+        """Make the next commit.
+
+        build: given the newest commit (None: there is none), says what the next one shall be. It is called again when
+        another writer was faster, with that writer's commit; it may raise, which ends the try.
+
+        After the commit `_manifest.json` is brought up to date, and files that no longer count are tagged `outdated`.
+
+        Raises: ManifestError, if the draft cannot be right.
+        """
+        for _ in range(_LOST_RACES):
+            newest = self.latest()
+            draft = build(newest)
+            draft.check_follows(newest)
+            fields = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+            version = newest.version + 1 if newest else 1
+            manifest = Manifest(
+                **fields,
+                source=self.name.source,
+                entity=self.name.entity,
+                version=version,
+                committed_at=datetime.now(UTC),
+            )
+            try:
+                self._store.put(self.name.manifest_key(version), manifest.to_json(), if_absent=True)
+            except ObjectExistsError:
+                continue
+            self._refresh_pointer()
+            self._tag_outdated(manifest)
+            return manifest
+        raise ManifestError(
+            "version", self._prefix, f"a free number within {_LOST_RACES} tries: is a clone writing here?"
+        )
+
+    def _versions(self, *, after: int = 0) -> list[int]:
+        """Return the numbers of the commits after a number."""
+        keys = self._store.list(self._prefix, after=self.name.manifest_key(after))
+        return [version for info in keys if (version := manifest_version(info.key)) is not None]
+
+    def _refresh_pointer(self) -> None:
+        """Make `_manifest.json` a copy of the newest commit.
+
+        A writer that was slow may put an older commit over a newer one: every writer looks again after it wrote, so the
+        last one to write leaves the newest there.
+        """
+        while True:
+            pointer = self._pointer()
+            newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
+            if newest is None:
+                return
+            self._store.put(self.name.pointer_key, self._store.get(self.name.manifest_key(newest)))
+
+    def _tag_outdated(self, manifest: Manifest) -> None:
+        """Tag what the two commits before had and this one has not: the last one's writer may have been killed here.
+
+        Their age starts again: reads as of a past day need them for the days that the lifecycle rule gives them.
+        """
+        before: set[str] = set()
+        for version in range(max(1, manifest.version - 2), manifest.version):
+            with suppress(ObjectNotFoundError, ManifestError):  # a lost or damaged commit must not fail this one
+                before |= {file.key for file in self.read(version).files}
+        for key in sorted(before - {file.key for file in manifest.files}):
+            try:
+                if self._store.tags(key).get("status") != "outdated":
+                    self._store.tag(key, {"status": "outdated"}, reset_age=True)
+            except ObjectNotFoundError:
+                continue  # removed already, which is all that the tag is for
+
+
+def open_table(store: ReadableStore, name: TableName) -> TableReader:
+    """Return the commits of one table, by listing them if the store can."""
+    return Table(store, name) if isinstance(store, Store) else TableReader(store, name)
