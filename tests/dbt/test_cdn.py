@@ -15,10 +15,8 @@ import pytest
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import File
 from gamelake.lake.store import Store
-from gamelake.lake.table import Table
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import open_generation, publish
@@ -26,6 +24,7 @@ from gamelake.registry import load_sources
 from tests.support.committed_lake import commit, commit_lake
 from tests.support.dbt import Dbt
 from tests.support.raw_lake import Lake
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from tests.support.cdn import CachingCdn
@@ -45,8 +44,7 @@ def remote(s3: Any, bucket: str, small_lake: Lake) -> Store:
 
 def commit_next_day(store: Store) -> None:
     """Popularity of another day, beside that of the days before."""
-    newest = Table(store, TableName("igdb", "popscore")).latest()
-    assert newest is not None
+    newest = newest_commit(store, "popscore")
     data = gzip.compress(b'{"id": 1, "game_id": 1, "popularity_type": 3, "value": 0.5}\n')
     key = f"raw/igdb/popscore/dt={NEXT_DAY}/run/part-00000.jsonl.gz"
     store.put(key, data)

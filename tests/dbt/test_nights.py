@@ -22,6 +22,7 @@ from gamelake.lake.table import Table
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from tests.support.dbt import Dbt
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -251,11 +252,7 @@ def test_a_day_is_built_although_the_day_before_was_loaded_last(nights):
 def test_a_failed_night_without_a_part_is_left_out(nights):
     nights.load("popscore", DAYS[0], values(1.0))
     nights.load("popscore", DAYS[1], values(2.0))
-    (lost,) = [
-        file
-        for file in Table(nights.store, TableName("igdb", "popscore")).latest().files
-        if file.partition == str(DAYS[0])
-    ]
+    (lost,) = [file for file in newest_commit(nights.store, "popscore").files if file.partition == str(DAYS[0])]
     nights.store.delete(lost.key)
     failed, document = nights.build(DAYS[1])
     assert failed == {}

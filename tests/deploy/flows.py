@@ -22,10 +22,8 @@ from dbt.cli.main import dbtRunner
 from gamelake.cli.main import main as gamelake
 from gamelake.lake import s3
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
-from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
 from gamelake.marts import dbt_project
 from gamelake.marts.duckdb_extensions import link_extensions
@@ -36,6 +34,7 @@ from tests.deploy.recorded_s3 import Recording, new_client, recording_server
 from tests.support.loads import load as load_table
 from tests.support.loads import new_client as new_igdb_client
 from tests.support.loads import token_of
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +160,7 @@ def _read(store: Store, folder: Path) -> None:
     """A reader: the newest commit and the marts by their pointers and by listing; rows of both with DuckDB."""
     assert gamelake(["lake", "show"]) == 0
     assert gamelake(["lake", "show", "igdb.games"]) == 0
-    pointer, commit = current(store), Table(store, TableName("igdb", "games")).latest()
+    pointer, commit = current(store), newest_commit(store)
     assert pointer
     assert commit
     store.get("raw/igdb/games/_manifest.json")

@@ -7,11 +7,10 @@ from typing import Any
 
 from gamelake.codegen import cost
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from tests.deploy.recorded_s3 import new_client, recording_server
 from tests.support.loads import load_once, small_sandbox, token_of
 from tests.support.loads import new_client as new_igdb_client
+from tests.support.tables import newest_commit
 
 
 def test_a_load_makes_the_requests_that_are_counted():
@@ -30,7 +29,7 @@ def test_a_load_makes_the_requests_that_are_counted():
             "night": [sandbox.upsert("games", [{"id": 3, "name": "Changed"}]), load("c")][1],
             "whole again": load("d", part_bytes=10_000, full_refresh=True),
         }
-        assert len(Table(store, TableName("igdb", "games")).latest().files) == 3
+        assert len(newest_commit(store).files) == 3
     counted = {
         "whole": cost.load(new=3, earlier=0),
         "quiet": cost.load(new=0, live=3, checked=0, earlier=0),

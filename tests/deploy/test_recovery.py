@@ -12,7 +12,7 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
@@ -23,6 +23,7 @@ from gamelake.marts.pointer import POINTER, PUBLICATIONS, current, history
 from gamelake.marts.rollback import rollforward
 from gamelake.registry import load_sources
 from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
+from tests.support.tables import IGDB_GAMES, IGDB_POPSCORE, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,23 +66,23 @@ def load(store: Store, sandbox: tuple[Sandbox, str]) -> Callable[..., LoadReport
 
 
 def missing(store: Store) -> list[str]:
-    report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=False)
+    report = audit(store, [IGDB_GAMES], older_than=timedelta(hours=48), remove=False)
     return [finding.key for finding in report.broken]
 
 
 def test_a_pointer_is_made_again_by_the_next_load(store, load, sandbox):
-    store.delete(TableName("igdb", "games").pointer_key)
+    store.delete(IGDB_GAMES.pointer_key)
     assert shown(store) == held(sandbox[0]), "who may list does not need it"
     assert load().version == 4
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(TableName("igdb", "games").manifest_key(4))
+    assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(4))
 
 
 def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
-    lost = TableName("igdb", "games").manifest_key(3)
+    lost = IGDB_GAMES.manifest_key(3)
     before = store.get(lost)
     store.delete(lost)
     assert missing(store) == [lost]
-    store.put(lost, store.get(TableName("igdb", "games").pointer_key), if_absent=True)
+    store.put(lost, store.get(IGDB_GAMES.pointer_key), if_absent=True)
     assert store.get(lost) == before
     assert missing(store) == []
     assert load().version == 4
@@ -89,7 +90,7 @@ def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
 
 
 def test_without_an_older_commit_loads_go_on(store, load, sandbox):
-    lost = TableName("igdb", "games").manifest_key(2)
+    lost = IGDB_GAMES.manifest_key(2)
     store.delete(lost)
     assert load().version == 4
     assert shown(store) == held(sandbox[0])
@@ -97,13 +98,13 @@ def test_without_an_older_commit_loads_go_on(store, load, sandbox):
 
 
 def test_a_part_is_brought_back_by_a_full_refresh(store, load, sandbox):
-    lost = Table(store, TableName("igdb", "games")).latest().files[0].key
+    lost = newest_commit(store).files[0].key
     store.delete(lost)
     assert missing(store) == [lost]
     with pytest.raises(LostPartError, match=lost):
         load()
     assert (load(full_refresh=True).mode, shown(store)) == ("full", held(sandbox[0]))
-    report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=False)
+    report = audit(store, [IGDB_GAMES], older_than=timedelta(hours=48), remove=False)
     assert {finding.reason for finding in report.broken} == {"version 3 of 2026-11-21 names it"}, "for seven days more"
 
 
@@ -116,10 +117,10 @@ def test_a_table_is_brought_back_by_its_next_load(store, load, sandbox):
 
 def write_day(store: Store, scratch: Path, day: str) -> None:
     """A day of popularity, as a load commits it."""
-    with PartStage(store, LoadRun(TableName("igdb", "popscore"), day, day), scratch=scratch) as stage:
+    with PartStage(store, LoadRun(IGDB_POPSCORE, day, day), scratch=scratch) as stage:
         stage.add(Rows(b'{"id": 1}\n', [1], None), IdRange(0, None))
         parts = stage.finish()
-    Table(store, TableName("igdb", "popscore")).commit(
+    Table(store, IGDB_POPSCORE).commit(
         lambda newest: Draft(
             run_id=day,
             partition=day,

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.lifecycle import check_rules, expected_rules
 from gamelake.marts.pointer import POINTER, publication_key
 from tests.deploy.iam import matches
 from tests.deploy.recorded_s3 import new_client, recording_server
 from tests.deploy.terraform import FOLDER, terraform
+from tests.support.tables import IGDB_GAMES
 
 
 def s3_rule(rule: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +51,12 @@ def test_the_code_finds_its_rules_beside_those_for_versions(access):
 @pytest.mark.parametrize(
     ("key", "immutable"),
     [
-        (LoadRun(TableName("igdb", "games"), "2026-11-21", "run").part_key(0), True),
-        (TableName("igdb", "games").manifest_key(42), True),
+        (LoadRun(IGDB_GAMES, "2026-11-21", "run").part_key(0), True),
+        (IGDB_GAMES.manifest_key(42), True),
         ("marts/dt=2026-11-21/run/dim_games.parquet", True),
         (publication_key(42), True),
         ("marts/history/fct_game_popularity_daily/day=2026-11-21/1.parquet", True),
-        (TableName("igdb", "games").pointer_key, False),
+        (IGDB_GAMES.pointer_key, False),
         (POINTER, False),
         ("marts/dim_games.parquet", False),
         ("marts/marketing/mart_top_rated.parquet", False),

@@ -16,11 +16,10 @@ import pytest
 
 from gamelake.days import day_of
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from sandbox.igdb import Sandbox, World
 from tests.support.airflow import REPOSITORY, account, airflow_environment
 from tests.support.command import GAMELAKE
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,8 +44,7 @@ def laptop(environment: Mapping[str, str], *arguments: str) -> subprocess.Comple
 
 def loaded(lake: str) -> str:
     """The run that committed genres. The lake is fresh, so the rows are those of this test's sandbox."""
-    manifest = Table(open_store(lake), TableName("igdb", "genres")).latest()
-    assert manifest is not None
+    manifest = newest_commit(open_store(lake), "genres")
     return manifest.run_id
 
 

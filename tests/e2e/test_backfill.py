@@ -10,12 +10,12 @@ import pytest
 
 from gamelake.days import bounds_of, day_of, format_day
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Manifest, Mode
+from gamelake.lake.manifest import Mode
 from gamelake.lake.table import Table
 from sandbox.igdb import Sandbox, World
 from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
 from tests.support.loads import held, shown
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
@@ -49,7 +49,7 @@ def test_past_days(tmp_path, igdb):
 
 
 def check_a_backfill_reads_its_days_again(airflow: Airflow, store: Store, sandbox: Sandbox) -> None:
-    before = newest(store, "games")
+    before = newest_commit(store, "games")
     changed = [change_unseen(sandbox, day) for day in (TWO_AGO, ONE_AGO)]
     backfill(airflow, "igdb_games", TWO_AGO, TODAY)
     for day in (TWO_AGO, ONE_AGO):
@@ -57,28 +57,28 @@ def check_a_backfill_reads_its_days_again(airflow: Airflow, store: Store, sandbo
     assert len(airflow.all_runs("igdb_games")) == 3, "the end of a backfill is not included"
     rows = shown(store)
     assert [rows[game]["name"] for game in changed] == [f"Unseen on {day}" for day in (TWO_AGO, ONE_AGO)]
-    after = newest(store, "games")
+    after = newest_commit(store, "games")
     assert (after.mode, after.cursor) == (Mode.INCREMENTAL, before.cursor)
-    assert {after.partition, Table(store, TableName("igdb", "games")).read(after.version - 1).partition} == {
+    assert {after.partition, Table(store, IGDB_GAMES).read(after.version - 1).partition} == {
         format_day(TWO_AGO),
         format_day(ONE_AGO),
     }
 
 
 def check_a_date_does_so_too(airflow: Airflow, store: Store, sandbox: Sandbox) -> None:
-    before = newest(store, "games")
+    before = newest_commit(store, "games")
     changed = change_unseen(sandbox, TWO_AGO)
     run = trigger(airflow, "igdb_games", TWO_AGO, "success")
     assert run["partition_key"] is None
     assert shown(store)[changed]["name"] == f"Unseen on {TWO_AGO}"
-    after = newest(store, "games")
+    after = newest_commit(store, "games")
     assert (after.version, after.mode, after.cursor) == (before.version + 1, Mode.INCREMENTAL, before.cursor)
     assert after.partition == format_day(TWO_AGO)
     assert shown(store).keys() == held(sandbox).keys()
 
 
 def check_what_has_no_past_is_refused(airflow: Airflow, store: Store) -> None:
-    before = {name: newest(store, name) for name in ("genres", "popscore")}
+    before = {name: newest_commit(store, name) for name in ("genres", "popscore")}
     backfill(airflow, "igdb_genres", TWO_AGO, ONE_AGO)  # one day ago can be read until 04:00
     wait_for(airflow, "igdb_genres", TWO_AGO, "failed")
     (backfilled,) = airflow.runs("igdb_genres", format_day(TWO_AGO))
@@ -86,7 +86,7 @@ def check_what_has_no_past_is_refused(airflow: Airflow, store: Store) -> None:
         assert REFUSED in airflow.log_of(run, "extract_load")
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/extract_load"
         assert airflow.call("GET", path)["try_number"] == 1, "an error that would come again is not retried"
-    assert {name: newest(store, name) for name in ("genres", "popscore")} == before
+    assert {name: newest_commit(store, name) for name in ("genres", "popscore")} == before
 
 
 def check_a_day_that_was_loaded_is_read_again_if_one_says_so(airflow: Airflow, store: Store, sandbox: Sandbox) -> None:
@@ -137,9 +137,3 @@ def wait_for(airflow: Airflow, dag_id: str, day: date, state: str) -> None:
     key = format_day(day)
     airflow.wait(lambda: airflow.state(dag_id, key) in {"success", "failed"}, 120, f"{dag_id} of {key} has ended")
     assert airflow.state(dag_id, key) == state
-
-
-def newest(store: Store, name: str) -> Manifest:
-    manifest = Table(store, TableName("igdb", name)).latest()
-    assert manifest is not None
-    return manifest

@@ -15,8 +15,6 @@ import pytest
 
 from gamelake.days import format_day
 from gamelake.lake.audit import Problem
-from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from gamelake.marts.audit import audit_generations
 from gamelake.marts.generation import RECORD, current
 from sandbox.igdb import Fault, Sandbox, World
@@ -31,6 +29,7 @@ from tests.e2e.test_days import (
     popularity_in,
     popularity_of,
 )
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,8 +128,7 @@ def assert_right(cluster: Cluster, sandbox: Sandbox, key: str, copy: Path) -> No
     found = audit_generations(cluster.store, now=datetime.now(UTC))
     assert [each for each in found if each.problem is not Problem.ORPHAN] == []
 
-    games = Table(cluster.store, TableName("igdb", "games")).latest()
-    assert games is not None
+    games = newest_commit(cluster.store)
     assert games.partition == key
     assert games.row_count == games.source_count == len(sandbox.rows("games"))
     for info in cluster.store.list(f"{pointer['generation']}/"):

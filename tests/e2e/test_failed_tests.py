@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from gamelake.marts.generation import POINTER, current
 from tests.support.airflow import REPOSITORY, airflow_environment, running_airflow
 from tests.support.command import GAMELAKE
 from tests.support.source import Source
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +28,7 @@ NOBODY = {"AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "unused"}'
 
 def lose_a_row(source: Source) -> tuple[str, bytes]:
     """Take the last row out of a part of genres, which `whole_files` tests. Returns: its key, and what it was."""
-    latest = Table(source.store, TableName("igdb", "genres")).latest()
-    assert latest is not None
+    latest = newest_commit(source.store, "genres")
     (part,) = latest.files
     whole = source.store.get(part.key)
     source.store.put(part.key, gzip.compress(b"".join(gzip.decompress(whole).splitlines(keepends=True)[:-1])))

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from gamelake.sources.igdb.options import IgdbOptions
 from tests.support.loads import DAY, LONG_AGO, REGISTRY, held, load_once, new_client, shown, token_of
 from tests.support.moving_sandbox import MovingSandbox
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,7 @@ class Lake:
     def check_equal(self) -> None:
         """The table is the source, and the newest commit counts it rightly."""
         assert shown(self.store) == held(self.sandbox)
-        manifest = Table(self.store, TableName("igdb", "games")).latest()
-        assert manifest is not None
+        manifest = newest_commit(self.store)
         assert manifest.row_count == manifest.source_count == len(held(self.sandbox))
 
 

@@ -8,10 +8,11 @@ import pytest
 from gamelake.lake.audit import RETENTION, Problem, audit_table
 from gamelake.lake.claims import merge_files
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, File, Manifest, Mode
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ LATER = NOW + RETENTION + timedelta(days=1)
 
 
 def stage(store: Store, tmp_path: Path, run_id: str, *ids: int) -> tuple[File, ...]:
-    run = LoadRun(TableName("igdb", "games"), "2026-11-21", run_id)
+    run = LoadRun(IGDB_GAMES, "2026-11-21", run_id)
     with PartStage(store, run, scratch=tmp_path / "scratch") as parts:
         parts.add(Rows(b"".join(b'{"id": %d}\n' % each for each in ids), ids, None), IdRange(0, None))
         return parts.finish()
@@ -31,7 +32,7 @@ def stage(store: Store, tmp_path: Path, run_id: str, *ids: int) -> tuple[File, .
 
 def load(store: Store, tmp_path: Path, run_id: str, *ids: int) -> Manifest:
     files = stage(store, tmp_path, run_id, *ids)
-    return Table(store, TableName("igdb", "games")).commit(
+    return Table(store, IGDB_GAMES).commit(
         lambda newest: Draft(
             run_id=run_id,
             partition="2026-11-21",
@@ -45,10 +46,7 @@ def load(store: Store, tmp_path: Path, run_id: str, *ids: int) -> Manifest:
 
 
 def found(store: Store, **options: Any) -> list[tuple[str, str]]:
-    return [
-        (each.problem.value, each.key)
-        for each in audit_table(store, TableName("igdb", "games"), **{"now": NOW, **options})
-    ]
+    return [(each.problem.value, each.key) for each in audit_table(store, IGDB_GAMES, **{"now": NOW, **options})]
 
 
 def test_a_sound_table(store: Store, tmp_path: Path) -> None:
@@ -61,10 +59,10 @@ def test_a_sound_table(store: Store, tmp_path: Path) -> None:
 def test_what_no_commit_ever_named_is_an_orphan(store: Store, tmp_path: Path) -> None:
     load(store, tmp_path, "one", 1)
     (part,) = stage(store, tmp_path, "killed", 1, 2)
-    note = LoadRun(TableName("igdb", "games"), "2026-11-21", "killed").progress_key
+    note = LoadRun(IGDB_GAMES, "2026-11-21", "killed").progress_key
     store.put(note, b"{}")
     assert found(store) == [("orphan", note), ("orphan", part.key)]
-    (first, _) = audit_table(store, TableName("igdb", "games"), now=NOW)
+    (first, _) = audit_table(store, IGDB_GAMES, now=NOW)
     assert first.modified == store.info(note).modified
     assert (first.bytes, first.reason) == (2, "no commit of the last 7 days names it")
 
@@ -82,7 +80,7 @@ def test_what_is_not_there_is_missing(store: Store, tmp_path: Path, version: int
     (file,) = commits[version - 1].files
     store.delete(file.key)
     assert found(store) == [("missing", file.key)]
-    (finding,) = audit_table(store, TableName("igdb", "games"), now=NOW)
+    (finding,) = audit_table(store, IGDB_GAMES, now=NOW)
     assert finding.reason == f"version {version} of 2026-11-21 names it"
     (old,), _ = (commit.files for commit in commits)
     assert found(store, now=LATER) == ([("orphan", old.key), ("missing", file.key)] if version == 2 else [])
@@ -103,23 +101,23 @@ def test_where_a_commit_is_missing_nothing_is_an_orphan(
         load(store, tmp_path, run, 1)
     stage(store, tmp_path, "killed", 1)
     for version in lost:
-        store.delete(TableName("igdb", "games").manifest_key(version))
-    assert found(store) == [("missing", TableName("igdb", "games").manifest_key(version)) for version in known]
+        store.delete(IGDB_GAMES.manifest_key(version))
+    assert found(store) == [("missing", IGDB_GAMES.manifest_key(version)) for version in known]
 
 
 def test_where_a_commit_cannot_be_read_nothing_is_an_orphan(store: Store, tmp_path: Path) -> None:
     load(store, tmp_path, "one", 1)
     stage(store, tmp_path, "killed", 1, 2)
-    store.put(TableName("igdb", "games").manifest_key(1), b"{}")
-    (finding,) = audit_table(store, TableName("igdb", "games"), now=NOW)
+    store.put(IGDB_GAMES.manifest_key(1), b"{}")
+    (finding,) = audit_table(store, IGDB_GAMES, now=NOW)
     assert (finding.problem, finding.key) == (Problem.DAMAGED, "raw/igdb/games/_manifests/")
-    assert TableName("igdb", "games").manifest_key(1) in finding.reason
+    assert IGDB_GAMES.manifest_key(1) in finding.reason
 
 
 def test_another_size_is_damage(store: Store, tmp_path: Path) -> None:
     (file,) = load(store, tmp_path, "one", 1).files
     store.put(file.key, store.get(file.key) + b"x")
-    (finding,) = audit_table(store, TableName("igdb", "games"), now=NOW)
+    (finding,) = audit_table(store, IGDB_GAMES, now=NOW)
     assert finding.problem is Problem.DAMAGED
     assert f"with {file.bytes} bytes, the store holds {file.bytes + 1}" in finding.reason
 
@@ -129,7 +127,7 @@ def test_other_bytes_are_damage_that_only_reading_finds(store: Store, tmp_path: 
     data = store.get(file.key)
     store.put(file.key, data[:-1] + bytes([data[-1] ^ 1]))
     assert found(store) == []
-    (finding,) = audit_table(store, TableName("igdb", "games"), now=NOW, verify=True)
+    (finding,) = audit_table(store, IGDB_GAMES, now=NOW, verify=True)
     assert finding.problem is Problem.DAMAGED
     assert "sha256" in finding.reason
 
@@ -149,4 +147,4 @@ def test_what_is_committed_while_the_audit_runs_is_no_finding(
 
     monkeypatch.setattr(disk, "list", slow)
     assert found(disk, verify=True) == []
-    assert [info.key for info in disk.list(LoadRun(TableName("igdb", "games"), "2026-11-21", "meanwhile").prefix)]
+    assert [info.key for info in disk.list(LoadRun(IGDB_GAMES, "2026-11-21", "meanwhile").prefix)]

@@ -19,7 +19,6 @@ from gamelake.cli.main import main
 from gamelake.lake.cloudfront import InvalidationError, PendingInvalidationError, invalidate, paths_of
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.store import Store
 from gamelake.lake.table import Table, TableReader
@@ -27,6 +26,7 @@ from gamelake.marts.generation import changed_keys, open_generation, publish
 from gamelake.marts.pointer import POINTER
 from gamelake.registry import load_sources
 from tests.support.faulty_proxy import FaultyProxy
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +70,12 @@ def commit(store: Store, day: str) -> None:
     draft = Draft(
         run_id=f"run of {day}", partition=day, mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
     )
-    Table(store, TableName("igdb", "games")).commit(lambda _: draft)
+    Table(store, IGDB_GAMES).commit(lambda _: draft)
 
 
 def newest_day(cdn: CachingCdn) -> str | None:
     """What somebody reads who has nothing but the CDN."""
-    newest = TableReader(HttpsStore(f"{cdn.url}/some/lake"), TableName("igdb", "games")).latest()
+    newest = TableReader(HttpsStore(f"{cdn.url}/some/lake"), IGDB_GAMES).latest()
     return newest and newest.partition
 
 
@@ -85,7 +85,7 @@ def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(airflow, lake: St
     assert newest_day(cdn) == "2026-11-20"
     commit(lake, "2026-11-21")
     assert newest_day(cdn) == "2026-11-20"
-    invalidate_changed([TableName("igdb", "games").pointer_key], change="games version 2")
+    invalidate_changed([IGDB_GAMES.pointer_key], change="games version 2")
     assert newest_day(cdn) == "2026-11-21"
     assert cdn.invalidated() == [["/some/lake/raw/igdb/games/_manifest.json"]]
 

@@ -18,6 +18,7 @@ from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.store import InvalidKeyError, ObjectNotFoundError, ReadableStore, Store, StoreError
 from gamelake.lake.table import Table, TableReader, open_table
 from tests.support.stores import BAD_KEYS
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -63,8 +64,8 @@ def test_it_reads_and_is_no_whole_store(lake: Store, remote: HttpsStore) -> None
     readable: ReadableStore = remote
     assert not isinstance(readable, Store)
     assert isinstance(lake, Store)
-    assert type(open_table(remote, TableName("igdb", "games"))) is TableReader
-    assert isinstance(open_table(lake, TableName("igdb", "games")), Table)
+    assert type(open_table(remote, IGDB_GAMES)) is TableReader
+    assert isinstance(open_table(lake, IGDB_GAMES), Table)
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
@@ -75,14 +76,14 @@ def test_a_key_that_could_mean_two_things_is_refused(remote: HttpsStore, key: st
 
 
 def test_commits_are_read_without_a_list(lake: Store, remote: HttpsStore, cdn: CachingCdn) -> None:
-    assert TableReader(remote, TableName("igdb", "games")).latest() is None
-    assert list(TableReader(remote, TableName("igdb", "games")).history()) == []
+    assert TableReader(remote, IGDB_GAMES).latest() is None
+    assert list(TableReader(remote, IGDB_GAMES).history()) == []
     for day in ("2026-11-18", "2026-11-19", "2026-11-21", "2026-11-21"):
         commit(lake, day)
-    table = TableReader(remote, TableName("igdb", "games"))
-    assert table.latest() == Table(lake, TableName("igdb", "games")).latest()
-    assert table.read(2) == Table(lake, TableName("igdb", "games")).read(2)
-    assert list(table.history()) == list(Table(lake, TableName("igdb", "games")).history())
+    table = TableReader(remote, IGDB_GAMES)
+    assert table.latest() == newest_commit(lake)
+    assert table.read(2) == Table(lake, IGDB_GAMES).read(2)
+    assert list(table.history()) == list(Table(lake, IGDB_GAMES).history())
     for day, version in (("2026-11-22", 4), ("2026-11-21", 4), ("2026-11-20", 2), ("2026-11-18", 1)):
         found = table.as_of(day)
         assert found is not None
@@ -95,9 +96,9 @@ def test_commits_are_read_without_a_list(lake: Store, remote: HttpsStore, cdn: C
 
 def test_the_newest_commit_is_that_of_the_pointer(lake: Store, remote: HttpsStore) -> None:
     commit(lake, "2026-11-20")
-    assert TableReader(remote, TableName("igdb", "games")).latest() is not None
+    assert TableReader(remote, IGDB_GAMES).latest() is not None
     commit(lake, "2026-11-21")
-    stale = TableReader(remote, TableName("igdb", "games")).latest()
+    stale = TableReader(remote, IGDB_GAMES).latest()
     assert stale is not None
     assert stale.version == 1  # the CDN was not told: what that takes is in test_cdn.py
 
@@ -160,7 +161,7 @@ def test_what_is_no_answer_is_an_error(
     commit(lake, "2026-11-21")
     cdn.faults["_manifest.json"] = fault
     with pytest.raises(StoreError, match=message) as caught:
-        TableReader(remote, TableName("igdb", "games")).latest()
+        TableReader(remote, IGDB_GAMES).latest()
     assert caught.value.key == f"{cdn.url}/some/lake/raw/igdb/games/_manifest.json"
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - our own bytes
     assert len(cdn.requests) == (5 if fault in {"503", "429", "cut"} else 1)
@@ -188,7 +189,7 @@ def test_a_stream_that_breaks_off_is_an_error(lake: Store, remote: HttpsStore, c
 def test_another_document_in_a_manifests_place_is_named(lake: Store, remote: HttpsStore) -> None:
     lake.put("raw/igdb/games/_manifest.json", b"<!doctype html>")  # of no type, as some servers send it
     with pytest.raises(ManifestError, match=r"raw/igdb/games/_manifest.json: .*expected JSON"):
-        TableReader(remote, TableName("igdb", "games")).latest()
+        TableReader(remote, IGDB_GAMES).latest()
 
 
 def test_a_cdn_that_is_down_is_named(remote: HttpsStore, cdn: CachingCdn) -> None:

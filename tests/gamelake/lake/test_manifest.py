@@ -18,6 +18,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import SCHEMA_PATH, Draft, File, Manifest, ManifestError, Mode, Proof, Summary, Unproven
 from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
+from tests.support.tables import IGDB_GAMES, IGDB_GENRES
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
@@ -125,7 +126,7 @@ def test_a_part_without_claims_or_ids_says_nothing_of_them(disk: Store, make_fil
 
 @pytest.mark.parametrize("partition", ["2026-11-21T04", "2026-11-21T23"])
 def test_a_partition_may_be_an_hour(disk: Store, make_file: MakeFile, partition: str) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     commit(table, make_file(partition=partition), partition=partition)
     assert table.as_of("2026-11-21") == table.as_of(partition) == table.latest()
     assert table.as_of("2026-11-20") is None
@@ -207,7 +208,7 @@ def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: da
     ],
 )
 def test_a_document_that_breaks_the_schema_is_refused(disk: Store, change: dict[str, Any], message: str) -> None:
-    document = json.loads(commit(Table(disk, TableName("igdb", "games"))).to_json())
+    document = json.loads(commit(Table(disk, IGDB_GAMES)).to_json())
     with pytest.raises(ManifestError, match=message):
         Manifest.from_json(orjson.dumps(document | change))
 
@@ -247,19 +248,19 @@ def test_a_part_is_in_a_draft_once(make_file: MakeFile) -> None:
 @pytest.mark.parametrize("key", ["raw/igdb/genres/dt=2026-11-21/r/p", "raw/igdb/games/dt=2026-11-20/r/p", "marts/p"])
 def test_a_part_of_another_table_or_day_is_refused(disk: Store, make_file: MakeFile, key: str) -> None:
     with pytest.raises(ManifestError, match=r"files\.key: found .*expected raw/igdb/games/dt=2026-11-21/"):
-        commit(Table(disk, TableName("igdb", "games")), replace(make_file(), key=key))
-    assert Table(disk, TableName("igdb", "games")).latest() is None
+        commit(Table(disk, IGDB_GAMES), replace(make_file(), key=key))
+    assert Table(disk, IGDB_GAMES).latest() is None
 
 
 def test_a_snapshot_needs_no_cursor(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "genres"))
+    table = Table(disk, IGDB_GENRES)
     commit(table, mode=Mode.SNAPSHOT, cursor=None)
     commit(table, mode=Mode.SNAPSHOT, cursor="5")
     assert commit(table, mode=Mode.SNAPSHOT, cursor=None).version == 3
 
 
 def test_a_part_does_not_change(disk: Store, make_file: MakeFile) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     commit(table, make_file())
     with pytest.raises(ManifestError, match=r"files: found .*parts never change"):
         table.commit(lambda _: draft(make_file(bytes=101)))

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import File, ManifestError
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import ObjectNotFoundError, StoreError
 from gamelake.lake.uploads import DamagedPartError, PartError
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def rows(ids: Iterable[int]) -> Rows:
 def new_stage(store: Store, tmp_path: Path, **options: Any) -> PartStage:
     names = {"partition": "2026-11-21", "run_id": "manual_1"}
     names |= {name: options.pop(name) for name in names.keys() & options.keys()}
-    run = LoadRun(TableName("igdb", "games"), **names)
+    run = LoadRun(IGDB_GAMES, **names)
     return PartStage(store, run, **{"scratch": tmp_path / "scratch"} | options)
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import place_of
-from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.keys import LoadRun
 from gamelake.lake.rejected import RejectedError, keep_rejected, rejected_days, rejected_rows, rows_rejected_by
 from gamelake.lake.table import Table
 from tests.support.commits import commit
+from tests.support.tables import IGDB_GAMES, IGDB_GENRES
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
-GAMES = TableName("igdb", "games")
 SECOND = 10**9
 NOON = 1_795_262_400 * SECOND  # 2026-11-21 12:00 UTC
 
@@ -31,15 +31,17 @@ def kept(row_id: int | None, **changes: Any) -> dict[str, Any]:
 def lake(disk: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Games of two days, of which the second load committed, and one row that is no JSON."""
     monkeypatch.setenv("GAMELAKE_URI", disk.uri)
-    keep_rejected(disk, LoadRun(GAMES, "2026-11-20", "run"), time_ns=NOON - 86_400 * SECOND, rows=[kept(1), kept(2)])
+    keep_rejected(
+        disk, LoadRun(IGDB_GAMES, "2026-11-20", "run"), time_ns=NOON - 86_400 * SECOND, rows=[kept(1), kept(2)]
+    )
     raw = {"reason": "invalid UTF-8", "id": 4, "run_id": "night", "row_base64": "eyJpZCI6IDQsICJuIjogIv8ifQ=="}
-    key = keep_rejected(disk, LoadRun(GAMES, "2026-11-21", "run"), time_ns=NOON, rows=[kept(3), raw])
-    commit(Table(disk, GAMES), rejected_key=key)
+    key = keep_rejected(disk, LoadRun(IGDB_GAMES, "2026-11-21", "run"), time_ns=NOON, rows=[kept(3), raw])
+    commit(Table(disk, IGDB_GAMES), rejected_key=key)
     return disk
 
 
 def test_the_rows_of_the_newest_load_come_first_with_what_became_of_their_load(lake: Store) -> None:
-    rows = list(rejected_rows(lake, GAMES))
+    rows = list(rejected_rows(lake, IGDB_GAMES))
     assert [(row.row_id, row.day, row.committed) for row in rows] == [
         (3, "2026-11-21", True), (4, "2026-11-21", True), (1, "2026-11-20", False), (2, "2026-11-20", False),
     ]  # fmt: skip
@@ -47,15 +49,15 @@ def test_the_rows_of_the_newest_load_come_first_with_what_became_of_their_load(l
     assert rows[1].row == b'{"id": 4, "n": "\xff"}'
     assert rows[0].time.isoformat() == "2026-11-21T12:00:00+00:00"
     assert rows[0].run_id == "night"
-    assert [row.row_id for row in rejected_rows(lake, GAMES, "2026-11-20")] == [1, 2]
-    assert list(rejected_rows(lake, TableName("igdb", "genres"))) == []
-    assert rejected_days(lake, GAMES) == ["2026-11-20", "2026-11-21"]
+    assert [row.row_id for row in rejected_rows(lake, IGDB_GAMES, "2026-11-20")] == [1, 2]
+    assert list(rejected_rows(lake, IGDB_GENRES)) == []
+    assert rejected_days(lake, IGDB_GAMES) == ["2026-11-20", "2026-11-21"]
 
 
 def test_rows_of_an_earlier_version_are_listed_too(disk: Store) -> None:
     disk.put(f"raw/igdb/games/_rejected/dt=2026-11-21/{NOON}.jsonl", b'{"reason": "old", "row": {"id": 7}}\n')
     disk.put("raw/igdb/games/_rejected/dt=2026-11-21/notes.txt", b"not ours")
-    (row,) = rejected_rows(disk, GAMES)
+    (row,) = rejected_rows(disk, IGDB_GAMES)
     assert (row.row_id, row.reason, row.run_id, row.committed) == (7, "old", None, False)
 
 
@@ -64,9 +66,9 @@ def test_what_no_load_wrote_is_named(line: bytes, disk: Store) -> None:
     key = f"raw/igdb/games/_rejected/dt=2026-11-21/{NOON}.jsonl"
     disk.put(key, line)
     with pytest.raises(RejectedError, match=rf"{key}: line 1: found .*, expected a rejected row"):
-        list(rejected_rows(disk, GAMES))
+        list(rejected_rows(disk, IGDB_GAMES))
     with pytest.raises(RejectedError, match=r"expected raw/igdb/games/_rejected/dt=<day>/<time>\.jsonl"):
-        rows_rejected_by(disk, GAMES, "raw/igdb/genres/_rejected/dt=2026-11-21/1.jsonl")
+        rows_rejected_by(disk, IGDB_GAMES, "raw/igdb/genres/_rejected/dt=2026-11-21/1.jsonl")
 
 
 def test_the_command_lists_them(lake: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,13 +17,14 @@ from gamelake.lake.manifest import Draft, Manifest, ManifestError
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
+from tests.support.tables import IGDB_GAMES, IGDB_GENRES, newest_commit
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
 
 def test_a_table_before_its_first_commit(store: Store) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     assert table.latest() is None
     assert table.as_of("2026-11-21") is None
     assert list(table.history()) == []
@@ -32,7 +33,7 @@ def test_a_table_before_its_first_commit(store: Store) -> None:
 
 
 def test_commits_are_numbered_and_stay(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     for name in "abc":
         store.put(make_file(name).key, b"x")
     made = [commit(table, make_file(name), run_id=name) for name in "abc"]
@@ -41,14 +42,14 @@ def test_commits_are_numbered_and_stay(store: Store, make_file: MakeFile) -> Non
     assert [table.read(version) for version in (1, 2, 3)] == made
     assert list(table.history()) == made[::-1]
     assert [file.key[-1] for file in made[-1].files] == ["a", "b", "c"]
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(TableName("igdb", "games").manifest_key(3))
+    assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(3))
     assert [info.key for info in store.list("raw/igdb/games/_manifests/")] == [
-        TableName("igdb", "games").manifest_key(n) for n in (1, 2, 3)
+        IGDB_GAMES.manifest_key(n) for n in (1, 2, 3)
     ]
 
 
 def test_a_day_as_it_was(store: Store) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     for day in ("2026-11-18", "2026-11-20", "2026-11-20", "2026-11-19"):
         commit(table, partition=day)
     found = {day: table.as_of(day) for day in ("2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20", "2026-12-31")}
@@ -60,7 +61,7 @@ def test_a_day_as_it_was(store: Store) -> None:
 
 
 def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     for number, day in enumerate(("18", "20", "19", "21", "20"), start=1):
         file = make_file(f"part-{number}", partition=f"2026-11-{day}")
         store.put(file.key, b"x")
@@ -76,7 +77,7 @@ def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: Mak
 
 
 def test_days_that_were_loaded_backwards(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     for number, day in enumerate(("17", "18", "21", "20", "19", "18"), start=1):  # a backfill from the last day on
         file = make_file(f"part-{number}", partition=f"2026-11-{day}")
         store.put(file.key, b"x")
@@ -92,38 +93,38 @@ def test_days_that_were_loaded_backwards(store: Store, make_file: MakeFile) -> N
 
 
 def test_the_pointer_is_only_a_hint(store: Store) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     first, second, third = (commit(table) for _ in range(3))
     for stale in (first, second):
-        store.put(TableName("igdb", "games").pointer_key, stale.to_json())
+        store.put(IGDB_GAMES.pointer_key, stale.to_json())
         assert table.latest() == third
-    store.delete(TableName("igdb", "games").pointer_key)
+    store.delete(IGDB_GAMES.pointer_key)
     assert table.latest() == third
     assert commit(table).version == 4
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(TableName("igdb", "games").manifest_key(4))
+    assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(4))
 
 
 def test_a_pointer_that_is_damaged_names_what_to_do(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     commit(table)
-    disk.put(TableName("igdb", "games").pointer_key, b"{")
+    disk.put(IGDB_GAMES.pointer_key, b"{")
     with pytest.raises(ManifestError, match=r"_manifest\.json: manifest: found .*it is a copy: delete it"):
         table.latest()
 
 
 def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     manifest = commit(table)
-    disk.put(TableName("igdb", "games").manifest_key(2), manifest.to_json())
+    disk.put(IGDB_GAMES.manifest_key(2), manifest.to_json())
     with pytest.raises(ManifestError, match="version: found 1, expected 2"):
         table.latest()
-    disk.put(TableName("igdb", "genres").manifest_key(1), manifest.to_json())
+    disk.put(IGDB_GENRES.manifest_key(1), manifest.to_json())
     with pytest.raises(ManifestError, match=r"table: found 'igdb\.games', expected 'igdb\.genres'"):
-        Table(disk, TableName("igdb", "genres")).latest()
+        newest_commit(disk, "genres")
 
 
 def test_a_lost_race_is_built_again_on_the_winner(disk: Store, make_file: MakeFile) -> None:
-    table, other = Table(disk, TableName("igdb", "games")), Table(disk, TableName("igdb", "games"))
+    table, other = Table(disk, IGDB_GAMES), Table(disk, IGDB_GAMES)
     seen = []
 
     def build(newest: Manifest | None) -> Draft:
@@ -144,32 +145,29 @@ def test_of_concurrent_commits_none_is_lost(store: Store, make_file: MakeFile) -
 
     def write(number: int) -> Manifest:
         start.wait()
-        return commit(Table(store, TableName("igdb", "games")), make_file(f"{number}"), run_id=f"{number}")
+        return commit(Table(store, IGDB_GAMES), make_file(f"{number}"), run_id=f"{number}")
 
     with ThreadPoolExecutor(writers) as pool:
         made = list(pool.map(write, range(writers)))
     assert sorted(manifest.version for manifest in made) == list(range(1, writers + 1))
-    newest = Table(store, TableName("igdb", "games")).latest()
-    assert newest
+    newest = newest_commit(store)
     assert {file.key[-1] for file in newest.files} == {str(number) for number in range(writers)}
-    assert store.get(TableName("igdb", "games").pointer_key) == store.get(
-        TableName("igdb", "games").manifest_key(writers)
-    )
+    assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(writers))
 
 
 def test_a_slow_writer_does_not_leave_an_old_pointer(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     put = disk.put
 
     def slow_put(key: str, data: bytes, **options: Any) -> None:
-        if key == TableName("igdb", "games").pointer_key and Manifest.from_json(data).version == 1:
+        if key == IGDB_GAMES.pointer_key and Manifest.from_json(data).version == 1:
             monkeypatch.setattr(disk, "put", put)
-            commit(Table(disk, TableName("igdb", "games")))  # a whole commit while our refresh is on its way
+            commit(Table(disk, IGDB_GAMES))  # a whole commit while our refresh is on its way
         put(key, data, **options)
 
     monkeypatch.setattr(disk, "put", slow_put)
     assert commit(table).version == 1
-    assert Manifest.from_json(disk.get(TableName("igdb", "games").pointer_key)).version == 2
+    assert Manifest.from_json(disk.get(IGDB_GAMES.pointer_key)).version == 2
 
 
 def test_a_table_that_never_has_a_free_number_is_an_error(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +176,7 @@ def test_a_table_that_never_has_a_free_number_is_an_error(disk: Store, monkeypat
 
     monkeypatch.setattr(disk, "put", taken)
     with pytest.raises(ManifestError, match=r"version: found 'raw/igdb/games/_manifests/', expected a free number"):
-        commit(Table(disk, TableName("igdb", "games")))
+        commit(Table(disk, IGDB_GAMES))
 
 
 def test_a_build_that_raises_commits_nothing(disk: Store) -> None:
@@ -186,12 +184,12 @@ def test_a_build_that_raises_commits_nothing(disk: Store) -> None:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
-        Table(disk, TableName("igdb", "games")).commit(build)
+        Table(disk, IGDB_GAMES).commit(build)
     assert list(disk.list("")) == []
 
 
 def test_what_no_longer_counts_is_tagged(store: Store, make_file: MakeFile) -> None:
-    table = Table(store, TableName("igdb", "games"))
+    table = Table(store, IGDB_GAMES)
     old, kept, new = make_file("old", (0, 9)), make_file("kept", (20, 30)), make_file("new", (0, 9), ((0, 20),))
     for file in (old, kept, new):
         store.put(file.key, b"x", tags={"status": "final"})
@@ -202,7 +200,7 @@ def test_what_no_longer_counts_is_tagged(store: Store, make_file: MakeFile) -> N
 
 
 def test_what_no_longer_counts_may_be_gone(disk: Store, make_file: MakeFile) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     commit(table, make_file("gone", (0, 9)))
     assert commit(table, make_file("new", (0, 9), ((0, None),))).version == 2
 
@@ -210,7 +208,7 @@ def test_what_no_longer_counts_may_be_gone(disk: Store, make_file: MakeFile) -> 
 def test_the_next_commit_tags_what_a_killed_one_left(
     disk: Store, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
     for file in (old, new):
         disk.put(file.key, b"x", tags={"status": "final"})
@@ -232,7 +230,7 @@ def test_the_next_commit_tags_what_a_killed_one_left(
 
 
 def test_what_is_outdated_is_tagged_once(disk: Store, make_file: MakeFile) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
     for file in (old, new):
         disk.put(file.key, b"x", tags={"status": "final"})
@@ -246,20 +244,20 @@ def test_what_is_outdated_is_tagged_once(disk: Store, make_file: MakeFile) -> No
 
 
 def test_commits_that_were_current_since_a_moment(disk: Store) -> None:
-    table = Table(disk, TableName("igdb", "games"))
+    table = Table(disk, IGDB_GAMES)
     now = datetime.now(UTC)
     for age in (30, 9, 8, 3, 0):
         version = commit(table).version
-        path = Path(disk.url(TableName("igdb", "games").manifest_key(version)))
+        path = Path(disk.url(IGDB_GAMES.manifest_key(version)))
         os.utime(path, ((now - timedelta(days=age)).timestamp(),) * 2)
     assert [each.version for each in table.current_since(now - timedelta(days=7))] == [5, 4, 3]
     assert [each.version for each in table.current_since(now - timedelta(days=99))] == [5, 4, 3, 2, 1]
-    assert Table(disk, TableName("igdb", "genres")).current_since(now) == []
+    assert Table(disk, IGDB_GENRES).current_since(now) == []
 
 
 def test_a_commit_whose_reply_was_lost_is_made_once(faulty_store: Store, proxy: Any) -> None:
     proxy.plan = [("PUT", "lose")]
-    table = Table(faulty_store, TableName("igdb", "games"))
+    table = Table(faulty_store, IGDB_GAMES)
     assert commit(table).version == 1
     assert [manifest.version for manifest in table.history()] == [1]
 

@@ -12,7 +12,6 @@ import pytest
 
 from apiclient.errors import ReplyError
 from gamelake.fields import FieldType
-from gamelake.lake.keys import TableName
 from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError
 from gamelake.sources.base import MisplacedError
@@ -32,6 +31,7 @@ from tests.support.loads import (
     small_sandbox,
     token_of,
 )
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +164,7 @@ def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(
         assert "$.hypes" in str(caught.value), "the first reason"
         (kept,) = (info.key for info in store.list("raw/igdb/games/_rejected/"))
         assert f"All of them are kept at {kept}. Nothing was committed." in str(caught.value)
-        assert Table(store, TableName("igdb", "games")).latest() is None
+        assert Table(store, IGDB_GAMES).latest() is None
         # Repaired at the source (or in entities.yaml), the next load brings them.
         sandbox.upsert("games", [{"id": each, "name": "Repaired", "hypes": None} for each in ids])
         load_once(new_client(url, token_of(sandbox)), store, run_id="again")
@@ -189,7 +189,7 @@ def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(
     with pytest.raises(ContractError):
         load_once(client(), store)
     assert shown(store) == before
-    assert Table(store, TableName("igdb", "games")).latest().run_id == "before"
+    assert newest_commit(store).run_id == "before"
 
 
 def test_a_rejected_row_comes_once_it_is_repaired(
@@ -244,7 +244,7 @@ def test_a_text_comes_through_as_it_can(
     assert shown(store)[row_id]["name"] == expected
     assert without(shown(store), row_id) == without(held(sandbox), row_id)
     # And DuckDB, which reads the parts for the marts, reads them all.
-    paths = [store.url(file.key) for file in Table(store, TableName("igdb", "games")).latest().files]
+    paths = [store.url(file.key) for file in newest_commit(store).files]
     query = (
         "select count(*), any_value(name) filter (id = ?) from read_json(?, columns={id: 'bigint', name: 'varchar'})"
     )
@@ -313,7 +313,7 @@ def test_a_popularity_value_without_what_makes_it_one_is_rejected(
     assert 9_000_000 not in shown(store, "popscore")
     (kept,) = rejects(store, "popscore")
     assert missing in kept["reason"]
-    assert Table(store, TableName("igdb", "popscore")).latest().rejected_key in {
+    assert newest_commit(store, "popscore").rejected_key in {
         info.key for info in store.list("raw/igdb/popscore/_rejected/dt=2026-11-21/")
     }
 
@@ -412,5 +412,5 @@ def test_a_row_above_what_the_api_sends_fails_the_load(
     asked = sandbox.requests_served
     with pytest.raises(PayloadTooLargeError, match=r"where .*id"):
         load_once(client(), store)
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
     assert sandbox.requests_served - asked < 100

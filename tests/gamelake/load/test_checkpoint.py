@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.id_ranges import IdRange, ids_outside
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import File, ManifestError, Mode
 from gamelake.lake.table import Table
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
@@ -21,6 +20,7 @@ from tests.support.loads import (
     load_once,
     shown,
 )
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, store, clien
     assert sandbox.requests_served - asked < 6
     assert shown(store) == held(sandbox)
     assert sorted({*before, *keys(store)} - {PROGRESS}) == keys(store), "no second copy, and the note is gone"
-    manifest = Table(store, TableName("igdb", "games")).latest()
+    manifest = newest_commit(store)
     assert [file.key for file in manifest.files][:2] == [file.key for file in progress.files]
     assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
@@ -88,7 +88,7 @@ def test_the_watermark_is_the_first_trys_clock(monkeypatch, store, client, sandb
         changed = min(held(sandbox))
         sandbox.upsert("games", [{"id": changed, "name": "Changed between"}])
         assert load_once(client(), store).resumed_rows > 0
-        assert Table(store, TableName("igdb", "games")).latest().cursor == str(clock)
+        assert newest_commit(store).cursor == str(clock)
         assert shown(store)[changed]["name"] != "Changed between"
         load_once(client(), store, run_id="tomorrow")
     assert shown(store) == held(sandbox)
@@ -154,7 +154,7 @@ def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, store, client, 
     sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[-5:]])
     with pytest.raises(ContractError, match="10 of"):
         load_once(client(), store)
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
 
 
 def test_a_run_of_one_part_is_simply_repeated(monkeypatch, store, client, sandbox):

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
 from gamelake.lake.rows import read_ids
-from gamelake.lake.table import Table
 from gamelake.sources.igdb import late_updates
 from gamelake.sources.igdb import request_planner as planner
 from tests.support.loads import LONG_AGO, Rows, held, load, new_client, shown, token_of
 from tests.support.moving_sandbox import MovingSandbox
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,8 +126,7 @@ def some_ids(rng: random.Random) -> list[int]:
 
 def seen_by_a_reader(store: Store) -> Rows:
     """The rows of the newest commit, of which no part holds an id twice, and which are as many as it says."""
-    manifest = Table(store, TableName("igdb", "games")).latest()
-    assert manifest is not None
+    manifest = newest_commit(store)
     for file in manifest.files:
         ids = list(read_ids(store, file))
         assert len(ids) == len(set(ids)), f"{file.key} holds an id twice"

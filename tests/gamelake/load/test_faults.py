@@ -14,8 +14,6 @@ import pytest
 
 from apiclient.errors import ApiError, ReplyError, ServerError, TransientError, UnreachableError
 from apiclient.retry import Backoff
-from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from gamelake.sources.base import IncompleteError
 from igdb.errors import (
     AuthError,
@@ -29,6 +27,7 @@ from igdb.errors import (
 from igdb.tokens import ClientCredentials
 from sandbox.igdb import Fault
 from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,10 +111,10 @@ def minting(url: str, tmp_path: Path, secret: str = SECRET, token_url: str = "")
 
 def failing(client: IgdbClient, store: Store, sandbox: Sandbox, **options: Any) -> tuple[Exception, int]:
     """A load that fails and commits nothing. Returns: its error, and the requests that it cost."""
-    before, asked = Table(store, TableName("igdb", "games")).latest(), sandbox.requests_served
+    before, asked = newest_commit(store), sandbox.requests_served
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is for the caller to say
         load_once(client, store, **options)
-    assert Table(store, TableName("igdb", "games")).latest() == before
+    assert newest_commit(store) == before
     return caught.value, sandbox.requests_served - asked
 
 

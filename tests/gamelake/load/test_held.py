@@ -20,6 +20,7 @@ from tests.support.loads import (
     small_sandbox,
 )
 from tests.support.nightly_loads import Nights
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,8 +70,7 @@ def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None
     assert report.row_count == len(held(nights.sandbox))
     assert report.warnings
     assert report.warnings[0].endswith("Committed, as allow_shrink is set.")
-    newest = Table(nights.store, TableName("igdb", "games")).latest()
-    assert newest is not None
+    newest = newest_commit(nights.store)
     assert newest.shrink_allowed
     # What it was before counts no more: neither the next night nor a quiet one needs the param.
     nights.next_day()
@@ -83,8 +83,7 @@ def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None
 def test_the_param_alone_marks_nothing(nights: Nights) -> None:
     nights.load("genres")
     nights.load("genres", allow=Allow(shrink=True))
-    newest = Table(nights.store, TableName("igdb", "genres")).latest()
-    assert newest is not None
+    newest = newest_commit(nights.store, "genres")
     assert not newest.shrink_allowed
 
 

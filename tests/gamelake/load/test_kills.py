@@ -29,6 +29,7 @@ from tests.support.loads import (
     token_of,
 )
 from tests.support.stores import new_client as new_s3
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
         if there:
             shutil.copytree(tmp_path / "lake-before", folder)
             change(served.sandbox, kill_at)
-        before = Table(store, TableName("igdb", name)).latest()
+        before = newest_commit(store, name)
 
         def run(kill_at: int = kill_at, folder: Path = folder, store: Store = store) -> int:
             steps = Steps(kill_at)
@@ -182,7 +183,7 @@ def test_five_writers_at_once_are_five_commits(served: Served, tmp_path: Path) -
         children.append(child)
     versions = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     assert sorted(versions) == [2, 3, 4, 5, 6]
-    history = list(Table(store, TableName("igdb", "games")).history())
+    history = list(Table(store, IGDB_GAMES).history())
     assert {commit.run_id for commit in history} == {"before", *(f"writer-{number}" for number in range(5))}
     assert check_whole(store) == 6
     assert shown(store) == served.rows("games")

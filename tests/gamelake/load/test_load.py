@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.parts import PART_BYTES
 from gamelake.lake.table import Table
@@ -18,6 +17,7 @@ from igdb.client import IgdbClient
 from sandbox.igdb import Fault, Sandbox, World
 from tests.support.loads import DAY, held, shown, token_of
 from tests.support.loads import load as load_into
+from tests.support.tables import IGDB_GAMES, IGDB_GENRES, newest_commit
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def same(left, right):
 async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sandbox):
     report = await load(client, store, "games")
     assert same(shown(store, "games"), held(sandbox, "games"))
-    manifest = Table(store, TableName("igdb", "games")).latest()
+    manifest = newest_commit(store)
     assert (manifest.mode, manifest.row_count, manifest.source_count) == (Mode.FULL, 1300, 1300)
     assert [(claim.low, claim.high) for file in manifest.files for claim in file.claims] == [(0, None)]
     assert (report.rows, report.version, report.mode, report.partition) == (1300, 1, "full", "2026-11-21")
@@ -64,7 +64,7 @@ async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sand
 async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, store, sandbox):
     sandbox.advance(DAY + timedelta(days=400))
     await load(client, store, "games", day=DAY + timedelta(days=400))
-    watermark = int(Table(store, TableName("igdb", "games")).latest().cursor)
+    watermark = int(newest_commit(store).cursor)
     assert abs(watermark - sandbox.clock().timestamp()) < 60
 
 
@@ -117,7 +117,7 @@ async def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(client,
     row = sandbox.rows("popularity_primitives")[0]
     sandbox.upsert("popularity_primitives", [{**row, "value": 0.5}])
     await load(client, store, "popscore", day=tomorrow, run_id="second")
-    files = Table(store, TableName("igdb", "popscore")).latest().files
+    files = newest_commit(store, "popscore").files
     assert [file.partition for file in files] == ["2026-11-21", "2026-11-22"]
     assert "second" in files[1].key
 
@@ -126,18 +126,18 @@ async def test_a_full_refresh_replaces_everything(client, store, sandbox):
     await load(client, store, "games")
     report = await load(client, store, "games", full_refresh=True, run_id="again")
     assert report.mode == "full"
-    assert all("again" in file.key for file in Table(store, TableName("igdb", "games")).latest().files)
+    assert all("again" in file.key for file in newest_commit(store).files)
 
 
 async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, sandbox):
     later = DAY + timedelta(days=3)
     sandbox.advance(later)
     await load(client, store, "games", day=later)
-    before = Table(store, TableName("igdb", "games")).latest()
+    before = newest_commit(store)
     report = await load(client, store, "games", day=DAY + timedelta(days=1), run_id="backfill")
     assert (report.mode, report.partition) == ("incremental", "2026-11-22")
     assert 0 < report.rows < 1300
-    assert Table(store, TableName("igdb", "games")).latest().cursor == before.cursor
+    assert newest_commit(store).cursor == before.cursor
     assert same(shown(store, "games"), held(sandbox, "games"))
 
 
@@ -145,7 +145,7 @@ async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, s
 async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(client, store, sandbox, days):
     with pytest.raises(PermanentLoadError, match="genres: date 2026-11-"):
         await load(client, store, "genres", day=DAY + timedelta(days=days))
-    assert Table(store, TableName("igdb", "genres")).latest() is None
+    assert Table(store, IGDB_GENRES).latest() is None
 
 
 async def test_a_reply_that_is_short_once_is_asked_again(client, store, sandbox):
@@ -159,7 +159,7 @@ async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(clien
     sandbox.faults.add(Fault("drop_row", times=100))
     with pytest.raises(IncompleteError, match=r"games: ids \d+ .*: the source returned \d+ rows but counts \d+"):
         await load(client, store, "games", full_refresh=True, run_id="again")
-    assert Table(store, TableName("igdb", "games")).latest().version == 1
+    assert newest_commit(store).version == 1
 
 
 async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
@@ -178,7 +178,7 @@ async def test_many_bad_rows_fail_the_load(client, store, sandbox):
     sandbox.upsert("games", [{"id": i, "name": "Bad", "hypes": "many"} for i in sorted(held(sandbox, "games"))[:10]])
     with pytest.raises(ContractError, match=r"10 of the \d+ rows read so far break the contract"):
         await load(client, store, "games")
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
 
 
 async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
@@ -191,7 +191,7 @@ async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
 async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, store, sandbox):
     await load(client, store, "games")
-    (part,) = Table(store, TableName("igdb", "games")).latest().files
+    (part,) = newest_commit(store).files
     store.delete(part.key)
     if damage:
         store.put(part.key, damage)
@@ -205,9 +205,9 @@ async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, stor
 async def test_an_old_commit_that_is_damaged_stops_no_load(client, store, sandbox):
     for night in range(2):
         await load(client, store, "games", run_id=str(night))
-    store.put(TableName("igdb", "games").manifest_key(1), b"{")
+    store.put(IGDB_GAMES.manifest_key(1), b"{")
     assert (await load(client, store, "games", run_id="2")).version == 3
-    store.put(TableName("igdb", "games").manifest_key(4), b"{")
+    store.put(IGDB_GAMES.manifest_key(4), b"{")
     with pytest.raises(ManifestError, match=r"0004\.json: .*restore the object from a backup"):
         await load(client, store, "games", run_id="3")
 
@@ -225,21 +225,21 @@ async def test_rows_of_two_sources_are_not_mixed(client, store, sandbox, name, f
     """An account in place of the sandbox, or a terminal without the account: each table would be of two worlds."""
     sandbox.using(lambda world: setattr(world, "name", first))
     await load(client, store, name)
-    before = Table(store, TableName("igdb", name)).latest()
+    before = newest_commit(store, name)
     assert before.origin == first
     sandbox.using(lambda world: setattr(world, "name", then))
     with pytest.raises(OtherOriginError, match=said):
         await load(client, store, name, run_id="another run")
-    assert Table(store, TableName("igdb", name)).latest() == before
+    assert newest_commit(store, name) == before
     sandbox.using(lambda world: setattr(world, "name", first))
     assert (await load(client, store, name, run_id="a third run")).version == 2
 
 
 async def test_a_table_of_before_origins_were_known_gets_one(client, store, sandbox):
     await load(client, store, "genres")
-    before = Table(store, TableName("igdb", "genres")).latest()
+    before = newest_commit(store, "genres")
     unknown = {name: getattr(before, name) for name in Draft.__dataclass_fields__} | {"origin": None}
-    Table(store, TableName("igdb", "genres")).commit(lambda _: Draft(**unknown))
+    Table(store, IGDB_GENRES).commit(lambda _: Draft(**unknown))
     sandbox.using(lambda world: setattr(world, "name", "igdb"))
     await load(client, store, "genres", run_id="another run")
-    assert Table(store, TableName("igdb", "genres")).latest().origin == "igdb"
+    assert newest_commit(store, "genres").origin == "igdb"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.cli.main import main
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Unproven
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
@@ -29,6 +28,7 @@ from tests.support.loads import (
     small_sandbox,
     token_of,
 )
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,8 +64,7 @@ def visible(sandbox: Sandbox, kind: str, *ids: int) -> Rows:
 
 
 def unproven(store: Store) -> tuple[Unproven, ...]:
-    newest = Table(store, TableName("igdb", "games")).latest()
-    assert newest is not None
+    newest = newest_commit(store)
     assert newest.row_count == newest.source_count == len(shown(store))
     return newest.unproven
 
@@ -119,8 +118,7 @@ def test_a_miscounted_row_that_changed_late_is_unproven_once(
     odd = ids_of(sandbox)[200]
     miscount(sandbox, "uncounted_rows", odd)
     load_once(client(), store, run_id="full")
-    newest = Table(store, TableName("igdb", "games")).latest()
-    assert newest is not None
+    newest = newest_commit(store)
     assert newest.cursor is not None
     sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": int(newest.cursor) - 3_600}])
     other = ids_of(sandbox)[300]
@@ -234,7 +232,7 @@ def test_more_than_a_share_is_held_unless_it_is_allowed(
     incremental: bool, kind: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
 ) -> None:
     load_once(client(), store, run_id="before")
-    before = Table(store, TableName("igdb", "games")).latest()
+    before = newest_commit(store)
     odd = ids_of(sandbox)[100:102]
     miscount(sandbox, kind, *odd)
     options: dict[str, Any] = {"full_refresh": not incremental}
@@ -248,7 +246,7 @@ def test_more_than_a_share_is_held_unless_it_is_allowed(
         UnprovenError, match=r"differs by 2 rows; one load may leave 1 unproven .*ALLOW_UNPROVEN=igdb.games"
     ):
         load_once(client(), store, **options)
-    assert Table(store, TableName("igdb", "games")).latest() == before
+    assert newest_commit(store) == before
     load_once(client(), store, allow=Allow(unproven=True), **options)
     assert shown(store) == visible(sandbox, kind, *odd)
     assert sum(one.difference for one in unproven(store)) == 2
@@ -265,7 +263,7 @@ def test_rows_that_differ_from_one_answer_to_the_next_are_not_believed(
     )
     with pytest.raises(IncompleteError, match=r"returned \d+ rows but counts \d+, twice"):
         load_once(client(), store)
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
 
 
 @pytest.mark.parametrize("rows", [2_900])

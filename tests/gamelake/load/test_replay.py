@@ -12,18 +12,17 @@ from gamelake import registry
 from gamelake.cli.main import main
 from gamelake.days import format_day
 from gamelake.fields import FieldType
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft
 from gamelake.lake.table import Table
 from gamelake.load import replay as module
 from gamelake.load.replay import ReplayError, replay
 from sandbox.igdb import Fault
 from tests.support.loads import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
+from tests.support.tables import IGDB_POPSCORE, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
     from gamelake.registry import Entity
     from igdb.client import IgdbClient
@@ -47,12 +46,6 @@ def spoilt_games(sandbox: Sandbox, count: int = 2) -> list[int]:
     return ids
 
 
-def newest(store: Store, name: str = "games") -> Manifest:
-    commit = Table(store, TableName("igdb", name)).latest()
-    assert commit is not None
-    return commit
-
-
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
 def test_rows_that_pass_the_new_contract_come_into_the_table_once(
     incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
@@ -61,7 +54,7 @@ def test_rows_that_pass_the_new_contract_come_into_the_table_once(
     load_once(client(), store, run_id="before")
     if incremental:
         load_once(client(), store, run_id="night")
-    before = newest(store)
+    before = newest_commit(store)
     assert [str(each) for each in replay(store, REGISTRY["games"])] == [
         f"igdb.games {TODAY}: 0 added; 0 passed, but the table has a row of that id; 2 break the contract still "
         "(the first one: Expected `int | null`, got `str` - at `$.hypes`)"
@@ -69,14 +62,14 @@ def test_rows_that_pass_the_new_contract_come_into_the_table_once(
     games = lenient("games", hypes=FieldType.STRING)
     (outcome,) = replay(store, games)
     assert (outcome.added, outcome.present, outcome.refused) == (2, 0, 0)
-    after = newest(store)
+    after = newest_commit(store)
     assert (after.version, after.row_count, after.source_count) == (before.version + 1, GAMES, GAMES)
     assert (after.cursor, after.mode, after.rejected_key) == (before.cursor, before.mode, before.rejected_key)
     assert set(shown(store)) == set(held(sandbox))
     check_whole(store)
     (again,) = replay(store, games)
     assert (again.added, again.present, again.version) == (0, 2, None)
-    assert newest(store).version == after.version
+    assert newest_commit(store).version == after.version
 
 
 def test_only_rows_of_ids_that_the_table_lacks_are_added(
@@ -125,10 +118,10 @@ def two_days(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -
 
 
 def test_a_past_day_of_a_time_series_is_replayed_into_that_day(two_days: Store) -> None:
-    before = newest(two_days, "popscore")
+    before = newest_commit(two_days, "popscore")
     (outcome,) = replay(two_days, lenient("popscore"), TODAY)
     assert (outcome.day, outcome.added, outcome.version) == (TODAY, 1, before.version + 1)
-    after = newest(two_days, "popscore")
+    after = newest_commit(two_days, "popscore")
     added = after.files[-1]
     assert (added.partition, added.rows, added.min_id) == (TODAY, 1, POPSCORE)
     assert (after.partition, after.row_count) == (before.partition, before.row_count), "those of the newest day"
@@ -137,19 +130,19 @@ def test_a_past_day_of_a_time_series_is_replayed_into_that_day(two_days: Store) 
 
 
 def test_every_day_is_replayed_and_a_second_time_none(two_days: Store) -> None:
-    before = newest(two_days, "popscore")
+    before = newest_commit(two_days, "popscore")
     outcomes = replay(two_days, lenient("popscore"))
     assert [(each.day, each.added) for each in outcomes] == [(TODAY, 1), ("2026-11-22", 1)]
-    after = newest(two_days, "popscore")
+    after = newest_commit(two_days, "popscore")
     assert (after.version, after.row_count) == (before.version + 2, before.row_count + 1)
     assert [each.added for each in replay(two_days, lenient("popscore"))] == [0, 0]
 
 
 def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Store) -> None:
-    table = Table(two_days, TableName("igdb", "popscore"))
+    table = Table(two_days, IGDB_POPSCORE)
     first = table.read(1)
     again = {name: getattr(first, name) for name in Draft.__dataclass_fields__}
-    last = newest(two_days, "popscore")
+    last = newest_commit(two_days, "popscore")
     # As a run of the first day that is cleared in the night after it, when the second day is loaded already.
     same = {"cursor": last.cursor, "files": last.files, "rejected_key": None}
     table.commit(lambda _: Draft(**again | same))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.keys import TableName
 from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
 from gamelake.lake.uploads import DamagedPartError
@@ -17,6 +16,7 @@ from tests.support.loads import (
     shown,
     small_sandbox,
 )
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def test_what_passes_is_ridden_out(
     assert proxy.plan == [], "both have hit"
     assert check_whole(store) == 2, "one commit, and no other"
     assert shown(store) == held(sandbox)
-    manifest = Table(store, TableName("igdb", "games")).latest()
+    manifest = newest_commit(store)
     assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 
@@ -146,7 +146,7 @@ def test_a_commit_that_loses_the_race_is_made_on_top_of_the_winners(
     monkeypatch.setattr(store, "put", outrun)
     report = load_once(client(), store, run_id="loser", full_refresh=full_refresh)
     assert report.version == check_whole(store) == 3
-    assert [commit.run_id for commit in Table(store, TableName("igdb", "games")).history()] == [
+    assert [commit.run_id for commit in Table(store, IGDB_GAMES).history()] == [
         "loser",
         "winner",
         "before",

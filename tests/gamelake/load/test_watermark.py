@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Manifest, Mode
-from gamelake.lake.table import Table
 from gamelake.load.errors import PermanentLoadError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
 from sandbox.igdb import Fault
 from tests.support.loads import LONG_AGO, ids_of, load_once, new_client, token_of
 from tests.support.nightly_loads import QUIET, Lake, Nights, ScriptedSandbox, row
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,9 +31,7 @@ def now(lake: Lake) -> int:
 
 
 def newest(lake: Lake) -> Manifest:
-    found = Table(lake.store, TableName("igdb", "games")).latest()
-    assert found is not None
-    return found
+    return newest_commit(lake.store)
 
 
 def change(lake: Lake, number: int, *, after: int) -> None:

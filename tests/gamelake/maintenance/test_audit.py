@@ -12,7 +12,6 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
@@ -22,6 +21,7 @@ from gamelake.marts.pointer import POINTER, RECORD, current
 from gamelake.marts.rollback import rollback, rollforward
 from gamelake.registry import load_sources
 from tests.support.generations import finished
+from tests.support.tables import IGDB_GENRES
 
 GENRES = load_sources()["igdb"].entities["genres"]
 HOURS_48 = timedelta(hours=48)
@@ -35,7 +35,7 @@ def store(tmp_path, monkeypatch):
     draft = Draft(
         run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
     )
-    Table(store, TableName("igdb", "genres")).commit(lambda _: draft)
+    Table(store, IGDB_GENRES).commit(lambda _: draft)
     return store
 
 

@@ -12,7 +12,7 @@ import pytest
 from gamelake.lake.claims import merge_files
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import LoadRun, TableName, run_folder
+from gamelake.lake.keys import LoadRun, run_folder
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
@@ -20,6 +20,7 @@ from gamelake.marts.generation import TransformError, newest_day, open_generatio
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback
 from gamelake.registry import load_sources
+from tests.support.tables import IGDB_GENRES, IGDB_POPSCORE, newest_commit
 
 REGISTRY = load_sources()["igdb"].entities
 GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
@@ -165,7 +166,7 @@ def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
 def test_a_part_that_is_gone_is_named_before_a_build_begins(store, tmp_path):
     for partition, ids in (("2026-11-20", [1]), ("2026-11-21", [1, 2])):
         commit(store, tmp_path, GENRES, partition, ids)
-    (gone,) = Table(store, TableName("igdb", "genres")).read(1).files
+    (gone,) = Table(store, IGDB_GENRES).read(1).files
     store.delete(gone.key)  # as the lifecycle rule does
     with pytest.raises(TransformError, match=rf"2026-11-20 cannot be built: 1 of .* {gone.key}.* a later day"):
         open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
@@ -194,7 +195,7 @@ def commit_day(store, tmp_path, partition, ids):
     with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
         stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), IdRange(0, None))
         files = stage.finish()
-    Table(store, TableName("igdb", "popscore")).commit(
+    Table(store, IGDB_POPSCORE).commit(
         lambda newest: Draft(
             run_id="run",
             partition=partition,
@@ -406,7 +407,7 @@ def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store, tmp_
 def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_path, caplog):
     for day in ("2026-11-20", "2026-11-21"):
         commit_day(store, tmp_path, day, [1])
-    (lost, *_) = Table(store, TableName("igdb", "popscore")).latest().files
+    (lost, *_) = newest_commit(store, "popscore").files
     data = store.get(lost.key)
     store.delete(lost.key)
     generation, new = build_and_publish(store, DAY)
@@ -431,6 +432,6 @@ def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_pat
 def test_the_newest_day_without_its_part_stops_its_own_night(store, tmp_path):
     for day in ("2026-11-20", "2026-11-21"):
         commit_day(store, tmp_path, day, [1])
-    store.delete(Table(store, TableName("igdb", "popscore")).latest().files[-1].key)
+    store.delete(newest_commit(store, "popscore").files[-1].key)
     with pytest.raises(TransformError, match=r"2026-11-21 cannot be built: 1 of the parts"):
         open_generation(store, [POPSCORE], day=DAY, run_id="r")

@@ -15,13 +15,13 @@ import pytest
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, File, Mode
 from gamelake.lake.table import Table
 from gamelake.marts.generation import current, open_generation, publish
 from gamelake.registry import load_sources
 from tests.support.kills import Steps, in_child
 from tests.support.stores import new_client as new_s3
+from tests.support.tables import IGDB_POPSCORE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def load_day(store: Store, day: date) -> None:
         max_updated_at=None,
         claims=(IdRange(0, None),),
     )
-    Table(store, TableName("igdb", "popscore")).commit(
+    Table(store, IGDB_POPSCORE).commit(
         lambda newest: Draft(
             run_id="run",
             partition=str(day),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.keys import TableName
 from gamelake.lake.table import Table
 from gamelake.sources.base import IncompleteError
 from gamelake.sources.igdb import request_planner as batches
@@ -18,6 +17,7 @@ from sandbox.igdb import Fault
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
 from tests.support.loads import LONG_AGO, held, ids_of, load_once, new_client, shown, token_of
 from tests.support.moving_sandbox import MovingSandbox
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ def test_a_row_that_no_reply_can_hold_fails_the_load_with_the_query_that_asks_fo
 ) -> None:
     with pytest.raises(PayloadTooLargeError, match=r"(?s)status 413.*id >= 700 & id < 701;.*what to do: ask for fewer"):
         read()
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(413, 1), (408, 2)])
@@ -162,7 +162,7 @@ def test_a_source_that_is_too_slow_for_a_single_row_fails_the_load(
     sandbox.faults.add(Fault("status", status=408, contains="limit 500", times=None))
     with pytest.raises(SlowQueryError, match=r"(?s)status 408.*what to do: ask for a smaller window"):
         read()
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
 
 
 # Replies that are not right
@@ -197,7 +197,7 @@ def test_a_window_that_is_short_again_fails_the_load(
         IncompleteError, match=rf"igdb.games: ids 501 to \d+: the source returned {rows} rows but counts \d"
     ):
         read()
-    assert Table(store, TableName("igdb", "games")).latest() is None
+    assert Table(store, IGDB_GAMES).latest() is None
 
 
 @pytest.mark.parametrize("wrong_id", [9_000, 3, 698, 701], ids=["above", "below", "out of order", "twice"])

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import TableName
 from gamelake.lake.rows import LiveIds, read_live_ids
-from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract
@@ -28,6 +26,7 @@ from tests.support.loads import (
     shown,
 )
 from tests.support.nightly_loads import Lake, row
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -46,8 +45,7 @@ def test_a_deleted_row_is_gone_the_same_night_and_nothing_is_read_for_it(lake: L
     report = lake.night()
     lake.check_equal()
     assert (report.rows, report.repaired_ranges) == (0, 3)
-    manifest = Table(lake.store, TableName("igdb", "games")).latest()
-    assert manifest is not None
+    manifest = newest_commit(lake.store)
     assert [claim for file in manifest.files[1:] for claim in file.claims] == [
         IdRange(ids[0], ids[0] + 1),
         IdRange(ids[700], ids[701] + 1),
@@ -197,8 +195,7 @@ def test_if_the_rejected_rows_of_the_last_load_are_lost_every_id_is_read(lost: b
     ids = ids_of(lake.sandbox)
     lake.sandbox.upsert("games", [row(ids[30], name=7)])
     lake.night(full_refresh=True)
-    manifest = Table(lake.store, TableName("igdb", "games")).latest()
-    assert manifest is not None
+    manifest = newest_commit(lake.store)
     assert manifest.rejected_key is not None
     if lost:
         lake.store.delete(manifest.rejected_key)
@@ -256,7 +253,7 @@ def test_the_requests_of_nights(lake: Lake) -> None:
         windows = 2 * ranges  # each holds some rows more than a page
         assert report.requests <= 1 + COUNTING + ceil(windows / BATCH_WINDOWS) + 1
         assert report.rows == 0
-        live = read_live_ids(lake.store, Table(lake.store, TableName("igdb", "games")).latest())
+        live = read_live_ids(lake.store, newest_commit(lake.store))
         assert list(live.ids()) == ids_of(lake.sandbox)
 
 
