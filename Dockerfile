@@ -6,7 +6,7 @@
 #     make image AIRFLOW_IMAGE=astrocrpublic.azurecr.io/runtime:3.3-8-base    on Astronomer's
 #
 # dbt has an environment of its own, because the constraints that either base is built with (pathspec 1.1.1) exclude it.
-# Cosmos finds no dbt to import, so it runs the command; docs/decisions/0012-install-dbt-beside-airflow-in-the-image.md has more.
+# The DAG runs the command `dbt`; docs/decisions/0012-install-dbt-beside-airflow-in-the-image.md has more.
 
 # The tag is for the reader, the digest is what is taken: an index of several platforms.
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12@sha256:9df9c8be4096b9cc626bd7cb1f2b8c712eef66c59c615f8c7e6200871ca10bd1

@@ -10,6 +10,7 @@ build     a night's build, thrice; of the start alone, without tests and with th
 linear    the same for 1,000,000 games, and the ratios
 history   a night after a week of popularity history, and after a year of it
 parts     the parts of games by compression: what writing, reading and storing them costs
+scheduler the DAG `transform` for 1,200 games in a standalone Airflow, twice: seconds and CPU of all its processes
 """
 
 from __future__ import annotations
@@ -25,17 +26,22 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 from compression import compare  # beside this script
 from lakes import DAY, FIRST, day_lake, history_lake, rows_of
 
 from gamelake.lake.factory import open_store
 from gamelake.marts import dbt_project, generation
 from gamelake.registry import load_entities
+from tests.support.airflow import airflow_environment, ready_made, running_airflow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +53,8 @@ WEEK, YEAR = 7, 364
 PREDECESSOR_PER_MODEL = (21 + 5.6) / 23
 """CPU seconds of the pipeline before this one, run and test, for each of its 23 models, of as many rows."""
 
-PARTS = ("build", "linear", "history", "parts")
+PARTS = ("build", "linear", "history", "parts", "scheduler")
+DAG_GAMES = 1_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,8 @@ def main() -> None:
         nights_of_history(folder, arguments.games, arguments.times)
     if "parts" in parts:
         compare(day_lake(folder, games=arguments.games), folder)
+    if "scheduler" in parts:
+        scheduled(day_lake(folder, games=DAG_GAMES), folder)
 
 
 def night(folder: Path, games: int) -> Night:
@@ -212,6 +221,44 @@ def nights_of_history(folder: Path, games: int, times: int) -> None:
             costs[days].append(measured.dbt("build"))
     for days, found in costs.items():
         say(f"  {days:>3} days before {median(found)}")
+
+
+def scheduled(lake: Path, folder: Path) -> None:
+    """Two runs of the DAG: when the build, the publication and the last task have ended, and the CPU of it all."""
+    home = folder / "airflow"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(lake, home / "lake")
+    environment = airflow_environment(home, lake=(home / "lake").as_uri(), igdb=ready_made("http://unused"))
+    with running_airflow(home, environment) as airflow:
+        airflow.unpause("transform")
+        for _ in range(2):
+            load, before, runs = os.getloadavg()[0], _cpu_of_children(), len(airflow.all_runs("transform"))
+            airflow.trigger("transform", str(DAY))
+            airflow.wait(lambda runs=runs: len(airflow.all_runs("transform")) > runs, 60, "the run is there")
+            airflow.wait(
+                lambda: airflow.state("transform", str(DAY)) in {"success", "failed"}, 900, "the run has ended"
+            )
+            run = max(airflow.runs("transform", str(DAY)), key=itemgetter("run_after"))
+            path = f"/dags/transform/dagRuns/{run['dag_run_id']}/taskInstances"
+            tasks = airflow.call("GET", path + "?limit=100")["task_instances"]
+            queued = datetime.fromisoformat(run["queued_at"])
+            ends = {
+                task["task_id"]: (datetime.fromisoformat(task["end_date"]) - queued).total_seconds() for task in tasks
+            }
+            say(
+                f"  {run['state']}: {len(ends)} tasks, {_cpu_of_children() - before:.1f} CPU s; seconds to the end of "
+                f"dbt.build {ends['dbt.build']:.1f}, publish {ends['publish']:.1f}, all {max(ends.values()):.1f}; "
+                f"load {load:.1f}"
+            )
+
+
+def _cpu_of_children() -> float:
+    """CPU seconds of all processes that this one started, those that have ended included."""
+    seconds = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            seconds += sum(process.cpu_times()[:4])
+    return seconds
 
 
 def median(costs: Sequence[Cost]) -> Cost:

@@ -22,10 +22,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from gamelake.airflow import assets
 from gamelake.airflow.assets import MARTS
-from gamelake.airflow.dbt_tasks import built, dbt_tasks, mode, spark_task
+from gamelake.airflow.dag import LakeDAG
+from gamelake.airflow.dbt_tasks import dbt_tasks, mode
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.run_partition import run_partition
-from gamelake.airflow.transform_dag import TransformDAG
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, parse_day
 from gamelake.marts import dbt_project
 from gamelake.registry import load_entities, load_sources
@@ -84,7 +84,7 @@ def clean_up(generation: str) -> int:
     return remove(connected_store(), generation)
 
 
-with TransformDAG(
+with LakeDAG(
     dag_id="transform",
     description="Marts of a day, once all of its loads have succeeded.",
     doc_md=f"# transform\n\n{__doc__}",
@@ -109,13 +109,10 @@ with TransformDAG(
     dagrun_timeout=timedelta(hours=2),
 ) as dag:
     opened = open_generation()
-    on_spark = mode() == "spark"
-    if on_spark:
-        build = spark_task("{{ ti.xcom_pull('open_generation')['key'] }}")
-    else:
-        build = dbt_tasks("{{ ti.xcom_pull('open_generation')['url'] }}")
+    build = dbt_tasks(
+        url="{{ ti.xcom_pull('open_generation')['url'] }}", key="{{ ti.xcom_pull('open_generation')['key'] }}"
+    )
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
-    opened >> build
-    built(build) >> published
-    if on_spark:
+    opened >> build >> published
+    if mode() == "spark":
         published >> clean_up(opened["key"])  # type: ignore[index]

@@ -124,16 +124,16 @@ def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags):
 
 def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(dags):
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
-    layers = {name.split(".")[1] for name in by_id if name.endswith((".run", "_run"))}
+    layers = {name.split(".")[1] for name in by_id if name.count(".") == 2}
     assert {"staging", "intermediate", "marts", "marketing"} <= layers
-    assert by_id["dbt.dbt_producer_watcher"]["_task_display_name"] == "dbt build (the log)"
+    assert by_id["dbt.build"]["_task_display_name"] == "dbt build (the log)"
 
 
-def test_a_publication_waits_for_the_build_and_not_for_the_tasks_that_watch_it(dags):
+def test_a_publication_waits_for_the_build_and_not_for_the_tasks_of_models(dags):
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
-    assert sorted(_upstream(by_id, "publish")) == ["dbt.dbt_producer_watcher", "open_generation"]
+    assert sorted(_upstream(by_id, "publish")) == ["dbt.build", "open_generation"]
     assert by_id["publish"]["weight_rule"] == "absolute"
-    assert by_id["publish"]["priority_weight"] > len(by_id)  # a task that watches has one for each task after it
+    assert by_id["publish"]["priority_weight"] > len(by_id)  # the task of a model has one for each task after it
 
 
 def test_transform_waits_for_every_load(dags):
@@ -144,7 +144,7 @@ def test_transform_has_a_task_for_every_mart_and_publishes_last(dags):
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     assert published_models()
     for model in published_models():
-        assert [name for name in by_id if name.endswith((f".{model}.run", f".{model}_run"))]
+        assert [name for name in by_id if name.endswith(f".{model}")]
     assert not by_id["publish"].get("downstream_task_ids")
     assert [task_id for task_id in by_id if not _upstream(by_id, task_id)] == ["open_generation"]
 

@@ -1,4 +1,4 @@
-"""`transform` where Spark builds the models: one task between the generation's opening and its publication."""
+"""`transform` where Spark builds the models: the graph is that of a build by DuckDB, and has a task that cleans up."""
 
 from __future__ import annotations
 
@@ -28,20 +28,17 @@ def parse(home: Path, setting: str) -> dict[str, Any]:
     return json.loads(found.splitlines()[-1])
 
 
-def test_spark_builds_in_one_task_what_is_then_published(tmp_path):
+def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tmp_path):
     found = parse(tmp_path, "spark")
     assert found["errors"] == {}
     tasks = {task["__var"]["task_id"]: task["__var"] for task in found["dags"]["transform"]["dag"]["tasks"]}
-    assert {name: task.get("downstream_task_ids", []) for name, task in tasks.items()} == {
-        "open_generation": ["clean_up", "dbt_on_spark", "publish"],
-        "dbt_on_spark": ["publish"],
-        "publish": ["clean_up"],
-        "clean_up": [],
-    }
-    assert tasks["dbt_on_spark"]["env"] == {
-        "PYTHON": str(REPOSITORY / ".venv-spark" / "bin" / "python"),
-        "GENERATION": "{{ ti.xcom_pull('open_generation')['key'] }}",
-    }
+    assert tasks["open_generation"]["downstream_task_ids"] == ["clean_up", "dbt.build", "publish"]
+    assert tasks["publish"]["downstream_task_ids"] == ["clean_up"]
+    assert tasks["dbt.build"]["command"] == [
+        str(REPOSITORY / ".venv-spark" / "bin" / "python"),
+        *("-m", "gamelake.cli", "marts", "build-on-spark"),
+        *("--generation", "{{ ti.xcom_pull('open_generation')['key'] }}"),
+    ]
 
 
 def test_another_engine_is_refused(tmp_path):

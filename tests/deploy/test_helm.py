@@ -149,7 +149,7 @@ print("RESULT" + json.dumps({
     wanted = dict.fromkeys(found)
     wanted |= {name: "/pods/load.yaml" for name in found if name.startswith("igdb_")}
     wanted |= {f"transform.{task}": "/pods/transform.yaml" for task in ("open_generation", "publish")}
-    wanted |= {"transform.dbt.dbt_producer_watcher": "/pods/transform.yaml", "lake_audit.audit": "/pods/maintain.yaml"}
+    wanted |= {"transform.dbt.build": "/pods/transform.yaml", "lake_audit.audit": "/pods/maintain.yaml"}
     assert found == wanted
 
 

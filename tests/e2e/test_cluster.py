@@ -41,7 +41,7 @@ pytestmark = [
 ]
 
 GAMES = 60_000  # 83 MB of rows, of which a part holds 64 MiB
-BUILD = "dbt.dbt_producer_watcher"
+BUILD = "dbt.build"
 DAY_SECONDS = 1200
 SETTINGS = {
     # Five minutes by default: a test need not wait so long to hear of a lost task.

@@ -77,8 +77,8 @@ def test_a_scheduler_builds_it_once(tmp_path: Path) -> None:
         airflow.wait(lambda: airflow.state("transform", key) in {"success", "failed"}, 600, "the run has ended")
         assert airflow.state("transform", key) == "failed"
         [run] = airflow.runs("transform", key)
-        path = f"/dags/transform/dagRuns/{run['dag_run_id']}/taskInstances/dbt.dbt_producer_watcher"
+        path = f"/dags/transform/dagRuns/{run['dag_run_id']}/taskInstances/dbt.build"
         process = airflow.call("GET", path)
         assert (process["state"], process["try_number"]) == ("failed", 1)
-        assert "another try would read the same" in airflow.log_of(run, "dbt.dbt_producer_watcher")
+        assert "not retried: the next try would read the same files" in airflow.log_of(run, "dbt.build")
     assert current(source.store) is None

@@ -1,99 +1,137 @@
-"""dbt's models and tests as Airflow tasks: one process with DuckDB builds them all, or a Spark cluster does.
+"""dbt as a group of Airflow tasks: one task builds and tests everything, and Cosmos renders a task for each model.
 
-`GAMELAKE_TRANSFORM` selects it: `one_process` (the default) or `spark`. A build on Spark is one task, whose process is
-the driver: see gamelake/marts/spark.py.
+`GAMELAKE_TRANSFORM` selects what builds: `one_process` (the default), which is dbt with DuckDB, or `spark`, which is
+the driver of a Spark cluster; see gamelake/marts/spark.py.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig
-from cosmos.constants import ExecutionMode, LoadMode, TestBehavior
+from airflow.sdk import TaskGroup
+from cosmos import DbtTaskGroup, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import DbtResourceType, LoadMode, TestBehavior
 
-from gamelake.airflow.layers import render_in_layers
+from gamelake.airflow.dbt_build import DbtBuild, ModelState
 from gamelake.airflow.pods import executor_config
-from gamelake.airflow.retries import RetriedBuild, SparkBuild, replace_operators
-from gamelake.marts import dbt_project
+from gamelake.marts import dbt_project, spark
+from gamelake.marts.scratch import database_file
 from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from cosmos.dbt.graph import DbtNode
 
 VARIABLE = "GAMELAKE_TRANSFORM"
 SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
 MODES = ("one_process", "spark")
-PROCESS_NAME = "dbt build (the log)"
-"""What the UI calls the task `dbt_producer_watcher`: its log is dbt's, the other tasks only show a state each."""
+BUILD = "dbt.build"
+BUILD_NAME = "dbt build (the log)"
+"""The name of the task BUILD in the UI: its log is dbt's."""
+
+TOOLTIPS = {
+    "staging": "Typed rows of the sources, the newest of each.",
+    "intermediate": "Models that several marts read.",
+}
 
 
 def mode() -> str:
-    """How a day is built: one of MODES. Raises: ValueError when the variable says something else."""
+    """Return how a day is built, one of MODES. Raises: ValueError."""
     found = os.environ.get(VARIABLE) or MODES[0]
     if found not in MODES:
         raise ValueError(f"{VARIABLE}: found {found!r}, expected {' or '.join(MODES)}")
     return found
 
 
-def dbt_tasks(generation: str) -> DbtTaskGroup:
-    """Return the tasks that build and test the models. `generation` is a template of the generation's url."""
-    environment = {
-        **dbt_project.environment(),
-        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
-        "GAMELAKE_GENERATION": generation,
-    }
-    # The pod is for the dbt process; the others are sensors that wait for it.
-    process = {"executor_config": executor_config("transform"), "task_display_name": PROCESS_NAME}
-    group = DbtTaskGroup(
+def dbt_tasks(*, url: str, key: str) -> DbtBuild:
+    """Make the tasks that build and test the models, and show their states.
+
+    Args:
+        url: A template of the generation's URL.
+        key: A template of the generation's key.
+
+    Returns:
+        The task that builds and tests. A publication depends on it, and not on the tasks that show states.
+    """
+    with DbtTaskGroup(
         group_id="dbt",
         project_config=ProjectConfig(
-            dbt_project_path=dbt_project.PROJECT,
-            manifest_path=dbt_project.MANIFEST,
-            install_dbt_deps=False,
-            env_vars=environment,
+            dbt_project_path=dbt_project.PROJECT, manifest_path=dbt_project.MANIFEST, install_dbt_deps=False
         ),
         profile_config=ProfileConfig(
             profile_name="gamelake",
             target_name="duckdb",
             profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
         ),
-        execution_config=ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=process),
-        render_config=render_in_layers(
+        render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
-            test_behavior=TestBehavior.AFTER_EACH,
-            # The models' own assets would be named by the path of the scratch file; `marts` is the one to schedule on.
-            emit_datasets=False,
+            test_behavior=TestBehavior.NONE,  # a model's task shows its tests too
+            node_converters={DbtResourceType.MODEL: _model_task},
         ),
-        operator_args={
-            "append_env": True,
-            "execution_timeout": timedelta(hours=1),
-            # Each poke is a request to the API server, which has the dbt process to serve.
-            "deferrable": False,
-            "poke_interval": 5,
+    ) as group:
+        build = _spark_build(key) if mode() == "spark" else _duckdb_build(url)
+    for task in group.iter_tasks():
+        if task is not build and not task.upstream_task_ids:
+            build >> task
+    return build
+
+
+def _duckdb_build(url: str) -> DbtBuild:
+    target = database_file().with_name("target")
+    beside = Path(sys.executable).with_name("dbt")  # in an image dbt has an environment of its own
+    parsed = dbt_project.MANIFEST.with_name("partial_parse.msgpack")
+    outputs = ["--target-path", str(target), "--log-path", str(target), "--log-level-file", "none", "--no-use-colors"]
+    return DbtBuild(
+        command=[
+            str(beside) if beside.exists() else "dbt",
+            "build",
+            *dbt_project.arguments(),
+            *outputs,
+            "--partial-parse-file-path",
+            str(parsed),
+        ],
+        variables={
+            **dbt_project.environment(),
+            "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
+            "GAMELAKE_GENERATION": url,
         },
+        target=target,
+        **_options(),
     )
-    replace_operators(group)
-    return group
 
 
-def built(build: DbtTaskGroup | SparkBuild) -> Any:
-    """Return the tasks that a publication waits for: when they succeed, all models are built and tested.
-
-    That is the process that builds. The tasks that watch it only show states, and on a small machine they take minutes
-    after it.
-    """
-    if isinstance(build, SparkBuild):
-        return build
-    return next(task for task in build.iter_tasks() if isinstance(task, RetriedBuild))
-
-
-def spark_task(generation: str) -> SparkBuild:
-    """Return the task that builds and tests the models on Spark. `generation` is a template of the generation's key."""
+def _spark_build(key: str) -> DbtBuild:
     python = os.environ.get(SPARK_PYTHON) or str(REPOSITORY / ".venv-spark" / "bin" / "python")
-    return SparkBuild(
-        task_id="dbt_on_spark",
-        bash_command='exec "$PYTHON" -m gamelake.cli marts build-on-spark --generation "$GENERATION"',
-        env={"PYTHON": python, "GENERATION": generation},
-        append_env=True,
-        execution_timeout=timedelta(hours=1),
-        executor_config=executor_config("transform"),
+    return DbtBuild(
+        command=[python, "-m", "gamelake.cli", "marts", "build-on-spark", "--generation", key],
+        variables={},
+        target=spark.folder() / "target",
+        **_options(),
     )
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "task_id": "build",
+        "task_display_name": BUILD_NAME,
+        "execution_timeout": timedelta(hours=1),
+        "executor_config": executor_config("transform"),
+    }
+
+
+def _model_task(*, task_group: TaskGroup, node: DbtNode, **_: Any) -> ModelState:
+    """Make the task of a model, in the group of its layer. Cosmos calls it, and adds the edges between models."""
+    layer = layer_of(str(node.original_file_path))
+    group = task_group.children.get(f"{task_group.group_id}.{layer}")
+    if not isinstance(group, TaskGroup):
+        group = TaskGroup(layer, parent_group=task_group, tooltip=TOOLTIPS.get(layer, f"The models of {layer}."))
+    return ModelState(task_id=node.name, task_group=group, model=node.name, build=BUILD, trigger_rule="all_done")
+
+
+def layer_of(path: str) -> str:
+    """Return the layer of a model by the path of its file: the first folder below `models`, or the area of a mart."""
+    _, *folders, _ = Path(path).parts
+    return folders[1] if len(folders) > 1 and folders[0] == "marts" else folders[0]

@@ -112,7 +112,7 @@ def _run_dags(
             )
         terminal.say(report.load_line(loads[-1]))
     terminal.say("transform: building, testing and publishing the marts ...")
-    logging.getLogger("cosmos").addHandler(_DbtProgress(terminal))
+    logging.getLogger("gamelake.airflow.dbt_build").addHandler(_DbtProgress(terminal))
     with terminal.doing("transform: running"):
         published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
         finished_day.record(day, [entity.dag_id for entity in load_entities()])

@@ -1,0 +1,207 @@
+"""One task runs dbt, and one task for each model shows how that model ended.
+
+The model tasks run after dbt and read its results from XCom, so they run no dbt themselves. Each try of the build
+starts from the beginning, because DuckDB's file is on the worker that ran the earlier try.
+
+All tries read the same files. So a build is not retried after a failure that only other files or other code can
+prevent: a failed test, a broken contract, wrong SQL.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from gamelake.airflow.stores import connection_exported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+_LASTING = re.compile(r"^\s*(Compilation|Parser|Binder|Conversion|Constraint|Out of Range) Error\b", re.MULTILINE)
+"""Errors of dbt and DuckDB that are caused by the SQL, the contract or the rows of a model.
+
+All other errors are retried: out of memory, network and disk errors, an extension that this worker lacks.
+"""
+
+_BAD = ("error", "fail", "skipped")
+"""The statuses of dbt that are no success, the worst first."""
+
+Result = dict[str, Any]
+
+
+class DbtBuild(BaseOperator):
+    """Run a process of dbt that builds and tests every model; push the result of each model as an XCom of its name.
+
+    Two tries at once do no harm, if a worker only seemed lost: the same inputs give the same bytes.
+
+    Args:
+        command: The program and its arguments, templated.
+        variables: Added to the environment of the process, templated.
+        target: The folder to which dbt writes its manifest and results.
+    """
+
+    template_fields: Sequence[str] = ("command", "variables")
+    template_fields_renderers = {"command": "json", "variables": "json"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(self, *, command: Sequence[str], variables: Mapping[str, str], target: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self.command = list(command)
+        self.variables = dict(variables)
+        self.target = target
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Context) -> None:
+        """Run dbt.
+
+        Raises:
+            AirflowFailException: dbt failed, and another try would fail too.
+            AirflowException: dbt failed, and another try may succeed.
+        """
+        (self.target / "run_results.json").unlink(missing_ok=True)  # of an earlier build, if dbt cannot start
+        status = self._run()
+        results = read_results(self.target)
+        for model, result in _by_model(results, self.target).items():
+            context["ti"].xcom_push(key=model, value=result)
+        lasting = [_line(each) for each in results if _is_lasting(each)]
+        if lasting:
+            raise AirflowFailException("not retried: the next try would read the same files\n" + "\n".join(lasting))
+        if status:
+            failed = [_line(each) for each in results if each["status"] in ("error", "fail")]
+            raise AirflowException(f"dbt ended with status {status}; the log has its messages\n" + "\n".join(failed))
+
+    def _run(self) -> int:
+        """Run the process, and log its output line by line. Returns: its exit status."""
+        with (
+            connection_exported(),
+            subprocess.Popen(  # noqa: S603
+                self.command,
+                env={**os.environ, **self.variables},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            ) as self._process,
+        ):
+            try:
+                for line in self._process.stdout or ():
+                    log.info("%s", line.rstrip())
+            except BaseException:  # a timeout or Ctrl-C: end dbt, because the block waits for it
+                self._end()
+                raise
+        return self._process.returncode
+
+    def on_kill(self) -> None:
+        """End dbt with the task."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+
+
+class ModelState(BaseOperator):
+    """Show how a model and its tests ended: the state of the task, its log, and the SQL as a rendered template.
+
+    Args:
+        model: The name of the model.
+        build: The task id of the DbtBuild.
+        sql: Set by the task.
+    """
+
+    template_fields: Sequence[str] = ("sql",)
+    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+    overwrite_rtif_after_execution = True
+
+    def __init__(self, *, model: str, build: str, sql: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.model = model
+        self.build = build
+        self.sql = sql
+
+    def execute(self, context: Context) -> None:
+        """Read the result.
+
+        Raises:
+            AirflowFailException: The model or a test of it failed.
+            AirflowSkipException: dbt did not build the model.
+        """
+        result = context["ti"].xcom_pull(task_ids=self.build, key=self.model)
+        if result is None:
+            raise AirflowSkipException(f"{self.model} was not built; the log of {self.build} has the reason")
+        self.sql = result["sql"]
+        for line in result["lines"]:
+            log.info("%s", line)
+        if result["status"] == "skipped":
+            raise AirflowSkipException(f"{self.model} was not built, because a model or a test before it failed")
+        if result["status"] in _BAD:
+            raise AirflowFailException("\n".join(result["failures"]))
+
+
+def read_results(target: Path) -> list[Result]:
+    """Return the results of a dbt run, in the order of their ends; none if dbt ended before it wrote them."""
+    path = target / "run_results.json"
+    return orjson.loads(path.read_bytes())["results"] if path.exists() else []
+
+
+def _by_model(results: Sequence[Result], target: Path) -> dict[str, Result]:
+    """Return by model what its task shows: `status`, `lines` and `failures` of the model and its tests, and `sql`."""
+    if not results:
+        return {}
+    nodes = orjson.loads((target / "manifest.json").read_bytes())["nodes"]
+    ran: dict[str, list[Result]] = {each["unique_id"]: [each] for each in results if _kind(each) == "model"}
+    for each in results:
+        if _kind(each) == "test":
+            node = nodes[each["unique_id"]]
+            attached = node.get("attached_node")
+            for tested in [attached] if attached else node["depends_on"]["nodes"]:
+                if tested in ran:
+                    ran[tested].append(each)
+    return {_name(own): _shown(own, tests) for own, *tests in ran.values()}
+
+
+def _shown(own: Result, tests: Sequence[Result]) -> Result:
+    statuses = {each["status"] for each in (own, *tests)}
+    return {
+        "status": next((bad for bad in _BAD if bad in statuses), own["status"]),
+        "lines": [f"{each['status']} in {each['execution_time']:.2f} s: {_line(each)}" for each in (own, *tests)],
+        "failures": [
+            f"{_line(each)}\n{each.get('compiled_code') or ''}"
+            for each in (own, *tests)
+            if each["status"] in ("error", "fail")
+        ],
+        "sql": own.get("compiled_code") or "",
+    }
+
+
+def _is_lasting(result: Result) -> bool:
+    return result["status"] == "fail" or (
+        result["status"] == "error" and bool(_LASTING.search(result["message"] or ""))
+    )
+
+
+def _line(result: Result) -> str:
+    return f"{_name(result)}: {result['message'] or result['status']}"
+
+
+def _kind(result: Result) -> str:
+    return str(result["unique_id"].partition(".")[0])
+
+
+def _name(result: Result) -> str:
+    return str(result["unique_id"].split(".")[2])
