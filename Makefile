@@ -98,7 +98,7 @@ test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on
 	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" "$(BIN)"/python -m pytest -m spark
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
-	GAMELAKE_DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
+	DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
 
 lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .

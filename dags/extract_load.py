@@ -16,21 +16,18 @@ back that day's `transform` until the load is cleared and succeeds.
 
 from __future__ import annotations
 
-import os
-
 from gamelake.airflow.load_dags import load_dag
-from gamelake.lake.factory import lake_uri
 from gamelake.registry import load_sources
+from gamelake.settings import read_settings
 
-# 0 is Monday. The weekly full refresh also catches changes that did not update `updated_at`.
-FULL_REFRESH_WEEKDAY = os.environ.get("GAMELAKE_FULL_REFRESH_WEEKDAY", "").strip() or "0"
-if FULL_REFRESH_WEEKDAY not in {*"0123456", "never"}:
-    raise ValueError(
-        f"GAMELAKE_FULL_REFRESH_WEEKDAY: found {FULL_REFRESH_WEEKDAY!r}, expected 0 (Monday) to 6 (Sunday), or never"
-    )
-
+# The weekly full refresh also catches changes that did not update `updated_at`.
+settings = read_settings()
 for source in load_sources().values():
     for entity in source.entities.values():
         globals()[entity.dag_id] = load_dag(
-            source, entity, lake_uri=lake_uri(), full_refresh_weekday=FULL_REFRESH_WEEKDAY, doc_md=__doc__ or ""
+            source,
+            entity,
+            lake_uri=settings.gamelake_uri,
+            full_refresh_weekday=settings.gamelake_full_refresh_weekday,
+            doc_md=__doc__ or "",
         )

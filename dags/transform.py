@@ -23,12 +23,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from gamelake.airflow import assets
 from gamelake.airflow.assets import MARTS
 from gamelake.airflow.dag import LakeDAG
-from gamelake.airflow.dbt_tasks import dbt_tasks, mode
+from gamelake.airflow.dbt_tasks import dbt_tasks
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.run_partition import run_partition
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, parse_day
 from gamelake.marts import dbt_project
 from gamelake.registry import load_entities, load_sources
+from gamelake.settings import read_settings
 
 ENTITIES = load_entities()
 GATES = tuple(e for source in load_sources().values() if source.gates_transform for e in source.entities.values())
@@ -114,5 +115,5 @@ with LakeDAG(
     )
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
     opened >> build >> published
-    if mode() == "spark":
+    if read_settings().gamelake_transform == "spark":
         published >> clean_up(opened["key"])  # type: ignore[index]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import AsyncFileLock
+from platformdirs import user_cache_path
 
 from apiclient.errors import TokenCacheError
 
@@ -29,13 +30,10 @@ class Token:
 
 
 def default_folder(name: str) -> Path:
-    """`$XDG_CACHE_HOME/<name>`, else `~/.cache/<name>`; without a home to write to, one in the temporary folder."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    if cache and Path(cache).is_absolute():
-        return Path(cache) / name
-    home = Path(os.environ.get("HOME", "/nonexistent"))
-    if os.access(home, os.W_OK | os.X_OK):
-        return home / ".cache" / name
+    """Return the folder `name` in the user's cache; without a home to write to, one in the temporary folder."""
+    cache = user_cache_path()
+    if cache.exists() or os.access(cache.parent, os.W_OK | os.X_OK):
+        return cache / name
     return Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
 
 

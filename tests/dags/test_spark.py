@@ -39,8 +39,3 @@ def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tmp_path):
         *("-m", "gamelake.cli", "marts", "build-on-spark"),
         *("--generation", "{{ ti.xcom_pull('open_generation')['key'] }}"),
     ]
-
-
-def test_another_engine_is_refused(tmp_path):
-    [error] = parse(tmp_path, "ducklake")["errors"].values()
-    assert "GAMELAKE_TRANSFORM: found 'ducklake', expected one_process or spark" in error

@@ -1,4 +1,4 @@
-"""Stores of every kind: a folder, moto's and SeaweedFS' S3 servers, and the endpoint of GAMELAKE_TEST_S3_URI."""
+"""Stores of every kind: a folder, moto's and SeaweedFS' S3 servers, and the endpoint of TEST_S3_URI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
 
-S3_URI = os.environ.get("GAMELAKE_TEST_S3_URI")
+S3_URI = os.environ.get("TEST_S3_URI")
 FLAT_STORES = ["disk", "moto", *(["endpoint"] if S3_URI else [])]
 STORES = [*FLAT_STORES, pytest.param("seaweed", marks=pytest.mark.e2e)]
 BAD_KEYS = ["", "/abs", "a//b", "a/", "../up", "a/../../up", "a/.", ".hidden", "a/.hidden", "a\\b", "a\x00b", "a\nb"]

@@ -6,7 +6,6 @@ the driver of a Spark cluster; see gamelake/marts/spark.py.
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -19,15 +18,11 @@ from cosmos.constants import DbtResourceType, LoadMode, TestBehavior
 from gamelake.airflow.dbt_build import DbtBuild, ModelState
 from gamelake.airflow.pods import executor_config
 from gamelake.marts import dbt_project, spark
-from gamelake.marts.scratch import database_file
-from gamelake.paths import REPOSITORY
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from cosmos.dbt.graph import DbtNode
 
-VARIABLE = "GAMELAKE_TRANSFORM"
-SPARK_PYTHON = "GAMELAKE_SPARK_PYTHON"
-MODES = ("one_process", "spark")
 BUILD = "dbt.build"
 BUILD_NAME = "dbt build (the log)"
 """The name of the task BUILD in the UI: its log is dbt's."""
@@ -36,14 +31,6 @@ TOOLTIPS = {
     "staging": "Typed rows of the sources, the newest of each.",
     "intermediate": "Models that several marts read.",
 }
-
-
-def mode() -> str:
-    """Return how a day is built, one of MODES. Raises: ValueError."""
-    found = os.environ.get(VARIABLE) or MODES[0]
-    if found not in MODES:
-        raise ValueError(f"{VARIABLE}: found {found!r}, expected {' or '.join(MODES)}")
-    return found
 
 
 def dbt_tasks(*, url: str, key: str) -> DbtBuild:
@@ -72,7 +59,7 @@ def dbt_tasks(*, url: str, key: str) -> DbtBuild:
             node_converters={DbtResourceType.MODEL: _model_task},
         ),
     ) as group:
-        build = _spark_build(key) if mode() == "spark" else _duckdb_build(url)
+        build = _spark_build(key) if read_settings().gamelake_transform == "spark" else _duckdb_build(url)
     for task in group.iter_tasks():
         if task is not build and not task.upstream_task_ids:
             build >> task
@@ -80,7 +67,7 @@ def dbt_tasks(*, url: str, key: str) -> DbtBuild:
 
 
 def _duckdb_build(url: str) -> DbtBuild:
-    target = database_file().with_name("target")
+    target = read_settings().gamelake_duckdb.with_name("target")
     beside = Path(sys.executable).with_name("dbt")  # in an image dbt has an environment of its own
     parsed = dbt_project.MANIFEST.with_name("partial_parse.msgpack")
     outputs = ["--target-path", str(target), "--log-path", str(target), "--log-level-file", "none", "--no-use-colors"]
@@ -104,7 +91,7 @@ def _duckdb_build(url: str) -> DbtBuild:
 
 
 def _spark_build(key: str) -> DbtBuild:
-    python = os.environ.get(SPARK_PYTHON) or str(REPOSITORY / ".venv-spark" / "bin" / "python")
+    python = str(read_settings().gamelake_spark_python)
     return DbtBuild(
         command=[python, "-m", "gamelake.cli", "marts", "build-on-spark", "--generation", key],
         variables={},

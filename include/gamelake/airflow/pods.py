@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
-VARIABLE = "GAMELAKE_POD_TEMPLATES"
+from gamelake.settings import read_settings
 
 
 def executor_config(kind: Literal["load", "transform", "maintain"]) -> dict[str, str]:
     """Return what an operator takes as its `executor_config`."""
-    folder = os.environ.get(VARIABLE)
+    folder = read_settings().gamelake_pod_templates
     return {"pod_template_file": f"{folder}/{kind}.yaml"} if folder else {}

@@ -6,10 +6,11 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gamelake.lake.factory import cdn_url, lake_location, lake_uri, open_store
+from gamelake.lake.factory import lake_location, lake_uri, open_store
 from gamelake.lake.location import BucketLocation
 from gamelake.lake.reach import CA_BUNDLE, CREDENTIALS, ENDPOINT, REGION, ReachError, environment_region, exports
 from gamelake.lake.store import StoreError
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +80,12 @@ def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = C
         return
     from gamelake.lake.cloudfront import invalidate, paths_of
 
-    invalidate(hook.get_conn(), distribution, paths_of(keys, lake_uri=lake_uri(), cdn_url=cdn_url()), change=change)
+    invalidate(
+        hook.get_conn(),
+        distribution,
+        paths_of(keys, lake_uri=lake_uri(), cdn_url=read_settings().gamelake_cdn_url),
+        change=change,
+    )
 
 
 def _connected(aws_conn_id: str, place: BucketLocation) -> tuple[S3Client, dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -18,15 +17,15 @@ class SandboxMissingError(Exception):
 def _port(port: int | None) -> int:
     if port is not None:
         return port
-    text = os.environ.get("GAMELAKE_SANDBOX_PORT") or "8900"
-    if not text.isdecimal() or int(text) > 65535:
-        raise typer.BadParameter(f"found GAMELAKE_SANDBOX_PORT={text!r}, expected a port from 0 to 65535")
-    return int(text)
+    from gamelake.settings import read_settings
+
+    return read_settings().gamelake_sandbox_port or 8900
 
 
 def _folder(folder: Path | None) -> Path | None:
-    text = os.environ.get("IGDB_RECORDED")
-    return Path(text) if folder is None and text else folder
+    from gamelake.settings import read_settings
+
+    return folder or read_settings().igdb_recorded
 
 
 def sandbox(  # noqa: PLR0913, PLR0917 - one for each option

@@ -29,12 +29,14 @@ def import_settings(
     """Write the settings file to the metadata database of an Airflow."""
     from gamelake.airflow import settings_file
     from gamelake.local.environment import environment, is_launcher
+    from gamelake.settings import read_settings
 
     if cli and is_launcher(cli):  # this clone's Airflow has a sandbox of its own
         os.environ.update(environment())
     try:
-        settings = settings_file.load_settings(file or settings_file.SETTINGS_PATH)
+        loaded = settings_file.load_settings(file or settings_file.SETTINGS_PATH)
     except OSError as error:
-        raise settings_file.SettingsError(f"{file}: {error.strerror}") from error
-    lines = settings_file.apply_by_cli(settings, os.environ, cli) if cli else settings_file.apply(settings, os.environ)
+        raise settings_file.SettingsFileError(f"{file}: {error.strerror}") from error
+    settings = read_settings()
+    lines = settings_file.apply_by_cli(loaded, settings, cli) if cli else settings_file.apply(loaded, settings)
     print("\n".join(lines))

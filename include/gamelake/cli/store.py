@@ -41,11 +41,12 @@ def use_stored_connection() -> None:
         return
     added: dict[str, str] = {}
     if "AIRFLOW_HOME" not in os.environ:  # a laptop: its database is that of `make up`
-        from gamelake.local.environment import InvalidEnvironmentError, environment
+        from gamelake.local.environment import environment
+        from gamelake.settings import SettingsError
 
         try:
             added = {name: value for name, value in environment().items() if name not in os.environ}
-        except InvalidEnvironmentError as error:
+        except SettingsError as error:
             raise StoreError("open", lake_uri(), str(error)) from error
     os.environ.update(added)
     try:

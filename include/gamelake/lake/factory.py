@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from gamelake.lake.location import BucketLocation, LocationError, locate
 from gamelake.lake.store import StoreError
-from gamelake.paths import REPOSITORY
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -15,14 +14,10 @@ if TYPE_CHECKING:
     from gamelake.lake.location import FolderLocation
     from gamelake.lake.store import ReadableStore, Store
 
-URI_VARIABLE = "GAMELAKE_URI"
-CDN_VARIABLE = "GAMELAKE_CDN_URL"
-DEFAULT_FOLDER = REPOSITORY / ".local" / "lake"
-
 
 def lake_uri() -> str:
-    """Where the lake is: `GAMELAKE_URI` without spaces around it, or `.local/lake` of this repository."""
-    return os.environ.get(URI_VARIABLE, "").strip() or DEFAULT_FOLDER.as_uri()
+    """Return where the lake is: `GAMELAKE_URI`, or `.local/lake` of this repository."""
+    return read_settings().gamelake_uri
 
 
 def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
@@ -34,7 +29,7 @@ def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
     try:
         return locate(uri)
     except LocationError as error:
-        raise StoreError("open", uri, f"{error}; it comes from {URI_VARIABLE} if that is set") from error
+        raise StoreError("open", uri, f"{error}; it comes from GAMELAKE_URI if that is set") from error
 
 
 def place_of(store: ReadableStore) -> str:
@@ -43,11 +38,6 @@ def place_of(store: ReadableStore) -> str:
         return str(locate(store.uri))
     except LocationError:
         return store.uri
-
-
-def cdn_url() -> str | None:
-    """Through which CDN a lake is read: `GAMELAKE_CDN_URL`, None if it is not set."""
-    return os.environ.get(CDN_VARIABLE, "").strip() or None
 
 
 def open_store(uri: str, *, s3: S3Client | None = None) -> Store:

@@ -9,7 +9,6 @@ every other answer, StoreError is raised.
 from __future__ import annotations
 
 import io
-import os
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -20,8 +19,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from gamelake.lake.factory import CDN_VARIABLE, cdn_url
 from gamelake.lake.store import ObjectInfo, ObjectNotFoundError, StoreError, check_key
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -92,7 +91,7 @@ class HttpsStore:
             if response.status != 200:
                 raise self._refusal(method, key, response.status, response.data)
         except urllib3.exceptions.HTTPError as error:
-            raise StoreError(method, url, f"{_said(error)}; is {CDN_VARIABLE} right, and the CDN up?") from error
+            raise StoreError(method, url, f"{_said(error)}; is GAMELAKE_CDN_URL right, and the CDN up?") from error
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.close()
             reason = (
@@ -154,7 +153,8 @@ class _Body(io.RawIOBase):
 
 def ca_bundle() -> str | None:
     """Return the file of a private network's CAs, from the variables that boto3 reads; None for the public ones."""
-    return os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
+    settings = read_settings()
+    return settings.aws_ca_bundle or settings.requests_ca_bundle
 
 
 def proxy_for(url: str) -> str | None:
@@ -181,7 +181,7 @@ def _pool(url: str) -> urllib3.PoolManager:
 
 def open_cdn() -> HttpsStore | None:
     """Return the lake behind the CDN of `GAMELAKE_CDN_URL`, None if that is not set. Raises: StoreError."""
-    url = cdn_url()
+    url = read_settings().gamelake_cdn_url
     return HttpsStore(url) if url else None
 
 
@@ -210,7 +210,7 @@ def _checked(url: str) -> str:
     # What comes before an @ may be a password.
     shown = re.sub(r"//[^/]*@", "//***@", url)
     expected = "expected https://host/prefix, without login, query or fragment (http:// for loopback addresses only)"
-    raise StoreError("open", shown, f"{expected}; it comes from {CDN_VARIABLE}")
+    raise StoreError("open", shown, f"{expected}; it comes from GAMELAKE_CDN_URL")
 
 
 def _is_loopback(host: str) -> bool:

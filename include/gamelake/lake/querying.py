@@ -8,8 +8,6 @@ dbt's DuckDB (include/gamelake/marts/dbt_plugin.py), the reports and the command
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -19,26 +17,22 @@ from gamelake.lake.https import HttpsStore, ca_bundle, proxy_for
 from gamelake.lake.reach import Credentials, credentials_of, reach_of
 from gamelake.lake.s3 import S3Store, s3_errors
 from gamelake.lake.store import StoreError
-from gamelake.paths import REPOSITORY
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from gamelake.lake.store import ReadableStore
 
-EXTENSIONS_VARIABLE = "GAMELAKE_DUCKDB_EXTENSIONS"
-_EXTENSIONS = REPOSITORY / ".local" / "extensions"
 _SECRET = "gamelake"  # noqa: S105 - its name
 
 
-def extensions_folder() -> Path:
-    """DuckDB's extensions, which come with the Python packages (python -m gamelake.marts.duckdb_extensions)."""
-    return Path(os.environ.get(EXTENSIONS_VARIABLE) or _EXTENSIONS).absolute()
-
-
 def settings() -> dict[str, str | bool | int | float | list[str]]:
-    """How DuckDB is opened: it takes its extensions from a folder, and downloads nothing."""
-    return {"extension_directory": str(extensions_folder()), "autoinstall_known_extensions": "false"}
+    """Return how DuckDB is opened: it takes its extensions from a folder, and downloads nothing."""
+    return {
+        "extension_directory": str(read_settings().gamelake_duckdb_extensions),
+        "autoinstall_known_extensions": "false",
+    }
 
 
 def connect(*stores: ReadableStore) -> DuckDBPyConnection:
@@ -95,7 +89,8 @@ def _load_httpfs(connection: DuckDBPyConnection) -> None:
     try:
         connection.load_extension("httpfs")
     except duckdb.Error as error:
-        reason = f"{error}; run `python -m gamelake.marts.duckdb_extensions {extensions_folder()}`, or `make setup`"
+        folder = read_settings().gamelake_duckdb_extensions
+        reason = f"{error}; run `python -m gamelake.marts.duckdb_extensions {folder}`, or `make setup`"
         raise StoreError("load extension", "httpfs", reason) from error
 
 

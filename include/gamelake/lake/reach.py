@@ -7,11 +7,12 @@ reads: `reach_of` inspects the client.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
+
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +122,7 @@ def exports(client: S3Client, bucket: str) -> dict[str, str]:
 
 def environment_region() -> str | None:
     """Return `AWS_REGION`, which counts where boto3 finds no region."""
-    return os.environ.get("AWS_REGION") or None
+    return read_settings().aws_region
 
 
 def reach_of(client: S3Client, bucket: str) -> Reach:
@@ -157,10 +158,8 @@ def credentials_of(client: S3Client) -> Credentials | None:
 
 def endpoint_source(url: str) -> str | None:
     """Return the variable or setting that named the endpoint of a URL; None for AWS itself."""
-    named = {
-        "AWS_ENDPOINT_URL_S3": os.environ.get("AWS_ENDPOINT_URL_S3"),
-        "AWS_ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL"),
-    }
+    settings = read_settings()
+    named = {"AWS_ENDPOINT_URL_S3": settings.aws_endpoint_url_s3, "AWS_ENDPOINT_URL": settings.aws_endpoint_url}
     for variable, endpoint in named.items():
         if endpoint and url.startswith(endpoint.rstrip("/")):
             return variable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsError, connections, load_settings
+from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsFileError, connections, load_settings
+from gamelake.settings import read_settings
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 
@@ -24,8 +25,8 @@ def export() -> None:
     if os.environ.get(CONNECTION_VARIABLE):
         return
     try:
-        os.environ[CONNECTION_VARIABLE] = json.dumps(connections(load_settings(), os.environ)[IGDB_CONNECTION])
-    except SettingsError as error:
+        os.environ[CONNECTION_VARIABLE] = json.dumps(connections(load_settings(), read_settings())[IGDB_CONNECTION])
+    except SettingsFileError as error:
         raise AccountError(str(error)) from error
 
 

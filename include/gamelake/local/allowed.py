@@ -1,11 +1,11 @@
-"""What `make run ALLOW_SHRINK=igdb.games,igdb.covers` lets through: params of single loads, by table."""
+"""The params of single loads that `make run ALLOW_SHRINK=igdb.games,igdb.covers` sets, by table."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from gamelake.registry import load_entities
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,12 +18,13 @@ class UnknownTableError(RuntimeError):
 
 
 def params() -> dict[str, dict[str, bool]]:
-    """By table, the params that `ALLOW_SHRINK` and `ALLOW_UNPROVEN` ask for. Raises: UnknownTableError."""
-    given = {
-        "allow_shrink": _tables("ALLOW_SHRINK", os.environ.get("ALLOW_SHRINK", "")),
-        "allow_unproven": _tables("ALLOW_UNPROVEN", os.environ.get("ALLOW_UNPROVEN", "")),
+    """Return the params that `ALLOW_SHRINK` and `ALLOW_UNPROVEN` set, by table. Raises: UnknownTableError."""
+    settings = read_settings()
+    allowed = {
+        "allow_shrink": _tables("ALLOW_SHRINK", settings.allow_shrink),
+        "allow_unproven": _tables("ALLOW_UNPROVEN", settings.allow_unproven),
     }
-    return {name: {param: True for param, names in given.items() if name in names} for name in _known()}
+    return {name: {param: True for param, names in allowed.items() if name in names} for name in _known()}
 
 
 def _tables(variable: str, value: str) -> Collection[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
 from gamelake.lake.location import BucketLocation, FolderLocation
 from gamelake.local.environment import LOCAL
-from gamelake.marts.scratch import check_database, check_free, database_file
+from gamelake.marts.scratch import check_database, check_free
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +27,10 @@ def check_folders(place: BucketLocation | FolderLocation) -> None:
 
     Raises: FolderError; ScratchError.
     """
-    database = database_file()
+    settings = read_settings()
+    database = settings.gamelake_duckdb
     check_database(database)
-    if (os.environ.get("GAMELAKE_TRANSFORM") or "one_process") == "one_process":  # no other build opens the file
+    if settings.gamelake_transform == "one_process":  # no other build opens the file
         check_free(database)
     if isinstance(place, FolderLocation):  # a bucket tells at the first request
         _check_writable(place.folder)

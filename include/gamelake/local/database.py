@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 
 def prepare() -> None:
-    """Bring the database up to date. Safe to repeat; the connections become what `airflow_settings.yaml` says."""
+    """Bring the database up to date. Safe to repeat; it gets the connections of `airflow_settings.yaml`."""
     from airflow.utils import db
 
-    from gamelake.airflow import settings_file as airflow_settings
+    from gamelake.airflow import settings_file
+    from gamelake.settings import read_settings
 
     db.upgradedb()
-    airflow_settings.apply(airflow_settings.load_settings(), os.environ)
+    settings_file.apply(settings_file.load_settings(), read_settings())

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
+from gamelake.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOCAL = Path(os.environ.get("GAMELAKE_LOCAL") or REPOSITORY / ".local").expanduser().resolve()
+LOCAL = read_settings().gamelake_local
 AIRFLOW_HOME = LOCAL / "airflow"
 LOGS = LOCAL / "logs"
 PORTS = LOCAL / "ports.json"
@@ -36,14 +37,10 @@ DEFAULT_PORTS = {API_PORT: 8080, SANDBOX_PORT: 8900}
 """The variables that choose a port, and the port without them."""
 
 
-class InvalidEnvironmentError(RuntimeError):
-    """A setting of the laptop's Airflow cannot work; the message names it, what was found and what was expected."""
-
-
 def environment() -> dict[str, str]:
     """Return the settings of an Airflow process in this repository; what the user has set wins.
 
-    Raises: InvalidEnvironmentError.
+    Raises: SettingsError.
     """
     home = _airflow_home()
     port = str(chosen_port(API_PORT))
@@ -83,8 +80,8 @@ def environment() -> dict[str, str]:
 
 def _direct() -> dict[str, str]:
     """Nothing on this machine is reached through a proxy: tasks talk to the API server, and loads to the sandbox."""
-    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    hosts = [host.strip() for host in said.split(",") if host.strip()]
+    listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in listed.split(",") if host.strip()]
     direct = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
     return {"no_proxy": direct, "NO_PROXY": direct}
 
@@ -93,7 +90,7 @@ def _airflow_home() -> Path:
     home = Path(os.environ.get("AIRFLOW_HOME") or AIRFLOW_HOME).expanduser().resolve()
     # The path becomes part of the URL of the SQLite database, and of settings in which Airflow expands variables.
     if wrong := sorted(set(str(home)) & set("?%$")):
-        raise InvalidEnvironmentError(
+        raise SettingsError(
             f"AIRFLOW_HOME: found {str(home)!r}, expected a path without {wrong[0]!r}, which Airflow cannot use there. "
             "Set GAMELAKE_LOCAL to another folder."
         )
@@ -103,13 +100,15 @@ def _airflow_home() -> Path:
 def chosen_port(variable: str) -> int:
     """Return the port that a variable chooses; else the one that this clone remembers; else the default.
 
-    Raises: InvalidEnvironmentError.
+    Raises: SettingsError.
     """
-    if said := os.environ.get(variable):
-        if not (said.isascii() and said.isdecimal() and 0 < int(said) < 65536):
-            raise InvalidEnvironmentError(f"{variable}: found {said!r}, expected a port from 1 to 65535")
-        return int(said)
-    return int(_remembered_ports().get(variable, DEFAULT_PORTS[variable]))
+    return set_port(variable) or int(_remembered_ports().get(variable, DEFAULT_PORTS[variable]))
+
+
+def set_port(variable: str) -> int | None:
+    """Return the port that a variable sets, None if it is not set. Raises: SettingsError."""
+    port: int | None = getattr(read_settings(), variable.lower())
+    return port
 
 
 def remember_port(variable: str, port: int) -> None:
@@ -129,8 +128,13 @@ def sandbox_url() -> str:
 
 def _sandbox_addresses() -> dict[str, str]:
     """Where `igdb_default` leads to when this clone's sandbox is not at the port that airflow_settings.yaml names."""
-    said = any(os.environ.get(name) for name in ("IGDB_BASE_URL", "IGDB_TOKEN_URL"))
-    if said or uses_real_api() or chosen_port(SANDBOX_PORT) == DEFAULT_PORTS[SANDBOX_PORT]:
+    settings = read_settings()
+    if (
+        settings.igdb_base_url
+        or settings.igdb_token_url
+        or uses_real_api()
+        or chosen_port(SANDBOX_PORT) == DEFAULT_PORTS[SANDBOX_PORT]
+    ):
         return {}
     return {"IGDB_BASE_URL": f"{sandbox_url()}/v4", "IGDB_TOKEN_URL": f"{sandbox_url()}/oauth2/token"}
 
@@ -173,8 +177,9 @@ def _secret(path: Path, make: Callable[[], str]) -> str:
 
 
 def uses_real_api() -> bool:
-    """Whether the user has named an account of IGDB; without one the sandbox answers."""
-    return bool(os.environ.get("IGDB_CLIENT_ID") and os.environ.get("IGDB_CLIENT_SECRET"))
+    """Return whether the user has named an account of IGDB; without one the sandbox answers."""
+    settings = read_settings()
+    return bool(settings.igdb_client_id and settings.igdb_client_secret)
 
 
 def write_launcher() -> None:

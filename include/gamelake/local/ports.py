@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
-from gamelake.local.environment import HOST, chosen_port, remember_port
+from gamelake.local.environment import HOST, chosen_port, remember_port, set_port
 
 
 class PortTakenError(RuntimeError):
@@ -16,13 +15,13 @@ def claim(variable: str, who: str) -> int:
     """Return the port for a part that is about to start, which this clone then remembers.
 
     A taken port is replaced by a free one, unless the variable asks for it.
-    Raises: PortTakenError, if the variable names a taken port; InvalidEnvironmentError, if it names none.
+    Raises: PortTakenError, if the variable names a taken port; SettingsError, if it names none.
     """
     port = chosen_port(variable)
     if is_free(port):
         remember_port(variable, port)
         return port
-    if os.environ.get(variable):
+    if set_port(variable):
         raise PortTakenError(
             f"port {port} is taken by another process, and {variable} chooses it for {who}: stop that process, "
             f"choose another port, or unset {variable} to get a free one"

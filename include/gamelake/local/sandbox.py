@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from gamelake.days import PartitionError, day_of, format_day, parse_day
 from gamelake.local.environment import LOCAL, LOGS
 from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
+from gamelake.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,18 +81,18 @@ def real_today() -> date:
 
 def connection(url: str) -> str:
     """`igdb_default` for a sandbox at a URL, as the JSON that an `AIRFLOW_CONN_…` variable holds."""
-    server = {"IGDB_BASE_URL": f"{url}/v4", "IGDB_TOKEN_URL": f"{url}/oauth2/token"}
-    return json.dumps(connections(load_settings(), server)[IGDB_CONNECTION])
+    settings = Settings(
+        igdb_client_id=None,
+        igdb_client_secret=None,
+        igdb_base_url=f"{url}/v4",
+        igdb_token_url=f"{url}/oauth2/token",
+    )
+    return json.dumps(connections(load_settings(), settings)[IGDB_CONNECTION])
 
 
 def command(days: Days, port: int) -> list[str]:
-    """How the sandbox is started; `IGDB_RECORDED` and `GAMELAKE_SANDBOX_GAMES` say what it shows.
-
-    Raises: SandboxStartError.
-    """
-    games = os.environ.get("GAMELAKE_SANDBOX_GAMES") or "5000"
-    if not (games.isascii() and games.isdecimal()):
-        raise SandboxStartError(f"GAMELAKE_SANDBOX_GAMES: found {games!r}, expected a whole number from 1 to 1,000,000")
+    """Return the command that starts the sandbox. Raises: SettingsError."""
+    games = str(read_settings().gamelake_sandbox_games)
     return [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", str(port), "--games", games,
             "--first-day", days.first_day, "--today", days.today]  # fmt: skip
 

@@ -58,7 +58,7 @@ class StackError(RuntimeError):
 def up() -> None:
     """Start everything, unpause the DAGs, and say where the UI is.
 
-    Raises: StackError; BusyError; SandboxStartError; PortTakenError; InvalidEnvironmentError.
+    Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError.
     """
     down_parts = [part.name for part in AIRFLOW if not part.running()]
     if not down_parts:

@@ -11,14 +11,14 @@ beside the published ones: only the DAG `transform` publishes.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from gamelake.lake.querying import configure, quoted, renew, settings
-from gamelake.marts.scratch import check_database, database_file, wait_for_lock
+from gamelake.marts.scratch import check_database, wait_for_lock
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Plugin(BasePlugin):
         The profile has the file's name alone: dbt-duckdb reads a whole path as a URL, and would cut it at `#` or `?`.
         """
         config.update(settings())
-        path = database_file()
+        path = read_settings().gamelake_duckdb
         with _dbt_errors():
             check_database(path)
             wait_for_lock(path, config, _say)
@@ -69,7 +69,7 @@ class Plugin(BasePlugin):
             if sources is not None:
                 configure(conn, sources)
             self._credentials = configure(conn, self._store)
-            if os.environ.get(VARIABLE):
+            if read_settings().gamelake_generation:
                 return
             if flags.WHICH in _BUILDING:
                 self._opened = _open_generation(self._store, sources, str((flags.VARS or {}).get("as_of") or ""))
@@ -81,7 +81,7 @@ class Plugin(BasePlugin):
         if self._store is not None:
             with _dbt_errors():
                 self._credentials = renew(cursor, self._store, self._credentials)
-        if generation := os.environ.get(VARIABLE) or self._opened:
+        if generation := read_settings().gamelake_generation or self._opened:
             cursor.execute(f"set variable generation = {quoted(generation.rstrip('/'))}")
 
 

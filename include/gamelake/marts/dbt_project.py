@@ -15,9 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from gamelake.lake.querying import extensions_folder
-from gamelake.marts.scratch import DATABASE_VARIABLE, database_file
 from gamelake.paths import REPOSITORY
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -31,11 +30,14 @@ def environment() -> dict[str, str]:
 
     The database file is scratch: it may lie on any disk, and nothing is lost with it.
     """
-    database = database_file()
+    settings = read_settings()
     # Every task process passes here, so that a disk which was wiped is no obstacle; a DAG processor's may be read-only.
     with contextlib.suppress(OSError):
-        database.parent.mkdir(parents=True, exist_ok=True)
-    return {DATABASE_VARIABLE: str(database), "GAMELAKE_DUCKDB_EXTENSIONS": str(extensions_folder())}
+        settings.gamelake_duckdb.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "GAMELAKE_DUCKDB": str(settings.gamelake_duckdb),
+        "GAMELAKE_DUCKDB_EXTENSIONS": str(settings.gamelake_duckdb_extensions),
+    }
 
 
 def published_models(manifest: Path = MANIFEST) -> dict[str, str]:

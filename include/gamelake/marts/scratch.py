@@ -9,15 +9,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from gamelake.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-DATABASE_VARIABLE = "GAMELAKE_DUCKDB"
 _LOCKED = "Conflicting lock"
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
@@ -28,36 +25,28 @@ class ScratchError(Exception):
     """The database file cannot be opened; the message names it and what to do."""
 
 
-def database_file() -> Path:
-    """Where the database is: `GAMELAKE_DUCKDB`, relative to the repository, or `.local/scratch` in it."""
-    named = os.environ.get(DATABASE_VARIABLE, "").strip() or ".local/scratch/gamelake.duckdb"
-    return REPOSITORY / named
-
-
 def check_database(path: Path) -> None:
     """Make the database's folder, and refuse a path that dbt could not open later. Raises: ScratchError."""
     if found := re.search(r"[^\w.-]", path.name):
         raise ScratchError(
-            f"{DATABASE_VARIABLE}: found {found[0]!r} in the file's name {path.name!r}, which dbt cannot read there; "
+            f"GAMELAKE_DUCKDB: found {found[0]!r} in the file's name {path.name!r}, which dbt cannot read there; "
             "expected letters, digits and any of . - _, such as gamelake.duckdb. A folder may have any name without a ?"
         )
     if "?" in str(path.parent):
         raise ScratchError(
-            f"{DATABASE_VARIABLE}: found '?' in the folder {path.parent}, at which DuckDB cuts the name of its log; "
-            f"name a file in another folder by {DATABASE_VARIABLE}"
+            f"GAMELAKE_DUCKDB: found '?' in the folder {path.parent}, at which DuckDB cuts the name of its log; "
+            f"name a file in another folder by GAMELAKE_DUCKDB"
         )
-    way = f"; name a file in a folder that this user may write, or unset {DATABASE_VARIABLE}"
+    way = "; name a file in a folder that this user may write, or unset GAMELAKE_DUCKDB"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ScratchError(
-            f"{DATABASE_VARIABLE}: cannot make the folder {path.parent}: {error.strerror}{way}"
-        ) from error
+        raise ScratchError(f"GAMELAKE_DUCKDB: cannot make the folder {path.parent}: {error.strerror}{way}") from error
     if path.is_dir():
-        raise ScratchError(f"{DATABASE_VARIABLE}: {path} is a folder, expected a file{way}")
+        raise ScratchError(f"GAMELAKE_DUCKDB: {path} is a folder, expected a file{way}")
     for each in (path.parent, *([path] if path.exists() else [])):
         if not os.access(each, os.W_OK):
-            raise ScratchError(f"{DATABASE_VARIABLE}: no right to write {each}{way}")
+            raise ScratchError(f"GAMELAKE_DUCKDB: no right to write {each}{way}")
 
 
 def check_free(path: Path) -> None:
@@ -88,7 +77,7 @@ def wait_for_lock(
                 still = f"still open in {who} after {sum(waits)} s" if waits else f"open in {who}"
                 raise ScratchError(
                     f"{path}: {still}; end that process or wait for it, or give this build "
-                    f"a file of its own by {DATABASE_VARIABLE}"
+                    f"a file of its own by GAMELAKE_DUCKDB"
                 ) from error
             say(f"{path} is open in {who}: waiting for it, next look in {wait} s")
             time.sleep(wait)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 import gamelake.lake.s3
-from gamelake.lake.factory import lake_uri, open_store, place_of
+from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import InvalidKeyError, ObjectExistsError, ObjectNotFoundError, StoreError
 from tests.support.stores import BAD_KEYS
 
@@ -300,14 +300,6 @@ def test_a_place_can_be_pasted(disk: Store, tmp_path: Path) -> None:
 def test_a_uri_of_no_store_is_refused(uri: str) -> None:
     with pytest.raises(StoreError, match="GAMELAKE_URI"):
         open_store(uri)
-
-
-def test_the_lake_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAMELAKE_URI", "s3://bucket/prefix")
-    assert lake_uri() == "s3://bucket/prefix"
-    monkeypatch.setenv("GAMELAKE_URI", "")
-    assert lake_uri().endswith("/.local/lake")
-    assert lake_uri().startswith("file:///")
 
 
 def test_errors_survive_pickling() -> None:

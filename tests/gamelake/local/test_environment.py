@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from gamelake.local import environment
+from gamelake.settings import SettingsError
 from tests.support.command import GAMELAKE
 
 SHOW = """
 import json
 from gamelake.local import environment
+from gamelake.settings import SettingsError
 found = environment.environment()
 environment.password()
 print(json.dumps(found))
@@ -92,7 +94,7 @@ def test_nothing_is_kept_where_other_users_have_theirs(tmp_path):
 @pytest.mark.parametrize("letter", ["?", "%", "$"])
 def test_a_home_that_airflow_cannot_use_is_refused(monkeypatch, tmp_path, letter):
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / f"a{letter}b"))
-    with pytest.raises(environment.InvalidEnvironmentError, match=rf"AIRFLOW_HOME: found .*without '\{letter}'"):
+    with pytest.raises(SettingsError, match=rf"AIRFLOW_HOME: found .*without '\{letter}'"):
         environment.environment()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gamelake.local import environment, parts, sandbox
 from gamelake.local.parts import Part
-from gamelake.local.sandbox import Days, SandboxStartError, command
+from gamelake.local.sandbox import Days, SandboxStartError
 from gamelake.local.state import read_state, write_state
 
 
@@ -61,12 +61,3 @@ def test_a_sandbox_without_its_days_says_so(tmp_path, monkeypatch, half):
     (tmp_path / "sandbox.json").write_text(half, encoding="utf-8")
     with pytest.raises(SandboxStartError, match=r"sandbox\.json: found no days, expected .*; remove the file"):
         Days.next()
-
-
-def test_how_many_games_is_a_number(monkeypatch):
-    days = Days("2026-11-21", "2026-11-21")
-    monkeypatch.setenv("GAMELAKE_SANDBOX_GAMES", "")
-    assert "5000" in command(days, 0)
-    monkeypatch.setenv("GAMELAKE_SANDBOX_GAMES", "many")
-    with pytest.raises(SandboxStartError, match="GAMELAKE_SANDBOX_GAMES: found 'many', expected a whole number"):
-        command(days, 0)

@@ -10,22 +10,9 @@ from pathlib import Path
 import pytest
 
 import gamelake.marts.scratch
-from gamelake.marts.scratch import ScratchError, check_database, check_free, database_file, wait_for_lock
-from gamelake.paths import REPOSITORY
+from gamelake.marts.scratch import ScratchError, check_database, check_free, wait_for_lock
 
 HOLDS = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-
-
-def test_a_relative_path_is_the_repositorys_wherever_the_process_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GAMELAKE_DUCKDB", " mine/gamelake.duckdb ")
-    assert database_file() == REPOSITORY / "mine" / "gamelake.duckdb"
-    monkeypatch.setenv("GAMELAKE_DUCKDB", "/elsewhere/gamelake.duckdb")
-    assert database_file() == Path("/elsewhere/gamelake.duckdb")
-    monkeypatch.setenv("GAMELAKE_DUCKDB", "")
-    assert database_file() == REPOSITORY / ".local" / "scratch" / "gamelake.duckdb"
 
 
 @pytest.mark.parametrize("found", list("#?%:;'\" &"))

@@ -1,0 +1,170 @@
+"""The environment variables of the product: one attribute each, with its type, default, constraint and description.
+
+`read_settings` reads them again at each call. docs/reference/configuration.md is generated from here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gamelake.paths import REPOSITORY
+
+LOCAL = REPOSITORY / ".local"
+_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d|$)")
+"""The variables that Kubernetes sets in every pod, named after the services of its namespace."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+class SettingsError(ValueError):
+    """A variable is unknown, or has a value that is not allowed; the message has its name and what was expected."""
+
+
+class Settings(BaseSettings):
+    """The environment variables. An empty one counts as absent."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    gamelake_uri: str = (LOCAL / "lake").as_uri()
+    """Where the lake is: `s3://bucket/prefix`, or `file:///folder` with any name, percent-encoded or not."""
+
+    gamelake_cdn_url: str | None = None
+    """The CDN through which the lake is read, as `https://host/prefix`; see
+    [its runbook](../guides/runbooks/read-through-a-cdn.md)."""
+
+    gamelake_duckdb: Annotated[Path, AfterValidator(lambda path: REPOSITORY / path)] = (
+        LOCAL / "scratch" / "gamelake.duckdb"
+    )
+    """The build's database file, which is scratch. Only the dbt process opens it, so each worker may have its own. A
+    relative path begins at the repository."""
+
+    gamelake_duckdb_memory: str = "500MB"
+    """The memory that DuckDB uses before it spills to disk."""
+
+    gamelake_duckdb_extensions: Absolute = LOCAL / "extensions"
+    """The folder of DuckDB's extensions; `python -m gamelake.marts.duckdb_extensions` fills it. The image has one."""
+
+    gamelake_generation: str | None = None
+    """The generation that a dbt process builds. The DAG sets it for each build; without it dbt opens one of the day
+    `as_of`."""
+
+    gamelake_transform: Literal["one_process", "spark"] = "one_process"
+    """`one_process`: one dbt builds all models. `spark`: a Spark cluster; see
+    [its runbook](../guides/runbooks/spark.md)."""
+
+    gamelake_spark_master: str = "local[2]"
+    """The Spark master of dbt's target `spark`, such as `spark://host:7077`; `local[2]` is two threads of dbt's own
+    process."""
+
+    gamelake_spark_python: Path = REPOSITORY / ".venv-spark" / "bin" / "python"
+    """The Python that has dbt-spark, for the DAG `transform` where `GAMELAKE_TRANSFORM` is `spark`."""
+
+    gamelake_spark_warehouse: str = str(LOCAL / "scratch" / "spark")
+    """The folder or s3:// prefix of the tables of one build on Spark. `gamelake marts build-on-spark` sets it; the
+    default serves `dbt compile` and the like."""
+
+    gamelake_full_refresh_weekday: Literal["0", "1", "2", "3", "4", "5", "6", "never"] = "0"
+    """The weekday on which scheduled runs read the incremental entities whole: `0` is Monday, `6` Sunday, `never` no
+    day."""
+
+    gamelake_pod_templates: str | None = None
+    """The folder of pod templates, one for each kind of task, as the scheduler sees it; see
+    [its page](../guides/deploy/kubernetes.md). Without it every task gets the same pod."""
+
+    igdb_client_id: str | None = None
+    """An account of IGDB, for `make`, compose and `gamelake settings import`: with it `igdb_default` leads to the real
+    API, without it to the sandbox."""
+
+    igdb_client_secret: Annotated[str | None, Field(repr=False)] = None
+    """The secret of that account."""
+
+    igdb_base_url: str | None = None
+    """Another server than the account's or the sandbox's."""
+
+    igdb_token_url: str | None = None
+    """Its token endpoint, on the scheme, host and port of `IGDB_BASE_URL`, or Twitch's. The client secret is sent to no
+    other."""
+
+    igdb_recorded: Path | None = None
+    """A folder of recorded rows, which the sandbox serves instead of made-up ones."""
+
+    gamelake_sandbox_port: Port | None = None
+    """The port of the sandbox. Without it: the last one of this clone, first 8900, or the next free one."""
+
+    gamelake_sandbox_games: Annotated[int, Field(ge=1, le=1_000_000)] = 5000
+    """The number of games that the sandbox makes up."""
+
+    gamelake_local: Annotated[Absolute, AfterValidator(Path.resolve)] = LOCAL
+    """The folder of the laptop's Airflow: its database, logs and keys."""
+
+    airflow__api__port: Port | None = None
+    """The port of the web UI of `make up`. Without it: the last one of this clone, first 8080, or the next free one."""
+
+    allow_shrink: str = ""
+    """For `make run`: tables such as `igdb.games`, separated by commas, or `all`, that may lose more rows than one load
+    may remove."""
+
+    allow_unproven: str = ""
+    """For `make run`: tables such as `igdb.games`, or `all`, whose rows may differ from IGDB's count by more than one
+    load may leave unproven."""
+
+    aws_region: str | None = None
+    """The region of the bucket, where neither `AWS_DEFAULT_REGION` nor a profile names one. boto3 reads the other
+    `AWS_*` variables, see [its page](../guides/deploy/aws.md#credentials); DuckDB gets the same."""
+
+    aws_endpoint_url: str | None = None
+    """An S3 server other than AWS, such as `http://objects:8333`."""
+
+    aws_endpoint_url_s3: str | None = None
+    """The same for S3 alone; it goes before `AWS_ENDPOINT_URL`."""
+
+    aws_ca_bundle: str | None = None
+    """The file of a private network's CAs, for boto3, DuckDB and the CDN."""
+
+    requests_ca_bundle: str | None = None
+    """The same, where `AWS_CA_BUNDLE` is not set."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments and the environment only: `.env` is for compose."""
+        return init_settings, env_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in stripped.items() if value not in {"", None}}
+
+
+def read_settings() -> Settings:
+    """Return what the environment sets now.
+
+    Raises:
+        SettingsError: A variable has a wrong value, or its name begins with GAMELAKE_ and is unknown.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    for name in os.environ:
+        if name.startswith("GAMELAKE_") and name not in known and not _KUBERNETES.search(name):
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            raise SettingsError(f"{name}: there is no such variable, expected {nearest} or another GAMELAKE_ variable")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        expected = re.sub("^Input should be", "expected", first["msg"])
+        raise SettingsError(f"{str(first['loc'][0]).upper()}: found {first['input']!r}, {expected}") from None

@@ -1,0 +1,66 @@
+"""The environment variables: what they default to, what is refused, and that other files know the same ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gamelake.paths import REPOSITORY
+from gamelake.settings import Settings, SettingsError, read_settings
+
+
+def test_each_call_reads_what_is_set_now_and_blank_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value, expected in [
+        (" mine/gamelake.duckdb ", REPOSITORY / "mine" / "gamelake.duckdb"),
+        ("/elsewhere/gamelake.duckdb", Path("/elsewhere/gamelake.duckdb")),
+        (" ", REPOSITORY / ".local" / "scratch" / "gamelake.duckdb"),
+    ]:
+        monkeypatch.setenv("GAMELAKE_DUCKDB", value)
+        assert read_settings().gamelake_duckdb == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("GAMELAKE_URL", "s3://bucket", "GAMELAKE_URI"),
+        ("GAMELAKE_FULL_REFRESH_DAY", "0", "GAMELAKE_FULL_REFRESH_WEEKDAY"),
+        ("GAMELAKE_TRANSFORM", "ducklake", "found 'ducklake', expected 'one_process' or 'spark'"),
+        ("GAMELAKE_FULL_REFRESH_WEEKDAY", "7", "found '7', expected '0', '1'"),
+        ("GAMELAKE_SANDBOX_GAMES", "many", "found 'many', expected a valid integer"),
+        ("GAMELAKE_SANDBOX_PORT", "65536", "found '65536', expected less than or equal to 65535"),
+        ("AIRFLOW__API__PORT", "0", "found '0', expected greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_name_or_value_is_told_with_what_was_expected(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"^{variable}: ") as caught:
+        read_settings()
+    assert expected in str(caught.value)
+
+
+def test_variables_of_kubernetes_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("GAMELAKE_API_SERVER_SERVICE_HOST", "GAMELAKE_API_SERVER_PORT_8080_TCP_ADDR", "GAMELAKE_WEB_PORT"):
+        monkeypatch.setenv(variable, "tcp://10.0.0.1:8080")
+    read_settings()
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert "hush" not in repr(Settings(igdb_client_secret="hush"))
+
+
+def test_other_files_name_the_same_variables_and_defaults() -> None:
+    files = [REPOSITORY / name for name in ("docker-compose.yaml", "Dockerfile", "Makefile", ".env.example")]
+    folders = [REPOSITORY / name for name in ("dbt/macros", "dbt/models", "deploy", ".github")]
+    files += [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    for path in [*files, REPOSITORY / "dbt" / "profiles.yml"]:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for name in set(re.findall(r"\bGAMELAKE_[A-Z_]+[A-Z]\b", text)):
+            assert name.lower() in Settings.model_fields, f"{path}: {name}"
+        for name, default in re.findall(r"(?:env_var\(['\"]|\$\{)(\w+)(?:['\"], ['\"]|:-)([^'\"}]+)", text):
+            field = Settings.model_fields.get(name.lower())
+            assert field is None or str(field.default).endswith(default.removeprefix("../")), f"{path}: {name}"
