@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, Param
 
 from gamelake.airflow.dag import LakeDAG
 
@@ -28,3 +28,14 @@ def test_the_end_of_the_process_is_the_end_of_the_run(monkeypatch: pytest.Monkey
             dag.test_once()
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_wrong_param_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(dag: DAG, *, run_conf: dict[str, str]) -> None:
+        dag.params.update(run_conf)
+
+    monkeypatch.setattr(DAG, "test", validate)
+    dag = LakeDAG(dag_id="a_dag", schedule=None, params={"date": Param(None, type=["null", "string"], format="date")})
+    with pytest.raises(SystemExit) as ended:
+        dag.test(run_conf={"date": "2026-13-45"})
+    assert str(ended.value) == "a_dag: Invalid input for param date: '2026-13-45' is not a 'date'"

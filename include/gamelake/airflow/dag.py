@@ -48,7 +48,12 @@ class LakeDAG(DAG):
 
     def test(self, *args: Any, **kwargs: Any) -> Any:
         """Run one DAG run in this process, and print at its end why tasks failed; see `airflow.sdk.DAG.test`."""
-        run, failures = self.test_once(*args, **kwargs)
+        from airflow.sdk.exceptions import ParamValidationError
+
+        try:
+            run, failures = self.test_once(*args, **kwargs)
+        except ParamValidationError as error:  # its further lines are the schema
+            raise SystemExit(f"{self.dag_id}: {str(error).splitlines()[0]}") from None
         if any(isinstance(failure.error, KeyboardInterrupt) for failure in failures):
             sys.stderr.write("\nInterrupted. Nothing is lost: run the same command again.\n")
             raise SystemExit(INTERRUPTED)

@@ -66,12 +66,26 @@ def freshness() -> int:
     return 1 if stale else 0
 
 
+def _generation(name: str | None) -> str | None:
+    """Return the day or the key of a generation. Raises: typer.BadParameter."""
+    from gamelake.lake.store import InvalidKeyError, check_key
+
+    try:
+        if name is not None:
+            check_key("read", name.strip("/"))
+    except InvalidKeyError:
+        expected = "expected a Korean day as YYYY-MM-DD, or a key that `make generations` lists"
+        raise typer.BadParameter(f"found {name!r}, {expected}") from None
+    return name
+
+
 @group.command("rollback")
 def roll_back(
     generation: Annotated[
         str | None,
         typer.Argument(
             metavar="GENERATION",
+            callback=_generation,
             show_default=False,
             help="Its key or its Korean day. Default: what readers had before the newest publication.",
         ),
@@ -110,17 +124,20 @@ def build_on_spark(
         ),
     ] = None,
     generation: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Build this open generation, and publish nothing.")
+        str | None,
+        typer.Option(metavar="KEY", callback=_generation, help="Build this open generation, and publish nothing."),
     ] = None,
 ) -> None:
     """Build the marts on Spark; `GAMELAKE_SPARK_MASTER` names the cluster."""
-    from gamelake.lake.factory import lake_uri, open_store
+    from gamelake.lake.factory import lake_uri, open_store, place_of
     from gamelake.marts import spark
 
     if date and generation:
         raise typer.BadParameter("found --date and --generation, expected one of them")
     store = open_store(lake_uri())
     if generation:
+        if not any(store.list(f"{generation}/")):
+            raise typer.BadParameter(f"found no generation {generation!r} in {place_of(store)}, expected an open one")
         spark.build(store, generation)
     else:
         document = spark.build_and_publish(store, date)

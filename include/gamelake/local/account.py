@@ -1,4 +1,4 @@
-"""The user's own way to the API: an account of IGDB, or a connection that the environment has."""
+"""The API that the user has chosen: by an account of IGDB, a server, or a connection in the environment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,17 @@ class AccountError(RuntimeError):
 
 
 def is_given() -> bool:
-    """Whether the user has named an account or a connection; without one the sandbox answers."""
-    return any(os.environ.get(name) for name in ("IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET", CONNECTION_VARIABLE))
+    """Return whether the user has set an account, a server or a connection; otherwise a sandbox is started.
+
+    To be called before `environment()` adds the server of this clone's sandbox.
+    """
+    settings = read_settings()
+    return bool(
+        settings.igdb_client_id
+        or settings.igdb_client_secret
+        or settings.igdb_base_url
+        or os.environ.get(CONNECTION_VARIABLE)
+    )
 
 
 def export() -> None:
@@ -32,14 +41,14 @@ def export() -> None:
 
 def check() -> str:
     """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountError."""
-    given = os.environ.get(CONNECTION_VARIABLE)
+    was_set = os.environ.get(CONNECTION_VARIABLE)
     export()  # the database may not be there yet
     from igdb.hook import IgdbHook
 
     try:
         answers, text = IgdbHook(IGDB_CONNECTION).test_connection()
     finally:
-        if not given:
+        if not was_set:
             del os.environ[CONNECTION_VARIABLE]
     if not answers:
         raise AccountError(text)

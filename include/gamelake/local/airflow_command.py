@@ -23,6 +23,7 @@ def run(arguments: list[str]) -> int:
         AccountError: The API refuses the account.
         SandboxStartError: The sandbox did not start.
     """
+    has_account = account.is_given()
     os.environ.update(environment())
     command = [sys.executable, "-m", "airflow", *arguments]
     is_test = arguments[:2] == ["dags", "test"]
@@ -33,11 +34,11 @@ def run(arguments: list[str]) -> int:
         )
     if not (is_test and any(argument.startswith("igdb_") for argument in arguments)):
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
-    return _test_load(command)
+    return _test_load(command, has_account=has_account)
 
 
-def _test_load(command: list[str]) -> int:
-    if account.is_given():
+def _test_load(command: list[str], *, has_account: bool) -> int:
+    if has_account:
         print(account.check(), flush=True)
         account.export()
         os.execv(sys.executable, command)  # noqa: S606 - as above

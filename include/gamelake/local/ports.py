@@ -1,4 +1,4 @@
-"""Ports are tried before anything starts, and a clone keeps those that it got."""
+"""The ports of `make up`: tried before anything starts, and remembered by the clone."""
 
 from __future__ import annotations
 
@@ -8,32 +8,41 @@ from gamelake.local.environment import HOST, chosen_port, remember_port, set_por
 
 
 class PortTakenError(RuntimeError):
-    """The port that the user chose is another process's; the message says what to do."""
+    """The port that the user chose is taken; the message says what to do."""
 
 
-def claim(variable: str, who: str) -> int:
-    """Return the port for a part that is about to start, which this clone then remembers.
+def claim(variable: str, part: str, *, claimed: int | None = None) -> int:
+    """Return the port of a part that is about to start, which this clone then remembers.
 
-    A taken port is replaced by a free one, unless the variable asks for it.
-    Raises: PortTakenError, if the variable names a taken port; SettingsError, if it names none.
+    A taken port is replaced by a free one, unless the variable sets it.
+
+    Args:
+        variable: It may set the port.
+        part: The part's name, for messages.
+        claimed: The port of a part that starts too.
+
+    Raises:
+        PortTakenError: The variable sets a port that is taken.
+        SettingsError: The variable sets no port.
     """
     port = chosen_port(variable)
-    if is_free(port):
+    if port != claimed and is_free(port):
         remember_port(variable, port)
         return port
     if set_port(variable):
+        owner = "another part of `make up`" if port == claimed else "another process: stop that process"
         raise PortTakenError(
-            f"port {port} is taken by another process, and {variable} chooses it for {who}: stop that process, "
-            f"choose another port, or unset {variable} to get a free one"
+            f"{variable}: port {port} for {part} is taken by {owner}. Choose another one, or unset {variable} to get a "
+            "free one"
         )
     free = _next_free(port)
     remember_port(variable, free)
-    print(f"Port {port} is taken by another process: {who} gets {free} in this clone ({variable} chooses another).")
+    print(f"Port {port} is taken: {part} gets {free} in this clone ({variable} chooses another).")
     return free
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this machine's port."""
+    """Return whether a server could listen on this port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex((HOST, port)) == 0:

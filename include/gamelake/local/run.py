@@ -44,6 +44,7 @@ class RunError(RuntimeError):
 def run() -> None:
     """Run the next day. Raises: RunError; BusyError; SandboxStartError; UnknownTableError; KeyboardInterrupt."""
     params = allowed.params()
+    has_account = account.is_given()
     os.environ.update(environment())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -56,7 +57,7 @@ def run() -> None:
             place = lake_location()
             check_folders(place)
             before = report.marts()
-        if account.is_given():
+        if has_account:
             day, days = format_day(sandbox.real_today()), None
             with terminal.doing("asking the API"):
                 answer = account.check()

@@ -69,10 +69,10 @@ def up() -> None:
         raise StackError(f"{', '.join(down_parts)} stopped while the rest runs: `make down`, then `make up` again")
     alone.check_no_run()
     private_folder()
-    ports.claim(API_PORT, "Airflow's web UI")
+    ui_port = ports.claim(API_PORT, "Airflow's web UI")
     starts_sandbox = not uses_real_api() and not SANDBOX.running()
     if starts_sandbox:
-        ports.claim(SANDBOX_PORT, "the sandbox")
+        ports.claim(SANDBOX_PORT, "the sandbox", claimed=ui_port)
     os.environ.update(environment())
     password()
     began = time.monotonic()

@@ -74,12 +74,23 @@ def test_make_calls_them(store: Store, tmp_path: Path) -> None:
     assert shown(store) == second
 
 
-@pytest.mark.parametrize("target", ["2026-11-18", "marts/dt=2026-11-20/dbt", "yesterday", "../../etc"])
+@pytest.mark.parametrize(
+    ("arguments", "status", "found"),
+    [
+        (["rollback", "2026-11-18"], 1, "2026-11-18"),
+        (["rollback", "marts/dt=2026-11-20/dbt"], 1, "marts/dt=2026-11-20/dbt"),
+        (["rollback", "yesterday"], 1, "yesterday"),
+        (["rollback", ""], 2, "found '', expected a Korean day"),
+        (["rollback", "../../etc"], 2, "found '../../etc', expected a Korean day"),
+        (["build-on-spark", "--generation", "../x"], 2, "found '../x', expected a Korean day"),
+        (["build-on-spark", "--generation", "marts/nosuch"], 2, "found no generation 'marts/nosuch'"),
+    ],
+)
 def test_a_generation_that_is_not_there_is_one_line(
-    store: Store, capsys: pytest.CaptureFixture[str], target: str
+    store: Store, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, found: str
 ) -> None:
     published(store, "2026-11-20", "2026-11-21")
-    assert main(["marts", "rollback", target]) == 1
-    said = capsys.readouterr()
-    assert (said.out, said.err.count("\n")) == ("", 1)
-    assert target in said.err
+    assert main(["marts", *arguments]) == status
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert found in printed.err

@@ -47,16 +47,24 @@ def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken, capsys):
     assert is_free(port)
     assert chosen_port(API_PORT) == port
     said = capsys.readouterr().out
-    assert f"Port {taken} is taken by another process: the web UI gets {port}" in said
+    assert f"Port {taken} is taken: the web UI gets {port}" in said
     assert API_PORT in said
 
 
 def test_a_taken_port_that_was_asked_for_is_refused(taken, monkeypatch):
     monkeypatch.setenv(API_PORT, str(taken))
-    with pytest.raises(
-        PortTakenError, match=rf"port {taken} is taken by another process, and {API_PORT} chooses it for"
-    ):
+    with pytest.raises(PortTakenError, match=f"^{API_PORT}: port {taken} for the web UI is taken by another process"):
         claim(API_PORT, "the web UI")
+
+
+def test_two_parts_get_different_ports(taken, monkeypatch):
+    port = claim(API_PORT, "the web UI")
+    monkeypatch.setenv(SANDBOX_PORT, str(port))
+    with pytest.raises(PortTakenError, match=f"^{SANDBOX_PORT}: port {port} .* by another part of `make up`"):
+        claim(SANDBOX_PORT, "the sandbox", claimed=port)
+    monkeypatch.delenv(SANDBOX_PORT)
+    environment.remember_port(SANDBOX_PORT, port)
+    assert claim(SANDBOX_PORT, "the sandbox", claimed=port) != port
 
 
 def test_what_was_asked_for_is_remembered(monkeypatch):
