@@ -10,6 +10,7 @@ build     a night's build, thrice; of the start alone, without tests and with th
 linear    the same for 1,000,000 games, and the ratios
 history   a night after a week of popularity history, and after a year of it
 parts     the parts of games by compression: what writing, reading and storing them costs
+spark     the build on Spark in one process of two threads (`make spark`), beside DuckDB's: --games names the size
 scheduler the DAG `transform` for 1,200 games in a standalone Airflow, twice: seconds and CPU of all its processes
 """
 
@@ -53,8 +54,15 @@ WEEK, YEAR = 7, 364
 PREDECESSOR_PER_MODEL = (21 + 5.6) / 23
 """CPU seconds of the pipeline before this one, run and test, for each of its 23 models, of as many rows."""
 
-PARTS = ("build", "linear", "history", "parts", "scheduler")
+PARTS = ("build", "linear", "history", "parts", "spark", "scheduler")
 DAG_GAMES = 1_200
+
+
+SPARK_SETTINGS = """\
+spark.driver.memory 4g
+spark.sql.shuffle.partitions 8
+spark.ui.enabled false
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,8 @@ def main() -> None:
         nights_of_history(folder, arguments.games, arguments.times)
     if "parts" in parts:
         compare(day_lake(folder, games=arguments.games), folder)
+    if "spark" in parts:
+        on_spark(night(folder, arguments.games), folder)
     if "scheduler" in parts:
         scheduled(day_lake(folder, games=DAG_GAMES), folder)
 
@@ -223,6 +233,32 @@ def nights_of_history(folder: Path, games: int, times: int) -> None:
         say(f"  {days:>3} days before {median(found)}")
 
 
+def on_spark(measured: Night, folder: Path) -> None:
+    """One build by DuckDB and one by Spark of the same night: seconds, CPU and peak memory of all processes."""
+    say(f"  DuckDB: {measured.dbt('build')}")
+    (settings := folder / "spark-conf").mkdir(exist_ok=True)
+    (settings / "spark-defaults.conf").write_text(SPARK_SETTINGS, encoding="utf-8")
+    key = generation.open_generation(measured.store, load_entities(), day=DAY, run_id=f"bench-{time.time_ns()}")
+    environment = {
+        **os.environ,
+        "GAMELAKE_URI": measured.lake.as_uri(),
+        "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb"),
+        "SPARK_CONF_DIR": str(settings),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    python = Path(__file__).parents[1] / ".venv-spark" / "bin" / "python"
+    command = [python, "-m", "gamelake.cli", "marts", "build-on-spark", "--generation", key]
+    began, peak, cpu = time.monotonic(), 0, 0.0
+    process = subprocess.Popen(command, env=environment)  # noqa: S603
+    while process.poll() is None:
+        seconds, memory = _children()
+        cpu, peak = max(cpu, seconds), max(peak, memory)
+        time.sleep(0.5)
+    if process.returncode:
+        sys.exit("the build on Spark failed; its messages are above")
+    say(f"  Spark:  {cpu:6.2f} CPU s, {time.monotonic() - began:6.2f} s, {peak / 2**20:5.0f} MiB")
+
+
 def scheduled(lake: Path, folder: Path) -> None:
     """Two runs of the DAG: when the build, the publication and the last task have ended, and the CPU of it all."""
     home = folder / "airflow"
@@ -232,7 +268,7 @@ def scheduled(lake: Path, folder: Path) -> None:
     with running_airflow(home, environment) as airflow:
         airflow.unpause("transform")
         for _ in range(2):
-            load, before, runs = os.getloadavg()[0], _cpu_of_children(), len(airflow.all_runs("transform"))
+            load, before, runs = os.getloadavg()[0], _children()[0], len(airflow.all_runs("transform"))
             airflow.trigger("transform", str(DAY))
             airflow.wait(lambda runs=runs: len(airflow.all_runs("transform")) > runs, 60, "the run is there")
             airflow.wait(
@@ -246,19 +282,20 @@ def scheduled(lake: Path, folder: Path) -> None:
                 task["task_id"]: (datetime.fromisoformat(task["end_date"]) - queued).total_seconds() for task in tasks
             }
             say(
-                f"  {run['state']}: {len(ends)} tasks, {_cpu_of_children() - before:.1f} CPU s; seconds to the end of "
+                f"  {run['state']}: {len(ends)} tasks, {_children()[0] - before:.1f} CPU s; seconds to the end of "
                 f"dbt.build {ends['dbt.build']:.1f}, publish {ends['publish']:.1f}, all {max(ends.values()):.1f}; "
                 f"load {load:.1f}"
             )
 
 
-def _cpu_of_children() -> float:
-    """CPU seconds of all processes that this one started, those that have ended included."""
-    seconds = 0.0
+def _children() -> tuple[float, int]:
+    """CPU seconds of all processes that this one started, those that have ended included; the memory of the others."""
+    seconds, memory = 0.0, 0
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             seconds += sum(process.cpu_times()[:4])
-    return seconds
+            memory += process.memory_info().rss
+    return seconds, memory
 
 
 def median(costs: Sequence[Cost]) -> Cost:

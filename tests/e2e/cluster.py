@@ -224,7 +224,7 @@ def _image_environment(folder: Path, api_port: int) -> dict[str, str]:
     """What the image gives each of its processes, for this repository's folder in place of /opt/airflow."""
     bin_ = folder / "bin"
     bin_.mkdir()
-    for name, arguments in {"python": "", "airflow": " -m airflow"}.items():
+    for name, arguments in {"python": "", "airflow": " -m airflow", "gamelake": " -m gamelake.cli"}.items():
         (bin_ / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n', encoding="utf-8")
         (bin_ / name).chmod(0o755)
     home = folder / "airflow"
