@@ -1,12 +1,13 @@
 """Build, test and publish the marts of one Korean day.
 
-Runs by itself once every load of that day has succeeded, of all sources whose `entities.yaml` has `gates_transform`. A
-load that failed holds it back, and clearing that load later releases it. `open_generation` fixes which commits the
-build reads, dbt builds and tests (each model is a task that shows its own state and SQL), and only a build without a
-failure moves the pointer `marts/_current.json`. One process of dbt does the work, or Spark
-(docs/guides/runbooks/spark.md).
+A run starts once every load of that day has succeeded, of all sources whose `entities.yaml` has `gates_transform`. A
+failed load holds the run back; clear that load to release it.
 
-`publish` is skipped, and sends no event of the asset `marts`, when readers already have a later day. Its log says so.
+1. `open_generation` fixes which commits the build reads.
+2. `dbt.build` builds and tests everything, in one process of dbt or on Spark (docs/guides/runbooks/spark.md). After it,
+   a task for each model shows how the model and its tests ended, and its SQL.
+3. `publish` moves the pointer `marts/_current.json`, if nothing failed. It is skipped, and sends no event of the asset
+   `marts`, when readers already have a later day. Its log states so.
 
 - **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day. A
   day after the newest load is refused.
@@ -37,7 +38,7 @@ GATES = tuple(e for source in load_sources().values() if source.gates_transform 
 
 @task(executor_config=executor_config("transform"))
 def open_generation(**context: Any) -> dict[str, str]:
-    """Fix what this build reads. Returns: the generation's key prefix in the lake, and its url as dbt takes it."""
+    """Fix what this build reads. Returns: the generation's key prefix in the lake, and its URL for dbt."""
     from gamelake.airflow.stores import connected_store
     from gamelake.lake.https import open_cdn
     from gamelake.marts import generation
@@ -53,12 +54,12 @@ def open_generation(**context: Any) -> dict[str, str]:
     return {"key": key, "url": store.url(key)}
 
 
-# Before the tasks that only show states: readers wait for this one.
+# It runs before the tasks that show states, because readers wait for it.
 @task(outlets=[MARTS], executor_config=executor_config("transform"), priority_weight=1000, weight_rule="absolute")
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed.
 
-    Skipped when readers have a later day, or newer loads of this one: then those who wait for `marts` are told nothing.
+    Skipped, without an event of `marts`, when readers have a later day, or a build of this day from newer loads.
     """
     from gamelake.airflow.stores import connected_store, invalidate_changed
     from gamelake.marts import generation as generations
@@ -78,7 +79,7 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
 
 @task(executor_config=executor_config("transform"), trigger_rule="none_failed")  # also after a skipped `publish`
 def clean_up(generation: str) -> int:
-    """Remove the tables that failed tries of Spark left. Returns: how many objects."""
+    """Delete the tables of failed tries on Spark. Returns: the number of objects."""
     from gamelake.airflow.stores import connected_store
     from gamelake.marts.generation import clean_up as remove
 
