@@ -6,6 +6,8 @@ import importlib.util
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     store = open_store((tmp_path / "lake").as_uri())
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     store.put(ORPHAN, b"four")
@@ -30,20 +32,20 @@ def store(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def audit():
+def audit() -> Any:
     spec = importlib.util.spec_from_file_location("lake_audit", REPOSITORY / "dags" / "lake_audit.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.audit.function
 
 
-def test_orphans_are_removed(store, audit):
+def test_orphans_are_removed(store: Any, audit: Any) -> None:
     assert audit(params=PARAMS | {"remove": False}) == {"orphans": 1, "removed": 0, "removed_bytes": 0}
     assert audit(params=PARAMS) == {"orphans": 1, "removed": 1, "removed_bytes": 4}
     assert list(store.list("raw/")) == []
 
 
-def test_what_is_missing_fails_the_task_without_a_retry(store, audit):
+def test_what_is_missing_fails_the_task_without_a_retry(store: Any, audit: Any) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
     store.put(POINTER, b'{"generation": "marts/dt=2026-11-21/run", "marts": [{"key": "marts/gone", "bytes": 3}]}')
@@ -52,7 +54,7 @@ def test_what_is_missing_fails_the_task_without_a_retry(store, audit):
 
 
 @pytest.mark.e2e
-def test_airflow_runs_it(store, tmp_path):
+def test_airflow_runs_it(store: Any, tmp_path: Path) -> None:
     environment = airflow_environment(tmp_path, lake=store.uri, igdb={"conn_type": "igdb"})
     laptop = [GAMELAKE, "laptop"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)

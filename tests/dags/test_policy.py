@@ -31,7 +31,7 @@ print("\\n" + json.dumps({"errors": bag.import_errors, "dags": dags}, sort_keys=
 
 
 @pytest.fixture(scope="module")
-def parses(tmp_path_factory) -> list[dict[str, Any]]:
+def parses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Two parses, in processes of their own."""
     home = tmp_path_factory.mktemp("airflow")
     environment = {
@@ -53,7 +53,7 @@ def parses(tmp_path_factory) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def dags(parses) -> dict[str, dict[str, Any]]:
+def dags(parses: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {dag_id: body["dag"] for dag_id, body in parses[0]["dags"].items()}
 
 
@@ -66,17 +66,17 @@ def default(dag: dict[str, Any], task: dict[str, Any], name: str) -> Any:
     return task.get(name, dag["default_args"]["__var"].get(name))
 
 
-def test_the_files_import_with_nothing_around_them(parses):
+def test_the_files_import_with_nothing_around_them(parses: list[dict[str, Any]]) -> None:
     assert parses[0]["errors"] == {}
     assert sorted(parses[0]["dags"]) == sorted(DAGS)
 
 
-def test_two_parses_are_alike(parses):
+def test_two_parses_are_alike(parses: list[dict[str, Any]]) -> None:
     assert parses[0] == parses[1]
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
-def test_a_dag_says_whose_it_is_and_what_it_does(dags, dag_id):
+def test_a_dag_says_whose_it_is_and_what_it_does(dags: dict[str, dict[str, Any]], dag_id: Any) -> None:
     dag = dags[dag_id]
     assert dag["description"]
     assert "Korean" in dag["doc_md"]
@@ -88,7 +88,7 @@ def test_a_dag_says_whose_it_is_and_what_it_does(dags, dag_id):
 
 
 @pytest.mark.parametrize("dag_id", LOADS)
-def test_a_load_uses_the_pool_and_ends_in_time(dags, dag_id):
+def test_a_load_uses_the_pool_and_ends_in_time(dags: dict[str, dict[str, Any]], dag_id: Any) -> None:
     (task,) = tasks(dags[dag_id])
     assert task["pool"] == "igdb_api"
     assert 0 < task["execution_timeout"] <= timedelta(hours=1).total_seconds()
@@ -96,13 +96,13 @@ def test_a_load_uses_the_pool_and_ends_in_time(dags, dag_id):
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
-def test_every_parameter_is_described(dags, dag_id):
+def test_every_parameter_is_described(dags: dict[str, dict[str, Any]], dag_id: Any) -> None:
     params = dict(dags[dag_id]["params"])
     assert set(params) == PARAMS.get(dag_id, {"date", "full_refresh", "allow_shrink", "allow_unproven"})
     assert all(param["description"] for param in params.values())
 
 
-def test_a_parameter_says_only_what_holds_for_its_entity(dags):
+def test_a_parameter_says_only_what_holds_for_its_entity(dags: dict[str, dict[str, Any]]) -> None:
     for entity in load_entities():
         params = dict(dags[entity.dag_id]["params"])
         said = " ".join(param["description"] for param in params.values())
@@ -110,7 +110,7 @@ def test_a_parameter_says_only_what_holds_for_its_entity(dags):
         assert "YYYY-MM-DD" not in said  # the form has a date picker
 
 
-def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags):
+def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags: dict[str, dict[str, Any]]) -> None:
     for dag_id in LOADS:
         (task,) = tasks(dags[dag_id])
         [asset] = _assets(task["outlets"])
@@ -122,25 +122,25 @@ def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags):
     assert (marts["name"], marts["uri"], marts["group"]) == ("marts", "marts", "marts")
 
 
-def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(dags):
+def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(dags: dict[str, dict[str, Any]]) -> None:
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     layers = {name.split(".")[1] for name in by_id if name.count(".") == 2}
     assert {"staging", "intermediate", "marts", "marketing"} <= layers
     assert by_id["dbt.build"]["_task_display_name"] == "dbt build (the log)"
 
 
-def test_a_publication_waits_for_the_build_and_not_for_the_tasks_of_models(dags):
+def test_a_publication_waits_for_the_build_and_not_for_the_tasks_of_models(dags: dict[str, dict[str, Any]]) -> None:
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     assert sorted(_upstream(by_id, "publish")) == ["dbt.build", "open_generation"]
     assert by_id["publish"]["weight_rule"] == "absolute"
     assert by_id["publish"]["priority_weight"] > len(by_id)  # the task of a model has one for each task after it
 
 
-def test_transform_waits_for_every_load(dags):
+def test_transform_waits_for_every_load(dags: dict[str, dict[str, Any]]) -> None:
     assert {_asset(dag_id) for dag_id in LOADS} <= set(_strings(dags["transform"]["timetable"]))
 
 
-def test_transform_has_a_task_for_every_mart_and_publishes_last(dags):
+def test_transform_has_a_task_for_every_mart_and_publishes_last(dags: dict[str, dict[str, Any]]) -> None:
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     assert published_models()
     for model in published_models():

@@ -15,7 +15,7 @@ from tests.support.generations import finished
 DAGS = Path(__file__).with_name("dags")
 
 
-def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path):
+def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Path) -> None:
     store = open_store((tmp_path / "lake").as_uri())
     newer, older = finished(store, "2026-11-29"), finished(store, "2026-11-28")
     table = f"{older}/_spark/1a2b3c4d/inputs.json"

@@ -28,7 +28,7 @@ def parse(home: Path, setting: str) -> dict[str, Any]:
     return json.loads(found.splitlines()[-1])
 
 
-def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tmp_path):
+def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tmp_path: Path) -> None:
     found = parse(tmp_path, "spark")
     assert found["errors"] == {}
     tasks = {task["__var"]["task_id"]: task["__var"] for task in found["dags"]["transform"]["dag"]["tasks"]}

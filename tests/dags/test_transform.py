@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from gamelake.lake.factory import open_store
+from gamelake.lake.store import Store
 from gamelake.marts import generation
 from gamelake.paths import REPOSITORY
 
@@ -26,15 +28,15 @@ def module() -> Any:
 
 
 @pytest.fixture
-def calls(module, monkeypatch, tmp_path) -> list[Any]:
+def calls(module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """What the tasks asked for, in order."""
     found: list[Any] = []
 
-    def open_generation(store, entities, *, day, run_id, sources):
+    def open_generation(store: Store, entities: Any, *, day: Any, run_id: Any, sources: Any) -> Any:
         found.append((store.uri, day, run_id, sources and sources.uri))
         return "marts/dt=2026-11-21/run"
 
-    def publish(store, name, copies):
+    def publish(store: Store, name: Any, copies: Any) -> Any:
         found.append((name, sorted(copies)[:1]))
         marts = [{"name": "dim_games", "copy": "marts/dim_games.parquet"}]
         said = (
@@ -49,13 +51,15 @@ def calls(module, monkeypatch, tmp_path) -> list[Any]:
     return found
 
 
-def context(module, **more: Any) -> dict[str, Any]:
+def context(module: Any, **more: Any) -> dict[str, Any]:
     run = SimpleNamespace(partition_key="2026-11-21", run_id="a run")
     return {"dag_run": run, "params": {"date": None}, **more}
 
 
 @pytest.mark.parametrize("cdn", [None, "https://cdn.example.org/lake"])
-def test_sources_come_through_the_cdn_if_one_is_named(module, calls, monkeypatch, tmp_path, cdn):
+def test_sources_come_through_the_cdn_if_one_is_named(
+    module: Any, calls: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cdn: str | None
+) -> None:
     monkeypatch.setenv("GAMELAKE_CDN_URL", cdn or "")
     opened = module.open_generation.function(**context(module))
     folder = tmp_path / "lake"
@@ -63,14 +67,16 @@ def test_sources_come_through_the_cdn_if_one_is_named(module, calls, monkeypatch
     assert calls == [(folder.as_uri(), date(2026, 11, 21), "a run", cdn)]
 
 
-def test_a_day_without_its_loads_is_not_tried_again(module, monkeypatch, tmp_path):
+def test_a_day_without_its_loads_is_not_tried_again(
+    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
     expected = r"no load of igdb.games, .* was committed .* run igdb_games, .* first"
     with pytest.raises(AirflowFailException, match=expected):
         module.open_generation.function(**context(module))
 
 
-def test_what_was_published_is_invalidated(module, calls):
+def test_what_was_published_is_invalidated(module: Any, calls: list[Any]) -> None:
     events = {module.MARTS: SimpleNamespace(extra=None)}
     module.publish.function("marts/dt=2026-11-21/run", **context(module, outlet_events=events))
     published, (keys, change) = calls
@@ -80,7 +86,7 @@ def test_what_was_published_is_invalidated(module, calls):
     assert events[module.MARTS].extra == {"generation": "marts/dt=2026-11-21/run", "publication": 7, "sources": {}}
 
 
-def test_what_was_not_published_is_skipped_with_the_reason(module, calls):
+def test_what_was_not_published_is_skipped_with_the_reason(module: Any, calls: list[Any]) -> None:
     events = {module.MARTS: SimpleNamespace(extra=None)}
     left = {}
     ti = SimpleNamespace(xcom_push=left.__setitem__)
@@ -92,7 +98,7 @@ def test_what_was_not_published_is_skipped_with_the_reason(module, calls):
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2010-12-31", "tomorrow"])
-def test_a_day_that_cannot_be_is_not_tried_again(module, day):
+def test_a_day_that_cannot_be_is_not_tried_again(module: Any, day: str) -> None:
     with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
         module.open_generation.function(
             dag_run=SimpleNamespace(partition_key=None, run_id="a run"), params={"date": day}

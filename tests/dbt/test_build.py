@@ -20,6 +20,9 @@ from gamelake.marts.dbt_project import MANIFEST, published_models
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.registry import load_entities, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
+from tests.support.raw_lake import Lake as RawLake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,19 +41,19 @@ MARTS = [
 
 
 @pytest.fixture(scope="module")
-def built(small_lake, dbt):
+def built(small_lake: RawLake, dbt: Dbt) -> Any:
     """The small lake, built with all tests: (outcome, generation)."""
     generation = small_lake.generation()
     return dbt("build", generation=generation), generation
 
 
 @pytest.fixture(scope="module")
-def outcome(built):
+def outcome(built: Any) -> Any:
     return built[0]
 
 
 @pytest.fixture(scope="module")
-def generation(built) -> Path:
+def generation(built: Any) -> Path:
     return built[1]
 
 
@@ -99,7 +102,7 @@ def found_games(generation: Path) -> dict[int, dict[str, Any]]:
     return {row["game_id"]: {column: row[column] for column in columns} for row in rows_of(generation, "dim_games")}
 
 
-def test_build_passes_and_warns_of_what_is_lost(outcome):
+def test_build_passes_and_warns_of_what_is_lost(outcome: Any) -> None:
     assert outcome.success, outcome.messages
     warned = {name for name, status in outcome.statuses.items() if status == "warn"}
     assert {"__".join(name.split("__")[:2]) for name in warned} == {
@@ -109,7 +112,7 @@ def test_build_passes_and_warns_of_what_is_lost(outcome):
     }
 
 
-def test_dim_games_is_what_the_parts_say(small_lake, generation):
+def test_dim_games_is_what_the_parts_say(small_lake: RawLake, generation: Path) -> None:
     expected = expected_games(small_lake.inputs())
     assert len(expected) == 60 + 1 - 2 - 1  # one new; 11 and 12 deleted; 6 has no name
     assert found_games(generation) == expected
@@ -118,7 +121,7 @@ def test_dim_games_is_what_the_parts_say(small_lake, generation):
     assert expected[40]["platform_names"] == ["Linux", "PC (Microsoft Windows)"]
 
 
-def test_nulls_stay_null_and_times_are_utc(generation):
+def test_nulls_stay_null_and_times_are_utc(generation: Path) -> None:
     games = {row["game_id"]: row for row in rows_of(generation, "dim_games")}
     assert games[5]["game_summary"] is None
     assert games[5]["genre_names"] is None
@@ -126,7 +129,7 @@ def test_nulls_stay_null_and_times_are_utc(generation):
     assert {game_id for game_id, row in games.items() if not row["is_main_game"]} == {3}
 
 
-def test_popularity_is_of_the_newest_day(generation):
+def test_popularity_is_of_the_newest_day(generation: Path) -> None:
     facts = {row["game_id"]: row for row in rows_of(generation, "fct_game_popularity")}
     assert set(facts) == set(range(1, 41))
     assert facts[40]["playing"] == 5.0
@@ -139,7 +142,7 @@ def test_popularity_is_of_the_newest_day(generation):
         assert row["positive_reviews_percentile"] is None
 
 
-def test_every_raw_row_is_accounted_for(built, small_lake, dbt):
+def test_every_raw_row_is_accounted_for(built: Any, small_lake: RawLake, dbt: Dbt) -> None:
     with duckdb.connect(str(dbt.database), read_only=True) as database:
         columns = "entity, day::varchar, staged_rows, superseded_rows, void_rows, rejected_rows, unnamed_rows"
         found = {
@@ -158,14 +161,14 @@ def test_every_raw_row_is_accounted_for(built, small_lake, dbt):
     assert found["games", "2026-11-20"] == [54, 1, 5, 0, 1]
 
 
-def test_history_keeps_every_day(built, dbt):
+def test_history_keeps_every_day(built: Any, dbt: Dbt) -> None:
     with duckdb.connect(str(dbt.database), read_only=True) as database:
         query = "select day::varchar, count(*), max(playing) from fct_game_popularity_daily group by day order by day"
         found = database.execute(query).fetchall()
     assert found == [("2026-11-20", 50, 12.5), ("2026-11-21", 40, 5.0)]
 
 
-def test_files_have_the_columns_and_types_of_their_contracts(generation):
+def test_files_have_the_columns_and_types_of_their_contracts(generation: Path) -> None:
     """Parquet has no type for some of DuckDB's, such as hugeint, so that the SQL alone does not say them."""
     nodes = json.loads(MANIFEST.read_text(encoding="utf-8"))["nodes"].values()
     for mart in [node for node in nodes if node["name"] in published_models()]:
@@ -174,7 +177,7 @@ def test_files_have_the_columns_and_types_of_their_contracts(generation):
         assert list(zip(file.columns, [str(kind).lower() for kind in file.types], strict=True)) == declared
 
 
-def test_every_mart_is_written_in_its_order(generation):
+def test_every_mart_is_written_in_its_order(generation: Path) -> None:
     assert sorted(path.stem for path in generation.glob("*.parquet")) == sorted([*OTHERS, *MARTS])
     recent = [(row["first_release_date"], -row["game_id"]) for row in rows_of(generation, "mart_recent_games")]
     assert recent == sorted(recent, reverse=True)
@@ -197,7 +200,9 @@ def bucket() -> Iterator[Any]:
     server.stop()
 
 
-def test_s3_and_a_fresh_database_give_the_same_bytes(small_lake, generation, dbt, bucket, tmp_path):
+def test_s3_and_a_fresh_database_give_the_same_bytes(
+    small_lake: RawLake, generation: Path, dbt: Dbt, bucket: Any, tmp_path: Path
+) -> None:
     inputs = small_lake.upload(bucket, "lake", "deep")
     for day in inputs["days"]:
         day["url"] = f"s3://lake/deep/{Path(day['url']).relative_to(small_lake.root)}"
@@ -265,7 +270,7 @@ def recorded_rows() -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def test_recorded_games_have_their_names(lake, dbt):
+def test_recorded_games_have_their_names(lake: Lake, dbt: Dbt) -> None:
     rows = recorded_rows()
     for entity, of_entity in rows.items():
         half = len(of_entity) // 2
@@ -280,7 +285,7 @@ def test_recorded_games_have_their_names(lake, dbt):
     assert found_games(generation) == expected
 
 
-def test_recorded_games_have_their_covers_and_companies(lake, dbt):
+def test_recorded_games_have_their_covers_and_companies(lake: Lake, dbt: Dbt) -> None:
     rows = recorded_rows()
     for entity, of_entity in rows.items():
         lake.add(entity, of_entity, claims=[(0, None)])

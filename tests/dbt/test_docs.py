@@ -25,7 +25,7 @@ def docs() -> dict[str, str]:
     return {name: MANIFEST.with_name(name).read_text("utf-8") for name in FILES}
 
 
-def test_types_are_those_of_contracts_and_sources(docs):
+def test_types_are_those_of_contracts_and_sources(docs: dict[str, str]) -> None:
     manifest, catalog = json.loads(docs["manifest.json"]), json.loads(docs["catalog.json"])
     models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     assert set(catalog["nodes"]) == set(models)
@@ -37,18 +37,18 @@ def test_types_are_those_of_contracts_and_sources(docs):
     assert catalog["nodes"]["model.gamelake.dim_games"]["columns"]["genre_names"]["type"] == "varchar[]"
 
 
-def test_they_name_no_folder_of_this_machine(docs):
+def test_they_name_no_folder_of_this_machine(docs: dict[str, str]) -> None:
     for name, text in docs.items():
         assert str(REPOSITORY) not in text, name
         assert sys.prefix not in text, name
 
 
-def test_they_need_nothing_from_the_internet(docs):
+def test_they_need_nothing_from_the_internet(docs: dict[str, str]) -> None:
     assert re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["']?https?:""", docs["index.html"]) == []
     assert json.loads(docs["manifest.json"])["metadata"]["send_anonymous_usage_stats"] is False  # else a tracker
 
 
-def test_cosmos_serves_them_and_asks_nobody_who_they_are(docs, monkeypatch):
+def test_cosmos_serves_them_and_asks_nobody_who_they_are(docs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, environment()[SETTING])
     client = TestClient(create_cosmos_fastapi_app())
     page = client.get("/gamelake/dbt_docs_index.html")
@@ -58,7 +58,7 @@ def test_cosmos_serves_them_and_asks_nobody_who_they_are(docs, monkeypatch):
         assert client.get(f"/gamelake/{name}").json() == json.loads(docs[name])
 
 
-def test_the_compose_stack_serves_those_of_its_image():
+def test_the_compose_stack_serves_those_of_its_image() -> None:
     services = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text("utf-8"))["services"]
     served = json.loads(services["airflow-apiserver"]["environment"][SETTING])
     image = MANIFEST.parent.relative_to(REPOSITORY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +13,11 @@ from gamelake.cli.main import main
 from gamelake.days import KST
 from gamelake.marts import dbt_project
 from gamelake.registry import load_sources
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 
-def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
+def test_a_night_that_is_missing_warns_and_two_fail(dbt: Dbt, lake: Lake) -> None:
     hours = {"games": 29.9, "genres": 30.1, "themes": 53.9, "covers": 54.1, "popscore": 4000}
     generation = lake.generation()
     inputs = lake.inputs()
@@ -34,7 +38,7 @@ def test_a_night_that_is_missing_warns_and_two_fail(dbt, lake):
     }
 
 
-def publish(lake, hours):
+def publish(lake: Lake, hours: Any) -> Any:
     """A published generation whose loads are so old. Returns: its key."""
     generation = lake.generation()
     inputs = lake.inputs()
@@ -49,19 +53,19 @@ def publish(lake, hours):
 
 
 @pytest.fixture
-def freshness(lake, monkeypatch, capsys):
+def freshness(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command. Returns: its exit code, what it printed and its errors."""
     lake.root.mkdir(parents=True)
     monkeypatch.setenv("GAMELAKE_URI", lake.root.as_uri())
 
-    def run():
+    def run() -> Any:
         code = main(["marts", "freshness"])
         return code, *capsys.readouterr()
 
     return run
 
 
-def test_the_command_says_how_old_each_load_is_that_readers_see(lake, freshness):
+def test_the_command_says_how_old_each_load_is_that_readers_see(lake: Lake, freshness: Any) -> None:
     code, _, error = freshness()
     assert (code, "nothing is published yet" in error) == (1, True)
 
@@ -85,19 +89,19 @@ def test_the_command_says_how_old_each_load_is_that_readers_see(lake, freshness)
     assert out.splitlines()[-1] == "16 loads: 2 stale (older than 54 h), 2 late (older than 30 h), 12 fresh"
 
 
-def test_a_late_night_is_no_error(lake, freshness):
+def test_a_late_night_is_no_error(lake: Lake, freshness: Any) -> None:
     publish(lake, {"genres": 40})
     assert freshness()[0] == 0
 
 
-def test_a_generation_that_is_not_whole_is_named(lake, freshness):
+def test_a_generation_that_is_not_whole_is_named(lake: Lake, freshness: Any) -> None:
     key = publish(lake, {})
     (lake.root / key / "_inputs.json").unlink()
     code, _, error = freshness()
     assert (code, f"{key} is published and its _inputs.json is missing" in error) == (1, True)
 
 
-def test_what_has_been_parsed_is_not_parsed_again(tmp_path, monkeypatch):
+def test_what_has_been_parsed_is_not_parsed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in dbt_project.environment().items():
         monkeypatch.setenv(name, value)  # as they are, and as they will be when the parse has set them
     monkeypatch.setattr(dbt_project, "MANIFEST", tmp_path / "setup" / "manifest.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -15,7 +16,7 @@ from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
 from gamelake.registry import Entity, Kind, load_sources
 
 
-def test_sources_have_the_declared_columns():
+def test_sources_have_the_declared_columns() -> None:
     [source] = yaml.safe_load(sources_yaml(load_sources()["igdb"]))["sources"]
     tables = {table["name"]: table for table in source["tables"]}
     assert set(tables) == {*load_sources()["igdb"].entities, "popscore_newest"}
@@ -24,7 +25,7 @@ def test_sources_have_the_declared_columns():
         assert columns == {field: field_type.duckdb for field, field_type in entity.fields.items()}
 
 
-def test_a_description_may_hold_any_text():
+def test_a_description_may_hold_any_text() -> None:
     text = 'It: "quotes" # and more'
     odd = Entity("shop", "odd", text, Kind.SNAPSHOT, {"id": FieldType.INT}, options={"filter": "a = 1"})
     shop = replace(load_sources()["igdb"], name="shop", entities={"odd": odd})
@@ -33,7 +34,7 @@ def test_a_description_may_hold_any_text():
     assert "filter `a = 1`" in entities_page({"shop": shop})
 
 
-def test_linked_extensions_load_without_a_download(tmp_path):
+def test_linked_extensions_load_without_a_download(tmp_path: Path) -> None:
     directory = link_extensions(tmp_path)
     link_extensions(tmp_path)
     config = {"extension_directory": str(directory), "autoinstall_known_extensions": "false"}
@@ -42,7 +43,7 @@ def test_linked_extensions_load_without_a_download(tmp_path):
             connection.load_extension(name)
 
 
-def test_a_missing_extension_is_named(tmp_path, monkeypatch):
+def test_a_missing_extension_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duckdb_extensions, "EXTENSIONS", ("no_such",))
     with pytest.raises(ExtensionError, match=r"install duckdb-extension-no-such==\d"):
         link_extensions(tmp_path)

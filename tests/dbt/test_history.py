@@ -9,6 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
+
 FIRST = date(2026, 10, 1)
 MODELS = [
     "stg_loads",
@@ -21,7 +24,7 @@ MODELS = [
 MODELS += ["fct_game_popularity", "stg_igdb__popularity_types"]
 
 
-def add_day(lake, number: int) -> str:
+def add_day(lake: Lake, number: int) -> str:
     """A day of values of playing (type 3), of five games, growing by a tenth a day from 1 to 5."""
     day = (FIRST + timedelta(days=number)).isoformat()
     rows = [{"id": n, "game_id": n, "popularity_type": 3, "value": n * (1 + number / 10)} for n in range(1, 6)]
@@ -30,12 +33,12 @@ def add_day(lake, number: int) -> str:
     return day
 
 
-def days_built(lake) -> dict[str, Any]:
+def days_built(lake: Lake) -> dict[str, Any]:
     """What a listing says of the days that are there."""
     return {day["day"]: {"staged_rows": 5, "superseded_rows": 0, "void_rows": 0} for day in lake.days()}
 
 
-def test_a_day_that_is_built_is_read_no_more(lake, dbt):
+def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt) -> None:
     for number in range(29):
         add_day(lake, number)
     assert dbt("run", "-s", *MODELS, generation=lake.generation("first")).success
@@ -62,7 +65,7 @@ def test_a_day_that_is_built_is_read_no_more(lake, dbt):
     assert found[1]["playing_growth_28d"] == pytest.approx(3.9 / (3 * 1.1) - 1)
 
 
-def test_a_condition_on_the_day_reads_one_file(lake, dbt):
+def test_a_condition_on_the_day_reads_one_file(lake: Lake, dbt: Dbt) -> None:
     for number in range(12):
         add_day(lake, number)
     assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
@@ -76,7 +79,7 @@ def test_a_condition_on_the_day_reads_one_file(lake, dbt):
         assert database.execute(f"select count(*) from {history}").fetchone() == (60,)
 
 
-def test_a_day_says_what_became_of_its_rows(lake, dbt):
+def test_a_day_says_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
     day = add_day(lake, 0)
     lake.add("popscore", [{"id": 2, "game_id": 2, "popularity_type": 3, "value": 9.0}], claims=[(1, 3)], partition=day)
     lake.add("popscore", [{"id": 5, "game_id": 5, "popularity_type": 3, "value": 8.0}], partition=day)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from gamelake.registry import load_sources
 from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
+from tests.support.raw_lake import Lake as RawLake
 
 GENRES = [{"id": i, "name": f"Genre {i}"} for i in range(1, 2001)]
 
 
-def test_parsing_and_listing_need_no_generation(dbt):
+def test_parsing_and_listing_need_no_generation(dbt: Dbt) -> None:
     assert dbt("parse", generation=None).success
     assert dbt("list", "--resource-type", "model", generation=None).success
 
 
-def test_tests_without_a_generation_say_what_to_do(tmp_path):
+def test_tests_without_a_generation_say_what_to_do(tmp_path: Path) -> None:
     dbt = Dbt(tmp_path, GAMELAKE_URI=(tmp_path / "lake").as_uri())
     done = dbt("test", "-s", "stg_run", generation=None)
     assert not done.success
@@ -28,14 +32,14 @@ def test_tests_without_a_generation_say_what_to_do(tmp_path):
     assert "there is none yet. Run `dbt build` first" in done.error
 
 
-def test_commands_that_build_nothing_find_their_generation(small_lake, tmp_path):
+def test_commands_that_build_nothing_find_their_generation(small_lake: RawLake, tmp_path: Path) -> None:
     """What the scratch file was built from, so that tests compare like with like; else what readers have."""
     dbt = Dbt(tmp_path, GAMELAKE_URI=small_lake.root.as_uri())
     published, built = small_lake.generation("published"), small_lake.generation("by-hand")
     key = str(published.relative_to(small_lake.root))
     (small_lake.root / "marts" / "_current.json").write_text(json.dumps({"generation": key}))
 
-    def looked_at():
+    def looked_at() -> Any:
         with duckdb.connect(str(dbt.database)) as scratch:
             return scratch.sql("select url from inputs.generation").fetchone()
 
@@ -51,14 +55,14 @@ def test_commands_that_build_nothing_find_their_generation(small_lake, tmp_path)
     (small_lake.root / "marts" / "_current.json").unlink()
 
 
-def test_a_missing_inputs_file_is_named(dbt, tmp_path):
+def test_a_missing_inputs_file_is_named(dbt: Dbt, tmp_path: Path) -> None:
     done = dbt("run", "-s", "stg_run", generation=tmp_path)
     assert not done.success
     assert f"found no file {tmp_path}/_inputs.json" in done.error
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_entity_that_is_not_listed_is_named(dbt, lake):
+def test_an_entity_that_is_not_listed_is_named(dbt: Dbt, lake: Lake) -> None:
     generation = lake.generation()
     inputs = lake.inputs()
     inputs["sources"] = [source for source in inputs["sources"] if source["entity"] != "themes"]
@@ -68,7 +72,7 @@ def test_an_entity_that_is_not_listed_is_named(dbt, lake):
     assert "found no table igdb.themes" in done.error
 
 
-def test_a_torn_line_fails(dbt, lake):
+def test_a_torn_line_fails(dbt: Dbt, lake: Lake) -> None:
     path = lake.add("genres", GENRES[:3])
     generation = lake.generation()
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-10]))
@@ -78,7 +82,7 @@ def test_a_torn_line_fails(dbt, lake):
 
 
 @pytest.mark.parametrize("damage", ["cut short", "a line null"])
-def test_a_file_without_all_its_rows_fails(dbt, lake, damage):
+def test_a_file_without_all_its_rows_fails(dbt: Dbt, lake: Lake, damage: str) -> None:
     path = lake.add("genres", GENRES)
     generation = lake.generation()
     lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
@@ -93,7 +97,7 @@ def test_a_file_without_all_its_rows_fails(dbt, lake, damage):
     assert [name for name, status in done.statuses.items() if status == "fail"] == ["whole_files"]
 
 
-def test_many_dangling_references_fail(dbt, lake):
+def test_many_dangling_references_fail(dbt: Dbt, lake: Lake) -> None:
     lake.add("games", [{"id": 1, "name": "One", "genres": [4, 5]}])  # one dangling reference is let through
     models = ["+stg_igdb__games", "stg_igdb__genres", "stg_igdb__game_genre_bridge"]
     only_their_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
@@ -103,7 +107,7 @@ def test_many_dangling_references_fail(dbt, lake):
     assert failed[0].startswith("references_known_stg_igdb__game_genre_bridge_genre_id")
 
 
-def test_hundreds_of_files_and_a_row_of_megabytes(dbt, lake):
+def test_hundreds_of_files_and_a_row_of_megabytes(dbt: Dbt, lake: Lake) -> None:
     for n in range(400):
         lake.add("genres", [{"id": n % 300, "name": f"From file {n}"}])
     lake.add("platforms", [{"id": 1, "name": "Long", "url": "x" * 5_000_000}, {"id": 2, "name": "O'Brien"}])
@@ -115,7 +119,7 @@ def test_hundreds_of_files_and_a_row_of_megabytes(dbt, lake):
         assert database.execute("select max(length(url)) from stg_igdb__platforms").fetchone() == (5_000_000,)
 
 
-def test_no_files_at_all_is_an_empty_table_with_the_same_types(dbt, lake):
+def test_no_files_at_all_is_an_empty_table_with_the_same_types(dbt: Dbt, lake: Lake) -> None:
     generation = lake.generation()
     done = dbt("run", generation=generation)
     assert done.success, done.messages
@@ -126,7 +130,7 @@ def test_no_files_at_all_is_an_empty_table_with_the_same_types(dbt, lake):
     assert duckdb.sql(f"from {games}").fetchall() == []
 
 
-def test_every_entity_has_a_source(dbt):
+def test_every_entity_has_a_source(dbt: Dbt) -> None:
     """A staging model is not asked for: a new entity is loaded before anything reads it."""
     dbt("parse", generation=None)
     manifest = json.loads((dbt.folder / "manifest.json").read_text("utf-8"))

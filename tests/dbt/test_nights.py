@@ -123,7 +123,7 @@ def nights(tmp_path: Path, dbt: Dbt) -> Nights:
     return Nights(tmp_path, dbt)
 
 
-def test_rows_without_a_game_a_type_or_a_value_cost_themselves(nights):
+def test_rows_without_a_game_a_type_or_a_value_cost_themselves(nights: Nights) -> None:
     for day in DAYS:
         rows = values(1.0)
         if day == DAYS[1]:
@@ -138,7 +138,7 @@ def test_rows_without_a_game_a_type_or_a_value_cost_themselves(nights):
     assert nights.history() == {str(day): {4: 4.0} if day == DAYS[1] else whole for day in DAYS}
 
 
-def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_load_is_right(nights):
+def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_load_is_right(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     assert nights.build(DAYS[0])[0] == {}
     nights.load("popscore", DAYS[1], [{**row, "value": None} for row in values(2.0)])
@@ -180,7 +180,7 @@ def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_loa
         ),
     ],
 )
-def test_what_a_test_stopped_stays_out_of_the_history(nights, spoil, test, reason):
+def test_what_a_test_stopped_stays_out_of_the_history(nights: Nights, spoil: Any, test: str, reason: str) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     assert nights.build(DAYS[0])[0] == {}
     nights.load("popscore", DAYS[1], [spoilt for row in values(2.0) for spoilt in spoil(row)])
@@ -194,7 +194,7 @@ def test_what_a_test_stopped_stays_out_of_the_history(nights, spoil, test, reaso
     assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
 
 
-def test_a_day_without_popularity_shows_none_and_warns(nights):
+def test_a_day_without_popularity_shows_none_and_warns(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     assert nights.build(DAYS[0])[0] == {}
     assert nights.popularity() == (3000, str(DAYS[0]))
@@ -217,7 +217,7 @@ def test_a_day_without_popularity_shows_none_and_warns(nights):
     assert duckdb.sql(f"select count(*) from '{newest}'").fetchall() == [(0,)]
 
 
-def test_a_failed_night_before_a_day_without_popularity_is_checked(nights):
+def test_a_failed_night_before_a_day_without_popularity_is_checked(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], [{**row, "popularity_type": 5003} for row in values(1.0)])
     assert nights.build(DAYS[0])[0] != {}
     nights.load("popscore", DAYS[1], [])
@@ -227,7 +227,7 @@ def test_a_failed_night_before_a_day_without_popularity_is_checked(nights):
     assert set(document["days_left_out"]) == {str(DAYS[0])}
 
 
-def test_values_of_an_earlier_day_say_so(nights):
+def test_values_of_an_earlier_day_say_so(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     assert nights.build(DAYS[0])[0] == {}
     assert "no_popularity_of_the_day" not in nights.warned
@@ -237,7 +237,7 @@ def test_values_of_an_earlier_day_say_so(nights):
     assert "no_popularity_of_the_day" in nights.warned
 
 
-def test_a_day_is_built_although_the_day_before_was_loaded_last(nights):
+def test_a_day_is_built_although_the_day_before_was_loaded_last(nights: Nights) -> None:
     for day, scale in ((DAYS[0], 1.0), (DAYS[2], 3.0), (DAYS[1], 2.0)):  # as a run of the 19th that is cleared at night
         nights.load("popscore", day, values(scale))
     failed, document = nights.build(DAYS[2], "+int_load_accounting")
@@ -249,7 +249,7 @@ def test_a_day_is_built_although_the_day_before_was_loaded_last(nights):
     }
 
 
-def test_a_failed_night_without_a_part_is_left_out(nights):
+def test_a_failed_night_without_a_part_is_left_out(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     nights.load("popscore", DAYS[1], values(2.0))
     (lost,) = [file for file in newest_commit(nights.store, "popscore").files if file.partition == str(DAYS[0])]
@@ -261,7 +261,7 @@ def test_a_failed_night_without_a_part_is_left_out(nights):
     assert set(nights.history()) == {str(DAYS[1])}
 
 
-def test_the_history_reads_as_a_data_set(nights):
+def test_the_history_reads_as_a_data_set(nights: Nights) -> None:
     for number, day in enumerate(DAYS[:2], start=1):
         nights.load("popscore", day, values(number, games=5))
         assert nights.build(day)[0] == {}

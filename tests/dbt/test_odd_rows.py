@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
 import pytest
+
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 EVERY_ID = [(0, None)]
 ONLY_DATA_TESTS = ("--exclude-resource-type", "unit_test")
@@ -49,7 +53,7 @@ def value(number: int, game_id: int | None, kind: int | None = 3, amount: float 
     return {name: found for name, found in row.items() if found is not None}
 
 
-def fill(lake, *, odd: int) -> None:
+def fill(lake: Lake, *, odd: int) -> None:
     """Forty games and what they refer to; of every kind of oddity as many rows as `odd` says."""
     for entity, name in LOOKUPS.items():
         rows = [{"id": i, name: f"{entity} {i}", "created_at": 1_700_000_000} for i in range(1, 9)]
@@ -96,7 +100,7 @@ def fill(lake, *, odd: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def night(make_lake, dbt) -> tuple[Any, Any]:
+def night(make_lake: Callable[[str], Lake], dbt: Dbt) -> tuple[Any, Any]:
     """A build with all tests of a lake with one odd row of every kind: (outcome, generation)."""
     lake = make_lake("2026-11-21")
     fill(lake, odd=1)
@@ -110,7 +114,7 @@ def rows_of(generation: Any, mart: str, key: str) -> dict[int, Row]:
     return {row[key]: row for row in rows}
 
 
-def test_one_odd_row_of_every_kind_stops_no_night(night):
+def test_one_odd_row_of_every_kind_stops_no_night(night: tuple[Any, Any]) -> None:
     outcome, _ = night
     assert outcome.success, outcome.messages
     warned = {name for name, status in outcome.statuses.items() if status == "warn"}
@@ -124,7 +128,7 @@ def test_one_odd_row_of_every_kind_stops_no_night(night):
     assert {outcome.messages[name] for name in warned} == {"Got 1 result, configured to warn if > 0"}
 
 
-def test_odd_values_are_null_and_their_rows_stay(night):
+def test_odd_values_are_null_and_their_rows_stay(night: tuple[Any, Any]) -> None:
     _, generation = night
     games = rows_of(generation, "dim_games", "game_id")
     assert len(games) == 39  # one shows no name
@@ -141,7 +145,7 @@ def test_odd_values_are_null_and_their_rows_stay(night):
     assert [companies[6][name] for name in ("company_name", "company_description", "company_slug")] == [None] * 3
 
 
-def test_of_two_values_the_newest_counts_and_half_a_value_is_none(night):
+def test_of_two_values_the_newest_counts_and_half_a_value_is_none(night: tuple[Any, Any]) -> None:
     _, generation = night
     facts = rows_of(generation, "fct_game_popularity", "game_id")
     assert set(facts) == set(range(1, 41))
@@ -149,7 +153,7 @@ def test_of_two_values_the_newest_counts_and_half_a_value_is_none(night):
     assert facts[1]["available_metrics_count"] == 4
 
 
-def test_many_odd_rows_fail(make_lake, dbt):
+def test_many_odd_rows_fail(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     lake = make_lake("2026-11-21")
     fill(lake, odd=3)
     generation = lake.generation()
@@ -171,7 +175,7 @@ def test_many_odd_rows_fail(make_lake, dbt):
     )
 
 
-def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake, dbt):
+def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     lake = make_lake("2026-11-21")
     fill(lake, odd=1)
     for entity in ("covers", "game_types", "game_statuses", "companies", "popularity_types"):

@@ -6,6 +6,7 @@ import copy
 import json
 import shutil
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,6 +17,7 @@ from gamelake.marts.dbt_project import PROJECT
 from tests.dbt.project import Project
 from tests.dbt.project_rules import RULES
 from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,17 +81,17 @@ def check(manifest: Manifest) -> tuple[dict[tuple[str, str], str], set[tuple[str
 
 
 @pytest.fixture(scope="module")
-def manifest(dbt) -> Manifest:
+def manifest(dbt: Dbt) -> Manifest:
     assert dbt("parse", generation=None).success
     return json.loads((dbt.folder / "manifest.json").read_text("utf-8"))
 
 
-def test_no_rule_is_broken(manifest):
+def test_no_rule_is_broken(manifest: Manifest) -> None:
     broken, _ = check(manifest)
     assert not broken
 
 
-def test_every_exception_is_needed_and_has_its_reason(manifest):
+def test_every_exception_is_needed_and_has_its_reason(manifest: Manifest) -> None:
     _, needed = check(manifest)
     assert needed == set(EXCEPTIONS)
     assert all(EXCEPTIONS.values())
@@ -268,25 +270,25 @@ BROKEN: list[tuple[str, str, Callable[[Manifest], Any]]] = [
 
 
 @pytest.mark.parametrize(("rule", "subject", "damage"), BROKEN, ids=[f"{rule}-{name}" for rule, name, _ in BROKEN])
-def test_a_broken_rule_is_found(manifest, rule, subject, damage):
+def test_a_broken_rule_is_found(manifest: Manifest, rule: Any, subject: Any, damage: Any) -> None:
     damaged = json.loads(json.dumps(manifest))
     damage(damaged)
     broken, _ = check(damaged)
     assert (rule, subject) in broken
 
 
-def test_every_rule_is_broken_once():
+def test_every_rule_is_broken_once() -> None:
     assert {rule for rule, *_ in BROKEN} == {rule.__name__ for rule in RULES}
 
 
-def test_a_model_in_no_known_folder_is_refused(manifest):
+def test_a_model_in_no_known_folder_is_refused(manifest: Manifest) -> None:
     damaged = json.loads(json.dumps(manifest))
     model(damaged, "stg_run")["fqn"] = ["gamelake", "elsewhere", "stg_run"]
     with pytest.raises(KeyError, match=r"stg_run: found in .*elsewhere.*, expected one of"):
         check(damaged)
 
 
-def test_the_columns_that_are_described_are_those_that_are_there(dbt, manifest, lake):
+def test_the_columns_that_are_described_are_those_that_are_there(dbt: Dbt, manifest: Manifest, lake: Lake) -> None:
     assert dbt("run", generation=lake.generation()).success
     with duckdb.connect(str(dbt.database), read_only=True) as database:
         columns = "select table_name, list(column_name) from duckdb_columns() where schema_name = 'main' group by all"
@@ -298,13 +300,13 @@ def test_the_columns_that_are_described_are_those_that_are_there(dbt, manifest, 
 
 
 @pytest.fixture
-def schemas(monkeypatch) -> None:
+def schemas(monkeypatch: pytest.MonkeyPatch) -> None:
     """dbt holds YAML to its JSON schemas: most deprecations come from there, and it does so for four databases only."""
     monkeypatch.setattr(jsonschemas, "_JSONSCHEMA_SUPPORTED_ADAPTERS", {"duckdb"})
 
 
 @pytest.mark.usefixtures("schemas")
-def test_dbt_parses_the_project_without_a_warning(dbt):
+def test_dbt_parses_the_project_without_a_warning(dbt: Dbt) -> None:
     done = dbt("parse", *STRICT, generation=None)
     assert done.success, done.error
 
@@ -318,7 +320,7 @@ def test_dbt_parses_the_project_without_a_warning(dbt):
         ("dbt_project.yml", "  gamelake:\n    +materialized", "  gamelake:\n    materialized", "materialized"),
     ],
 )
-def test_what_dbt_deprecates_is_an_error(tmp_path, file, old, new, named):
+def test_what_dbt_deprecates_is_an_error(tmp_path: Path, file: str, old: str, new: str, named: str) -> None:
     project = tmp_path / "dbt"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     text = (project / file).read_text("utf-8")

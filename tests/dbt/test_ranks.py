@@ -9,6 +9,7 @@ import duckdb
 import yaml
 
 from tests.support.dbt import DBT, Dbt
+from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,11 +28,11 @@ def ranks(generation: Path, mart: str, key: str) -> list[tuple[Any, ...]]:
     return duckdb.sql(f"select {columns} from '{generation}/{mart}.parquet'").fetchall()
 
 
-def add_games(lake, hypes: dict[int, int]) -> None:
+def add_games(lake: Lake, hypes: dict[int, int]) -> None:
     lake.add("games", [{"id": i, "name": f"Game {i}", "hypes": n, "themes": [i % 2]} for i, n in hypes.items()])
 
 
-def test_games_and_themes_climb_and_fall(lake, dbt):
+def test_games_and_themes_climb_and_fall(lake: Lake, dbt: Dbt) -> None:
     lake.add("themes", [{"id": 0, "name": "Even"}, {"id": 1, "name": "Odd"}], claims=[(0, None)])
     lake.day = "2026-11-20"
     add_games(lake, {1: 30, 2: 20, 3: 10})
@@ -53,7 +54,7 @@ def test_games_and_themes_climb_and_fall(lake, dbt):
     assert ranks(second, "mart_theme_trends", "theme") == [("Even", 1, 2, 1), ("Odd", 2, 1, -1)]
 
 
-def test_ranks_by_other_vars_are_not_compared(lake, dbt, tmp_path):
+def test_ranks_by_other_vars_are_not_compared(lake: Lake, dbt: Dbt, tmp_path: Path) -> None:
     other_dbt = Dbt(tmp_path / "other", variables={"mart_game_types": "all"})
     lake.day = "2026-11-20"
     add_games(lake, {1: 30, 2: 20})
@@ -71,7 +72,7 @@ def test_ranks_by_other_vars_are_not_compared(lake, dbt, tmp_path):
         assert ranks(second, "mart_top_hyped", "game_id") == expected
 
 
-def test_a_mart_says_every_var_that_it_is_built_with(lake, dbt):
+def test_a_mart_says_every_var_that_it_is_built_with(lake: Lake, dbt: Dbt) -> None:
     """But for `as_of`, which a rebuilt day has and the same bytes."""
     generation = lake.generation()
     assert dbt("run", "-s", *MODELS, generation=generation).success
@@ -80,7 +81,7 @@ def test_a_mart_says_every_var_that_it_is_built_with(lake, dbt):
     assert {"as_of": None, **json.loads(note)} == yaml.safe_load((DBT / "dbt_project.yml").read_text("utf-8"))["vars"]
 
 
-def test_a_mart_that_was_published_before_it_said_its_vars(lake, dbt, tmp_path):
+def test_a_mart_that_was_published_before_it_said_its_vars(lake: Lake, dbt: Dbt, tmp_path: Path) -> None:
     old = tmp_path / "marts" / "dt=2026-11-20" / "run"
     old.mkdir(parents=True)
     duckdb.sql(f"copy (select 1::bigint as game_id, 5::bigint as rank) to '{old}/mart_top_hyped.parquet'")

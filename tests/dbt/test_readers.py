@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -12,6 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from gamelake.marts.dbt_project import published_models
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +27,7 @@ TEXTS = ["'", '"', "\\", "a\nb\tc\r", "\ufeffbom", "e\u0301", "\u202eright to le
 LINKS = ("platforms", "genres", "game_modes", "themes", "player_perspectives", "franchises", "collections")
 
 
-def fill(lake) -> None:
+def fill(lake: Lake) -> None:
     ids = [1, 2, LARGEST]
     for entity in LINKS:
         lake.add(entity, [{"id": i, "name": f"{entity} {TEXTS[n]}"} for n, i in enumerate(ids)], claims=EVERY_ID)
@@ -67,7 +70,7 @@ def fill(lake) -> None:
 
 
 @pytest.fixture(scope="module")
-def files(make_lake, dbt) -> list[Path]:
+def files(make_lake: Callable[[str], Lake], dbt: Dbt) -> list[Path]:
     """The files of a whole day whose values are at the ends of what is legal, built with all tests."""
     lake = make_lake("2026-11-21")
     fill(lake)
@@ -85,7 +88,7 @@ def plain(value: Any) -> Any:
     return "nan" if isinstance(value, float) and math.isnan(value) else value
 
 
-def test_pyarrow_and_polars_read_every_value_as_duckdb_does(files):
+def test_pyarrow_and_polars_read_every_value_as_duckdb_does(files: list[Path]) -> None:
     for file in files:
         relation = duckdb.sql(f"select * from read_parquet('{file}', hive_partitioning = false)")
         expected = [tuple(map(plain, row)) for row in relation.fetchall()]
@@ -96,7 +99,7 @@ def test_pyarrow_and_polars_read_every_value_as_duckdb_does(files):
         assert [tuple(map(plain, row)) for row in frame.rows()] == expected, file.name
 
 
-def test_pandas_reads_every_file(files):
+def test_pandas_reads_every_file(files: list[Path]) -> None:
     for file in files:
         frame = pandas.read_parquet(file, partitioning=None)
         rows = duckdb.sql(f"select count(*) from '{file}'").fetchone()
@@ -106,7 +109,7 @@ def test_pandas_reads_every_file(files):
         frame.to_csv()  # makes a Python value of each
 
 
-def test_values_at_the_ends_are_there(files):
+def test_values_at_the_ends_are_there(files: list[Path]) -> None:
     (games,) = [file for file in files if file.stem == "dim_games"]
     query = "min(first_release_date)::varchar, max(first_release_date)::varchar, max(hypes), max(length(game_name))"
     found = duckdb.sql(f"select {query} from '{games}'").fetchone()

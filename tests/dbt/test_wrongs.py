@@ -11,6 +11,8 @@ import duckdb
 import pytest
 
 from gamelake.marts.dbt_project import PROJECT
+from tests.support.dbt import Dbt
+from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +70,7 @@ def values(today: bool) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def built(make_lake, dbt) -> Callable[[str], Mart]:
+def built(make_lake: Callable[[str], Lake], dbt: Dbt) -> Callable[[str], Mart]:
     """`built(mart)`: its rows by game."""
     lake = make_lake("2026-11-21")
     lake.add("games", GAMES, claims=[(0, None)])
@@ -88,7 +90,7 @@ def built(make_lake, dbt) -> Callable[[str], Mart]:
 
 
 @pytest.fixture(scope="module")
-def days(make_lake, dbt) -> tuple[dict[str, Any], Mart]:
+def days(make_lake: Callable[[str], Lake], dbt: Dbt) -> tuple[dict[str, Any], Mart]:
     """Three days, of which only the last one is built: the paths of their parts, and dim_games."""
     lake = make_lake("2026-11-21")
     parts = {
@@ -108,7 +110,7 @@ def days(make_lake, dbt) -> tuple[dict[str, Any], Mart]:
     return parts, {row["game_id"]: row for row in rows}
 
 
-def test_an_increment_without_a_column(days):
+def test_an_increment_without_a_column(days: tuple[dict[str, Any], Mart]) -> None:
     """Its SQL names a column that no row of a small increment has: an error, and the day is lost to it."""
     parts, games = days
     with pytest.raises(duckdb.BinderException, match="hypes"):
@@ -117,7 +119,7 @@ def test_an_increment_without_a_column(days):
     assert games[1]["hypes"] == 3
 
 
-def test_a_renamed_platform(days):
+def test_a_renamed_platform(days: tuple[dict[str, Any], Mart]) -> None:
     """Two days' rows of a platform are two platforms to it; here every game has the new name the same night."""
     parts, games = days
     both = f"read_json(['{parts['old platforms']}', '{parts['new platforms']}'])"
@@ -125,7 +127,7 @@ def test_a_renamed_platform(days):
     assert games[1]["platform_names"] == ["PC (Windows)"]
 
 
-def test_a_deleted_game(days):
+def test_a_deleted_game(days: tuple[dict[str, Any], Mart]) -> None:
     """It keeps the newest row of each id, of all that there ever were; here a range read again deletes."""
     parts, games = days
     every = f"read_json(['{parts['all']}', '{parts['changed']}', '{parts['read again']}'], union_by_name = true)"
@@ -134,7 +136,7 @@ def test_a_deleted_game(days):
     assert set(games) == {1, 3, 4}
 
 
-def test_an_unknown_summary_is_no_text(days):
+def test_an_unknown_summary_is_no_text(days: tuple[dict[str, Any], Mart]) -> None:
     parts, games = days
     text = duckdb.sql(f"select coalesce(summary, '') from read_json('{parts['all']}') where id = 3").fetchall()
     assert text == [("",)]
@@ -142,20 +144,20 @@ def test_an_unknown_summary_is_no_text(days):
     assert games[1]["game_summary"] == "A game."
 
 
-def test_percentiles_of_what_nobody_knows(built):
+def test_percentiles_of_what_nobody_knows(built: Callable[[str], Mart]) -> None:
     games = built("fct_game_popularity")
     unknown = [n for n, row in games.items() if row["steam_positive_reviews"] is None]
     assert unknown
     assert {games[n]["positive_reviews_percentile"] for n in unknown} == {None}
 
 
-def test_percentiles_of_equal_values(built):
+def test_percentiles_of_equal_values(built: Callable[[str], Mart]) -> None:
     games = built("fct_game_popularity")
     assert games[20]["played"] == games[21]["played"]
     assert games[20]["played_percentile"] == games[21]["played_percentile"]
 
 
-def test_praise_without_a_review(built):
+def test_praise_without_a_review(built: Callable[[str], Mart]) -> None:
     """A game that nobody reviewed or rated is no hidden gem."""
     gems, games = built("mart_hidden_gems"), built("fct_game_popularity")
     assert gems
@@ -163,7 +165,7 @@ def test_praise_without_a_review(built):
         assert games[n]["steam_positive_reviews"] is not None or row["aggregated_rating"] is not None
 
 
-def test_the_unrated_are_not_average(built):
+def test_the_unrated_are_not_average(built: Callable[[str], Mart]) -> None:
     """A score is the mean of its known parts."""
     stars = built("mart_rising_stars")
     unrated = [row for row in stars.values() if row["aggregated_rating"] is None]
@@ -180,7 +182,7 @@ def test_the_unrated_are_not_average(built):
         assert row["score_evidence"] == pytest.approx(weights)
 
 
-def test_velocity_is_growth(built):
+def test_velocity_is_growth(built: Callable[[str], Mart]) -> None:
     """Games 40 and 41 have equal figures today, but a week ago hardly anybody played 41."""
     stars = built("mart_rising_stars")
     assert stars[41]["velocity_ratio"] > 1.2
@@ -188,7 +190,7 @@ def test_velocity_is_growth(built):
     assert max(stars.values(), key=lambda row: row["velocity_percentile"] or 0)["game_id"] == 41
 
 
-def test_a_prior_that_draws(built):
+def test_a_prior_that_draws(built: Callable[[str], Mart]) -> None:
     """The prior weighs ten votes beside the five of game 63."""
     rated = built("mart_top_rated")
     assert rated[64]["rank"] == 1
@@ -196,7 +198,7 @@ def test_a_prior_that_draws(built):
     assert (96 - rated[63]["weighted_rating"]) / (96 - mean) == pytest.approx(10 / 15)
 
 
-def test_controversy_is_balance_and_not_size(built):
+def test_controversy_is_balance_and_not_size(built: Callable[[str], Mart]) -> None:
     """Everybody likes game 60, the largest by far; 58 has as many reviews for it as against it."""
     games = built("mart_controversial_games")
     assert games[58]["rank"] == 1
@@ -205,11 +207,11 @@ def test_controversy_is_balance_and_not_size(built):
     assert games[60]["controversy_score"] < 3
 
 
-def test_dlc_beside_games(built):
+def test_dlc_beside_games(built: Callable[[str], Mart]) -> None:
     assert set(built("mart_recent_games")) == {61}
 
 
-def test_the_day_is_the_only_clock(lake, dbt):
+def test_the_day_is_the_only_clock(lake: Lake, dbt: Dbt) -> None:
     """`first_release_date <= current_timestamp` lists what had not come out on the day that is built."""
     lake.day = "2020-02-01"
     on_the_day = (date(2020, 2, 1) - date(1970, 1, 1)).days * 86_400
@@ -223,7 +225,7 @@ def test_the_day_is_the_only_clock(lake, dbt):
         assert not re.search(r"\b(now\(|today\(|current_(date|time|timestamp))", file.read_text("utf-8")), file
 
 
-def test_a_torn_line_is_no_empty_row(lake, dbt):
+def test_a_torn_line_is_no_empty_row(lake: Lake, dbt: Dbt) -> None:
     path = lake.add("genres", [{"id": 1, "name": "One"}, {"id": 2, "name": "Two"}])
     generation = lake.generation()
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-9]))

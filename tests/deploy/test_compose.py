@@ -31,7 +31,7 @@ Services = dict[str, dict[str, Any]]
 
 
 @pytest.mark.parametrize("name", ["docker-compose.yaml", "docker-compose.override.yml"])
-def test_the_file_is_valid_by_the_compose_specification(repository: Path, name: str):
+def test_the_file_is_valid_by_the_compose_specification(repository: Path, name: str) -> None:
     result = subprocess.run(
         [
             Path(sys.executable).with_name("check-jsonschema"),
@@ -47,12 +47,12 @@ def test_the_file_is_valid_by_the_compose_specification(repository: Path, name: 
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_starts_these(services: Services, profile: str):
+def test_a_profile_starts_these(services: Services, profile: str) -> None:
     assert started(services, profile) == ALWAYS | PROFILES[profile]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_has_one_scheduler_whose_executor_has_its_workers(services: Services, profile: str):
+def test_a_profile_has_one_scheduler_whose_executor_has_its_workers(services: Services, profile: str) -> None:
     executors = {
         services[name]["environment"]["AIRFLOW__CORE__EXECUTOR"]
         for name in started(services, profile)
@@ -64,17 +64,17 @@ def test_a_profile_has_one_scheduler_whose_executor_has_its_workers(services: Se
     assert len(schedulers) == 1
 
 
-def test_there_are_two_workers(services: Services):
+def test_there_are_two_workers(services: Services) -> None:
     assert services["airflow-worker"]["deploy"]["replicas"] == 2
     assert "container_name" not in services["airflow-worker"]
 
 
-def test_the_profile_of_the_env_file_is_one_of_them(env: dict[str, str]):
+def test_the_profile_of_the_env_file_is_one_of_them(env: dict[str, str]) -> None:
     assert env["COMPOSE_PROFILES"] == "default"
     assert env["COMPOSE_FILE"] == "docker-compose.yaml", "or compose merges the astro CLI's override"
 
 
-def test_all_of_airflow_shares_its_secrets(services: Services, env: dict[str, str]):
+def test_all_of_airflow_shares_its_secrets(services: Services, env: dict[str, str]) -> None:
     for name, service in services.items():
         if name.startswith("airflow-"):
             environment = service["environment"]
@@ -83,23 +83,23 @@ def test_all_of_airflow_shares_its_secrets(services: Services, env: dict[str, st
             assert environment["AIRFLOW__API__SECRET_KEY"] == env["API_SECRET_KEY"], name
 
 
-def test_a_command_is_one_that_the_entry_point_of_the_base_takes(services: Services):
+def test_a_command_is_one_that_the_entry_point_of_the_base_takes(services: Services) -> None:
     for name, service in services.items():
         if PROJECT_IMAGE.fullmatch(service["image"]):
             assert service["command"][0] in ("airflow", "python", "bash"), name
 
 
-def test_no_container_can_take_all_memory(services: Services):
+def test_no_container_can_take_all_memory(services: Services) -> None:
     assert [name for name, service in services.items() if "mem_limit" not in service] == []
 
 
-def test_no_secret_is_on_a_command_line(services: Services, env: dict[str, str]):
+def test_no_secret_is_on_a_command_line(services: Services, env: dict[str, str]) -> None:
     for name, service in services.items():
         shown = str(service.get("command")) + str(service.get("healthcheck")) + str(service.get("labels"))
         assert [secret for secret in SECRETS if env[secret] in shown] == [], name
 
 
-def test_nobody_is_root_or_can_become_it(services: Services):
+def test_nobody_is_root_or_can_become_it(services: Services) -> None:
     for name, service in services.items():
         user, group = service["user"].split(":")
         assert int(user) > 0, name
@@ -108,7 +108,7 @@ def test_nobody_is_root_or_can_become_it(services: Services):
         assert service["security_opt"] == ["no-new-privileges:true"], name
 
 
-def test_our_own_containers_are_read_only_and_write_to_volumes(services: Services):
+def test_our_own_containers_are_read_only_and_write_to_volumes(services: Services) -> None:
     for name, service in services.items():
         if PROJECT_IMAGE.fullmatch(service["image"]):
             assert service["read_only"] is True, name
@@ -116,20 +116,20 @@ def test_our_own_containers_are_read_only_and_write_to_volumes(services: Service
             assert service["tmpfs"] == ["/tmp"], name  # noqa: S108 - a path in the container
 
 
-def test_images_are_ours_or_pinned_by_digest(services: Services):
+def test_images_are_ours_or_pinned_by_digest(services: Services) -> None:
     for name, service in services.items():
         if not PROJECT_IMAGE.fullmatch(service["image"]):
             assert re.fullmatch(r"[\w./-]+:\d[\w.-]+@sha256:[0-9a-f]{64}", service["image"]), name
             assert "build" not in service, name
 
 
-def test_variables_are_those_of_the_env_file(repository: Path, env: dict[str, str]):
+def test_variables_are_those_of_the_env_file(repository: Path, env: dict[str, str]) -> None:
     text = (repository / "docker-compose.yaml").read_text(encoding="utf-8")
 
     assert set(re.findall(r"(?<!\$)\$\{(\w+)", text)) == set(env) - {"COMPOSE_FILE"}
 
 
-def test_without_an_env_file_the_message_says_what_to_do(repository: Path):
+def test_without_an_env_file_the_message_says_what_to_do(repository: Path) -> None:
     text = (repository / "docker-compose.yaml").read_text(encoding="utf-8")
     messages = re.findall(r"\$\{\w+:\?([^}]*)\}", text)
 
@@ -137,13 +137,13 @@ def test_without_an_env_file_the_message_says_what_to_do(repository: Path):
     assert {message.split("; ")[-1] for message in messages} == {"make env"}
 
 
-def test_ports_answer_on_this_machine_only(services: Services):
+def test_ports_answer_on_this_machine_only(services: Services) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
 
     assert sorted(ports) == ["127.0.0.1:8080:8080", "127.0.0.1:8333:8333"]
 
 
-def test_services_that_last_have_a_health_check_and_come_back(services: Services):
+def test_services_that_last_have_a_health_check_and_come_back(services: Services) -> None:
     for name, service in services.items():
         if name in ONE_SHOT:
             assert service["restart"] in ("on-failure:3", "no"), name
@@ -154,7 +154,7 @@ def test_services_that_last_have_a_health_check_and_come_back(services: Services
             assert (test[1:] == ["gamelake", "health"]) is bool(PROJECT_IMAGE.fullmatch(service["image"]))
 
 
-def test_services_wait_for_what_can_come_true(services: Services):
+def test_services_wait_for_what_can_come_true(services: Services) -> None:
     waits = {
         (name, on, wait["condition"])
         for name, service in services.items()
@@ -174,7 +174,7 @@ def test_services_wait_for_what_can_come_true(services: Services):
 
 def test_volumes_are_declared_and_belong_to_their_user_in_the_image(
     compose: dict[str, Any], services: Services, dockerfile: list[Any]
-):
+) -> None:
     mounts = {
         (name, *mount.split(":")[:2]) for name, service in services.items() for mount in service.get("volumes", [])
     }
@@ -188,7 +188,7 @@ def test_volumes_are_declared_and_belong_to_their_user_in_the_image(
             assert re.search(rf"install -d -o 50000 [^&]*(?<=\s){re.escape(str(folder))}(\s|$)", made), target
 
 
-def test_our_commands_pass_the_base_s_entry_point(services: Services):
+def test_our_commands_pass_the_base_s_entry_point(services: Services) -> None:
     """It takes `airflow`, `python` and `bash`; tests/docs/test_names.py reads what follows `gamelake`."""
     commands = {
         name: service["command"]
@@ -201,7 +201,7 @@ def test_our_commands_pass_the_base_s_entry_point(services: Services):
     assert {commands[name][0] for name in commands} <= {"airflow", "bash"}
 
 
-def test_airflow_knows_its_settings(services: Services, dockerfile: list[Any], tmp_path: Path):
+def test_airflow_knows_its_settings(services: Services, dockerfile: list[Any], tmp_path: Path) -> None:
     """A misspelt AIRFLOW__… variable is silently nothing."""
     text = str(services) + str([each.value for each in dockerfile if each.name == "ENV"])
     names = sorted(set(re.findall(r"AIRFLOW__[A-Z0-9_]+", text)))
@@ -231,7 +231,7 @@ def test_airflow_knows_its_settings(services: Services, dockerfile: list[Any], t
     assert [name for name in names if not name.startswith("AIRFLOW__COSMOS__") and name not in known] == []
 
 
-def test_lake_init_makes_the_bucket_and_its_rules_and_can_be_repeated(services: Services, repository: Path):
+def test_lake_init_makes_the_bucket_and_its_rules_and_can_be_repeated(services: Services, repository: Path) -> None:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
@@ -251,7 +251,7 @@ def test_lake_init_makes_the_bucket_and_its_rules_and_can_be_repeated(services: 
 
 
 @pytest.mark.e2e
-def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, repository: Path, tmp_path: Path):
+def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, repository: Path, tmp_path: Path) -> None:
     """The service's own script, with SQLite for PostgreSQL and folders of the machine for those of the image."""
     environment = services["airflow-init"]["environment"] | {
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -282,7 +282,9 @@ def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, reposi
     assert answer == f"{unpaused} True http://sandbox:8900/v4 sandbox-secret"
 
 
-def test_the_api_server_knows_the_password_and_nobody_else_can_read_it(services: Services, env, tmp_path: Path):
+def test_the_api_server_knows_the_password_and_nobody_else_can_read_it(
+    services: Services, env: dict[str, str], tmp_path: Path
+) -> None:
     shell, flags, script = services["airflow-apiserver"]["command"]
     file = tmp_path / "passwords.json"
     environment = services["airflow-apiserver"]["environment"] | {
@@ -298,7 +300,7 @@ def test_the_api_server_knows_the_password_and_nobody_else_can_read_it(services:
 @pytest.mark.parametrize(
     ("account", "status"), [(("", ""), 1), (("id", ""), 1), (("", "secret"), 1), (("id", "secret"), 0)]
 )
-def test_the_real_api_wants_an_account(services: Services, account: tuple[str, str], status: int):
+def test_the_real_api_wants_an_account(services: Services, account: tuple[str, str], status: int) -> None:
     environment = dict(zip(services["igdb-account"]["environment"], account, strict=True))
     result = subprocess.run(
         services["igdb-account"]["command"], env=environment, capture_output=True, text=True, check=False
@@ -308,7 +310,7 @@ def test_the_real_api_wants_an_account(services: Services, account: tuple[str, s
     assert ("IGDB_CLIENT_ID and IGDB_CLIENT_SECRET in .env" in result.stderr) is bool(status)
 
 
-def test_the_override_is_of_services_that_the_astro_cli_has(repository: Path):
+def test_the_override_is_of_services_that_the_astro_cli_has(repository: Path) -> None:
     """Its names of Airflow 3; the sandbox is ours."""
     override = yaml.safe_load((repository / "docker-compose.override.yml").read_text(encoding="utf-8"))
 

@@ -16,7 +16,7 @@ def values(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def test_each_file_has_secrets_of_its_own_and_the_rest_of_the_example():
+def test_each_file_has_secrets_of_its_own_and_the_rest_of_the_example() -> None:
     example = values(EXAMPLE.read_text(encoding="utf-8"))
     one, other = (values(filled(EXAMPLE.read_text(encoding="utf-8"))) for _ in range(2))
 
@@ -29,7 +29,7 @@ def test_each_file_has_secrets_of_its_own_and_the_rest_of_the_example():
     assert min(len(one[name]) for name in SECRETS) >= 32
 
 
-def test_nobody_else_can_read_it_and_a_second_time_it_stays(tmp_path: Path):
+def test_nobody_else_can_read_it_and_a_second_time_it_stays(tmp_path: Path) -> None:
     """By its own interpreter without a package: there need be no `make setup` before it."""
     path = tmp_path / ".env"
     command = [sys.executable, "-S", "-m", "deploy.compose_env", path]
@@ -46,11 +46,11 @@ def test_nobody_else_can_read_it_and_a_second_time_it_stays(tmp_path: Path):
     assert [name for name in SECRETS if values(made)[name] in first.stdout + first.stderr + second.stderr] == []
 
 
-def test_an_example_that_lost_a_secret_is_an_error():
+def test_an_example_that_lost_a_secret_is_an_error() -> None:
     with pytest.raises(ValueError, match="AIRFLOW_ADMIN_PASSWORD: expected one line"):
         filled("FERNET_KEY=\n")
 
 
-def test_a_folder_that_is_not_there_is_not_hidden(tmp_path: Path):
+def test_a_folder_that_is_not_there_is_not_hidden(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         main([str(tmp_path / "none" / ".env")])

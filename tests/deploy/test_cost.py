@@ -13,7 +13,7 @@ from tests.support.loads import new_client as new_igdb_client
 from tests.support.tables import newest_commit
 
 
-def test_a_load_makes_the_requests_that_are_counted():
+def test_a_load_makes_the_requests_that_are_counted() -> None:
     with recording_server() as recordings, small_sandbox(1100) as (sandbox, url):
         store = open_store("s3://lake/lake", s3=new_client(recordings[0].endpoint))
         token = token_of(sandbox)

@@ -6,6 +6,8 @@ import importlib.util
 import json
 import re
 import shlex
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +37,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_blocks_are_found():
+def test_blocks_are_found() -> None:
     text = "Do (run):\n\n    make run\n\n    make up\n\nThen (not run here: no\ncluster):\n\n    helm x\n"
     assert blocks(text) == [
         ("Do (run):", "    make run\n\n    make up"),
@@ -44,7 +46,7 @@ def test_blocks_are_found():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_each_block_says_whether_it_was_run(page):
+def test_each_block_says_whether_it_was_run(page: Any) -> None:
     for paragraph, block in blocks(page.read_text("utf-8")):
         said = re.search(r"\((run(?:[,:][^)]*)?|not run here: [^)]+)\)", paragraph)
         assert said, f"{page.name}: {paragraph[-80:]!r} has to say (run) or (not run here: why)"
@@ -53,7 +55,7 @@ def test_each_block_says_whether_it_was_run(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_a_page_names_exists(page):
+def test_what_a_page_names_exists(page: Any) -> None:
     text = page.read_text("utf-8")
     targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|    )make ([a-z0-9-]+)", text)) <= targets
@@ -63,12 +65,12 @@ def test_what_a_page_names_exists(page):
         assert (REPOSITORY / path).exists(), path
 
 
-def test_every_page_is_listed():
+def test_every_page_is_listed() -> None:
     listed = re.findall(r"\]\(([\w-]+\.md)\)", (FOLDER / "README.md").read_text("utf-8"))
     assert sorted(listed) == sorted(page.name for page in PAGES if page.name != "README.md")
 
 
-def test_the_variables_of_terraform_are_its_own():
+def test_the_variables_of_terraform_are_its_own() -> None:
     declared = set(re.findall(r'^variable "(\w+)"', (REPOSITORY / "deploy/terraform/variables.tf").read_text(), re.M))
     declared |= set(
         re.findall(r'^variable "(\w+)"', (REPOSITORY / "deploy/terraform/access/variables.tf").read_text(), re.M)
@@ -80,7 +82,7 @@ def test_the_variables_of_terraform_are_its_own():
     assert all(f"`{name}`" in text for name in outputs)
 
 
-def test_the_connection_of_the_astro_page_is_one(monkeypatch):
+def test_the_connection_of_the_astro_page_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = re.findall(r"AIRFLOW_CONN_IGDB_DEFAULT=(\{.*\})", (FOLDER / "astro.md").read_text("utf-8"))
     connection = json.loads(line)
     assert connection["conn_type"] == "igdb"
@@ -89,7 +91,9 @@ def test_the_connection_of_the_astro_page_is_one(monkeypatch):
 
 
 @pytest.mark.parametrize("page", ["deploy/upgrade.md", "runbooks/marts-are-wrong.md"])
-def test_the_rollback_of_the_marts_does_what_it_says(tmp_path, monkeypatch, capsys, page):
+def test_the_rollback_of_the_marts_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str
+) -> None:
     """The commands of the page in their order, on a lake of three days."""
     from gamelake.cli.main import main
     from gamelake.lake.factory import open_store

@@ -52,7 +52,7 @@ def pods() -> dict[str, dict[str, Any]]:
 PODS = pods()
 
 
-def test_the_values_are_those_that_the_chart_documents(repository: Path):
+def test_the_values_are_those_that_the_chart_documents(repository: Path) -> None:
     schema = json.loads((repository / "tests" / "deploy" / "chart.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(VALUES, schema)
@@ -61,11 +61,11 @@ def test_the_values_are_those_that_the_chart_documents(repository: Path):
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "wait"])
-def test_a_pod_is_one_that_kubernetes_takes(kind):
+def test_a_pod_is_one_that_kubernetes_takes(kind: Any) -> None:
     kubernetes_validate.validate(PODS[kind], KUBERNETES, strict=True)
 
 
-def test_the_accounts_are_those_of_the_pods():
+def test_the_accounts_are_those_of_the_pods() -> None:
     accounts = list(yaml.safe_load_all((FOLDER / "accounts.yaml").read_text("utf-8")))
     assert {each["metadata"]["name"] for each in accounts} == {f"gamelake-{kind}" for kind in PODS}
     assert {pod["spec"]["serviceAccountName"] for pod in PODS.values()} == {f"gamelake-{kind}" for kind in PODS}
@@ -74,7 +74,7 @@ def test_the_accounts_are_those_of_the_pods():
     )
 
 
-def test_terraform_gives_roles_to_the_same_accounts(repository: Path):
+def test_terraform_gives_roles_to_the_same_accounts(repository: Path) -> None:
     text = (repository / "deploy" / "terraform" / "iam.tf").read_text("utf-8")
     (names,) = re.findall(r"workers = toset\(\[(.*?)\]\)", text)
     assert set(json.loads(f"[{names}]")) == set(KINDS)
@@ -82,7 +82,7 @@ def test_terraform_gives_roles_to_the_same_accounts(repository: Path):
 
 
 @pytest.mark.parametrize("kind", PODS)
-def test_a_pod_may_do_little(kind):
+def test_a_pod_may_do_little(kind: Any) -> None:
     spec = PODS[kind]["spec"]
     (container,) = spec["containers"]
     assert spec["securityContext"] == VALUES["securityContexts"]["pod"]
@@ -94,13 +94,13 @@ def test_a_pod_may_do_little(kind):
     assert container["image"] == f"{VALUES['images']['airflow']['repository']}@{VALUES['images']['airflow']['digest']}"
 
 
-def test_what_a_user_has_to_name_cannot_be_forgotten():
+def test_what_a_user_has_to_name_cannot_be_forgotten() -> None:
     image = VALUES["images"]["airflow"]
     assert image["digest"] == f"sha256:{'0' * 64}"
     assert image["repository"].partition("/")[0].endswith(".invalid")
 
 
-def test_no_secret_is_made_and_none_is_in_the_values():
+def test_no_secret_is_made_and_none_is_in_the_values() -> None:
     names = [VALUES["data"]["metadataSecretName"]]
     names += [VALUES[key] for key in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")]
     volumes = [*VALUES["apiServer"]["extraVolumes"], *VALUES["migrateDatabaseJob"]["extraVolumes"]]
@@ -112,7 +112,7 @@ def test_no_secret_is_made_and_none_is_in_the_values():
     )
 
 
-def test_dags_ask_for_the_pods_that_are_there(monkeypatch):
+def test_dags_ask_for_the_pods_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert executor_config("load") == {}
     environment = yaml.safe_load(VALUES["extraConfigMaps"]["gamelake-environment"]["data"])
@@ -124,7 +124,7 @@ def test_dags_ask_for_the_pods_that_are_there(monkeypatch):
         assert (folder, name in templates) == (mount["mountPath"], True)
 
 
-def test_every_task_asks_for_its_pod(repository: Path, tmp_path: Path):
+def test_every_task_asks_for_its_pod(repository: Path, tmp_path: Path) -> None:
     """In a process of its own: the DAGs read the variable when they are parsed."""
     code = """
 import json
@@ -153,7 +153,7 @@ print("RESULT" + json.dumps({
     assert found == wanted
 
 
-def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path):
+def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path) -> None:
     """EKS Pod Identity: an address and a token file in the environment, no key. A server stands for its agent."""
     seen: dict[str, str] = {}
 

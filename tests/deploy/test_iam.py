@@ -38,14 +38,16 @@ def on_bucket(access: dict[str, Any]) -> Policy:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_request_is_allowed(role, policies, on_bucket, work):
+def test_every_request_is_allowed(
+    role: Any, policies: dict[str, Policy], on_bucket: Policy, work: dict[str, Recording]
+) -> None:
     assert len(work[role].needs) > 20
     assert [need for need in work[role].needs if not policies[role].allows(need)] == []
     assert [need for need in work[role].needs if on_bucket.denies(need)] == []
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_right_is_used(role, policies, work):
+def test_every_right_is_used(role: Any, policies: dict[str, Policy], work: dict[str, Recording]) -> None:
     asked = [(need.action, f"{BUCKET}/{need.key}" if need.key else BUCKET) for need in work[role].needs]
     unused = [
         (statement["Sid"], action, resource)
@@ -56,7 +58,7 @@ def test_every_right_is_used(role, policies, work):
     assert unused == []
 
 
-def test_every_tag_that_a_load_may_set_is_set(policies, work):
+def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work: dict[str, Recording]) -> None:
     (tagging,) = [each for each, action, _ in policies["load"].grants() if action == "s3:PutObjectTagging"]
     may = set(tagging["Condition"]["StringEquals"]["s3:RequestObjectTag/status"])
     assert may == {need.status for need in work["load"].needs if need.action == "s3:PutObjectTagging"}
@@ -79,26 +81,26 @@ def test_every_tag_that_a_load_may_set_is_set(policies, work):
         ("read", Need("s3:GetObject", "elsewhere/in/the/bucket")),
     ],
 )
-def test_the_rest_is_not_allowed(role, need, policies):
+def test_the_rest_is_not_allowed(role: str, need: Any, policies: dict[str, Policy]) -> None:
     assert not policies[role].allows(need)
 
 
 @pytest.mark.parametrize("folder", ["raw/igdb/games/_manifests", "marts/_publications"])
-def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket, folder):
+def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket: Policy, folder: str) -> None:
     commit = f"{LAKE}/{folder}/00000000000000000001.json"
     assert on_bucket.denies(Need("s3:GetObject", commit), secure=False)
     assert on_bucket.denies(Need("s3:PutObject", commit))
     assert not on_bucket.denies(Need("s3:PutObject", commit, if_none_match=True))
 
 
-def test_the_cdn_shows_what_readers_may_read(on_bucket, policies):
+def test_the_cdn_shows_what_readers_may_read(on_bucket: Policy, policies: dict[str, Policy]) -> None:
     (cdn,) = [each for each in on_bucket.document["Statement"] if each["Effect"] == "Allow"]
     read = [resource for _, action, resource in policies["read"].grants() if action == "s3:GetObject"]
     assert (cdn["Action"], cdn["Resource"]) == (["s3:GetObject"], read)
     assert set(cdn["Condition"]["StringEquals"]) == {"AWS:SourceArn"}
 
 
-def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies, repository: Path):
+def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies: dict[str, Policy], repository: Path) -> None:
     """Its requests go to no S3 server: here the code is read."""
     calls = {
         f"cloudfront:{''.join(word.title() for word in node.attr.split('_'))}"
@@ -113,7 +115,7 @@ def test_a_call_of_cloudfront_is_allowed_to_those_who_make_it(policies, reposito
         assert not any(action.startswith("cloudfront:") for _, action, _ in policies[role].grants())
 
 
-def test_a_build_makes_the_requests_that_are_counted(work):
+def test_a_build_makes_the_requests_that_are_counted(work: dict[str, Recording]) -> None:
     """One build, and two that only said what they would read: that of gamelake.codegen.cost, with next to no data."""
     writes, reads = work["transform"].writes_and_reads()
     counted, opened = cost.build(raw_mb=0, marts_mb=0), (16 + 4, 2 * 16 + 9)

@@ -19,7 +19,7 @@ Instructions = list[Any]
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
 
 
-def test_the_linter_is_content(repository: Path):
+def test_the_linter_is_content(repository: Path) -> None:
     files = (repository / "Dockerfile", repository / "deploy" / "image" / "base.Dockerfile")
     result = subprocess.run(
         [Path(sys.executable).with_name("hadolint"), *files],
@@ -31,14 +31,16 @@ def test_the_linter_is_content(repository: Path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_check_is_shell(repository: Path):
+def test_the_check_is_shell(repository: Path) -> None:
     check = repository / "deploy" / "image" / "check.sh"
     result = subprocess.run(["bash", "-n", check], capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stderr
 
 
-def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions, services: dict[str, dict[str, Any]]):
+def test_the_image_runs_as_the_user_that_compose_names(
+    dockerfile: Instructions, services: dict[str, dict[str, Any]]
+) -> None:
     users = [each.value for each in dockerfile if each.name == "USER"]
 
     assert users == ["0", "0", "50000:0"], "root's while it is built, in either stage"
@@ -50,7 +52,7 @@ def test_the_image_runs_as_the_user_that_compose_names(dockerfile: Instructions,
     assert {each["user"] for each in services.values() if each["image"].startswith("gamelake")} == {users[-1]}
 
 
-def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
+def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions) -> None:
     (check,) = [each.value for each in dockerfile if each.name == "HEALTHCHECK"]
 
     assert check.endswith('CMD ["gamelake", "health"]')
@@ -60,7 +62,7 @@ def test_the_health_check_has_somebody_to_ask(dockerfile: Instructions):
     ), "the scheduler has no port without it"
 
 
-def test_no_layer_holds_a_secret(dockerfile: Instructions):
+def test_no_layer_holds_a_secret(dockerfile: Instructions) -> None:
     assert not [each for each in dockerfile if each.name == "ADD"]
     for each in dockerfile:
         if each.name in ("ENV", "ARG", "COPY"):
@@ -69,7 +71,7 @@ def test_no_layer_holds_a_secret(dockerfile: Instructions):
 
 def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
     repository: Path, dockerfile: Instructions
-):
+) -> None:
     base = next(each.value for each in dockerfile if each.name == "ARG" and "=" in each.value)
     stages = [each.value.split()[0] for each in dockerfile if each.name == "FROM"]
     airflow = pins((repository / "requirements.txt").read_text(encoding="utf-8"))["apache-airflow"]
@@ -79,13 +81,13 @@ def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
     assert 'base.name="${AIRFLOW_IMAGE}"' in labels(dockerfile)
 
 
-def test_paths_are_the_base_s(dockerfile: Instructions):
+def test_paths_are_the_base_s(dockerfile: Instructions) -> None:
     """Apache's image lives in /opt/airflow, Astronomer's in /usr/local/airflow."""
     assert [each.value for each in dockerfile if each.name == "WORKDIR"] == ["${AIRFLOW_HOME}"]
     assert not [each for each in dockerfile if "/opt/airflow" in each.value]
 
 
-def test_what_is_copied_exists_and_reaches_the_build(repository: Path, dockerfile: Instructions):
+def test_what_is_copied_exists_and_reaches_the_build(repository: Path, dockerfile: Instructions) -> None:
     sources = copied(dockerfile)
 
     assert {"dags", "plugins", "include", "dbt", "requirements.txt", "requirements-dbt.lock"} <= sources
@@ -112,7 +114,7 @@ def test_what_is_copied_exists_and_reaches_the_build(repository: Path, dockerfil
         "docker-compose.yaml",
     ],
 )
-def test_the_build_never_sees(repository: Path, path: str):
+def test_the_build_never_sees(repository: Path, path: str) -> None:
     assert not reaches_the_build(path, repository)
 
 
@@ -126,12 +128,12 @@ def test_the_build_never_sees(repository: Path, path: str):
         "dbt/profiles.yml",
     ],
 )
-def test_the_build_sees(repository: Path, path: str):
+def test_the_build_sees(repository: Path, path: str) -> None:
     assert (repository / path).exists()
     assert reaches_the_build(path, repository)
 
 
-def test_run_steps_start_modules_that_exist(dockerfile: Instructions):
+def test_run_steps_start_modules_that_exist(dockerfile: Instructions) -> None:
     steps = " ".join(each.value for each in dockerfile if each.name == "RUN")
     modules = set(re.findall(r"python -m ([\w.]+)", steps))
 
@@ -140,7 +142,9 @@ def test_run_steps_start_modules_that_exist(dockerfile: Instructions):
         assert importlib.util.find_spec(module) is not None, module
 
 
-def test_the_version_is_the_project_s(repository: Path, dockerfile: Instructions, services: dict[str, dict[str, Any]]):
+def test_the_version_is_the_project_s(
+    repository: Path, dockerfile: Instructions, services: dict[str, dict[str, Any]]
+) -> None:
     version = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     images = {service["image"] for service in services.values() if service["image"].startswith("gamelake")}
 
@@ -163,14 +167,14 @@ def test_the_version_is_the_project_s(repository: Path, dockerfile: Instructions
         "Makefile",
     ],
 )
-def test_a_version_that_is_said_twice_is_the_locked_one(repository: Path, name: str):
+def test_a_version_that_is_said_twice_is_the_locked_one(repository: Path, name: str) -> None:
     locked = pins((repository / "requirements-dev.lock").read_text(encoding="utf-8"))
     said = pins((repository / name).read_text(encoding="utf-8"))
 
     assert {package: version for package, version in said.items() if locked.get(package, version) != version} == {}
 
 
-def test_uv_is_the_same_everywhere(repository: Path):
+def test_uv_is_the_same_everywhere(repository: Path) -> None:
     said = {
         name: re.search(r"UV_VERSION\s*:?=\s*([\d.]+)", (repository / name).read_text(encoding="utf-8"))
         for name in ("Dockerfile", "deploy/image/base.Dockerfile", "Makefile")
@@ -180,7 +184,7 @@ def test_uv_is_the_same_everywhere(repository: Path):
     assert len({match[1] for match in said.values() if match}) == 1
 
 
-def test_the_locks_agree(repository: Path):
+def test_the_locks_agree(repository: Path) -> None:
     developed, deployed, dbt = (
         pins((repository / name).read_text(encoding="utf-8"))
         for name in ("requirements-dev.lock", "requirements.lock", "requirements-dbt.lock")
@@ -191,7 +195,7 @@ def test_the_locks_agree(repository: Path):
     assert {name: deployed.get(name) for name in dbt} == dbt
 
 
-def test_every_requirement_is_in_its_lock(repository: Path):
+def test_every_requirement_is_in_its_lock(repository: Path) -> None:
     for name, lock in (
         ("requirements.txt", "requirements.lock"),
         ("requirements-dbt.txt", "requirements-dbt.lock"),
@@ -202,7 +206,7 @@ def test_every_requirement_is_in_its_lock(repository: Path):
         assert {package: locked.get(package) for package in wanted} == wanted, f"{name}: run `make lock`"
 
 
-def test_airflow_s_side_goes_without_dbt(repository: Path):
+def test_airflow_s_side_goes_without_dbt(repository: Path) -> None:
     """Its constraints exclude it. DuckDB is on both sides, in one version."""
     airflow, dbt = (
         pins((repository / name).read_text(encoding="utf-8")) for name in ("requirements.txt", "requirements-dbt.txt")

@@ -70,14 +70,18 @@ def missing(store: Store) -> list[str]:
     return [finding.key for finding in report.broken]
 
 
-def test_a_pointer_is_made_again_by_the_next_load(store, load, sandbox):
+def test_a_pointer_is_made_again_by_the_next_load(
+    store: Store, load: Callable[..., LoadReport], sandbox: tuple[Sandbox, str]
+) -> None:
     store.delete(IGDB_GAMES.pointer_key)
     assert shown(store) == held(sandbox[0]), "who may list does not need it"
     assert load().version == 4
     assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(4))
 
 
-def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
+def test_the_newest_commit_is_brought_back_from_its_copy(
+    store: Store, load: Callable[..., LoadReport], sandbox: tuple[Sandbox, str]
+) -> None:
     lost = IGDB_GAMES.manifest_key(3)
     before = store.get(lost)
     store.delete(lost)
@@ -89,7 +93,9 @@ def test_the_newest_commit_is_brought_back_from_its_copy(store, load, sandbox):
     assert shown(store) == held(sandbox[0])
 
 
-def test_without_an_older_commit_loads_go_on(store, load, sandbox):
+def test_without_an_older_commit_loads_go_on(
+    store: Store, load: Callable[..., LoadReport], sandbox: tuple[Sandbox, str]
+) -> None:
     lost = IGDB_GAMES.manifest_key(2)
     store.delete(lost)
     assert load().version == 4
@@ -97,7 +103,9 @@ def test_without_an_older_commit_loads_go_on(store, load, sandbox):
     assert missing(store) == [lost]
 
 
-def test_a_part_is_brought_back_by_a_full_refresh(store, load, sandbox):
+def test_a_part_is_brought_back_by_a_full_refresh(
+    store: Store, load: Callable[..., LoadReport], sandbox: tuple[Sandbox, str]
+) -> None:
     lost = newest_commit(store).files[0].key
     store.delete(lost)
     assert missing(store) == [lost]
@@ -108,7 +116,9 @@ def test_a_part_is_brought_back_by_a_full_refresh(store, load, sandbox):
     assert {finding.reason for finding in report.broken} == {"version 3 of 2026-11-21 names it"}, "for seven days more"
 
 
-def test_a_table_is_brought_back_by_its_next_load(store, load, sandbox):
+def test_a_table_is_brought_back_by_its_next_load(
+    store: Store, load: Callable[..., LoadReport], sandbox: tuple[Sandbox, str]
+) -> None:
     for info in list(store.list("raw/igdb/games/")):
         store.delete(info.key)
     assert (load().mode, shown(store)) == ("full", held(sandbox[0]))
@@ -153,7 +163,7 @@ def published(store: Store, tmp_path: Path) -> str:
     return build(store, "first")
 
 
-def test_the_readers_pointer_is_a_copy(store, published):
+def test_the_readers_pointer_is_a_copy(store: Store, published: str) -> None:
     before = store.get(POINTER)
     store.delete(POINTER)
     assert current(store) is None
@@ -162,14 +172,14 @@ def test_the_readers_pointer_is_a_copy(store, published):
     assert before == store.get(f"{published}/_generation.json")
 
 
-def test_copies_at_fixed_paths_come_back(store, published):
+def test_copies_at_fixed_paths_come_back(store: Store, published: str) -> None:
     before = store.get("marts/mart.parquet")
     store.delete("marts/mart.parquet")
     rollforward(store, by="hana")
     assert store.get("marts/mart.parquet") == before
 
 
-def test_without_the_numbered_publications_the_pointer_counts(store, published):
+def test_without_the_numbered_publications_the_pointer_counts(store: Store, published: str) -> None:
     for info in list(store.list(PUBLICATIONS)):
         store.delete(info.key)
     assert publish(store, open_like(store, published), {"mart": "marts/mart.parquet"})["published"]
@@ -190,7 +200,7 @@ def history_of(store: Store, generation: str) -> list[tuple[str, str]]:
     return [(day["day"], PurePath(day["key"]).name.split("-")[0]) for day in days]
 
 
-def test_all_marts_come_back_from_the_tables(store, published):
+def test_all_marts_come_back_from_the_tables(store: Store, published: str) -> None:
     days = history_of(store, published)
     for info in list(store.list("marts/")):
         store.delete(info.key)

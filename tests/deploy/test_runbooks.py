@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 
-def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path):
+def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path) -> None:
     assert client_calls(repository / "include" / "gamelake" / "lake" / "cloudfront.py") == {
         "create_invalidation",
         "get_waiter",
@@ -18,7 +18,7 @@ def test_the_cdn_policy_allows_what_invalidation_calls(repository: Path):
     assert allowed(policy) == {"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"}
 
 
-def test_the_commands_exist(repository: Path):
+def test_the_commands_exist(repository: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for name in (
         "runbooks/backfill.md",

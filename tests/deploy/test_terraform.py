@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +30,12 @@ def s3_rule(rule: dict[str, Any]) -> dict[str, Any]:
     return common | {"Filter": {"And": {"Prefix": rule["prefix"], "Tags": tags}}, "Expiration": days}
 
 
-def test_the_lifecycle_rules_are_the_codes(access):
+def test_the_lifecycle_rules_are_the_codes(access: dict[str, Any]) -> None:
     store = open_store("s3://lake/deep/lake", s3=new_client("http://127.0.0.1:9"))
     assert [s3_rule(rule) for rule in access["lifecycle_rules"]] == [rule.to_s3() for rule in expected_rules(store)]
 
 
-def test_the_code_finds_its_rules_beside_those_for_versions(access):
+def test_the_code_finds_its_rules_beside_those_for_versions(access: dict[str, Any]) -> None:
     with recording_server() as recordings:
         client = new_client(recordings[0].endpoint)
         rules = [s3_rule(rule) for rule in access["lifecycle_rules"]]
@@ -62,17 +63,17 @@ def test_the_code_finds_its_rules_beside_those_for_versions(access):
         ("marts/marketing/mart_top_rated.parquet", False),
     ],
 )
-def test_caches_keep_what_never_changes(access, key, immutable):
+def test_caches_keep_what_never_changes(access: dict[str, Any], key: Any, immutable: bool) -> None:
     kinds = [(path, True) for path in access["immutable_paths"]] + [(path, False) for path in access["mutable_paths"]]
     assert next(kind for path, kind in kinds if matches(path, f"/{key}")) is immutable
 
 
-def test_the_files_are_formatted():
+def test_the_files_are_formatted() -> None:
     done = terraform("fmt", "-check", "-recursive", str(FOLDER), check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_every_name_that_is_used_is_declared():
+def test_every_name_that_is_used_is_declared() -> None:
     """What `terraform validate` would tell, if the provider were here."""
     for folder in (FOLDER, FOLDER / "access"):
         text = "\n".join(re.sub(r"(?m)#.*$", "", path.read_text("utf-8")) for path in folder.glob("*.tf"))
@@ -102,7 +103,7 @@ def test_every_name_that_is_used_is_declared():
         ("trusted_service", ["ec2.amazonaws.com"], ["s3.amazonaws.com"]),
     ],
 )
-def test_a_variable_refuses_nonsense(name, good, bad, tmp_path):
+def test_a_variable_refuses_nonsense(name: str, good: Any, bad: Any, tmp_path: Path) -> None:
     """Each variable by itself, with its own validation, as Terraform checks it."""
     text = (FOLDER / "variables.tf").read_text("utf-8")
     (block,) = re.findall(rf'^variable "{name}" \{{.*?^\}}', text, re.MULTILINE | re.DOTALL)

@@ -20,11 +20,11 @@ VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["pro
         ("docker-compose.yaml", r"^ +image: gamelake(?:-sandbox)?:(\S+)$", 2),
     ],
 )
-def test_files_that_cannot_read_the_version_have_it(file, pattern, copies):
+def test_files_that_cannot_read_the_version_have_it(file: str, pattern: str, copies: int) -> None:
     assert re.findall(pattern, (REPOSITORY / file).read_text("utf-8"), re.MULTILINE) == [VERSION] * copies
 
 
-def test_make_reads_the_version():
+def test_make_reads_the_version() -> None:
     image = subprocess.run(
         ["make", "--dry-run", "--no-print-directory", "image", "ENGINE=docker"],
         cwd=REPOSITORY,

@@ -39,7 +39,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, step
 
 
-def test_the_files_are_what_github_takes():
+def test_the_files_are_what_github_takes() -> None:
     forms = FOLDER / "ISSUE_TEMPLATE"
     schemas = {
         "vendor.github-workflows": FILES,
@@ -54,14 +54,14 @@ def test_the_files_are_what_github_takes():
         assert done.returncode == 0, done.stdout
 
 
-def test_actionlint_finds_nothing():
+def test_actionlint_finds_nothing() -> None:
     if not shutil.which("actionlint"):
         pytest.skip("actionlint is not installed")
     done = subprocess.run(["actionlint", *FILES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_zizmor_finds_nothing_that_matters():
+def test_zizmor_finds_nothing_that_matters() -> None:
     if not shutil.which("zizmor"):
         pytest.skip("zizmor is not installed")
     command = ["zizmor", "--offline", "--min-severity", "medium", str(FOLDER)]
@@ -70,19 +70,19 @@ def test_zizmor_finds_nothing_that_matters():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_actions_are_pinned_by_commit(path):
+def test_actions_are_pinned_by_commit(path: Any) -> None:
     for line in path.read_text("utf-8").splitlines():
         if match := re.search(r"uses: (\S+)(.*)", line):
             pinned = re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", match[1]) and re.match(r" # v\d+\.\d+\.\d+$", match[2])
             assert pinned or (match[1].startswith("./.github/workflows/") and (REPOSITORY / match[1]).exists()), line
 
 
-def test_an_action_is_of_one_version_everywhere():
+def test_an_action_is_of_one_version_everywhere() -> None:
     uses = {line for path in FILES for line in re.findall(r"uses: ([\w-]+/[\w-]+@.*)", path.read_text("utf-8"))}
     assert len({use.partition("@")[0] for use in uses}) == len(uses)
 
 
-def test_rights_are_given_by_the_job_and_few():
+def test_rights_are_given_by_the_job_and_few() -> None:
     for path in FILES:
         assert workflow(path)["permissions"] == {}, path.stem
         assert "pull_request_target" not in workflow(path)["on"]
@@ -95,7 +95,7 @@ def test_rights_are_given_by_the_job_and_few():
     }
 
 
-def test_no_secret_is_stored_and_no_text_of_others_is_run():
+def test_no_secret_is_stored_and_no_text_of_others_is_run() -> None:
     for path in FILES:
         assert "secrets." not in path.read_text("utf-8"), path.stem
     for name, step in steps():
@@ -105,7 +105,7 @@ def test_no_secret_is_stored_and_no_text_of_others_is_run():
             assert step["with"] == {"persist-credentials": False}, name
 
 
-def test_a_job_ends_and_its_scripts_parse():
+def test_a_job_ends_and_its_scripts_parse() -> None:
     assert {name for name, job in jobs() if "uses" not in job and "timeout-minutes" not in job} == set()
     for name, step in steps():
         if script := step.get("run"):
@@ -113,7 +113,7 @@ def test_a_job_ends_and_its_scripts_parse():
             assert done.returncode == 0, f"{name}: {done.stderr}"
 
 
-def test_they_run_what_people_run():
+def test_they_run_what_people_run() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
     ran = {target for _, step in steps() for target in re.findall(r"make ([a-z0-9-]+)", step.get("run", ""))}
     assert {"lint", "test", "e2e", "sbom"} <= ran <= targets
@@ -121,7 +121,7 @@ def test_they_run_what_people_run():
         assert (REPOSITORY / path).exists(), path
 
 
-def test_the_pythons_are_those_of_the_project_and_of_the_image():
+def test_the_pythons_are_those_of_the_project_and_of_the_image() -> None:
     (matrix,) = [job["strategy"]["matrix"]["python"] for _, job in jobs() if "strategy" in job]
     (least,) = re.findall(r'requires-python = ">=([\d.]+)"', (REPOSITORY / "pyproject.toml").read_text("utf-8"))
     (image,) = re.findall(r"(?m)^ARG \w+_IMAGE=.*python:?(\d+\.\d+)", (REPOSITORY / "Dockerfile").read_text("utf-8"))
@@ -131,7 +131,7 @@ def test_the_pythons_are_those_of_the_project_and_of_the_image():
     assert image in matrix
 
 
-def test_one_version_of_the_chart():
+def test_one_version_of_the_chart() -> None:
     texts = [path.read_text("utf-8") for path in FILES]
     texts.append((REPOSITORY / "deploy" / "helm" / "values.yaml").read_text("utf-8"))
     texts.append((REPOSITORY / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8"))
@@ -140,7 +140,7 @@ def test_one_version_of_the_chart():
     assert len(set(found)) == 1
 
 
-def test_the_deployment_is_by_digest_and_without_keys():
+def test_the_deployment_is_by_digest_and_without_keys() -> None:
     deploy = workflow(FOLDER / "workflows" / "deploy.yaml")["jobs"]["deploy"]
     (aws,) = [step for step in deploy["steps"] if "configure-aws-credentials" in step.get("uses", "")]
     assert set(aws["with"]) == {"role-to-assume", "aws-region"}

@@ -12,7 +12,7 @@ _HEAD = re.compile(
 )
 
 
-def test_the_index_lists_each_page_with_its_title_status_and_date():
+def test_the_index_lists_each_page_with_its_title_status_and_date() -> None:
     index = (FOLDER / "README.md").read_text("utf-8")
     expected = []
     for page in sorted(FOLDER.glob("0*.md")):
@@ -22,6 +22,6 @@ def test_the_index_lists_each_page_with_its_title_status_and_date():
     assert re.findall(r"^\| \[\d{4} .*\|$", index, re.MULTILINE) == expected
 
 
-def test_numbers_are_used_once_and_have_no_gaps():
+def test_numbers_are_used_once_and_have_no_gaps() -> None:
     numbers = [int(page.name[:4]) for page in sorted(FOLDER.glob("0*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,11 +59,11 @@ def broken(page: Path, root: Path = REPOSITORY) -> list[str]:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_every_link_leads_somewhere(page):
+def test_every_link_leads_somewhere(page: Any) -> None:
     assert broken(page) == []
 
 
-def test_every_page_of_docs_can_be_reached_from_its_index():
+def test_every_page_of_docs_can_be_reached_from_its_index() -> None:
     index = REPOSITORY / "docs" / "README.md"
     reached, waiting = {index}, [index]
     while waiting:
@@ -75,7 +76,7 @@ def test_every_page_of_docs_can_be_reached_from_its_index():
     assert [page for page in pages() if page.is_relative_to(index.parent) and page not in reached] == []
 
 
-def test_broken_links_are_found(tmp_path):
+def test_broken_links_are_found(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# A `b` c, d\n\n## Twice\n\n## Twice\n")
     page = tmp_path / "page.md"
     page.write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +31,7 @@ REFUSED = "can no longer be read: the source shows its rows as of"
 
 
 @pytest.mark.parametrize("igdb", [ready_made, pytest.param(account, marks=pytest.mark.long)])
-def test_past_days(tmp_path, igdb):
+def test_past_days(tmp_path: Path, igdb: Any) -> None:
     world = World.generate(seed=5, games=600, first_day=THREE_AGO, today=TODAY, popularity_per_game=1)
     sandbox = Sandbox(world, latency=0.0)
     store = open_store((tmp_path / "lake").as_uri())

@@ -37,7 +37,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("igdb", [ready_made, pytest.param(account, marks=pytest.mark.long)])
-def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path, igdb):
+def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path: Path, igdb: Any) -> None:
     sandbox = Sandbox(World.generate(seed=11, games=1200, first_day=DAY, today=DAY), latency=0.0)
     lake = (tmp_path / "lake").as_uri()
     with (

@@ -118,7 +118,7 @@ def file_of_day(source: Source, day: date) -> str:
     return key
 
 
-def test_the_marts_of_two_days_are_those_of_duckdb(source, cluster, tmp_path):
+def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: SparkCluster, tmp_path: Path) -> None:
     marts = published_models()
     for day, build in ((DAY, by_hand), (LATER, by_airflow)):
         expected = build_with_duckdb(source, day, tmp_path / f"duckdb-{day}")

@@ -8,7 +8,9 @@ import socket
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -61,7 +63,7 @@ class Clone:
 
 
 @pytest.fixture
-def clone(tmp_path):
+def clone(tmp_path: Path) -> Iterator[Any]:
     # Letters that shells, URLs and SQL take for their own.
     made = Clone(tmp_path / "my 'lake' #1 [한글]")
     yield made
@@ -78,7 +80,7 @@ def listening(processes: list[psutil.Process]) -> set[str]:
     }
 
 
-def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(clone):
+def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(clone: Any) -> None:
     up = clone("up")
     assert up.returncode == 0, up.stdout
     address = re.search(r"Airflow +(\S+)", up.stdout)[1]
@@ -112,7 +114,7 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
 
 
 @pytest.mark.long
-def test_a_day_of_make_run_is_not_built_again(clone):
+def test_a_day_of_make_run_is_not_built_again(clone: Any) -> None:
     assert clone("laptop", "switch-on").returncode == 0  # `transform` listens to the events of the loads
     run = clone("run")
     assert run.returncode == 0, run.stdout
@@ -133,7 +135,7 @@ def test_a_day_of_make_run_is_not_built_again(clone):
     assert database.execute(waiting).fetchone() == (0,)
 
 
-def test_a_taken_port_is_said_before_anything_starts(clone):
+def test_a_taken_port_is_said_before_anything_starts(clone: Any) -> None:
     with socket.create_server(("127.0.0.1", int(clone.environment["AIRFLOW__API__PORT"]))):
         up = clone("up")
     assert up.returncode == 1
@@ -142,7 +144,7 @@ def test_a_taken_port_is_said_before_anything_starts(clone):
     assert clone.processes() == []
 
 
-def test_a_part_that_ends_at_its_start_is_named_with_its_error(clone):
+def test_a_part_that_ends_at_its_start_is_named_with_its_error(clone: Any) -> None:
     clone.environment["AIRFLOW__CORE__EXECUTOR"] = "NoSuchExecutor"
     up = clone("up")
     assert up.returncode == 1

@@ -1,7 +1,10 @@
 """The registry: what it declares, and how its reader refuses mistakes."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +38,7 @@ def write(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_the_entities_are_declared():
+def test_the_entities_are_declared() -> None:
     registry = load_sources()["igdb"].entities
     assert {
         "games", "popscore", "platforms", "genres", "game_modes", "themes", "player_perspectives", "popularity_types",
@@ -49,7 +52,7 @@ def test_the_entities_are_declared():
     assert (registry["games"].dag_id, registry["games"].asset_name) == ("igdb_games", "raw_igdb_games")
 
 
-def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path):
+def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path: Path) -> None:
     registry = load_sources()["igdb"].entities
     assert (registry["games"].limits.max_shrink, registry["genres"].limits.max_shrink) == (0.05, 0.05)
     assert registry["popscore"].limits.max_shrink == 0.3
@@ -58,7 +61,7 @@ def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path):
     assert (limits.max_shrink, limits.max_rejected, limits.max_unproven) == (0.5, 0.001, 0.0)
 
 
-def test_a_field_may_have_a_rule(tmp_path):
+def test_a_field_may_have_a_rule(tmp_path: Path) -> None:
     declared = "      name: string required\n      place: int min 1 max 9\n      share: double required min 0 max 0.5"
     genres = load_sources(write(tmp_path, GOOD.replace("      name: string", declared)))["shop"].entities["genres"]
     assert dict(genres.fields) == {
@@ -69,16 +72,16 @@ def test_a_field_may_have_a_rule(tmp_path):
     }  # fmt: skip
 
 
-def test_a_popularity_value_has_its_game_its_type_and_its_value():
+def test_a_popularity_value_has_its_game_its_type_and_its_value() -> None:
     required = {name for name, rule in load_sources()["igdb"].entities["popscore"].rules.items() if rule.required}
     assert required == {"id", "game_id", "popularity_type", "value"}
 
 
-def test_every_field_type_has_a_column_type():
+def test_every_field_type_has_a_column_type() -> None:
     assert {kind.duckdb for kind in FieldType} == {"bigint", "double", "varchar", "boolean", "bigint[]"}
 
 
-def test_a_small_registry_is_read(tmp_path):
+def test_a_small_registry_is_read(tmp_path: Path) -> None:
     shop = load_sources(write(tmp_path, GOOD))["shop"]
     assert (shop.connection, shop.pool, shop.schedule, shop.gates_transform) == (
         "shop_default", "shop_api", "30 5 * * *", False,
@@ -89,14 +92,14 @@ def test_a_small_registry_is_read(tmp_path):
     assert dict(genres.options) == {"endpoint": "genres"}
 
 
-def test_entities_of_all_sources_come_by_source(tmp_path):
+def test_entities_of_all_sources_come_by_source(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive/entities.yaml").write_text(GOOD.replace("source: shop", "source: archive"), encoding="utf-8")
     assert [str(entity) for entity in load_entities(tmp_path)] == ["archive.genres", "shop.genres"]
 
 
-def test_every_entity_of_igdb_has_options_that_its_reader_understands():
+def test_every_entity_of_igdb_has_options_that_its_reader_understands() -> None:
     for entity in load_sources()["igdb"].entities.values():
         assert IgdbOptions.of(entity).endpoint
 
@@ -105,7 +108,7 @@ def test_every_entity_of_igdb_has_options_that_its_reader_understands():
     ("options", "key"),
     [({}, "endpoint"), ({"endpoint": ""}, "endpoint"), ({"endpoint": "games", "where": "id > 1"}, "where")],
 )
-def test_options_that_igdb_does_not_know_are_refused(options, key):
+def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> None:
     entity = replace(load_sources()["igdb"].entities["games"], options=options)
     with pytest.raises(RegistryError) as error:
         IgdbOptions.of(entity)
@@ -150,7 +153,9 @@ def test_options_that_igdb_does_not_know_are_refused(options, key):
         ("entities:", "entities: [", ["well-formed YAML"]),
     ],
 )
-def test_a_mistake_names_the_entity_the_key_and_what_was_expected(tmp_path, before, after, says):
+def test_a_mistake_names_the_entity_the_key_and_what_was_expected(
+    tmp_path: Path, before: str, after: str, says: Any
+) -> None:
     assert before in GOOD
     with pytest.raises(RegistryError) as error:
         load_sources(write(tmp_path, GOOD.replace(before, after)))

@@ -80,7 +80,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def test_each_failure_that_would_come_again_is_named_and_not_retried(project):
+def test_each_failure_that_would_come_again_is_named_and_not_retried(project: Project) -> None:
     with pytest.raises(AirflowFailException) as raised:
         project.build({**LASTING, **PASSING, "fine": "select 1 as id"})
     failed = {line.split(": ")[0] for line in str(raised.value).split("\n")[1:] if line[0] != " "}
@@ -88,7 +88,7 @@ def test_each_failure_that_would_come_again_is_named_and_not_retried(project):
     assert "Got 1 result, configured to fail if != 0" in str(raised.value)
 
 
-def test_each_model_shows_how_it_ended_and_its_sql(project, caplog):
+def test_each_model_shows_how_it_ended_and_its_sql(project: Project, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     models = {
         "fine": "select 1 as id",
@@ -109,13 +109,13 @@ def test_each_model_shows_how_it_ended_and_its_sql(project, caplog):
             project.show(model)
 
 
-def test_a_failure_that_may_pass_is_retried(project):
+def test_a_failure_that_may_pass_is_retried(project: Project) -> None:
     with pytest.raises(AirflowException, match=r"(?s)too_large: .*Out of Memory.*unread: .*IO Error") as raised:
         project.build(PASSING)
     assert not isinstance(raised.value, AirflowFailException)
 
 
-def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_one(project):
+def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_one(project: Project) -> None:
     with pytest.raises(AirflowFailException):
         project.build({"unbound": LASTING["unbound"]})
     project.pushed.clear()
@@ -125,7 +125,7 @@ def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_
     assert not project.pushed
 
 
-def test_dbt_ends_with_its_task(project, monkeypatch):
+def test_dbt_ends_with_its_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gamelake.airflow.dbt_build.log.info", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         project.run([sys.executable, "-c", "import time; print('started', flush=True); time.sleep(600)"])
@@ -140,5 +140,5 @@ def test_dbt_ends_with_its_task(project, monkeypatch):
         ("models/marts/marketing/mart_top_rated.sql", "marketing"),
     ],
 )
-def test_the_layer_of_a_model_is_its_folder(path, layer):
+def test_the_layer_of_a_model_is_its_folder(path: str, layer: str) -> None:
     assert layer_of(path) == layer

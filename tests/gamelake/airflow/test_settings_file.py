@@ -57,7 +57,7 @@ OTHER = {"host": OTHER_HOST, "extra": {"token_url": OTHER_TOKEN_URL} | OTHER_FIE
     ("settings", "expected"),
     [({}, SANDBOX), (ACCOUNT, REAL), (URLS, SANDBOX | OTHER), (ACCOUNT | URLS, REAL | OTHER)],
 )
-def test_the_environment_decides_where_the_connection_leads(settings: dict[str, str], expected: dict[str, Any]):
+def test_the_environment_decides_where_the_connection_leads(settings: dict[str, str], expected: dict[str, Any]) -> None:
     found = connections(load_settings(), Settings(**settings))
 
     assert found == {"igdb_default": expected, "aws_default": {"conn_type": "aws", "port": 0}}
@@ -67,7 +67,7 @@ def test_the_environment_decides_where_the_connection_leads(settings: dict[str, 
     ("present", "missing"),
     [("igdb_client_id", "IGDB_CLIENT_SECRET"), ("igdb_client_secret", "IGDB_CLIENT_ID")],
 )
-def test_half_an_account_is_an_error_that_keeps_the_secret(present: str, missing: str):
+def test_half_an_account_is_an_error_that_keeps_the_secret(present: str, missing: str) -> None:
     with pytest.raises(SettingsFileError, match=f"^{missing}: not set") as caught:
         connections(load_settings(), Settings(**{present: "hush"}))
 
@@ -90,7 +90,7 @@ def test_half_an_account_is_an_error_that_keeps_the_secret(present: str, missing
         ({"variables": [{"variable_name": "v"}]}, "variables[0]: variable_value: "),
     ],
 )
-def test_errors_name_the_place_and_what_was_expected(tmp_path: Path, airflow: object, message: str):
+def test_errors_name_the_place_and_what_was_expected(tmp_path: Path, airflow: object, message: str) -> None:
     with pytest.raises(SettingsFileError) as caught:
         load_settings(write(tmp_path, airflow))
 
@@ -98,7 +98,7 @@ def test_errors_name_the_place_and_what_was_expected(tmp_path: Path, airflow: ob
     assert "hush" not in str(caught.value)
 
 
-def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path):
+def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text("airflow:\n  connections:\n    - {conn_password: hush\n", encoding="utf-8")
 
@@ -149,7 +149,7 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return Imported(request.param, said, json.loads(found))
 
 
-def test_an_import_says_what_it_writes_and_no_secret(imported: Imported):
+def test_an_import_says_what_it_writes_and_no_secret(imported: Imported) -> None:
     written = [
         "connection igdb_default: igdb, http://a",
         "connection aws_default: aws, no host",
@@ -161,25 +161,25 @@ def test_an_import_says_what_it_writes_and_no_secret(imported: Imported):
     assert "hush" not in "".join(imported.said)
 
 
-def test_what_somebody_changed_is_brought_in_line(imported: Imported):
+def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:
     assert imported.found["igdb_default"] == {"host": "http://a", "login": None, "password": "hush", "port": 0}
     assert imported.found["slots"] == 1
 
 
-def test_what_nobody_changed_stays(imported: Imported):
+def test_what_nobody_changed_stays(imported: Imported) -> None:
     assert imported.found["greeting"] == "hello"
 
 
-def test_what_the_file_does_not_name_is_left_alone(imported: Imported):
+def test_what_the_file_does_not_name_is_left_alone(imported: Imported) -> None:
     assert imported.found["connections"] == ["aws_default", "igdb_default", "mine"]
 
 
-def test_a_password_is_stored_encrypted(imported: Imported):
+def test_a_password_is_stored_encrypted(imported: Imported) -> None:
     assert imported.found["stored_password"]
     assert "hush" not in imported.found["stored_password"]
 
 
-def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path):
+def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path) -> None:
     program = tmp_path / "my venv 한글" / "airflow"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "Imported connection a: $1 $2"\n', encoding="utf-8")
@@ -189,13 +189,13 @@ def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path):
 
 
 @pytest.mark.parametrize("cli", ["/no/such/airflow", "/", "'/opt/airflow", " "])
-def test_a_command_that_cannot_be_run_is_named(tmp_path: Path, cli: str):
+def test_a_command_that_cannot_be_run_is_named(tmp_path: Path, cli: str) -> None:
     settings = load_settings(write(tmp_path, {"connections": [{"conn_id": "a", "conn_type": "http"}]}))
     with pytest.raises(SettingsFileError, match=r"^--cli: found .*, expected an Airflow command that can be run"):
         apply_by_cli(settings, Settings(), cli)
 
 
-def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path):
+def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path) -> None:
     """Airflow says so on its output, and exits with 0."""
     settings = {"connections": [{"conn_id": "a", "conn_type": "http", "conn_password": "hush"}]}
     loaded = load_settings(write(tmp_path, settings))
@@ -207,7 +207,7 @@ def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_pat
         assert str(caught.value).endswith("my ***")
 
 
-def test_the_file_defines_what_the_sources_and_the_lake_use():
+def test_the_file_defines_what_the_sources_and_the_lake_use() -> None:
     file, sources = load_settings(), load_sources().values()
 
     assert {each.conn_id for each in file.connections} == {CONNECTION, *(source.connection for source in sources)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -30,20 +31,20 @@ if TYPE_CHECKING:
         ("/usr/bin/dumb-init -- /entrypoint airflow jobs check --job-type SchedulerJob", None),
     ],
 )
-def test_the_service_is_read_from_process_1(command_line: str, name: str | None):
+def test_the_service_is_read_from_process_1(command_line: str, name: str | None) -> None:
     assert service(command_line.replace(" ", "\0")) == name
 
 
 class Answer(BaseHTTPRequestHandler):
     replies: ClassVar[dict[str, tuple[int, bytes]]]
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         status, body = self.replies.get(self.path, (404, b""))
         self.send_response(status)
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object):
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -59,14 +60,14 @@ def server() -> Iterator[tuple[type[Answer], dict[str, str]]]:
         http.shutdown()
 
 
-def test_an_api_server_is_well_with_its_database(server):
+def test_an_api_server_is_well_with_its_database(server: tuple[type[Answer], dict[str, str]]) -> None:
     answer, environ = server
     answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "healthy"}}')
 
     check("api-server", environ)
 
 
-def test_an_api_server_without_its_database_is_not(server):
+def test_an_api_server_without_its_database_is_not(server: tuple[type[Answer], dict[str, str]]) -> None:
     answer, environ = server
     answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "unhealthy"}}')
 
@@ -74,7 +75,7 @@ def test_an_api_server_without_its_database_is_not(server):
         check("api-server", environ)
 
 
-def test_a_scheduler_answers_or_is_unhealthy(server):
+def test_a_scheduler_answers_or_is_unhealthy(server: tuple[type[Answer], dict[str, str]]) -> None:
     answer, environ = server
     with pytest.raises(UnhealthyError, match="404"):
         check("scheduler", environ)
@@ -82,7 +83,7 @@ def test_a_scheduler_answers_or_is_unhealthy(server):
     check("scheduler", environ)
 
 
-def test_of_the_others_airflow_s_own_command_tells(tmp_path, monkeypatch):
+def test_of_the_others_airflow_s_own_command_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`airflow jobs check` asks the database; here a command in its place says what it was asked."""
     script = tmp_path / "airflow"
     script.write_text('#!/bin/sh\necho "asked $@"; exit 3\n', encoding="utf-8")

@@ -79,7 +79,9 @@ def newest_day(cdn: CachingCdn) -> str | None:
     return newest and newest.partition
 
 
-def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(airflow, lake: Store, cdn: CachingCdn) -> None:
+def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(
+    airflow: Callable[[dict[str, Any]], None], lake: Store, cdn: CachingCdn
+) -> None:
     airflow({"cloudfront_distribution_id": cdn.distribution})
     commit(lake, "2026-11-20")
     assert newest_day(cdn) == "2026-11-20"
@@ -100,7 +102,7 @@ def publish_day(lake: Store, day: date, rows: int, tmp_path: Path) -> dict[str, 
 
 
 def test_a_publication_is_seen_only_once_it_is_invalidated(
-    airflow, lake: Store, cdn: CachingCdn, tmp_path: Path
+    airflow: Callable[[dict[str, Any]], None], lake: Store, cdn: CachingCdn, tmp_path: Path
 ) -> None:
     airflow({"cloudfront_distribution_id": cdn.distribution})
     remote = HttpsStore(f"{cdn.url}/some/lake")
@@ -124,7 +126,7 @@ def test_a_publication_is_seen_only_once_it_is_invalidated(
 
 
 def test_a_rollback_ends_when_the_cdn_shows_it(
-    airflow,
+    airflow: Callable[[dict[str, Any]], None],
     lake: Store,
     cdn: CachingCdn,
     tmp_path: Path,
@@ -149,7 +151,9 @@ def test_a_rollback_ends_when_the_cdn_shows_it(
     assert "The pointer has moved, but the CDN was not told: " in capsys.readouterr().err
 
 
-def test_only_what_changed_is_forgotten(airflow, lake: Store, cdn: CachingCdn) -> None:
+def test_only_what_changed_is_forgotten(
+    airflow: Callable[[dict[str, Any]], None], lake: Store, cdn: CachingCdn
+) -> None:
     airflow({"cloudfront_distribution_id": cdn.distribution})
     remote = HttpsStore(f"{cdn.url}/some/lake")
     keys = [POINTER, "marts/dim_games.parquet", "marts/dim_companies.parquet", "raw/igdb/games/_manifest.json"]
@@ -161,7 +165,9 @@ def test_only_what_changed_is_forgotten(airflow, lake: Store, cdn: CachingCdn) -
     assert {key: remote.get(key) for key in keys} == dict(zip(keys, [b"new", b"new", b"old", b"old"], strict=True))
 
 
-def test_keys_of_unusual_names_are_forgotten_too(airflow, lake: Store, cdn: CachingCdn) -> None:
+def test_keys_of_unusual_names_are_forgotten_too(
+    airflow: Callable[[dict[str, Any]], None], lake: Store, cdn: CachingCdn
+) -> None:
     airflow({"cloudfront_distribution_id": cdn.distribution})
     remote, key = HttpsStore(f"{cdn.url}/some/lake"), "marts/é ~ [x] day=2026-11-21.json"
     lake.put(key, b"old")
@@ -171,7 +177,9 @@ def test_keys_of_unusual_names_are_forgotten_too(airflow, lake: Store, cdn: Cach
     assert remote.get(key) == b"new"
 
 
-def test_nothing_happens_without_a_distribution(airflow, cdn: CachingCdn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_happens_without_a_distribution(
+    airflow: Callable[[dict[str, Any]], None], cdn: CachingCdn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     airflow({"region_name": "us-east-1"})
     monkeypatch.setattr(gamelake.lake.cloudfront, "invalidate", None)
     invalidate_changed([POINTER], change="a change")
@@ -218,7 +226,7 @@ def test_the_same_change_has_the_same_reference(cdn: CachingCdn) -> None:
     assert len({first, other_change, other_paths}) == 3
 
 
-def test_an_unknown_distribution_is_named(airflow) -> None:
+def test_an_unknown_distribution_is_named(airflow: Callable[[dict[str, Any]], None]) -> None:
     airflow({"cloudfront_distribution_id": "ENOTHERE"})
     with pytest.raises(
         InvalidationError, match=r"'ENOTHERE', paths /some/lake/marts/_current.json: .*NoSuchDistribution"

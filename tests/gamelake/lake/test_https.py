@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
@@ -171,7 +171,7 @@ def test_what_passes_is_asked_for_again(lake: Store, remote: HttpsStore, cdn: Ca
     lake.put("raw/key", b"data")
 
     class Passing(dict[str, str]):
-        def items(self):  # type: ignore[override]
+        def items(self) -> Any:  # type: ignore[override]
             return [("raw/key", ["503", "cut", ""][min(len(cdn.requests) - 1, 2)])]
 
     cdn.faults = Passing()

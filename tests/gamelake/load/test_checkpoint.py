@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +63,9 @@ def first_try(monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[]
     assert store.info(PROGRESS)
 
 
-def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, store, client, sandbox):
+def test_the_next_try_takes_over_and_asks_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     first_try(monkeypatch, store, client)
     progress = Progress.from_json(store.get(PROGRESS))
     assert [file.key[-14:] for file in progress.files] == ["00000.jsonl.gz", "00001.jsonl.gz"]
@@ -80,7 +83,9 @@ def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, store, clien
     assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 
-def test_the_watermark_is_the_first_trys_clock(monkeypatch, store, client, sandbox):
+def test_the_watermark_is_the_first_trys_clock(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     first_try(monkeypatch, store, client)
     clock = Progress.from_json(store.get(PROGRESS)).clock
     with sandbox_later(monkeypatch, sandbox, hours=5):
@@ -94,14 +99,18 @@ def test_the_watermark_is_the_first_trys_clock(monkeypatch, store, client, sandb
     assert shown(store) == held(sandbox)
 
 
-def test_parts_of_long_ago_are_read_again(monkeypatch, store, client, sandbox):
+def test_parts_of_long_ago_are_read_again(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     first_try(monkeypatch, store, client)
     with sandbox_later(monkeypatch, sandbox, hours=RESUME_SECONDS / 3600 + 1):
         assert load_once(client(), store).resumed_rows == 0
     assert shown(store) == held(sandbox)
 
 
-def test_another_commit_in_between_is_a_new_start(monkeypatch, store, client, sandbox):
+def test_another_commit_in_between_is_a_new_start(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     first_try(monkeypatch, store, client)
     load_once(client(), store, run_id="other")
     report = load_once(client(), store, full_refresh=True)
@@ -110,14 +119,18 @@ def test_another_commit_in_between_is_a_new_start(monkeypatch, store, client, sa
     assert PROGRESS not in keys(store)
 
 
-def test_another_run_takes_over_nothing(monkeypatch, store, client, sandbox):
+def test_another_run_takes_over_nothing(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     first_try(monkeypatch, store, client)
     assert load_once(client(), store, run_id="other").resumed_rows == 0
     assert shown(store) == held(sandbox)
 
 
 @pytest.mark.parametrize("spoil", ["delete", "damage"])
-def test_a_part_that_is_not_what_was_noted_is_read_again(monkeypatch, store, client, sandbox, spoil):
+def test_a_part_that_is_not_what_was_noted_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox, spoil: str
+) -> None:
     first_try(monkeypatch, store, client)
     first = Progress.from_json(store.get(PROGRESS)).files[0]
     if spoil == "delete":
@@ -130,7 +143,13 @@ def test_a_part_that_is_not_what_was_noted_is_read_again(monkeypatch, store, cli
     assert check_whole(store) == 1
 
 
-def test_a_note_that_cannot_be_read_is_a_new_start(monkeypatch, store, client, sandbox, caplog):
+def test_a_note_that_cannot_be_read_is_a_new_start(
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+    client: Callable[[], IgdbClient],
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     first_try(monkeypatch, store, client)
     store.put(PROGRESS, b'{"mode": "full"}')
     assert load_once(client(), store).resumed_rows == 0
@@ -138,7 +157,9 @@ def test_a_note_that_cannot_be_read_is_a_new_start(monkeypatch, store, client, s
     assert shown(store) == held(sandbox)
 
 
-def test_a_rejected_row_is_rejected_by_the_next_try_too(monkeypatch, store, client, sandbox):
+def test_a_rejected_row_is_rejected_by_the_next_try_too(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     bad = min(held(sandbox))
     sandbox.upsert("games", [{"id": bad, "name": "Bad", "hypes": "many"}])
     first_try(monkeypatch, store, client)
@@ -147,7 +168,9 @@ def test_a_rejected_row_is_rejected_by_the_next_try_too(monkeypatch, store, clie
     assert report.resumed_rows > 0
 
 
-def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, store, client, sandbox):
+def test_too_many_rejects_in_two_tries_are_too_many(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     ids = sorted(held(sandbox))
     sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[:5]])
     first_try(monkeypatch, store, client)
@@ -157,7 +180,9 @@ def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, store, client, 
     assert Table(store, IGDB_GAMES).latest() is None
 
 
-def test_a_run_of_one_part_is_simply_repeated(monkeypatch, store, client, sandbox):
+def test_a_run_of_one_part_is_simply_repeated(
+    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     fail_once(monkeypatch, store, "tag", 1)
     with pytest.raises(Killed):
         load_once(client(), store, "genres")
@@ -167,7 +192,9 @@ def test_a_run_of_one_part_is_simply_repeated(monkeypatch, store, client, sandbo
     assert len(list(store.list("raw/igdb/genres/dt="))) == 1, "the same bytes are used again"
 
 
-def test_a_time_series_resumes_within_its_day(monkeypatch, tmp_path, store, client, sandbox):
+def test_a_time_series_resumes_within_its_day(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     rows = [{"id": 1 + 5 * i, "game_id": i, "popularity_type": 1, "value": 0.5} for i in range(1100)]
     sandbox.upsert("popularity_primitives", rows)
     fail_once(monkeypatch, store, "put_file", 2)
@@ -178,7 +205,9 @@ def test_a_time_series_resumes_within_its_day(monkeypatch, tmp_path, store, clie
     assert shown(store, "popscore") == held(sandbox, "popularity_primitives")
 
 
-def test_a_cleared_run_loads_again_and_keeps_one_copy(store, client, sandbox):
+def test_a_cleared_run_loads_again_and_keeps_one_copy(
+    store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     load_once(client(), store)
     before = keys(store)
     report = load_once(client(), store, full_refresh=True)
@@ -186,7 +215,9 @@ def test_a_cleared_run_loads_again_and_keeps_one_copy(store, client, sandbox):
     assert keys(store) == before, "the same rows are the same parts"
 
 
-def test_a_retry_after_the_commit_brings_only_what_changed(store, client, sandbox):
+def test_a_retry_after_the_commit_brings_only_what_changed(
+    store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
+) -> None:
     load_once(client(), store)
     report = load_once(client(), store)
     assert (report.mode, report.version, report.row_count) == ("incremental", 2, 1100)
@@ -197,12 +228,12 @@ def test_a_retry_after_the_commit_brings_only_what_changed(store, client, sandbo
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"{}", b'{"mode": "half", "base_version": 0, "clock": 0, "files": []}', b'{"files": 3}']
 )
-def test_what_is_no_progress_is_refused(data):
+def test_what_is_no_progress_is_refused(data: bytes) -> None:
     with pytest.raises(ManifestError, match="progress: found"):
         Progress.from_json(data)
 
 
-def test_progress_is_read_as_it_was_written(make_progress_file):
+def test_progress_is_read_as_it_was_written(make_progress_file: Any) -> None:
     progress = Progress(Mode.FULL, 3, 1_763_668_800, (make_progress_file,))
     assert Progress.from_json(progress.to_json()) == progress
 
@@ -217,7 +248,7 @@ def test_progress_is_read_as_it_was_written(make_progress_file):
         ([(0, 500), (700, 900), (500, 600), (1000, None)], [(600, 700), (900, 1000)]),
     ],
 )
-def test_what_is_not_claimed(claims, gaps):
+def test_what_is_not_claimed(claims: Any, gaps: Any) -> None:
     assert ids_outside(IdRange(*claim) for claim in claims) == tuple(IdRange(*gap) for gap in gaps)
 
 

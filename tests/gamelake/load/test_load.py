@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.store import Store
 from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError, LostPartError, OtherOriginError, PermanentLoadError
 from gamelake.sources.base import IncompleteError
@@ -21,13 +24,13 @@ from tests.support.tables import IGDB_GAMES, IGDB_GENRES, newest_commit
 
 
 @pytest.fixture
-def sandbox():
+def sandbox() -> Any:
     world = World.generate(seed=3, games=1300, first_day=DAY, today=DAY)
     return Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
 
 
 @pytest.fixture
-async def client(sandbox):
+async def client(sandbox: Any) -> AsyncIterator[Any]:
     with sandbox.running() as url:
         async with IgdbClient(
             base_url=f"{url}/v4",
@@ -42,16 +45,16 @@ async def client(sandbox):
 load = partial(load_into, part_bytes=PART_BYTES)
 
 
-def same(left, right):
+def same(left: Any, right: Any) -> Any:
     """Equal but for the order of id arrays, which means nothing."""
 
-    def sorted_arrays(rows):
+    def sorted_arrays(rows: int) -> Any:
         return {i: {k: sorted(v) if isinstance(v, list) else v for k, v in row.items()} for i, row in rows.items()}
 
     return sorted_arrays(left) == sorted_arrays(right)
 
 
-async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sandbox):
+async def test_a_full_load_is_the_source_and_claims_every_id(client: Any, store: Store, sandbox: Any) -> None:
     report = await load(client, store, "games")
     assert same(shown(store, "games"), held(sandbox, "games"))
     manifest = newest_commit(store)
@@ -61,33 +64,35 @@ async def test_a_full_load_is_the_source_and_claims_every_id(client, store, sand
     assert manifest.summary.requests == report.requests == client.stats.requests
 
 
-async def test_the_watermark_is_the_sources_clock_and_not_this_machines(client, store, sandbox):
+async def test_the_watermark_is_the_sources_clock_and_not_this_machines(
+    client: Any, store: Store, sandbox: Any
+) -> None:
     sandbox.advance(DAY + timedelta(days=400))
     await load(client, store, "games", day=DAY + timedelta(days=400))
     watermark = int(newest_commit(store).cursor)
     assert abs(watermark - sandbox.clock().timestamp()) < 60
 
 
-async def test_a_sparse_table_is_read_in_wide_windows(client, store, sandbox):
+async def test_a_sparse_table_is_read_in_wide_windows(client: Any, store: Store, sandbox: Any) -> None:
     report = await load(client, store, "popscore")
     assert same(shown(store, "popscore"), held(sandbox, "popularity_primitives"))
     assert report.requests <= 2 + 2 * report.rows / 5000
 
 
-async def test_a_small_table_costs_one_request(client, store, sandbox):
+async def test_a_small_table_costs_one_request(client: Any, store: Store, sandbox: Any) -> None:
     report = await load(client, store, "genres")
     assert report.requests == 1
     assert same(shown(store, "genres"), held(sandbox, "genres"))
 
 
-async def test_an_empty_table_is_a_table(client, store, sandbox):
+async def test_an_empty_table_is_a_table(client: Any, store: Store, sandbox: Any) -> None:
     sandbox.delete("genres", list(held(sandbox, "genres")))
     report = await load(client, store, "genres")
     assert report.row_count == 0
     assert shown(store, "genres") == {}
 
 
-async def test_an_incremental_night_brings_changes_and_deletions(client, store, sandbox):
+async def test_an_incremental_night_brings_changes_and_deletions(client: Any, store: Store, sandbox: Any) -> None:
     await load(client, store, "games")
     games = sorted(held(sandbox, "games"))
     tomorrow = DAY + timedelta(days=1)
@@ -101,7 +106,7 @@ async def test_an_incremental_night_brings_changes_and_deletions(client, store, 
     assert report.row_count == report.source_count == len(held(sandbox, "games"))
 
 
-async def test_a_quiet_night_costs_few_requests_and_no_rows(client, store, sandbox):
+async def test_a_quiet_night_costs_few_requests_and_no_rows(client: Any, store: Store, sandbox: Any) -> None:
     await load(client, store, "games")
     report = await load(client, store, "games", run_id="again")
     assert report.requests <= 3
@@ -109,7 +114,9 @@ async def test_a_quiet_night_costs_few_requests_and_no_rows(client, store, sandb
     assert same(shown(store, "games"), held(sandbox, "games"))
 
 
-async def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(client, store, sandbox):
+async def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(
+    client: Any, store: Store, sandbox: Any
+) -> None:
     await load(client, store, "popscore")
     tomorrow = DAY + timedelta(days=1)
     sandbox.advance(tomorrow)
@@ -122,14 +129,14 @@ async def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(client,
     assert "second" in files[1].key
 
 
-async def test_a_full_refresh_replaces_everything(client, store, sandbox):
+async def test_a_full_refresh_replaces_everything(client: Any, store: Store, sandbox: Any) -> None:
     await load(client, store, "games")
     report = await load(client, store, "games", full_refresh=True, run_id="again")
     assert report.mode == "full"
     assert all("again" in file.key for file in newest_commit(store).files)
 
 
-async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, sandbox):
+async def test_a_past_day_is_read_again_and_the_watermark_stays(client: Any, store: Store, sandbox: Any) -> None:
     later = DAY + timedelta(days=3)
     sandbox.advance(later)
     await load(client, store, "games", day=later)
@@ -142,19 +149,23 @@ async def test_a_past_day_is_read_again_and_the_watermark_stays(client, store, s
 
 
 @pytest.mark.parametrize("days", [-2, 1])
-async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(client, store, sandbox, days):
+async def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(
+    client: Any, store: Store, sandbox: Any, days: Any
+) -> None:
     with pytest.raises(PermanentLoadError, match="genres: date 2026-11-"):
         await load(client, store, "genres", day=DAY + timedelta(days=days))
     assert Table(store, IGDB_GENRES).latest() is None
 
 
-async def test_a_reply_that_is_short_once_is_asked_again(client, store, sandbox):
+async def test_a_reply_that_is_short_once_is_asked_again(client: Any, store: Store, sandbox: Any) -> None:
     sandbox.faults.add(Fault("drop_row", endpoint="multiquery", times=2))
     await load(client, store, "games")
     assert same(shown(store, "games"), held(sandbox, "games"))
 
 
-async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(client, store, sandbox):
+async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(
+    client: Any, store: Store, sandbox: Any
+) -> None:
     await load(client, store, "games")
     sandbox.faults.add(Fault("drop_row", times=100))
     with pytest.raises(IncompleteError, match=r"games: ids \d+ .*: the source returned \d+ rows but counts \d+"):
@@ -162,7 +173,7 @@ async def test_a_reply_that_stays_short_fails_the_load_and_commits_nothing(clien
     assert newest_commit(store).version == 1
 
 
-async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
+async def test_a_few_bad_rows_are_kept_beside_the_table(client: Any, store: Store, sandbox: Any) -> None:
     bad = sorted(held(sandbox, "games"))[5]
     sandbox.upsert("games", [{"id": bad, "name": "Bad", "hypes": "many"}])
     report = await load(client, store, "games")
@@ -174,14 +185,14 @@ async def test_a_few_bad_rows_are_kept_beside_the_table(client, store, sandbox):
     assert "hypes" in rejected["reason"]
 
 
-async def test_many_bad_rows_fail_the_load(client, store, sandbox):
+async def test_many_bad_rows_fail_the_load(client: Any, store: Store, sandbox: Any) -> None:
     sandbox.upsert("games", [{"id": i, "name": "Bad", "hypes": "many"} for i in sorted(held(sandbox, "games"))[:10]])
     with pytest.raises(ContractError, match=r"10 of the \d+ rows read so far break the contract"):
         await load(client, store, "games")
     assert Table(store, IGDB_GAMES).latest() is None
 
 
-async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
+async def test_an_undeclared_field_is_kept_and_reported(client: Any, store: Store, sandbox: Any) -> None:
     sandbox.upsert("genres", [{"id": 999, "name": "New", "mood": "blue"}])
     report = await load(client, store, "genres")
     assert report.undeclared == {"mood": 1}
@@ -189,7 +200,9 @@ async def test_an_undeclared_field_is_kept_and_reported(client, store, sandbox):
 
 
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
-async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, store, sandbox):
+async def test_a_part_that_is_lost_is_named_with_what_to_do(
+    damage: bytes | None, client: Any, store: Store, sandbox: Any
+) -> None:
     await load(client, store, "games")
     (part,) = newest_commit(store).files
     store.delete(part.key)
@@ -202,7 +215,7 @@ async def test_a_part_that_is_lost_is_named_with_what_to_do(damage, client, stor
     assert same(shown(store, "games"), held(sandbox, "games"))
 
 
-async def test_an_old_commit_that_is_damaged_stops_no_load(client, store, sandbox):
+async def test_an_old_commit_that_is_damaged_stops_no_load(client: Any, store: Store, sandbox: Any) -> None:
     for night in range(2):
         await load(client, store, "games", run_id=str(night))
     store.put(IGDB_GAMES.manifest_key(1), b"{")
@@ -221,7 +234,9 @@ async def test_an_old_commit_that_is_damaged_stops_no_load(client, store, sandbo
         ("recorded", "sandbox", r"has those of recorded responses: .* GAMELAKE_URI"),
     ],
 )
-async def test_rows_of_two_sources_are_not_mixed(client, store, sandbox, name, first, then, said):
+async def test_rows_of_two_sources_are_not_mixed(
+    client: Any, store: Store, sandbox: Any, name: str, first: str, then: str, said: str
+) -> None:
     """An account in place of the sandbox, or a terminal without the account: each table would be of two worlds."""
     sandbox.using(lambda world: setattr(world, "name", first))
     await load(client, store, name)
@@ -235,7 +250,7 @@ async def test_rows_of_two_sources_are_not_mixed(client, store, sandbox, name, f
     assert (await load(client, store, name, run_id="a third run")).version == 2
 
 
-async def test_a_table_of_before_origins_were_known_gets_one(client, store, sandbox):
+async def test_a_table_of_before_origins_were_known_gets_one(client: Any, store: Store, sandbox: Any) -> None:
     await load(client, store, "genres")
     before = newest_commit(store, "genres")
     unknown = {name: getattr(before, name) for name in Draft.__dataclass_fields__} | {"origin": None}

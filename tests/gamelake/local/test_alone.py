@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,13 @@ from gamelake.local.parts import Part
 
 
 @pytest.fixture(autouse=True)
-def own_lock(monkeypatch, tmp_path):
+def own_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(alone, "LOCK", tmp_path / "run.lock")
     monkeypatch.setattr(alone, "private_folder", lambda: tmp_path)
     monkeypatch.setattr(Part, "running", lambda _: False)
 
 
-def test_a_second_run_is_refused_and_told_of_the_first():
+def test_a_second_run_is_refused_and_told_of_the_first() -> None:
     alone.check_no_run()
     with alone.alone():
         with (
@@ -33,7 +34,7 @@ def test_a_second_run_is_refused_and_told_of_the_first():
         pass
 
 
-def test_a_run_beside_a_scheduler_is_refused(monkeypatch):
+def test_a_run_beside_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Part, "running", lambda part: part.name == "scheduler")
     with pytest.raises(BusyError, match=r"`make up` is running, .* Run `make down` first"), alone.alone():
         pytest.fail("a run beside a scheduler")

@@ -7,6 +7,7 @@ import pty
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from gamelake.paths import REPOSITORY
 
 
 @pytest.fixture
-def clone(tmp_path):
+def clone(tmp_path: Path) -> Any:
     """What `make clean` looks at: a lake in its place, one elsewhere in .local, and things that are made again."""
     folder = tmp_path / "my clone"
     for each in (".local/lake/raw", ".local/my lake/marts", ".local/airflow", "dbt/target", ".pytest_cache"):
@@ -37,7 +38,7 @@ def left(folder: Path) -> list[str]:
     return sorted(each.name for each in local.iterdir()) if local.exists() else []
 
 
-def test_a_lake_stays_when_nobody_can_be_asked(clone):
+def test_a_lake_stays_when_nobody_can_be_asked(clone: Any) -> None:
     said = clean(clone)
     assert left(clone) == ["lake", "my lake", "sandbox.json"]
     assert "Kept the lake in .local/lake. To remove it too: make clean LAKE=yes" in said
@@ -45,7 +46,7 @@ def test_a_lake_stays_when_nobody_can_be_asked(clone):
     assert not (clone / ".pytest_cache").exists()
 
 
-def test_a_lake_goes_when_that_is_said(clone):
+def test_a_lake_goes_when_that_is_said(clone: Any) -> None:
     clean(clone, "LAKE=yes")
     assert left(clone) == []
     assert (clone / "dbt").exists()
@@ -54,23 +55,23 @@ def test_a_lake_goes_when_that_is_said(clone):
 @pytest.mark.parametrize(
     "inside", ["lakes/prod/raw/games/_manifests", "lakes/prod/marts/_publications", "raw/games/_manifests"]
 )
-def test_a_lake_stays_however_deep_it_is(clone, inside):
+def test_a_lake_stays_however_deep_it_is(clone: Any, inside: str) -> None:
     for each in ("lake", "my lake"):
         shutil.rmtree(clone / ".local" / each)
     (clone / ".local" / inside).mkdir(parents=True)
-    top = inside.split("/")[0]
+    top = inside.split("/", maxsplit=1)[0]
     assert f"Kept the lake in .local/{top}." in clean(clone)
     assert (clone / ".local" / inside).exists()
     clean(clone, "LAKE=yes")
     assert left(clone) == []
 
 
-def test_an_answer_that_is_no_word_of_a_shell_is_no_yes(clone):
+def test_an_answer_that_is_no_word_of_a_shell_is_no_yes(clone: Any) -> None:
     clean(clone, "LAKE=it's")
     assert left(clone) == ["lake", "my lake", "sandbox.json"]
 
 
-def test_without_a_lake_everything_goes(clone):
+def test_without_a_lake_everything_goes(clone: Any) -> None:
     shutil.rmtree(clone / ".local" / "lake")
     shutil.rmtree(clone / ".local" / "my lake")
     clean(clone)
@@ -80,7 +81,7 @@ def test_without_a_lake_everything_goes(clone):
 @pytest.mark.parametrize(
     ("answer", "stays"), [(b"\n", ["lake", "my lake", "sandbox.json"]), (b"no\n", None), (b"y\n", [])]
 )
-def test_at_a_terminal_it_asks(clone, answer, stays):
+def test_at_a_terminal_it_asks(clone: Any, answer: bytes, stays: Any) -> None:
     ours, theirs = pty.openpty()
     os.write(ours, answer)
     ran = subprocess.run(["make", "clean"], cwd=clone, stdin=theirs, capture_output=True, text=True, check=True)

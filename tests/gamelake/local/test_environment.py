@@ -44,7 +44,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_every_address_is_this_machines(tmp_path):
+def test_every_address_is_this_machines(tmp_path: Path) -> None:
     found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"))
     assert found["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert found["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST"] == "127.0.0.1"
@@ -52,7 +52,7 @@ def test_every_address_is_this_machines(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
-def test_this_machine_is_reached_without_a_proxy(monkeypatch, tmp_path, name):
+def test_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     said = {"HTTP_PROXY": "http://proxy:3128", name: "internal.example, localhost"}
@@ -60,7 +60,7 @@ def test_this_machine_is_reached_without_a_proxy(monkeypatch, tmp_path, name):
     assert found["no_proxy"] == found["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
 
 
-def test_secrets_are_made_once_and_for_their_owner_only(tmp_path):
+def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "own"
     first = found_in(tmp_path, GAMELAKE_LOCAL=str(folder))
     assert mode(folder) == 0o700
@@ -74,31 +74,33 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path):
     assert json.loads((tmp_path / "other" / "passwords.json").read_text(encoding="utf-8")) != login
 
 
-def test_the_password_of_an_earlier_version_is_replaced(tmp_path):
+def test_the_password_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
     found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path))
     assert json.loads((tmp_path / "passwords.json").read_text(encoding="utf-8"))["admin"] != "admin"
 
 
 @pytest.mark.parametrize("variable", ["GAMELAKE_LOCAL", "AIRFLOW_HOME"])
-def test_a_relative_folder_is_of_where_the_command_was_given(tmp_path, variable):
+def test_a_relative_folder_is_of_where_the_command_was_given(tmp_path: Path, variable: str) -> None:
     found = found_in(tmp_path, **{"GAMELAKE_LOCAL": str(tmp_path / "own"), variable: "not/there/yet"})
     assert found[variable] == str(tmp_path / "not" / "there" / "yet")
 
 
-def test_nothing_is_kept_where_other_users_have_theirs(tmp_path):
+def test_nothing_is_kept_where_other_users_have_theirs(tmp_path: Path) -> None:
     found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"))
     assert found["AIRFLOW__COSMOS__CACHE_DIR"] == str(tmp_path / "own" / "cosmos")
 
 
 @pytest.mark.parametrize("letter", ["?", "%", "$"])
-def test_a_home_that_airflow_cannot_use_is_refused(monkeypatch, tmp_path, letter):
+def test_a_home_that_airflow_cannot_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, letter: str
+) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / f"a{letter}b"))
     with pytest.raises(SettingsError, match=rf"AIRFLOW_HOME: found .*without '\{letter}'"):
         environment.environment()
 
 
-def test_a_refusal_is_one_sentence_for_every_command(tmp_path):
+def test_a_refusal_is_one_sentence_for_every_command(tmp_path: Path) -> None:
     for command in (["laptop", "airflow", "version"], ["laptop", "prepare"], ["up"]):
         ran = subprocess.run(
             [GAMELAKE, *command],
@@ -112,7 +114,7 @@ def test_a_refusal_is_one_sentence_for_every_command(tmp_path):
         assert len(ran.stderr.strip().splitlines()) == 1
 
 
-def test_the_launcher_starts_from_any_path(monkeypatch, tmp_path):
+def test_the_launcher_starts_from_any_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / """o'clock "x" #한글 [a]"""
     folder.mkdir()
     python = folder / "python"

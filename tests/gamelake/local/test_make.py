@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ REASON = """the "top" mart isn't `right`; 5 > 4 & so on"""
         (("rollforward",), ["marts", "rollforward", "--reason", REASON]),
     ],
 )
-def test_words_reach_the_command_as_they_are_typed(tmp_path, target, arguments):
+def test_words_reach_the_command_as_they_are_typed(tmp_path: Path, target: Any, arguments: Any) -> None:
     command = tmp_path / "gamelake"
     command.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
     command.chmod(0o755)

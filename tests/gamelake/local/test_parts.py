@@ -7,6 +7,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +18,13 @@ from gamelake.local.parts import Part, stop
 
 
 @pytest.fixture(autouse=True)
-def folders(monkeypatch, tmp_path):
+def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(parts, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(parts, "PIDS", tmp_path / "pids")
 
 
 @pytest.fixture
-def part():
+def part() -> Iterator[Any]:
     made = Part("sleeper")
     yield made
     stop([made])
@@ -38,7 +41,7 @@ def wait_for(text: str, part: Part) -> None:
     assert text in part.log.read_text(encoding="utf-8")
 
 
-def test_what_was_started_runs_until_it_is_stopped(part):
+def test_what_was_started_runs_until_it_is_stopped(part: Any) -> None:
     process = part.start(python("import time; time.sleep(600)"))
     assert part.running()
     assert stop([part]) == ["sleeper"]
@@ -47,7 +50,7 @@ def test_what_was_started_runs_until_it_is_stopped(part):
     assert stop([part]) == []
 
 
-def test_a_child_that_ended_unwaited_for_does_not_run(part):
+def test_a_child_that_ended_unwaited_for_does_not_run(part: Any) -> None:
     process = part.start(python("print('bye')"))
     wait_for("bye", part)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
@@ -56,7 +59,7 @@ def test_a_child_that_ended_unwaited_for_does_not_run(part):
     process.wait()
 
 
-def test_grandchildren_run_on_and_are_stopped(part):
+def test_grandchildren_run_on_and_are_stopped(part: Any) -> None:
     code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
     part.start(python(code)).wait(timeout=60)
     assert part.running()
@@ -64,7 +67,7 @@ def test_grandchildren_run_on_and_are_stopped(part):
     assert not part.running()
 
 
-def test_a_process_that_has_the_number_by_now_is_left_alone(part):
+def test_a_process_that_has_the_number_by_now_is_left_alone(part: Any) -> None:
     process = part.start(python("import time; time.sleep(600)"))
     recorded = parts.PIDS / "sleeper.json"
     before = recorded.read_text(encoding="utf-8")
@@ -75,7 +78,7 @@ def test_a_process_that_has_the_number_by_now_is_left_alone(part):
     recorded.write_text(before, encoding="utf-8")
 
 
-def test_the_cause_is_the_error_and_not_what_was_said_last(part):
+def test_the_cause_is_the_error_and_not_what_was_said_last(part: Any) -> None:
     said = """
         print('[info] Started server process [12]')
         print("[error    ] [Errno 98] error while attempting to bind on address ('127.0.0.1', 8080): address in use")
@@ -87,11 +90,11 @@ def test_the_cause_is_the_error_and_not_what_was_said_last(part):
     )
 
 
-def test_the_cause_of_a_traceback_is_its_last_line(part):
+def test_the_cause_of_a_traceback_is_its_last_line(part: Any) -> None:
     part.start(python("raise ValueError('kind: found snapshots')")).wait(timeout=60)
     assert part.cause() == "  ValueError: kind: found snapshots"
 
 
-def test_without_an_error_the_cause_is_the_end_of_the_log(part):
+def test_without_an_error_the_cause_is_the_end_of_the_log(part: Any) -> None:
     part.start(python("[print(i) for i in range(50)]")).wait(timeout=60)
     assert part.cause().split() == [str(i) for i in range(40, 50)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ from gamelake.local.ports import PortTakenError, claim, is_free
 
 
 @pytest.fixture(autouse=True)
-def clone(monkeypatch, tmp_path):
+def clone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A clone that has remembered nothing."""
     monkeypatch.setattr(environment, "LOCAL", tmp_path)
     monkeypatch.setattr(environment, "PORTS", tmp_path / "ports.json")
@@ -21,7 +24,7 @@ def clone(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def taken(monkeypatch):
+def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A port that another process listens on; the default of the web UI."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -29,11 +32,11 @@ def taken(monkeypatch):
         yield port
 
 
-def test_a_taken_port_is_not_free(taken):
+def test_a_taken_port_is_not_free(taken: Any) -> None:
     assert not is_free(taken)
 
 
-def test_a_port_is_free_while_its_last_connection_closes():
+def test_a_port_is_free_while_its_last_connection_closes() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
@@ -41,7 +44,7 @@ def test_a_port_is_free_while_its_last_connection_closes():
     assert is_free(port)
 
 
-def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken, capsys):
+def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken: Any, capsys: pytest.CaptureFixture[str]) -> None:
     port = claim(API_PORT, "the web UI")
     assert port != taken
     assert is_free(port)
@@ -51,13 +54,13 @@ def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken, capsys):
     assert API_PORT in said
 
 
-def test_a_taken_port_that_was_asked_for_is_refused(taken, monkeypatch):
+def test_a_taken_port_that_was_asked_for_is_refused(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(API_PORT, str(taken))
     with pytest.raises(PortTakenError, match=f"^{API_PORT}: port {taken} for the web UI is taken by another process"):
         claim(API_PORT, "the web UI")
 
 
-def test_two_parts_get_different_ports(taken, monkeypatch):
+def test_two_parts_get_different_ports(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     port = claim(API_PORT, "the web UI")
     monkeypatch.setenv(SANDBOX_PORT, str(port))
     with pytest.raises(PortTakenError, match=f"^{SANDBOX_PORT}: port {port} .* by another part of `make up`"):
@@ -67,7 +70,7 @@ def test_two_parts_get_different_ports(taken, monkeypatch):
     assert claim(SANDBOX_PORT, "the sandbox", claimed=port) != port
 
 
-def test_what_was_asked_for_is_remembered(monkeypatch):
+def test_what_was_asked_for_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv(API_PORT, str(port))
@@ -76,7 +79,7 @@ def test_what_was_asked_for_is_remembered(monkeypatch):
     assert chosen_port(API_PORT) == port
 
 
-def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch):
+def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "IGDB_BASE_URL" not in environment.environment()
     environment.remember_port(SANDBOX_PORT, 8907)
     found = environment.environment()
@@ -86,6 +89,6 @@ def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch):
     assert environment.environment()["IGDB_BASE_URL"] == "http://elsewhere/v4"
 
 
-def test_above_many_taken_ports_any_free_one_will_do(taken, monkeypatch):
+def test_above_many_taken_ports_any_free_one_will_do(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     assert claim(API_PORT, "the web UI") > 0

@@ -6,6 +6,7 @@ import json
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -29,7 +30,7 @@ ORPHAN = "raw/igdb/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     store = open_store((tmp_path / "lake").as_uri())
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     draft = Draft(
@@ -39,12 +40,12 @@ def store(tmp_path, monkeypatch):
     return store
 
 
-def age(store, key, **time):
+def age(store: Any, key: Any, **time: Any) -> None:
     moment = (datetime.now(UTC) - timedelta(**time)).timestamp()
     os.utime(store.url(key), (moment, moment))
 
 
-def generation(store, run_id, *, days=0, published=False):
+def generation(store: Any, run_id: Any, *, days: Any = 0, published: Any = False) -> Any:
     key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id=run_id)
     store.put(f"{key}/genres.parquet", b"not read here")
     if published:
@@ -56,7 +57,7 @@ def generation(store, run_id, *, days=0, published=False):
     return key
 
 
-def test_old_orphans_are_removed_and_young_ones_are_not(store):
+def test_old_orphans_are_removed_and_young_ones_are_not(store: Any) -> None:
     for key, hours in ((ORPHAN, 49), (ORPHAN.replace("00000", "00001"), 47)):
         store.put(key, b"x", tags={"status": "temp"})
         age(store, key, hours=hours)
@@ -68,7 +69,7 @@ def test_old_orphans_are_removed_and_young_ones_are_not(store):
     assert not Path(store.url(ORPHAN)).with_name(".part-00000.jsonl.gz.tags").exists()
 
 
-def test_what_killed_writers_left_on_a_disk_goes(store):
+def test_what_killed_writers_left_on_a_disk_goes(store: Any) -> None:
     folder = Path(store.url(ORPHAN)).parent
     folder.mkdir(parents=True)
     old = datetime.now(UTC) - timedelta(hours=49)
@@ -83,7 +84,7 @@ def test_what_killed_writers_left_on_a_disk_goes(store):
     assert store.tags("raw/igdb/genres/dt=2026-11-21/kept") == {"status": "final"}
 
 
-def test_rejected_rows_are_kept_for_30_days(store):
+def test_rejected_rows_are_kept_for_30_days(store: Any) -> None:
     old, young = (f"raw/igdb/genres/_rejected/dt=2026-11-21/{number}.jsonl" for number in (1, 2))
     for key, days in ((old, 31), (young, 29)):
         store.put(key, b"{}")
@@ -95,7 +96,7 @@ def test_rejected_rows_are_kept_for_30_days(store):
     assert [info.key for info in store.list("raw/igdb/genres/_rejected/")] == [young]
 
 
-def test_generations_that_nobody_reads_go(store):
+def test_generations_that_nobody_reads_go(store: Any) -> None:
     old, older, oldest = (generation(store, f"run-{days}", days=days) for days in (8, 9, 10))
     young = generation(store, "young", days=6)
     shown = generation(store, "shown", days=20, published=True)
@@ -104,7 +105,7 @@ def test_generations_that_nobody_reads_go(store):
     assert {info.key.rpartition("/")[0] for info in store.list("marts/dt=")} == {young, shown}
 
 
-def test_the_last_published_generations_are_kept_whatever_their_age(store):
+def test_the_last_published_generations_are_kept_whatever_their_age(store: Any) -> None:
     published = [
         generation(store, f"run-{days}", days=days, published=True) for days in range(30, 30 - KEEP_PUBLISHED - 2, -1)
     ]
@@ -112,7 +113,7 @@ def test_the_last_published_generations_are_kept_whatever_their_age(store):
     assert {finding.key.rpartition("/")[0] for finding in report.removed} == set(published[:2])
 
 
-def test_a_published_mart_that_is_missing_or_cut_is_found(store):
+def test_a_published_mart_that_is_missing_or_cut_is_found(store: Any) -> None:
     shown = generation(store, "shown", published=True)
     store.put(f"{shown}/genres.parquet", b"cut")
     (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
@@ -122,7 +123,7 @@ def test_a_published_mart_that_is_missing_or_cut_is_found(store):
     assert (finding.problem.value, finding.key) == ("missing", f"{shown}/genres.parquet")
 
 
-def test_what_a_rollback_and_a_rollforward_would_show_is_kept(store):
+def test_what_a_rollback_and_a_rollforward_would_show_is_kept(store: Any) -> None:
     old, new = (finished(store, f"2026-11-{day}") for day in (18, 19))
     for key in (old, new):
         publish(store, key, {})
@@ -137,7 +138,7 @@ def test_what_a_rollback_and_a_rollforward_would_show_is_kept(store):
     assert rollforward(store, by="hana")[0].generation == new
 
 
-def test_a_pointer_that_does_not_follow_the_newest_publication_is_found(store):
+def test_a_pointer_that_does_not_follow_the_newest_publication_is_found(store: Any) -> None:
     old, new = (finished(store, f"2026-11-{day}") for day in (20, 21))
     for key in (old, new):
         publish(store, key, {})
@@ -149,7 +150,7 @@ def test_a_pointer_that_does_not_follow_the_newest_publication_is_found(store):
     assert audit(store, [], older_than=HOURS_48, remove=True).findings == []
 
 
-def test_what_publish_writes_is_sound(store):
+def test_what_publish_writes_is_sound(store: Any) -> None:
     key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id="run")
     duckdb.sql(f"copy (select 1 as id) to '{store.url(key)}/genres.parquet' (format parquet)")
     publish(store, key, {"genres": "marts/genres.parquet"})
@@ -157,13 +158,15 @@ def test_what_publish_writes_is_sound(store):
     assert audit(store, [GENRES.table], older_than=HOURS_48, remove=False, verify=True).findings == []
 
 
-def test_an_age_at_which_a_load_may_still_run_is_refused(store):
+def test_an_age_at_which_a_load_may_still_run_is_refused(store: Any) -> None:
     with pytest.raises(ValueError, match="older_than: found 23:00:00, expected 24 hours or more"):
         audit(store, [], older_than=timedelta(hours=23), remove=True)
     assert main(["lake", "audit", "--older-than-hours", "5"]) == 2
 
 
-def test_the_command_lists_removes_and_fails_where_something_is_missing(store, capsys):
+def test_the_command_lists_removes_and_fails_where_something_is_missing(
+    store: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["lake", "audit"]) == 0
     assert capsys.readouterr().out == f"{place_of(store)}: every object is as it should be\n"
     store.put(ORPHAN, b"x")
@@ -181,7 +184,7 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(store, c
     assert "1 objects missing or damaged" in capsys.readouterr().out
 
 
-def test_a_day_of_history_goes_when_no_generation_lists_it(store):
+def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:
     listed, unlisted = (f"marts/history/popularity/day=2026-11-{day}/abc" for day in (20, 21))
     for key in (f"{day}.{ending}" for day in (listed, unlisted) for ending in ("parquet", "json")):
         store.put(key, b"day")

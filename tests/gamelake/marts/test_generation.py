@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import orjson
@@ -30,11 +32,11 @@ COPIES = {**GAMES, "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Any:
     return open_store((tmp_path / "lake").as_uri())
 
 
-def commit(store, tmp_path, entity, partition, ids):
+def commit(store: Any, tmp_path: Path, entity: Any, partition: Any, ids: Any) -> None:
     run = LoadRun(entity.table, partition, f"run-{partition}")
     with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
         stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), IdRange(0, None))
@@ -52,12 +54,12 @@ def commit(store, tmp_path, entity, partition, ids):
     )
 
 
-def write_mart(store, generation, name, rows):
+def write_mart(store: Any, generation: Any, name: Any, rows: int) -> None:
     path = store.url(f"{generation}/{name}.parquet")
     duckdb.sql(f"copy (select * from range({rows})) to '{path}' (format parquet)")
 
 
-def test_a_build_reads_the_newest_commit_of_its_day_or_before(store, tmp_path):
+def test_a_build_reads_the_newest_commit_of_its_day_or_before(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-19", [1])
     commit(store, tmp_path, GENRES, "2026-11-20", [1, 2])
     commit(store, tmp_path, GENRES, "2026-11-22", [1, 2, 3])
@@ -71,14 +73,14 @@ def test_a_build_reads_the_newest_commit_of_its_day_or_before(store, tmp_path):
     assert duckdb.sql(f"select id from read_json('{file['url']}') order by id").fetchall() == [(1,), (2,)]
 
 
-def test_an_entity_that_was_never_loaded_is_named(store, tmp_path):
+def test_an_entity_that_was_never_loaded_is_named(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     commit(store, tmp_path, THEMES, "2026-11-22", [1])
     with pytest.raises(TransformError, match=r"no load of igdb.themes .* 2026-11-21 .* run igdb_themes first"):
         open_generation(store, [GENRES, THEMES], day=DAY, run_id="r")
 
 
-def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store, tmp_path):
+def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store: Any, tmp_path: Path) -> None:
     """Cleared twice, with or without other inputs: a folder each, and those that were published stay as they are."""
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     folders = []
@@ -95,13 +97,13 @@ def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store, tmp_pa
         assert hashlib.sha256(store.get(mart["key"])).hexdigest() == mart["sha256"]
 
 
-def test_builds_by_hand_do_not_share_a_folder(store, tmp_path):
+def test_builds_by_hand_do_not_share_a_folder(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     assert len({open_generation(store, [GENRES], day=DAY, run_id="dbt") for _ in range(3)}) == 3
 
 
 @pytest.mark.parametrize("run_id", ["~~", "+", "~", ".a", ".hid", "..", "a/b", "manual__한글", "r" * 250])
-def test_any_run_id_that_airflow_takes_names_a_folder(store, tmp_path, run_id):
+def test_any_run_id_that_airflow_takes_names_a_folder(store: Any, tmp_path: Path, run_id: Any) -> None:
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     generation = open_generation(store, [GENRES], day=DAY, run_id=run_id)
     assert generation == f"marts/dt=2026-11-21/{run_folder(run_id)}"
@@ -109,7 +111,7 @@ def test_any_run_id_that_airflow_takes_names_a_folder(store, tmp_path, run_id):
 
 
 @pytest.mark.parametrize("day", [date(2026, 11, 22), date(2027, 11, 1)])
-def test_a_day_after_the_newest_load_is_refused(store, tmp_path, day):
+def test_a_day_after_the_newest_load_is_refused(store: Any, tmp_path: Path, day: Any) -> None:
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
     commit(store, tmp_path, THEMES, "2026-11-21", [1])
     with pytest.raises(TransformError, match=rf"date: found {day}, expected 2026-11-21 or earlier: .* was loaded into"):
@@ -117,14 +119,14 @@ def test_a_day_after_the_newest_load_is_refused(store, tmp_path, day):
     assert list(store.list("marts/")) == []
 
 
-def test_a_night_that_was_missed_can_be_built_from_the_commits_before_it(store, tmp_path):
+def test_a_night_that_was_missed_can_be_built_from_the_commits_before_it(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
     commit(store, tmp_path, GENRES, "2026-11-22", [1, 2])
     (source,) = inputs_of(store, open_generation(store, [GENRES], day=DAY, run_id="r"))["sources"]
     assert source["partition"] == "2026-11-20"
 
 
-def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
+def test_the_pointer_moves_only_to_a_whole_generation(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     generation = open_generation(store, [GENRES], day=DAY, run_id="r")
     write_mart(store, generation, "dim_games", 7)
@@ -146,7 +148,7 @@ def test_the_pointer_moves_only_to_a_whole_generation(store, tmp_path):
         assert store.get(mart["copy"]) == store.get(mart["key"])
 
 
-def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
+def test_a_rebuilt_past_day_does_not_replace_a_later_one(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     later = open_generation(store, [GENRES], day=DAY, run_id="r")
@@ -163,7 +165,7 @@ def test_a_rebuilt_past_day_does_not_replace_a_later_one(store, tmp_path):
     assert store.get("marts/dim_games.parquet") == store.get(f"{later}/dim_games.parquet")
 
 
-def test_a_part_that_is_gone_is_named_before_a_build_begins(store, tmp_path):
+def test_a_part_that_is_gone_is_named_before_a_build_begins(store: Any, tmp_path: Path) -> None:
     for partition, ids in (("2026-11-20", [1]), ("2026-11-21", [1, 2])):
         commit(store, tmp_path, GENRES, partition, ids)
     (gone,) = Table(store, IGDB_GENRES).read(1).files
@@ -174,7 +176,7 @@ def test_a_part_that_is_gone_is_named_before_a_build_begins(store, tmp_path):
     open_generation(store, [GENRES], day=DAY, run_id="r")
 
 
-def test_the_newest_day_that_was_loaded(store, tmp_path):
+def test_the_newest_day_that_was_loaded(store: Any, tmp_path: Path) -> None:
     with pytest.raises(TransformError, match=r"no load was ever committed in /.*make run"):
         newest_day(store, [GENRES, THEMES])
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
@@ -188,7 +190,7 @@ def test_the_newest_day_that_was_loaded(store, tmp_path):
 POPSCORE = REGISTRY["popscore"]
 
 
-def commit_day(store, tmp_path, partition, ids):
+def commit_day(store: Any, tmp_path: Path, partition: Any, ids: Any) -> None:
     """A load of the time series, beside those of other days."""
     line = b'{"id": %d, "game_id": %d, "popularity_type": 3, "value": 0.5}\n'
     run = LoadRun(POPSCORE.table, partition, f"run-{partition}-{len(ids)}")
@@ -208,16 +210,16 @@ def commit_day(store, tmp_path, partition, ids):
     )
 
 
-def inputs_of(store, generation):
+def inputs_of(store: Any, generation: Any) -> Any:
     return orjson.loads(store.get(f"{generation}/_inputs.json"))
 
 
-def write_day(store, day, rows):
+def write_day(store: Any, day: Any, rows: int) -> None:
     notes = "kv_metadata {staged_rows: '5', superseded_rows: '1', void_rows: '2'}"
     duckdb.sql(f"copy (select * from range({rows})) to '{day['url']}' (format parquet, {notes})")
 
 
-def build_and_publish(store, day, run_id="r", rows=3):
+def build_and_publish(store: Any, day: Any, run_id: Any = "r", rows: int = 3) -> Any:
     """A build of one mart and of the days that are not built. Returns: the generation, and the days that it built."""
     generation = open_generation(store, [POPSCORE], day=day, run_id=run_id)
     write_mart(store, generation, "dim_games", 1)
@@ -228,7 +230,7 @@ def build_and_publish(store, day, run_id="r", rows=3):
     return generation, [each["day"] for each in new]
 
 
-def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(store, tmp_path):
+def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(store: Any, tmp_path: Path) -> None:
     commit_day(store, tmp_path, "2026-11-19", [1])
     commit_day(store, tmp_path, "2026-11-20", [1, 2])
     generation, new = build_and_publish(store, date(2026, 11, 20))
@@ -253,7 +255,7 @@ def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(stor
     assert sorted(file["partition"] for file in source["files"]) == ["2026-11-20", "2026-11-21"]
 
 
-def test_a_day_that_a_failed_build_left_behind_is_built_again(store, tmp_path):
+def test_a_day_that_a_failed_build_left_behind_is_built_again(store: Any, tmp_path: Path) -> None:
     commit_day(store, tmp_path, "2026-11-21", [1])
     generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
     write_day(store, inputs_of(store, generation)["days"][0], 3)  # and nothing else: dbt was killed
@@ -264,13 +266,13 @@ def test_a_day_that_a_failed_build_left_behind_is_built_again(store, tmp_path):
     assert store.get(inputs_of(store, generation)["days"][0]["key"]) == left_behind
 
 
-def history_hashes(store, generation):
+def history_hashes(store: Any, generation: Any) -> Any:
     """Of the days that a generation lists, as they are now: what they were when it was published."""
     days = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
     return [hashlib.sha256(store.get(day["key"])).hexdigest() for day in days], [day["sha256"] for day in days]
 
 
-def test_the_history_of_what_was_rolled_back_stays_as_it_is(store, tmp_path):
+def test_the_history_of_what_was_rolled_back_stays_as_it_is(store: Any, tmp_path: Path) -> None:
     """A rollback, a rebuild of the earlier day and the next night, which builds the later day again."""
     commit_day(store, tmp_path, "2026-11-20", [1])
     build_and_publish(store, date(2026, 11, 20))
@@ -286,7 +288,7 @@ def test_the_history_of_what_was_rolled_back_stays_as_it_is(store, tmp_path):
     assert rollback(store, rolled_back, by="hana")[0].generation == rolled_back
 
 
-def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store, tmp_path):
+def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store: Any, tmp_path: Path) -> None:
     commit_day(store, tmp_path, "2026-11-21", [1])
     slow = open_generation(store, [POPSCORE], day=DAY, run_id="slow")
     fast, _ = build_and_publish(store, DAY, run_id="fast")
@@ -295,7 +297,7 @@ def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store, tmp
     assert found == listed
 
 
-def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store, tmp_path):
+def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store: Any, tmp_path: Path) -> None:
     """Two builds of one day, between which it was loaded again: the order in which they end does not count."""
     for entity in (GENRES, THEMES):
         commit(store, tmp_path, entity, "2026-11-21", [1])
@@ -321,7 +323,7 @@ def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store, tmp_p
     assert publish(store, rebuilt, GAMES)["published"], "after a rollback"
 
 
-def test_a_rebuild_of_the_same_loads_is_published(store, tmp_path):
+def test_a_rebuild_of_the_same_loads_is_published(store: Any, tmp_path: Path) -> None:
     """A changed model, also after a rollback to the day itself or the one before."""
     for day in ("2026-11-20", "2026-11-21"):
         commit(store, tmp_path, GENRES, day, [1])
@@ -335,7 +337,7 @@ def test_a_rebuild_of_the_same_loads_is_published(store, tmp_path):
         first = first or rebuilt
 
 
-def test_a_generation_without_a_day_of_its_history_is_not_whole(store, tmp_path):
+def test_a_generation_without_a_day_of_its_history_is_not_whole(store: Any, tmp_path: Path) -> None:
     commit_day(store, tmp_path, "2026-11-21", [1])
     generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
     write_mart(store, generation, "dim_games", 1)
@@ -344,7 +346,7 @@ def test_a_generation_without_a_day_of_its_history_is_not_whole(store, tmp_path)
     assert current(store) is None
 
 
-def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store, tmp_path):
+def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store: Any, tmp_path: Path) -> None:
     for day in (19, 20, 21):
         commit_day(store, tmp_path, f"2026-11-{day}", [1])
     first, _ = build_and_publish(store, date(2026, 11, 19))
@@ -365,7 +367,7 @@ def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store, tm
     assert inputs_of(store, forgotten)["previous"] is None
 
 
-def test_sources_come_from_another_lake_and_marts_stay_at_home(store, tmp_path):
+def test_sources_come_from_another_lake_and_marts_stay_at_home(store: Any, tmp_path: Path) -> None:
     other = open_store((tmp_path / "other").as_uri())
     for day in (20, 21):
         commit_day(other, tmp_path, f"2026-11-{day}", [1])
@@ -385,7 +387,7 @@ def test_sources_come_from_another_lake_and_marts_stay_at_home(store, tmp_path):
     assert list(store.list("raw/")) == []
 
 
-def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store, tmp_path):
+def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store: Any, tmp_path: Path) -> None:
     for day in (20, 21):
         commit_day(store, tmp_path, f"2026-11-{day}", [1])
     build_and_publish(store, date(2026, 11, 20))
@@ -397,14 +399,16 @@ def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store,
     assert [mart["url"].startswith(way.url("marts")) for mart in inputs["previous"]["marts"]] == [True]
 
 
-def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store, tmp_path):
+def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store: Any, tmp_path: Path) -> None:
     other = open_store((tmp_path / "other").as_uri())
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     with pytest.raises(TransformError, match=rf"no load of igdb.genres .* in {place_of(other)}"):
         open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)
 
 
-def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_path, caplog):
+def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(
+    store: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for day in ("2026-11-20", "2026-11-21"):
         commit_day(store, tmp_path, day, [1])
     (lost, *_) = newest_commit(store, "popscore").files
@@ -429,7 +433,7 @@ def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(store, tmp_pat
     assert orjson.loads(store.get(f"{generation}/_history.json"))["left_out"] == []
 
 
-def test_the_newest_day_without_its_part_stops_its_own_night(store, tmp_path):
+def test_the_newest_day_without_its_part_stops_its_own_night(store: Any, tmp_path: Path) -> None:
     for day in ("2026-11-20", "2026-11-21"):
         commit_day(store, tmp_path, day, [1])
     store.delete(newest_commit(store, "popscore").files[-1].key)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import orjson
+import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
@@ -28,7 +29,7 @@ def part(day: str, name: str, *claims: IdRange) -> File:
     )
 
 
-def test_days_come_by_age_with_their_files_in_order():
+def test_days_come_by_age_with_their_files_in_order() -> None:
     newer, first, second = part("2026-11-21", "c"), part("2026-11-20", "a"), part("2026-11-20", "b")
     days = history.days_of([newer, first, second], [])
     assert [(day.day, day.files, day.built) for day in days] == [
@@ -38,7 +39,7 @@ def test_days_come_by_age_with_their_files_in_order():
     assert days[0].key.startswith("marts/history/fct_game_popularity_daily/day=2026-11-20/")
 
 
-def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch):
+def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     [day] = history.days_of([part("2026-11-20", "a")], [])
     entry = {"key": day.key, "rows": 3}
     assert history.days_of([part("2026-11-20", "a")], [entry])[0].built == entry
@@ -54,7 +55,7 @@ def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch):
     assert history.days_of([part("2026-11-20", "a")], [entry])[0].built is None
 
 
-def test_no_two_builds_write_the_same_object_and_days_of_earlier_names_count_as_built():
+def test_no_two_builds_write_the_same_object_and_days_of_earlier_names_count_as_built() -> None:
     files = [part("2026-11-20", "a")]
     [day], [again] = (history.days_of(files, []) for _ in range(2))
     assert day.key != again.key
@@ -64,7 +65,7 @@ def test_no_two_builds_write_the_same_object_and_days_of_earlier_names_count_as_
     assert (built.key, built.built) == (entry["key"], entry)
 
 
-def test_what_a_new_day_is_built_from_is_written_in_a_folder_of_its_own(tmp_path):
+def test_what_a_new_day_is_built_from_is_written_in_a_folder_of_its_own(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     files = [part("2026-11-20", "a"), part("2026-11-21", "b")]
     days = history.days_of(files, [{"key": history.days_of(files, [])[0].key}])
@@ -75,7 +76,7 @@ def test_what_a_new_day_is_built_from_is_written_in_a_folder_of_its_own(tmp_path
     assert orjson.loads(store.get(info.key))["parts"] == [{"key": files[1].key, "sha256": files[1].sha256}]
 
 
-def test_the_layout_moves_with_the_sql():
+def test_the_layout_moves_with_the_sql() -> None:
     """When it fails: if the changed SQL gives other rows of the same parts, raise LAYOUT; then take the new hash."""
     sources = ["models/marts/fct_game_popularity_daily.sql", "models/staging/igdb/stg_igdb__popscore_day.sql"]
     sources += ["macros/describe_popularity.sql"]

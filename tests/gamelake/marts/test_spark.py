@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -14,14 +16,16 @@ from gamelake.marts.pointer import POINTER
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
     monkeypatch.setenv("GAMELAKE_DUCKDB", str(tmp_path / "scratch" / "gamelake.duckdb"))
     return open_store((tmp_path / "lake").as_uri())
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyspark") is not None, reason="there is a Spark in this environment")
-def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(store, capfd, tmp_path):
+def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(
+    store: Any, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     generation = "marts/dt=2026-11-21/run"
     store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
     assert main(["marts", "build-on-spark", "--generation", generation]) == 1
@@ -33,7 +37,7 @@ def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(store, capf
     assert not [key for key in keys if key.endswith(".parquet")]
 
 
-def test_a_finished_generation_is_not_written_again(store, capfd):
+def test_a_finished_generation_is_not_written_again(store: Any, capfd: pytest.CaptureFixture[str]) -> None:
     generation = "marts/dt=2026-11-21/run"
     store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
     store.put(f"{generation}/_generation.json", b"{}")
@@ -51,13 +55,15 @@ def test_a_finished_generation_is_not_written_again(store, capfd):
         (["--date", "2026-11-21", "--generation", "marts/dt=2026-11-21/run"], 2, "expected one of them"),
     ],
 )
-def test_what_cannot_be_built_is_said_before_dbt_starts(store, capfd, arguments, status, message):
+def test_what_cannot_be_built_is_said_before_dbt_starts(
+    store: Any, capfd: pytest.CaptureFixture[str], arguments: Any, status: int, message: str
+) -> None:
     assert main(["marts", "build-on-spark", *arguments]) == status
     assert message in capfd.readouterr().err
     assert list(store.list("marts/")) == []
 
 
-def test_what_a_killed_try_left_goes_when_the_generation_is_published(store):
+def test_what_a_killed_try_left_goes_when_the_generation_is_published(store: Any) -> None:
     generation = "marts/dt=2026-11-21/run"
     tables = [
         f"{generation}/_spark/1a2b3c4d/{name}" for name in ("inputs.json", "gamelake.db/dim_games/part-0.parquet")

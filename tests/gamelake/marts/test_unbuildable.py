@@ -56,18 +56,18 @@ def left_out(store: Store, *files: File, known: dict[str, list[File]] | None = N
     return [each["reason"] for each in without]
 
 
-def test_a_day_that_can_be_built_stays(store):
+def test_a_day_that_can_be_built_stays(store: Store) -> None:
     assert left_out(store, part(store, values(range(9)))) == []
 
 
-def test_a_missing_part_is_named_with_a_warning(store, caplog):
+def test_a_missing_part_is_named_with_a_warning(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     file = part(store, values([1]))
     store.delete(file.key)
     assert left_out(store, file) == [f"its part {file.key} is missing"]
     assert f"the history of popularity is without {PAST}: its part {file.key} is missing" in caplog.text
 
 
-def test_a_damaged_part_is_named(store):
+def test_a_damaged_part_is_named(store: Store) -> None:
     file = part(store, values([1]))
     store.put(file.key, store.get(file.key)[:-9])
     (reason,) = left_out(store, file)
@@ -76,17 +76,17 @@ def test_a_damaged_part_is_named(store):
 
 
 @pytest.mark.parametrize("rows", [[{"id": 1, "value": "half"}], ["no row"]])
-def test_a_part_that_cannot_be_read_is_named(store, rows):
+def test_a_part_that_cannot_be_read_is_named(store: Store, rows: Any) -> None:
     (reason,) = left_out(store, part(store, rows))
     assert reason.startswith("its parts cannot be read: ")
 
 
-def test_a_line_that_is_no_row_is_missing(store):
+def test_a_line_that_is_no_row_is_missing(store: Store) -> None:
     assert left_out(store, part(store, [*values([1]), None])) == ["its parts have 1 rows, the manifest says 2"]
 
 
 @pytest.mark.parametrize("field", ["game_id", "popularity_type", "value"])
-def test_one_row_without_a_field_is_let_through_and_many_are_not(store, field):
+def test_one_row_without_a_field_is_let_through_and_many_are_not(store: Store, field: str) -> None:
     assert left_out(store, part(store, [*values(range(8)), *values([8], **{field: None})])) == []
     (reason,) = left_out(store, part(store, [*values(range(7)), *values([8, 9], **{field: None})]))
     assert reason == (
@@ -94,7 +94,7 @@ def test_one_row_without_a_field_is_let_through_and_many_are_not(store, field):
     )
 
 
-def test_rows_that_do_not_count_are_not_counted(store):
+def test_rows_that_do_not_count_are_not_counted(store: Store) -> None:
     bad = part(store, values(range(1, 9), value=None))
     claimed = part(store, values(range(1, 5)), claims=(IdRange(0, 5),), number=1)
     assert left_out(store, bad, claimed) != []
@@ -102,7 +102,7 @@ def test_rows_that_do_not_count_are_not_counted(store):
     assert left_out(store, bad, claimed, newer) == []  # one row is left, that of id 8
 
 
-def test_days_that_are_built_and_the_newest_are_not_read(store):
+def test_days_that_are_built_and_the_newest_are_not_read(store: Store) -> None:
     files = [part(store, values([1]), day=day) for day in (PAST, NEWEST)]
     for file in files:
         store.delete(file.key)
@@ -111,7 +111,7 @@ def test_days_that_are_built_and_the_newest_are_not_read(store):
     assert leave_out(store, days, tested=NEWEST, known={}) == (days, [])
 
 
-def test_the_last_day_of_the_history_is_checked_if_no_test_of_the_build_looks_at_it(store):
+def test_the_last_day_of_the_history_is_checked_if_no_test_of_the_build_looks_at_it(store: Store) -> None:
     file = part(store, values([1]))
     store.delete(file.key)
     kept, (without,) = leave_out(store, history.days_of([file], []), tested=NEWEST, known={})
@@ -119,7 +119,7 @@ def test_the_last_day_of_the_history_is_checked_if_no_test_of_the_build_looks_at
     assert without["day"] == PAST
 
 
-def test_every_test_of_the_night_that_lets_rows_through_is_checked():
+def test_every_test_of_the_night_that_lets_rows_through_is_checked() -> None:
     assert set(limits()) == set(CHECKS)
     shares = {about: share for (_, about), (_, share) in limits().items()}
     assert shares == {
@@ -131,12 +131,12 @@ def test_every_test_of_the_night_that_lets_rows_through_is_checked():
     }
 
 
-def test_the_checks_have_the_ranges_of_the_models():
+def test_the_checks_have_the_ranges_of_the_models() -> None:
     assert "abs(value_rows.value) < 1e300" in (PROJECT / "macros" / "describe_popularity.sql").read_text("utf-8")
     assert '"time": ("-5364662400", "7258118399")' in (PROJECT / "macros" / "types.sql").read_text("utf-8")
 
 
-def test_a_type_and_game_with_many_values_is_let_through_up_to_the_limit(store):
+def test_a_type_and_game_with_many_values_is_let_through_up_to_the_limit(store: Store) -> None:
     rows = values(range(1, 101))
     twice = [{**row, "id": row["id"] + 1000} for row in rows]
     assert left_out(store, part(store, rows + twice[:6])) == []
@@ -144,7 +144,7 @@ def test_a_type_and_game_with_many_values_is_let_through_up_to_the_limit(store):
     assert reason.startswith("7 games and types of its 107 rows have more than one value, more than 5.0%: it fails ")
 
 
-def test_impossible_times_are_let_through_up_to_the_limit(store):
+def test_impossible_times_are_let_through_up_to_the_limit(store: Store) -> None:
     assert left_out(store, part(store, [*values(range(8)), *values([8], calculated_at=10**15)])) == []
     (reason,) = left_out(store, part(store, [*values(range(7)), *values([8, 9], calculated_at=10**15)]))
     assert reason.startswith("2 of its 9 rows have an impossible time, more than 0.1%: it fails the test ")
@@ -159,14 +159,14 @@ def test_impossible_times_are_let_through_up_to_the_limit(store):
         ("igdb.games", [1], None),
     ],
 )
-def test_a_day_of_unknown_types_is_left_out(store, entity, known, reason):
+def test_a_day_of_unknown_types_is_left_out(store: Store, entity: str, known: Any, reason: str | None) -> None:
     parents = {entity: [part(store, [{"id": n} for n in known], number=7)] if known else []}
     found = left_out(store, part(store, values(range(1, 10))), known=parents)
     assert len(found) == (reason is not None)
     assert "".join(found).startswith(reason or "")
 
 
-def test_a_day_of_unknown_games_is_left_out(store):
+def test_a_day_of_unknown_games_is_left_out(store: Store) -> None:
     parents = {"igdb.games": [part(store, [{"id": n} for n in (1, 5000)], claims=(), number=7)]}
     day = part(store, values(range(1001, 1201)))
     (reason,) = left_out(store, day, known=parents)
@@ -175,7 +175,7 @@ def test_a_day_of_unknown_games_is_left_out(store):
     assert left_out(store, day, known=parents) == []
 
 
-def test_what_a_day_refers_to_cannot_be_read_is_not_the_fault_of_the_day(store):
+def test_what_a_day_refers_to_cannot_be_read_is_not_the_fault_of_the_day(store: Store) -> None:
     types = part(store, [{"id": 4}], number=7)
     store.delete(types.key)
     assert left_out(store, part(store, values(range(1, 10))), known={"popularity_types": [types]}) == []

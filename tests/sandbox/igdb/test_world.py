@@ -336,7 +336,7 @@ def test_a_folder_without_rows_is_named(tmp_path: Path) -> None:
         World.recorded(tmp_path, first_day=FIRST, today=FIRST)
 
 
-def test_a_table_without_rows_keeps_its_fields():
+def test_a_table_without_rows_keeps_its_fields() -> None:
     world = World.generate(seed=1, games=1, first_day=date(2026, 11, 20), today=date(2026, 11, 20))
     world.delete("games", [row["id"] for row in world.rows("games")])
     world.upsert("games", [{"id": 9, "name": "First again"}])
