@@ -5,20 +5,20 @@
 #     make image                                                              on Apache's image
 #     make image AIRFLOW_IMAGE=astrocrpublic.azurecr.io/runtime:3.3-8-base    on Astronomer's
 #
-# dbt has an environment of its own, because the constraints that either base is built with (pathspec 1.1.1) exclude it.
+# dbt has its own environment, because the constraints that either base is built with (pathspec 1.1.1) exclude it.
 # The DAG runs the command `dbt`; docs/decisions/0012-install-dbt-beside-airflow-in-the-image.md has more.
 
-# The tag is for the reader, the digest is what is taken: an index of several platforms.
+# The digest selects the image, an index of several platforms; the tag is for readers.
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12@sha256:9df9c8be4096b9cc626bd7cb1f2b8c712eef66c59c615f8c7e6200871ca10bd1
 
 
 FROM ${AIRFLOW_IMAGE} AS build
 
-# Of this stage only files are taken.
+# Later stages copy only files from this one.
 # hadolint ignore=DL3002
 USER 0
 
-# In an environment of its own: the bases bring a uv of some version, and Apache's refuses pip to root.
+# In its own environment: the bases have a uv of some version, and Apache's refuses pip to root.
 ARG UV_VERSION=0.13.9
 RUN python -m venv /opt/uv \
     && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
@@ -49,8 +49,8 @@ USER 0
 # /opt/airflow on Apache's image, /usr/local/airflow on Astronomer's.
 WORKDIR ${AIRFLOW_HOME}
 
-# The Airflow side. The base holds what it has, at the versions that its Airflow was tested with; only what it lacks comes
-# from the lock, and what requirements.txt pins is as pinned. `gamelake` and `igdb` are installed in place: a .pth file, and
+# The Airflow side. Packages of the base keep the versions that its Airflow was tested with. Missing packages come from
+# the lock, and those that requirements.txt pins are as pinned. `gamelake` and `igdb` are installed in place: a .pth file, and
 # the entry point through which Airflow finds the connection type `igdb`.
 #
 # The bases carry no bytecode, and where the image runs none can be written: a process would take ten times as long to
@@ -88,8 +88,8 @@ ENV PYTHONUNBUFFERED=1 \
     DO_NOT_TRACK=1 \
     GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb
 
-# What the processes read is root's; what they write is in two folders, which are volumes where it has to last. The empty
-# airflow.cfg is there because Airflow otherwise writes one, with a Fernet key of its own in every container.
+# Root owns what the processes read. They write to two folders, which are volumes where it has to last. Without the empty
+# airflow.cfg every container would write one, with another Fernet key.
 RUN ln -s /opt/dbt/bin/dbt /usr/local/bin/dbt \
     && python -m compileall -q airflow_local_settings.py dags plugins include \
     && /opt/dbt/bin/python -m gamelake.marts.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
@@ -103,10 +103,10 @@ USER 50000:0
 
 EXPOSE 8080
 
-# Of the service that process 1 runs, whichever it is.
+# Checks the service that process 1 runs.
 HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["gamelake", "health"]
 
-# The entry point is the base's: it forwards signals and gives an arbitrary user id a name. It takes `airflow ...`,
+# The entry point is the base's: it forwards signals and gives an arbitrary user id a name. It accepts `airflow ...`,
 # `python ...` and `bash ...`; `bash -c "exec gamelake ..."` is how a container runs our own command.
 CMD ["airflow", "--help"]
 
@@ -119,5 +119,5 @@ COPY sandbox sandbox
 CMD ["bash", "-c", "exec gamelake sandbox --host=0.0.0.0"]
 
 
-# What is built without a target: the image for production.
+# The default target: the image for production.
 FROM gamelake

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster spark test-spark drift lint format generate lock sbom clean
 
-# The first one that runs: a shim on the path may have nothing behind it.
+# The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
@@ -17,7 +17,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
 SANDBOX_IMAGE ?= gamelake-sandbox:$(VERSION)
 AIRFLOW ?= $(BIN)/airflow
-# The first engine that answers: a client may have nothing behind it. Asked only by the target that builds.
+# The first engine that answers: a client may have no server. Only the target that builds evaluates it.
 ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && echo $$each && break; done)
 READY := $(VENV)/.installed $(MANIFEST)
 
@@ -44,7 +44,7 @@ freshness: $(READY) ## check how old the loads behind the published marts are (l
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
 	@"$(BIN)"/gamelake marts list
 
-rollback: $(VENV)/.installed ## show readers an earlier build; TO= names its day or key, REASON= says why
+rollback: $(VENV)/.installed ## show readers an earlier build; TO= is its day or key, REASON= is recorded
 	@"$(BIN)"/gamelake marts rollback $(if $(TO),"$$TO") $(if $(REASON),--reason "$$REASON")
 
 rollforward: $(VENV)/.installed ## show readers the newest publication again, after a rollback
@@ -56,7 +56,7 @@ lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of G
 settings: $(VENV)/.installed ## import airflow_settings.yaml (AIRFLOW= names the command of another installation)
 	@"$(BIN)"/gamelake settings import --cli "$(AIRFLOW)"
 
-env: ## write .env for docker compose, with secrets of its own
+env: ## write .env for docker compose, with new secrets
 	@"$(PYTHON)" -m deploy.compose_env
 
 image: ## build the image and the one with the sandbox, and check them; AIRFLOW_IMAGE= names another base, IMAGE= another tag
@@ -128,7 +128,7 @@ sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the loc
 	"$(BIN)"/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
 		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
-clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or when you say so
+clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or after a question
 	@holds_a_lake() { [ -d "$$1/raw" ] || [ -d "$$1/marts" ] || [ -n "$$(find "$$1" \
 		\( -name _manifests -o -name _manifest.json -o -name _publications -o -name _current.json \) | head -n 1)" ]; }; \
 	answer=$$LAKE; lakes=; \

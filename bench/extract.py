@@ -3,7 +3,7 @@
     .venv/bin/python bench/extract.py                    # all, about 6 minutes; writes docs/reference/extract.svg
     .venv/bin/python bench/extract.py limits night       # these parts only
 
-A sandbox runs in a process of its own; every load runs in a child that has what a task process has (Airflow, Cosmos and
+A sandbox runs in its own process; every load runs in a child that has what a task process has (Airflow, Cosmos and
 DuckDB imported). After each load every row of the lake is compared with the sandbox.
 
 limits    all entities of a day, one after another, at the API's limits and 40 ms a request
@@ -113,7 +113,7 @@ def at_the_limits(games: int, *, whole_day: bool, nights: bool) -> None:
 
 
 def ceiling(games: int) -> None:
-    """Games as fast as the CPU goes."""
+    """Measure games as fast as the CPU allows."""
     day = day_of(datetime.now(UTC))
     with sandbox(games, day, "--no-limits", "--latency", "0") as url, tempfile.TemporaryDirectory() as folder:
         lake = Path(folder) / "lake"
@@ -136,7 +136,7 @@ def memory(sizes: Sequence[int]) -> None:
 
 
 def reply_to_part(url: str) -> float:
-    """Rows a CPU second from the bytes of replies to a part on disk: parsed, checked, compressed; the best of 5."""
+    """Return rows per CPU second from replies to a part on disk: parsed, checked, compressed; the best of 5."""
     from gamelake.lake.factory import open_store
     from gamelake.lake.id_ranges import IdRange
     from gamelake.lake.parts import PartStage
@@ -172,7 +172,7 @@ def reply_to_part(url: str) -> float:
 
 
 async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> None:
-    """One load, in a process like a task's; prints its figures as JSON."""
+    """Load once, in a process like a task's, and print the figures as JSON."""
     import airflow.sdk  # noqa: F401
     import cosmos  # noqa: F401
     import duckdb  # noqa: F401
@@ -224,7 +224,7 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
 
 
 def load(url: str, lake: Path, name: str, day: date, *, rate: float = REQUESTS_PER_SECOND) -> dict[str, Any]:
-    """One load in a child. Returns: its figures."""
+    """Load once in a child process, and return its figures."""
     command = [sys.executable, __file__, "--child", url, lake.as_uri(), name, format_day(day), "--rate", str(rate)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
     figures: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -270,7 +270,7 @@ def check_starts(url: str) -> None:
 
 
 def compare(url: str, lake: Path, name: str) -> None:
-    """Every row of the lake against those of the sandbox: ids, and updated_at or value."""
+    """Compare every row of the lake with the sandbox: ids, and updated_at or value."""
     from gamelake.lake.factory import open_store
     from gamelake.lake.id_ranges import merge_ranges
     from gamelake.lake.rows import read_lines
@@ -311,7 +311,7 @@ def token_of(url: str) -> str:
 
 
 def fetch(url: str, token: str, endpoint: str, query: str) -> tuple[bytes, dict[str, str]]:
-    """One reply of the API, as bytes."""
+    """Return one reply of the API, as bytes."""
     headers = {"Client-ID": "sandbox", "Authorization": f"Bearer {token}", "User-Agent": "gamelake-bench/1"}
     request = urllib.request.Request(f"{url}/v4/{endpoint}", data=query.encode(), headers=headers)  # noqa: S310
     with urllib.request.urlopen(request) as reply:  # noqa: S310

@@ -2,7 +2,7 @@
 
     lake = day_lake(Path("/var/tmp/bench"), games=345_000)
 
-A lake is made once and kept in its folder. It holds two nights: on FIRST everything was read whole; on DAY came the
+A lake is made once and kept in its folder. It has two nights: on FIRST everything was read whole; on DAY came the
 changes of games, companies, their parts and release dates, the id ranges from which rows had been deleted, read
 again, and a new day of popularity.
 """
@@ -73,7 +73,7 @@ def day_lake(folder: Path, *, games: int) -> Path:
 
 
 def rows_of(lake: Path) -> dict[str, int]:
-    """How many rows each table of a lake shows."""
+    """Return the number of rows of each table of a lake."""
     store = open_store(lake.as_uri())
     return {
         name: manifest.row_count

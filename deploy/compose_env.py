@@ -1,9 +1,8 @@
-"""Makes the compose stack's `.env`: `.env.example` with secrets of its own.
+"""Write the `.env` of the compose stack: `.env.example` with new secrets.
 
-    python -m deploy.compose_env [FILE]        FILE is .env if not named
+    python -m deploy.compose_env [FILE]        the default is .env
 
-Needs nothing but Python. A file that is there stays as it is: with another Fernet key or password the volumes of a
-stack could not be read any more.
+Needs only Python. An existing file is kept: with another Fernet key or password the volumes of a stack cannot be read.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ EXAMPLE = REPOSITORY / ".env.example"
 
 
 def _fernet_key() -> str:
-    """32 bytes in URL-safe base64, as Fernet wants them."""
+    """Return 32 bytes in URL-safe base64, as Fernet requires."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
 
 
 def _secret() -> str:
-    """32 hexadecimal digits: 128 bits that need no quoting in a URL, a shell or a compose file."""
+    """Return 32 hexadecimal digits: 128 bits that need no quoting in a URL, a shell or a compose file."""
     return secrets.token_hex(16)
 
 
@@ -72,11 +71,11 @@ def main(arguments: Sequence[str]) -> int:
         write(path)
     except FileExistsError:
         sys.stderr.write(
-            f"{path} is there already and stays as it is: its keys belong to the volumes of the stack.\n"
-            f"For new ones: docker compose down -v, then remove {path.name}. All data of the stack go with it.\n"
+            f"{path} exists and is kept: its keys belong to the volumes of the stack.\n"
+            f"For new keys: docker compose down -v, then remove {path.name}. That deletes all data of the stack.\n"
         )
         return 1
-    sys.stdout.write(f"{path}: made, with secrets of its own. The web UI's user is admin, its password in there.\n")
+    sys.stdout.write(f"{path}: written, with new secrets. The web UI's user is admin; the file has its password.\n")
     return 0
 
 

@@ -71,12 +71,12 @@ variable "readers" {
 
   validation {
     condition     = alltrue([for arn in var.readers : can(regex("^arn:aws:iam::[0-9]{12}:(root|role/.+|user/.+)$", arn))])
-    error_message = "Expected ARNs such as arn:aws:iam::111122223333:role/analysts; never *, which is everybody."
+    error_message = "Expected ARNs such as arn:aws:iam::111122223333:role/analysts; never *, which is everyone."
   }
 }
 
 variable "cdn" {
-  description = "Whether CloudFront shows the lake's parts, commits and marts to everybody who knows the address."
+  description = "Whether CloudFront shows the lake's parts, commits and marts to everyone who knows the address."
   type        = bool
   default     = true
 }
@@ -99,7 +99,7 @@ variable "cdn_certificate_arn" {
 
   validation {
     condition     = var.cdn_certificate_arn == null ? true : startswith(var.cdn_certificate_arn, "arn:aws:acm:us-east-1:")
-    error_message = "Expected a certificate of us-east-1: CloudFront takes no other."
+    error_message = "Expected a certificate of us-east-1: CloudFront accepts no other."
   }
 }
 

@@ -1,4 +1,4 @@
-"""Where the elements of a JSON array lie in a reply that no parser takes: one bad row must cost one row. Pure.
+"""Find the elements of a JSON array that no parser accepts, so that one bad row costs one row. Pure.
 
 Parsers refuse a whole reply for one wrong byte. This scanner looks at brackets, commas and strings only, so that it
 needs no valid UTF-8, no valid numbers and no recursion. It is slow, and runs on bad replies only.
@@ -20,7 +20,7 @@ _CLOSING = {b"[": b"]", b"{": b"}"}
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """An element of a reply that is no JSON which the lake could hold: its bytes as sent, and the reason.
+    """An element of a reply that is no JSON, or that the lake cannot store: its bytes as sent, and the reason.
 
     row_id: the id that the bytes show, None if they show none.
     """

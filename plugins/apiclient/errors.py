@@ -10,8 +10,8 @@
         └── ReplyError         200, but HTML, torn JSON, too large, or not what the endpoint promises
 
 A client adds the errors of its own API: see `igdb.errors`. Each error carries `api`, `endpoint`, `query`, `status`
-(None when no reply came) and `reply` (its first part); the message has all of them and what to do. No message ever
-holds a token or a secret.
+(None when no reply came) and `reply` (its first part); the message has all of them and what to do. No message
+has a token or a secret.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ApiError(Exception):
     Args:
         what: what happened.
         api: the name of the API for people; a class of one API has it as an attribute.
-        endpoint: what was asked.
+        endpoint: the endpoint of the request.
         query: the text of the request, such that it can be pasted back.
         status: the HTTP status; None when no reply came.
         reply: the reply's text; its first part is kept.

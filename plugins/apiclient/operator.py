@@ -13,13 +13,13 @@ from apiclient.errors import ApiError, TransientError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# What the clean-up after a time-out may take of the time itself.
+# The time for the clean-up after a time-out, as a part of the time itself.
 _LONGEST_GRACE = 5.0
 _GRACE_SHARE = 0.1
 
 
 class CancellableOperator(BaseAsyncOperator):
-    """Runs `aexecute` in the task's own event loop, such that its clean-up always runs.
+    """Runs `aexecute` in the task's own event loop, so that its clean-up always runs.
 
     Killed or out of time, the coroutine is cancelled, and its requests are closed before the process ends. An ApiError
     that the same request would meet again (a refused account, a wrong query) fails the task without a retry.
@@ -30,8 +30,8 @@ class CancellableOperator(BaseAsyncOperator):
     def execute(self, context: Context) -> Any:
         """Run `aexecute` so that its clean-up runs in every case: Airflow's own version drops the coroutine.
 
-        The time-out is the loop's, a little before Airflow's: Airflow's alarm is raised in whatever runs at that
-        moment, and in a callback of the loop it would be logged and lost. It stays, for code that blocks the loop.
+        The loop has its own time-out, a little before Airflow's. Airflow's alarm may interrupt a callback of the loop,
+        which would log and lose it; it is kept for code that blocks the loop.
         """
         with asyncio.Runner() as runner:
             return runner.run(self._in_time(context))

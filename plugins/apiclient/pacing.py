@@ -1,4 +1,4 @@
-"""When a request may start: never more than `requests_per_second` in any one second, as the server counts them."""
+"""Space out requests: the server sees at most `requests_per_second` starts in any one second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-# What the network may add between two requests before five of them fall into one second of the server.
+# The jitter of the network that is allowed before five requests arrive within one second.
 _JITTER_MARGIN = 1.05
 
 
@@ -29,13 +29,12 @@ class Turn:
 class Pacer:
     """Gives out turns, one at a time, evenly spaced by 1.05 / `requests_per_second`.
 
-    Why evenly, when a burst of 4 and a pause of a second has the same mean: the server's window is not known, and a
-    task that ends shares it with the one that begins. Two bursts next to each other are 8 starts in a second; even
-    starts are 4 in every second, wherever the window lies. A new Pacer waits one spacing before its first turn for the
-    same reason: the last start of the task before may have been just now.
+    Turns are even because the server's window is unknown, and two tasks may share it. Two bursts of 4 next to each
+    other are 8 starts in a second; even starts are 4 in every second. A new Pacer waits one spacing before its first
+    turn for the same reason: the task before may have just sent its last request.
 
-    Why a turn lasts until the request is sent: opening a connection takes a while (DNS, TLS), and then the next
-    request, on a connection that is already open, would arrive right behind it. What counts is the time of sending.
+    A turn lasts until the request is sent. Opening a connection takes a while (DNS, TLS), and the next request, on an
+    open connection, would arrive right behind it.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class Pacer:
         return Turn(self._end_turn)
 
     def pause(self, seconds: float) -> None:
-        """No turn for this many seconds: the answer to a 429, which concerns the client and not one request."""
+        """Give no turn for this many seconds: after a 429, which applies to the client and not to one request."""
         self._not_before = max(self._not_before, self._clock() + seconds)
 
     def _end_turn(self) -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 
-# A server that asks for a longer wait is asked again after this; Airflow's own retry is the tool for more.
+# The longest wait that a server can ask for; Airflow's own retries wait longer.
 _LONGEST_RETRY_AFTER = 300.0
 
 
@@ -37,7 +37,7 @@ class Backoff:
     cap: float = 60.0
 
     def wait(self, attempt: int, retry_after: float | None = None) -> float:
-        """Seconds to wait after the `attempt`-th failure (from 1); a server's Retry-After wins when it is longer."""
+        """Return the seconds to wait after the `attempt`-th failure (from 1): at least a server's Retry-After."""
         grown = min(self.cap, self.base * 2.0 ** (attempt - 1))
         jittered = grown * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         return max(jittered, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
@@ -57,7 +57,7 @@ async def retry(
     """Call `ask` until it returns, or until its TransientErrors use up all attempts.
 
     Args:
-        ask: what to call. Other errors than TransientError pass at once, and so does one that is given up.
+        ask: what to call. Other errors than TransientError are raised at once, and so is one that is given up.
         max_attempts: the most calls; an error's own `max_attempts` lowers it.
         backoff: how long to wait between two calls.
         before_wait: gets the error and the seconds of each wait.

@@ -1,4 +1,4 @@
-"""What a client has done, in figures."""
+"""The figures of a client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class ClientStats:
-    """What a client has done so far.
+    """The figures of a client so far.
 
     `requests` counts every request sent, `retries` those that repeat another, `bytes` the decompressed replies, and
     `seconds` runs from the client's opening to its latest reply.

@@ -97,7 +97,7 @@ class TokenCache:
             status = self._folder.lstat()
         except OSError as error:
             raise self._unusable(f"cannot be made: {error.strerror}") from error
-        # In a shared temp folder someone else may have made it first, to read or to plant a token.
+        # In a shared temporary folder another user may have made it first, to read or to plant a token.
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise self._unusable("is not a folder of this user")
         if stat.S_IMODE(status.st_mode) != 0o700:

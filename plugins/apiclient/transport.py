@@ -157,7 +157,7 @@ def _curl(url: str, proxy: Proxy | None) -> str:
 
 
 def is_this_machine(url: URL) -> bool:
-    """Whether the host of a URL is the loopback."""
+    """Return whether the host of a URL is the loopback."""
     name = host_of(url)
     if name == "localhost":
         return True

@@ -5,9 +5,9 @@
 
 The same values always give the same text, so that a query in a log can be compared, cached and pasted back.
 
-There is no `offset`, on purpose: an offset counts rows from the start of a result that moves while it is read. Each
-row deleted behind the cursor makes the next page skip one, silently. Windows over ids and keysets (`id > last`) do not
-drift.
+There is no `offset`, on purpose: an offset counts rows from the start of a result that changes while it is read.
+Each row that is deleted before the cursor makes the next page skip one, silently. Windows over ids and keysets
+(`id > last`) do not drift.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ class Condition:
 
 
 def at_least(field: str, value: int) -> Condition:
-    """`field >= value`."""
+    """Return `field >= value`."""
     return _compare(field, ">=", value)
 
 
 def above(field: str, value: int) -> Condition:
-    """`field > value`: the keyset step, "rows after the last one I have"."""
+    """Return `field > value`: the keyset step, "rows after the last one I have"."""
     return _compare(field, ">", value)
 
 
 def below(field: str, value: int) -> Condition:
-    """`field < value`: the open end of a window."""
+    """Return `field < value`: the open end of a window."""
     return _compare(field, "<", value)
 
 
@@ -81,7 +81,7 @@ def matching(text: str) -> Condition:
 
 
 def any_of(*alternatives: Sequence[Condition]) -> Condition:
-    """Any of several groups of conditions, each of which holds as a whole: `((a & b) | (c & d))`."""
+    """Return a condition that one of several groups meets: `((a & b) | (c & d))`."""
     if not alternatives or not all(alternatives):
         raise ApicalypseError("any_of", alternatives, "groups of at least one condition")
     groups = (" & ".join(condition.text for condition in group) for group in alternatives)
@@ -161,7 +161,7 @@ class SubQuery:
             raise ApicalypseError("the endpoint of a sub-query", self.endpoint, "a name such as games")
 
     def text(self) -> str:
-        """`query games "name" { … };`."""
+        """Return `query games "name" { … };`."""
         if self.count:
             body = count_text(self.query.where)
             return f'query {self.endpoint}/count "{self.name}" {{ {body} }};'

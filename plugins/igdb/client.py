@@ -10,7 +10,7 @@ What is asked again, and what is not:
 | 429 | no request of this client starts for a while, then it is asked again |
 | 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
 | 200 with HTML, torn JSON, `null`, `{}` or another shape than promised, or above 64 MB | likewise |
-| 200 with a row that no parser takes | likewise; a row that came before is passed on as an UnreadableRow |
+| 200 with a row that no parser accepts | likewise; a row that came before is passed on as an UnreadableRow |
 | 408 | asked once more, then SlowQueryError at once: the caller should use a smaller window |
 | 401 | asked again with up to three new tokens, then TokenError; with a static token AuthError at once |
 | 400, 403, 404, 407, 413, the rest | fails at once: the same request would fail again |
@@ -43,18 +43,18 @@ if TYPE_CHECKING:
 
 MAX_REQUEST_BYTES = 32_000
 ORIGIN_HEADER = "X-Gamelake-Origin"
-"""In it a server that stands in for IGDB, such as the sandbox, says what it is. IGDB does not know it."""
+"""A server that stands in for IGDB, such as the sandbox, states its name in it. IGDB does not send it."""
 IGDB = "igdb"
 
 _T = TypeVar("_T")
 
 
 class IgdbClient:
-    """One client id's way to the API: all requests that share its budget go through one of these.
+    """A client of one client id: all requests that share its budget go through it.
 
     `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds from the start of a request to the end of
     its reply; `max_attempts` counts the first one. Made on any thread, entered and used on one event loop.
-    `origin` is whose rows the latest reply had: `igdb`, or what the server's ORIGIN_HEADER says.
+    `origin` is the source of the latest reply: `igdb`, or the value of ORIGIN_HEADER.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class IgdbClient:
         self._session = open_session(
             self._proxy,
             seconds=self._timeout,
-            connector=aiohttp.TCPConnector(limit=0),  # what may be open is counted by `_open`, and there only
+            connector=aiohttp.TCPConnector(limit=0),  # `_open` alone limits what is open
             headers={"Client-ID": self._client_id, "Accept": "application/json", "User-Agent": USER_AGENT},
             trace_configs=[trace],
         )
@@ -113,7 +113,7 @@ class IgdbClient:
         query: Query,
         read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment] # mypy: a type variable has no default
     ) -> Reply[Rows]:
-        """Return the rows of one query, made by `read` into what the caller wants of them.
+        """Return the rows of one query, converted by `read`.
 
         Raises:
             ApiError: see the head of `errors`.
@@ -121,7 +121,7 @@ class IgdbClient:
         return await self._ask(endpoint, query.text(), lambda answer: answer.reply(read))
 
     async def count(self, endpoint: str, where: Sequence[Condition] = ()) -> Count:
-        """How many rows of an endpoint match all conditions; without any, how many there are."""
+        """Return the number of rows of an endpoint that match all conditions."""
         return await self._ask(f"{endpoint}/count", count_text(where), Answer.count)
 
     async def multiquery(
@@ -129,7 +129,7 @@ class IgdbClient:
         parts: Sequence[SubQuery],
         read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment]
     ) -> MultiReply[Rows]:
-        """Up to 10 queries in one request: the rows of each, made by `read` into what the caller wants, and the counts.
+        """Send up to 10 queries in one request, and return the rows of each, converted by `read`, and the counts.
 
         One bad part fails all of them. PayloadTooLargeError: the replies together are above 10 MB; ask for fewer.
         """
@@ -182,13 +182,12 @@ class IgdbClient:
             self._pacer.pause(wait)
 
     async def _send(self, endpoint: str, query: str, token: str) -> Answer:
-        """One request; raises the error of whatever is not a 200."""
+        """Send one request. Raises: ApiError, for every status but 200."""
         if self._session is None:
             raise RuntimeError("an IgdbClient is used within `async with`")
         url = f"{self.base_url}/{endpoint}"
         failure: ApiError | None = None
-        # First a place among the open ones, then a turn: a turn that waits for a place would start late, and too near
-        # to the next.
+        # The slot first, then the turn: a turn that waits for a slot would start late, too near to the next.
         async with self._open:
             turn = await self._pacer.turn()
             self.stats.requests += 1

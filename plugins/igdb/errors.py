@@ -10,7 +10,7 @@ ApiError
 └── TransientError
     ├── TokenError             401 for a token that was minted a moment ago
     ├── RateLimitError         429
-    └── SlowQueryError         408: the query takes the source too long
+    └── SlowQueryError         408: the query is too slow for the source
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class RateLimitError(TransientError):
 
 
 class SlowQueryError(TransientError):
-    """408: the query takes the source too long."""
+    """408: the query is too slow for the source."""
 
     api = API
     # The first try may have met a cold cache; a third one of the same query would only cost the source the same again.

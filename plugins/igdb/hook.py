@@ -59,10 +59,10 @@ class IgdbHook(BaseHook):
         return IgdbSettings.from_connection(connection)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Asks for one row, once: what the "Test" button of the connection form calls."""
+        """Ask for one row, once; the "Test" button of the connection form calls this."""
         try:
             settings = self._settings()
-            # On a thread of its own, because the caller may have a running event loop.
+            # On another thread, because the caller may have a running event loop.
             with ThreadPoolExecutor(max_workers=1) as executor:
                 return True, executor.submit(asyncio.run, probe(settings)).result()
         except ApiError as error:
@@ -71,7 +71,7 @@ class IgdbHook(BaseHook):
 
 def _missing(conn_id: str) -> IgdbError:
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-    if os.environ.get(variable):  # Airflow passes over a variable that it cannot read, and does not say so
+    if os.environ.get(variable):  # Airflow ignores a variable that it cannot read, without a message
         return IgdbError(
             f"{variable} is set, and Airflow cannot read it",
             endpoint=f"connection {conn_id!r}",
@@ -87,7 +87,7 @@ def _missing(conn_id: str) -> IgdbError:
 
 
 async def probe(settings: IgdbSettings) -> str:
-    """Ask the API for one row, once. Returns: what a person wants to know of the answer. Raises: ApiError."""
+    """Ask the API for one row, once, and return the answer as a sentence. Raises: ApiError."""
     # One attempt: a person is waiting for the answer.
     async with settings.client(max_attempts=1) as client:
         reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1), list)

@@ -1,12 +1,12 @@
-"""What the API answers, parsed and held to the shape that its endpoint promises. Pure.
+"""Parse replies of the API, and validate their shape. Pure.
 
-Things in JSON that the lake cannot hold have a defined outcome:
+JSON values that the lake cannot store have a defined outcome:
 
 - a lone surrogate (`"\\ud800"`), which UTF-8 cannot carry and which makes DuckDB refuse the whole file, becomes U+FFFD,
-  what every reader would show in its place; the row stays, so that rows and counts still agree;
-- an integer beyond 64 bits becomes a double, as orjson reads it: no column of the lake could hold it exactly, and
-  the check of types finds a double in the place of an integer;
-- a row that no parser takes becomes an `UnreadableRow` with its bytes and the reason: bytes that are no UTF-8, NaN, a
+  which every reader would show in its place; the row is kept, so that rows and counts still agree;
+- an integer beyond 64 bits becomes a double, as orjson reads it: no column of the lake could store it exactly,
+  and the check of types finds a double in the place of an integer;
+- a row that no parser accepts becomes an `UnreadableRow` with its bytes and the reason: bytes that are no UTF-8, NaN, a
   number beyond a double, too many levels of brackets. The other rows of the reply are read.
 
 A reply whose brackets and strings do not match is torn: it is refused as a whole and asked for again.
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Rows = TypeVar("Rows")
-"""What rows are made into: a list, or what the caller's `read` returns."""
+"""The type of converted rows: a list, or what the caller's `read` returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,15 @@ class Answer:
     unreadable: set[int | bytes] | None = None
 
     def reply(self, read: Callable[[list[Any]], Rows]) -> Reply[Rows]:
-        """Of an endpoint that lists rows."""
+        """Return the rows of an endpoint."""
         unreadable: list[UnreadableRow] = []
-        with _uncollected():
+        with _without_gc():
             rows = read(self._array(self.body, unreadable))
         self._check_seen(unreadable)
         return Reply(rows, self._total(), self._date(), len(self.body))
 
     def count(self) -> Count:
-        """Of `/count`."""
+        """Return the number of a `/count`."""
         found = self._json(self.body)
         count = found.get("count") if isinstance(found, dict) else None
         if not _is_count(count):
@@ -111,21 +111,21 @@ class Answer:
         return Count(count=count, date=self._date())
 
     def parts(self, asked: Sequence[SubQuery], read: Callable[[list[Any]], Rows]) -> MultiReply[Rows]:
-        """Of `/multiquery`. Part by part, so that of the largest reply few rows are in memory as objects at once."""
+        """Return the results of a `/multiquery`, read part by part, so that few rows are in memory at once."""
         try:
             parts = _PARTS.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             parts = self._scanned_parts()
         results = {part.name: part for part in parts}
-        wanted = {part.name for part in asked}
-        if results.keys() != wanted or len(parts) != len(wanted):
-            self._refuse(f"parts {sorted(results)}, asked for {sorted(wanted)}")
+        expected = {part.name for part in asked}
+        if results.keys() != expected or len(parts) != len(expected):
+            self._refuse(f"parts {sorted(results)}, asked for {sorted(expected)}")
         rows, counts = {}, {}
         unreadable: list[UnreadableRow] = []
         for part in asked:
             result = results[part.name]
             if not part.count:
-                with _uncollected():
+                with _without_gc():
                     rows[part.name] = read(self._array(result.result, unreadable))
             elif _is_count(result.count):
                 counts[part.name] = result.count
@@ -142,7 +142,7 @@ class Answer:
             self._refuse(f"not an array of results: {error}")
 
     def _array(self, body: bytes | msgspec.Raw, unreadable: list[UnreadableRow]) -> list[Any]:
-        """Return the rows of an array; those that no parser takes are added to `unreadable` too."""
+        """Return the rows of an array; those that no parser accepts are added to `unreadable` too."""
         try:
             found = orjson.loads(memoryview(body))
         except orjson.JSONDecodeError:
@@ -167,7 +167,7 @@ class Answer:
         try:
             return elements(body)
         except ValueError:
-            self._json(body)  # says what is wrong if it is no JSON at all
+            self._json(body)  # raises if it is no JSON at all
             self._refuse("not a JSON array")
 
     def _check_seen(self, unreadable: Sequence[UnreadableRow]) -> None:
@@ -205,7 +205,7 @@ class Answer:
         header = self.headers.get("Date", "")
         try:
             date = parsedate_to_datetime(header)
-            # Only `-0000`, which says nothing of the zone, gives a date without one; in HTTP all dates are UTC.
+            # Only `-0000` gives a date without a zone; in HTTP all dates are UTC.
             return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
         except (ValueError, OverflowError):
             self._refuse(f"Date is {header!r}: without it the source's clock is not known")
@@ -234,7 +234,7 @@ _INTEGER_DIGITS = 20
 
 
 def _scanned_part(part: bytes) -> _Part:
-    """One part of a `/multiquery`. Raises: ValueError, if it is none."""
+    """Return one part of a `/multiquery`. Raises: ValueError, if it is none."""
     found = dict(members(part))
     if not found.keys() >= {b'"name"'}:
         raise ValueError("a part has no name")
@@ -246,7 +246,7 @@ def _scanned_part(part: bytes) -> _Part:
 
 
 def _row(element: bytes) -> Any:
-    """One element of a page: parsed, or an `UnreadableRow`."""
+    """Return one element of a page: parsed, or an `UnreadableRow`."""
     try:
         return orjson.loads(element)
     except orjson.JSONDecodeError as error:
@@ -262,10 +262,10 @@ def _row(element: bytes) -> Any:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the cycle collector from looking, again and again, through a page that grows: it has no cycles.
+def _without_gc() -> Iterator[None]:
+    """Disable the cyclic garbage collector: JSON has no cycles.
 
-    Of all the time that rows take from reply to part this was half.
+    It was half of the time from reply to part.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""What an Airflow connection says about IGDB, checked when it is read. No Airflow in it."""
+"""The settings of IGDB in an Airflow connection, validated when they are read. Imports no Airflow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_REQUESTS_PER_SECOND = 4.0
 DEFAULT_MAX_OPEN_REQUESTS = 8
 
 _KEYS = {"token_url", "static_token", "requests_per_second", "max_open_requests"}
-# What Airflow shows in the place of a secret, and what is stored when someone copies it from there.
+# Airflow shows this in the place of a secret; copied from there, it would be stored.
 _MASK = "***"
 
 
@@ -62,7 +62,7 @@ class IgdbSettings:
 
     @classmethod
     def from_connection(cls, connection: Any) -> Self:
-        """From an Airflow connection, of the task SDK or of the models: both have the same attributes."""
+        """Read an Airflow connection, of the task SDK or of the models: both have the same attributes."""
         conn_id = connection.conn_id
         extra = _extra(conn_id, connection.extra)
         return cls(
@@ -119,7 +119,7 @@ def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
 
 
 def _number(conn_id: str, extra: Mapping[str, Any], key: str, default: float) -> float:
-    # A connection given as a URI holds its numbers as text.
+    # The numbers of a connection given as a URI are texts.
     found = extra.get(key, default)
     try:
         if isinstance(found, bool):

@@ -1,4 +1,4 @@
-"""Where the bearer token of a request comes from.
+"""The bearer tokens of requests: static, or minted and shared.
 
 IGDB keeps at most 25 live tokens a client id and ends the oldest when a 26th is minted, so a token is minted once in
 its about 60 days and shared by all processes of a machine, never minted for each task.
@@ -48,7 +48,7 @@ class TokenSource(Protocol):
 
 
 class StaticToken:
-    """A token that someone else renews. When it is refused there is no other, and the request fails."""
+    """A token that is renewed elsewhere. When it is refused, the request fails."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -61,7 +61,7 @@ class StaticToken:
         return self._token
 
     async def invalidate(self, token: str) -> None:
-        """Nothing: there is no other."""
+        """Do nothing: there is no other token."""
 
 
 class ClientCredentials:
@@ -99,7 +99,7 @@ class ClientCredentials:
         return f"ClientCredentials(token_url={self._token_url!r}, client_id={self._client_id!r}, client_secret=***)"
 
     async def token(self) -> str:
-        """From memory, else from the file, else minted."""
+        """Return a token from memory, else from the file, else a new one."""
         async with self._one_at_a_time:
             if self._current is None or not self._usable(self._current):
                 self._current = await self._shared()
@@ -134,7 +134,7 @@ class ClientCredentials:
         failure: ApiError | None = None
         proxy = proxy_for(self._token_url, api=API, endpoint=_ENDPOINT)
         try:
-            # A session of its own: this happens once in two months, and leaves nothing open.
+            # In another session: this happens once in two months, and leaves nothing open.
             async with (
                 open_session(proxy, seconds=_SECONDS, headers={"User-Agent": USER_AGENT}) as session,
                 session.post(self._token_url, data=form, allow_redirects=False, **through(proxy)) as response,

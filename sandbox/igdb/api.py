@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 _GENERIC_AGENT = re.compile(r"(python-requests|python-urllib|python-httpx|python/\d.*aiohttp)", re.IGNORECASE)
-_GONE = 499
+_CLIENT_CLOSED = 499
 SECONDS_AHEAD = web.RequestKey("seconds_ahead", float)
 """In a request: how far its reply's `Date` is ahead of the clock."""
 _TOKEN = "token"  # noqa: S105 - the name of an endpoint
@@ -70,10 +70,10 @@ class _Api:
         record = self._sandbox.record(RequestRecord(time.monotonic(), _TOKEN))
         fault = self._sandbox.faults.take(_TOKEN, "")
         if fault and fault.kind == FaultKind.STATUS:
-            return await _send(request, token_error_reply(fault.status, "the sandbox was told to fail"), record, None)
+            return await _send(request, token_error_reply(fault.status, "a fault of the sandbox"), record, None)
         is_form = request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}
         reply = self._sandbox.tokens.grant(await request.post() if is_form else {})
-        return await _send(request, await _spoilt(reply, fault), record, fault)
+        return await _send(request, await _with_fault(reply, fault), record, fault)
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         endpoint = request.match_info["endpoint"]
@@ -90,7 +90,7 @@ class _Api:
             return await _send(request, reply, record, fault)
         finally:
             record.seconds = time.monotonic() - record.started
-            record.status = record.status or _GONE
+            record.status = record.status or _CLIENT_CLOSED
             limiter.release()
 
     def _refusal(self, request: web.Request, now: float) -> Reply | None:
@@ -112,11 +112,11 @@ class _Api:
         if len(body) > MAX_REQUEST_BYTES:
             return text_reply(413, "Request Entity Too Large")
         reply = await self._sandbox.in_worker(lambda world, evaluator: _answer(world, evaluator, endpoint, body, fault))
-        return await _spoilt(reply, fault)
+        return await _with_fault(reply, fault)
 
 
 def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: Fault | None) -> Reply:
-    """Return the reply to a query, in a thread that holds the world."""
+    """Return the reply to a query, in the thread that owns the world."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -180,7 +180,7 @@ def _count(evaluator: Evaluator, endpoint: str, table: Table, query: Query, faul
     return count - evaluator.count(endpoint, table, replace(query, where=where))
 
 
-async def _spoilt(reply: Reply, fault: Fault | None) -> Reply:
+async def _with_fault(reply: Reply, fault: Fault | None) -> Reply:
     """Return the reply after a fault that works on its body or its time."""
     if fault is None:
         return reply
@@ -202,7 +202,7 @@ async def _send(request: web.Request, reply: Reply, record: RequestRecord, fault
         request[SECONDS_AHEAD] = fault.seconds
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     if kind == FaultKind.RESET:
-        record.status = _GONE
+        record.status = _CLIENT_CLOSED
         _break(request)
         return response
     response.content_type = reply.content_type
@@ -210,7 +210,7 @@ async def _send(request: web.Request, reply: Reply, record: RequestRecord, fault
     response.content_length = len(reply.body)
     await response.prepare(request)
     if kind == FaultKind.RESET_BODY:
-        record.status = _GONE
+        record.status = _CLIENT_CLOSED
         with suppress(ClientConnectionResetError):  # it is what the fault is for
             await response.write(reply.body[: len(reply.body) // 2])
         _break(request)

@@ -24,12 +24,12 @@ def key_of(seed: int, purpose: str) -> bytes:
 
 
 def digest_of(key: bytes, row_id: int, day: int = 0) -> bytes:
-    """64 bytes about a row, or about a row on a day (its proleptic ordinal)."""
+    """Return 64 bytes about a row, or about a row on a day (its proleptic ordinal)."""
     return blake2b(b"%d:%d" % (row_id, day), key=key).digest()
 
 
 def draws(digest: bytes) -> tuple[int, ...]:
-    """32 numbers from 0 up to FULL."""
+    """Return 32 numbers from 0 up to FULL."""
     return _SHORTS.unpack(digest)
 
 
@@ -45,5 +45,5 @@ def midnight(day: date) -> int:
 
 
 def churn_second(row_id: int, day: date) -> int:
-    """When a row changes on a day: within its first minute, so that no clock of that day is behind it."""
+    """Return when a row changes on a day: within its first minute, so that no clock of that day is behind it."""
     return midnight(day) + row_id * 7919 % _CHURN_SECONDS

@@ -1,6 +1,6 @@
-"""What a day changes: a pure function of the seed, the day and the rows that are there.
+"""The changes of a day: a pure function of the seed, the day and the rows.
 
-So a world that was turned day by day while it ran, and one made for the last day at once, hold the same rows.
+So a world that advanced day by day, and one made for the last day at once, have the same rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UPDATED, INSERTED, DELETED = 0.0065, 0.0004, 0.0002
 """Shares of the games that a day updates, inserts and deletes."""
 
 MOVED = 0.003
-"""Share of the popularity rows that vanish in a day; about as many appear."""
+"""Share of the popularity rows that are deleted in a day; about as many are inserted."""
 
 
 class Churn(Protocol):
@@ -37,7 +37,7 @@ class Churn(Protocol):
 
 
 class GeneratedChurn:
-    """Games come, change and go, a platform, genre or company is renamed now and then, every popularity value moves."""
+    """Inserts, updates and deletes games, renames a platform, genre or company now and then, changes popularity."""
 
     def __init__(
         self,
@@ -96,8 +96,8 @@ class GeneratedChurn:
     ) -> None:
         """Delete the rows of deleted games and a few others; add rows of new games and a few others."""
         fresh = [(row_id, rng.choice(list(POPULARITY_TYPES))) for row_id in inserted]
-        wanted = max(1, round(len(popularity) * MOVED))
-        while self._waiting and len(fresh) < wanted + len(inserted):
+        count = max(1, round(len(popularity) * MOVED))
+        while self._waiting and len(fresh) < count + len(inserted):
             pair = self._waiting.popleft()
             if pair[0] in games:
                 fresh.append(pair)
@@ -136,6 +136,6 @@ class RecordedChurn:
 
 
 def _draw(rng: random.Random, table: Table, share: float, least: int) -> list[int]:
-    """Draw some of the live ids; a small table keeps at least half of its rows out of it."""
+    """Draw some of the live ids; of a small table at most half."""
     count = min(max(least, round(len(table) * share)), (len(table) + 1) // 2)
     return [table.ids[position] for position in rng.sample(range(len(table)), count)]

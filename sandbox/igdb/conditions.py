@@ -32,7 +32,7 @@ def fields_of(condition: Condition | None) -> set[str]:
 
 
 def compile_condition(condition: Condition) -> Predicate:
-    """Return a function that tells whether a row meets the condition.
+    """Return a function that returns whether a row meets the condition.
 
     Raises: QueryError where an operator does not go with its value, such as `name > (1,2)`.
     """
@@ -93,19 +93,19 @@ def _pattern_test(pattern: Pattern, *, fold: bool) -> Callable[[Any], bool]:
 def _list_test(condition: Comparison, values: Values) -> Callable[[Any], bool]:
     if condition.operator == "~":
         raise syntax_error(f"'{condition.field} ~' takes a text in quotes, not a list")
-    wanted = frozenset(map(_keyed, values.items))
+    listed = frozenset(map(_keyed, values.items))
 
     def meets(found: Any) -> bool:
-        held = set(map(_keyed, found)) if isinstance(found, list) else {_keyed(found)}
+        values_of_row = set(map(_keyed, found)) if isinstance(found, list) else {_keyed(found)}
         if values.bracket == "(":
-            return not wanted.isdisjoint(held)
-        return wanted <= held if values.bracket == "[" else wanted == held
+            return not listed.isdisjoint(values_of_row)
+        return listed <= values_of_row if values.bracket == "[" else listed == values_of_row
 
     return (lambda found: not meets(found)) if values.negated else meets
 
 
 def _keyed(value: object) -> tuple[bool, object]:
-    """Tells `true` from `1`, which Python takes for equal."""
+    """Return a key that differs for `true` and `1`, which Python compares as equal."""
     return isinstance(value, bool), value
 
 

@@ -92,7 +92,7 @@ class _Narrowing:
         return True
 
     def positions(self, table: Table) -> Sequence[int]:
-        """Positions, ascending, of the rows that meet what was taken."""
+        """Return the positions, ascending, of the rows that meet the comparisons taken in."""
         ids = table.ids
         found: Sequence[int] = range(bisect_left(ids, self.low), bisect_left(ids, self.high))
         if self.spans is not None:
@@ -156,7 +156,7 @@ class Evaluator:
         return Answer([_project(table.row(row_id), query) for row_id in chosen], len(positions))
 
     def count(self, endpoint: str, table: Table, query: Query) -> int:
-        """How many rows match the filter.
+        """Return the number of rows that match the filter.
 
         Raises: QueryError for a field that the endpoint does not have.
         """
@@ -164,7 +164,7 @@ class Evaluator:
         return len(self._matches(endpoint, table, query))
 
     def _matches(self, endpoint: str, table: Table, query: Query) -> Sequence[int]:
-        """Positions of the rows that match, ascending."""
+        """Return the positions of the rows that match, ascending."""
         if query.where and fields_of(query.where) & REMOVED_FIELDS.get(endpoint, frozenset()):
             return ()
         narrowing = _Narrowing.of(query.where)
@@ -173,8 +173,8 @@ class Evaluator:
             return positions
         if len(positions) <= _SCAN_WORTH_KEEPING:
             return _scan(table, positions, narrowing.rest, query.search)
-        wanted = set(positions) if isinstance(positions, list) else positions
-        return [at for at in self._full_scan(endpoint, table, narrowing.rest, query.search) if at in wanted]
+        allowed = set(positions) if isinstance(positions, list) else positions
+        return [at for at in self._full_scan(endpoint, table, narrowing.rest, query.search) if at in allowed]
 
     def _full_scan(
         self, endpoint: str, table: Table, conditions: tuple[Condition, ...], search: str | None

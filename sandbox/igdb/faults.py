@@ -1,4 +1,4 @@
-"""Faults that tests switch on: what a reply is turned into, for which requests, and how often.
+"""Faults that tests switch on: how a reply changes, for which requests, and how often.
 
 sandbox.faults.add(Fault("status", status=429, times=3))
 sandbox.faults.add(Fault("truncate", endpoint="games", contains="id >= 500"))
@@ -16,7 +16,7 @@ from sandbox.igdb.replies import ERRORS
 
 
 class FaultError(SandboxError, ValueError):
-    """A fault that cannot be: names the key, the value and what was expected."""
+    """An invalid fault: names the key, the value and what was expected."""
 
 
 class FaultKind(StrEnum):
@@ -37,7 +37,7 @@ class FaultKind(StrEnum):
     REPLACE = "replace"  # the right reply with `old` replaced by `new`, once
     HANG = "hang"  # the right reply after `seconds`
     WRONG_DATE = "wrong_date"  # the right reply, with a `Date` that is `seconds` ahead of the clock
-    END_TOKENS = "end_tokens"  # 401, and no token that was given out is good any more
+    END_TOKENS = "end_tokens"  # 401, and all tokens are invalid from then on
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Fault:
     times: how many requests it hits; None is all until the faults are cleared. after: how many it lets pass before.
     status, retry_after (seconds of a Retry-After header): for the kind `status`.
     seconds: for the kinds `hang` and `wrong_date`.
-    contains: only requests whose query holds this text.
+    contains: only requests whose query has this text.
     row_ids: for the kinds `hide_rows` and `uncounted_rows`.
     old, new: for the kind `replace`; a lone surrogate such as "\\udcff" in `new` is the byte 0xff, which is no UTF-8.
     """
@@ -106,12 +106,12 @@ class Fault:
             raise FaultError(f"fault: found {document!r}: {error}") from error
 
     def concerns(self, endpoint: str, query: str) -> bool:
-        """Whether a request is one that the fault may hit."""
+        """Return whether a request is one that the fault may hit."""
         same = endpoint != "token" if self.endpoint is None else endpoint == self.endpoint
         return same and self.contains in query
 
 
-class FaultBook:
+class FaultRegistry:
     """The faults that are switched on; safe to use from any thread."""
 
     def __init__(self) -> None:

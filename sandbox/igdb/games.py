@@ -1,7 +1,7 @@
-"""The games of a generated world, each made from its id when it is asked for.
+"""The games of a generated world, each made from its id on demand.
 
-How often a field is there, and how long its texts and arrays are, follows the replies recorded in 2025: most full rows
-weigh 1.3 to 2.0 KB. Nothing is kept but the ids: 345,000 games are 3 MB.
+The share of each field, and the length of texts and arrays, follow replies recorded in 2025: most full rows are 1.3 to
+2.0 KB. Only the ids are kept: 345,000 games are 3 MB.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from sandbox.igdb.table import Row
 
-_GAP = 1 / 11  # this share of the ids up to the highest is not there: density 0.9
+_GAP = 1 / 11  # the share of missing ids up to the highest: density 0.9
 _FIRST_COVER = 163_000
-_OWN = 4  # ids that a game has for rows of its own in a table
+_OWN = 4  # the ids of a game in each table of owned rows
 _DAY = 86_400
 _YEARS = 15 * 365 * _DAY
 _POOL = 1024  # combinations of genres, platforms and the like
@@ -84,7 +84,7 @@ class GameSource:
         return self._times(row_id, draws(digest_of(self._key, row_id)))[1]
 
     def revise(self, row: Row, day: date) -> None:
-        """One day's change: always `updated_at`, `checksum` and the order of some array, often more than that."""
+        """Change a game as a day does: always `updated_at`, `checksum` and the order of an array, often more."""
         digest = digest_of(self._change_key, row["id"], day.toordinal())
         draw = draws(digest)
         row["updated_at"] = self.revised_at(row["id"], day)
@@ -129,7 +129,7 @@ class GameSource:
         return part // _OWN
 
     def part_of_company(self, part: int) -> tuple[int, str]:
-        """Which company a row of involved_companies is about, and what its part in the game is."""
+        """Return the company of a row of involved_companies, and its role."""
         draw = part * 40_503 % 65_521
         role = ("developer", "publisher", ("porting", "supporting")[draw % 2])[part % _OWN % 3]
         return 1 + (draw * draw // 65_521 + part) % self.companies, role
@@ -162,7 +162,7 @@ class GameSource:
         }
 
     def _times(self, row_id: int, draw: Sequence[int]) -> tuple[int, int]:
-        """`created_at`, which grows with the id, and `updated_at`, now and then shared: before the first day."""
+        """Return `created_at`, which grows with the id, and `updated_at`, now and then shared: before the first day."""
         age = max(0.0, 1 - row_id / self._highest)
         created = self._start - _DAY - int(age * _YEARS) - draw[0] % 3600
         late = 1 - (draw[1] / FULL) ** 2
@@ -275,7 +275,7 @@ class GameSource:
         return " ".join(self._sentences[first : first + count])
 
     def _others(self, row_id: int, draw: int, count: int) -> list[int]:
-        """Games of the first day, without the game itself."""
+        """Return other games of the first day."""
         first = (draw * 65_537 + row_id) % max(1, len(self.ids) - count)
         return [other for other in self.ids[first : first + count] if other != row_id]
 
@@ -285,7 +285,7 @@ def _share(part: float) -> int:
 
 
 def _span(first: int, count: int, draw: int) -> list[int]:
-    """Ids of rows that belong to this game alone; IGDB does not keep them in order."""
+    """Return the ids of rows of this game alone; IGDB does not sort them."""
     last = first + count
     if draw & 1:
         return [*range(first + count // 2, last), *range(first, first + count // 2)]
@@ -293,7 +293,7 @@ def _span(first: int, count: int, draw: int) -> list[int]:
 
 
 def _combinations(rng: random.Random, population: list[int], sizes: tuple[int, ...]) -> list[list[int]]:
-    """Return lists of distinct ids, in no order; ids that stand in the population more often are drawn more often."""
+    """Return lists of distinct ids, in no order; ids that are more frequent in the population are drawn more often."""
     return [list(dict.fromkeys(rng.choices(population, k=rng.choice(sizes)))) for _ in range(_POOL)]
 
 

@@ -14,7 +14,7 @@ MAX_OPEN_REQUESTS = 8
 class Limiter:
     """Admits requests; `requests_per_second` or `max_open_requests` None means no such limit.
 
-    The window slides: no second whatsoever holds more admitted arrivals than the limit. Refused arrivals do not count.
+    The window slides: no second has more admitted arrivals than the limit. Refused arrivals do not count.
     A rate below 1 is one request in a longer window.
     """
 
@@ -32,7 +32,7 @@ class Limiter:
             self._arrivals = deque(maxlen=count)
 
     def admit(self, now: float) -> bool:
-        """Whether a request that arrives now (seconds of any steady clock) may open; then `release` ends it."""
+        """Return whether a request that arrives now (seconds of any steady clock) may open; then `release` ends it."""
         if self._max_open is not None and self.open >= self._max_open:
             return False
         if self._arrivals is not None:

@@ -31,7 +31,7 @@ _DRIFT = 0.4
 class PopularitySource:
     """Base rows as of a first day: their types were calculated at different hours of the day before.
 
-    `reserve` holds (game, type) pairs that have no row yet.
+    `reserve` has the (game, type) pairs without a row.
     """
 
     def __init__(

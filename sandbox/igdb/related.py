@@ -73,7 +73,7 @@ class OwnedSource:
             stamp(row, day)
 
     def revised_at(self, row_id: int, day: date) -> int:
-        """When a touch of that day happens."""
+        """Return the second of a touch on that day."""
         return churn_second(row_id, day) if self._timed else NO_UPDATED_AT
 
 
@@ -115,7 +115,7 @@ def related_sources(seed: int, games: GameSource, fields: Mapping[str, frozenset
 
 
 def _shared(seed: int, games: GameSource, fields: Mapping[str, frozenset[str]]) -> dict[str, Source]:
-    """Return what many games have in common, with the games that it is about."""
+    """Return the rows that several games share, with the ids of their games."""
     about: dict[str, dict[int, dict[str, list[int]]]] = {"companies": {}, "franchises": {}, "collections": {}}
 
     def note(endpoint: str, row_id: int, field: str, game: int) -> None:

@@ -24,7 +24,7 @@ _NO_TOKEN = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A status, a body and what the headers say of it."""
+    """A status, a body and its headers."""
 
     status: int
     body: bytes
@@ -54,7 +54,7 @@ def query_error_reply(error: QueryError) -> Reply:
 
 
 def user_agent_reply() -> Reply:
-    """Return the firewall's reply to a program without a User-Agent of its own."""
+    """Return the firewall's reply to a program that sends no User-Agent, or a library's."""
     return text_reply(403, "error code: 1010")
 
 

@@ -23,9 +23,9 @@ from sandbox.igdb.api import SECONDS_AHEAD, RequestRecord, add_api_routes
 from sandbox.igdb.control import add_control_routes
 from sandbox.igdb.errors import SandboxError
 from sandbox.igdb.evaluate import Evaluator
-from sandbox.igdb.faults import FaultBook
+from sandbox.igdb.faults import FaultRegistry
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
-from sandbox.igdb.tokens import TokenOffice
+from sandbox.igdb.tokens import TokenIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 RECORDS_KEPT = 10_000
 ORIGIN_HEADER = "X-Gamelake-Origin"
-"""Tells a client that this is no IGDB."""
+"""States to a client that this is not IGDB."""
 
 _CONTROL_BODY_BYTES = 64 * 1024**2
 _SECONDS_TO_START = 30.0
@@ -62,8 +62,8 @@ class Sandbox:
         latency: float = 0.04,
         follow_calendar: bool = False,
     ) -> None:
-        self.faults = FaultBook()
-        self.tokens = TokenOffice(client_id, client_secret)
+        self.faults = FaultRegistry()
+        self.tokens = TokenIssuer(client_id, client_secret)
         self.limiter = Limiter(requests_per_second, max_open_requests)
         self.latency = latency
         self.requests_served = 0
@@ -90,7 +90,7 @@ class Sandbox:
         return self.using(lambda world: world.clock())
 
     def rows(self, endpoint: str) -> list[Row]:
-        """Every live row, by id. Raises: WorldError."""
+        """Return every live row, by id. Raises: WorldError."""
         return self.using(lambda world: list(world.rows(endpoint)))
 
     def upsert(self, endpoint: str, rows: Iterable[Row]) -> int:
@@ -98,7 +98,7 @@ class Sandbox:
         return self.using(lambda world: world.upsert(endpoint, rows))
 
     def delete(self, endpoint: str, ids: Iterable[int]) -> int:
-        """Take rows away. Returns: how many were there. Raises: WorldError."""
+        """Delete rows, and return how many existed. Raises: WorldError."""
         return self.using(lambda world: world.delete(endpoint, ids))
 
     def advance(self, to: date) -> None:
@@ -113,12 +113,12 @@ class Sandbox:
             return work(self._world)
 
     async def in_worker(self, work: Callable[[World, Evaluator], _Result]) -> _Result:
-        """Do something with the world in the worker thread: requests that arrive meanwhile are timed as they arrive."""
+        """Work with the world in the worker thread, so that requests are timed when they arrive."""
 
-        def held() -> _Result:
+        def locked() -> _Result:
             return self.using(lambda world: work(world, self._evaluator))
 
-        return await asyncio.get_running_loop().run_in_executor(self._worker, held)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, locked)
 
     def record(self, record: RequestRecord) -> RequestRecord:
         """Keep a record of a request that arrived."""
@@ -127,9 +127,9 @@ class Sandbox:
         return record
 
     async def start(self, host: str, port: int) -> tuple[str, web.AppRunner]:
-        """Serve in the running event loop; port 0 takes a free one. `cleanup()` of the runner ends it.
+        """Serve in the running event loop; port 0 is any free one. `cleanup()` of the runner ends it.
 
-        Raises: SandboxError when the address cannot be had.
+        Raises: SandboxError when the address cannot be used.
         """
         app = web.Application(client_max_size=_CONTROL_BODY_BYTES)
         add_api_routes(app, self)
@@ -146,9 +146,9 @@ class Sandbox:
 
     @contextmanager
     def running(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-        """Serve from a thread of its own; gives the URL.
+        """Serve from another thread, and yield the URL.
 
-        Raises: SandboxError when the address cannot be had.
+        Raises: SandboxError when the address cannot be used.
         """
         started: Future[str] = Future()
         loop = asyncio.new_event_loop()

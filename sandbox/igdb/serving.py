@@ -20,7 +20,7 @@ def serve(sandbox: Sandbox, world: World, *, host: str, port: int) -> None:
         sandbox: What to serve.
         world: The rows of the sandbox.
         host: The address to listen on.
-        port: The port to listen on; 0 takes a free one.
+        port: The port to listen on; 0 is any free one.
 
     Raises:
         SandboxError: The port cannot be used.

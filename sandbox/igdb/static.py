@@ -110,7 +110,7 @@ def lookup_rows(seed: int, first_day: date) -> dict[str, list[Row]]:
 
 
 def recorded_rows(folder: Path) -> dict[str, list[Row]]:
-    """Rows of a folder of JSONL files, one file an endpoint.
+    """Return the rows of a folder of JSONL files, one for each endpoint.
 
     Raises: WorldError naming the folder, or the file and line that is no row.
     """

@@ -1,4 +1,4 @@
-"""One endpoint's rows: ids in order, rows made when they are asked for.
+"""The rows of one endpoint: ids in order, rows made on demand.
 
 A table of 345,000 games is two arrays of numbers, not 600 MB of rows: a row comes from its `Source` by id, or from the
 overlay of rows that were written into the running sandbox, and is then revised to the day on which it last changed.
@@ -24,7 +24,7 @@ NO_UPDATED_AT = -(2**63)
 class Source(Protocol):
     """Where a table's first rows come from.
 
-    Rows hold no null and no empty value. Rows share lists, so no code changes a list in place.
+    Rows have no null and no empty value. Rows share lists, so no code changes a list in place.
     """
 
     ids: array[int]
@@ -92,7 +92,7 @@ class Table:
         return row
 
     def revise(self, ids: Iterable[int], day: date) -> None:
-        """Let rows change on a day."""
+        """Change rows on a day."""
         for row_id in ids:
             self._changed[row_id] = day
             if self._updated is not None:
@@ -100,13 +100,13 @@ class Table:
         self.version += 1
 
     def revise_all(self, day: date) -> None:
-        """Let every row change on a day."""
+        """Change every row on a day."""
         self._all_changed = day
         self._updated = None
         self.version += 1
 
     def put(self, rows: Iterable[Row], day: date) -> None:
-        """Write whole rows, in place of what their ids held or as new ones; `day` is the day of that change."""
+        """Write whole rows, replaced or new; `day` is the day of the change."""
         for row in rows:
             row_id = row["id"]
             self._overlay[row_id] = _Written(orjson.dumps(row), day)

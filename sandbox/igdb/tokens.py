@@ -15,7 +15,7 @@ LIVE_TOKENS = 25
 EXPIRES_IN = 60 * 86_400
 
 
-class TokenOffice:
+class TokenIssuer:
     """The live tokens of one client; the 26th ends the oldest."""
 
     def __init__(self, client_id: str, client_secret: str) -> None:
@@ -38,7 +38,7 @@ class TokenOffice:
         return json_reply({"access_token": self._live[-1], "expires_in": EXPIRES_IN, "token_type": "bearer"})
 
     def accepts(self, client_id: str | None, authorization: str | None) -> bool:
-        """Whether a request's Client-ID and Authorization headers open the API."""
+        """Return whether a request's Client-ID and Authorization headers open the API."""
         scheme, _, token = (authorization or "").partition(" ")
         return client_id == self.client_id and scheme == "Bearer" and token in self._live
 

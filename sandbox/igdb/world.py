@@ -4,7 +4,7 @@
     world.advance(date(2026, 11, 22))
 
 The same seed, size, first day and today make the same rows, on any machine, whether made at once or by `advance`.
-A world is not thread-safe: the `Sandbox` that serves it holds a lock.
+A world is not thread-safe: the `Sandbox` that serves it has a lock.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SECOND = timedelta(seconds=1)
 
 
 class World:
-    """Tables by endpoint, turned to a day; made by `generate` or `recorded`. `name` tells loads whose rows they are."""
+    """Tables by endpoint, advanced to a day; made by `generate` or `recorded`. `name` is the origin that loads see."""
 
     def __init__(self, sources: Mapping[str, Source], churn: Churn, *, first_day: date, today: date) -> None:
         self.name = "sandbox"
@@ -128,18 +128,23 @@ class World:
         self._shift = timedelta(days=(to - day_of(datetime.now(UTC))).days)
 
     def rows(self, endpoint: str) -> Iterator[Row]:
-        """Every live row of an endpoint, by id.
+        """Return every live row of an endpoint, by id.
 
-        Raises: WorldError for an endpoint that is not there.
+        Raises: WorldError for an unknown endpoint.
         """
         table = self.table(endpoint)
         return (table.row(row_id) for row_id in tuple(table.ids) if row_id in table)
 
     def upsert(self, endpoint: str, rows: Iterable[Row]) -> int:
-        """Write rows: fields that are given replace those of the row, a null takes a field away, a new id is a new row.
+        """Write rows: given fields replace those of the row, a null removes a field, a new id is a new row.
 
-        `updated_at` becomes the clock, and `checksum` a new one, unless given. An endpoint that is not there begins.
-        Returns: how many rows. Raises: WorldError for what is not a row; then nothing was written.
+        `updated_at` becomes the clock, and `checksum` a new one, unless given. A new endpoint is made.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            WorldError: An element is not a row; nothing was written.
         """
         table = self.tables.get(endpoint)
         if table is None:  # not `or`: a table without rows keeps its fields
@@ -150,7 +155,7 @@ class World:
         return len(merged)
 
     def delete(self, endpoint: str, ids: Iterable[int]) -> int:
-        """Take rows away. Returns: how many were there. Raises: WorldError for an endpoint that is not there."""
+        """Delete rows, and return how many existed. Raises: WorldError for an unknown endpoint."""
         return self.table(endpoint).delete(ids)
 
     def table(self, endpoint: str) -> Table:

@@ -41,7 +41,7 @@ def test_nobody_else_can_read_it_and_a_second_time_it_stays(tmp_path: Path) -> N
     assert first.returncode == 0, first.stderr
     assert path.stat().st_mode & 0o777 == 0o600
     assert second.returncode == 1
-    assert "stays as it is" in second.stderr
+    assert "is kept" in second.stderr
     assert path.read_text(encoding="utf-8") == made
     assert [name for name in SECRETS if values(made)[name] in first.stdout + first.stderr + second.stderr] == []
 

@@ -1,4 +1,4 @@
-# What a cache may keep, by path below the lake: the first pattern that fits decides. `*` takes slashes too.
+# How long a cache may keep objects, by path below the lake: the first pattern that matches. `*` matches slashes too.
 
 locals {
   # Never written twice: parts, commits, generations of marts, their publications, days of the history.

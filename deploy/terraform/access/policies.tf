@@ -5,7 +5,7 @@ locals {
   bucket_arn = "arn:aws:s3:::${var.bucket}"
   lake_arn   = "${local.bucket_arn}/${var.prefix}"
 
-  # In IAM `*` takes slashes too. The two behind the day tell a part (<day>/<run>/<part>) from a file of rejected rows
+  # In IAM `*` matches slashes too. The two behind the day tell a part (<day>/<run>/<part>) from a file of rejected rows
   # (_rejected/<day>/<time>), which only maintenance needs.
   parts     = "${local.lake_arn}raw/*/*/dt=*/*/*"
   commits   = "${local.lake_arn}raw/*/*/_manifests/*"
@@ -24,7 +24,7 @@ locals {
     Resource = [local.bucket_arn]
   }
 
-  # Pointers and marts at fixed addresses change: caches are told.
+  # Pointers and marts at fixed addresses change: caches are invalidated.
   invalidate = var.distribution_arn == null ? [] : [{
     Sid      = "InvalidateCaches"
     Effect   = "Allow"
@@ -126,7 +126,7 @@ locals {
     ]
   }
 
-  # On the bucket: it applies to every role, whatever its other rights.
+  # On the bucket: it applies to every role.
   bucket_statements = concat([
     {
       Sid       = "TlsOnly"
@@ -137,7 +137,7 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # Commits and publications are created, never replaced. The code asks for that itself; this holds everybody to it.
+      # Commits and publications are created, never replaced. The code does so; this enforces it for every client.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }

@@ -18,7 +18,7 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C."""
 
 app = typer.Typer(
-    help="A lakehouse of video games: load it, build its marts, look after both.",
+    help="A lakehouse of video games: load it, build its marts, maintain both.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,7 +1,7 @@
-"""`gamelake health`: the image's health check, for whichever service a container runs.
+"""`gamelake health`: the image's health check, for every service that a container may run.
 
-What runs is read from process 1, so that one image needs one check. Airflow's api-server and scheduler answer over
-HTTP; of the others Airflow's own command tells, which costs three seconds of a core: once a minute is often enough.
+The command line of process 1 names the service, so that one image needs one check. Airflow's api-server and scheduler
+answer over HTTP. The others are checked by Airflow's own command: it takes three seconds of a core, so once a minute.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def service(command_line: str) -> str | None:
 
 
 def check(name: str, environ: Mapping[str, str]) -> None:
-    """Ask a service how it is. Raises: UnhealthyError."""
+    """Check a service. Raises: UnhealthyError."""
     match name:
         case "api-server":
             report = _get(environ.get("AIRFLOW__API__PORT", "8080"), "/api/v2/monitor/health")

@@ -65,7 +65,9 @@ def launcher() -> None:
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
 )
 def airflow(
-    arguments: Annotated[list[str] | None, typer.Argument(show_default=False, help="As Airflow takes them.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(show_default=False, help="The arguments of Airflow's own command.")
+    ] = None,
 ) -> int:
     """Run Airflow's own command with the settings of this repository."""
     from gamelake.local.airflow_command import run

@@ -13,13 +13,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: The words after `gamelake`; None takes them from the command line.
+        arguments: The words after `gamelake`; by default those of the command line.
 
     Returns:
         The exit status: 1 after an error, 2 for wrong arguments, 130 after Ctrl-C; the reason is on stderr.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if words == ["health"]:  # it runs every 10 seconds: typer would make it take five times as long
+    if words == ["health"]:  # it runs every 10 seconds, and typer would make it five times as slow
         from gamelake.cli.health import health
 
         return health()

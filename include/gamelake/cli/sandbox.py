@@ -37,7 +37,7 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
             max=65535,
             callback=_port,
             show_default=False,
-            help="0 takes a free one. Default: GAMELAKE_SANDBOX_PORT, else 8900.",
+            help="0 is any free one. Default: GAMELAKE_SANDBOX_PORT, else 8900.",
         ),
     ] = None,
     games: Annotated[int, typer.Option(help="The number of games to make up.")] = 5_000,

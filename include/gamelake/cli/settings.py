@@ -13,7 +13,7 @@ group = typer.Typer(help="Give an Airflow its connections and its pool.", no_arg
 
 @group.callback()
 def callback() -> None:
-    """Keep `import` a command of its own: a group of one command would be that command."""
+    """Keep `import` a subcommand: typer would turn a group of one command into that command."""
 
 
 @group.command("import")
@@ -31,7 +31,7 @@ def import_settings(
     from gamelake.local.environment import environment, is_launcher
     from gamelake.settings import read_settings
 
-    if cli and is_launcher(cli):  # this clone's Airflow has a sandbox of its own
+    if cli and is_launcher(cli):  # this clone's Airflow has its own sandbox
         os.environ.update(environment())
     try:
         loaded = settings_file.load_settings(file or settings_file.SETTINGS_PATH)

@@ -18,7 +18,7 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
 
 
 def command_store() -> Store:
-    """Return the lake of a command that a person types: reached as the tasks reach it.
+    """Return the lake of a command, reached as the tasks reach it.
 
     Raises: StoreError, as `connected_store`.
     """
@@ -29,13 +29,13 @@ def command_store() -> Store:
 
 
 def use_stored_connection() -> None:
-    """Let this process, which is no task, find `aws_default` where tasks do: in a secrets backend or the database.
+    """Let this process, which is no task, find `aws_default` where tasks find it: in a secrets backend or the database.
 
-    Outside of a task Airflow's hooks look into the environment only, so that is where it goes. Without a database the
-    environment is all there is.
+    Outside of a task Airflow's hooks read the environment only, so it is copied there. Without a database only the
+    environment is read.
     Raises: StoreError, if the laptop's settings cannot work.
     """
-    # What Airflow and boto3 tell of their search is not what a person asked for.
+    # Airflow and boto3 would log their search for the connection.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
     if os.environ.get(CONNECTION_VARIABLE):
         return

@@ -59,7 +59,7 @@ class Requests:
 
 
 def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlier: int = 6) -> Requests:
-    """One load.
+    """Return the requests of one load.
 
     new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
     outdated: parts that its commit makes void. checked: parts whose tag it looks at. earlier: commits of the last seven
@@ -70,7 +70,7 @@ def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlie
 
 
 def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 12) -> Requests:
-    """One run of `transform`: commits are listed and read, parts looked for and read in pieces of 2 MB; marts written,
+    """Return the requests of one `transform`: it lists and reads commits, reads parts in 2 MB ranges, and writes marts,
     read column by column by what builds on them (345,000 games: 500 requests for 39 MB), and copied."""
     return Requests(entities + 2 * marts + 12, 5 * entities + raw_mb / 2 + 8 * marts + 10 * marts_mb)
 

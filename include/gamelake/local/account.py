@@ -12,7 +12,7 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 
 
 class AccountError(RuntimeError):
-    """The API cannot be reached, or refuses the account; the message says what to do."""
+    """The API cannot be reached, or refuses the account; the message has what to do."""
 
 
 def is_given() -> bool:
@@ -40,9 +40,9 @@ def export() -> None:
 
 
 def check() -> str:
-    """Ask the API for one row, once. Returns: what it answered, in words. Raises: AccountError."""
+    """Ask the API for one row, once, and return its answer as a sentence. Raises: AccountError."""
     was_set = os.environ.get(CONNECTION_VARIABLE)
-    export()  # the database may not be there yet
+    export()  # the database may be missing
     from igdb.hook import IgdbHook
 
     try:

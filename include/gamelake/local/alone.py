@@ -1,4 +1,4 @@
-"""One process at a time runs this clone's DAGs: a scheduler, or another `make run`, would take each other's tasks."""
+"""Let one process at a time run this clone's DAGs: a scheduler or a second `make run` would run the same tasks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LOCK = LOCAL / "run.lock"
 
 
 class BusyError(RuntimeError):
-    """Another command runs the DAGs of this clone; the message says which, and what to do."""
+    """Another command runs the DAGs of this clone; the message names it, and what to do."""
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Hold off other runs for as long as the block lasts. The kernel ends it with the process. Raises: BusyError."""
+    """Lock out other runs while the block lasts; the kernel frees the lock of a dead process. Raises: BusyError."""
     if Part("scheduler").running():
         raise BusyError(
             "make run: `make up` is running, and its scheduler would run the same tasks. Run `make down` first; or "

@@ -1,4 +1,4 @@
-"""The folders of `make run`, tried before anything starts: what cannot work is one sentence at once."""
+"""Check the folders of `make run` before anything starts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gamelake.settings import read_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEAST_FREE = 300 * 1024 * 1024
+MIN_FREE = 300 * 1024 * 1024
 """Bytes that a day of the sandbox needs: its lake, Airflow's database and log, and the build's scratch file."""
 
 
 class FolderError(RuntimeError):
-    """A folder that a run needs cannot be used; the message says what to do."""
+    """A folder of a run cannot be used; the message has what to do."""
 
 
 def check_folders(place: BucketLocation | FolderLocation) -> None:
-    """Try the lake's folder if it is on a disk, the build's database file, and the room of their disks.
+    """Check the lake's folder if it is on a disk, the build's database file, and the free space of their disks.
 
     Raises: FolderError; ScratchError.
     """
@@ -32,11 +32,11 @@ def check_folders(place: BucketLocation | FolderLocation) -> None:
     check_database(database)
     if settings.gamelake_transform == "one_process":  # no other build opens the file
         check_free(database)
-    if isinstance(place, FolderLocation):  # a bucket tells at the first request
+    if isinstance(place, FolderLocation):  # a bucket answers at the first request
         _check_writable(place.folder)
-        _check_room(place.folder)
+        _check_space(place.folder)
     for folder in (LOCAL, database.parent):
-        _check_room(folder)
+        _check_space(folder)
 
 
 def _check_writable(folder: Path) -> None:
@@ -50,10 +50,10 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-def _check_room(folder: Path) -> None:
+def _check_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
-    if free < LEAST_FREE:
+    if free < MIN_FREE:
         raise FolderError(
-            f"{folder}: {free // 2**20:,} MB are free on its disk, expected {LEAST_FREE // 2**20:,} MB or more; "
+            f"{folder}: {free // 2**20:,} MB are free on its disk, expected {MIN_FREE // 2**20:,} MB or more; "
             "remove files there, or name a folder of another disk"
         )

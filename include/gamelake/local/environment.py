@@ -1,6 +1,6 @@
-"""The laptop's Airflow: where it lives and the settings that it runs with.
+"""The laptop's Airflow: its folders and its settings.
 
-Nothing here imports Airflow: the launcher passes through it at every call.
+Nothing here imports Airflow: every call of the launcher runs this module.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DEFAULT_PORTS = {API_PORT: 8080, SANDBOX_PORT: 8900}
 
 
 def environment() -> dict[str, str]:
-    """Return the settings of an Airflow process in this repository; what the user has set wins.
+    """Return the settings of an Airflow process in this repository; variables of the user override them.
 
     Raises: SettingsError.
     """
@@ -58,7 +58,7 @@ def environment() -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
         "AIRFLOW__API__HOST": HOST,
         API_PORT: port,
-        # Airflow would make these up for each process: its parts would refuse each other's tokens.
+        # By default each process makes its own, and Airflow's parts would refuse each other's tokens.
         "AIRFLOW__API__SECRET_KEY": _secret(LOCAL / "api_secret.key", lambda: secrets.token_urlsafe(64)),
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(LOCAL / "jwt_secret.key", lambda: secrets.token_urlsafe(64)),
         "AIRFLOW__API__INSTANCE_NAME": "gamelake",
@@ -71,7 +71,7 @@ def environment() -> dict[str, str]:
         ),
         "DO_NOT_TRACK": "1",
     }
-    # `standalone` calls its parts by name, and means this virtual environment's.
+    # `standalone` calls its parts by name: they must be those of this virtual environment.
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     # Children have another working directory, so relative folders become absolute here.
     fixed = {"PATH": path, "AIRFLOW_HOME": str(home), "GAMELAKE_LOCAL": str(LOCAL)}
@@ -79,7 +79,7 @@ def environment() -> dict[str, str]:
 
 
 def _direct() -> dict[str, str]:
-    """Nothing on this machine is reached through a proxy: tasks talk to the API server, and loads to the sandbox."""
+    """Reach this machine without a proxy: tasks call the API server, and loads the sandbox."""
     listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     hosts = [host.strip() for host in listed.split(",") if host.strip()]
     direct = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
@@ -122,12 +122,12 @@ def _remembered_ports() -> dict[str, int]:
 
 
 def sandbox_url() -> str:
-    """Where the sandbox of `make up` answers."""
+    """Return where the sandbox of `make up` answers."""
     return f"http://{HOST}:{chosen_port(SANDBOX_PORT)}"
 
 
 def _sandbox_addresses() -> dict[str, str]:
-    """Where `igdb_default` leads to when this clone's sandbox is not at the port that airflow_settings.yaml names."""
+    """Return the server of `igdb_default` when this clone's sandbox has another port than airflow_settings.yaml."""
     settings = read_settings()
     if (
         settings.igdb_base_url
@@ -140,7 +140,7 @@ def _sandbox_addresses() -> dict[str, str]:
 
 
 def private_folder() -> Path:
-    """LOCAL, made when it is not there: it has keys and passwords, so only its owner may look into it."""
+    """Return LOCAL, and make it if it is missing. Only its owner may read it: it has keys and passwords."""
     LOCAL.mkdir(mode=0o700, parents=True, exist_ok=True)
     if LOCAL == REPOSITORY / ".local":
         LOCAL.chmod(0o700)
@@ -155,7 +155,7 @@ def _fernet_key() -> str:
 def password() -> str:
     """Return the password of the web UI's user, in the file that Airflow reads: made once for this clone."""
     if PASSWORDS.exists() and (read_state(PASSWORDS) or {}).get(USER) in {None, "admin"}:
-        PASSWORDS.unlink()  # of an earlier version, or half of a file
+        PASSWORDS.unlink()  # from an earlier version, or incomplete
     found = json.loads(_secret(PASSWORDS, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))
     return str(found[USER])
 
@@ -183,7 +183,7 @@ def uses_real_api() -> bool:
 
 
 def write_launcher() -> None:
-    """Make `airflow` of this virtual environment run in this repository's home, whatever shell calls it."""
+    """Make `airflow` of this virtual environment use this repository's settings in every shell."""
     LAUNCHER.write_text(
         "#!/bin/sh\n"
         "# Written by `make setup`: Airflow with this repository's settings; gamelake/local/environment.py has them.\n"
@@ -200,5 +200,5 @@ def is_launcher(command: str) -> bool:
 
 
 def use_quietly() -> None:
-    """Make this process an Airflow of this repository, without Alembic's line for each of its hundred steps."""
+    """Make this process an Airflow of this repository, without a log line for each of Alembic's hundred steps."""
     os.environ.update({**environment(), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})

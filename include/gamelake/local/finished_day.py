@@ -1,4 +1,4 @@
-"""What `make run` tells Airflow when its day is done, so that a scheduler does not do that day again."""
+"""Record the day of `make run` as done in Airflow, so that a scheduler does not repeat it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def record(day: str, loads: Iterable[str], transform: str = "transform") -> None:
-    """Give the newest runs of these DAGs their day, after all of them have succeeded.
+    """Set the day of the newest runs of these DAGs, after all of them have succeeded.
 
-    `DAG.test` makes runs without a partition key. To a scheduler they are no runs of a day, and the events of the loads
-    wait for a `transform` that has run already. So each run gets the day as its key, the events belong to the run of
-    `transform`, and a load whose last 04:00 is due counts as that scheduled run.
+    `DAG.test` makes runs without a partition key. A scheduler counts them for no day, and the events of the loads wait
+    for a `transform` that has run already. So each run gets the day as its key, the events get the run of `transform`,
+    and a load whose last 04:00 is due becomes that scheduled run.
     """
     from airflow.models import DagModel
     from airflow.models.asset import AssetPartitionDagRun

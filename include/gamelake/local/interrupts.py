@@ -1,4 +1,4 @@
-"""Ctrl-C and the end of a terminal: they end a command cleanly, whatever it does at that moment."""
+"""End a command cleanly after Ctrl-C or the end of its terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """Ctrl-C, until it has ended the run: Airflow and dbt may take it for the failure of a task, or lose it."""
+    """Repeats Ctrl-C until the run ends: Airflow and dbt may count it as a failed task, or lose it."""
 
     AGAIN = 3.0
     """Seconds after which it is raised again."""
@@ -35,7 +35,7 @@ class Interrupt:
         raise KeyboardInterrupt
 
     def end(self) -> None:
-        """Raise it no more."""
+        """Stop the repetition."""
         self._ended.set()
 
     def _insist(self) -> None:
@@ -45,7 +45,7 @@ class Interrupt:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the block, whatever the block makes of it. Raises: KeyboardInterrupt."""
+    """Let Ctrl-C end the block, also where the block catches it. Raises: KeyboardInterrupt."""
     interrupt = Interrupt()
     before = {each: signal.signal(each, interrupt) for each in SIGNALS}
     try:

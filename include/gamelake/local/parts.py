@@ -1,4 +1,4 @@
-"""The background processes of `make up`: each has a log, a file with its process id, and a session of its own."""
+"""The background processes of `make up`: each has its own log, session and file with its process id."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PIDS = LOCAL / "pids"
 STOP_SECONDS = 30
 SAME_START_SECONDS = 60
-"""A process that started further from the recorded time has got the number of one that ended: after a reboot, say."""
+"""A process whose start differs more from the recorded time is another one with the same id, after a reboot."""
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR = re.compile(r"\b\w*(Error|Exception)\b *[:(]|\[Errno|\berror\b|\bCRITICAL\b|\bFATAL\b", re.IGNORECASE)
@@ -39,7 +39,7 @@ class Part:
 
     @property
     def log(self) -> Path:
-        """The file that the process writes to; each start begins it again."""
+        """The file that the process writes to; each start replaces it."""
         return LOGS / f"{self.name}.log"
 
     @property
@@ -47,7 +47,7 @@ class Part:
         return PIDS / f"{self.name}.json"
 
     def start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start it in a session of its own, so that it outlives the terminal that started it."""
+        """Start it in its own session, so that it outlives the terminal."""
         for folder in (LOGS, PIDS):
             folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as output:
@@ -63,7 +63,7 @@ class Part:
         return process
 
     def processes(self) -> list[psutil.Process]:
-        """Its living processes: those of its session's group. A child that ended and was not waited for is not one."""
+        """Return its running processes, those of its session's group; zombies do not count."""
         group = self._group()
         found = []
         for process in psutil.process_iter() if group else ():
@@ -73,11 +73,11 @@ class Part:
         return found
 
     def running(self) -> bool:
-        """Whether any of its processes lives."""
+        """Return whether any of its processes runs."""
         return bool(self.processes())
 
     def _group(self) -> int | None:
-        """Return the process group, or None if there was no start, or its number belongs to another process by now."""
+        """Return the process group; None if nothing was started, or another process has the id now."""
         if (recorded := read_state(self._pid_file)) is None:
             return None
         pid = int(recorded["pid"])
@@ -97,7 +97,7 @@ class Part:
         self._pid_file.unlink(missing_ok=True)
 
     def cause(self) -> str:
-        """Return the lines of its log that say why it ended: those that name an error, else the last ones."""
+        """Return why it ended: the lines of its log that have an error, else the last ones."""
         lines = [_COLOUR.sub("", line).rstrip() for line in self.log.read_text(encoding="utf-8").splitlines()]
         lines = [line for line in lines if line.strip()]
         errors = [line for line in lines if _ERROR.search(line) and not _FRAME.search(line)]

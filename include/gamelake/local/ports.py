@@ -8,7 +8,7 @@ from gamelake.local.environment import HOST, chosen_port, remember_port, set_por
 
 
 class PortTakenError(RuntimeError):
-    """The port that the user chose is taken; the message says what to do."""
+    """The port that the user chose is taken; the message has what to do."""
 
 
 def claim(variable: str, part: str, *, claimed: int | None = None) -> int:

@@ -1,7 +1,7 @@
 """`make run`: one day through Airflow itself, every load and then the marts, with progress and a summary.
 
 The DAGs run one after another in this process by `DAG.test`, on the same database that `make up` shows. Airflow's own
-log goes to a file; the terminal shows what a person wants to know.
+log goes to a file; the terminal shows progress and a summary.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run() -> None:
         stack.enter_context(alone())
         log = LOGS / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
         terminal = stack.enter_context(Terminal(stack.enter_context(_output_to(log))))
-        stack.enter_context(_told(log))
+        stack.enter_context(_as_run_error(log))
         with terminal.doing("looking at the lake"):
             place = lake_location()
             check_folders(place)
@@ -77,8 +77,8 @@ def run() -> None:
 
 
 @contextlib.contextmanager
-def _told(log: Path) -> Iterator[None]:
-    """Leave one message of whatever fails, and the traceback of the unexpected in the log. Raises: RunError."""
+def _as_run_error(log: Path) -> Iterator[None]:
+    """Turn every error into one message; the traceback of an unexpected one is in the log. Raises: RunError."""
     try:
         yield
     except Exception as error:
@@ -124,7 +124,7 @@ def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[st
     """Run a DAG. Returns: what one of its tasks returned. Raises: RunError, with the cause first."""
     dag_run, failures = dag.test_once(run_conf={"date": day, **(params or {})})
     if dag_run.state != "success":
-        causes = "\n".join(map(str, failures)) or "no task says why"
+        causes = "\n".join(map(str, failures)) or "no task gave a reason"
         raise RunError(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
     return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
 
@@ -156,7 +156,7 @@ def _output_to(log: Path) -> Iterator[TextIO]:
 
 
 class _Progress(logging.Handler):
-    """Shows on the terminal what a load says while it works; its result has a line of its own."""
+    """Shows the log of a load on the terminal; its result is another line."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
@@ -168,7 +168,7 @@ class _Progress(logging.Handler):
 
 
 class _DbtProgress(logging.Handler):
-    """Shows how far dbt is, what failed or warned, and how it ended."""
+    """Shows the progress of dbt, its failures and warnings, and its result."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
@@ -176,7 +176,7 @@ class _DbtProgress(logging.Handler):
         self._shown = self._of = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take dbt's own count: `12 of 198 OK created sql table model ...`."""
+        """Read dbt's own count: `12 of 198 OK created sql table model ...`."""
         text = record.getMessage()
         if ended := _DBT_DONE.search(text):
             passed, warned, failed, skipped = (int(ended[name]) for name in ("passed", "warned", "failed", "skipped"))

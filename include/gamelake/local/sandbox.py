@@ -28,12 +28,12 @@ START_SECONDS = 60
 
 
 class SandboxStartError(RuntimeError):
-    """The sandbox did not start; carries the end of its log."""
+    """The sandbox did not start; the message has the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The sandbox's rows are those of `first_day` and what changed up to `today`, both Korean days as YYYY-MM-DD."""
+    """The days of a sandbox: rows of `first_day` with the changes up to `today`, Korean days as YYYY-MM-DD."""
 
     first_day: str
     today: str
@@ -56,7 +56,7 @@ class Days:
 
     @classmethod
     def next(cls) -> Days:
-        """Today for the first run; then one day on, or the real day when that is later."""
+        """Return today for the first run; then the next day, or the real day if that is later."""
         real = real_today()
         if (last := cls.last()) is None:
             return cls(format_day(real), format_day(real))
@@ -80,7 +80,7 @@ def real_today() -> date:
 
 
 def connection(url: str) -> str:
-    """`igdb_default` for a sandbox at a URL, as the JSON that an `AIRFLOW_CONN_…` variable holds."""
+    """Return `igdb_default` for a sandbox at a URL, as the JSON of an `AIRFLOW_CONN_…` variable."""
     settings = Settings(
         igdb_client_id=None,
         igdb_client_secret=None,
@@ -111,7 +111,7 @@ def running(days: Days) -> Iterator[str]:
 
 
 def start(days: Days, *, port: int, log: Path) -> subprocess.Popen[bytes]:
-    """Start a sandbox in a session of its own, so that it outlives the terminal that started it."""
+    """Start a sandbox in its own session, so that it outlives the terminal."""
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own module and the user's own settings
             command(days, port), cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

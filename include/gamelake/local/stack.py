@@ -45,25 +45,25 @@ AIRFLOW = {
     Part("api-server"): ["api-server"],
 }
 HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
-"""The parts whose health the API server tells, and under which name."""
+"""The parts whose health the API server reports, and their names there."""
 
 START_SECONDS = 300
-SAY_SECONDS = 6
+PRINT_SECONDS = 6
 
 
 class StackError(RuntimeError):
-    """The local Airflow cannot start; the message says what to do."""
+    """The local Airflow cannot start; the message has what to do."""
 
 
 def up() -> None:
-    """Start everything, unpause the DAGs, and say where the UI is.
+    """Start everything, unpause the DAGs, and print the address of the UI.
 
     Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError.
     """
     down_parts = [part.name for part in AIRFLOW if not part.running()]
     if not down_parts:
         print("It is already up; `make down` stops it.")
-        _say_where()
+        _print_addresses()
         return
     if len(down_parts) < len(AIRFLOW):
         raise StackError(f"{', '.join(down_parts)} stopped while the rest runs: `make down`, then `make up` again")
@@ -84,7 +84,7 @@ def up() -> None:
     except BaseException:
         down()
         raise
-    _say_where()
+    _print_addresses()
     print(f"All DAGs are on. {when_loads_start(next_loads, datetime.now(UTC))}\n`make down` stops everything.")
 
 
@@ -97,11 +97,11 @@ def down() -> None:
 
 
 def running(name: str) -> bool:
-    """Whether a part that `up` started still runs."""
+    """Return whether a part that `up` started still runs."""
     return Part(name).running()
 
 
-def _say_where() -> None:
+def _print_addresses() -> None:
     print(f"\nAirflow   {_address()}\nlogin     {USER} / {password()}")
     if SANDBOX.running():
         print(f"sandbox   {sandbox_url()}")
@@ -119,15 +119,15 @@ def _start_sandbox() -> None:
 
 def _switch_on(began: float) -> datetime:
     """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
-    # In a process of its own: Airflow's import would stay in this one.
+    # In another process: the memory of Airflow's import would stay in this one.
     process = DATABASE.start([sys.executable, "-m", "gamelake.cli", "laptop", "switch-on"])
     _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [], began)
     if process.returncode:
         raise _ended(DATABASE)
     DATABASE.forget()
     lines = DATABASE.log.read_text(encoding="utf-8").splitlines()
-    said = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
-    return datetime.fromisoformat(said["next_loads"])
+    printed = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+    return datetime.fromisoformat(printed["next_loads"])
 
 
 def _start_airflow(began: float) -> None:
@@ -136,8 +136,8 @@ def _start_airflow(began: float) -> None:
 
 
 def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess.Popen[bytes]]], began: float) -> None:
-    """Wait until nothing is missing, and say now and then what is. Raises: StackError, as soon as a part has ended."""
-    said = time.monotonic()
+    """Wait until nothing is missing, and print what is. Raises: StackError, as soon as a part has ended."""
+    printed = time.monotonic()
     shown: list[str] = []
     while waits_for := missing():
         for part, process in started:
@@ -147,19 +147,19 @@ def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess
         if now - began > START_SECONDS:
             names = ", ".join(waits_for)
             raise StackError(f"after {START_SECONDS} s Airflow still waits for: {names}; the logs are in {LOGS}")
-        if waits_for != shown or now - said >= SAY_SECONDS:
+        if waits_for != shown or now - printed >= PRINT_SECONDS:
             print(f"{now - began:4.0f} s  waiting for: {', '.join(waits_for)}", flush=True)
-            shown, said = waits_for, now
+            shown, printed = waits_for, now
         time.sleep(0.5)
 
 
 def _ended(part: Part) -> StackError:
-    return StackError(f"{part.name} ended at its start. Its log {part.log} says:\n{part.cause()}")
+    return StackError(f"{part.name} ended at its start. Its log {part.log}:\n{part.cause()}")
 
 
 def _not_healthy() -> list[str]:
-    """Return the parts that are not ready yet, by the API server's word."""
-    # No proxy: it would be asked for an address of its own machine.
+    """Return the parts that the API server reports as not ready."""
+    # Without a proxy: the address is this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{_address()}/api/v2/monitor/health", timeout=2) as reply:

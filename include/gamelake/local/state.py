@@ -1,4 +1,4 @@
-"""The laptop's small files of state: written whole, and never the cause of a traceback."""
+"""The small state files of the laptop: written atomically, and read without a traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write_state(path: Path, document: Any) -> None:
-    """Replace a JSON file: a kill or a full disk leaves the old one or the new one, never half of it."""
+    """Replace a JSON file atomically: a kill or a full disk leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
@@ -22,7 +22,7 @@ def write_state(path: Path, document: Any) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """Return the object of a JSON file; None if there is none: an earlier version could leave half of a file."""
+    """Return the object of a JSON file; None if the file is missing or incomplete."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What `make up` does to Airflow's database before a scheduler runs."""
+"""Prepare Airflow's database for `make up`, before a scheduler runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class BrokenDagsError(RuntimeError):
 
 
 def switch_on() -> None:
-    """Prepare the database, write the DAGs to it and unpause them. Prints when the next loads are due, as JSON.
+    """Prepare the database, write the DAGs to it, unpause them, and print when the next loads are due, as JSON.
 
-    No scheduler runs yet, so no load can send an event that a paused `transform` would never see.
+    No scheduler runs yet, so no event of a load gets lost while `transform` is paused.
     Raises: BrokenDagsError.
     """
     prepare()

@@ -1,4 +1,4 @@
-"""What a person sees of a long command: its lines, and a sign of life where there would be none for long."""
+"""The terminal of a long command: its lines, and a line of progress after a long silence."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SILENCE = 8.0
-"""Seconds without a line after which one says what is running."""
+"""Seconds without a line after which one names what is running."""
 
 
 class Terminal:
-    """Writes lines, and one every `silence` seconds of silence. A context manager: it ends the thread that does so."""
+    """Writes lines, and one after each `silence` seconds without any. Leaving the context ends its thread."""
 
     def __init__(self, stream: TextIO, *, silence: float = SILENCE) -> None:
         self.stream = stream
@@ -23,7 +23,7 @@ class Terminal:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._doing: tuple[str, float] | None = None
-        self._said = time.monotonic()
+        self._written = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
 
     def __enter__(self) -> Terminal:
@@ -37,7 +37,7 @@ class Terminal:
     def say(self, line: str = "") -> None:
         """Write a line."""
         with self._lock:
-            self._said = time.monotonic()
+            self._written = time.monotonic()
             self.stream.write(f"{line.rstrip()}\n")
             self.stream.flush()
 
@@ -56,6 +56,6 @@ class Terminal:
 
     def _watch(self) -> None:
         while not self._ended.wait(min(1.0, self._silence)):
-            if (doing := self._doing) and time.monotonic() - self._said >= self._silence:
+            if (doing := self._doing) and time.monotonic() - self._written >= self._silence:
                 what, began = doing
                 self.say(f"  ... {what}, {time.monotonic() - began:.0f} s so far")

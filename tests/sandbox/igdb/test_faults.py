@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from sandbox.igdb import Fault, FaultError, Sandbox
-from sandbox.igdb.faults import FaultBook
+from sandbox.igdb.faults import FaultRegistry
 
 if TYPE_CHECKING:
     from tests.support.sandbox_client import Client
@@ -158,25 +158,25 @@ async def test_ended_tokens(client: Client, sandbox: Sandbox) -> None:
     assert (await client.query("genres")).status == 200
 
 
-def taken(book: FaultBook, requests: list[tuple[str, str]]) -> list[Any]:
+def taken(book: FaultRegistry, requests: list[tuple[str, str]]) -> list[Any]:
     return [fault and fault.status for fault in (book.take(*request) for request in requests)]
 
 
 def test_times_and_after() -> None:
-    book = FaultBook()
+    book = FaultRegistry()
     book.add(Fault("status", status=500, after=1, times=2))
     assert taken(book, [("games", "")] * 5) == [None, 500, 500, None, None]
     assert book.active() == []
 
 
 def test_faults_in_the_order_they_were_added() -> None:
-    book = FaultBook()
+    book = FaultRegistry()
     book.add(Fault("status", status=500), Fault("status", status=502))
     assert taken(book, [("games", "")] * 3) == [500, 502, None]
 
 
 def test_an_endpoint_and_a_text() -> None:
-    book = FaultBook()
+    book = FaultRegistry()
     book.add(Fault("status", endpoint="games", contains="id >= 500", times=None))
     requests = [("games", "where id >= 500;"), ("games", "where id >= 0;"), ("genres", "id >= 500"), ("token", "")]
     assert taken(book, requests * 2) == [500, None, None, None] * 2
