@@ -27,6 +27,8 @@ BUILD = "dbt.build"
 BUILD_NAME = "dbt build (the log)"
 """The name of the task BUILD in the UI: its log is dbt's."""
 
+NO_COLORS = {"DBT_USE_COLORS": "false"}
+
 TOOLTIPS = {
     "staging": "Typed rows of the sources, the newest of each.",
     "intermediate": "Models that several marts read.",
@@ -70,7 +72,7 @@ def _duckdb_build(url: str) -> DbtBuild:
     target = read_settings().gamelake_duckdb.with_name("target")
     beside = Path(sys.executable).with_name("dbt")  # in an image dbt has an environment of its own
     parsed = dbt_project.MANIFEST.with_name("partial_parse.msgpack")
-    outputs = ["--target-path", str(target), "--log-path", str(target), "--log-level-file", "none", "--no-use-colors"]
+    outputs = ["--target-path", str(target), "--log-path", str(target), "--log-level-file", "none"]
     return DbtBuild(
         command=[
             str(beside) if beside.exists() else "dbt",
@@ -84,6 +86,7 @@ def _duckdb_build(url: str) -> DbtBuild:
             **dbt_project.environment(),
             "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
             "GAMELAKE_GENERATION": url,
+            **NO_COLORS,
         },
         target=target,
         **_options(),
@@ -94,7 +97,7 @@ def _spark_build(key: str) -> DbtBuild:
     python = str(read_settings().gamelake_spark_python)
     return DbtBuild(
         command=[python, "-m", "gamelake.cli", "marts", "build-on-spark", "--generation", key],
-        variables={},
+        variables=NO_COLORS,
         target=spark.folder() / "target",
         **_options(),
     )
