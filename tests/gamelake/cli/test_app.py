@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,6 @@ from gamelake.cli import health, laptop
 from gamelake.cli.main import main
 from gamelake.lake.store import StoreError
 from gamelake.local import run, stack
-from gamelake.paths import REPOSITORY
 from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
@@ -130,15 +128,3 @@ def test_it_starts_without_what_takes_long_to_import(arguments: list[str], allow
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert set(json.loads(ran.stdout.splitlines()[-1])) & HEAVY == allowed
-
-
-def test_the_project_installs_it() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["scripts"] == {"gamelake": "gamelake.cli.main:main"}
-
-
-def test_no_other_package_imports_the_command() -> None:
-    texts = {path: path.read_text(encoding="utf-8") for path in (REPOSITORY / "include").rglob("*.py")}
-    importers = [path for path, text in texts.items() if "import gamelake.cli" in text or "from gamelake.cli" in text]
-    assert importers
-    assert {path.parent.name for path in importers} == {"cli"}
