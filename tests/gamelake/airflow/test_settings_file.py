@@ -32,6 +32,12 @@ ACCOUNT = {"igdb_client_id": "my-id", "igdb_client_secret": "my-secret"}
 OTHER_FIELDS = {"static_token": None, "requests_per_second": 4, "max_open_requests": 8}
 
 
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("IGDB_")]:
+        monkeypatch.delenv(name)
+
+
 SANDBOX = {
     "conn_type": "igdb",
     "host": "http://127.0.0.1:8900/v4",
@@ -110,16 +116,16 @@ def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import said, line by line, and what a real metadata database holds after it; see imported_settings."""
+    """The lines that an import printed, and the rows of a real metadata database after it; see imported_settings."""
 
     by_command_line: bool
-    said: list[str]
+    printed: list[str]
     found: dict[str, Any]
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["here", "by the command line"])
 def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Imported:
-    """A file that was imported, then again after somebody changed what was written."""
+    """A file that was imported, and again after its rows were changed."""
     folder = tmp_path_factory.mktemp("imported")
     igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"}
     igdb["conn_port"] = 0
@@ -145,8 +151,8 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    *said, found = result.stdout.splitlines()
-    return Imported(request.param, said, json.loads(found))
+    *printed, found = result.stdout.splitlines()
+    return Imported(request.param, printed, json.loads(found))
 
 
 def test_an_import_says_what_it_writes_and_no_secret(imported: Imported) -> None:
@@ -157,8 +163,8 @@ def test_an_import_says_what_it_writes_and_no_secret(imported: Imported) -> None
         "variable greeting",
     ]
     again = [line.split(":")[0] for line in written] if imported.by_command_line else written
-    assert imported.said[-8:] == [*written, *again]
-    assert "hush" not in "".join(imported.said)
+    assert imported.printed[-8:] == [*written, *again]
+    assert "hush" not in "".join(imported.printed)
 
 
 def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:

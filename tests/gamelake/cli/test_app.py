@@ -33,9 +33,9 @@ def test_the_installed_command_lists_its_commands() -> None:
 @pytest.mark.parametrize("arguments", [[], ["lake"], ["marts"], ["settings"], ["laptop"]])
 def test_a_group_without_a_command_shows_its_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith(f"Usage: {' '.join(['gamelake', *arguments])} ")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"Usage: {' '.join(['gamelake', *arguments])} ")
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_group_without_a_command_shows_its_help(arguments: list[str], capsys: 
 )
 def test_wrong_arguments_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err.count("\n")) == ("", 1)
-    assert said.err.startswith(message)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith(message)
 
 
 def raising(error: BaseException) -> Callable[..., None]:

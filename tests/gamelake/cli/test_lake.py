@@ -77,9 +77,9 @@ def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixtu
 
 def test_show_of_no_entity_is_refused(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lake", "show", "nothing"]) == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err.count("\n")) == ("", 1)
-    assert "found 'nothing', expected one of igdb.games, " in said.err
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert "found 'nothing', expected one of igdb.games, " in printed.err
 
 
 def test_a_disk_has_no_rules(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,10 +101,10 @@ def test_rules_are_applied_and_read_back(
     assert main(["lake", "lifecycle"]) == 1
     assert "gamelake-temp-lake/raw: missing" in capsys.readouterr().err
     assert main(["lake", "lifecycle", "--apply"]) == 0
-    said = capsys.readouterr().out
-    assert f"s3://{bucket}/lake: the rules are in place" in said
+    printed = capsys.readouterr().out
+    assert f"s3://{bucket}/lake: the rules are in place" in printed
     assert ["gamelake-outdated-lake/raw", "lake/raw/", "status=outdated", "7"] in [
-        line.split() for line in said.splitlines()
+        line.split() for line in printed.splitlines()
     ]
     lake = open_store(f"s3://{bucket}/lake", s3=s3)
     assert isinstance(lake, S3Store)
@@ -113,7 +113,7 @@ def test_rules_are_applied_and_read_back(
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "printed"),
     [
         (("lake", "show"), "nothing is committed yet"),
         (("lake", "audit"), "every object is as it should be"),
@@ -125,7 +125,7 @@ def test_rules_are_applied_and_read_back(
     ],
 )
 def test_commands_reach_the_bucket_by_the_stored_connection(
-    bucket: str, moto_endpoint: str, tmp_path: Path, command: tuple[str, ...], said: str
+    bucket: str, moto_endpoint: str, tmp_path: Path, command: tuple[str, ...], printed: str
 ) -> None:
     """Outside of a task Airflow's hooks look for connections in the environment only."""
     extra = {"endpoint_url": moto_endpoint, "region_name": "us-east-1"}
@@ -143,7 +143,7 @@ def test_commands_reach_the_bucket_by_the_stored_connection(
     ran = subprocess.run(
         [sys.executable, "-m", "gamelake.cli", *command], env=environment, capture_output=True, text=True, check=False
     )
-    assert said in ran.stdout + ran.stderr
+    assert printed in ran.stdout + ran.stderr
     assert "redentials" not in ran.stdout + ran.stderr
 
 
@@ -152,7 +152,7 @@ def test_a_wrong_uri_is_one_line_on_stderr(
 ) -> None:
     monkeypatch.setenv("GAMELAKE_URI", "gs://bucket")
     assert main(["lake", "show"]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert "GAMELAKE_URI" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert "GAMELAKE_URI" in printed.err

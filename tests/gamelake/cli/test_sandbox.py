@@ -121,6 +121,6 @@ def test_an_image_without_the_sandbox_says_where_it_is(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NoSandbox, *sys.meta_path])
     assert main(["sandbox"]) == 1
-    said = capsys.readouterr().err
-    assert "the sandbox is not installed here: it is in the folder sandbox/ of the repository" in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert "the sandbox is not installed here: it is in the folder sandbox/ of the repository" in printed
+    assert printed.count("\n") == 1

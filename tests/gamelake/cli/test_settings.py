@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def test_a_bad_file_ends_the_command_with_its_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", "import", "--file", str(tmp_path / "none.yaml")]) == 1
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", f"{tmp_path / 'none.yaml'}: No such file or directory\n")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", f"{tmp_path / 'none.yaml'}: No such file or directory\n")
 
 
 def test_a_database_without_tables_says_what_to_run(tmp_path: Path) -> None:
@@ -45,14 +45,16 @@ def test_only_this_clone_s_airflow_gets_this_clone_s_sandbox(
     folder.mkdir()
     command = folder / "airflow"
     note = "# -m gamelake.cli laptop airflow" if is_ours else ""
-    said = "Imported connection igdb_default, Imported connection aws_default"
+    line = "Imported connection igdb_default, Imported connection aws_default"
     command.write_text(
-        f'#!/bin/sh\n{note}\nfor file; do :; done\ncp "$file" "{tmp_path}/$1.json"\necho "{said}"\n', encoding="utf-8"
+        f'#!/bin/sh\n{note}\nfor file; do :; done\ncp "$file" "{tmp_path}/$1.json"\necho "{line}"\n',
+        encoding="utf-8",
     )
     command.chmod(0o755)
     monkeypatch.setattr(environment, "LAUNCHER", command)
     for name in [name for name in os.environ if name.startswith(("IGDB_", "AIRFLOW"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("IGDB_BASE_URL", "")  # the command changes it; restored after the test
     monkeypatch.setattr(environment, "environment", lambda: {"IGDB_BASE_URL": "http://of.this.clone/v4"})
     assert main(["settings", "import", "--cli", str(command)]) == 0, capsys.readouterr().err
     host = json.loads((tmp_path / "connections.json").read_text())["igdb_default"]["host"]

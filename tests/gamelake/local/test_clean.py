@@ -39,9 +39,9 @@ def left(folder: Path) -> list[str]:
 
 
 def test_a_lake_stays_when_nobody_can_be_asked(clone: Any) -> None:
-    said = clean(clone)
+    printed = clean(clone)
     assert left(clone) == ["lake", "my lake", "sandbox.json"]
-    assert "Kept the lake in .local/lake. To remove it too: make clean LAKE=yes" in said
+    assert "Kept the lake in .local/lake. To remove it too: make clean LAKE=yes" in printed
     assert not (clone / "dbt" / "target").exists()
     assert not (clone / ".pytest_cache").exists()
 

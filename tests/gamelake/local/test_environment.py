@@ -55,8 +55,8 @@ def test_every_address_is_this_machines(tmp_path: Path) -> None:
 def test_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    said = {"HTTP_PROXY": "http://proxy:3128", name: "internal.example, localhost"}
-    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"), **said)
+    variables = {"HTTP_PROXY": "http://proxy:3128", name: "internal.example, localhost"}
+    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"), **variables)
     assert found["no_proxy"] == found["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
 
 

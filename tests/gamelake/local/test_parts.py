@@ -79,12 +79,12 @@ def test_a_process_that_has_the_number_by_now_is_left_alone(part: Any) -> None:
 
 
 def test_the_cause_is_the_error_and_not_what_was_said_last(part: Any) -> None:
-    said = """
+    printed = """
         print('[info] Started server process [12]')
         print("[error    ] [Errno 98] error while attempting to bind on address ('127.0.0.1', 8080): address in use")
         for i in range(600): print(f'DAG file statistics {i}')
     """
-    part.start(python("\n".join(line.strip() for line in said.splitlines()))).wait(timeout=60)
+    part.start(python("\n".join(line.strip() for line in printed.splitlines()))).wait(timeout=60)
     assert part.cause() == (
         "  [error    ] [Errno 98] error while attempting to bind on address ('127.0.0.1', 8080): address in use"
     )

@@ -49,9 +49,9 @@ def test_a_taken_default_is_replaced_and_the_clone_remembers_it(taken: Any, caps
     assert port != taken
     assert is_free(port)
     assert chosen_port(API_PORT) == port
-    said = capsys.readouterr().out
-    assert f"Port {taken} is taken: the web UI gets {port}" in said
-    assert API_PORT in said
+    printed = capsys.readouterr().out
+    assert f"Port {taken} is taken: the web UI gets {port}" in printed
+    assert API_PORT in printed
 
 
 def test_a_taken_port_that_was_asked_for_is_refused(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:

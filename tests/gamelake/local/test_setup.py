@@ -36,9 +36,9 @@ def test_an_old_python_is_named(tmp_path: Path) -> None:
 
 def test_without_network_it_says_so(tmp_path: Path) -> None:
     index = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
-    said = make(tmp_path, sys.executable, **index)
-    assert "No network: pip cannot reach its package index." in said
-    assert "No matching distribution" not in said
+    printed = make(tmp_path, sys.executable, **index)
+    assert "No network: pip cannot reach its package index." in printed
+    assert "No matching distribution" not in printed
 
 
 def test_without_network_after_the_first_step_it_says_so(tmp_path: Path) -> None:
@@ -50,10 +50,10 @@ def test_without_network_after_the_first_step_it_says_so(tmp_path: Path) -> None
     uv.chmod(0o755)
     for name in ("requirements.lock", "pyproject.toml"):
         (tmp_path / name).touch()
-    said = make(tmp_path, sys.executable, ".venv/.installed")
-    assert "No network: uv cannot reach its package index." in said
-    assert "UV_DEFAULT_INDEX" in said
-    assert "cause" not in said
+    printed = make(tmp_path, sys.executable, ".venv/.installed")
+    assert "No network: uv cannot reach its package index." in printed
+    assert "UV_DEFAULT_INDEX" in printed
+    assert "cause" not in printed
 
 
 def test_a_program_that_is_no_python_is_named(tmp_path: Path) -> None:

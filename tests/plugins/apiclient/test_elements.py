@@ -1,4 +1,4 @@
-"""The scanner of bad replies: where the rows lie, whatever is in them."""
+"""The scanner of bad replies finds the rows, with any content."""
 
 from __future__ import annotations
 
