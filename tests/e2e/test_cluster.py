@@ -71,7 +71,7 @@ def test_a_day_survives_its_worker_twice(tmp_path: Path) -> None:
         load = task(cluster, "igdb_games", key, "extract_load")
         assert load["try_number"] == 2
         (run,) = cluster.airflow.runs("igdb_games", key)
-        assert "are there from an earlier try" in cluster.airflow.log_of(run, "extract_load", 2)
+        assert "an earlier try has stored" in cluster.airflow.log_of(run, "extract_load", 2)
 
         change_a_day(sandbox)
         first, key = key, format_day(NEXT_DAY)
