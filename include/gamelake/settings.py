@@ -80,8 +80,8 @@ class Settings(BaseSettings):
     [its page](../guides/deploy/kubernetes.md). Without it every task gets the same pod."""
 
     igdb_client_id: str | None = None
-    """An account of IGDB, for `make`, compose and `gamelake settings import`: with it `igdb_default` leads to the real
-    API, without it to the sandbox."""
+    """An account of IGDB, where connections are imported: with it `igdb_default` leads to the real API, without it to
+    the sandbox."""
 
     igdb_client_secret: Annotated[str | None, Field(repr=False)] = None
     """The secret of that account."""
