@@ -73,7 +73,6 @@ RUN: tuple[str, ...] = (
 """In the pages and here `DAY` stands for a day that was loaded, `FOLDER` for a folder of saved responses."""
 
 NOT_RUN: dict[str, str] = {
-    r"gamelake settings import": "`make settings` runs it",
     r"docker |git pull && docker ": "no container engine",
     r"kubectl |helm ": "no cluster",
     r"aws |.*s3://(my-lake|gamelake)|make lifecycle|(\.venv/bin/)?gamelake lake lifecycle": "no AWS account",
