@@ -111,9 +111,8 @@ with LakeDAG(
     dagrun_timeout=timedelta(hours=2),
 ) as dag:
     opened = open_generation()
-    build = dbt_tasks(
-        url="{{ ti.xcom_pull('open_generation')['url'] }}", key="{{ ti.xcom_pull('open_generation')['key'] }}"
-    )
+    found = "{{ ti.xcom_pull('open_generation')['%s'] }}"
+    build = dbt_tasks(url=found % "url", key=found % "key")
     published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
     opened >> build >> published
     if read_settings().gamelake_transform == "spark":
