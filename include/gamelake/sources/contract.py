@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import logging
+from bisect import bisect, bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import orjson
@@ -30,6 +32,7 @@ _INT64 = FieldRule(minimum=-(2**63), maximum=2**63 - 1)
 _NO_RULE = FieldRule()
 _INTS = {FieldType.INT, FieldType.TIMESTAMP, FieldType.INT_ARRAY}
 _EXACT = 2**53  # up to here every whole number is a double of its own
+_MISPLACED_SHARE = 0.1  # of a page: if more of its rows are misplaced, the source lost the order or the condition
 _PAGED = 2**63 - 1  # an id below can be asked for by number
 
 
@@ -83,6 +86,11 @@ class Checked:
         return len(self.rows.ids) + len(self.rejects)
 
     @property
+    def next_id(self) -> int:
+        """Return the id after the last one; 0 if no row has one."""
+        return 0 if self.last_id is None else self.last_id + 1
+
+    @property
     def highest(self) -> int:
         """The highest id, of the rejected rows too where they have a true one; -1 if no row has."""
         return max(self.ids(), default=-1)
@@ -95,14 +103,30 @@ class Checked:
         ]
         return replace(self, rejects=rejects, last_id=_last_id(self.rows.ids, rejects))
 
-    def without_trailing(self) -> Checked:
-        """Return the same page up to its last row to stage: the next page begins after that row."""
-        return replace(self, rejects=self.rejects[: len(self.rejects) - self.trailing], trailing=0)
+    def without_last(self) -> Checked:
+        """Return the rows before the last row to stage: a full page proves only that these are all below its id.
+
+        The last row may show another id than its own. The next page begins where this one ends, and has it again.
+        """
+        rejects = self.rejects[: len(self.rejects) - self.trailing]
+        if len(self.rows.ids) < 2:
+            return replace(self, rejects=rejects, trailing=0)
+        *lines, last = self.rows.lines.splitlines(keepends=True)
+        again = Counter(name for name in orjson.loads(last) if name in self.undeclared)
+        return _checked([orjson.loads(line) for line in lines], lines, rejects, self.undeclared - again)
 
     def ids(self) -> Iterator[int]:
         """Yield the ids of the rows, those of rejected ones too where they have a true one."""
         yield from self.rows.ids
         yield from (row_id for reject in self.rejects if (row_id := reject.row_id) is not None)
+
+
+class _Good(NamedTuple):
+    """A row to stage: its place in the page, the row, and its line of JSON."""
+
+    place: int
+    row: Any
+    line: bytes
 
 
 class RowContract:
@@ -121,40 +145,74 @@ class RowContract:
         self._declared = frozenset(entity.fields)
         self._ints = tuple(name for name, kind in entity.fields.items() if kind in _INTS)
 
-    def check(self, page: Sequence[Any]) -> Checked:
-        """Check a page of parsed rows and put each into one line of JSON."""
-        if not _violation(page, self._page) and len({row["id"] for row in page}) == len(page):
-            lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page]
-            if sum(map(len, lines)) <= MAX_ROW_BYTES:
-                return _checked(page, lines)
-        return self._check_each(page)
+    def check(self, page: Sequence[Any], *, window: IdRange | None = None) -> Checked:
+        """Check a page of parsed rows and put each into one line of JSON.
 
-    def _check_each(self, page: Sequence[Any]) -> Checked:
-        good: dict[int, tuple[Any, bytes]] = {}
+        Args:
+            page: The rows, ascending by id.
+            window: The ids of the request, if the same rows came before. A good row that is out of order or outside of
+                the window is then rejected, unless many rows are: the reply is wrong then, rather than its rows.
+        """
+        if not _violation(page, self._page):
+            ids = [row["id"] for row in page]
+            if len(set(ids)) == len(ids) and not (window and misplaced_ids(ids, window)):
+                lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page]
+                if sum(map(len, lines)) <= MAX_ROW_BYTES:
+                    return _checked(page, lines)
+        return self._check_each(page, window)
+
+    def _check_each(self, page: Sequence[Any], window: IdRange | None) -> Checked:
+        good: dict[int, _Good] = {}
         rejects: list[tuple[int, Reject]] = []
-        undeclared: Counter[str] = Counter()
-        for found in page:
-            row, reason = self._judge(found)
-            if not reason:
-                try:
-                    line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-                except orjson.JSONEncodeError as error:  # an undeclared field may be nested without end
-                    reason = f"cannot be written as JSON: {error}"
-                else:
-                    if len(line) > MAX_ROW_BYTES:
-                        reason = f"found {len(line):,} bytes, expected at most {MAX_ROW_BYTES:,}"
+        before = -1
+        for place, found in enumerate(page):
+            row, line, reason = self._line_of(found)
             if reason:
-                rejects.append((len(good), Reject(found, reason)))
+                rejects.append((place, Reject(found, reason)))
                 continue
-            if row["id"] in good:
-                log.warning("%s: the source sent the row of id %d twice; the later one counts", self._name, row["id"])
-            good[row["id"]] = row, line  # a row that comes twice stays where it came first
-            undeclared.update(row.keys() - self._declared)
-        ids = list(good)
-        placed = [replace(each, misplaced=_is_misplaced(each, ids, place)) for place, each in rejects]
-        checked = _checked([row for row, _ in good.values()], [line for _, line in good.values()], placed, undeclared)
-        trailing = sum(place == len(ids) for place, _ in rejects) if ids else 0
-        return replace(checked, trailing=trailing)
+            row_id = row["id"]
+            if earlier := good.get(row_id):
+                log.warning("%s: the source sent two rows of id %d in one page", self._name, row_id)
+                if window is None or earlier.line == line:
+                    good[row_id] = _Good(earlier.place, row, line)
+                    continue
+                # One of them has the id of the other: it is out of order.
+                wrong = earlier.place if row_id > before else place
+                rejects.append((wrong, Reject(page[wrong], f"found id {row_id} on two rows of a page", misplaced=True)))
+                if wrong == place:
+                    continue
+                del good[row_id]
+            good[row_id] = _Good(place, row, line)
+            before = row_id
+        for row_id in misplaced_ids(list(good), window) if window else ():
+            wrong = good.pop(row_id).place
+            reason = f"found id {row_id} out of order, or outside of the ids that were asked for"
+            rejects.append((wrong, Reject(page[wrong], reason, misplaced=True)))
+        return self._page_of(list(good.values()), sorted(rejects, key=itemgetter(0)))
+
+    def _page_of(self, good: Sequence[_Good], rejects: Sequence[tuple[int, Reject]]) -> Checked:
+        """Put together the rows of a page, in the order in which they came."""
+        ids, places = [each.row["id"] for each in good], [each.place for each in good]
+        placed = [
+            replace(each, misplaced=each.misplaced or _is_misplaced(each, ids, bisect(places, place)))
+            for place, each in rejects
+        ]
+        undeclared = Counter(name for each in good for name in each.row.keys() - self._declared)
+        checked = _checked([each.row for each in good], [each.line for each in good], placed, undeclared)
+        return replace(checked, trailing=sum(place > places[-1] for place, _ in rejects) if good else 0)
+
+    def _line_of(self, found: Any) -> tuple[Any, bytes, str | None]:
+        """Return the row as it is staged, its line, and what is wrong with it, None if nothing is."""
+        row, reason = self._judge(found)
+        if reason:
+            return row, b"", reason
+        try:
+            line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError as error:  # an undeclared field may be nested without end
+            return row, b"", f"cannot be written as JSON: {error}"
+        if len(line) > MAX_ROW_BYTES:
+            return row, b"", f"found {len(line):,} bytes, expected at most {MAX_ROW_BYTES:,}"
+        return row, line, None
 
     def _judge(self, row: Any) -> tuple[Any, str | None]:
         """Return the row as it is staged, and what is wrong with it, None if nothing is."""
@@ -185,6 +243,25 @@ def _checked(
 
 def _last_id(ids: Sequence[int], rejects: Sequence[Reject]) -> int | None:
     return max(ids or (row_id for reject in rejects if (row_id := reject.row_id) is not None), default=None)
+
+
+def misplaced_ids(ids: Sequence[int], window: IdRange) -> list[int]:
+    """Return the fewest ids without which the others ascend within the window; nothing if they are many."""
+    ends: list[int] = []  # the lowest id in which an ascending series of each length ends
+    lengths = []  # of the longest such series that ends in each id; 0 outside of the window
+    for row_id in ids:
+        length = bisect_left(ends, row_id) + 1 if row_id in window else 0
+        if length:
+            ends[length - 1 : length] = [row_id]
+        lengths.append(length)
+    following = len(ends)
+    misplaced = []
+    for row_id, length in zip(reversed(ids), reversed(lengths), strict=True):
+        if length and length == following:
+            following -= 1
+        else:
+            misplaced.append(row_id)
+    return misplaced if len(misplaced) <= max(1, len(ids) * _MISPLACED_SHARE) else []
 
 
 def _is_misplaced(reject: Reject, ids: Sequence[int], place: int) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ class EntityQueries:
         self._note_server_time(reply.date)
         count = reply.counts["count"]
         head = Answer([reply.rows["rows"]], count, reply.bytes) if rows else None
-        return Extent(head, count, _highest(reply.rows["last"]))
+        return Extent(head, count, reply.rows["last"].next_id - 1)
 
     async def _probe_singly(self, last: Query) -> Extent:
         """As `probe`, of an API without multiqueries: no page comes with it."""
@@ -110,7 +111,7 @@ class EntityQueries:
         if count is None:
             count = (await self.client.count(self._endpoint, last.where)).count
         self._note_server_time(one.date)
-        return Extent(None, count, _highest(one.rows))
+        return Extent(None, count, one.rows.next_id - 1)
 
     async def read(
         self,
@@ -196,7 +197,7 @@ class EntityQueries:
         try:
             while True:
                 while len(reading) < BATCHES_AHEAD and (batch := planner.next_batch()) is not None:
-                    reading.append((batch, asyncio.create_task(self._ask(batch.windows, conditions, fields))))
+                    reading.append((batch, asyncio.create_task(self._ask(batch, conditions, fields))))
                 if not reading:
                     return
                 batch, task = reading.popleft()
@@ -207,11 +208,9 @@ class EntityQueries:
                         raise
                     log.info("%s: %s; asking for less at once", self._entity, error.what)
                     continue
-                found = [_window_rows(*each) for each in zip(batch.windows, answer.pages, strict=True)]
-                unsettled[batch] = [
-                    page if each.end is None else page.without_trailing()
-                    for page, each in zip(answer.pages, found, strict=True)
-                ]
+                cut = [_cut(*each) for each in zip(batch.windows, answer.pages, strict=True)]
+                unsettled[batch] = [page for page, _ in cut]
+                found = [rows for _, rows in cut]
                 for settled in planner.record_response(batch, found, count=answer.count, reply_bytes=answer.bytes):
                     pages = unsettled.pop(settled)
                     if settled.proven:
@@ -247,9 +246,12 @@ class EntityQueries:
             raise IncompleteError(str(self._entity), where, batch.rows, batch.count)
         return Page(checked, claim, (Unproven(claim.low, claim.high, len(checked), batch.count),))
 
-    async def _ask(self, windows: Sequence[IdRange], conditions: Sequence[Condition], fields: str) -> Answer:
-        """One request for the rows of some windows, and for the count over them."""
+    async def _ask(self, batch: RequestBatch, conditions: Sequence[Condition], fields: str) -> Answer:
+        """Ask in one request for the rows of a batch, and for the count over its windows."""
+        windows = batch.windows
         check = (self.contract if fields == "*" else self._ids).check
+        if batch.earlier is not None:  # a single window, whose rows were not proven
+            check = partial(check, window=windows[0])
         queries = [Query(fields, where=(*self._filter, *conditions, *_within(window))) for window in windows]
         if len(queries) == 1:
             reply = await self.client.query(self._endpoint, queries[0], check)
@@ -299,14 +301,11 @@ def _misplaced(checked: Checked, window: IdRange) -> int | None:
     return next((one for one, following in pairwise(ids) if one >= following), None)
 
 
-def _window_rows(window: IdRange, checked: Checked) -> WindowRows:
-    """Return what a window returned; of unsound rows none count, so that they are asked for again."""
+def _cut(window: IdRange, checked: Checked) -> tuple[Checked, WindowRows]:
+    """Return what a window's page proves, and how much that is; unsound rows do not count: they are asked for again."""
     if not is_sound(checked, window):
-        return WindowRows(0, None)
+        return checked, WindowRows(0, None)
     if len(checked) < PAGE or window.end - window.low <= PAGE or checked.last_id is None:
-        return WindowRows(len(checked), None)
-    return WindowRows(len(checked) - checked.trailing, checked.last_id + 1)
-
-
-def _highest(last: Checked) -> int:
-    return -1 if last.last_id is None else last.last_id
+        return checked, WindowRows(len(checked), None)
+    checked = checked.without_last()
+    return checked, WindowRows(len(checked), checked.next_id)

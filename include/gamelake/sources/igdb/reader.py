@@ -108,12 +108,12 @@ class IgdbReader:
                 if count <= PAGE and (checked.last_id is None or checked.highest >= extent.highest):
                     yield Page(checked, ALL_IDS)
                     return
-                if checked.last_id is not None:
-                    low = checked.last_id + 1
-                    yield Page(checked.without_trailing(), IdRange(0, low))
-        rows = count - (PAGE if low else 0)
+                first = checked.without_last()
+                if low := first.next_id:
+                    count -= len(first)
+                    yield Page(first, IdRange(0, low))
         remaining = [IdRange(low, None)]
         async for page in self._queries.read(
-            remaining, rows=rows, end=extent.highest + 1, conditions=conditions, row_bytes=row_bytes
+            remaining, rows=count, end=extent.highest + 1, conditions=conditions, row_bytes=row_bytes
         ):
             yield page
