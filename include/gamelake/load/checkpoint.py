@@ -37,12 +37,14 @@ RESUME_SECONDS = 6 * 3600
 class Progress:
     """What a try has stored: how it reads, on top of which commit (0: none), and since when.
 
-    clock: unix seconds by the source's clock, at the first reply.
+    clock: unix seconds by the source's clock, at the first reply. origin: whose rows the parts have, None if the source
+    does not state it.
     """
 
     mode: Mode
     base_version: int
     clock: int
+    origin: str | None
     files: tuple[File, ...]
 
     def to_json(self) -> bytes:
@@ -55,7 +57,7 @@ class Progress:
         try:
             found = orjson.loads(data)
             files = tuple(File.from_json(file) for file in found["files"])
-            return cls(Mode(found["mode"]), int(found["base_version"]), int(found["clock"]), files)
+            return cls(Mode(found["mode"]), int(found["base_version"]), int(found["clock"]), found["origin"], files)
         except (ValueError, KeyError, TypeError) as error:
             raise ManifestError("progress", data[:100], f"a run's list of its parts: {error}") from error
 
@@ -111,6 +113,9 @@ class Checkpoint:
             return
         await self._reader.probe()
         age = int(self._reader.clock.timestamp()) - found.clock
+        if found.origin != self._reader.origin:
+            log.info("%s: this run's earlier try read %s; reading all again", self._table, found.origin)
+            return
         if not 0 <= age <= RESUME_SECONDS:
             log.info("%s: this run's earlier try began %d s ago; reading all again", self._table, age)
             return
@@ -133,7 +138,7 @@ class Checkpoint:
         sound = tuple(
             file for file in files if not any(claim.overlaps(ids) for claim in file.claims for ids in self._excluded)
         )
-        progress = Progress(self._mode, self._base_version, self.began, sound)
+        progress = Progress(self._mode, self._base_version, self.began, self._reader.origin, sound)
         self._saved = True
         self._store.put(self._key, progress.to_json(), tags={"status": "temp"})
 

@@ -3,7 +3,7 @@
 LoadError
 ├── PermanentLoadError      not retried: the same request would fail again
 │   ├── HeldError           the table would lose more rows than one load may remove
-│   ├── OtherOriginError    the table has rows of another source, such as the sandbox
+│   ├── OtherOriginError    the table has rows of another server, such as the sandbox
 │   └── ContractError       too many rows break the registry's contract
 ├── LostPartError           a part of the table is missing or damaged
 ├── UnprovenError           the source counts other rows than it sends, and more than one load may leave unproven
@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gamelake.lake.factory import place_of
 from gamelake.sources.base import IncompleteError
 
 if TYPE_CHECKING:
     from gamelake.lake.keys import TableName
-    from gamelake.lake.manifest import Unproven
+    from gamelake.lake.manifest import Manifest, Unproven
+    from gamelake.lake.store import Store
 
 
 LIST_COMMAND = "gamelake lake rejected {table}"
@@ -47,17 +49,39 @@ class HeldError(PermanentLoadError):
 
 
 class OtherOriginError(PermanentLoadError):
-    """The table has rows of another source: a mix of two worlds would be in every mart."""
+    """The table has rows of another server, such as the sandbox: the marts would mix the two.
 
-    def __init__(self, entity: str, place: str, of: str | None, now: str) -> None:
-        names = {"igdb": "IGDB", "sandbox": "the sandbox", "recorded": "recorded responses"}
-        found, expected = names.get(now, now), names.get(of or "", of)
+    Args:
+        table: What is loaded.
+        place: The lake.
+        found: Whose rows the server sends.
+        expected: Whose rows the table has.
+    """
+
+    def __init__(self, table: TableName, place: str, *, found: str, expected: str) -> None:
         super().__init__(
-            f"{entity}: the rows come from {found}, and the table in {place} has those of {expected}: the two are not "
-            "mixed. Nothing was committed. To load this source, name an empty lake in GAMELAKE_URI, or remove this one "
-            "(on a laptop `make clean LAKE=yes`). To go on with the other one: IGDB needs the account (IGDB_CLIENT_ID "
-            "and IGDB_CLIENT_SECRET, or the connection igdb_default)."
+            f"{table}: the rows come from {found}, and the table in {place} has those of {expected}. Loads do not mix "
+            "them: nothing was committed. To load these rows, name an empty lake in GAMELAKE_URI, or delete this one "
+            f"(on a laptop `make clean LAKE=yes`). To go on with {expected}, set the account or the connection of "
+            f"{table.source} (docs/guides/runbooks/troubleshooting.md)."
         )
+        self.found = found
+        self.expected = expected
+
+
+def check_origin(origin: str | None, commit: Manifest | None, store: Store) -> None:
+    """Refuse rows of another server than those of a commit.
+
+    Args:
+        origin: Whose rows the server sends; None: it does not state it.
+        commit: None: the table has no commit.
+        store: Where the lake is.
+
+    Raises:
+        OtherOriginError: The two differ.
+    """
+    if commit is not None and origin is not None and commit.origin not in {None, origin}:
+        raise OtherOriginError(commit.table, place_of(store), found=origin, expected=str(commit.origin))
 
 
 class UnprovenError(LoadError, IncompleteError):

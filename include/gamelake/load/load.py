@@ -17,7 +17,7 @@ from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
 from gamelake.load.doubts import doubts_of
-from gamelake.load.errors import HeldError, OtherOriginError
+from gamelake.load.errors import HeldError, check_origin
 from gamelake.load.next_commit import LoadFigures, NextCommit, ReadResult
 from gamelake.load.report import LoadReport
 from gamelake.load.schedule import check_readable
@@ -106,7 +106,7 @@ class Load:
             if base is not None and mode is Mode.INCREMENTAL:
                 read = await self._read_changes(base)
             else:
-                read = await self._read_all(mode, checkpoint)
+                read = await self._read_all(mode, base, checkpoint)
             await asyncio.to_thread(self._staging.keep_rejected)
             files = await asyncio.to_thread(self._staging.finish)
             commit = NextCommit(
@@ -125,7 +125,7 @@ class Load:
             )
             try:
                 manifest = await asyncio.to_thread(self._table.commit, commit.draft)
-            except (HeldError, OtherOriginError):
+            except HeldError:
                 # The next try must read what the source shows then, not what it shows now.
                 await asyncio.to_thread(checkpoint.delete)
                 raise
@@ -134,13 +134,13 @@ class Load:
         report.log()
         return report
 
-    async def _read_all(self, mode: Mode, checkpoint: Checkpoint) -> ReadResult:
+    async def _read_all(self, mode: Mode, base: Manifest | None, checkpoint: Checkpoint) -> ReadResult:
         """Stage all rows."""
         if checkpoint.resumed_parts:
             pages = self._reader.read_remaining(checkpoint.claims, rows=checkpoint.resumed_rows)
         else:
             pages = self._reader.read_all()
-        await self._staging.stage_pages(self._checking_day(pages), f"{mode} read", checkpoint)
+        await self._staging.stage_pages(self._checked(pages, base), f"{mode} read", checkpoint)
         self._staging.check_whole()
         source_count = self._staging.rows + len(self._staging.rejects) if counting(self._reader) else None
         began = checkpoint.began
@@ -151,7 +151,7 @@ class Load:
         reading_base = asyncio.create_task(asyncio.to_thread(self._staging.read_base))
         try:
             period, pages = await open_changes(self._reader, self._table, base, self._run.partition)
-            await self._staging.stage_pages(self._checking_day(pages), "changes")
+            await self._staging.stage_pages(self._checked(pages, base), "changes")
             await reading_base
         finally:
             reading_base.cancel()
@@ -172,12 +172,16 @@ class Load:
             figures=figures or ReconcileFigures(),
         )
 
-    async def _checking_day(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-        """Yield the pages, once the source's clock (in the first reply) shows that the partition can be read."""
+    async def _checked(self, pages: AsyncIterator[Page], base: Manifest | None) -> AsyncIterator[Page]:
+        """Yield the pages, once the first reply shows that the partition can be read and whose rows they are."""
         async for page in pages:
-            check_readable(self._entity, self._run.partition, self._reader.clock)
+            self._check_reply(base)
             yield page
+        self._check_reply(base)
+
+    def _check_reply(self, base: Manifest | None) -> None:
         check_readable(self._entity, self._run.partition, self._reader.clock)
+        check_origin(self._reader.origin, base, self._store)
 
     def _mode(self, base: Manifest | None) -> Mode:
         if self._entity.kind is not Kind.INCREMENTAL:

@@ -8,10 +8,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from gamelake.lake.claims import merge_files
-from gamelake.lake.factory import place_of
 from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary
 from gamelake.load import guard
-from gamelake.load.errors import HeldError, OtherOriginError
+from gamelake.load.errors import HeldError, check_origin
 from gamelake.load.schedule import check_not_superseded
 from gamelake.load.watermark import watermark_after
 from gamelake.registry import Kind
@@ -87,8 +86,7 @@ class NextCommit:
             StoreError, ManifestError: of the table's history.
         """
         origin = self.reader.origin
-        if newest is not None and origin is not None and newest.origin not in {None, origin}:
-            raise OtherOriginError(str(self.entity), place_of(self.store), newest.origin, origin)
+        check_origin(origin, newest, self.store)
         check_not_superseded(self.base, newest, began=self.read.began)
         on_base = newest is None or (self.base is not None and newest.version == self.base.version)
         row_count = self._row_count(newest)

@@ -43,10 +43,10 @@ class Rejects:
         """Return the ids of those that have a true one."""
         return (row_id for row_id in self._rows if isinstance(row_id, int))
 
-    def times(self) -> Iterator[int]:
-        """When they last changed (unix seconds), of those that say so."""
+    def times(self) -> Iterator[int | None]:
+        """Yield when they last changed (unix seconds), None for those without a time; not for unreadable ones."""
         found = (reject.row.get("updated_at") for reject in self._rows.values() if isinstance(reject.row, dict))
-        return (at for at in found if type(at) is int and 0 <= at < _END_OF_TIME)
+        return (at for at in found if at is None or (type(at) is int and 0 <= at < _END_OF_TIME))
 
     def too_many(self, rows: int) -> bool:
         """Whether they are more than may be of a table of so many rows."""

@@ -7,6 +7,7 @@ tables only the newest load's rows can be: the source may have changed older one
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from gamelake.days import format_day, parse_day
 from gamelake.lake.claims import merge_files
 from gamelake.lake.keys import LoadRun
-from gamelake.lake.manifest import Draft, Manifest
+from gamelake.lake.manifest import Draft, Manifest, Summary
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rejected import rejected_days, rows_rejected_by
 from gamelake.lake.rows import read_live_ids
@@ -23,7 +24,7 @@ from gamelake.lake.table import Table
 from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
 from gamelake.registry import Kind
-from gamelake.sources.contract import RowContract
+from gamelake.sources.contract import Reject, RowContract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from gamelake.lake.rejected import RejectedRow
     from gamelake.lake.store import Store
     from gamelake.registry import Entity
-    from gamelake.sources.contract import Reject
 
 
 class ReplayError(LoadError):
@@ -82,8 +82,8 @@ def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]
         return [_replay_day(store, entity, of_day, load) for of_day, load in loads.items()]
     if day not in {None, newest.partition}:
         raise ReplayError(
-            f"{entity}: found --day {day}, expected {newest.partition}, the day of the newest load: IGDB may have "
-            "changed older rows since. Run a load with full_refresh instead"
+            f"{entity}: found --day {day}, expected {newest.partition}, the day of the newest load: the source may "
+            "have changed older rows since. Run a load with full_refresh instead"
         )
     return [_replay_day(store, entity, newest.partition, newest)]
 
@@ -137,6 +137,9 @@ def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int
     passed: dict[int, Rows] = {}
     refused: list[Reject] = []
     for one in kept:
+        if one.row_id is None:  # an id that the row shows is not its own
+            refused.append(Reject(one.row, one.reason))
+            continue
         checked = contract.check([one.row])
         refused += checked.rejects
         if checked.rows.ids:
@@ -146,6 +149,7 @@ def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int
 
 def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequence[Rows]) -> Manifest:
     """Put the rows into a part of their own, and commit it on top of the table."""
+    began = time.monotonic()
     run = LoadRun(entity.table, day, f"replay__{day}_{base.version}")
     with scratch_folder() as scratch, PartStage(store, run, scratch=scratch, committed=base.files) as stage:
         for one in rows:
@@ -166,6 +170,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             cursor=newest.cursor,
             source_count=newest.source_count,
             row_count=newest.row_count + (len(rows) if shows else 0),
+            summary=Summary(rows_read=len(rows), proof=newest.summary.proof, seconds=time.monotonic() - began),
             unproven=newest.unproven,
             shrink_allowed=newest.shrink_allowed,
             rejected_key=newest.rejected_key,

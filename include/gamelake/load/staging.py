@@ -181,8 +181,8 @@ class Staging:
         """Return the ids of the rejected rows, of those that have one."""
         return self.rejects.ids()
 
-    def rejected_times(self) -> Iterable[int]:
-        """When the rejected rows last changed (unix seconds), of those that state it."""
+    def rejected_times(self) -> Iterable[int | None]:
+        """When the rejected rows last changed (unix seconds), None for one without a time."""
         return self.rejects.times()
 
     @property

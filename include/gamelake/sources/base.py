@@ -136,8 +136,8 @@ class TableView(Protocol):
     def rejected_ids(self) -> Iterable[int]:
         """Return the ids of the rows that this load has rejected, of those that have one."""
 
-    def rejected_times(self) -> Iterable[int]:
-        """When these rows last changed (unix seconds), of those that state it."""
+    def rejected_times(self) -> Iterable[int | None]:
+        """When these rows last changed (unix seconds), None for one without a time."""
 
 
 class Reader(Protocol):

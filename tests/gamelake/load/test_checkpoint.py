@@ -119,9 +119,15 @@ def test_another_commit_in_between_is_a_new_start(
     assert PROGRESS not in keys(store)
 
 
-def test_another_run_takes_over_nothing(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
+def test_parts_of_another_server_are_read_again(monkeypatch, store, client, sandbox):
+    first_try(monkeypatch, store, client)
+    assert Progress.from_json(store.get(PROGRESS)).origin == "sandbox"
+    sandbox.using(lambda world: setattr(world, "name", "igdb"))
+    assert load_once(client(), store).resumed_rows == 0
+    assert Table(store, TableName("igdb", "games")).latest().origin == "igdb"
+
+
+def test_another_run_takes_over_nothing(monkeypatch, store, client, sandbox):
     first_try(monkeypatch, store, client)
     assert load_once(client(), store, run_id="other").resumed_rows == 0
     assert shown(store) == held(sandbox)
@@ -226,15 +232,19 @@ def test_a_retry_after_the_commit_brings_only_what_changed(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"mode": "half", "base_version": 0, "clock": 0, "files": []}', b'{"files": 3}']
-)
-def test_what_is_no_progress_is_refused(data: bytes) -> None:
+    "data",
+    [
+        b"", b"[]", b"{}", b'{"files": 3}',
+        b'{"mode": "half", "base_version": 0, "clock": 0, "origin": null, "files": []}',
+    ],
+)  # fmt: skip
+def test_what_is_no_progress_is_refused(data):
     with pytest.raises(ManifestError, match="progress: found"):
         Progress.from_json(data)
 
 
-def test_progress_is_read_as_it_was_written(make_progress_file: Any) -> None:
-    progress = Progress(Mode.FULL, 3, 1_763_668_800, (make_progress_file,))
+def test_progress_is_read_as_it_was_written(make_progress_file):
+    progress = Progress(Mode.FULL, 3, 1_763_668_800, "igdb", (make_progress_file,))
     assert Progress.from_json(progress.to_json()) == progress
 
 

@@ -65,6 +65,8 @@ def test_rows_that_pass_the_new_contract_come_into_the_table_once(
     after = newest_commit(store)
     assert (after.version, after.row_count, after.source_count) == (before.version + 1, GAMES, GAMES)
     assert (after.cursor, after.mode, after.rejected_key) == (before.cursor, before.mode, before.rejected_key)
+    assert (after.summary.rows_read, after.summary.proof) == (2, before.summary.proof)
+    assert after.summary.seconds > 0
     assert set(shown(store)) == set(held(sandbox))
     check_whole(store)
     (again,) = replay(store, games)
@@ -215,10 +217,11 @@ def test_the_command(two_days: Store, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err
 
 
-def test_rows_that_no_parser_took_stay_rejected(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+@pytest.mark.parametrize(("old", "new"), [('"Game 7"', '"\udcff"'), ('"id": 10,', '"id": 900000,')])
+def test_rows_without_an_id_of_their_own_stay_rejected(
+    old: str, new: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
 ) -> None:
-    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcff"', times=None))
+    sandbox.faults.add(Fault("replace", old=old, new=new, times=None))
     load_once(client(), store)
     (outcome,) = replay(store, lenient("games"))
     assert (outcome.added, outcome.refused) == (0, 1)

@@ -9,7 +9,8 @@ A row that the table lacks altogether is found here too, if the deletion of anot
 So is a new row without `updated_at`: it is no change, and no count of unchanged rows has it.
 
 Not seen before the next full load: a row that moves within one window, and one that arrives in a window while another
-row leaves it during the same seconds. The windows are narrow where late updates arrive, near the last load.
+row leaves it during the same seconds. The windows are narrow where late updates arrive, near the last load. All that is
+older than 30 days is one window, because the counts of a request are ten.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ class LateUpdates:
         times: UpdateTimes,
         *,
         read: LiveIds,
-        rejected: Iterable[int] = (),
+        rejected: Iterable[int | None] = (),
         since: int,
     ) -> None:
         self.unknown: set[int] = set()
@@ -155,8 +156,8 @@ class LateUpdates:
     def _known_times(self) -> tuple[Sequence[int], int]:
         """When the rows changed, ascending, and how many have no time."""
         times = [self._moved.get(row_id, self._times[row_id]) for row_id in self._unread.ids()]
-        known = array("q", sorted(chain((at for at in times if at is not None), self._rejected)))
-        return known, times.count(None)
+        times += self._rejected
+        return array("q", sorted(at for at in times if at is not None)), times.count(None)
 
 
 def _windows(since: int) -> list[Window]:

@@ -117,6 +117,14 @@ def test_a_new_row_without_a_time_is_seen_the_same_night(lake: Lake) -> None:
     lake.check_equal()
 
 
+def test_a_rejected_row_without_a_time_costs_no_request_but_its_own(lake: Lake) -> None:
+    bad = {"id": ids_of(lake.sandbox)[-1] + 5, "name": 7}
+    lake.sandbox.using(lambda world: world.table("games").put([bad], world.today))
+    lake.night()
+    report = lake.night()
+    assert (report.rejected, report.requests) == (1, QUIET + 1)
+
+
 def test_a_row_that_loses_its_time_is_read(lake: Lake) -> None:
     ids = ids_of(lake.sandbox)
     put_without_a_time(lake, ids[700])

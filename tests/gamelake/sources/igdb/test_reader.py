@@ -181,7 +181,7 @@ def test_a_pack_that_is_a_row_short_is_asked_again_window_by_window(
     assert windows > 1
     assert [record.endpoint for record in alone] == ["games"] * windows
     said = [message for message in caplog.messages if "asking again" in message]
-    assert said == ["igdb.games: ids 501 and above: the source returned 2399 rows but counts 2400; "
+    assert said == ["igdb.games: ids 500 and above: the source returned 2400 rows but counts 2401; "
                     "asking again, each window alone"]  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def test_a_window_that_is_short_again_fails_the_load(
     sandbox.faults.add(batch, alone)
     rows = r"\d{3}" if fault == "drop_row" else "0"
     with pytest.raises(
-        IncompleteError, match=rf"igdb.games: ids 501 to \d+: the source returned {rows} rows but counts \d"
+        IncompleteError, match=rf"igdb.games: ids 500 to \d+: the source returned {rows} rows but counts \d"
     ):
         read()
     assert Table(store, IGDB_GAMES).latest() is None
