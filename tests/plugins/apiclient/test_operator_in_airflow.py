@@ -1,4 +1,4 @@
-"""The operator as Airflow runs it: real task runs, asset events, time-outs and kills; dags/loads.py has the loads."""
+"""The operator as Airflow runs it: real task runs, time-outs and kills; dags/loads.py has the loads."""
 
 from __future__ import annotations
 
