@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sandbox.igdb import Sandbox
     from tests.support.cdn import CachingCdn
     from tests.support.faulty_proxy import FaultyProxy
+    from tests.support.loads import Loads
     from tests.support.nightly_loads import Lake, Nights
     from tests.support.raw_lake import Lake as RawLake
     from tests.support.second_source.server import Boardgames
@@ -166,6 +167,14 @@ def client(served: tuple[Sandbox, str]) -> Callable[[], IgdbClient]:
 
     token = token_of(served[0])
     return lambda: new_client(served[1], token)
+
+
+@pytest.fixture
+def loads(served: tuple[Sandbox, str], store: Store) -> Loads:
+    """Loads of the sandbox into the store."""
+    from tests.support.loads import Loads
+
+    return Loads(*served, store)
 
 
 @pytest.fixture

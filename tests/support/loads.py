@@ -19,11 +19,13 @@ from gamelake.registry import load_sources
 from gamelake.sources.igdb.reader import IgdbReader
 from igdb.client import IgdbClient
 from igdb.tokens import StaticToken
-from sandbox.igdb import Sandbox, World
+from sandbox.igdb import Fault, Sandbox, World
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
     from gamelake.load.load import LoadReport
     from igdb.tokens import TokenSource
@@ -115,3 +117,47 @@ def check_whole(store: Store, name: str = "games") -> int:
     for file in manifest.files if manifest else ():
         verify_part(store, file)
     return manifest.version if manifest else 0
+
+
+class Loads:
+    """A sandbox, a store, and loads of the one into the other."""
+
+    def __init__(self, sandbox: Sandbox, url: str, store: Store, **options: Any) -> None:
+        self.sandbox = sandbox
+        self.store = store
+        self.url = url
+        self._options = options
+        self._token = token_of(sandbox)
+
+    def client(self, **options: Any) -> IgdbClient:
+        """A new client; all have one token."""
+        return new_client(self.url, self._token, **options)
+
+    def load(self, name: str = "games", **options: Any) -> LoadReport:
+        return load_once(self.client(), self.store, name, **self._options | options)
+
+    def replace(self, old: str, new: str, times: int | None = None) -> None:
+        """Replace a text, once in a reply: in so many replies, None: in all."""
+        self.sandbox.faults.add(Fault("replace", old=old, new=new, times=times))
+
+    def shown(self, name: str = "games") -> Rows:
+        return shown(self.store, name)
+
+    def held(self, endpoint: str = "games") -> Rows:
+        return held(self.sandbox, endpoint)
+
+    def ids(self) -> list[int]:
+        """The ids of the sandbox's games, ascending."""
+        return ids_of(self.sandbox)
+
+    def rejects(self, name: str = "games") -> list[dict[str, Any]]:
+        """The objects in `_rejected/`, each with `reason` and `row`."""
+        kept = [info.key for info in self.store.list(f"raw/igdb/{name}/_rejected/")]
+        return [json.loads(line) for key in kept for line in self.store.get(key).splitlines()]
+
+    def latest(self, name: str = "games") -> Manifest | None:
+        return Table(self.store, TableName("igdb", name)).latest()
+
+    def newest(self, name: str = "games") -> Manifest:
+        """The newest commit, of a table that has one."""
+        return newest_commit(self.store, name)

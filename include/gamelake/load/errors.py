@@ -123,6 +123,9 @@ class ContractError(PermanentLoadError):
             f"List them with `{LIST_COMMAND.format(table=entity)}`. "
             "Correct the field in entities.yaml, or wait until the source corrects its rows, and run the load again."
         )
+        self.rejected = rejected
+        self.example = example
+        self.kept_at = kept_at
 
 
 class SupersededError(LoadError):

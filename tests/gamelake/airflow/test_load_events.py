@@ -10,10 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gamelake.lake.factory import open_store
-from gamelake.lake.keys import TableName
-from gamelake.lake.table import Table
 from gamelake.load.report import LoadReport
 from tests.support.loads import small_sandbox
+from tests.support.tables import newest_commit
 
 LOADING = Path(__file__).parent / "dags" / "loading.py"
 
@@ -37,7 +36,6 @@ def test_a_load_leaves_an_event_with_its_figures_and_a_failed_one_leaves_none(tm
         ran = subprocess.run([sys.executable, LOADING], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-5000:]
     outcome = json.loads((tmp_path / "outcome.json").read_text())
-    commit = Table(store, TableName("igdb", "genres")).latest()
-    assert commit is not None
+    commit = newest_commit(store, "genres")
     report = asdict(LoadReport.of(commit, files=commit.files, warnings=[]))
     assert outcome == {"states": ["success", "failed"], "events": [["raw_igdb_genres", "2026-11-21", report]]}

@@ -12,50 +12,36 @@ import pytest
 
 from apiclient.errors import ReplyError
 from gamelake.fields import FieldType
-from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError
 from gamelake.sources.base import MisplacedError
 from gamelake.sources.contract import RowContract
 from igdb.errors import PayloadTooLargeError
 from igdb.replies import Answer
-from sandbox.igdb import Fault
 from tests.support.loads import (
     GAMES,
     LONG_AGO,
     REGISTRY,
+    Loads,
     Rows,
-    held,
     load_once,
-    new_client,
-    shown,
     small_sandbox,
-    token_of,
 )
-from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from gamelake.lake.store import Store
-    from igdb.client import IgdbClient
-    from sandbox.igdb import Sandbox
 
 MEGABYTE = 1_000_000
-
-
-def rejects(store: Store, name: str = "games") -> list[dict[str, Any]]:
-    """What lies in `_rejected/`, each with `reason` and `row`."""
-    kept = [info.key for info in store.list(f"raw/igdb/{name}/_rejected/")]
-    return [json.loads(line) for key in kept for line in store.get(key).splitlines()]
 
 
 def without(rows: Rows, *ids: int) -> Rows:
     return {row_id: row for row_id, row in rows.items() if row_id not in ids}
 
 
-def spoil(sandbox: Sandbox, ids: list[int]) -> None:
-    sandbox.upsert("games", [{"id": each, "hypes": "many", "updated_at": LONG_AGO} for each in ids])
+def spoil(loads: Loads, ids: list[int]) -> None:
+    loads.sandbox.upsert("games", [{"id": each, "hypes": "many", "updated_at": LONG_AGO} for each in ids])
 
 
 @pytest.mark.parametrize(
@@ -71,14 +57,14 @@ def spoil(sandbox: Sandbox, ids: list[int]) -> None:
     ids=["int", "double", "in an array", "time", "above 64 bits", "number for a name"],
 )
 def test_a_field_of_a_wrong_type_is_rejected_and_kept_with_the_reason(
-    change: dict[str, Any], reason: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
+    change: dict[str, Any], reason: str, loads: Loads
 ) -> None:
-    bad = sorted(held(sandbox))[GAMES // 2]
-    sandbox.upsert("games", [{"id": bad, "name": "Bad"} | change])
-    report = load_once(client(), store)
+    bad = loads.ids()[GAMES // 2]
+    loads.sandbox.upsert("games", [{"id": bad, "name": "Bad"} | change])
+    report = loads.load()
     assert (report.rejected, report.row_count, report.source_count) == (1, GAMES - 1, GAMES)
-    assert shown(store) == without(held(sandbox), bad)
-    (kept,) = rejects(store)
+    assert loads.shown() == without(loads.held(), bad)
+    (kept,) = loads.rejects()
     assert kept["row"]["id"] == bad
     assert reason in kept["reason"]
 
@@ -94,16 +80,14 @@ def test_a_field_of_a_wrong_type_is_rejected_and_kept_with_the_reason(
     ],
     ids=["missing", "null", "text", "negative", "broken"],
 )
-def test_a_row_whose_id_is_none_is_rejected(
-    new: str, reason: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    bad = sorted(held(sandbox))[7]
-    sandbox.faults.add(Fault("replace", old=f'"id": {bad},', new=new, times=None))
-    report = load_once(client(), store)
+def test_a_row_whose_id_is_none_is_rejected(new: str, reason: str, loads: Loads) -> None:
+    bad = loads.ids()[7]
+    loads.replace(f'"id": {bad},', new)
+    report = loads.load()
     assert (report.rejected, report.row_count, report.source_count) == (1, GAMES - 1, GAMES)
-    assert shown(store) == without(held(sandbox), bad)
-    (kept,) = rejects(store)
-    assert kept["row"]["name"] == held(sandbox)[bad]["name"]
+    assert loads.shown() == without(loads.held(), bad)
+    (kept,) = loads.rejects()
+    assert kept["row"]["name"] == loads.held()[bad]["name"]
     assert reason in kept["reason"]
 
 
@@ -111,36 +95,30 @@ def test_a_row_whose_id_is_none_is_rejected(
 @pytest.mark.parametrize(
     ("place", "shows"), [(97, 900_000), (97, 98), (97, 300), (499, 1_000), (499, 900_000), (600, 1), (600, 3)]
 )
-def test_a_row_that_shows_another_id_costs_itself(
-    place: int, shows: int, good: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    bad = sorted(held(sandbox))[place]
+def test_a_row_that_shows_another_id_costs_itself(place: int, shows: int, good: bool, loads: Loads) -> None:
+    bad = loads.ids()[place]
     other = f'"id": {shows},' if good else f'"id": {shows}, "rating": "x",'
-    sandbox.faults.add(Fault("replace", old=f'"id": {bad},', new=other, times=None))
+    loads.replace(f'"id": {bad},', other)
     for night in range(3):
-        report = load_once(client(), store, run_id=str(night))
-        expected = without(held(sandbox), bad)
+        report = loads.load(run_id=str(night))
+        expected = without(loads.held(), bad)
         assert (report.rejected, report.row_count, report.unproven) == (1, len(expected), [])
-        assert shown(store) == expected
-        assert {each["row"]["name"] for each in rejects(store)} == {f"Game {place}"}
-        sandbox.delete("games", [bad + 90 - night])  # in the same id range: the bad row is not to hide it
-    sandbox.faults.clear()
-    load_once(client(), store, run_id="repaired")
-    assert shown(store) == held(sandbox)
+        assert loads.shown() == expected
+        assert {each["row"]["name"] for each in loads.rejects()} == {f"Game {place}"}
+        loads.sandbox.delete("games", [bad + 90 - night])  # in the same id range: the bad row is not to hide it
+    loads.sandbox.faults.clear()
+    loads.load(run_id="repaired")
+    assert loads.shown() == loads.held()
 
 
-def test_a_row_that_shows_another_id_once_is_read_again(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    sandbox.faults.add(Fault("replace", old=f'"id": {sorted(held(sandbox))[97]},', new='"id": 900000,'))
-    assert load_once(client(), store).rejected == 0
-    assert shown(store) == held(sandbox)
+def test_a_row_that_shows_another_id_once_is_read_again(loads: Loads) -> None:
+    loads.replace(f'"id": {loads.ids()[97]},', '"id": 900000,', times=1)
+    assert loads.load().rejected == 0
+    assert loads.shown() == loads.held()
 
 
-def test_a_source_that_loses_the_order_fails_the_load(
-    client: Callable[[], IgdbClient], store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = client()
+def test_a_source_that_loses_the_order_fails_the_load(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
+    one = loads.client()
 
     def reverse(method: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *asked: method(*asked[:-1], lambda page: asked[-1](page[::-1]))
@@ -148,86 +126,76 @@ def test_a_source_that_loses_the_order_fails_the_load(
     for name in ("query", "multiquery"):
         monkeypatch.setattr(one, name, reverse(getattr(one, name)))
     with pytest.raises(MisplacedError):
-        load_once(one, store)
-    assert Table(store, TableName("igdb", "games")).latest() is None
+        load_once(one, loads.store)
+    assert loads.latest() is None
 
 
 @pytest.mark.parametrize(
     ("total", "bad", "fails"), [(GAMES, 9, False), (GAMES, 10, True), (12_000, 11, False), (12_000, 13, True)]
 )
-def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(
-    total: int, bad: int, fails: bool, store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    with small_sandbox(total) as (sandbox, url):
-        ids = sorted(held(sandbox))
-        spoil(sandbox, ids[:: total // bad][:bad])
-        client = new_client(url, token_of(sandbox))
+def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(total: int, bad: int, fails: bool, store: Store) -> None:
+    with small_sandbox(total) as served:
+        loads = Loads(*served, store)
+        ids = loads.ids()
+        spoil(loads, ids[:: total // bad][:bad])
         if not fails:
-            report = load_once(client, store)
+            report = loads.load()
             assert (report.rejected, report.row_count, report.source_count) == (bad, total - bad, total)
-            assert f"{bad} rows break the contract and are kept at raw/igdb/games/_rejected/" in caplog.text
-            assert len(rejects(store)) == bad
+            assert len(loads.rejects()) == bad
             return
-        with pytest.raises(ContractError, match=r"games: 1\d of the \d+ rows read so far break the contract") as caught:
-            load_once(client, store)
-        assert "$.hypes" in str(caught.value), "the first reason"
-        (kept,) = (info.key for info in store.list("raw/igdb/games/_rejected/"))
-        assert f"All of them are kept at {kept}. Nothing was committed." in str(caught.value)
-        assert Table(store, IGDB_GAMES).latest() is None
+        with pytest.raises(ContractError) as caught:
+            loads.load()
+        assert (caught.value.rejected, "$.hypes" in caught.value.example) == (bad, True)
+        assert [info.key for info in store.list("raw/igdb/games/_rejected/")] == [caught.value.kept_at]
+        assert loads.latest() is None
         # Repaired at the source (or in entities.yaml), the next load brings them.
-        sandbox.upsert("games", [{"id": each, "name": "Repaired", "hypes": None} for each in ids])
-        load_once(new_client(url, token_of(sandbox)), store, run_id="again")
-        assert shown(store) == held(sandbox)
+        loads.sandbox.upsert("games", [{"id": each, "name": "Repaired", "hypes": None} for each in ids])
+        loads.load(run_id="again")
+        assert loads.shown() == loads.held()
 
 
-def test_a_count_that_nothing_has_proven_lets_no_bad_rows_through(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    spoil(sandbox, sorted(held(sandbox))[::50])
-    sandbox.faults.add(Fault("replace", old=f'"count": {GAMES}', new='"count": 9000000'))  # of the first reply only
+def test_a_count_that_nothing_has_proven_lets_no_bad_rows_through(loads: Loads) -> None:
+    spoil(loads, loads.ids()[::50])
+    loads.replace(f'"count": {GAMES}', '"count": 9000000', times=1)  # of the first reply only
     with pytest.raises(ContractError, match="games: 22 of the 1100 rows read so far break the contract"):
-        load_once(client(), store)
+        loads.load()
 
 
-def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    load_once(client(), store, run_id="before")
-    before = shown(store)
-    sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in sorted(before)[:10]])
+def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(loads: Loads) -> None:
+    loads.load(run_id="before")
+    before = loads.shown()
+    loads.sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in sorted(before)[:10]])
     with pytest.raises(ContractError):
-        load_once(client(), store)
-    assert shown(store) == before
-    assert newest_commit(store).run_id == "before"
+        loads.load()
+    assert loads.shown() == before
+    assert loads.newest().run_id == "before"
 
 
-def test_a_rejected_row_comes_once_it_is_repaired(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    bad = sorted(held(sandbox))[30]
-    good = held(sandbox)[bad]
-    spoil(sandbox, [bad])
-    load_once(client(), store, run_id="before")
-    night = load_once(client(), store, run_id="night")
+def test_a_rejected_row_comes_once_it_is_repaired(loads: Loads) -> None:
+    bad = loads.ids()[30]
+    good = loads.held()[bad]
+    spoil(loads, [bad])
+    loads.load(run_id="before")
+    night = loads.load(run_id="night")
     assert (night.rejected, night.row_count, night.source_count) == (1, GAMES - 1, GAMES), "asked for each night"
-    sandbox.upsert("games", [good])  # its updated_at is of long ago: no change shows it
-    repaired = load_once(client(), store, run_id="repaired")
+    loads.sandbox.upsert("games", [good])  # its updated_at is of long ago: no change shows it
+    repaired = loads.load(run_id="repaired")
     assert (repaired.rejected, repaired.row_count, repaired.source_count) == (0, GAMES, GAMES)
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
 def test_fields_that_nobody_declared_are_kept_counted_and_reported(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
-    ids = sorted(held(sandbox))
+    ids = loads.ids()
     new = {"mood": {"blue": [1, {"deep": None}]}, "vr": True}
-    sandbox.upsert("games", [{"id": each, "name": "New"} | new for each in (ids[0], ids[600])])
-    sandbox.upsert("games", [{"id": ids[-1], "name": "New", "vr": False}])
-    report = load_once(client(), store)
+    loads.sandbox.upsert("games", [{"id": each, "name": "New"} | new for each in (ids[0], ids[600])])
+    loads.sandbox.upsert("games", [{"id": ids[-1], "name": "New", "vr": False}])
+    report = loads.load()
     assert report.undeclared == {"mood": 2, "vr": 3}
     assert "fields that entities.yaml does not declare: {" in caplog.text
     assert "'mood': 2" in caplog.text
-    assert shown(store)[ids[600]]["mood"] == new["mood"]
+    assert loads.shown()[ids[600]]["mood"] == new["mood"]
     assert report.rejected == 0
 
 
@@ -242,18 +210,16 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_comes_through_as_it_can(
-    text: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
+def test_a_text_comes_through_as_it_can(text: str, loads: Loads) -> None:
     sent, expected = TEXTS[text]
-    row_id = sorted(held(sandbox))[7]
-    sandbox.faults.add(Fault("replace", old=f'"{held(sandbox)[row_id]["name"]}"', new=f'"{sent}"', times=None))
-    report = load_once(client(), store)
+    row_id = loads.ids()[7]
+    loads.replace(f'"{loads.held()[row_id]["name"]}"', f'"{sent}"')
+    report = loads.load()
     assert (report.rejected, report.row_count) == (0, GAMES)
-    assert shown(store)[row_id]["name"] == expected
-    assert without(shown(store), row_id) == without(held(sandbox), row_id)
+    assert loads.shown()[row_id]["name"] == expected
+    assert without(loads.shown(), row_id) == without(loads.held(), row_id)
     # And DuckDB, which reads the parts for the marts, reads them all.
-    paths = [store.url(file.key) for file in newest_commit(store).files]
+    paths = [loads.store.url(file.key) for file in loads.newest().files]
     query = (
         "select count(*), any_value(name) filter (id = ?) from read_json(?, columns={id: 'bigint', name: 'varchar'})"
     )
@@ -271,70 +237,62 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
 @pytest.mark.parametrize("value", UNREADABLE)
-def test_a_row_that_no_parser_takes_costs_no_other_row(
-    value: str, incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
+def test_a_row_that_no_parser_takes_costs_no_other_row(value: str, incremental: bool, loads: Loads) -> None:
     new, reason = UNREADABLE[value]
-    bad = sorted(held(sandbox))[7]
+    bad = loads.ids()[7]
     if incremental:
-        load_once(client(), store, run_id="before")
-        sandbox.upsert("games", [{"id": bad, "name": "Game 7"}])  # it changes now
-    sandbox.faults.add(Fault("replace", old='"Game 7"', new=new, times=None))
-    report = load_once(client(), store)
+        loads.load(run_id="before")
+        loads.sandbox.upsert("games", [{"id": bad, "name": "Game 7"}])  # it changes now
+    loads.replace('"Game 7"', new)
+    report = loads.load()
     assert (report.rejected, report.source_count) == (1, GAMES)
-    assert without(shown(store), bad) == without(held(sandbox), bad)
-    (kept,) = rejects(store)
+    assert without(loads.shown(), bad) == without(loads.held(), bad)
+    (kept,) = loads.rejects()
     assert kept["id"] == bad
     assert reason in kept["reason"]
     assert new.encode(errors="surrogateescape") in base64.b64decode(kept["row_base64"])
-    sandbox.faults.clear()
-    night = load_once(client(), store, run_id="night")
+    loads.sandbox.faults.clear()
+    night = loads.load(run_id="night")
     assert (night.rejected, night.row_count, night.source_count) == (0, GAMES, GAMES)
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
-def test_a_row_that_no_parser_takes_once_is_asked_for_again(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3("', times=1))
-    assert load_once(client(), store).rejected == 0
-    assert shown(store) == held(sandbox)
+def test_a_row_that_no_parser_takes_once_is_asked_for_again(loads: Loads) -> None:
+    loads.replace('"Game 7"', '"\udcc3("', times=1)
+    assert loads.load().rejected == 0
+    assert loads.shown() == loads.held()
 
 
-def test_a_torn_reply_is_asked_for_again(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> None:
-    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3', times=1))
-    assert load_once(client(), store).rejected == 0
-    assert shown(store) == held(sandbox)
-    sandbox.faults.add(Fault("replace", old='"Game 7"', new='"\udcc3', times=None))
+def test_a_torn_reply_is_asked_for_again(loads: Loads) -> None:
+    loads.replace('"Game 7"', '"\udcc3', times=1)
+    assert loads.load().rejected == 0
+    assert loads.shown() == loads.held()
+    loads.replace('"Game 7"', '"\udcc3')
     with pytest.raises(ReplyError, match="not JSON"):
-        load_once(client(), store, run_id="always", full_refresh=True)
+        loads.load(run_id="always", full_refresh=True)
 
 
 @pytest.mark.parametrize("missing", ["game_id", "popularity_type", "value"])
-def test_a_popularity_value_without_what_makes_it_one_is_rejected(
-    missing: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    value = {"game_id": 7, "popularity_type": 3, "value": 0.5}
+def test_a_popularity_value_without_what_makes_it_one_is_rejected(missing: str, loads: Loads) -> None:
+    value: dict[str, Any] = {"game_id": 7, "popularity_type": 3, "value": 0.5}
     rows = [{"id": 9_000_000 + number, **value} for number in range(200)]
-    sandbox.upsert("popularity_primitives", [*rows[1:], {**rows[0], missing: None}])
-    report = load_once(client(), store, "popscore")
+    loads.sandbox.upsert("popularity_primitives", [*rows[1:], {**rows[0], missing: None}])
+    report = loads.load("popscore")
     assert (report.rejected, report.row_count) == (1, report.source_count - 1)
-    assert 9_000_000 not in shown(store, "popscore")
-    (kept,) = rejects(store, "popscore")
+    assert 9_000_000 not in loads.shown("popscore")
+    (kept,) = loads.rejects("popscore")
     assert missing in kept["reason"]
-    assert newest_commit(store, "popscore").rejected_key in {
-        info.key for info in store.list("raw/igdb/popscore/_rejected/dt=2026-11-21/")
+    assert loads.newest("popscore").rejected_key in {
+        info.key for info in loads.store.list("raw/igdb/popscore/_rejected/dt=2026-11-21/")
     }
 
 
-def test_whole_numbers_written_as_fractions_are_whole_numbers(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    row_id = sorted(held(sandbox))[7]
-    sandbox.upsert("games", [{"id": row_id, "hypes": 5.0, "platforms": [6.0, 48], "updated_at": float(LONG_AGO)}])
-    report = load_once(client(), store)
+def test_whole_numbers_written_as_fractions_are_whole_numbers(loads: Loads) -> None:
+    row_id = loads.ids()[7]
+    loads.sandbox.upsert("games", [{"id": row_id, "hypes": 5.0, "platforms": [6.0, 48], "updated_at": float(LONG_AGO)}])
+    report = loads.load()
     assert (report.rejected, report.row_count) == (0, GAMES)
-    staged = shown(store)[row_id]
+    staged = loads.shown()[row_id]
     assert [type(staged[name]) for name in ("hypes", "updated_at")] == [int, int]
     assert staged["platforms"] == [6, 48]
 
@@ -393,33 +351,29 @@ def large(row_id: int, megabytes: float) -> dict[str, Any]:
     return {"id": row_id, "name": "Large", "storyline": "x" * int(megabytes * MEGABYTE), "updated_at": LONG_AGO}
 
 
-def test_a_row_of_5_mb_is_a_row(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> None:
-    sandbox.upsert("games", [large(sorted(held(sandbox))[600], 5.2)])
-    load_once(client(), store)
-    assert shown(store) == held(sandbox)
+def test_a_row_of_5_mb_is_a_row(loads: Loads) -> None:
+    loads.sandbox.upsert("games", [large(loads.ids()[600], 5.2)])
+    loads.load()
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-def test_two_rows_of_5_mb_in_one_page_are_asked_for_apart(
-    incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    ids = sorted(held(sandbox))
+def test_two_rows_of_5_mb_in_one_page_are_asked_for_apart(incremental: bool, loads: Loads) -> None:
+    ids = loads.ids()
     rows = [large(ids[600], 5.2), large(ids[601], 5.2)]
     if incremental:
-        load_once(client(), store, run_id="before")
+        loads.load(run_id="before")
         rows = [{name: value for name, value in row.items() if name != "updated_at"} for row in rows]  # it is now
-    sandbox.upsert("games", rows)
-    report = load_once(client(), store)
-    assert shown(store) == held(sandbox)
+    loads.sandbox.upsert("games", rows)
+    report = loads.load()
+    assert loads.shown() == loads.held()
     assert report.row_count == report.source_count == GAMES
 
 
-def test_a_row_above_what_the_api_sends_fails_the_load(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    sandbox.upsert("games", [large(sorted(held(sandbox))[600], 10.5)])
-    asked = sandbox.requests_served
+def test_a_row_above_what_the_api_sends_fails_the_load(loads: Loads) -> None:
+    loads.sandbox.upsert("games", [large(loads.ids()[600], 10.5)])
+    asked = loads.sandbox.requests_served
     with pytest.raises(PayloadTooLargeError, match=r"where .*id"):
-        load_once(client(), store)
-    assert Table(store, IGDB_GAMES).latest() is None
-    assert sandbox.requests_served - asked < 100
+        loads.load()
+    assert loads.latest() is None
+    assert loads.sandbox.requests_served - asked < 100

@@ -11,23 +11,16 @@ import pytest
 
 from gamelake.lake.id_ranges import IdRange, ids_outside
 from gamelake.lake.manifest import File, ManifestError, Mode
-from gamelake.lake.table import Table
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
 from gamelake.load.errors import ContractError
 from sandbox.igdb import World
 from tests.support.loads import (
+    Loads,
     check_whole,
-    held,
-    load_once,
-    shown,
 )
-from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gamelake.lake.store import Store
-    from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox
 
 PROGRESS = "raw/igdb/games/dt=2026-11-21/run/_progress.json"
@@ -55,180 +48,154 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, store: Store, method: str, number
     monkeypatch.setattr(store, method, call)
 
 
-def first_try(monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], **options: Any) -> None:
+def first_try(monkeypatch: pytest.MonkeyPatch, loads: Loads, **options: Any) -> None:
     """A full load that ends when its third part is to be put: two are stored and noted."""
-    fail_once(monkeypatch, store, "put_file", 3)
+    fail_once(monkeypatch, loads.store, "put_file", 3)
     with pytest.raises(Killed):
-        load_once(client(), store, **options)
-    assert store.info(PROGRESS)
+        loads.load(**options)
+    assert loads.store.info(PROGRESS)
 
 
-def test_the_next_try_takes_over_and_asks_for_the_rest(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    first_try(monkeypatch, store, client)
-    progress = Progress.from_json(store.get(PROGRESS))
+def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, loads: Loads):
+    first_try(monkeypatch, loads)
+    progress = Progress.from_json(loads.store.get(PROGRESS))
     assert [file.key[-14:] for file in progress.files] == ["00000.jsonl.gz", "00001.jsonl.gz"]
-    assert store.tags(PROGRESS) == {"status": "temp"}
-    before = keys(store)
-    asked = sandbox.requests_served
-    report = load_once(client(), store)
+    assert loads.store.tags(PROGRESS) == {"status": "temp"}
+    before = keys(loads.store)
+    asked = loads.sandbox.requests_served
+    report = loads.load()
     assert report.resumed_rows == sum(file.rows for file in progress.files) > 500
     assert report.rows == report.row_count == report.source_count == 1100
-    assert sandbox.requests_served - asked < 6
-    assert shown(store) == held(sandbox)
-    assert sorted({*before, *keys(store)} - {PROGRESS}) == keys(store), "no second copy, and the note is gone"
-    manifest = newest_commit(store)
+    assert loads.sandbox.requests_served - asked < 6
+    assert loads.shown() == loads.held()
+    assert sorted({*before, *keys(loads.store)} - {PROGRESS}) == keys(loads.store), (
+        "no second copy, and the note is gone"
+    )
+    manifest = loads.latest()
     assert [file.key for file in manifest.files][:2] == [file.key for file in progress.files]
-    assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
+    assert {loads.store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 
-def test_the_watermark_is_the_first_trys_clock(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    first_try(monkeypatch, store, client)
-    clock = Progress.from_json(store.get(PROGRESS)).clock
-    with sandbox_later(monkeypatch, sandbox, hours=5):
+def test_the_watermark_is_the_first_trys_clock(monkeypatch, loads: Loads):
+    first_try(monkeypatch, loads)
+    clock = Progress.from_json(loads.store.get(PROGRESS)).clock
+    with sandbox_later(monkeypatch, loads.sandbox, hours=5):
         # What changed between the tries is in neither: the next incremental load must read from the first clock on.
-        changed = min(held(sandbox))
-        sandbox.upsert("games", [{"id": changed, "name": "Changed between"}])
-        assert load_once(client(), store).resumed_rows > 0
-        assert newest_commit(store).cursor == str(clock)
-        assert shown(store)[changed]["name"] != "Changed between"
-        load_once(client(), store, run_id="tomorrow")
-    assert shown(store) == held(sandbox)
+        changed = min(loads.held())
+        loads.sandbox.upsert("games", [{"id": changed, "name": "Changed between"}])
+        assert loads.load().resumed_rows > 0
+        assert loads.newest().cursor == str(clock)
+        assert loads.shown()[changed]["name"] != "Changed between"
+        loads.load(run_id="tomorrow")
+    assert loads.shown() == loads.held()
 
 
-def test_parts_of_long_ago_are_read_again(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    first_try(monkeypatch, store, client)
-    with sandbox_later(monkeypatch, sandbox, hours=RESUME_SECONDS / 3600 + 1):
-        assert load_once(client(), store).resumed_rows == 0
-    assert shown(store) == held(sandbox)
+def test_parts_of_long_ago_are_read_again(monkeypatch, loads: Loads):
+    first_try(monkeypatch, loads)
+    with sandbox_later(monkeypatch, loads.sandbox, hours=RESUME_SECONDS / 3600 + 1):
+        assert loads.load().resumed_rows == 0
+    assert loads.shown() == loads.held()
 
 
-def test_another_commit_in_between_is_a_new_start(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    first_try(monkeypatch, store, client)
-    load_once(client(), store, run_id="other")
-    report = load_once(client(), store, full_refresh=True)
+def test_another_commit_in_between_is_a_new_start(monkeypatch, loads: Loads):
+    first_try(monkeypatch, loads)
+    loads.load(run_id="other")
+    report = loads.load(full_refresh=True)
     assert (report.resumed_rows, report.rows) == (0, 1100)
-    assert shown(store) == held(sandbox)
-    assert PROGRESS not in keys(store)
+    assert loads.shown() == loads.held()
+    assert PROGRESS not in keys(loads.store)
 
 
-def test_parts_of_another_server_are_read_again(monkeypatch, store, client, sandbox):
-    first_try(monkeypatch, store, client)
-    assert Progress.from_json(store.get(PROGRESS)).origin == "sandbox"
-    sandbox.using(lambda world: setattr(world, "name", "igdb"))
-    assert load_once(client(), store).resumed_rows == 0
-    assert Table(store, TableName("igdb", "games")).latest().origin == "igdb"
+def test_parts_of_another_server_are_read_again(monkeypatch, loads: Loads):
+    first_try(monkeypatch, loads)
+    assert Progress.from_json(loads.store.get(PROGRESS)).origin == "sandbox"
+    loads.sandbox.using(lambda world: setattr(world, "name", "igdb"))
+    assert loads.load().resumed_rows == 0
+    assert loads.newest().origin == "igdb"
 
 
-def test_another_run_takes_over_nothing(monkeypatch, store, client, sandbox):
-    first_try(monkeypatch, store, client)
-    assert load_once(client(), store, run_id="other").resumed_rows == 0
-    assert shown(store) == held(sandbox)
+def test_another_run_takes_over_nothing(monkeypatch, loads: Loads):
+    first_try(monkeypatch, loads)
+    assert loads.load(run_id="other").resumed_rows == 0
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize("spoil", ["delete", "damage"])
-def test_a_part_that_is_not_what_was_noted_is_read_again(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox, spoil: str
-) -> None:
-    first_try(monkeypatch, store, client)
-    first = Progress.from_json(store.get(PROGRESS)).files[0]
+def test_a_part_that_is_not_what_was_noted_is_read_again(monkeypatch, spoil, loads: Loads):
+    first_try(monkeypatch, loads)
+    first = Progress.from_json(loads.store.get(PROGRESS)).files[0]
     if spoil == "delete":
-        store.delete(first.key)
+        loads.store.delete(first.key)
     else:
-        store.put(first.key, store.get(first.key)[:-1] + b"!")
-    report = load_once(client(), store)
+        loads.store.put(first.key, loads.store.get(first.key)[:-1] + b"!")
+    report = loads.load()
     assert 0 < report.resumed_rows < 1100
-    assert shown(store) == held(sandbox)
-    assert check_whole(store) == 1
+    assert loads.shown() == loads.held()
+    assert check_whole(loads.store) == 1
 
 
-def test_a_note_that_cannot_be_read_is_a_new_start(
-    monkeypatch: pytest.MonkeyPatch,
-    store: Store,
-    client: Callable[[], IgdbClient],
-    sandbox: Sandbox,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    first_try(monkeypatch, store, client)
-    store.put(PROGRESS, b'{"mode": "full"}')
-    assert load_once(client(), store).resumed_rows == 0
+def test_a_note_that_cannot_be_read_is_a_new_start(monkeypatch, caplog, loads: Loads):
+    first_try(monkeypatch, loads)
+    loads.store.put(PROGRESS, b'{"mode": "full"}')
+    assert loads.load().resumed_rows == 0
     assert "reading all again" in caplog.text
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
-def test_a_rejected_row_is_rejected_by_the_next_try_too(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    bad = min(held(sandbox))
-    sandbox.upsert("games", [{"id": bad, "name": "Bad", "hypes": "many"}])
-    first_try(monkeypatch, store, client)
-    report = load_once(client(), store)
+def test_a_rejected_row_is_rejected_by_the_next_try_too(monkeypatch, loads: Loads):
+    bad = min(loads.held())
+    loads.sandbox.upsert("games", [{"id": bad, "name": "Bad", "hypes": "many"}])
+    first_try(monkeypatch, loads)
+    report = loads.load()
     assert (report.rejected, report.row_count, report.source_count) == (1, 1099, 1100)
     assert report.resumed_rows > 0
 
 
-def test_too_many_rejects_in_two_tries_are_too_many(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    ids = sorted(held(sandbox))
-    sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[:5]])
-    first_try(monkeypatch, store, client)
-    sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[-5:]])
+def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, loads: Loads):
+    ids = loads.ids()
+    loads.sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[:5]])
+    first_try(monkeypatch, loads)
+    loads.sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[-5:]])
     with pytest.raises(ContractError, match="10 of"):
-        load_once(client(), store)
-    assert Table(store, IGDB_GAMES).latest() is None
+        loads.load()
+    assert loads.latest() is None
 
 
-def test_a_run_of_one_part_is_simply_repeated(
-    monkeypatch: pytest.MonkeyPatch, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    fail_once(monkeypatch, store, "tag", 1)
+def test_a_run_of_one_part_is_simply_repeated(monkeypatch, loads: Loads):
+    fail_once(monkeypatch, loads.store, "tag", 1)
     with pytest.raises(Killed):
-        load_once(client(), store, "genres")
-    assert [info.key.rpartition("/")[2] for info in store.list("raw/igdb/genres/dt=")] == ["part-00000.jsonl.gz"]
-    report = load_once(client(), store, "genres")
+        loads.load("genres")
+    assert [info.key.rpartition("/")[2] for info in loads.store.list("raw/igdb/genres/dt=")] == ["part-00000.jsonl.gz"]
+    report = loads.load("genres")
     assert (report.resumed_rows, report.requests) == (0, 1)
-    assert len(list(store.list("raw/igdb/genres/dt="))) == 1, "the same bytes are used again"
+    assert len(list(loads.store.list("raw/igdb/genres/dt="))) == 1, "the same bytes are used again"
 
 
-def test_a_time_series_resumes_within_its_day(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
+def test_a_time_series_resumes_within_its_day(monkeypatch, tmp_path, loads: Loads):
     rows = [{"id": 1 + 5 * i, "game_id": i, "popularity_type": 1, "value": 0.5} for i in range(1100)]
-    sandbox.upsert("popularity_primitives", rows)
-    fail_once(monkeypatch, store, "put_file", 2)
+    loads.sandbox.upsert("popularity_primitives", rows)
+    fail_once(monkeypatch, loads.store, "put_file", 2)
     with pytest.raises(Killed):
-        load_once(client(), store, "popscore", part_bytes=1000)
-    report = load_once(client(), store, "popscore", part_bytes=1000)
+        loads.load("popscore", part_bytes=1000)
+    report = loads.load("popscore", part_bytes=1000)
     assert 0 < report.resumed_rows < report.rows
-    assert shown(store, "popscore") == held(sandbox, "popularity_primitives")
+    assert loads.shown("popscore") == loads.held("popularity_primitives")
 
 
-def test_a_cleared_run_loads_again_and_keeps_one_copy(
-    store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    load_once(client(), store)
-    before = keys(store)
-    report = load_once(client(), store, full_refresh=True)
+def test_a_cleared_run_loads_again_and_keeps_one_copy(loads: Loads):
+    loads.load()
+    before = keys(loads.store)
+    report = loads.load(full_refresh=True)
     assert (report.version, report.resumed_rows, report.rows) == (2, 0, 1100)
-    assert keys(store) == before, "the same rows are the same parts"
+    assert keys(loads.store) == before, "the same rows are the same parts"
 
 
-def test_a_retry_after_the_commit_brings_only_what_changed(
-    store: Store, client: Callable[[], IgdbClient], sandbox: Sandbox
-) -> None:
-    load_once(client(), store)
-    report = load_once(client(), store)
+def test_a_retry_after_the_commit_brings_only_what_changed(loads: Loads):
+    loads.load()
+    report = loads.load()
     assert (report.mode, report.version, report.row_count) == ("incremental", 2, 1100)
     assert report.requests <= 3
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 from apiclient.errors import ApiError, ReplyError, ServerError, TransientError, UnreachableError
 from apiclient.retry import Backoff
+from gamelake.lake.table import Table
 from gamelake.sources.base import IncompleteError
 from igdb.errors import (
     AuthError,
@@ -27,7 +28,7 @@ from igdb.errors import (
 from igdb.tokens import ClientCredentials
 from sandbox.igdb import Fault
 from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
-from tests.support.tables import newest_commit
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,10 +112,10 @@ def minting(url: str, tmp_path: Path, secret: str = SECRET, token_url: str = "")
 
 def failing(client: IgdbClient, store: Store, sandbox: Sandbox, **options: Any) -> tuple[Exception, int]:
     """A load that fails and commits nothing. Returns: its error, and the requests that it cost."""
-    before, asked = newest_commit(store), sandbox.requests_served
+    before, asked = Table(store, IGDB_GAMES).latest(), sandbox.requests_served
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is for the caller to say
         load_once(client, store, **options)
-    assert newest_commit(store) == before
+    assert Table(store, IGDB_GAMES).latest() == before
     return caught.value, sandbox.requests_served - asked
 
 

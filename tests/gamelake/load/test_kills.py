@@ -29,7 +29,7 @@ from tests.support.loads import (
     token_of,
 )
 from tests.support.stores import new_client as new_s3
-from tests.support.tables import IGDB_GAMES, newest_commit
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
         if there:
             shutil.copytree(tmp_path / "lake-before", folder)
             change(served.sandbox, kill_at)
-        before = newest_commit(store, name)
+        before = Table(store, TableName("igdb", name)).latest()
 
         def run(kill_at: int = kill_at, folder: Path = folder, store: Store = store) -> int:
             steps = Steps(kill_at)

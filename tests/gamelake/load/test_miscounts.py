@@ -19,22 +19,15 @@ from sandbox.igdb import Fault
 from tests.support.loads import (
     LONG_AGO,
     REGISTRY,
+    Loads,
     Rows,
-    held,
-    ids_of,
     load_once,
-    new_client,
-    shown,
     small_sandbox,
-    token_of,
 )
-from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from gamelake.lake.store import Store
-    from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox
 
 ROWS = 475
@@ -53,137 +46,123 @@ def served(rows: int) -> Iterator[tuple[Sandbox, str]]:
         yield served
 
 
-def miscount(sandbox: Sandbox, kind: str, *ids: int) -> None:
-    sandbox.faults.clear()
-    sandbox.faults.add(Fault(kind, row_ids=ids, times=None))
+def miscount(loads: Loads, kind: str, *ids: int) -> None:
+    loads.sandbox.faults.clear()
+    loads.sandbox.faults.add(Fault(kind, row_ids=ids, times=None))
 
 
-def visible(sandbox: Sandbox, kind: str, *ids: int) -> Rows:
+def visible(loads: Loads, kind: str, *ids: int) -> Rows:
     """The rows that a request can get."""
-    return {row_id: row for row_id, row in held(sandbox).items() if kind != "hide_rows" or row_id not in ids}
+    return {row_id: row for row_id, row in loads.held().items() if kind != "hide_rows" or row_id not in ids}
 
 
-def unproven(store: Store) -> tuple[Unproven, ...]:
-    newest = newest_commit(store)
-    assert newest.row_count == newest.source_count == len(shown(store))
+def unproven(loads: Loads) -> tuple[Unproven, ...]:
+    newest = loads.newest()
+    assert newest.row_count == newest.source_count == len(loads.shown())
     return newest.unproven
 
 
 @pytest.mark.parametrize("place", [0, 200, -1])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_miscounted_row_blocks_neither_full_nor_incremental_loads(
-    kind: str,
-    place: int,
-    client: Callable[[], IgdbClient],
-    store: Store,
-    sandbox: Sandbox,
-    caplog: pytest.LogCaptureFixture,
+    kind: str, place: int, caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
-    odd = ids_of(sandbox)[place]
-    miscount(sandbox, kind, odd)
+    odd = loads.ids()[place]
+    miscount(loads, kind, odd)
     rows, count = (ROWS, ROWS - 1) if kind == "uncounted_rows" else (ROWS - 1, ROWS)
-    report = load_once(client(), store, run_id="full")
-    assert shown(store) == visible(sandbox, kind, odd)
-    assert sum(one.difference for one in unproven(store)) == 1
+    report = loads.load(run_id="full")
+    assert loads.shown() == visible(loads, kind, odd)
+    assert sum(one.difference for one in unproven(loads)) == 1
     assert report.unproven == [{"low": 0, "high": None, "rows": rows, "count": count}]
     assert f"games: ids 0 and above: the source returned {rows} rows but counts {count}, twice" in caplog.text
 
     # A quiet night, one with changes and a deletion, one in which the odd row changes itself.
-    ids = [row_id for row_id in ids_of(sandbox) if row_id != odd]
-    load_once(client(), store, run_id="quiet")
-    assert shown(store) == visible(sandbox, kind, odd)
-    assert sum(one.difference for one in unproven(store)) == 1
-    sandbox.upsert("games", [{"id": ids[5], "name": "Changed"}, {"id": ids[-1] + 90, "name": "New"}])
-    sandbox.delete("games", [ids[7], ids[300]])
-    report = load_once(client(), store, run_id="changes")
+    ids = [row_id for row_id in loads.ids() if row_id != odd]
+    loads.load(run_id="quiet")
+    assert loads.shown() == visible(loads, kind, odd)
+    assert sum(one.difference for one in unproven(loads)) == 1
+    loads.sandbox.upsert("games", [{"id": ids[5], "name": "Changed"}, {"id": ids[-1] + 90, "name": "New"}])
+    loads.sandbox.delete("games", [ids[7], ids[300]])
+    report = loads.load(run_id="changes")
     assert report.mode == "incremental"
     assert report.deleted == 2
-    assert shown(store) == visible(sandbox, kind, odd)
-    sandbox.upsert("games", [{"id": odd, "name": "Changed"}])
-    load_once(client(), store, run_id="odd")
-    assert shown(store) == visible(sandbox, kind, odd)
-    load_once(client(), store, run_id="whole", full_refresh=True)
-    assert shown(store) == visible(sandbox, kind, odd)
+    assert loads.shown() == visible(loads, kind, odd)
+    loads.sandbox.upsert("games", [{"id": odd, "name": "Changed"}])
+    loads.load(run_id="odd")
+    assert loads.shown() == visible(loads, kind, odd)
+    loads.load(run_id="whole", full_refresh=True)
+    assert loads.shown() == visible(loads, kind, odd)
 
-    sandbox.faults.clear()
-    load_once(client(), store, run_id="right")
-    assert shown(store) == held(sandbox)
-    load_once(client(), store, run_id="right again")
-    assert unproven(store) == ()
+    loads.sandbox.faults.clear()
+    loads.load(run_id="right")
+    assert loads.shown() == loads.held()
+    loads.load(run_id="right again")
+    assert unproven(loads) == ()
 
 
-def test_a_miscounted_row_that_changed_late_is_unproven_once(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    odd = ids_of(sandbox)[200]
-    miscount(sandbox, "uncounted_rows", odd)
-    load_once(client(), store, run_id="full")
-    newest = newest_commit(store)
+def test_a_miscounted_row_that_changed_late_is_unproven_once(loads: Loads) -> None:
+    odd = loads.ids()[200]
+    miscount(loads, "uncounted_rows", odd)
+    loads.load(run_id="full")
+    newest = loads.newest()
     assert newest.cursor is not None
-    sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": int(newest.cursor) - 3_600}])
-    other = ids_of(sandbox)[300]
-    sandbox.upsert("games", [{"id": other, "name": "Late too", "updated_at": int(newest.cursor) - 3_600}])
-    load_once(client(), store, run_id="night")
-    assert shown(store)[other]["name"] == "Late too"
-    assert sum(one.difference for one in unproven(store)) == 1
+    loads.sandbox.upsert("games", [{"id": odd, "name": "Late", "updated_at": int(newest.cursor) - 3_600}])
+    other = loads.ids()[300]
+    loads.sandbox.upsert("games", [{"id": other, "name": "Late too", "updated_at": int(newest.cursor) - 3_600}])
+    loads.load(run_id="night")
+    assert loads.shown()[other]["name"] == "Late too"
+    assert sum(one.difference for one in unproven(loads)) == 1
 
 
 @pytest.mark.parametrize("rows", [475, 2_900])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_miscounted_row_hides_no_deletion_and_is_read_once_it_shows(
-    kind: str, served: tuple[Sandbox, str], store: Store
-) -> None:
-    sandbox, url = served
-    tokens = token_of(sandbox)
-    ids = ids_of(sandbox)
-    load_once(new_client(url, tokens), store, run_id="full")
-    miscount(sandbox, kind, ids[30])
-    deleted = held(sandbox)[ids[40]]
-    sandbox.delete("games", [ids[40]])
-    load_once(new_client(url, tokens), store, run_id="miscounted")
-    assert sum(one.difference for one in unproven(store)) == 1
+def test_a_miscounted_row_hides_no_deletion_and_is_read_once_it_shows(kind: str, loads: Loads) -> None:
+    ids = loads.ids()
+    loads.load(run_id="full")
+    miscount(loads, kind, ids[30])
+    deleted = loads.held()[ids[40]]
+    loads.sandbox.delete("games", [ids[40]])
+    loads.load(run_id="miscounted")
+    assert sum(one.difference for one in unproven(loads)) == 1
     # Now the table and the count are equal in this range.
     if kind == "hide_rows":
-        sandbox.delete("games", [ids[31]])
+        loads.sandbox.delete("games", [ids[31]])
     else:
-        sandbox.upsert("games", [deleted])
-    load_once(new_client(url, tokens), store, run_id="hidden")
-    assert shown(store) == visible(sandbox, kind, ids[30])
-    assert sum(one.difference for one in unproven(store)) == 1
-    sandbox.faults.clear()
-    load_once(new_client(url, tokens), store, run_id="right")
-    assert shown(store) == held(sandbox)
-    assert unproven(store) == ()
+        loads.sandbox.upsert("games", [deleted])
+    loads.load(run_id="hidden")
+    assert loads.shown() == visible(loads, kind, ids[30])
+    assert sum(one.difference for one in unproven(loads)) == 1
+    loads.sandbox.faults.clear()
+    loads.load(run_id="right")
+    assert loads.shown() == loads.held()
+    assert unproven(loads) == ()
 
 
 @pytest.mark.parametrize("rows", [0])
 @pytest.mark.parametrize("seed", [0, 1, 6, 7])
-def test_miscounted_rows_among_clumped_ids(seed: int, served: tuple[Sandbox, str], store: Store) -> None:
+def test_miscounted_rows_among_clumped_ids(seed: int, loads: Loads) -> None:
     """The rests of full windows are asked for beside windows of higher ids."""
-    sandbox, url = served
     rng = random.Random(seed)  # noqa: S311 - made-up rows, not a secret
     total = rng.choice([3_000, 6_000, 9_000])
     steps = (1 + (rng.choice([300, 3_000, 30_000]) if rng.random() < 0.002 else 0) for _ in range(total))
-    sandbox.upsert("games", [{"id": row_id, "updated_at": LONG_AGO} for row_id in accumulate(steps)])
-    odd = rng.sample(ids_of(sandbox), 3)
-    miscount(sandbox, "hide_rows", *odd)
-    load_once(new_client(url, token_of(sandbox), max_open_requests=1), store)
-    assert shown(store) == visible(sandbox, "hide_rows", *odd)
-    assert sum(one.difference for one in unproven(store)) == 3
+    loads.sandbox.upsert("games", [{"id": row_id, "updated_at": LONG_AGO} for row_id in accumulate(steps)])
+    odd = rng.sample(loads.ids(), 3)
+    miscount(loads, "hide_rows", *odd)
+    load_once(loads.client(max_open_requests=1), loads.store)
+    assert loads.shown() == visible(loads, "hide_rows", *odd)
+    assert sum(one.difference for one in unproven(loads)) == 3
 
 
-def test_a_hidden_change_beside_a_deletion_is_unproven_once(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    ids = ids_of(sandbox)
-    load_once(client(), store, run_id="full")
-    sandbox.upsert("games", [{"id": ids[30], "name": "Changed"}])
-    sandbox.delete("games", [ids[40]])
-    miscount(sandbox, "hide_rows", ids[30])
+def test_a_hidden_change_beside_a_deletion_is_unproven_once(loads: Loads) -> None:
+    ids = loads.ids()
+    loads.load(run_id="full")
+    loads.sandbox.upsert("games", [{"id": ids[30], "name": "Changed"}])
+    loads.sandbox.delete("games", [ids[40]])
+    miscount(loads, "hide_rows", ids[30])
     for night in ("first", "second"):
-        load_once(client(), store, run_id=night)
-        assert shown(store) == visible(sandbox, "hide_rows", ids[30])
-        assert sum(one.difference for one in unproven(store)) == 1
+        loads.load(run_id=night)
+        assert loads.shown() == visible(loads, "hide_rows", ids[30])
+        assert sum(one.difference for one in unproven(loads)) == 1
 
 
 @pytest.mark.parametrize(
@@ -209,69 +188,61 @@ def test_of_two_phases_the_larger_difference_counts(
 
 @pytest.mark.parametrize("rows", [500, 501, 1_000, 2_900])
 @pytest.mark.parametrize("kind", KINDS)
-def test_where_pages_end(
-    kind: str, rows: int, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
+def test_where_pages_end(kind: str, rows: int, loads: Loads) -> None:
     """A page that is short of a hidden row is not the last one, nor is the first of a table of 501 that count as 500.
 
     The rows of a full page are all there whatever is counted: a row that is not counted is not noticed among them.
     """
-    for odd in (ids_of(sandbox)[-1], ids_of(sandbox)[3]):
-        miscount(sandbox, kind, odd)
-        load_once(client(), store, run_id=f"{odd}", full_refresh=True)
-        assert shown(store) == visible(sandbox, kind, odd)
-        in_a_full_page = kind == "uncounted_rows" and rows > 500 and odd == ids_of(sandbox)[3]
-        assert sum(one.difference for one in unproven(store)) == (0 if in_a_full_page else 1)
-        load_once(client(), store, run_id=f"after {odd}")
-        assert shown(store) == visible(sandbox, kind, odd)
+    for odd in (loads.ids()[-1], loads.ids()[3]):
+        miscount(loads, kind, odd)
+        loads.load(run_id=f"{odd}", full_refresh=True)
+        assert loads.shown() == visible(loads, kind, odd)
+        in_a_full_page = kind == "uncounted_rows" and rows > 500 and odd == loads.ids()[3]
+        assert sum(one.difference for one in unproven(loads)) == (0 if in_a_full_page else 1)
+        loads.load(run_id=f"after {odd}")
+        assert loads.shown() == visible(loads, kind, odd)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-def test_more_than_a_share_is_held_unless_it_is_allowed(
-    incremental: bool, kind: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    load_once(client(), store, run_id="before")
-    before = newest_commit(store)
-    odd = ids_of(sandbox)[100:102]
-    miscount(sandbox, kind, *odd)
+def test_more_than_a_share_is_held_unless_it_is_allowed(incremental: bool, kind: str, loads: Loads) -> None:
+    loads.load(run_id="before")
+    before = loads.latest()
+    odd = loads.ids()[100:102]
+    miscount(loads, kind, *odd)
     options: dict[str, Any] = {"full_refresh": not incremental}
     if incremental and kind == "hide_rows":
         # Rows that the table has and that are counted agree: nothing is asked for. Two that it has not are missed.
         hidden = [{"id": 9_000 + i, "name": "Hidden", "updated_at": LONG_AGO} for i in range(2)]
-        sandbox.upsert("games", hidden)
+        loads.sandbox.upsert("games", hidden)
         odd = [row["id"] for row in hidden]
-        miscount(sandbox, kind, *odd)
+        miscount(loads, kind, *odd)
     with pytest.raises(
         UnprovenError, match=r"differs by 2 rows; one load may leave 1 unproven .*ALLOW_UNPROVEN=igdb.games"
     ):
-        load_once(client(), store, **options)
-    assert newest_commit(store) == before
-    load_once(client(), store, allow=Allow(unproven=True), **options)
-    assert shown(store) == visible(sandbox, kind, *odd)
-    assert sum(one.difference for one in unproven(store)) == 2
+        loads.load(**options)
+    assert loads.latest() == before
+    loads.load(allow=Allow(unproven=True), **options)
+    assert loads.shown() == visible(loads, kind, *odd)
+    assert sum(one.difference for one in unproven(loads)) == 2
 
 
 @pytest.mark.parametrize("rows", [2_900])
-def test_rows_that_differ_from_one_answer_to_the_next_are_not_believed(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    ids = ids_of(sandbox)
-    sandbox.faults.add(
+def test_rows_that_differ_from_one_answer_to_the_next_are_not_believed(loads: Loads) -> None:
+    ids = loads.ids()
+    loads.sandbox.faults.add(
         Fault("hide_rows", contains='query games "1"', row_ids=(ids[600],)),
         Fault("hide_rows", endpoint="games", row_ids=(ids[601],)),
     )
     with pytest.raises(IncompleteError, match=r"returned \d+ rows but counts \d+, twice"):
-        load_once(client(), store)
-    assert Table(store, IGDB_GAMES).latest() is None
+        loads.load()
+    assert loads.latest() is None
 
 
 @pytest.mark.parametrize("rows", [2_900])
-def test_the_next_try_of_a_run_reads_unproven_ranges_again(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    odd = ids_of(sandbox)[-1]
-    miscount(sandbox, "uncounted_rows", odd)
+def test_the_next_try_of_a_run_reads_unproven_ranges_again(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
+    odd = loads.ids()[-1]
+    miscount(loads, "uncounted_rows", odd)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -279,22 +250,18 @@ def test_the_next_try_of_a_run_reads_unproven_ranges_again(
     with monkeypatch.context() as patched:
         patched.setattr(Table, "commit", killed)
         with pytest.raises(KeyboardInterrupt):
-            load_once(client(), store)
-    report = load_once(client(), store)
+            loads.load()
+    report = loads.load()
     assert 0 < report.resumed_rows < 2_900
-    assert sum(one.difference for one in unproven(store)) == 1
+    assert sum(one.difference for one in unproven(loads)) == 1
 
 
 def test_show_names_the_range_and_both_numbers(
-    client: Callable[[], IgdbClient],
-    store: Store,
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loads: Loads
 ) -> None:
-    miscount(sandbox, "uncounted_rows", ids_of(sandbox)[3])
-    load_once(client(), store)
-    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    miscount(loads, "uncounted_rows", loads.ids()[3])
+    loads.load()
+    monkeypatch.setenv("GAMELAKE_URI", loads.store.uri)
     monkeypatch.delenv("GAMELAKE_CDN_URL", raising=False)
     assert main(["lake", "show"]) == 0
     said = capsys.readouterr().out

@@ -12,21 +12,15 @@ from gamelake import registry
 from gamelake.cli.main import main
 from gamelake.days import format_day
 from gamelake.fields import FieldType
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft
 from gamelake.lake.table import Table
 from gamelake.load import replay as module
 from gamelake.load.replay import ReplayError, replay
-from sandbox.igdb import Fault
-from tests.support.loads import DAY, GAMES, REGISTRY, check_whole, held, load_once, shown
-from tests.support.tables import IGDB_POPSCORE, newest_commit
+from tests.support.loads import DAY, GAMES, REGISTRY, Loads, check_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from gamelake.lake.store import Store
     from gamelake.registry import Entity
-    from igdb.client import IgdbClient
-    from sandbox.igdb import Sandbox
 
 TODAY = format_day(DAY)
 POPSCORE = 9_000_000
@@ -39,166 +33,154 @@ def lenient(name: str, **changes: Any) -> Entity:
     return replace(entity, fields={**entity.fields, **changes}, rules={"id": entity.rules["id"]})
 
 
-def spoilt_games(sandbox: Sandbox, count: int = 2) -> list[int]:
+def spoilt_games(loads: Loads, count: int = 2) -> list[int]:
     """The ids of games that have a text for a number now."""
-    ids = sorted(held(sandbox))[10 : 10 + count]
-    sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in ids])
+    ids = loads.ids()[10 : 10 + count]
+    loads.sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in ids])
     return ids
 
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-def test_rows_that_pass_the_new_contract_come_into_the_table_once(
-    incremental: bool, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    spoilt_games(sandbox)
-    load_once(client(), store, run_id="before")
+def test_rows_that_pass_the_new_contract_come_into_the_table_once(incremental: bool, loads: Loads) -> None:
+    spoilt_games(loads)
+    loads.load(run_id="before")
     if incremental:
-        load_once(client(), store, run_id="night")
-    before = newest_commit(store)
-    assert [str(each) for each in replay(store, REGISTRY["games"])] == [
+        loads.load(run_id="night")
+    before = loads.newest()
+    assert [str(each) for each in replay(loads.store, REGISTRY["games"])] == [
         f"igdb.games {TODAY}: 0 added; 0 passed, but the table has a row of that id; 2 break the contract still "
         "(the first one: Expected `int | null`, got `str` - at `$.hypes`)"
     ]
     games = lenient("games", hypes=FieldType.STRING)
-    (outcome,) = replay(store, games)
+    (outcome,) = replay(loads.store, games)
     assert (outcome.added, outcome.present, outcome.refused) == (2, 0, 0)
-    after = newest_commit(store)
+    after = loads.newest()
     assert (after.version, after.row_count, after.source_count) == (before.version + 1, GAMES, GAMES)
     assert (after.cursor, after.mode, after.rejected_key) == (before.cursor, before.mode, before.rejected_key)
     assert (after.summary.rows_read, after.summary.proof) == (2, before.summary.proof)
     assert after.summary.seconds > 0
-    assert set(shown(store)) == set(held(sandbox))
-    check_whole(store)
-    (again,) = replay(store, games)
+    assert set(loads.shown()) == set(loads.held())
+    check_whole(loads.store)
+    (again,) = replay(loads.store, games)
     assert (again.added, again.present, again.version) == (0, 2, None)
-    assert newest_commit(store).version == after.version
+    assert loads.newest().version == after.version
 
 
-def test_only_rows_of_ids_that_the_table_lacks_are_added(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    first, second = spoilt_games(sandbox)
-    load_once(client(), store, run_id="before")
+def test_only_rows_of_ids_that_the_table_lacks_are_added(loads: Loads) -> None:
+    first, second = spoilt_games(loads)
+    loads.load(run_id="before")
     # A row that is rejected while its old version is in the table: the old one stays what the table shows.
-    sandbox.upsert("games", [{"id": first, "hypes": 5}])
-    load_once(client(), store, run_id="good")
-    sandbox.upsert("games", [{"id": first, "hypes": "many again"}])
-    load_once(client(), store, run_id="night")
-    (outcome,) = replay(store, lenient("games", hypes=FieldType.STRING))
+    loads.sandbox.upsert("games", [{"id": first, "hypes": 5}])
+    loads.load(run_id="good")
+    loads.sandbox.upsert("games", [{"id": first, "hypes": "many again"}])
+    loads.load(run_id="night")
+    (outcome,) = replay(loads.store, lenient("games", hypes=FieldType.STRING))
     assert (outcome.added, outcome.present) == (1, 1)
-    assert shown(store)[first]["hypes"] == 5
-    assert shown(store)[second]["hypes"] == "many"
+    assert loads.shown()[first]["hypes"] == 5
+    assert loads.shown()[second]["hypes"] == "many"
 
 
-def test_what_an_older_load_rejected_is_not_replayed(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    (bad,) = spoilt_games(sandbox, 1)
-    load_once(client(), store, run_id="before")
-    sandbox.delete("games", [bad])
-    load_once(client(), store, run_id="night")
+def test_what_an_older_load_rejected_is_not_replayed(loads: Loads) -> None:
+    (bad,) = spoilt_games(loads, 1)
+    loads.load(run_id="before")
+    loads.sandbox.delete("games", [bad])
+    loads.load(run_id="night")
     games = lenient("games", hypes=FieldType.STRING)
-    assert [each.added for each in replay(store, games)] == [0]
+    assert [each.added for each in replay(loads.store, games)] == [0]
     with pytest.raises(ReplayError, match=f"found --day 2026-11-20, expected {TODAY}, the day of the newest load"):
-        replay(store, games, "2026-11-20")
+        replay(loads.store, games, "2026-11-20")
 
 
-def popularity(sandbox: Sandbox, ids: range, **changes: Any) -> None:
+def popularity(loads: Loads, ids: range, **changes: Any) -> None:
     value = {"game_id": 7, "popularity_type": 3, "value": 0.5}
-    sandbox.upsert(POPULARITY, [{"id": POPSCORE + each, **value, **changes} for each in ids])
+    loads.sandbox.upsert(POPULARITY, [{"id": POPSCORE + each, **value, **changes} for each in ids])
 
 
 @pytest.fixture
-def two_days(client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox) -> Store:
+def two_days(loads: Loads) -> Loads:
     """Two days of popularity; the load of the first one rejected one row, that of the second another."""
     for day, bad in ((DAY, 0), (DAY + timedelta(days=1), 1)):
-        sandbox.advance(day)
-        popularity(sandbox, range(300))
-        popularity(sandbox, range(bad, bad + 1), value=-0.5)
-        assert load_once(client(), store, "popscore", day=day, run_id=f"run-{day}").rejected == 1
-    return store
+        loads.sandbox.advance(day)
+        popularity(loads, range(300))
+        popularity(loads, range(bad, bad + 1), value=-0.5)
+        assert loads.load("popscore", day=day, run_id=f"run-{day}").rejected == 1
+    return loads
 
 
-def test_a_past_day_of_a_time_series_is_replayed_into_that_day(two_days: Store) -> None:
-    before = newest_commit(two_days, "popscore")
-    (outcome,) = replay(two_days, lenient("popscore"), TODAY)
+def test_a_past_day_of_a_time_series_is_replayed_into_that_day(two_days: Loads) -> None:
+    before = two_days.newest("popscore")
+    (outcome,) = replay(two_days.store, lenient("popscore"), TODAY)
     assert (outcome.day, outcome.added, outcome.version) == (TODAY, 1, before.version + 1)
-    after = newest_commit(two_days, "popscore")
+    after = two_days.newest("popscore")
     added = after.files[-1]
     assert (added.partition, added.rows, added.min_id) == (TODAY, 1, POPSCORE)
     assert (after.partition, after.row_count) == (before.partition, before.row_count), "those of the newest day"
     assert after.files[:-1] == before.files
-    check_whole(two_days, "popscore")
+    check_whole(two_days.store, "popscore")
 
 
-def test_every_day_is_replayed_and_a_second_time_none(two_days: Store) -> None:
-    before = newest_commit(two_days, "popscore")
-    outcomes = replay(two_days, lenient("popscore"))
+def test_every_day_is_replayed_and_a_second_time_none(two_days: Loads) -> None:
+    before = two_days.newest("popscore")
+    outcomes = replay(two_days.store, lenient("popscore"))
     assert [(each.day, each.added) for each in outcomes] == [(TODAY, 1), ("2026-11-22", 1)]
-    after = newest_commit(two_days, "popscore")
+    after = two_days.newest("popscore")
     assert (after.version, after.row_count) == (before.version + 2, before.row_count + 1)
-    assert [each.added for each in replay(two_days, lenient("popscore"))] == [0, 0]
+    assert [each.added for each in replay(two_days.store, lenient("popscore"))] == [0, 0]
 
 
-def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Store) -> None:
-    table = Table(two_days, IGDB_POPSCORE)
+def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Loads) -> None:
+    table = Table(two_days.store, TableName("igdb", "popscore"))
     first = table.read(1)
     again = {name: getattr(first, name) for name in Draft.__dataclass_fields__}
-    last = newest_commit(two_days, "popscore")
+    last = two_days.newest("popscore")
     # As a run of the first day that is cleared in the night after it, when the second day is loaded already.
     same = {"cursor": last.cursor, "files": last.files, "rejected_key": None}
     table.commit(lambda _: Draft(**again | same))
-    (outcome,) = replay(two_days, lenient("popscore"), "2026-11-22")
+    (outcome,) = replay(two_days.store, lenient("popscore"), "2026-11-22")
     assert (outcome.added, outcome.present) == (1, 0)
 
 
-def test_rows_of_a_load_that_committed_nothing_are_not_replayed(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    popularity(sandbox, range(300))
-    load_once(client(), store, "popscore", run_id="good")
-    popularity(sandbox, range(300, 600), value=-0.5)
+def test_rows_of_a_load_that_committed_nothing_are_not_replayed(loads: Loads) -> None:
+    popularity(loads, range(300))
+    loads.load("popscore", run_id="good")
+    popularity(loads, range(300, 600), value=-0.5)
     with pytest.raises(Exception, match="break the contract"):
-        load_once(client(), store, "popscore", run_id="bad")
-    assert [each.added for each in replay(store, lenient("popscore"))] == [0]
+        loads.load("popscore", run_id="bad")
+    assert [each.added for each in replay(loads.store, lenient("popscore"))] == [0]
     with pytest.raises(ReplayError, match="found no commit of 2026-11-20, expected a day that was loaded"):
-        replay(store, lenient("popscore"), "2026-11-20")
+        replay(loads.store, lenient("popscore"), "2026-11-20")
 
 
-def test_a_load_that_commits_meanwhile_wins(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (bad,) = spoilt_games(sandbox, 1)
-    load_once(client(), store, run_id="before")
+def test_a_load_that_commits_meanwhile_wins(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
+    (bad,) = spoilt_games(loads, 1)
+    loads.load(run_id="before")
     stage = module.PartStage
 
     def load_first(*given: Any, **options: Any) -> Any:
-        sandbox.upsert("games", [{"id": bad, "hypes": 6}])
-        load_once(client(), store, run_id="night")
+        loads.sandbox.upsert("games", [{"id": bad, "hypes": 6}])
+        loads.load(run_id="night")
         return stage(*given, **options)
 
     monkeypatch.setattr(module, "PartStage", load_first)
     with pytest.raises(ReplayError, match="another load committed while the rows were checked"):
-        replay(store, lenient("games", hypes=FieldType.STRING))
+        replay(loads.store, lenient("games", hypes=FieldType.STRING))
     monkeypatch.undo()
-    assert shown(store)[bad]["hypes"] == 6
-    assert [each.added for each in replay(store, lenient("games", hypes=FieldType.STRING))] == [0]
+    assert loads.shown()[bad]["hypes"] == 6
+    assert [each.added for each in replay(loads.store, lenient("games", hypes=FieldType.STRING))] == [0]
 
 
-def test_a_load_after_a_replay_has_the_last_word(
-    client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    (bad,) = spoilt_games(sandbox, 1)
-    load_once(client(), store, run_id="before")
-    replay(store, lenient("games", hypes=FieldType.STRING))
-    sandbox.upsert("games", [{"id": bad, "hypes": 6}])
-    night = load_once(client(), store, run_id="night")
+def test_a_load_after_a_replay_has_the_last_word(loads: Loads) -> None:
+    (bad,) = spoilt_games(loads, 1)
+    loads.load(run_id="before")
+    replay(loads.store, lenient("games", hypes=FieldType.STRING))
+    loads.sandbox.upsert("games", [{"id": bad, "hypes": 6}])
+    night = loads.load(run_id="night")
     assert (night.rejected, night.row_count, night.source_count) == (0, GAMES, GAMES)
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
-def test_the_command(two_days: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("GAMELAKE_URI", two_days.uri)
+def test_the_command(two_days: Loads, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", two_days.store.uri)
     assert main(["lake", "replay", "igdb.popscore"]) == 0
     assert capsys.readouterr().out.startswith(
         f"igdb.popscore {TODAY}: 0 added; 0 passed, but the table has a row of that id;"
@@ -218,18 +200,16 @@ def test_the_command(two_days: Store, monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 @pytest.mark.parametrize(("old", "new"), [('"Game 7"', '"\udcff"'), ('"id": 10,', '"id": 900000,')])
-def test_rows_without_an_id_of_their_own_stay_rejected(
-    old: str, new: str, client: Callable[[], IgdbClient], store: Store, sandbox: Sandbox
-) -> None:
-    sandbox.faults.add(Fault("replace", old=old, new=new, times=None))
-    load_once(client(), store)
-    (outcome,) = replay(store, lenient("games"))
+def test_rows_without_an_id_of_their_own_stay_rejected(old: str, new: str, loads: Loads) -> None:
+    loads.replace(old, new)
+    loads.load()
+    (outcome,) = replay(loads.store, lenient("games"))
     assert (outcome.added, outcome.refused) == (0, 1)
 
 
-def test_rows_that_are_not_kept_any_more_are_named(two_days: Store) -> None:
-    for info in list(two_days.list("raw/igdb/popscore/_rejected/")):
-        two_days.delete(info.key)
+def test_rows_that_are_not_kept_any_more_are_named(two_days: Loads) -> None:
+    for info in list(two_days.store.list("raw/igdb/popscore/_rejected/")):
+        two_days.store.delete(info.key)
     with pytest.raises(ReplayError, match="is not there: rejected rows are kept for 30 days"):
-        replay(two_days, lenient("popscore"), TODAY)
-    assert replay(two_days, lenient("popscore")) == []
+        replay(two_days.store, lenient("popscore"), TODAY)
+    assert replay(two_days.store, lenient("popscore")) == []

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.keys import TableName
 from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
 from gamelake.lake.uploads import DamagedPartError
 from tests.support.loads import (
+    Loads,
     check_whole,
-    held,
     load_once,
-    shown,
     small_sandbox,
 )
-from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,21 +60,14 @@ def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:
 
 
 @pytest.mark.parametrize(("request_of", "fault"), PASSING)
-def test_what_passes_is_ridden_out(
-    request_of: str,
-    fault: str,
-    store: Store,
-    proxy: Any,
-    client: Callable[[], IgdbClient],
-    sandbox: Sandbox,
-) -> None:
+def test_what_passes_is_ridden_out(request_of: str, fault: str, proxy: Any, loads: Loads) -> None:
     proxy.plan = [((WRITES | READS)[request_of], fault)] * 2
-    load_once(client(), store, full_refresh=True)
+    loads.load(full_refresh=True)
     assert proxy.plan == [], "both have hit"
-    assert check_whole(store) == 2, "one commit, and no other"
-    assert shown(store) == held(sandbox)
-    manifest = newest_commit(store)
-    assert {store.tags(file.key)["status"] for file in manifest.files} == {"final"}
+    assert check_whole(loads.store) == 2, "one commit, and no other"
+    assert loads.shown() == loads.held()
+    manifest = loads.latest()
+    assert {loads.store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 
 @pytest.mark.parametrize(
@@ -89,68 +81,52 @@ def test_what_passes_is_ridden_out(
 )
 @pytest.mark.parametrize("request_of", ["a part", "the commit"])
 def test_what_stays_fails_the_load_and_commits_nothing(
-    request_of: str,
-    fault: str,
-    attempts: int,
-    says: str,
-    store: Store,
-    proxy: Any,
-    client: Callable[[], IgdbClient],
-    sandbox: Sandbox,
+    request_of: str, fault: str, attempts: int, says: str, proxy: Any, loads: Loads
 ) -> None:
     proxy.plan = [(WRITES[request_of], fault)] * 1000
     with pytest.raises(StoreError, match=says) as caught:
-        load_once(client(), store, full_refresh=True)
+        loads.load(full_refresh=True)
     assert 1000 - len(proxy.plan) == attempts
     assert "raw/igdb/games/" in str(caught.value)
     proxy.plan = []
-    assert check_whole(store) == 1, "as it was before"
-    load_once(client(), store, full_refresh=True)
-    assert shown(store) == held(sandbox)
+    assert check_whole(loads.store) == 1, "as it was before"
+    loads.load(full_refresh=True)
+    assert loads.shown() == loads.held()
 
 
-def test_a_part_that_the_store_does_not_hold_as_it_was_put(
-    store: Store,
-    proxy: Any,
-    client: Callable[[], IgdbClient],
-    sandbox: Sandbox,
-) -> None:
+def test_a_part_that_the_store_does_not_hold_as_it_was_put(proxy: Any, loads: Loads) -> None:
     proxy.plan = [("GET /part-", "corrupt")]
     with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store holds sha256"):
-        load_once(client(), store, full_refresh=True)
-    assert check_whole(store) == 1
-    load_once(client(), store, full_refresh=True)
-    assert check_whole(store) == 2
-    assert shown(store) == held(sandbox)
+        loads.load(full_refresh=True)
+    assert check_whole(loads.store) == 1
+    loads.load(full_refresh=True)
+    assert check_whole(loads.store) == 2
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize("full_refresh", [True, False], ids=["full", "incremental"])
 def test_a_commit_that_loses_the_race_is_made_on_top_of_the_winners(
-    full_refresh: bool,
-    store: Store,
-    client: Callable[[], IgdbClient],
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
+    full_refresh: bool, monkeypatch: pytest.MonkeyPatch, loads: Loads
 ) -> None:
-    ids = sorted(held(sandbox))
-    sandbox.upsert("games", [{"id": ids[1], "name": "Before both"}])
-    put = store.put
+    ids = sorted(loads.held())
+    loads.sandbox.upsert("games", [{"id": ids[1], "name": "Before both"}])
+    put = loads.store.put
 
     def outrun(key: str, *given: Any, **options: Any) -> None:
         if "/_manifests/" in key:
-            monkeypatch.setattr(store, "put", put)
-            sandbox.upsert("games", [{"id": ids[2], "name": "Between the two"}])
-            assert load_once(client(), store, run_id="winner").version == 2
+            monkeypatch.setattr(loads.store, "put", put)
+            loads.sandbox.upsert("games", [{"id": ids[2], "name": "Between the two"}])
+            assert loads.load(run_id="winner").version == 2
         put(key, *given, **options)
 
-    monkeypatch.setattr(store, "put", outrun)
-    report = load_once(client(), store, run_id="loser", full_refresh=full_refresh)
-    assert report.version == check_whole(store) == 3
-    assert [commit.run_id for commit in Table(store, IGDB_GAMES).history()] == [
+    monkeypatch.setattr(loads.store, "put", outrun)
+    report = loads.load(run_id="loser", full_refresh=full_refresh)
+    assert report.version == check_whole(loads.store) == 3
+    assert [commit.run_id for commit in Table(loads.store, TableName("igdb", "games")).history()] == [
         "loser",
         "winner",
         "before",
     ]
-    night = load_once(client(), store, run_id="night")
-    assert shown(store) == held(sandbox), "what a slow full read has put back comes again with the next changes"
+    night = loads.load(run_id="night")
+    assert loads.shown() == loads.held(), "what a slow full read has put back comes again with the next changes"
     assert night.row_count == night.source_count == len(ids)
