@@ -31,7 +31,7 @@ class Failure:
 
 
 def cause_of(error: str | BaseException | None) -> str:
-    """Return the cause of a failure in words: its message, and the kind of the error if it is not one of ours."""
+    """Describe the cause of a failure: its message, and the class of an error that does not explain itself."""
     if error is None:
         return "no reason was given"
     text = str(error).strip()

@@ -48,7 +48,7 @@ class Progress:
     files: tuple[File, ...]
 
     def to_json(self) -> bytes:
-        """Return the progress as the lake holds it."""
+        """Return the progress as it is stored."""
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What can go wrong in a load besides the API and the store.
+"""The errors of a load; those of the API and the store have their own modules.
 
 LoadError
 ├── PermanentLoadError      not retried: the same request would fail again
@@ -129,7 +129,7 @@ class ContractError(PermanentLoadError):
 
 
 class SupersededError(LoadError):
-    """Another load read the source much later and was faster to commit: ours would put old rows over its new ones."""
+    """Another load read the source much later and was faster to commit: this one would put older rows over its rows."""
 
     def __init__(self, entity: str, run_id: str, version: int, behind: int) -> None:
         super().__init__(

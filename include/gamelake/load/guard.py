@@ -1,7 +1,6 @@
-"""The volume guard: whether a table that a load is about to commit has plausibly many rows. Pure: it reads no store.
+"""Volume guard: compare the rows of the next commit with those of recent commits. It reads no store.
 
-A source that has lost its rows loses its count of them too, so that no proof of a reply shows it. Only the table's own
-history does. A load that would remove more than a set share of the table is held: nothing is committed, and readers
+A source that lost rows counts fewer rows too, so only the history of the table shows the loss. A load that would remove more than a set share of the table is held: nothing is committed, and readers
 keep what they have. A load that adds half or more, or any to none, is committed with a warning: every row has an id of
 its own, so that rows that are there are the source's.
 """
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity
 
 DAYS = 7
-"""The days whose commits a load is compared with: a table that declines night after night is held too."""
+"""The days whose commits a load is compared with: so a table that shrinks night after night is held too."""
 
 GROWTH = 0.5
 """The share of its rows by which a table grows before a load warns."""
@@ -30,7 +29,7 @@ _GROWTH_ROWS = 100  # and the least rows: small tables grow by half as a matter 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """held: why the rows must not be committed, None if they may be. warning: what a person should look at, or None."""
+    """held: why the rows must not be committed, or None. warning: what a person should check, or None."""
 
     held: str | None = None
     warning: str | None = None
@@ -86,7 +85,7 @@ def _most_rows(commits: Sequence[Manifest]) -> int:
 def _usual_rows(commits: Sequence[Manifest], partition: str) -> int:
     """Return the median of a time series' days that have rows, of each its newest commit.
 
-    A shrink that was allowed speaks for its own day: the day may be loaded again, and the next one must have the usual
+    A shrink that was allowed counts for its own day: the day may be loaded again, and the next one must have the usual
     rows. Only when more than half of the days that have rows were allowed, their level is the usual one.
     """
     rows: dict[str, int] = {}
@@ -103,5 +102,5 @@ def _usual_rows(commits: Sequence[Manifest], partition: str) -> int:
 
 
 def _shown(rows: int) -> str:
-    """Return what the source shows, in words."""
+    """Describe the rows of the source."""
     return f"the source shows {rows:,} good rows" if rows else "the source shows no rows"

@@ -1,4 +1,4 @@
-"""What a load commits: the draft of the next manifest, on top of whatever is the newest commit by then."""
+"""The draft of the commit that a load makes, on top of the newest commit at that time."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class NextCommit:
             raise IncompleteError(str(self.entity), "the whole table", row_count, count)
 
     def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
-        """Hold a table that lost its rows. Returns: whether it did, and is to be committed all the same."""
+        """Hold a table that lost rows. Returns: whether it did and an operator allowed it."""
         commits = [] if newest is None else guard.recent(chain([newest], self.table.before(newest)))
         verdict = guard.judge(
             self.entity, row_count, commits, partition=self.run.partition, rejected=len(self.staging.rejects)

@@ -1,4 +1,4 @@
-"""The rows of one load that break the contract: counted, held to the limit, and kept beside the table."""
+"""The rows of one load that break the contract: counted, compared with the limit, and stored beside the table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The folder of a load on its worker's disk, which goes when the load ends, however it ends.
+"""The folder of a load on the disk of its worker. It is deleted when the load ends.
 
-A process that is killed cannot remove its own: the next load on that disk does. Whether a folder's process lives is
-told by a lock on the folder itself, which the kernel frees with the process.
+The next load on that disk deletes the folder of a killed process. A process locks its folder, and the kernel releases
+the lock when the process ends.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _locked_folder() -> tuple[Path, int]:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         with suppress(FileNotFoundError):  # another load saw it without a lock, and has removed it
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(lock, fcntl.LOCK_SH)  # who removes it holds it alone: this waits
+            fcntl.flock(lock, fcntl.LOCK_SH)  # waits while another load, which has the exclusive lock, deletes it
             if folder.exists():
                 return folder, lock
             os.close(lock)

@@ -1,9 +1,9 @@
-"""From where a load continues, and from where the next one does.
+"""The time from which a load reads changes, and the time from which the next load does.
 
 The watermark is the source's clock. A reply with a wrong `Date`, days ahead, leaves one in the future. Every later load
 would then take its day for one that was read before, and miss what changed since. So a watermark that lies after the
 source's clock is wrong: the changes are read from the newest commit whose watermark does not, and the next commit sets
-it back. This machine's clock is no judge of it: the source may be a sandbox, which has days of its own.
+it back. This machine's clock is not compared: a sandbox has its own days.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ async def open_changes(
 ) -> tuple[Period, AsyncIterator[Page]]:
     """Return the changes that a load of a partition reads on top of a commit, and their pages.
 
-    Nothing is staged before the clock is known, which the first reply tells.
+    The first reply has the clock; nothing is staged before it.
 
     Raises: IncompleteError; the client's errors; ManifestError and StoreError of the history.
     """
@@ -49,14 +49,14 @@ async def open_changes(
 def watermark_of(period: Period, base: Manifest, clock: int) -> int:
     """Return the watermark of a load that read these changes by this clock (unix seconds).
 
-    It stays after a re-read of a past day, which says nothing of what changed since. It stays also if the clock, by a
-    later reply, is earlier than the first change asked for: changes may be missing, and the next load reads them.
+    It stays the same after a past day is read again, because later changes were not read. It also stays if the clock of a
+    later reply is before the first requested change: changes may be missing, and the next load reads them.
     """
     return (watermark_in(base) or 0) if period.until is not None or period.since > clock else clock
 
 
 def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -> tuple[int, list[str]]:
-    """Return the watermark of the next commit, and a warning if it goes back.
+    """Return the watermark of the next commit, and a warning if it is set back.
 
     It does so only if the load builds on the newest commit, and that commit's is wrong.
     """

@@ -87,7 +87,7 @@ class Doubts:
     """What the counts of a table cannot show after its last load.
 
     rejected: ids of rows that the last load rejected, ascending; they are read again.
-    ranges: their ids are read, whatever their counts are.
+    ranges: their ids are read, even if the counts are equal.
     """
 
     rejected: tuple[int, ...] = ()
@@ -160,7 +160,7 @@ class Reader(Protocol):
 
     @property
     def origin(self) -> str | None:
-        """Whose rows the replies had, such as `igdb` or `sandbox`; None: the source does not say."""
+        """Whose rows the replies had, such as `igdb` or `sandbox`; None: the source does not state it."""
 
     async def probe(self) -> None:
         """Learn the clock and what `read_remaining` needs, for as few requests as possible."""

@@ -1,4 +1,4 @@
-"""Rows held to the registry: which can be staged, which are rejected and why, which fields nobody declared."""
+"""Validate rows against the registry: rows to stage, rejected rows with the reason, and undeclared fields."""
 
 from __future__ import annotations
 
@@ -275,14 +275,14 @@ def _is_misplaced(reject: Reject, ids: Sequence[int], place: int) -> bool:
 def _model_field(name: str, kind: FieldType, rule: FieldRule) -> Any:
     """Return a field for msgspec: name and type, with the default None unless it is required."""
     if kind in {FieldType.INT, FieldType.TIMESTAMP}:
-        wanted: Any = Annotated[int, _meta(rule, _INT64)]
+        expected: Any = Annotated[int, _meta(rule, _INT64)]
     elif kind is FieldType.DOUBLE:
-        wanted = Annotated[float, _meta(rule, _NO_RULE)]
+        expected = Annotated[float, _meta(rule, _NO_RULE)]
     elif kind is FieldType.INT_ARRAY:
-        wanted = list[Annotated[int, _meta(_NO_RULE, _INT64)]]
+        expected = list[Annotated[int, _meta(_NO_RULE, _INT64)]]
     else:
-        wanted = {FieldType.STRING: str, FieldType.BOOL: bool}[kind]
-    return (name, wanted) if rule.required else (name, wanted | None, None)
+        expected = {FieldType.STRING: str, FieldType.BOOL: bool}[kind]
+    return (name, expected) if rule.required else (name, expected | None, None)
 
 
 def _meta(rule: FieldRule, otherwise: FieldRule) -> msgspec.Meta:

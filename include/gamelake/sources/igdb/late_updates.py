@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 AGES = (15 * _MINUTE, _HOUR, 3 * _HOUR, 8 * _HOUR, _DAY, 3 * _DAY, 8 * _DAY, 30 * _DAY)
-"""Seconds before the changes of this night at which a window begins; one more goes back to the beginning.
+"""Seconds before the changes of this night at which a window begins; one more has all earlier times.
 
 These nine windows and the rows without a time are one request of ten counts.
 """

@@ -163,9 +163,9 @@ class EntityQueries:
         unchanged = () if before is None else (below("updated_at", before),)
         return await self.count([(ids, unchanged) for ids in ranges])
 
-    async def count(self, wanted: Sequence[tuple[IdRange, Sequence[Condition]]]) -> list[int]:
+    async def count(self, counted: Sequence[tuple[IdRange, Sequence[Condition]]]) -> list[int]:
         """How many rows are in each id range and meet its conditions: see `count_ranges`."""
-        tens = [wanted[first : first + MAX_PARTS] for first in range(0, len(wanted), MAX_PARTS)]
+        tens = [counted[first : first + MAX_PARTS] for first in range(0, len(counted), MAX_PARTS)]
         counts: list[int] = []
         for first in range(0, len(tens), BATCHES_AHEAD):
             some = tens[first : first + BATCHES_AHEAD]
@@ -173,8 +173,8 @@ class EntityQueries:
                 counts += found
         return counts
 
-    async def _count_ten(self, wanted: Sequence[tuple[IdRange, Sequence[Condition]]]) -> list[int]:
-        parts = [self._count_part(str(number), [ids], where) for number, (ids, where) in enumerate(wanted)]
+    async def _count_ten(self, counted: Sequence[tuple[IdRange, Sequence[Condition]]]) -> list[int]:
+        parts = [self._count_part(str(number), [ids], where) for number, (ids, where) in enumerate(counted)]
         if self._uses_multiquery:
             try:
                 reply = await self.client.multiquery(parts, list)

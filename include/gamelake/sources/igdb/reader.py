@@ -59,7 +59,7 @@ class IgdbReader:
 
     @property
     def origin(self) -> str | None:
-        """Whose rows the latest reply had: `igdb`, or what a server that stands in for it says."""
+        """Whose rows the latest reply had: `igdb`, or the origin that another server states."""
         return self._queries.client.origin
 
     async def probe(self) -> None:

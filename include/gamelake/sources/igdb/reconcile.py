@@ -6,8 +6,8 @@ claimed by its id, a missing row is read whole.
 
 The source changes while we compare. We therefore count only rows that have not changed since the last load, after the
 changes were read. Concurrent changes can only lower that count, so a new row cannot hide a deleted one. Rejected rows
-are counted too: they are read again each night. The ids of ranges that stayed unproven are read, whatever their counts
-are. One case hides a deleted row: another row appears in the same range with an old `updated_at`. `late_updates` finds
+are counted too: they are read again each night. The ids of ranges that stayed unproven are read, even if the
+counts are equal. One case hides a deleted row: another row appears in the same range with an old `updated_at`. `late_updates` finds
 it if the two changed at different times; the next full load always does.
 """
 
@@ -145,7 +145,7 @@ class Differences:
 
     deleted: ids that the source no longer has. missing: ranges with rows that the table lacks, about `missing_rows`.
     matched: the source's rows in all ranges but `missing`. ranges: in how many of the `compared` they were.
-    unproven: ranges whose ids the source returned twice while it counts another number: the ids were believed.
+    unproven: ranges whose ids the source returned twice while it counts another number: the ids were used.
     """
 
     deleted: tuple[IdRange, ...] = ()
@@ -248,7 +248,7 @@ class Comparison:
 
 
 def _ranges(ids: int) -> list[IdRange]:
-    """Ranges that hold every id, of a table whose ids are below so many; the last one holds none of them."""
+    """Split all ids into ranges. The last one begins above the ids of the table."""
     width = max(PAGE, ceil(ids / (RANGES - 1)))
     lows = [*range(0, ids, width), ids]
     return [IdRange(low, high) for low, high in zip(lows, [*lows[1:], None], strict=True)]

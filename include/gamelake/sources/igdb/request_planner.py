@@ -130,7 +130,7 @@ class RequestPlanner:
         self._estimate = _DensityEstimate(rows, sum(self._ids(each) for each in self._remaining))
 
     def next_batch(self) -> RequestBatch | None:
-        """Return the next batch to ask for. None: there is none until another one is answered, or none at all."""
+        """Return the next batch to ask for. None: a response must come first, or all is asked."""
         batch = self._ready.popleft() if self._ready else self._fill_batch()
         if batch is not None:
             self._asked += 1
