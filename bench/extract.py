@@ -38,7 +38,9 @@ from gamelake.registry import load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from gamelake.sources.base import Page
 
 GAMES = 345_000
 MANY_GAMES = 1_000_000
@@ -184,6 +186,14 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     from igdb.client import IgdbClient
     from igdb.tokens import ClientCredentials
 
+    class CountingReader(IgdbReader):
+        rows = 0
+
+        async def read_all(self) -> AsyncIterator[Page]:
+            async for page in super().read_all():
+                self.rows += len(page.checked)
+                yield page
+
     tokens = ClientCredentials(
         token_url=f"{url}/oauth2/token",
         client_id="sandbox",
@@ -197,13 +207,14 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     async with client:
         entity = load_sources()["igdb"].entities[name]
         run = LoadRun(entity.table, day, f"bench-{time.time_ns()}")
-        load = Load(IgdbReader(client, entity), store, entity, run)
+        reader = CountingReader(client, entity)
+        load = Load(reader, store, entity, run)
         began, cpu = time.monotonic(), time.process_time()
         done = threading.Event()
 
         def watch() -> None:
             while not done.wait(0.25):
-                progress.append((time.monotonic() - began, load.rows))
+                progress.append((time.monotonic() - began, reader.rows))
 
         watching = threading.Thread(target=watch)
         watching.start()

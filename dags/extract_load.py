@@ -1,8 +1,8 @@
 """Load one entity of a source into the lake.
 
 Every night at 04:00 Korean time, or when triggered. The load reads the entity's rows from the API, stages them as JSONL
-parts and commits a manifest; the asset event has the figures of the load. A failed load leaves the table as it was, and holds
-back that day's `transform` until the load is cleared and succeeds.
+parts and commits a manifest; the asset event has the figures of the load. A failed load leaves the table as it was, and
+holds back that day's `transform` until the load is cleared and succeeds.
 
 - **full_refresh**: read an incremental entity whole. Scheduled runs do it by themselves on Mondays
   (`GAMELAKE_FULL_REFRESH_WEEKDAY`, 0 to 6, or `never`).

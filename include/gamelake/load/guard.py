@@ -1,8 +1,8 @@
 """Volume guard: compare the rows of the next commit with those of recent commits. It reads no store.
 
-A source that lost rows counts fewer rows too, so only the history of the table shows the loss. A load that would remove more than a set share of the table is held: nothing is committed, and readers
-keep what they have. A load that adds half or more, or any to none, is committed with a warning: every row has an id of
-its own, so that rows that are there are the source's.
+A source that lost rows counts fewer rows too, so only the history of the table shows the loss. A load that would remove
+more than a set share of the table is held: nothing is committed, and readers keep the rows that they have. A load that
+adds half or more, or any rows to an empty table, is committed with a warning: each row has an id of its own.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gamelake.lake.manifest import Manifest, Mode
-from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.parts import PART_BYTES, PartStage
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
@@ -70,12 +70,6 @@ class Load:
         self._allow = allow
         self._part_bytes = part_bytes
         self._table = Table(store, run.table)
-        self._staging = Staging(store, entity, run, reader, allow_unproven=allow.unproven)
-
-    @property
-    def rows(self) -> int:
-        """How many rows are staged so far."""
-        return self._staging.rows
 
     async def run(self) -> LoadReport:
         """Read, stage, commit.
@@ -96,26 +90,36 @@ class Load:
             self._store, self._reader, run=self._run, mode=mode, base_version=base.version if base else 0
         )
         await checkpoint.resume()
-        expected_rows = base.row_count if base and mode is Mode.INCREMENTAL else 0
+        below = base if mode is Mode.INCREMENTAL else None
         with (
             scratch_folder() as scratch,
-            self._staging.open(
-                base, checkpoint, scratch=scratch, part_bytes=self._part_bytes, expected_rows=expected_rows
-            ),
+            PartStage(
+                self._store,
+                self._run,
+                scratch=scratch,
+                part_bytes=self._part_bytes,
+                taken=checkpoint.resumed_parts,
+                committed=base.files if base else (),
+                on_stored=checkpoint.save,
+            ) as parts,
         ):
-            if base is not None and mode is Mode.INCREMENTAL:
-                read = await self._read_changes(base)
+            staging = Staging(
+                parts, self._store, self._entity, self._run, self._reader,
+                base=below, checkpoint=checkpoint, allow_unproven=self._allow.unproven,
+            )  # fmt: skip
+            if below:
+                read = await self._read_changes(below, staging)
             else:
-                read = await self._read_all(mode, base, checkpoint)
-            await asyncio.to_thread(self._staging.keep_rejected)
-            files = await asyncio.to_thread(self._staging.finish)
+                read = await self._read_all(mode, base, checkpoint, staging)
+            await asyncio.to_thread(staging.keep_rejected)
+            files = await asyncio.to_thread(parts.finish)
             commit = NextCommit(
                 table=self._table,
                 entity=self._entity,
                 run=self._run,
                 mode=mode,
                 base=base,
-                staging=self._staging,
+                staging=staging,
                 reader=self._reader,
                 store=self._store,
                 files=files,
@@ -134,24 +138,26 @@ class Load:
         report.log()
         return report
 
-    async def _read_all(self, mode: Mode, base: Manifest | None, checkpoint: Checkpoint) -> ReadResult:
+    async def _read_all(
+        self, mode: Mode, base: Manifest | None, checkpoint: Checkpoint, staging: Staging
+    ) -> ReadResult:
         """Stage all rows."""
         if checkpoint.resumed_parts:
             pages = self._reader.read_remaining(checkpoint.claims, rows=checkpoint.resumed_rows)
         else:
             pages = self._reader.read_all()
-        await self._staging.stage_pages(self._checked(pages, base), f"{mode} read", checkpoint)
-        self._staging.check_whole()
-        source_count = self._staging.rows + len(self._staging.rejects) if counting(self._reader) else None
+        await staging.stage_pages(self._checked(pages, base), f"{mode} read")
+        staging.check_whole()
+        source_count = staging.rows + len(staging.rejects) if counting(self._reader) else None
         began = checkpoint.began
         return ReadResult(began=began, watermark=began, source_count=source_count, figures=ReconcileFigures())
 
-    async def _read_changes(self, base: Manifest) -> ReadResult:
+    async def _read_changes(self, base: Manifest, staging: Staging) -> ReadResult:
         """Stage the rows that changed, then, if the source can count, what else differs from it."""
-        reading_base = asyncio.create_task(asyncio.to_thread(self._staging.read_base))
+        reading_base = asyncio.create_task(asyncio.to_thread(staging.read_base))
         try:
             period, pages = await open_changes(self._reader, self._table, base, self._run.partition)
-            await self._staging.stage_pages(self._checked(pages, base), "changes")
+            await staging.stage_pages(self._checked(pages, base), "changes")
             await reading_base
         finally:
             reading_base.cancel()
@@ -159,9 +165,9 @@ class Load:
         if reader := counting(self._reader):
             doubts = await asyncio.to_thread(doubts_of, self._store, base)
             since = period.since if period.until is None else None
-            reconciliation = reader.reconcile(self._staging, doubts=doubts, since=since)
+            reconciliation = reader.reconcile(staging, doubts=doubts, since=since)
             async for phase in reconciliation.phases():
-                await self._staging.stage_pages(phase.pages, phase.name)
+                await staging.stage_pages(phase.pages, phase.name)
             figures = reconciliation.figures
         # Last: a later reply may have an earlier date.
         clock = int(self._reader.clock.timestamp())

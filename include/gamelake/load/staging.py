@@ -1,4 +1,4 @@
-"""What one load has read: rows in parts, rejected rows, undeclared fields, and id ranges that stay unproven."""
+"""The rows that one load has read: rows in parts, rejected rows, undeclared fields and unproven id ranges."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gamelake.lake.parts import PartStage
 from gamelake.load.live import LiveTable
 from gamelake.load.miscounts import Miscounts
 from gamelake.load.rejects import Rejects
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterable
 
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.parts import PartStage
     from gamelake.lake.rows import LiveIds
     from gamelake.lake.store import Store
     from gamelake.lake.update_times import UpdateTimes
@@ -34,74 +32,51 @@ PROGRESS_SECONDS = 5.0
 
 
 class Staging:
-    """Takes the pages of one load in; nothing of it counts before a commit names the parts.
-
-    It is the `TableView` of a reconciliation.
+    """Stages the pages of one load; it is the `TableView` of a reconciliation.
 
     Args:
-        store: where the lake is.
-        entity: what is loaded.
-        run: names the parts.
-        reader: for the number of rows that the source has.
-        allow_unproven: take any number of miscounted rows.
+        parts: Where the rows go; open as long as pages are staged.
+        store: Where the lake is.
+        entity: What is loaded.
+        run: The run that loads it.
+        reader: For the number of rows that the source has.
+        base: The commit that the changes are read on top of; None: all rows are read.
+        checkpoint: Has the rows that are staged already; it gets the id ranges that the next try must read again.
+        allow_unproven: Use any number of miscounted rows.
     """
 
-    def __init__(self, store: Store, entity: Entity, run: LoadRun, reader: Reader, *, allow_unproven: bool) -> None:
-        self.rows = 0
+    def __init__(
+        self,
+        parts: PartStage,
+        store: Store,
+        entity: Entity,
+        run: LoadRun,
+        reader: Reader,
+        *,
+        base: Manifest | None,
+        checkpoint: Checkpoint,
+        allow_unproven: bool,
+    ) -> None:
+        self.rows = checkpoint.resumed_rows
         """How many rows are staged, those of resumed parts included."""
         self.rejects = Rejects(store, entity, run)
         self.miscounts = Miscounts(entity, allowed=allow_unproven)
         self.undeclared: Counter[str] = Counter()
-        self._store = store
+        self._parts = parts
         self._entity = entity
-        self._run = run
         self._reader = reader
-        self._live = LiveTable(store)
-        self._base: Manifest | None = None
-        self._expected_rows = 0
-        self._most_rows: int | None = None
-        self._stage: PartStage | None = None
-
-    @contextmanager
-    def open(
-        self,
-        base: Manifest | None,
-        checkpoint: Checkpoint,
-        *,
-        scratch: Path,
-        part_bytes: int,
-        expected_rows: int = 0,
-    ) -> Iterator[None]:
-        """Stage on top of a commit for as long as the block lasts; what is not finished then is discarded.
-
-        Args:
-            base: None: the table has no commit.
-            checkpoint: its resumed parts come first; it is saved after each stored part.
-            scratch: a folder on this machine.
-            part_bytes: plain JSONL after which a new part begins.
-            expected_rows: about how many rows the table will have at least.
-        """
         self._base = base
-        self._expected_rows = expected_rows
-        self.rows = checkpoint.resumed_rows
-        with PartStage(
-            self._store,
-            self._run,
-            scratch=scratch,
-            part_bytes=part_bytes,
-            taken=checkpoint.resumed_parts,
-            committed=base.files if base else (),
-            on_stored=checkpoint.save,
-        ) as self._stage:
-            yield
+        self._checkpoint = checkpoint
+        self._live = LiveTable(store)
+        self._expected_rows = base.row_count if base else 0
+        self._most_rows: int | None = None
 
-    async def stage_pages(self, pages: AsyncIterator[Page], phase: str, checkpoint: Checkpoint | None = None) -> None:
+    async def stage_pages(self, pages: AsyncIterator[Page], phase: str) -> None:
         """Stage all pages of a phase, which read each row at most once.
 
         Args:
-            pages: of the reader.
-            phase: for the log.
-            checkpoint: gets the id ranges that its next try must read again.
+            pages: Of the reader.
+            phase: For the log.
 
         Raises:
             ContractError: too many rows break the contract.
@@ -110,22 +85,22 @@ class Staging:
         logged = time.monotonic()
         self.miscounts.begin_phase()
         async for page in pages:
-            await self._stage_page(page, checkpoint)
+            await self._stage_page(page)
             await asyncio.sleep(0)  # requests that are due go out before the next page is compressed
             if time.monotonic() - logged > PROGRESS_SECONDS:
                 logged = time.monotonic()
                 of = f" of about {self._reader.total}" if self._reader.total else ""
                 log.info("%s: %s: %d%s rows", self._entity, phase, self.rows, of)
 
-    async def _stage_page(self, page: Page, checkpoint: Checkpoint | None) -> None:
+    async def _stage_page(self, page: Page) -> None:
         checked = page.checked
         self.rejects.add(checked.rejects)
         if checked.rejects and self.rejects.too_many(self.table_rows()):
             await asyncio.to_thread(self.keep_rejected)
         if page.unproven:
             self.miscounts.add(page.unproven, rows=self.table_rows())
-        if (checked.rejects or page.unproven) and checkpoint and page.claim:
-            checkpoint.exclude(page.claim)
+        if (checked.rejects or page.unproven) and page.claim:
+            self._checkpoint.exclude(page.claim)
         self.undeclared += checked.undeclared
         self._parts.add(checked.rows, page.claim)
         self._live.stage(checked.rows.ids, page.claim)
@@ -144,10 +119,6 @@ class Staging:
     def keep_rejected(self) -> None:
         """Store the rejected rows. Raises: ContractError, if they are too many; StoreError."""
         self.rejects.keep(read=self.rows + len(self.rejects), rows=self.table_rows())
-
-    def finish(self) -> tuple[File, ...]:
-        """Store the last part, and tag all parts `final`. Returns: the parts. Raises: DamagedPartError, StoreError."""
-        return self._parts.finish()
 
     def table_rows(self) -> int:
         """About how many rows the table has, the rejected ones included."""
@@ -184,9 +155,3 @@ class Staging:
     def rejected_times(self) -> Iterable[int | None]:
         """When the rejected rows last changed (unix seconds), None for one without a time."""
         return self.rejects.times()
-
-    @property
-    def _parts(self) -> PartStage:
-        if self._stage is None:
-            raise RuntimeError("a Staging takes pages within `open`")
-        return self._stage

@@ -49,8 +49,8 @@ async def open_changes(
 def watermark_of(period: Period, base: Manifest, clock: int) -> int:
     """Return the watermark of a load that read these changes by this clock (unix seconds).
 
-    It stays the same after a past day is read again, because later changes were not read. It also stays if the clock of a
-    later reply is before the first requested change: changes may be missing, and the next load reads them.
+    It stays after a past day is read again, because later changes were not read. It also stays if the clock of a later
+    reply is before the first requested change: changes may be missing, and the next load reads them.
     """
     return (watermark_in(base) or 0) if period.until is not None or period.since > clock else clock
 

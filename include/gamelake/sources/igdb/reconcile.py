@@ -6,9 +6,9 @@ claimed by its id, a missing row is read whole.
 
 The source changes while we compare. We therefore count only rows that have not changed since the last load, after the
 changes were read. Concurrent changes can only lower that count, so a new row cannot hide a deleted one. Rejected rows
-are counted too: they are read again each night. The ids of ranges that stayed unproven are read, even if the
-counts are equal. One case hides a deleted row: another row appears in the same range with an old `updated_at`. `late_updates` finds
-it if the two changed at different times; the next full load always does.
+are counted too: they are read again each night. The ids of ranges that stayed unproven are read, even if the counts are
+equal. One case hides a deleted row: another row appears in the same range with an old `updated_at`. `late_updates`
+finds it if the two changed at different times; the next full load always does.
 """
 
 from __future__ import annotations
