@@ -122,19 +122,21 @@ def check_whole(store: Store, name: str = "games") -> int:
 class Loads:
     """A sandbox, a store, and loads of the one into the other."""
 
-    def __init__(self, sandbox: Sandbox, url: str, store: Store, **options: Any) -> None:
+    def __init__(
+        self, sandbox: Sandbox, url: str, store: Store, *, client: dict[str, Any] | None = None, **options: Any
+    ) -> None:
         self.sandbox = sandbox
         self.store = store
         self.url = url
         self._options = options
-        self._token = token_of(sandbox)
+        self._client: dict[str, Any] = {"tokens": token_of(sandbox)} | (client or {})
 
     def client(self, **options: Any) -> IgdbClient:
         """A new client; all have one token."""
-        return new_client(self.url, self._token, **options)
+        return new_client(self.url, **self._client | options)
 
-    def load(self, name: str = "games", **options: Any) -> LoadReport:
-        return load_once(self.client(), self.store, name, **self._options | options)
+    def load(self, name: str = "games", *, client: IgdbClient | None = None, **options: Any) -> LoadReport:
+        return load_once(client or self.client(), self.store, name, **self._options | options)
 
     def replace(self, old: str, new: str, times: int | None = None) -> None:
         """Replace a text, once in a reply: in so many replies, None: in all."""

@@ -90,12 +90,12 @@ async def test_a_run_with_a_partition_key_keeps_its_own(task: LoadEntityOperator
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "tomorrow", "2026-12-01"])
-async def test_a_day_that_cannot_be_read_is_not_tried_again(task: LoadEntityOperator, day: str) -> None:
+async def test_a_day_that_cannot_be_read_is_not_retried(task: LoadEntityOperator, day: str) -> None:
     with pytest.raises(AirflowFailException, match=rf"^not retried: .*{day}"):
         await execute(task, context_of(None, date=day))
 
 
-async def test_what_is_held_is_not_tried_again_unless_it_is_allowed(
+async def test_a_held_load_is_not_retried_unless_it_is_allowed(
     task: LoadEntityOperator,
     boardgames: Boardgames,
 ) -> None:
@@ -109,7 +109,7 @@ async def test_what_is_held_is_not_tried_again_unless_it_is_allowed(
     assert figures["row_count"] == 100
 
 
-async def test_a_refused_account_is_not_tried_again_and_a_source_in_trouble_is(
+async def test_a_refused_account_is_not_retried_and_a_failing_source_is(
     task: LoadEntityOperator,
     boardgames: Boardgames,
 ) -> None:
@@ -121,7 +121,7 @@ async def test_a_refused_account_is_not_tried_again_and_a_source_in_trouble_is(
         await execute(task, context_of(MONDAY))
 
 
-async def test_an_option_that_the_source_does_not_know_is_not_tried_again(
+async def test_an_unknown_option_of_a_source_is_not_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = {"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "id", "password": "secret"}

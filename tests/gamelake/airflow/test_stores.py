@@ -33,7 +33,7 @@ def connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
     return define
 
 
-def test_a_lake_on_s3_is_reached_as_the_connection_says(connection: Callable[..., None]) -> None:
+def test_a_lake_on_s3_is_reached_by_the_connection(connection: Callable[..., None]) -> None:
     connection(region_name="ap-northeast-2", endpoint_url="http://objects:8333")
     store = connected_store()
     assert isinstance(store, S3Store)
@@ -47,7 +47,7 @@ def test_a_lake_on_disk_asks_for_no_connection(tmp_path: Path, monkeypatch: pyte
         assert lake_uri() == tmp_path.as_uri()
 
 
-def test_dbts_process_gets_what_the_connection_adds_and_nobody_after_it(connection: Callable[..., None]) -> None:
+def test_only_the_process_of_dbt_gets_the_variables_of_the_connection(connection: Callable[..., None]) -> None:
     connection(region_name="ap-northeast-2", endpoint_url="http://objects:8333", aws_session_token="token")
     with connection_exported():
         assert {name: os.environ.get(name) for name in EXPORTED} == {

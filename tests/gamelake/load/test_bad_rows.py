@@ -23,7 +23,6 @@ from tests.support.loads import (
     REGISTRY,
     Loads,
     Rows,
-    load_once,
     small_sandbox,
 )
 
@@ -40,7 +39,7 @@ def without(rows: Rows, *ids: int) -> Rows:
     return {row_id: row for row_id, row in rows.items() if row_id not in ids}
 
 
-def spoil(loads: Loads, ids: list[int]) -> None:
+def make_bad(loads: Loads, ids: list[int]) -> None:
     loads.sandbox.upsert("games", [{"id": each, "hypes": "many", "updated_at": LONG_AGO} for each in ids])
 
 
@@ -126,7 +125,7 @@ def test_a_source_that_loses_the_order_fails_the_load(monkeypatch: pytest.Monkey
     for name in ("query", "multiquery"):
         monkeypatch.setattr(one, name, reverse(getattr(one, name)))
     with pytest.raises(MisplacedError):
-        load_once(one, loads.store)
+        loads.load(client=one)
     assert loads.latest() is None
 
 
@@ -137,7 +136,7 @@ def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(total: int, bad: int,
     with small_sandbox(total) as served:
         loads = Loads(*served, store)
         ids = loads.ids()
-        spoil(loads, ids[:: total // bad][:bad])
+        make_bad(loads, ids[:: total // bad][:bad])
         if not fails:
             report = loads.load()
             assert (report.rejected, report.row_count, report.source_count) == (bad, total - bad, total)
@@ -154,8 +153,8 @@ def test_a_load_may_have_nine_rejects_or_one_in_a_thousand(total: int, bad: int,
         assert loads.shown() == loads.held()
 
 
-def test_a_count_that_nothing_has_proven_lets_no_bad_rows_through(loads: Loads) -> None:
-    spoil(loads, loads.ids()[::50])
+def test_a_wrong_first_count_does_not_raise_the_limit(loads: Loads) -> None:
+    make_bad(loads, loads.ids()[::50])
     loads.replace(f'"count": {GAMES}', '"count": 9000000', times=1)  # of the first reply only
     with pytest.raises(ContractError, match="games: 22 of the 1100 rows read so far break the contract"):
         loads.load()
@@ -171,10 +170,10 @@ def test_too_many_rejects_of_an_incremental_load_leave_the_table_as_it_was(loads
     assert loads.newest().run_id == "before"
 
 
-def test_a_rejected_row_comes_once_it_is_repaired(loads: Loads) -> None:
+def test_a_rejected_row_is_staged_after_it_is_repaired(loads: Loads) -> None:
     bad = loads.ids()[30]
     good = loads.held()[bad]
-    spoil(loads, [bad])
+    make_bad(loads, [bad])
     loads.load(run_id="before")
     night = loads.load(run_id="night")
     assert (night.rejected, night.row_count, night.source_count) == (1, GAMES - 1, GAMES), "asked for each night"
@@ -184,9 +183,7 @@ def test_a_rejected_row_comes_once_it_is_repaired(loads: Loads) -> None:
     assert loads.shown() == loads.held()
 
 
-def test_fields_that_nobody_declared_are_kept_counted_and_reported(
-    caplog: pytest.LogCaptureFixture, loads: Loads
-) -> None:
+def test_undeclared_fields_are_kept_counted_and_reported(caplog: pytest.LogCaptureFixture, loads: Loads) -> None:
     ids = loads.ids()
     new = {"mood": {"blue": [1, {"deep": None}]}, "vr": True}
     loads.sandbox.upsert("games", [{"id": each, "name": "New"} | new for each in (ids[0], ids[600])])
@@ -210,7 +207,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_comes_through_as_it_can(text: str, loads: Loads) -> None:
+def test_an_odd_text_is_staged(text: str, loads: Loads) -> None:
     sent, expected = TEXTS[text]
     row_id = loads.ids()[7]
     loads.replace(f'"{loads.held()[row_id]["name"]}"', f'"{sent}"')
@@ -237,7 +234,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
 @pytest.mark.parametrize("value", UNREADABLE)
-def test_a_row_that_no_parser_takes_costs_no_other_row(value: str, incremental: bool, loads: Loads) -> None:
+def test_an_unreadable_row_costs_no_other_row(value: str, incremental: bool, loads: Loads) -> None:
     new, reason = UNREADABLE[value]
     bad = loads.ids()[7]
     if incremental:
@@ -257,13 +254,13 @@ def test_a_row_that_no_parser_takes_costs_no_other_row(value: str, incremental: 
     assert loads.shown() == loads.held()
 
 
-def test_a_row_that_no_parser_takes_once_is_asked_for_again(loads: Loads) -> None:
+def test_a_row_that_is_unreadable_once_is_read_again(loads: Loads) -> None:
     loads.replace('"Game 7"', '"\udcc3("', times=1)
     assert loads.load().rejected == 0
     assert loads.shown() == loads.held()
 
 
-def test_a_torn_reply_is_asked_for_again(loads: Loads) -> None:
+def test_a_truncated_reply_is_asked_for_again(loads: Loads) -> None:
     loads.replace('"Game 7"', '"\udcc3', times=1)
     assert loads.load().rejected == 0
     assert loads.shown() == loads.held()
@@ -273,7 +270,7 @@ def test_a_torn_reply_is_asked_for_again(loads: Loads) -> None:
 
 
 @pytest.mark.parametrize("missing", ["game_id", "popularity_type", "value"])
-def test_a_popularity_value_without_what_makes_it_one_is_rejected(missing: str, loads: Loads) -> None:
+def test_a_popularity_value_without_a_required_field_is_rejected(missing: str, loads: Loads) -> None:
     value: dict[str, Any] = {"game_id": 7, "popularity_type": 3, "value": 0.5}
     rows = [{"id": 9_000_000 + number, **value} for number in range(200)]
     loads.sandbox.upsert("popularity_primitives", [*rows[1:], {**rows[0], missing: None}])

@@ -1,4 +1,4 @@
-"""A second try of a run takes over what the first has stored, and asks only for the rest."""
+"""The second try of a run resumes from the parts of the first, and reads only the remaining rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def first_try(monkeypatch: pytest.MonkeyPatch, loads: Loads, **options: Any) -> 
     assert loads.store.info(PROGRESS)
 
 
-def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, loads: Loads):
+def test_the_next_try_resumes_and_reads_the_remaining_rows(monkeypatch, loads: Loads):
     first_try(monkeypatch, loads)
     progress = Progress.from_json(loads.store.get(PROGRESS))
     assert [file.key[-14:] for file in progress.files] == ["00000.jsonl.gz", "00001.jsonl.gz"]
@@ -69,7 +69,7 @@ def test_the_next_try_takes_over_and_asks_for_the_rest(monkeypatch, loads: Loads
     assert loads.sandbox.requests_served - asked < 6
     assert loads.shown() == loads.held()
     assert sorted({*before, *keys(loads.store)} - {PROGRESS}) == keys(loads.store), (
-        "no second copy, and the note is gone"
+        "no second copy, and the checkpoint is deleted"
     )
     manifest = loads.latest()
     assert [file.key for file in manifest.files][:2] == [file.key for file in progress.files]
@@ -97,7 +97,7 @@ def test_parts_of_long_ago_are_read_again(monkeypatch, loads: Loads):
     assert loads.shown() == loads.held()
 
 
-def test_another_commit_in_between_is_a_new_start(monkeypatch, loads: Loads):
+def test_after_another_commit_all_is_read_again(monkeypatch, loads: Loads):
     first_try(monkeypatch, loads)
     loads.load(run_id="other")
     report = loads.load(full_refresh=True)
@@ -114,17 +114,17 @@ def test_parts_of_another_server_are_read_again(monkeypatch, loads: Loads):
     assert loads.newest().origin == "igdb"
 
 
-def test_another_run_takes_over_nothing(monkeypatch, loads: Loads):
+def test_another_run_resumes_nothing(monkeypatch, loads: Loads):
     first_try(monkeypatch, loads)
     assert loads.load(run_id="other").resumed_rows == 0
     assert loads.shown() == loads.held()
 
 
-@pytest.mark.parametrize("spoil", ["delete", "damage"])
-def test_a_part_that_is_not_what_was_noted_is_read_again(monkeypatch, spoil, loads: Loads):
+@pytest.mark.parametrize("damage", ["delete", "damage"])
+def test_a_part_that_is_not_as_saved_is_read_again(monkeypatch, damage, loads: Loads):
     first_try(monkeypatch, loads)
     first = Progress.from_json(loads.store.get(PROGRESS)).files[0]
-    if spoil == "delete":
+    if damage == "delete":
         loads.store.delete(first.key)
     else:
         loads.store.put(first.key, loads.store.get(first.key)[:-1] + b"!")
@@ -134,7 +134,7 @@ def test_a_part_that_is_not_what_was_noted_is_read_again(monkeypatch, spoil, loa
     assert check_whole(loads.store) == 1
 
 
-def test_a_note_that_cannot_be_read_is_a_new_start(monkeypatch, caplog, loads: Loads):
+def test_after_an_unreadable_checkpoint_all_is_read_again(monkeypatch, caplog, loads: Loads):
     first_try(monkeypatch, loads)
     loads.store.put(PROGRESS, b'{"mode": "full"}')
     assert loads.load().resumed_rows == 0
@@ -205,7 +205,7 @@ def test_a_retry_after_the_commit_brings_only_what_changed(loads: Loads):
         b'{"mode": "half", "base_version": 0, "clock": 0, "origin": null, "files": []}',
     ],
 )  # fmt: skip
-def test_what_is_no_progress_is_refused(data):
+def test_an_invalid_checkpoint_is_refused(data):
     with pytest.raises(ManifestError, match="progress: found"):
         Progress.from_json(data)
 
@@ -225,7 +225,7 @@ def test_progress_is_read_as_it_was_written(make_progress_file):
         ([(0, 500), (700, 900), (500, 600), (1000, None)], [(600, 700), (900, 1000)]),
     ],
 )
-def test_what_is_not_claimed(claims: Any, gaps: Any) -> None:
+def test_ids_outside_of_the_claims(claims, gaps):
     assert ids_outside(IdRange(*claim) for claim in claims) == tuple(IdRange(*gap) for gap in gaps)
 
 

@@ -142,7 +142,7 @@ def check_night(table: Rows, sandbox: RestlessSandbox, began: Rows) -> None:
     missing = sorted(row_id for row_id in stayed if row_id not in table)
     assert not missing, "live rows are missing"
     ghosts = sorted(row_id for row_id in table if row_id not in began and row_id not in sandbox.came)
-    assert not ghosts, "rows that were gone before the night began"
+    assert not ghosts, "rows that were deleted before the night began"
     for row_id, row in table.items():
         assert row == sandbox.written[row_id, row["hypes"]], "a row that never was"
     old = [row_id for row_id in stayed if table[row_id]["hypes"] < began[row_id]["hypes"]]

@@ -14,7 +14,6 @@ import pytest
 
 from apiclient.errors import ApiError, ReplyError, ServerError, TransientError, UnreachableError
 from apiclient.retry import Backoff
-from gamelake.lake.table import Table
 from gamelake.sources.base import IncompleteError
 from igdb.errors import (
     AuthError,
@@ -27,15 +26,13 @@ from igdb.errors import (
 )
 from igdb.tokens import ClientCredentials
 from sandbox.igdb import Fault
-from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
-from tests.support.tables import IGDB_GAMES
+from tests.support.loads import Loads, new_client, small_sandbox, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from gamelake.lake.store import Store
-    from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox
 
 SECRET = "sandbox-secret"
@@ -63,7 +60,7 @@ TRANSIENT: dict[str, dict[str, Any]] = {
     "no UTF-8": {"kind": "replace", "old": '"id"', "new": '"\udcff"'},
     "a hang": {"kind": "hang", "seconds": 30},
 }
-# What a load says when that fault does not pass; where rows and count differ, no retry of a request can tell.
+# The error of a load when that fault stays; where rows and count differ, no retry of a request can tell.
 LASTING: dict[str, tuple[type[Exception] | tuple[type[Exception], ...], str]] = {
     "429": (RateLimitError, "status 429"),
     "500": (ServerError, "status 500"),
@@ -89,14 +86,9 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 
 
 @pytest.fixture
-def sandbox(served: tuple[Sandbox, str]) -> Iterator[Sandbox]:
-    yield served[0]
+def loads(served: tuple[Sandbox, str], store: Store) -> Iterator[Loads]:
+    yield Loads(*served, store, client={"timeout": 0.4, "max_attempts": MAX_ATTEMPTS})
     served[0].faults.clear()
-
-
-@pytest.fixture
-def client(served: tuple[Sandbox, str], sandbox: Sandbox) -> IgdbClient:
-    return new_client(served[1], token_of(sandbox), timeout=0.4, max_attempts=MAX_ATTEMPTS)
 
 
 def minting(url: str, tmp_path: Path, secret: str = SECRET, token_url: str = "") -> ClientCredentials:
@@ -110,88 +102,84 @@ def minting(url: str, tmp_path: Path, secret: str = SECRET, token_url: str = "")
     )
 
 
-def failing(client: IgdbClient, store: Store, sandbox: Sandbox, **options: Any) -> tuple[Exception, int]:
+def failing(loads: Loads, **options: Any) -> tuple[Exception, int]:
     """A load that fails and commits nothing. Returns: its error, and the requests that it cost."""
-    before, asked = Table(store, IGDB_GAMES).latest(), sandbox.requests_served
+    before, asked = loads.latest(), loads.sandbox.requests_served
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is for the caller to say
-        load_once(client, store, **options)
-    assert Table(store, IGDB_GAMES).latest() == before
-    return caught.value, sandbox.requests_served - asked
+        loads.load(**options)
+    assert loads.latest() == before
+    return caught.value, loads.sandbox.requests_served - asked
 
 
 def check_keeps_secrets(caplog: pytest.LogCaptureFixture, error: Exception, *secrets: str) -> None:
     """Neither the logs nor the error, its causes and notes included, hold a secret."""
-    said = caplog.text + "".join(traceback.format_exception(error)) + repr(error)
+    logged = caplog.text + "".join(traceback.format_exception(error)) + repr(error)
     for secret in secrets:
         assert secret
-        assert secret not in said
+        assert secret not in logged
 
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
 @pytest.mark.parametrize("fault", TRANSIENT)
-def test_what_passes_is_ridden_out(
-    fault: str, incremental: bool, client: IgdbClient, store: Store, sandbox: Sandbox
-) -> None:
+def test_a_fault_that_passes_costs_nothing(fault: str, incremental: bool, loads: Loads) -> None:
     if incremental:
-        load_once(client, store, run_id="before")
-        ids = sorted(held(sandbox))
-        sandbox.delete("games", [ids[7], ids[-1]])
-        sandbox.upsert("games", [{"id": ids[3], "name": f"Changed by {fault}"}, {"id": ids[-1] + 9, "name": "New"}])
-    sandbox.faults.add(Fault(**TRANSIENT[fault]))
+        loads.load(run_id="before")
+        ids = sorted(loads.held())
+        loads.sandbox.delete("games", [ids[7], ids[-1]])
+        loads.sandbox.upsert(
+            "games", [{"id": ids[3], "name": f"Changed by {fault}"}, {"id": ids[-1] + 9, "name": "New"}]
+        )
+    loads.sandbox.faults.add(Fault(**TRANSIENT[fault]))
     began = time.monotonic()
-    report = load_once(client, store)
-    assert sandbox.faults.active() == [], "the fault has hit"
-    assert shown(store) == held(sandbox)
+    report = loads.load()
+    assert loads.sandbox.faults.active() == [], "the fault has hit"
+    assert loads.shown() == loads.held()
     assert report.mode == ("incremental" if incremental else "full")
-    assert report.row_count == report.source_count == len(held(sandbox))
+    assert report.row_count == report.source_count == len(loads.held())
     if "Retry-After" in fault:
         assert time.monotonic() - began >= 1
 
 
-def test_all_of_them_in_one_load(served: tuple[Sandbox, str], store: Store, sandbox: Sandbox) -> None:
+def test_all_of_them_in_one_load(loads: Loads) -> None:
     passing = [fault for name, fault in TRANSIENT.items() if name not in {"429 with Retry-After", "408"}]
     # A reply that is short is asked for once more and then believed to stay so: one of them is enough.
-    sandbox.faults.add(*(Fault(**fault) for fault in passing if fault["kind"] not in {"empty", "no_rows"}))
-    client = new_client(served[1], token_of(sandbox), timeout=0.4, max_attempts=len(passing) + 1)
-    load_once(client, store)
-    assert sandbox.faults.active() == []
-    assert shown(store) == held(sandbox)
+    loads.sandbox.faults.add(*(Fault(**fault) for fault in passing if fault["kind"] not in {"empty", "no_rows"}))
+    client = loads.client(timeout=0.4, max_attempts=len(passing) + 1)
+    loads.load(client=client)
+    assert loads.sandbox.faults.active() == []
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize("fault", LASTING)
-def test_what_stays_fails_the_load(
-    fault: str, client: IgdbClient, store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    kind, says = LASTING[fault]
-    sandbox.faults.add(Fault(**TRANSIENT[fault], times=None))
-    token = token_of(sandbox)
-    error, requests = failing(client, store, sandbox)
+def test_a_fault_that_stays_fails_the_load(fault: str, caplog: pytest.LogCaptureFixture, loads: Loads) -> None:
+    kind, message = LASTING[fault]
+    loads.sandbox.faults.add(Fault(**TRANSIENT[fault], times=None))
+    token = token_of(loads.sandbox)
+    error, requests = failing(loads)
     assert isinstance(error, kind)
-    with pytest.raises(type(error), match=says):
+    with pytest.raises(type(error), match=message):
         raise error
     if isinstance(error, ApiError):
         assert isinstance(error, TransientError), "Airflow may try again later"
         assert "what to do: " in str(error)
     assert requests <= MAX_ATTEMPTS * AT_ONCE
     check_keeps_secrets(caplog, error, token._token)
-    sandbox.faults.clear()
-    load_once(client, store)
-    assert shown(store) == held(sandbox), "the next try repairs it"
+    loads.sandbox.faults.clear()
+    loads.load()
+    assert loads.shown() == loads.held(), "the next try repairs it"
 
 
 @pytest.mark.parametrize("fault", ["drop_row", "no_rows"])
-def test_rows_that_stay_away_fail_the_load_with_the_range_and_both_numbers(
-    fault: str, client: IgdbClient, store: Store, sandbox: Sandbox
-) -> None:
-    load_once(client, store, run_id="before")
-    sandbox.faults.add(Fault(fault, times=None))
-    error, requests = failing(client, store, sandbox, full_refresh=True)
+def test_missing_rows_fail_the_load_with_the_range_and_both_numbers(fault: str, loads: Loads) -> None:
+    loads.load(run_id="before")
+    loads.sandbox.faults.add(Fault(fault, times=None))
+    error, requests = failing(loads, full_refresh=True)
     assert isinstance(error, IncompleteError)
     with pytest.raises(IncompleteError, match=r"games: .*id.* \d+.* returned \d+ rows but counts \d+, twice"):
         raise error
     assert "Nothing was committed; run the load again" in str(error)
     assert requests <= 2 * AT_ONCE + 2
-    assert shown(store) == held(sandbox), "as it was before"
+    assert loads.shown() == loads.held(), "as it was before"
 
 
 PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
@@ -205,25 +193,25 @@ PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 @pytest.mark.parametrize("fault", PERMANENT)
 def test_an_error_that_would_come_again_fails_at_once(
-    fault: str, client: IgdbClient, store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    fault: str, caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
-    what, kind, says = PERMANENT[fault]
-    sandbox.faults.add(Fault(**what, times=None))
-    token = token_of(sandbox)
-    error, requests = failing(client, store, sandbox)
+    what, kind, message = PERMANENT[fault]
+    loads.sandbox.faults.add(Fault(**what, times=None))
+    token = token_of(loads.sandbox)
+    error, requests = failing(loads)
     assert isinstance(error, kind)
     assert not isinstance(error, TransientError)
-    with pytest.raises(kind, match=says):
+    with pytest.raises(kind, match=message):
         raise error
     assert requests <= 2, "one, and one more where multiqueries may be what is refused"
     check_keeps_secrets(caplog, error, token._token)
 
 
 def test_a_wrong_secret_fails_before_the_api_is_asked(
-    served: tuple[Sandbox, str], store: Store, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
-    client = new_client(served[1], minting(served[1], tmp_path, secret="not-the-secret"))
-    error, requests = failing(client, store, sandbox)
+    client = loads.client(tokens=minting(loads.url, tmp_path, secret="not-the-secret"))
+    error, requests = failing(loads, client=client)
     assert isinstance(error, AuthError)
     assert "refused the client id or secret (status 403)" in str(error)
     assert "igdb_default" in str(error)
@@ -231,38 +219,32 @@ def test_a_wrong_secret_fails_before_the_api_is_asked(
     check_keeps_secrets(caplog, error, "not-the-secret")
 
 
-def test_a_refused_user_agent(
-    client: IgdbClient, store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_user_agent(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     monkeypatch.setattr("igdb.client.USER_AGENT", "Python-urllib/3.12")
-    error, requests = failing(client, store, sandbox)
+    error, requests = failing(loads)
     assert isinstance(error, ForbiddenError)
     assert "the User-Agent is refused" in str(error)
     assert requests <= 2
 
 
-def test_a_token_that_ends_in_the_middle_is_replaced_once(
-    served: tuple[Sandbox, str], store: Store, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    client = new_client(served[1], minting(served[1], tmp_path))
-    load_once(client, store, run_id="before")
-    sandbox.faults.add(Fault("end_tokens"))
-    minted = [record for record in sandbox.requests if record.endpoint == "token"]
-    load_once(client, store, full_refresh=True)
-    again = [record for record in sandbox.requests if record.endpoint == "token"]
+def test_a_token_that_ends_in_the_middle_is_replaced_once(tmp_path: Path, loads: Loads) -> None:
+    client = loads.client(tokens=minting(loads.url, tmp_path))
+    loads.load(client=client, run_id="before")
+    loads.sandbox.faults.add(Fault("end_tokens"))
+    minted = [record for record in loads.sandbox.requests if record.endpoint == "token"]
+    loads.load(client=client, full_refresh=True)
+    again = [record for record in loads.sandbox.requests if record.endpoint == "token"]
     assert len(again) - len(minted) == 1, "one new token, for however many requests were refused"
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
-def test_tokens_that_end_as_soon_as_they_are_minted_are_left_to_a_later_try(
-    served: tuple[Sandbox, str], store: Store, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    client = new_client(served[1], minting(served[1], tmp_path), max_open_requests=1)
-    sandbox.faults.add(Fault("end_tokens", times=2))
-    load_once(client, store)
-    assert shown(store) == held(sandbox), "the second token to end had just been minted"
-    sandbox.faults.add(Fault("end_tokens", times=None))
-    error, requests = failing(client, store, sandbox, full_refresh=True)
+def test_tokens_that_end_at_once_are_left_to_a_later_try(tmp_path: Path, loads: Loads) -> None:
+    client = loads.client(tokens=minting(loads.url, tmp_path), max_open_requests=1)
+    loads.sandbox.faults.add(Fault("end_tokens", times=2))
+    loads.load(client=client)
+    assert loads.shown() == loads.held(), "the second token to end had just been minted"
+    loads.sandbox.faults.add(Fault("end_tokens", times=None))
+    error, requests = failing(loads, client=client, full_refresh=True)
     assert isinstance(error, TokenError)
     assert "a client id of its own, or run the task again later" in str(error)
     assert requests <= 8
@@ -270,41 +252,31 @@ def test_tokens_that_end_as_soon_as_they_are_minted_are_left_to_a_later_try(
 
 @pytest.mark.parametrize("fault", ["status", "reset", "truncate", "html", "null", "object", "empty"])
 def test_a_token_endpoint_in_trouble_is_asked_again(
-    fault: str,
-    served: tuple[Sandbox, str],
-    store: Store,
-    sandbox: Sandbox,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    fault: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
-    sandbox.faults.add(Fault(fault, endpoint="token", status=503, times=2))
-    load_once(new_client(served[1], minting(served[1], tmp_path)), store)
-    assert shown(store) == held(sandbox)
-    sandbox.faults.add(Fault(fault, endpoint="token", status=503, times=None))
-    client = new_client(served[1], minting(served[1], tmp_path / "other"))
-    error, requests = failing(client, store, sandbox, full_refresh=True)
+    loads.sandbox.faults.add(Fault(fault, endpoint="token", status=503, times=2))
+    loads.load(client=loads.client(tokens=minting(loads.url, tmp_path)))
+    assert loads.shown() == loads.held()
+    loads.sandbox.faults.add(Fault(fault, endpoint="token", status=503, times=None))
+    client = loads.client(tokens=minting(loads.url, tmp_path / "other"))
+    error, requests = failing(loads, client=client, full_refresh=True)
     assert isinstance(error, TransientError)
-    assert f"{served[1]}/oauth2/token" in str(error) or "the source is in trouble" in str(error)
+    assert f"{loads.url}/oauth2/token" in str(error) or "the source is in trouble" in str(error)
     assert requests == 5
     check_keeps_secrets(caplog, error, SECRET)
 
 
 @pytest.mark.parametrize("where", ["the API", "tokens"])
 def test_a_host_that_no_name_server_knows(
-    where: str,
-    served: tuple[Sandbox, str],
-    store: Store,
-    sandbox: Sandbox,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
     nowhere = "http://api.invalid"
     if where == "tokens":
-        tokens = minting(served[1], tmp_path, token_url=f"{nowhere}/oauth2/token")
-        client = new_client(served[1], tokens)
+        tokens = minting(loads.url, tmp_path, token_url=f"{nowhere}/oauth2/token")
+        client = loads.client(tokens=tokens)
     else:
-        client = new_client(nowhere, token_of(sandbox))
-    error, requests = failing(client, store, sandbox)
+        client = new_client(nowhere, token_of(loads.sandbox))
+    error, requests = failing(loads, client=client)
     assert isinstance(error, UnreachableError)
     assert "host and token_url of the Airflow connection" in str(error)
     assert "curl" in str(error)
@@ -313,32 +285,26 @@ def test_a_host_that_no_name_server_knows(
     check_keeps_secrets(caplog, error, SECRET)
 
 
-def test_a_reply_that_hangs_costs_its_own_time_only(
-    served: tuple[Sandbox, str], store: Store, sandbox: Sandbox
-) -> None:
-    client = new_client(served[1], token_of(sandbox), timeout=0.3)
-    sandbox.faults.add(Fault("hang", seconds=30))
+def test_a_reply_that_hangs_costs_its_own_time_only(loads: Loads) -> None:
+    client = loads.client(timeout=0.3)
+    loads.sandbox.faults.add(Fault("hang", seconds=30))
     began = time.monotonic()
-    load_once(client, store)
+    loads.load(client=client)
     assert 0.3 <= time.monotonic() - began < 3
-    assert shown(store) == held(sandbox)
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize(("status", "times"), [(413, 1), (408, 2)], ids=["413", "408"])
-def test_a_reply_that_is_too_much_is_asked_for_in_smaller_ones(
-    status: int, times: int, client: IgdbClient, store: Store, sandbox: Sandbox
-) -> None:
-    sandbox.faults.add(Fault("status", status=status, times=times))
-    load_once(client, store)
-    assert shown(store) == held(sandbox)
+def test_a_reply_that_is_too_large_is_asked_for_in_smaller_ones(status: int, times: int, loads: Loads) -> None:
+    loads.sandbox.faults.add(Fault("status", status=status, times=times))
+    loads.load()
+    assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize("status", [413, 408])
-def test_a_reply_that_is_too_much_however_small_fails_the_load(
-    status: int, client: IgdbClient, store: Store, sandbox: Sandbox
-) -> None:
-    sandbox.faults.add(Fault("status", status=status, times=None))
-    error, requests = failing(client, store, sandbox)
+def test_a_reply_that_is_always_too_large_fails_the_load(status: int, loads: Loads) -> None:
+    loads.sandbox.faults.add(Fault("status", status=status, times=None))
+    error, requests = failing(loads)
     assert isinstance(error, PayloadTooLargeError if status == 413 else SlowQueryError)
     assert "what to do: " in str(error)
     assert requests <= 100

@@ -112,10 +112,10 @@ CASES: dict[str, tuple[str, int, list[int], str]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_number_of_rows(case: str) -> None:
     name, rows, before, expected = CASES[case]
-    assert said(judged(name, rows, history(before))) == expected
+    assert outcome(judged(name, rows, history(before))) == expected
 
 
-def said(verdict: Verdict) -> str:
+def outcome(verdict: Verdict) -> str:
     return HELD if verdict.held else WARNS if verdict.warning else PASSES
 
 
@@ -144,7 +144,7 @@ OF_ALLOWED: dict[str, tuple[str, int, list[int], list[int], str]] = {
 @pytest.mark.parametrize("case", OF_ALLOWED)
 def test_after_a_shrink_that_was_allowed(case: str) -> None:
     name, rows, before, allowed, expected = OF_ALLOWED[case]
-    assert said(judged(name, rows, history(before, allowed=allowed))) == expected
+    assert outcome(judged(name, rows, history(before, allowed=allowed))) == expected
 
 
 def test_an_allowed_day_may_be_loaded_again() -> None:
@@ -157,7 +157,7 @@ def test_an_allowed_day_may_be_loaded_again() -> None:
     assert judged(POPSCORE, 3, again).held
 
 
-def test_what_is_held_says_both_numbers_and_the_limit() -> None:
+def test_the_reason_has_both_numbers_and_the_limit() -> None:
     games = judged(GAMES, 172_500, history([345_000, 344_000]), rejected=3)
     assert games.held == (
         "igdb.games: the source shows 172,500 good rows (3 more break the contract); the table had 345,000 in the last "

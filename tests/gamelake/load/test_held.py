@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_an_endpoint_that_answers_nothing_for_a_night_changes_nothing(name: str, nights: Nights) -> None:
+def test_an_endpoint_without_rows_for_a_night_changes_nothing(name: str, nights: Nights) -> None:
     nights.load(name)
     before = nights.committed(name)
     nights.next_day()
@@ -52,7 +52,7 @@ def test_a_full_refresh_is_held_too(name: str, nights: Nights) -> None:
     assert nights.committed(name) == before
 
 
-def test_no_popularity_is_said_in_these_words(nights: Nights) -> None:
+def test_the_reason_of_a_held_load_without_popularity(nights: Nights) -> None:
     nights.load("popscore")
     nights.next_day()
     nights.take_away("popscore")

@@ -132,14 +132,14 @@ def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(loads, da
 
 
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
-def test_a_part_that_is_lost_is_named_with_what_to_do(damage, loads):
+def test_the_error_of_a_lost_part_has_a_hint(damage, loads):
     loads.load()
     (part,) = loads.newest().files
     loads.store.delete(part.key)
     if damage:
         loads.store.put(part.key, damage)
-    says = r"games: a part of version 1 is missing or damaged: .*part-00000.*airflow dags trigger igdb_games"
-    with pytest.raises(LostPartError, match=says):
+    message = r"games: a part of version 1 is missing or damaged: .*part-00000.*airflow dags trigger igdb_games"
+    with pytest.raises(LostPartError, match=message):
         loads.load(run_id="night")
     loads.load(run_id="full", full_refresh=True)
     assert same(loads.shown(), loads.held())

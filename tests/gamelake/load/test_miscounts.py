@@ -21,7 +21,6 @@ from tests.support.loads import (
     REGISTRY,
     Loads,
     Rows,
-    load_once,
     small_sandbox,
 )
 
@@ -36,7 +35,7 @@ KINDS = ["uncounted_rows", "hide_rows"]
 
 @pytest.fixture
 def rows() -> int:
-    """Rows of the source; a test says otherwise by `parametrize`."""
+    """Rows of the source; `parametrize` replaces it."""
     return ROWS
 
 
@@ -148,7 +147,7 @@ def test_miscounted_rows_among_clumped_ids(seed: int, loads: Loads) -> None:
     loads.sandbox.upsert("games", [{"id": row_id, "updated_at": LONG_AGO} for row_id in accumulate(steps)])
     odd = rng.sample(loads.ids(), 3)
     miscount(loads, "hide_rows", *odd)
-    load_once(loads.client(max_open_requests=1), loads.store)
+    loads.load(client=loads.client(max_open_requests=1))
     assert loads.shown() == visible(loads, "hide_rows", *odd)
     assert sum(one.difference for one in unproven(loads)) == 3
 
@@ -228,7 +227,7 @@ def test_more_than_a_share_is_held_unless_it_is_allowed(incremental: bool, kind:
 
 
 @pytest.mark.parametrize("rows", [2_900])
-def test_rows_that_differ_from_one_answer_to_the_next_are_not_believed(loads: Loads) -> None:
+def test_rows_that_differ_between_two_replies_fail_the_load(loads: Loads) -> None:
     ids = loads.ids()
     loads.sandbox.faults.add(
         Fault("hide_rows", contains='query games "1"', row_ids=(ids[600],)),
@@ -264,6 +263,6 @@ def test_show_names_the_range_and_both_numbers(
     monkeypatch.setenv("GAMELAKE_URI", loads.store.uri)
     monkeypatch.delenv("GAMELAKE_CDN_URL", raising=False)
     assert main(["lake", "show"]) == 0
-    said = capsys.readouterr().out
-    assert "unproven" in said.splitlines()[1]
-    assert "games version 1: unproven: ids 0 and above: the source returned 475 rows but counts 474, twice" in said
+    printed = capsys.readouterr().out
+    assert "unproven" in printed.splitlines()[1]
+    assert "games version 1: unproven: ids 0 and above: the source returned 475 rows but counts 474, twice" in printed

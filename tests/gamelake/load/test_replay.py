@@ -33,7 +33,7 @@ def lenient(name: str, **changes: Any) -> Entity:
     return replace(entity, fields={**entity.fields, **changes}, rules={"id": entity.rules["id"]})
 
 
-def spoilt_games(loads: Loads, count: int = 2) -> list[int]:
+def bad_games(loads: Loads, count: int = 2) -> list[int]:
     """The ids of games that have a text for a number now."""
     ids = loads.ids()[10 : 10 + count]
     loads.sandbox.upsert("games", [{"id": each, "hypes": "many"} for each in ids])
@@ -41,8 +41,8 @@ def spoilt_games(loads: Loads, count: int = 2) -> list[int]:
 
 
 @pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-def test_rows_that_pass_the_new_contract_come_into_the_table_once(incremental: bool, loads: Loads) -> None:
-    spoilt_games(loads)
+def test_rows_that_pass_the_new_contract_are_added_once(incremental: bool, loads: Loads) -> None:
+    bad_games(loads)
     loads.load(run_id="before")
     if incremental:
         loads.load(run_id="night")
@@ -67,7 +67,7 @@ def test_rows_that_pass_the_new_contract_come_into_the_table_once(incremental: b
 
 
 def test_only_rows_of_ids_that_the_table_lacks_are_added(loads: Loads) -> None:
-    first, second = spoilt_games(loads)
+    first, second = bad_games(loads)
     loads.load(run_id="before")
     # A row that is rejected while its old version is in the table: the old one stays what the table shows.
     loads.sandbox.upsert("games", [{"id": first, "hypes": 5}])
@@ -81,7 +81,7 @@ def test_only_rows_of_ids_that_the_table_lacks_are_added(loads: Loads) -> None:
 
 
 def test_what_an_older_load_rejected_is_not_replayed(loads: Loads) -> None:
-    (bad,) = spoilt_games(loads, 1)
+    (bad,) = bad_games(loads, 1)
     loads.load(run_id="before")
     loads.sandbox.delete("games", [bad])
     loads.load(run_id="night")
@@ -152,7 +152,7 @@ def test_rows_of_a_load_that_committed_nothing_are_not_replayed(loads: Loads) ->
 
 
 def test_a_load_that_commits_meanwhile_wins(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
-    (bad,) = spoilt_games(loads, 1)
+    (bad,) = bad_games(loads, 1)
     loads.load(run_id="before")
     stage = module.PartStage
 
@@ -169,8 +169,8 @@ def test_a_load_that_commits_meanwhile_wins(monkeypatch: pytest.MonkeyPatch, loa
     assert [each.added for each in replay(loads.store, lenient("games", hypes=FieldType.STRING))] == [0]
 
 
-def test_a_load_after_a_replay_has_the_last_word(loads: Loads) -> None:
-    (bad,) = spoilt_games(loads, 1)
+def test_a_load_after_a_replay_replaces_its_rows(loads: Loads) -> None:
+    (bad,) = bad_games(loads, 1)
     loads.load(run_id="before")
     replay(loads.store, lenient("games", hypes=FieldType.STRING))
     loads.sandbox.upsert("games", [{"id": bad, "hypes": 6}])
@@ -207,7 +207,7 @@ def test_rows_without_an_id_of_their_own_stay_rejected(old: str, new: str, loads
     assert (outcome.added, outcome.refused) == (0, 1)
 
 
-def test_rows_that_are_not_kept_any_more_are_named(two_days: Loads) -> None:
+def test_rejected_rows_that_expired_are_named(two_days: Loads) -> None:
     for info in list(two_days.store.list("raw/igdb/popscore/_rejected/")):
         two_days.store.delete(info.key)
     with pytest.raises(ReplayError, match="is not there: rejected rows are kept for 30 days"):

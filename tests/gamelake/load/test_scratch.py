@@ -1,4 +1,4 @@
-"""The scratch folder of a load: gone however the load ends, and never while its process lives."""
+"""The scratch folder of a load is deleted when the load ends, and never while its process runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def killed() -> int:
     return 0
 
 
-def test_it_goes_with_its_block() -> None:
+def test_the_folder_is_deleted_with_its_block() -> None:
     with scratch_folder() as folder:
         (folder / "part").touch()
     with pytest.raises(RuntimeError, match="failed"), scratch_folder():
@@ -35,7 +35,7 @@ def test_it_goes_with_its_block() -> None:
     assert left() == set()
 
 
-def test_a_full_disk_is_named_with_what_to_do() -> None:
+def test_the_error_of_a_full_disk_has_a_hint() -> None:
     def fill() -> None:
         with scratch_folder() as folder:
             raise OSError(errno.ENOSPC, "No space left on device", str(folder / "part"))
@@ -45,13 +45,13 @@ def test_a_full_disk_is_named_with_what_to_do() -> None:
     assert left() == set()
 
 
-def test_a_temporary_folder_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/not/there")
     with pytest.raises(LoadError, match=r"cannot make a folder in /not/there: .* set TMPDIR"), scratch_folder():
         pass
 
 
-def test_what_a_killed_process_left_goes_and_what_is_not_its_own_stays() -> None:
+def test_only_the_folder_of_a_killed_process_is_deleted() -> None:
     others = {Path(tempfile.mkdtemp(prefix="gamelake-")), Path(tempfile.mkdtemp(prefix="other-"))}
     (Path(tempfile.gettempdir()) / "gamelake-load-link").symlink_to(next(iter(others)))
     others.add(Path(tempfile.gettempdir()) / "gamelake-load-link")
@@ -82,7 +82,7 @@ def make_many(times: int) -> int:
     return times
 
 
-def test_many_at_once_never_take_each_others() -> None:
+def test_loads_at_once_keep_their_own_folders() -> None:
     """Each makes folders while the others look for abandoned ones, between the making and the lock too."""
     with multiprocessing.get_context("fork").Pool(4) as pool:
         assert pool.map(make_many, [300] * 4, chunksize=1) == [300] * 4

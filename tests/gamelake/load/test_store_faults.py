@@ -60,7 +60,7 @@ def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:
 
 
 @pytest.mark.parametrize(("request_of", "fault"), PASSING)
-def test_what_passes_is_ridden_out(request_of: str, fault: str, proxy: Any, loads: Loads) -> None:
+def test_a_fault_that_passes_costs_nothing(request_of: str, fault: str, proxy: Any, loads: Loads) -> None:
     proxy.plan = [((WRITES | READS)[request_of], fault)] * 2
     loads.load(full_refresh=True)
     assert proxy.plan == [], "both have hit"
@@ -71,7 +71,7 @@ def test_what_passes_is_ridden_out(request_of: str, fault: str, proxy: Any, load
 
 
 @pytest.mark.parametrize(
-    ("fault", "attempts", "says"),
+    ("fault", "attempts", "message"),
     [
         ("slow_down", ATTEMPTS, "SlowDown .status 503.*the store asks for fewer requests; run again later"),
         ("internal", ATTEMPTS, "InternalError .status 500"),
@@ -80,11 +80,11 @@ def test_what_passes_is_ridden_out(request_of: str, fault: str, proxy: Any, load
     ],
 )
 @pytest.mark.parametrize("request_of", ["a part", "the commit"])
-def test_what_stays_fails_the_load_and_commits_nothing(
-    request_of: str, fault: str, attempts: int, says: str, proxy: Any, loads: Loads
+def test_a_fault_that_stays_fails_the_load_and_commits_nothing(
+    request_of: str, fault: str, attempts: int, message: str, proxy: Any, loads: Loads
 ) -> None:
     proxy.plan = [(WRITES[request_of], fault)] * 1000
-    with pytest.raises(StoreError, match=says) as caught:
+    with pytest.raises(StoreError, match=message) as caught:
         loads.load(full_refresh=True)
     assert 1000 - len(proxy.plan) == attempts
     assert "raw/igdb/games/" in str(caught.value)
@@ -94,7 +94,7 @@ def test_what_stays_fails_the_load_and_commits_nothing(
     assert loads.shown() == loads.held()
 
 
-def test_a_part_that_the_store_does_not_hold_as_it_was_put(proxy: Any, loads: Loads) -> None:
+def test_a_part_that_the_store_has_damaged(proxy: Any, loads: Loads) -> None:
     proxy.plan = [("GET /part-", "corrupt")]
     with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store holds sha256"):
         loads.load(full_refresh=True)

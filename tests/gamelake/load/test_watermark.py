@@ -107,14 +107,14 @@ def test_a_first_load_with_a_wrong_date(rows: int, tmp_path: Path) -> None:
         sandbox.faults.clear()
         change(lake, 3, after=HOUR)
         sandbox.delete("games", [ids_of(sandbox)[9]])
-        assert lake.night().rows == rows - 1, "no commit says since when"
+        assert lake.night().rows == rows - 1, "no commit has a sound watermark"
         lake.check_equal()
         change(lake, 4, after=HOUR)
         assert lake.night().rows == 1
         lake.check_equal()
 
 
-def test_one_reply_with_a_wrong_date_is_not_believed(lake: Lake) -> None:
+def test_one_reply_with_a_wrong_date_changes_nothing(lake: Lake) -> None:
     lake.sandbox.faults.add(Fault("wrong_date", seconds=400 * DAY))
     assert lake.night().warnings == []
     assert watermark_in(newest(lake)) == now(lake)

@@ -189,7 +189,7 @@ async def test_a_deleted_row_is_in_no_page(source: SourceUnderTest) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
-async def test_what_remains_after_a_try_is_read_once(source: SourceUnderTest, kept: int) -> None:
+async def test_the_remaining_rows_are_read_once(source: SourceUnderTest, kept: int) -> None:
     source.fill(1_100)
     async with source.open() as reader:
         stored = (await read(reader.read_all()))[:kept]

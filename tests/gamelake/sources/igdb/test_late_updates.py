@@ -88,11 +88,11 @@ def test_a_late_update_that_breaks_the_contract_is_rejected_and_the_row_stays(la
 
 
 def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
-    gone, new = ids_of(lake.sandbox)[50], ids_of(lake.sandbox)[60]
+    deleted, new = ids_of(lake.sandbox)[50], ids_of(lake.sandbox)[60]
     lake.sandbox.delete("games", [new])
     lake.night()
     show(lake, new, late=HOUR)
-    lake.sandbox.delete("games", [gone])
+    lake.sandbox.delete("games", [deleted])
     report = lake.night()
     lake.check_equal()
     assert (report.repaired_ranges, report.deleted, report.rows) == (1, 1, 1)

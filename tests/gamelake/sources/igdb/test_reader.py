@@ -42,7 +42,7 @@ def rows_of(count: int, *, summary: int = 0, heavy: dict[int, int] | None = None
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    """The rows of the source; a test says otherwise by `parametrize`."""
+    """The rows of the source; `parametrize` replaces it."""
     return rows_of(ROWS)
 
 
@@ -96,10 +96,10 @@ def test_an_api_that_refuses_multiqueries_is_asked_window_by_window(
     assert shown(store) == held(sandbox)
     endpoints = Counter(record.endpoint for record in asked(sandbox, report))
     assert endpoints["multiquery"] == 1, "it is asked once each night: it may have changed its mind"
-    said = [message for message in caplog.messages if "the API refuses multiqueries" in message]
-    assert len(said) == 2, "once in each load"
-    assert said[0].startswith(f"igdb.games: the API refuses multiqueries (status {status}")
-    assert said[0].endswith("asking window by window, which takes longer")
+    logged = [message for message in caplog.messages if "the API refuses multiqueries" in message]
+    assert len(logged) == 2, "once in each load"
+    assert logged[0].startswith(f"igdb.games: the API refuses multiqueries (status {status}")
+    assert logged[0].endswith("asking window by window, which takes longer")
 
 
 # Replies that weigh too much, or take too long
@@ -110,7 +110,7 @@ def too_much(sandbox: MovingSandbox, report: LoadReport, status: int = 413) -> i
 
 
 @pytest.mark.parametrize("rows", [rows_of(1_000, summary=30_000)], ids=["30 MB"])
-def test_heavy_rows_are_asked_for_in_smaller_packs(
+def test_large_rows_are_asked_for_in_smaller_batches(
     read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -135,7 +135,7 @@ def test_rows_that_fill_a_reply_alone(read: Callable[..., LoadReport], sandbox: 
 
 
 @pytest.mark.parametrize("rows", [rows_of(900, heavy={700: 10 * MEGABYTE})], ids=["more than the API sends"])
-def test_a_row_that_no_reply_can_hold_fails_the_load_with_the_query_that_asks_for_it(
+def test_a_row_that_is_too_large_for_a_reply_fails_the_load_with_its_query(
     read: Callable[..., LoadReport], store: Store
 ) -> None:
     with pytest.raises(PayloadTooLargeError, match=r"(?s)status 413.*id >= 700 & id < 701;.*what to do: ask for fewer"):
@@ -144,7 +144,7 @@ def test_a_row_that_no_reply_can_hold_fails_the_load_with_the_query_that_asks_fo
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(413, 1), (408, 2)])
-def test_a_pack_that_is_refused_is_halved(
+def test_a_batch_that_is_refused_is_halved(
     status: int, attempts: int, read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
     sandbox.faults.add(Fault("status", status=status, endpoint="multiquery", contains='query games "2"', times=None))
@@ -168,7 +168,7 @@ def test_a_source_that_is_too_slow_for_a_single_row_fails_the_load(
 # Replies that are not right
 
 
-def test_a_pack_that_is_a_row_short_is_asked_again_window_by_window(
+def test_a_batch_without_one_row_is_asked_again_window_by_window(
     read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.faults.add(Fault("drop_row", contains='query games "1"'))
@@ -180,13 +180,13 @@ def test_a_pack_that_is_a_row_short_is_asked_again_window_by_window(
     assert not is_batch(look)
     assert windows > 1
     assert [record.endpoint for record in alone] == ["games"] * windows
-    said = [message for message in caplog.messages if "asking again" in message]
-    assert said == ["igdb.games: ids 500 and above: the source returned 2400 rows but counts 2401; "
+    logged = [message for message in caplog.messages if "asking again" in message]
+    assert logged == ["igdb.games: ids 500 and above: the source returned 2400 rows but counts 2401; "
                     "asking again, each window alone"]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", ["drop_row", "no_rows"])
-def test_a_window_that_is_short_again_fails_the_load(
+def test_a_window_with_missing_rows_twice_fails_the_load(
     fault: str, read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
     # Another row than the first time, or none: that is no miscount.
@@ -201,7 +201,7 @@ def test_a_window_that_is_short_again_fails_the_load(
 
 
 @pytest.mark.parametrize("wrong_id", [9_000, 3, 698, 701], ids=["above", "below", "out of order", "twice"])
-def test_rows_that_were_not_asked_for_are_not_taken(
+def test_rows_outside_of_the_request_are_not_staged(
     wrong_id: int, read: Callable[..., LoadReport], sandbox: MovingSandbox, store: Store
 ) -> None:
     """An API that loses the condition or the order of a query: the number of rows may be right all the same."""

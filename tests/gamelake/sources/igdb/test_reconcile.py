@@ -39,7 +39,7 @@ ID_BATCH = PAGE * BATCH_WINDOWS
 """Rows whose ids come in one request."""
 
 
-def test_a_deleted_row_is_gone_the_same_night_and_nothing_is_read_for_it(lake: Lake) -> None:
+def test_a_deleted_row_is_removed_the_same_night_and_nothing_is_read_for_it(lake: Lake) -> None:
     ids = ids_of(lake.sandbox)
     lake.sandbox.delete("games", [ids[0], ids[700], ids[701], ids[-1]])
     report = lake.night()
@@ -126,7 +126,7 @@ def test_nothing_that_happens_during_a_night_hides_a_deletion(what: str, request
     lake.check_equal()
 
 
-def test_of_a_swap_within_a_range_only_a_full_load_tells(lake: Lake) -> None:
+def test_only_a_full_load_finds_a_swap_within_a_range(lake: Lake) -> None:
     """The limit of counts: one row more and one less. It takes a row that comes back with its old `updated_at`."""
     ids = ids_of(lake.sandbox)
     lake.sandbox.delete("games", [ids[10]])
@@ -154,7 +154,7 @@ def test_a_change_that_is_rejected_is_read_once_and_the_row_stays_as_it_was(lake
 
 
 @pytest.mark.parametrize("changed", [True, False])
-def test_a_rejected_row_hides_no_deletion_and_stays_in_sight(changed: bool, lake: Lake) -> None:
+def test_a_rejected_row_hides_no_deletion_and_stays_rejected(changed: bool, lake: Lake) -> None:
     ids = ids_of(lake.sandbox)
     lake.sandbox.upsert("games", [row(ids[30], name=7), row(ids[-1] + 5, name=7)])
     assert lake.night(full_refresh=True).rejected == 2
@@ -173,7 +173,7 @@ def test_a_rejected_row_hides_no_deletion_and_stays_in_sight(changed: bool, lake
 
 
 @pytest.mark.parametrize("ends", [",", ",}"])
-def test_a_row_that_shows_no_id_hides_no_deletion_and_stays_in_sight(ends: str, lake: Lake) -> None:
+def test_a_row_without_an_id_hides_no_deletion_and_stays_rejected(ends: str, lake: Lake) -> None:
     """In whole rows alone, or where nothing but ids is asked for too."""
     ids = ids_of(lake.sandbox)
     for end in ends:
@@ -239,16 +239,16 @@ def test_bad_rows_cost_two_requests_a_night(lake: Lake) -> None:
 def test_the_requests_of_nights(lake: Lake) -> None:
     ids = ids_of(lake.sandbox)
     report = lake.night()
-    assert report.requests == 1 + COUNTING == 13, "one reply says that nothing changed"
+    assert report.requests == 1 + COUNTING == 13, "one reply shows that nothing changed"
     counts = [one.query.count("games/count") for one in lake.sandbox.requests[-COUNTING:]]
     assert counts == [10] * COUNTING
     rng = random.Random(5)  # noqa: S311 - a sample, not a secret
     width = ceil((ids[-1] + 1) / (RANGES - 1))
     for deleted in (1, 8, 40, 400):
-        gone = rng.sample(ids_of(lake.sandbox), deleted)
-        lake.sandbox.delete("games", gone)
+        deleted_ids = rng.sample(ids_of(lake.sandbox), deleted)
+        lake.sandbox.delete("games", deleted_ids)
         report = lake.night()
-        ranges = len({row_id // width for row_id in gone})
+        ranges = len({row_id // width for row_id in deleted_ids})
         assert report.repaired_ranges == ranges
         windows = 2 * ranges  # each holds some rows more than a page
         assert report.requests <= 1 + COUNTING + ceil(windows / BATCH_WINDOWS) + 1
@@ -289,12 +289,12 @@ class FewRequests:
 async def test_the_requests_of_a_large_table(deleted: int, most: int) -> None:
     ids = [3 + i + i // 9 for i in range(345_000)]
     rng = random.Random(deleted)  # noqa: S311 - a sample, not a secret
-    gone = {*rng.sample(ids, deleted)}
+    deleted_ids = {*rng.sample(ids, deleted)}
     live = LiveIds()
     live.add(ids)
-    source = FewRequests([row_id for row_id in ids if row_id not in gone])
+    source = FewRequests([row_id for row_id in ids if row_id not in deleted_ids])
     found = await Comparison(source, live, LiveIds(), since=LONG_AGO).differences()  # type: ignore[arg-type]
-    assert {row_id for claim in found.deleted for row_id in range(claim.low, int(claim.end))} == gone
+    assert {row_id for claim in found.deleted for row_id in range(claim.low, int(claim.end))} == deleted_ids
     assert found.missing == ()
     assert found.matched == len(ids) - deleted
     assert source.requests <= most

@@ -150,19 +150,19 @@ def test_clumped_ids_cost_few_requests_more(ahead: int) -> None:
     assert source.requests < single.requests / 4
 
 
-def test_a_pack_keeps_below_the_cap_of_a_reply() -> None:
+def test_a_batch_stays_below_the_cap_of_a_reply() -> None:
     source = Source(dense(60_000, 0.9), 6_000)
     source.read([IdRange(0, None)])
     assert source.refused == 0
 
 
-def test_rows_heavier_than_thought_halve_the_pack_and_go_on() -> None:
+def test_rows_larger_than_planned_halve_the_batch() -> None:
     source = Source(dense(60_000, 0.9), 20_000)
     check_asked_once([IdRange(0, None)], source.read([IdRange(0, None)], row_bytes=1_000))
     assert 1 <= source.refused <= 40
 
 
-def test_what_cannot_be_halved_is_said() -> None:
+def test_a_batch_that_cannot_be_halved() -> None:
     plan = RequestPlanner([IdRange(7, 8)], rows=1, end=8, row_bytes=100.0)
     batch = plan.next_batch()
     assert batch is not None
@@ -176,7 +176,7 @@ def answered(plan: RequestPlanner, rows: Sequence[int], count: int | None) -> li
     return plan.record_response(batch, [WindowRows(each, None) for each in rows], count=count, reply_bytes=100)
 
 
-def test_what_differs_from_its_count_is_asked_for_again_each_window_alone() -> None:
+def test_the_windows_of_a_batch_that_differs_from_its_count_are_asked_again_alone() -> None:
     plan = RequestPlanner([IdRange(0, 1_000)], rows=900, end=1_000, row_bytes=100.0)
     (batch,) = answered(plan, [400, 400], 801)
     assert not batch.proven
@@ -211,7 +211,7 @@ def test_a_window_of_one_id_cannot_be_halved() -> None:
 
 
 @pytest.mark.parametrize("count", [None, 399, 401])
-def test_what_still_differs_is_not_proven(count: int | None) -> None:
+def test_a_window_that_differs_again_is_not_proven(count: int | None) -> None:
     plan = RequestPlanner([IdRange(0, 1_000)], rows=900, end=1_000, row_bytes=100.0, windows=1)
     (batch,) = answered(plan, [400], count)
     assert not batch.proven
