@@ -190,7 +190,7 @@ def lake(rows: int, tmp_path: Path) -> Iterator[Lake]:
 
     sandbox = ScriptedSandbox(rows)
     with sandbox.running() as url:
-        yield Lake(url, sandbox, open_store((tmp_path / "lake").as_uri()))
+        yield Lake(sandbox, url, open_store((tmp_path / "lake").as_uri()))
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.keys import TableName
 from gamelake.sources.igdb.options import IgdbOptions
-from tests.support.loads import DAY, LONG_AGO, REGISTRY, held, load_once, new_client, shown, token_of
+from tests.support.loads import DAY, LONG_AGO, REGISTRY, Loads
 from tests.support.moving_sandbox import MovingSandbox
-from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,13 +43,13 @@ class ScriptedSandbox(MovingSandbox):
             step(self.world)
 
 
-class Lake:
-    """A sandbox, a store, and nights that load the one into the other; the first one is behind it."""
+class Lake(Loads):
+    """Nights that load a scripted sandbox into a store; the first one is made at once."""
 
-    def __init__(self, url: str, sandbox: ScriptedSandbox, store: Store) -> None:
-        self.sandbox = sandbox
-        self.store = store
-        self.url = url
+    sandbox: ScriptedSandbox
+
+    def __init__(self, sandbox: ScriptedSandbox, url: str, store: Store) -> None:
+        super().__init__(sandbox, url, store, client={"max_open_requests": 1}, part_bytes=10**8)
         self._nights = 0
         self.night()
 
@@ -59,33 +58,26 @@ class Lake:
         if self._nights:
             self.sandbox.next_day()
         self._nights += 1
-        client = new_client(self.url, token_of(self.sandbox), max_open_requests=1)
-        given: dict[str, Any] = {"day": self.sandbox.today, "run_id": f"night-{self._nights}", "part_bytes": 10**8}
-        return load_once(client, self.store, **given | options)
+        return self.load(**{"day": self.sandbox.today, "run_id": f"night-{self._nights}"} | options)
 
     def check_equal(self) -> None:
         """The table is the source, and the newest commit counts it rightly."""
-        assert shown(self.store) == held(self.sandbox)
-        manifest = newest_commit(self.store)
-        assert manifest.row_count == manifest.source_count == len(held(self.sandbox))
+        assert self.shown() == self.held()
+        assert self.newest().row_count == self.newest().source_count == len(self.held())
 
 
-class Nights:
+class Nights(Loads):
     """A sandbox that is loaded into a store, night by night."""
 
     def __init__(self, sandbox: Sandbox, url: str, store: Store) -> None:
-        self.sandbox = sandbox
-        self.store = store
+        super().__init__(sandbox, url, store, part_bytes=10**8)
         self.day: date = DAY
-        self._url = url
         self._runs = 0
 
-    def load(self, name: str, **options: Any) -> LoadReport:
+    def load(self, name: str = "games", **options: Any) -> LoadReport:
         """A run of its own, unless `run_id` names one."""
         self._runs += 1
-        client = new_client(self._url, token_of(self.sandbox))
-        given = {"day": self.day, "run_id": f"run-{self._runs}", "part_bytes": 10**8}
-        return load_once(client, self.store, name, **given | options)
+        return super().load(name, **{"day": self.day, "run_id": f"run-{self._runs}"} | options)
 
     def next_day(self) -> None:
         self.day += timedelta(days=1)
@@ -94,7 +86,7 @@ class Nights:
     def take_away(self, name: str, share: float = 1.0) -> Rows:
         """Delete a share of an endpoint's rows. Returns: what it had."""
         endpoint = IgdbOptions.of(REGISTRY[name]).endpoint
-        rows = held(self.sandbox, endpoint)
+        rows = self.held(endpoint)
         self.sandbox.delete(endpoint, sorted(rows)[: round(len(rows) * share)])
         return rows
 

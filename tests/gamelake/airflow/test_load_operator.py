@@ -121,9 +121,7 @@ async def test_a_refused_account_is_not_retried_and_a_failing_source_is(
         await execute(task, context_of(MONDAY))
 
 
-async def test_an_unknown_option_of_a_source_is_not_retried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unknown_option_of_a_source_is_not_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = {"conn_type": "igdb", "host": "http://127.0.0.1:9", "login": "id", "password": "secret"}
     monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(connection))
     source = load_sources()["igdb"]

@@ -15,7 +15,6 @@ from gamelake.fields import FieldType
 from gamelake.load.errors import ContractError
 from gamelake.sources.base import MisplacedError
 from gamelake.sources.contract import RowContract
-from igdb.errors import PayloadTooLargeError
 from igdb.replies import Answer
 from tests.support.loads import (
     GAMES,
@@ -342,35 +341,3 @@ def test_duckdb_reads_the_extreme_of_every_type(tmp_path: Path) -> None:
         for name in row.keys() & columns.keys():
             sent = row[name]
             assert came[name] == (float(sent) if columns[name] == "double" and sent is not None else sent), name
-
-
-def large(row_id: int, megabytes: float) -> dict[str, Any]:
-    return {"id": row_id, "name": "Large", "storyline": "x" * int(megabytes * MEGABYTE), "updated_at": LONG_AGO}
-
-
-def test_a_row_of_5_mb_is_a_row(loads: Loads) -> None:
-    loads.sandbox.upsert("games", [large(loads.ids()[600], 5.2)])
-    loads.load()
-    assert loads.shown() == loads.held()
-
-
-@pytest.mark.parametrize("incremental", [False, True], ids=["full", "incremental"])
-def test_two_rows_of_5_mb_in_one_page_are_asked_for_apart(incremental: bool, loads: Loads) -> None:
-    ids = loads.ids()
-    rows = [large(ids[600], 5.2), large(ids[601], 5.2)]
-    if incremental:
-        loads.load(run_id="before")
-        rows = [{name: value for name, value in row.items() if name != "updated_at"} for row in rows]  # it is now
-    loads.sandbox.upsert("games", rows)
-    report = loads.load()
-    assert loads.shown() == loads.held()
-    assert report.row_count == report.source_count == GAMES
-
-
-def test_a_row_above_what_the_api_sends_fails_the_load(loads: Loads) -> None:
-    loads.sandbox.upsert("games", [large(loads.ids()[600], 10.5)])
-    asked = loads.sandbox.requests_served
-    with pytest.raises(PayloadTooLargeError, match=r"where .*id"):
-        loads.load()
-    assert loads.latest() is None
-    assert loads.sandbox.requests_served - asked < 100

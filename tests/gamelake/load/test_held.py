@@ -20,7 +20,6 @@ from tests.support.loads import (
     small_sandbox,
 )
 from tests.support.nightly_loads import Nights
-from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +69,7 @@ def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None
     assert report.row_count == len(held(nights.sandbox))
     assert report.warnings
     assert report.warnings[0].endswith("Committed, as allow_shrink is set.")
-    newest = newest_commit(nights.store)
+    newest = nights.newest()
     assert newest.shrink_allowed
     # What it was before counts no more: neither the next night nor a quiet one needs the param.
     nights.next_day()
@@ -83,7 +82,7 @@ def test_games_are_halved_and_the_shrink_is_allowed_once(nights: Nights) -> None
 def test_the_param_alone_marks_nothing(nights: Nights) -> None:
     nights.load("genres")
     nights.load("genres", allow=Allow(shrink=True))
-    newest = newest_commit(nights.store, "genres")
+    newest = nights.newest("genres")
     assert not newest.shrink_allowed
 
 

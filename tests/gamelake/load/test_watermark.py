@@ -13,9 +13,8 @@ from gamelake.load.errors import PermanentLoadError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
 from sandbox.igdb import Fault
-from tests.support.loads import LONG_AGO, ids_of, load_once, new_client, token_of
+from tests.support.loads import LONG_AGO, ids_of
 from tests.support.nightly_loads import QUIET, Lake, Nights, ScriptedSandbox, row
-from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +29,9 @@ def now(lake: Lake) -> int:
     return int(lake.sandbox.world.clock().timestamp())
 
 
-def newest(lake: Lake) -> Manifest:
-    return newest_commit(lake.store)
-
-
 def change(lake: Lake, number: int, *, after: int) -> None:
     """Update a row, some time after the clock's."""
-    lake.sandbox.upsert("games", [row(ids_of(lake.sandbox)[number], hypes=after, updated_at=now(lake) + after)])
+    lake.sandbox.upsert("games", [row(lake.ids()[number], hypes=after, updated_at=now(lake) + after)])
 
 
 def wrong_night(lake: Lake, days: float, **options: Any) -> LoadReport:
@@ -49,23 +44,22 @@ def wrong_night(lake: Lake, days: float, **options: Any) -> LoadReport:
 
 def again(lake: Lake, **options: Any) -> LoadReport:
     """Another load of the same day."""
-    client = new_client(lake.url, token_of(lake.sandbox), max_open_requests=1)
-    return load_once(client, lake.store, day=lake.sandbox.today, run_id="again", part_bytes=10**8, **options)
+    return lake.load(day=lake.sandbox.today, run_id="again", **options)
 
 
 @pytest.mark.parametrize("days", [2, 400])
 def test_the_nights_after_a_wrong_date_miss_nothing(days: float, lake: Lake) -> None:
     wrong_night(lake, days)
     lake.check_equal()
-    assert watermark_in(newest(lake)) == now(lake) + days * DAY
+    assert watermark_in(lake.newest()) == now(lake) + days * DAY
     for night in range(1, 4):
         # One update that the load itself could still have read, and one of the day.
         change(lake, 10 * night, after=-HOUR)
         change(lake, 10 * night + 1, after=HOUR)
         report = lake.night()
         lake.check_equal()
-        assert watermark_in(newest(lake)) == now(lake)
-        assert newest(lake).summary.cursor_set_back == (night == 1)
+        assert watermark_in(lake.newest()) == now(lake)
+        assert lake.newest().summary.cursor_set_back == (night == 1)
         assert [("the watermark is set back" in warning) for warning in report.warnings] == [True] * (night == 1)
     assert lake.night().requests <= QUIET
 
@@ -88,14 +82,14 @@ def test_a_load_of_the_same_day_sets_the_watermark_back(days: float, lake: Lake)
     report = again(lake)
     lake.check_equal()
     assert report.rows == 1
-    assert watermark_in(newest(lake)) == now(lake)
+    assert watermark_in(lake.newest()) == now(lake)
 
 
 @DAYS_AHEAD
 def test_a_full_load_sets_the_watermark_back(days: float, lake: Lake) -> None:
     wrong_night(lake, days, full_refresh=True)
     report = again(lake, full_refresh=True)
-    assert (report.mode, watermark_in(newest(lake))) == ("full", now(lake))
+    assert (report.mode, watermark_in(lake.newest())) == ("full", now(lake))
     assert len(report.warnings) == 1
 
 
@@ -103,7 +97,7 @@ def test_a_first_load_with_a_wrong_date(rows: int, tmp_path: Path) -> None:
     sandbox = ScriptedSandbox(rows)
     sandbox.faults.add(Fault("wrong_date", times=None, seconds=400 * DAY))
     with sandbox.running() as url:
-        lake = Lake(url, sandbox, open_store((tmp_path / "lake").as_uri()))
+        lake = Lake(sandbox, url, open_store((tmp_path / "lake").as_uri()))
         sandbox.faults.clear()
         change(lake, 3, after=HOUR)
         sandbox.delete("games", [ids_of(sandbox)[9]])
@@ -117,7 +111,7 @@ def test_a_first_load_with_a_wrong_date(rows: int, tmp_path: Path) -> None:
 def test_one_reply_with_a_wrong_date_changes_nothing(lake: Lake) -> None:
     lake.sandbox.faults.add(Fault("wrong_date", seconds=400 * DAY))
     assert lake.night().warnings == []
-    assert watermark_in(newest(lake)) == now(lake)
+    assert watermark_in(lake.newest()) == now(lake)
 
 
 def test_the_right_date_comes_only_with_a_later_reply(lake: Lake) -> None:
@@ -125,10 +119,10 @@ def test_the_right_date_comes_only_with_a_later_reply(lake: Lake) -> None:
     change(lake, 8, after=HOUR)
     lake.sandbox.faults.add(Fault("wrong_date", seconds=9 * DAY))
     lake.night()
-    assert watermark_in(newest(lake)) == now(lake) + DAY, "changes were asked for from then on: it stays"
+    assert watermark_in(lake.newest()) == now(lake) + DAY, "changes were asked for from then on: it stays"
     lake.night()
     lake.check_equal()
-    assert watermark_in(newest(lake)) == now(lake)
+    assert watermark_in(lake.newest()) == now(lake)
 
 
 def test_a_past_day_after_a_wrong_date(lake: Lake) -> None:
@@ -137,7 +131,7 @@ def test_a_past_day_after_a_wrong_date(lake: Lake) -> None:
     change(lake, 8, after=HOUR)
     lake.night(day=first)
     lake.check_equal()
-    assert watermark_in(newest(lake)) == now(lake)
+    assert watermark_in(lake.newest()) == now(lake)
 
 
 def test_a_snapshot_of_a_wrong_date_is_refused(nights: Nights) -> None:

@@ -16,7 +16,7 @@ from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract
 from gamelake.sources.igdb.late_updates import AGES, TIMELESS, LateUpdates, Window
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
-from tests.support.loads import LONG_AGO, REGISTRY, ids_of
+from tests.support.loads import LONG_AGO, REGISTRY
 from tests.support.nightly_loads import QUIET, Lake, row
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def show(lake: Lake, row_id: int, *, late: int, after: int = 10) -> None:
 # 600: the source's clock, which replies are dated by, is ahead of the one that dates the updates.
 @pytest.mark.parametrize("late", [299, 400, 600, HOUR, 20 * HOUR, 10 * 24 * HOUR])
 def test_an_update_that_becomes_visible_late_is_seen_the_same_night(late: int, lake: Lake) -> None:
-    changed = ids_of(lake.sandbox)[700]
+    changed = lake.ids()[700]
     show(lake, changed, late=late)
     report = lake.night()
     lake.check_equal()
@@ -52,7 +52,7 @@ def test_an_update_that_becomes_visible_late_is_seen_the_same_night(late: int, l
 
 def test_many_late_updates_of_one_night(lake: Lake) -> None:
     rng = random.Random(3)  # noqa: S311 - a sample, not a secret
-    late = rng.sample(ids_of(lake.sandbox), 700)
+    late = rng.sample(lake.ids(), 700)
     for row_id in late:
         show(lake, row_id, late=rng.randrange(400, 48 * HOUR))
     assert lake.night().rows == len(late)
@@ -60,7 +60,7 @@ def test_many_late_updates_of_one_night(lake: Lake) -> None:
 
 
 def test_a_row_that_left_a_window_does_not_hide_one_that_arrived(lake: Lake) -> None:
-    first, second, *_ = ids_of(lake.sandbox)
+    first, second, *_ = lake.ids()
     show(lake, first, late=20 * HOUR)
     lake.night()
     # A day later the first one's window is that of three days; it leaves it as the second one arrives.
@@ -71,7 +71,7 @@ def test_a_row_that_left_a_window_does_not_hide_one_that_arrived(lake: Lake) -> 
 
 
 def test_late_updates_beside_deletions_changes_and_rows_that_come_back(lake: Lake) -> None:
-    ids = ids_of(lake.sandbox)
+    ids = lake.ids()
     show(lake, ids[5], late=HOUR)
     show(lake, ids[900], late=20 * HOUR)
     lake.sandbox.delete("games", [ids[6], ids[901]])
@@ -81,14 +81,14 @@ def test_late_updates_beside_deletions_changes_and_rows_that_come_back(lake: Lak
 
 
 def test_a_late_update_that_breaks_the_contract_is_rejected_and_the_row_stays(lake: Lake) -> None:
-    changed = ids_of(lake.sandbox)[700]
+    changed = lake.ids()[700]
     lake.sandbox.upsert("games", [row(changed, hypes="many", updated_at=now(lake) - HOUR)])
     report = lake.night()
     assert (report.rows, report.rejected) == (0, 1)
 
 
 def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
-    deleted, new = ids_of(lake.sandbox)[50], ids_of(lake.sandbox)[60]
+    deleted, new = lake.ids()[50], lake.ids()[60]
     lake.sandbox.delete("games", [new])
     lake.night()
     show(lake, new, late=HOUR)
@@ -104,7 +104,7 @@ def put_without_a_time(lake: Lake, *ids: int) -> None:
 
 
 def test_a_new_row_without_a_time_is_seen_the_same_night(lake: Lake) -> None:
-    ids = ids_of(lake.sandbox)
+    ids = lake.ids()
     put_without_a_time(lake, ids[8] + 1, ids[-1] + 5)
     report = lake.night()
     assert report.rows == 2
@@ -118,7 +118,7 @@ def test_a_new_row_without_a_time_is_seen_the_same_night(lake: Lake) -> None:
 
 
 def test_a_rejected_row_without_a_time_costs_no_request_but_its_own(lake: Lake) -> None:
-    bad = {"id": ids_of(lake.sandbox)[-1] + 5, "name": 7}
+    bad = {"id": lake.ids()[-1] + 5, "name": 7}
     lake.sandbox.using(lambda world: world.table("games").put([bad], world.today))
     lake.night()
     report = lake.night()
@@ -126,7 +126,7 @@ def test_a_rejected_row_without_a_time_costs_no_request_but_its_own(lake: Lake) 
 
 
 def test_a_row_that_loses_its_time_is_read(lake: Lake) -> None:
-    ids = ids_of(lake.sandbox)
+    ids = lake.ids()
     put_without_a_time(lake, ids[700])
     lake.night()
     lake.check_equal()
@@ -134,7 +134,7 @@ def test_a_row_that_loses_its_time_is_read(lake: Lake) -> None:
 
 def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(lake: Lake) -> None:
     lake.night()
-    show(lake, ids_of(lake.sandbox)[3], late=30 * HOUR)
+    show(lake, lake.ids()[3], late=30 * HOUR)
     asked = lake.sandbox.requests_served
     lake.night(day=lake.sandbox.today - timedelta(days=1))
     assert lake.sandbox.requests_served - asked <= QUIET
