@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
-    from gamelake.load.load import LoadReport
+    from gamelake.load.report import LoadReport
     from igdb.tokens import TokenSource
 
 REGISTRY = load_sources()["igdb"].entities

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from gamelake.lake.store import Store
-    from gamelake.load.load import LoadReport
+    from gamelake.load.report import LoadReport
     from sandbox.igdb import Sandbox, World
     from tests.support.loads import Rows
 QUIET = 1 + 2 + 1

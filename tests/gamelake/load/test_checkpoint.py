@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,12 +13,11 @@ from gamelake.lake.manifest import File, ManifestError, Mode
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
 from gamelake.load.errors import ContractError
 from sandbox.igdb import World
-from tests.support.loads import (
-    Loads,
-    check_whole,
-)
+from tests.support.loads import Loads, check_whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gamelake.lake.store import Store
     from sandbox.igdb import Sandbox
 
@@ -56,7 +54,7 @@ def first_try(monkeypatch: pytest.MonkeyPatch, loads: Loads, **options: Any) -> 
     assert loads.store.info(PROGRESS)
 
 
-def test_the_next_try_resumes_and_reads_the_remaining_rows(monkeypatch, loads: Loads):
+def test_the_next_try_resumes_and_reads_the_remaining_rows(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     progress = Progress.from_json(loads.store.get(PROGRESS))
     assert [file.key[-14:] for file in progress.files] == ["00000.jsonl.gz", "00001.jsonl.gz"]
@@ -71,12 +69,12 @@ def test_the_next_try_resumes_and_reads_the_remaining_rows(monkeypatch, loads: L
     assert sorted({*before, *keys(loads.store)} - {PROGRESS}) == keys(loads.store), (
         "no second copy, and the checkpoint is deleted"
     )
-    manifest = loads.latest()
+    manifest = loads.newest()
     assert [file.key for file in manifest.files][:2] == [file.key for file in progress.files]
     assert {loads.store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 
-def test_the_watermark_is_the_first_trys_clock(monkeypatch, loads: Loads):
+def test_the_watermark_is_the_first_trys_clock(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     clock = Progress.from_json(loads.store.get(PROGRESS)).clock
     with sandbox_later(monkeypatch, loads.sandbox, hours=5):
@@ -90,14 +88,14 @@ def test_the_watermark_is_the_first_trys_clock(monkeypatch, loads: Loads):
     assert loads.shown() == loads.held()
 
 
-def test_parts_of_long_ago_are_read_again(monkeypatch, loads: Loads):
+def test_parts_of_long_ago_are_read_again(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     with sandbox_later(monkeypatch, loads.sandbox, hours=RESUME_SECONDS / 3600 + 1):
         assert loads.load().resumed_rows == 0
     assert loads.shown() == loads.held()
 
 
-def test_after_another_commit_all_is_read_again(monkeypatch, loads: Loads):
+def test_after_another_commit_all_is_read_again(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     loads.load(run_id="other")
     report = loads.load(full_refresh=True)
@@ -106,7 +104,7 @@ def test_after_another_commit_all_is_read_again(monkeypatch, loads: Loads):
     assert PROGRESS not in keys(loads.store)
 
 
-def test_parts_of_another_server_are_read_again(monkeypatch, loads: Loads):
+def test_parts_of_another_server_are_read_again(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     assert Progress.from_json(loads.store.get(PROGRESS)).origin == "sandbox"
     loads.sandbox.using(lambda world: setattr(world, "name", "igdb"))
@@ -114,14 +112,14 @@ def test_parts_of_another_server_are_read_again(monkeypatch, loads: Loads):
     assert loads.newest().origin == "igdb"
 
 
-def test_another_run_resumes_nothing(monkeypatch, loads: Loads):
+def test_another_run_resumes_nothing(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     assert loads.load(run_id="other").resumed_rows == 0
     assert loads.shown() == loads.held()
 
 
 @pytest.mark.parametrize("damage", ["delete", "damage"])
-def test_a_part_that_is_not_as_saved_is_read_again(monkeypatch, damage, loads: Loads):
+def test_a_part_that_is_not_as_saved_is_read_again(monkeypatch: pytest.MonkeyPatch, damage: str, loads: Loads) -> None:
     first_try(monkeypatch, loads)
     first = Progress.from_json(loads.store.get(PROGRESS)).files[0]
     if damage == "delete":
@@ -134,7 +132,9 @@ def test_a_part_that_is_not_as_saved_is_read_again(monkeypatch, damage, loads: L
     assert check_whole(loads.store) == 1
 
 
-def test_after_an_unreadable_checkpoint_all_is_read_again(monkeypatch, caplog, loads: Loads):
+def test_after_an_unreadable_checkpoint_all_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loads: Loads
+) -> None:
     first_try(monkeypatch, loads)
     loads.store.put(PROGRESS, b'{"mode": "full"}')
     assert loads.load().resumed_rows == 0
@@ -142,7 +142,7 @@ def test_after_an_unreadable_checkpoint_all_is_read_again(monkeypatch, caplog, l
     assert loads.shown() == loads.held()
 
 
-def test_a_rejected_row_is_rejected_by_the_next_try_too(monkeypatch, loads: Loads):
+def test_a_rejected_row_is_rejected_by_the_next_try_too(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     bad = min(loads.held())
     loads.sandbox.upsert("games", [{"id": bad, "name": "Bad", "hypes": "many"}])
     first_try(monkeypatch, loads)
@@ -151,7 +151,7 @@ def test_a_rejected_row_is_rejected_by_the_next_try_too(monkeypatch, loads: Load
     assert report.resumed_rows > 0
 
 
-def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, loads: Loads):
+def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     ids = loads.ids()
     loads.sandbox.upsert("games", [{"id": i, "hypes": "many"} for i in ids[:5]])
     first_try(monkeypatch, loads)
@@ -161,7 +161,7 @@ def test_too_many_rejects_in_two_tries_are_too_many(monkeypatch, loads: Loads):
     assert loads.latest() is None
 
 
-def test_a_run_of_one_part_is_simply_repeated(monkeypatch, loads: Loads):
+def test_a_run_of_one_part_is_simply_repeated(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     fail_once(monkeypatch, loads.store, "tag", 1)
     with pytest.raises(Killed):
         loads.load("genres")
@@ -171,7 +171,7 @@ def test_a_run_of_one_part_is_simply_repeated(monkeypatch, loads: Loads):
     assert len(list(loads.store.list("raw/igdb/genres/dt="))) == 1, "the same bytes are used again"
 
 
-def test_a_time_series_resumes_within_its_day(monkeypatch, tmp_path, loads: Loads):
+def test_a_time_series_resumes_within_its_day(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loads: Loads) -> None:
     rows = [{"id": 1 + 5 * i, "game_id": i, "popularity_type": 1, "value": 0.5} for i in range(1100)]
     loads.sandbox.upsert("popularity_primitives", rows)
     fail_once(monkeypatch, loads.store, "put_file", 2)
@@ -182,7 +182,7 @@ def test_a_time_series_resumes_within_its_day(monkeypatch, tmp_path, loads: Load
     assert loads.shown("popscore") == loads.held("popularity_primitives")
 
 
-def test_a_cleared_run_loads_again_and_keeps_one_copy(loads: Loads):
+def test_a_cleared_run_loads_again_and_keeps_one_copy(loads: Loads) -> None:
     loads.load()
     before = keys(loads.store)
     report = loads.load(full_refresh=True)
@@ -190,7 +190,7 @@ def test_a_cleared_run_loads_again_and_keeps_one_copy(loads: Loads):
     assert keys(loads.store) == before, "the same rows are the same parts"
 
 
-def test_a_retry_after_the_commit_brings_only_what_changed(loads: Loads):
+def test_a_retry_after_the_commit_brings_only_what_changed(loads: Loads) -> None:
     loads.load()
     report = loads.load()
     assert (report.mode, report.version, report.row_count) == ("incremental", 2, 1100)
@@ -205,12 +205,12 @@ def test_a_retry_after_the_commit_brings_only_what_changed(loads: Loads):
         b'{"mode": "half", "base_version": 0, "clock": 0, "origin": null, "files": []}',
     ],
 )  # fmt: skip
-def test_an_invalid_checkpoint_is_refused(data):
+def test_an_invalid_checkpoint_is_refused(data: bytes) -> None:
     with pytest.raises(ManifestError, match="progress: found"):
         Progress.from_json(data)
 
 
-def test_progress_is_read_as_it_was_written(make_progress_file):
+def test_progress_is_read_as_it_was_written(make_progress_file: File) -> None:
     progress = Progress(Mode.FULL, 3, 1_763_668_800, "igdb", (make_progress_file,))
     assert Progress.from_json(progress.to_json()) == progress
 
@@ -225,7 +225,7 @@ def test_progress_is_read_as_it_was_written(make_progress_file):
         ([(0, 500), (700, 900), (500, 600), (1000, None)], [(600, 700), (900, 1000)]),
     ],
 )
-def test_ids_outside_of_the_claims(claims, gaps):
+def test_ids_outside_of_the_claims(claims: list[tuple[int, int | None]], gaps: list[tuple[int, int | None]]) -> None:
     assert ids_outside(IdRange(*claim) for claim in claims) == tuple(IdRange(*gap) for gap in gaps)
 
 

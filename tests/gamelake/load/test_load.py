@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.parts import PART_BYTES
-from gamelake.lake.store import Store
 from gamelake.lake.table import Table
 from gamelake.load.errors import LostPartError, OtherOriginError, PermanentLoadError
 from sandbox.igdb import Sandbox, World
 from tests.support.loads import DAY, Loads
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gamelake.lake.store import Store
+    from tests.support.loads import Rows
+
 
 @pytest.fixture
-def loads(store):
+def loads(store: Store) -> Iterator[Loads]:
     """Loads of a sandbox of 1,300 games, in parts of the usual size."""
     world = World.generate(seed=3, games=1300, first_day=DAY, today=DAY)
     sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
@@ -25,52 +31,52 @@ def loads(store):
         yield Loads(sandbox, url, store, part_bytes=PART_BYTES)
 
 
-def same(left: Any, right: Any) -> Any:
+def same(left: Rows, right: Rows) -> bool:
     """Equal but for the order of id arrays, which means nothing."""
 
-    def sorted_arrays(rows: int) -> Any:
+    def sorted_arrays(rows: Rows) -> Rows:
         return {i: {k: sorted(v) if isinstance(v, list) else v for k, v in row.items()} for i, row in rows.items()}
 
     return sorted_arrays(left) == sorted_arrays(right)
 
 
-def test_a_full_load_is_the_source_and_claims_every_id(loads):
+def test_a_full_load_is_the_source_and_claims_every_id(loads: Loads) -> None:
     report = loads.load()
     assert same(loads.shown(), loads.held())
-    manifest = loads.latest()
+    manifest = loads.newest()
     assert (manifest.mode, manifest.row_count, manifest.source_count) == (Mode.FULL, 1300, 1300)
     assert [(claim.low, claim.high) for file in manifest.files for claim in file.claims] == [(0, None)]
     assert (report.rows, report.version, report.mode, report.partition) == (1300, 1, "full", "2026-11-21")
     assert manifest.summary.requests == report.requests == loads.sandbox.requests_served
 
 
-def test_the_watermark_is_the_sources_clock_and_not_this_machines(loads):
+def test_the_watermark_is_the_sources_clock_and_not_this_machines(loads: Loads) -> None:
     loads.sandbox.advance(DAY + timedelta(days=400))
     loads.load(day=DAY + timedelta(days=400))
-    watermark = int(loads.newest().cursor)
+    watermark = int(loads.newest().cursor or 0)
     assert abs(watermark - loads.sandbox.clock().timestamp()) < 60
 
 
-def test_a_sparse_table_is_read_in_wide_windows(loads):
+def test_a_sparse_table_is_read_in_wide_windows(loads: Loads) -> None:
     report = loads.load("popscore")
     assert same(loads.shown("popscore"), loads.held("popularity_primitives"))
     assert report.requests <= 2 + 2 * report.rows / 5000
 
 
-def test_a_small_table_costs_one_request(loads):
+def test_a_small_table_costs_one_request(loads: Loads) -> None:
     report = loads.load("genres")
     assert report.requests == 1
     assert same(loads.shown("genres"), loads.held("genres"))
 
 
-def test_an_empty_table_is_a_table(loads):
+def test_an_empty_table_is_a_table(loads: Loads) -> None:
     loads.sandbox.delete("genres", list(loads.held("genres")))
     report = loads.load("genres")
     assert report.row_count == 0
     assert loads.shown("genres") == {}
 
 
-def test_an_incremental_night_brings_changes_and_deletions(loads):
+def test_an_incremental_night_brings_changes_and_deletions(loads: Loads) -> None:
     loads.load()
     games = sorted(loads.held())
     tomorrow = DAY + timedelta(days=1)
@@ -84,7 +90,7 @@ def test_an_incremental_night_brings_changes_and_deletions(loads):
     assert report.row_count == report.source_count == len(loads.held())
 
 
-def test_a_quiet_night_costs_few_requests_and_no_rows(loads):
+def test_a_quiet_night_costs_few_requests_and_no_rows(loads: Loads) -> None:
     loads.load()
     report = loads.load(run_id="again")
     assert report.requests <= 3
@@ -92,7 +98,7 @@ def test_a_quiet_night_costs_few_requests_and_no_rows(loads):
     assert same(loads.shown(), loads.held())
 
 
-def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(loads):
+def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(loads: Loads) -> None:
     loads.load("popscore")
     tomorrow = DAY + timedelta(days=1)
     loads.sandbox.advance(tomorrow)
@@ -105,18 +111,18 @@ def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(loads):
     assert "second" in files[1].key
 
 
-def test_a_full_refresh_replaces_everything(loads):
+def test_a_full_refresh_replaces_everything(loads: Loads) -> None:
     loads.load()
     report = loads.load(full_refresh=True, run_id="again")
     assert report.mode == "full"
     assert all("again" in file.key for file in loads.newest().files)
 
 
-def test_a_past_day_is_read_again_and_the_watermark_stays(loads):
+def test_a_past_day_is_read_again_and_the_watermark_stays(loads: Loads) -> None:
     later = DAY + timedelta(days=3)
     loads.sandbox.advance(later)
     loads.load(day=later)
-    before = loads.latest()
+    before = loads.newest()
     report = loads.load(day=DAY + timedelta(days=1), run_id="backfill")
     assert (report.mode, report.partition) == ("incremental", "2026-11-22")
     assert 0 < report.rows < 1300
@@ -125,14 +131,14 @@ def test_a_past_day_is_read_again_and_the_watermark_stays(loads):
 
 
 @pytest.mark.parametrize("days", [-2, 1])
-def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(loads, days):
+def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(loads: Loads, days: int) -> None:
     with pytest.raises(PermanentLoadError, match="genres: date 2026-11-"):
         loads.load("genres", day=DAY + timedelta(days=days))
     assert loads.latest("genres") is None
 
 
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
-def test_the_error_of_a_lost_part_has_a_hint(damage, loads):
+def test_the_error_of_a_lost_part_has_a_hint(damage: bytes | None, loads: Loads) -> None:
     loads.load()
     (part,) = loads.newest().files
     loads.store.delete(part.key)
@@ -145,7 +151,7 @@ def test_the_error_of_a_lost_part_has_a_hint(damage, loads):
     assert same(loads.shown(), loads.held())
 
 
-def test_an_old_commit_that_is_damaged_stops_no_load(loads):
+def test_an_old_commit_that_is_damaged_stops_no_load(loads: Loads) -> None:
     for night in range(2):
         loads.load(run_id=str(night))
     loads.store.put(TableName("igdb", "games").manifest_key(1), b"{")
@@ -158,11 +164,11 @@ def test_an_old_commit_that_is_damaged_stops_no_load(loads):
 @pytest.mark.parametrize("full_refresh", [False, True])
 @pytest.mark.parametrize("name", ["games", "genres", "popscore"])
 @pytest.mark.parametrize(("first", "then"), [("sandbox", "igdb"), ("igdb", "sandbox"), ("recorded", "sandbox")])
-def test_rows_of_two_servers_are_not_mixed(loads, name, full_refresh, first, then):
+def test_rows_of_two_servers_are_not_mixed(loads: Loads, name: str, full_refresh: bool, first: str, then: str) -> None:
     """An account in place of the sandbox, or a terminal without the account."""
     loads.sandbox.using(lambda world: setattr(world, "name", first))
     loads.load(name)
-    before = loads.latest(name)
+    before = loads.newest(name)
     assert before.origin == first
     loads.sandbox.using(lambda world: setattr(world, "name", then))
     asked = loads.sandbox.requests_served
@@ -175,9 +181,9 @@ def test_rows_of_two_servers_are_not_mixed(loads, name, full_refresh, first, the
     assert (loads.load(name, run_id="a third run")).version == 2
 
 
-def test_a_table_without_an_origin_gets_one(loads):
+def test_a_table_without_an_origin_gets_one(loads: Loads) -> None:
     loads.load("genres")
-    before = loads.latest("genres")
+    before = loads.newest("genres")
     unknown = {name: getattr(before, name) for name in Draft.__dataclass_fields__} | {"origin": None}
     Table(loads.store, TableName("igdb", "genres")).commit(lambda _: Draft(**unknown))
     loads.sandbox.using(lambda world: setattr(world, "name", "igdb"))

@@ -16,11 +16,11 @@ START, END = partition_bounds(PARTITION)
 
 @pytest.mark.parametrize("entity", ["games", "popscore", "genres"])
 @pytest.mark.parametrize("hours", [0, 4, 23.9, 27.9])
-def test_a_day_can_be_read_from_its_start_until_the_next_load_is_due(entity, hours):
+def test_a_day_can_be_read_from_its_start_until_the_next_load_is_due(entity: str, hours: float) -> None:
     check_readable(ENTITIES[entity], PARTITION, START + timedelta(hours=hours))
 
 
-def test_only_changes_of_a_past_day_can_be_read():
+def test_only_changes_of_a_past_day_can_be_read() -> None:
     check_readable(ENTITIES["games"], PARTITION, END + timedelta(days=30))
     for entity in ("popscore", "genres"):
         with pytest.raises(PermanentLoadError, match=rf"{entity}: date 2026-11-21 can no longer be read.*2026-11-22"):
@@ -45,5 +45,5 @@ LOW, HIGH = int(START.timestamp()), int(END.timestamp())
     ],
     ids=["the next day", "a late run", "a day that was read before", "no watermark"],
 )
-def test_the_period_of_changes(watermark, period):
+def test_the_period_of_changes(watermark: int | None, period: Period) -> None:
     assert period_of_changes(PARTITION, watermark) == period

@@ -66,7 +66,7 @@ def test_a_fault_that_passes_costs_nothing(request_of: str, fault: str, proxy: A
     assert proxy.plan == [], "both have hit"
     assert check_whole(loads.store) == 2, "one commit, and no other"
     assert loads.shown() == loads.held()
-    manifest = loads.latest()
+    manifest = loads.newest()
     assert {loads.store.tags(file.key)["status"] for file in manifest.files} == {"final"}
 
 

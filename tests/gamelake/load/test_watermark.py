@@ -19,7 +19,7 @@ from tests.support.nightly_loads import QUIET, Lake, Nights, ScriptedSandbox, ro
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gamelake.load.load import LoadReport
+    from gamelake.load.report import LoadReport
 
 HOUR, DAY = 3600, 86_400
 DAYS_AHEAD = pytest.mark.parametrize("days", [0.5, 2, 400])

@@ -18,7 +18,7 @@ VALUE = {"id": 11, "game_id": 7, "popularity_type": 3, "value": 0.25}
 GAME = {"id": 7, "name": "Café 東京", "updated_at": 1763668800, "platforms": [6, 3], "rating": 88, "hypes": 2}
 
 
-def test_a_good_row_becomes_one_line_with_all_its_fields():
+def test_a_good_row_becomes_one_line_with_all_its_fields() -> None:
     rows = GAMES.check([GAME]).rows
     assert (rows.ids, rows.max_updated_at) == ([7], 1763668800)
     assert rows.lines.index(b"\n") == len(rows.lines) - 1
@@ -52,7 +52,7 @@ def test_a_row_of_a_wrong_type_is_rejected_with_the_field_and_kept_as_it_came(ch
 
 
 @pytest.mark.parametrize("thing", [None, 5, "row", [GAME]])
-def test_a_row_that_is_no_object_is_rejected(thing):
+def test_a_row_that_is_no_object_is_rejected(thing: Any) -> None:
     checked = GAMES.check([thing])
     assert not checked.rows.ids
     assert (len(checked), checked.last_id) == (1, None)
@@ -92,7 +92,7 @@ def test_a_required_field_that_is_absent_is_named(field: str) -> None:
     assert reject.reason == f"Object missing required field `{field}`"
 
 
-def test_a_row_with_only_an_id_is_good_for_the_id_contract():
+def test_a_row_with_only_an_id_is_good_for_the_id_contract() -> None:
     checked = id_contract(load_sources()["igdb"].entities["popscore"]).check([{"id": 5}, {"id": 6}])
     assert (checked.rows.ids, checked.rejects) == ([5, 6], [])
 
@@ -138,7 +138,7 @@ def test_a_row_that_is_nested_too_deep_to_be_written_is_rejected_and_kept_withou
     assert reject.kept() == {"row": {**GAME, "mood": "list nested too deep to be kept"}}
 
 
-def test_a_row_that_is_too_long_for_dbt_is_rejected():
+def test_a_row_that_is_too_long_for_dbt_is_rejected() -> None:
     checked = GAMES.check([GAME, {**GAME, "id": 8, "storyline": "x" * MAX_ROW_BYTES}])
     assert checked.rows.ids == [7]
     assert checked.rejects[0].reason == f"found {MAX_ROW_BYTES + 110:,} bytes, expected at most {MAX_ROW_BYTES:,}"
@@ -149,7 +149,7 @@ def test_rows_that_are_long_together_are_good() -> None:
     assert GAMES.check(rows).rows.ids == [7, 8, 9]
 
 
-def test_an_unreadable_row_is_rejected_with_its_bytes():
+def test_an_unreadable_row_is_rejected_with_its_bytes() -> None:
     checked = GAMES.check([GAME, UnreadableRow(b'{"id": 9, "name": "\xff"}', "invalid UTF-8: at byte 19")])
     assert (checked.rows.ids, len(checked), checked.last_id, checked.highest) == ([7], 2, 7, 9)
     (reject,) = checked.rejects

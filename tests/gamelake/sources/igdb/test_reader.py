@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gamelake.lake.store import Store
-    from gamelake.load.load import LoadReport
+    from gamelake.load.report import LoadReport
     from sandbox.igdb.api import RequestRecord
 
 ROWS = 2_900
@@ -46,6 +46,8 @@ def rows() -> list[dict[str, Any]]:
 
 class Days(Loads):
     """Loads of the sandbox's day, each by a run of its own."""
+
+    sandbox: MovingSandbox
 
     def load(self, name: str = "games", **options: Any) -> LoadReport:
         return super().load(name, day=self.sandbox.today, run_id=f"{self.sandbox.today}", **options)
