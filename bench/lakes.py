@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import orjson
+from msgspec.structs import replace
 
 from gamelake.days import bounds_of, format_day
 from gamelake.lake.claims import merge_files
@@ -177,7 +177,7 @@ def history_lake(lake: Path, *, days: int) -> Path:
 
 def _draft(commit: Manifest, day: date, files: Sequence[File]) -> Draft:
     """Return a commit like another, of other files."""
-    fields = {name: getattr(commit, name) for name in Draft.__dataclass_fields__}
+    fields = {name: getattr(commit, name) for name in Draft.__struct_fields__}
     return Draft(**fields | {"partition": format_day(day), "run_id": f"bench-{format_day(day)}", "files": tuple(files)})
 
 

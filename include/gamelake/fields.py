@@ -7,28 +7,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from gamelake.lake.documents import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
+class RegistryError(DocumentError):
+    """An `entities.yaml` has a wrong value: names the file, too."""
 
-class RegistryError(ValueError):
-    """An `entities.yaml` has a wrong value: names the file, the key, the value and what was expected."""
-
-    def __init__(self, key: str, found: object, expected: str) -> None:
-        super().__init__(key, found, expected)
-        self.key = key
-        self.found = found
-        self.expected = expected
-        self.file = "entities.yaml"
+    file = "entities.yaml"
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key}: found {self.found!r}, expected {self.expected}"
+        return f"{self.file}: {super().__str__()}"
 
 
 class FieldType(StrEnum):
@@ -87,22 +82,22 @@ ID_RULE = FieldRule(required=True, minimum=0, maximum=2**53)
 """Every entity's `id`: any reader of JSON can hold it exactly."""
 
 
-def parse_fields(name: str, declared: object) -> tuple[Mapping[str, FieldType], Mapping[str, FieldRule]]:
+def parse_fields(name: str, declared: Mapping[str, object]) -> tuple[Mapping[str, FieldType], Mapping[str, FieldRule]]:
     """Parse the `fields` of an entity: their types, and the rules of those that have one.
 
     Raises:
         RegistryError: A field has no known type, or a rule that cannot be.
     """
-    if not isinstance(declared, dict) or not declared:
-        raise RegistryError(f"{name}.fields", declared, "a mapping of field names to types")
     fields: dict[str, FieldType] = {}
     rules: dict[str, FieldRule] = {}
     for key, declaration in declared.items():
-        if not isinstance(key, str) or not _NAME.fullmatch(key):
+        if not _NAME.fullmatch(key):
             raise RegistryError(f"{name}.fields", key, "a field name in lower case")
         where = f"{name}.fields.{key}"
-        type_name, *words = (isinstance(declaration, str) and declaration.split()) or [declaration]
-        fields[key] = choice_of(FieldType, where, type_name)
+        type_name, *words = str(declaration).split() or [""]
+        if type_name not in {each.value for each in FieldType}:
+            raise RegistryError(where, type_name, f"one of {', '.join(FieldType)}")
+        fields[key] = FieldType(type_name)
         rule = _rule(where, declaration, fields[key], words)
         if rule != FieldRule():
             rules[key] = rule
@@ -146,15 +141,3 @@ def _bound(where: str, kind: FieldType, text: str) -> int | float:
     if number not in _INT64:
         raise RegistryError(where, text, "a number of 64 bits")
     return number
-
-
-def choice_of(choices: type[_Choice], key: str, found: object) -> _Choice:
-    """Return the member that a key names.
-
-    Raises:
-        RegistryError: It names none.
-    """
-    try:
-        return choices(found)  # type: ignore[arg-type]
-    except ValueError:
-        raise RegistryError(key, found, f"one of {', '.join(choices)}") from None

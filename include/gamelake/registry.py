@@ -14,32 +14,31 @@ source reads itself.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import yaml
+from msgspec import Meta
 
 from gamelake.days import Scheme
-from gamelake.fields import ID_RULE, FieldRule, FieldType, RegistryError, choice_of, parse_fields
+from gamelake.fields import ID_RULE, FieldRule, FieldType, RegistryError, parse_fields
+from gamelake.lake.documents import convert
 from gamelake.lake.keys import TableName
 from gamelake.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Mapping
 
 _FILE_NAME = "entities.yaml"
-_SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_CRON_FIELDS = 5
-_HEADER_KEYS = {"source", "description", "connection", "pool", "schedule", "partition", "gates_transform", "entities"}
-_KEYS = {"description", "kind", "fields"}
-_LIMIT_KEYS = {"max_shrink", "max_rejected", "max_unproven"}
-_OPTIONAL_KEYS = {"options"} | _LIMIT_KEYS
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, Meta(pattern=r"\S", description="A text that is not empty.")]
+Share = Annotated[float, Meta(ge=0, lt=1, description="A share of the table's rows, such as 0.05.")]
 
 
 class Kind(StrEnum):
@@ -148,6 +147,45 @@ def load_entities(folder: Path | None = None) -> tuple[Entity, ...]:
     return tuple(entity for source in load_sources(folder).values() for entity in source.entities.values())
 
 
+class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One table of a source."""
+
+    description: Text
+    kind: Annotated[Kind, Meta(description="How it is kept up to date.")]
+    fields: Annotated[
+        dict[str, Any],
+        Meta(
+            description="The source's names, each with a type and its rules, such as `int required min 0`.",
+            min_length=1,
+            extra_json_schema={
+                "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+                "additionalProperties": {"type": "string"},
+            },
+        ),
+    ]
+    options: Annotated[dict[str, Any], Meta(description="A mapping for the source's own reader.")] = msgspec.field(
+        default_factory=dict
+    )
+    max_shrink: Share | msgspec.UnsetType = msgspec.UNSET
+    max_rejected: Share | msgspec.UnsetType = msgspec.UNSET
+    max_unproven: Share | msgspec.UnsetType = msgspec.UNSET
+
+
+class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A source's `entities.yaml`."""
+
+    source: Annotated[str, Meta(pattern="^[a-z][a-z0-9]*$", description="The name of the source and of its folder.")]
+    description: Text
+    connection: Annotated[Text, Meta(description="Airflow's connection; not empty.")]
+    pool: Annotated[Text, Meta(description="Airflow's pool; not empty.")]
+    schedule: Annotated[
+        str, Meta(pattern=r"^\S+( \S+){4}$", description="A cron expression of 5 fields, in Korean time.")
+    ]
+    partition: Annotated[Scheme, Meta(description="What one load is for.")]
+    gates_transform: Annotated[bool, Meta(description="The marts of a day wait for all of its loads: true or false.")]
+    entities: Annotated[dict[Name, EntityDeclaration], Meta(min_length=1)]
+
+
 def _load_source(path: Path) -> Source:
     try:
         return _source(path.parent.name, _document(path))
@@ -156,93 +194,52 @@ def _load_source(path: Path) -> Source:
         raise
 
 
-def _document(path: Path) -> Mapping[str, Any]:
+def _document(path: Path) -> object:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise RegistryError("file", str(error), "well-formed YAML") from error
-    if not isinstance(document, dict):
-        raise RegistryError("top level", document, f"a mapping with {', '.join(sorted(_HEADER_KEYS))}")
-    return document
 
 
-def _source(folder: str, document: Mapping[str, Any]) -> Source:
-    _check_keys("top level", document, required=_HEADER_KEYS)
-    name, declared = document["source"], document["entities"]
-    if not isinstance(name, str) or not _SOURCE_NAME.fullmatch(name) or name != folder:
-        raise RegistryError("source", name, f"{folder!r}, as the folder; lower-case letters and digits, as in igdb")
-    if not isinstance(document["gates_transform"], bool):
-        raise RegistryError("gates_transform", document["gates_transform"], "true or false")
-    if not isinstance(declared, dict) or not declared:
-        raise RegistryError("entities", declared, "a mapping of at least one entity")
-    schedule = _text("schedule", document["schedule"])
-    if len(schedule.split()) != _CRON_FIELDS:
-        raise RegistryError("schedule", schedule, "a cron expression of 5 fields, such as 0 4 * * *")
+def _source(folder: str, document: object) -> Source:
+    entities = document.get("entities") if isinstance(document, dict) else None
+    for name, body in entities.items() if isinstance(entities, dict) else ():
+        convert(body, EntityDeclaration, RegistryError, at=str(name))  # first, so that an error names the entity
+    declared = convert(document, SourceDeclaration, RegistryError)
+    if declared.source != folder:
+        raise RegistryError("source", declared.source, f"{folder!r}, as the folder")
     return Source(
-        name=name,
-        description=_text("description", document["description"]),
-        connection=_text("connection", document["connection"]),
-        pool=_text("pool", document["pool"]),
-        schedule=schedule,
-        partition=choice_of(Scheme, "partition", document["partition"]),
-        gates_transform=document["gates_transform"],
-        entities=MappingProxyType({key: _entity(name, key, body) for key, body in declared.items()}),
+        name=declared.source,
+        description=declared.description.strip(),
+        connection=declared.connection,
+        pool=declared.pool,
+        schedule=declared.schedule,
+        partition=declared.partition,
+        gates_transform=declared.gates_transform,
+        entities=MappingProxyType({name: _entity(folder, name, body) for name, body in declared.entities.items()}),
     )
 
 
-def _check_keys(
-    where: str, body: Mapping[Any, object], *, required: set[str], optional: Set[str] = frozenset()
-) -> None:
-    prefix = "" if where == "top level" else f"{where}."
-    for key in sorted(required - set(body)):
-        raise RegistryError(f"{prefix}{key}", None, "a value; the key is missing")
-    for key in sorted(set(body) - required - optional, key=str):
-        known = ", ".join(sorted(required | optional))
-        raise RegistryError(f"{prefix}{key}", body[key], f"no such key; known are {known}")
-
-
-def _entity(source: str, name: object, body: object) -> Entity:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise RegistryError("entities", name, "a name in lower case, such as game_modes")
-    if not isinstance(body, dict):
-        raise RegistryError(name, body, f"a mapping with {', '.join(sorted(_KEYS))}")
-    _check_keys(name, body, required=_KEYS, optional=_OPTIONAL_KEYS)
-    kind = choice_of(Kind, f"{name}.kind", body["kind"])
-    fields, rules = parse_fields(name, body["fields"])
-    if kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
+def _entity(source: str, name: str, declared: EntityDeclaration) -> Entity:
+    fields, rules = parse_fields(name, declared.fields)
+    if declared.kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
         raise RegistryError(
             f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
         )
-    options = body.get("options", {})
-    if not isinstance(options, dict) or not all(isinstance(key, str) for key in options):
-        raise RegistryError(f"{name}.options", options, "a mapping of the source's own options by name")
+    limits = {key: getattr(declared, key) for key in ("max_shrink", "max_rejected", "max_unproven")}
     return Entity(
         source=source,
         name=name,
-        description=_text(f"{name}.description", body["description"]),
-        kind=kind,
+        description=declared.description.strip(),
+        kind=declared.kind,
         fields=fields,
         rules=rules,
-        limits=_limits(name, kind, body),
-        options=MappingProxyType(options),
+        limits=replace(
+            _LIMITS_OF_KINDS.get(declared.kind, _DEFAULT_LIMITS),
+            **{key: share for key, share in limits.items() if share is not msgspec.UNSET},
+        ),
+        options=MappingProxyType(declared.options),
     )
-
-
-def _limits(name: str, kind: Kind, body: Mapping[str, object]) -> Limits:
-    shares = {key: _share(f"{name}.{key}", body[key]) for key in _LIMIT_KEYS & set(body)}
-    return replace(_LIMITS_OF_KINDS.get(kind, _DEFAULT_LIMITS), **shares)
-
-
-def _share(where: str, found: object) -> float:
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < 1:
-        raise RegistryError(where, found, "a share of the table's rows, from 0 to less than 1, such as 0.05")
-    return float(found)
-
-
-def _text(where: str, found: object) -> str:
-    if not isinstance(found, str) or not found.strip():
-        raise RegistryError(where, found, "a text that is not empty")
-    return found.strip()
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

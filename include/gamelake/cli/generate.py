@@ -12,13 +12,13 @@ def generate(
     context: typer.Context,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if a file is stale.")] = False,
 ) -> int:
-    """Write dbt's sources and the generated pages of docs/."""
+    """Write dbt's sources, the JSON Schemas and the generated pages of docs/."""
     from gamelake.cli import reference
-    from gamelake.codegen import configuration, cost, dbt_sources
+    from gamelake.codegen import configuration, cost, dbt_sources, schemas
 
     status = 0
     pages = configuration.generated() | cost.generated() | reference.generated(context.find_root().command)
-    for path, text in (dbt_sources.generated() | pages).items():
+    for path, text in (dbt_sources.generated() | schemas.generated() | pages).items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:

@@ -45,7 +45,7 @@ def _counting(files: Sequence[File], ordinals: Sequence[int]) -> list[int]:
     for ordinal in ordinals:
         later = claimed_after[ordinal]
         ids = files[ordinal].ids
-        shows_rows = files[ordinal].rows > 0 and (ids is None or not _covers(later, ids))
+        shows_rows = ids is not None and not _covers(later, ids)
         if shows_rows or any(
             not _covers(later, common)
             for claim in files[ordinal].claims

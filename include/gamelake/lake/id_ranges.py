@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class IdRange:
+class IdRange(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """Ids from `low` to below `high`; `high` None: there is no upper end.
 
     A part claims an id range if it has all rows of it.
@@ -20,8 +21,8 @@ class IdRange:
         ValueError: `low` is below 0, or `high` is not above it.
     """
 
-    low: int
-    high: int | None
+    low: Annotated[int, Meta(ge=0)]
+    high: Annotated[int, Meta(ge=1)] | None
 
     def __post_init__(self) -> None:
         if self.low < 0:

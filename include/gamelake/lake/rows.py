@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, TypeVar
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 from isal import igzip
 from isal.igzip_lib import IsalError
+from pyroaring import BitMap64
 
 from gamelake.lake.id_ranges import IdRange, merge_ranges
 from gamelake.lake.uploads import DamagedPartError
@@ -20,19 +22,15 @@ if TYPE_CHECKING:
     from gamelake.lake.update_times import UpdateTimes
 
 _Row = TypeVar("_Row")
-_SPAN_BITS = 16
-_SPAN = 1 << _SPAN_BITS
-_SPAN_BYTES = _SPAN // 8
 _CHUNK = 1024 * 1024
-_BITS_OF = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
+_END = 2**64 - 1  # above every id
 
 
 class _HasId(msgspec.Struct):
-    id: int
+    id: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Changed(msgspec.Struct):
-    id: int
+class _Changed(_HasId):
     updated_at: int | None = None
 
 
@@ -41,98 +39,54 @@ _CHANGED = msgspec.json.Decoder(_Changed)
 
 
 class LiveIds:
-    """A set of ids, 0 and up, one bit each: 8 KB for every span of 65,536 ids in which there is one.
+    """A set of ids, 0 and up, as a compressed bitmap."""
 
-    A million ids need some 130 KB, however they came.
-    """
-
-    def __init__(self) -> None:
-        self._spans: dict[int, bytearray] = {}
+    def __init__(self, bits: BitMap64 | None = None) -> None:
+        self._bits = BitMap64() if bits is None else bits
 
     def __contains__(self, row_id: int) -> bool:
-        span = self._spans.get(row_id >> _SPAN_BITS)
-        return span is not None and bool(span[(row_id % _SPAN) >> 3] >> (row_id & 7) & 1)
+        return row_id in self._bits
 
     def __len__(self) -> int:
-        return self.count(0, None)
+        return len(self._bits)
 
     def copy(self) -> LiveIds:
         """Return the same ids, which can then change on their own."""
-        other = LiveIds()
-        other._spans = {number: bytearray(span) for number, span in self._spans.items()}
-        return other
+        return LiveIds(self._bits.copy())
 
     def count(self, low: int, high: int | None) -> int:
-        """How many ids there are in `[low, high)`; high None: from low up."""
-        return sum(bits.bit_count() for _, bits in self._within(low, high))
+        """Return how many ids are in `[low, high)`; high None: from low up."""
+        return self._bits.range_cardinality(low, _END if high is None else high)
 
     def ids(self, low: int = 0, high: int | None = None) -> Iterator[int]:
         """Yield the ids in `[low, high)`, ascending."""
-        for number, bits in sorted(self._within(low, high)):
-            first = number << _SPAN_BITS
-            for place, byte in enumerate(bits.to_bytes(_SPAN_BYTES, "little")):
-                if byte:
-                    for bit in _BITS_OF[byte]:
-                        yield first + place * 8 + bit
-
-    def difference(self, other: LiveIds) -> LiveIds:
-        """Return the ids that are not in another set."""
-        left = LiveIds()
-        for number, span in self._spans.items():
-            bits = int.from_bytes(span, "little") & ~int.from_bytes(other._spans.get(number, b""), "little")
-            if bits:
-                left._spans[number] = bytearray(bits.to_bytes(_SPAN_BYTES, "little"))
-        return left
+        above = self._bits.iter_equal_or_larger(low)
+        return above if high is None else takewhile(lambda row_id: row_id < high, above)
 
     def highest(self) -> int:
         """Return the highest id, -1 if there is none."""
-        number = max(self._spans, default=-1)
-        if number < 0:
-            return -1
-        return (number << _SPAN_BITS) + int.from_bytes(self._spans[number], "little").bit_length() - 1
+        return self._bits.max() if self._bits else -1
+
+    def difference(self, other: LiveIds) -> LiveIds:
+        """Return the ids that are not in another set."""
+        return LiveIds(self._bits - other._bits)
 
     def add(self, ids: Iterable[int]) -> None:
-        """Mark changed rows as live.
-
-        Raises: ValueError, for an id below 0.
-        """
-        spans = self._spans
-        for row_id in ids:
-            if row_id < 0:
-                raise ValueError(f"id: found {row_id}, expected 0 or more")
-            number = row_id >> _SPAN_BITS
-            if number not in spans:
-                spans[number] = bytearray(_SPAN_BYTES)
-            spans[number][(row_id % _SPAN) >> 3] |= 1 << (row_id & 7)
+        """Add the ids of rows that changed, which may be in the set already."""
+        self._bits.update(ids)
 
     def replace(self, claim: IdRange, ids: Iterable[int]) -> None:
-        """Replace the live ids of a claim: its other ids are no longer live.
+        """Make the ids the only ones within a claim.
 
-        Raises: ValueError, for an id outside the claim.
+        Raises:
+            ValueError: An id is outside the claim.
         """
-        self._remove(claim)
-        self.add(_inside(claim, ids))
-
-    def _remove(self, claim: IdRange) -> None:
-        for number, bits in list(self._within(claim.low, claim.high)):
-            left = int.from_bytes(self._spans[number], "little") & ~bits
-            if left:
-                self._spans[number][:] = left.to_bytes(_SPAN_BYTES, "little")
-            else:
-                del self._spans[number]
-
-    def _within(self, low: int, high: int | None) -> Iterator[tuple[int, int]]:
-        """Yield the spans that meet `[low, high)`, each with its bits of that range."""
-        for number, span in self._spans.items():
-            first = number << _SPAN_BITS
-            if first + _SPAN <= low or (high is not None and first >= high):
-                continue
-            bits = int.from_bytes(span, "little")
-            if first < low:
-                bits = bits >> (low - first) << (low - first)
-            if high is not None and high < first + _SPAN:
-                bits &= (1 << (high - first)) - 1
-            yield number, bits
+        new = BitMap64(ids)
+        for row_id in (new.min(), new.max()) if new else ():
+            if row_id not in claim:
+                raise ValueError(f"id: found {row_id}, expected one of {claim}")
+        self._bits.remove_range(claim.low, _END if claim.high is None else claim.high)
+        self._bits |= new
 
 
 def read_live_ids(
@@ -198,10 +152,3 @@ def read_lines(store: Store, file: File) -> Iterator[bytes]:
         ) from error
     if rows != file.rows:
         raise DamagedPartError(f"{file.key}: found {rows} rows, expected {file.rows}, as its manifest says")
-
-
-def _inside(claim: IdRange, ids: Iterable[int]) -> Iterator[int]:
-    for row_id in ids:
-        if row_id not in claim:
-            raise ValueError(f"id: found {row_id}, expected one of {claim}")
-        yield row_id

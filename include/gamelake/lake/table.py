@@ -14,6 +14,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gamelake.lake.keys import TableName, manifest_version
 from gamelake.lake.manifest import Draft, Manifest, ManifestError, check_partition, expect
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, Store
@@ -158,7 +160,7 @@ class Table(TableReader):
             newest = self.latest()
             draft = build(newest)
             draft.check_follows(newest)
-            fields = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+            fields = msgspec.structs.asdict(draft)
             version = newest.version + 1 if newest else 1
             manifest = Manifest(
                 **fields,

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 
+from gamelake.lake.documents import convert, parse_json
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import File, ManifestError, Mode
 from gamelake.lake.store import ObjectNotFoundError
@@ -33,8 +33,7 @@ RESUME_SECONDS = 6 * 3600
 """Parts that a try began to read longer ago, by the source's clock, are read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """What a try has stored: how it reads, on top of which commit (0: none), and since when.
 
     clock: unix seconds by the source's clock, at the first reply. origin: whose rows the parts have, None if the source
@@ -48,18 +47,17 @@ class Progress:
     files: tuple[File, ...]
 
     def to_json(self) -> bytes:
-        """Return the progress as it is stored."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
+        """Return the progress as it is in the lake."""
+        return msgspec.json.format(msgspec.json.encode(self))
 
     @classmethod
     def from_json(cls, data: bytes) -> Progress:
-        """Read a progress. Raises: ManifestError, if it is none."""
-        try:
-            found = orjson.loads(data)
-            files = tuple(File.from_json(file) for file in found["files"])
-            return cls(Mode(found["mode"]), int(found["base_version"]), int(found["clock"]), found["origin"], files)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ManifestError("progress", data[:100], f"a run's list of its parts: {error}") from error
+        """Read a progress.
+
+        Raises:
+            ManifestError: It is none.
+        """
+        return convert(parse_json(data, ManifestError), cls, ManifestError)
 
 
 class Checkpoint:

@@ -33,7 +33,7 @@ class LiveTable:
 
     def stage(self, ids: Iterable[int], claim: IdRange | None) -> None:
         """Note staged rows. claim: they are all rows of that id range; None: they changed."""
-        self._staged.append((claim, array("q", ids)))
+        self._staged.append((claim, array("Q", ids)))
 
     def staged(self) -> LiveIds:
         """All ids that were staged."""

@@ -6,6 +6,8 @@ import logging
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,7 +71,7 @@ class LoadReport:
             late=summary.rows_late,
             rejected=summary.rows_rejected,
             undeclared=dict(summary.undeclared),
-            unproven=[asdict(one) for one in manifest.unproven],
+            unproven=to_builtins(list(manifest.unproven)),
             warnings=list(warnings),
         )
 

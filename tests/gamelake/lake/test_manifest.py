@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
-from gamelake.lake.claims import merge_files
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import SCHEMA_PATH, Draft, File, Manifest, ManifestError, Mode, Proof, Summary, Unproven
+from gamelake.lake.manifest import Draft, File, Manifest, ManifestError, Mode, Proof, Summary, Unproven
 from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
 from tests.support.tables import IGDB_GAMES, IGDB_GENRES
@@ -24,14 +23,18 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
 
+def stored(made: Draft) -> bytes:
+    fields = asdict(made)
+    return Manifest(**fields, source="igdb", entity="games", version=1, committed_at=datetime.now(UTC)).to_json()
+
+
 # The document
 
 
-def test_the_document_is_the_contract(make_file: MakeFile) -> None:
-    file = make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5)
-    committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
+def test_the_bytes_of_a_manifest_are_the_contract(make_file: MakeFile) -> None:
     made = draft(
-        file,
+        make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5),
+        make_file("part-00001.jsonl.gz", (3, 4)),
         summary=Summary(
             rows_read=2,
             undeclared={"dlc_count": 2},
@@ -45,83 +48,18 @@ def test_the_document_is_the_contract(make_file: MakeFile) -> None:
         shrink_allowed=True,
         rejected_key="raw/igdb/games/x",
     )
-    fields = {name: getattr(made, name) for name in Draft.__dataclass_fields__}
-    manifest = Manifest(**fields, source="igdb", entity="games", version=42, committed_at=committed_at)
-    assert json.loads(manifest.to_json()) == {
-        "format_version": 2,
-        "source": "igdb",
-        "entity": "games",
-        "version": 42,
-        "committed_at": "2026-11-20T19:01:02.000345+00:00",
-        "run_id": "manual_1",
-        "partition": "2026-11-21",
-        "mode": "full",
-        "cursor": "1763700000",
-        "source_count": 2,
-        "row_count": 2,
-        "summary": {
-            "rows_read": 2,
-            "rows_resumed": 0,
-            "rows_rejected": 0,
-            "rows_deleted": 0,
-            "rows_late": 0,
-            "ranges_repaired": 0,
-            "undeclared": {"dlc_count": 2},
-            "requests": 3,
-            "retries": 1,
-            "bytes": 900,
-            "seconds": 1.5,
-            "proof": "unproven",
-            "cursor_set_back": False,
-        },
-        "unproven": [{"low": 7, "high": None, "rows": 2, "count": 1}],
-        "shrink_allowed": True,
-        "rejected_key": "raw/igdb/games/x",
-        "origin": None,
-        "files": [
-            {
-                "key": "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz",
-                "partition": "2026-11-21",
-                "rows": 2,
-                "bytes": 100,
-                "sha256": "ab" * 32,
-                "min_id": 0,
-                "max_id": 9,
-                "max_updated_at": 5,
-                "claims": [{"low": 0, "high": 5}, {"low": 9, "high": None}],
-            }
-        ],
-    }
-    assert Manifest.from_json(manifest.to_json()) == manifest
-
-
-def test_the_schema_names_every_field_and_no_other() -> None:
-    schema = json.loads(SCHEMA_PATH.read_text())
-    parts = {"file": File, "claim": IdRange, "unproven": Unproven, "summary": Summary}
-    for body, type_ in ((schema, Manifest), *((schema["$defs"][name], type_) for name, type_ in parts.items())):
-        optional = {"claims"} if type_ is File else set()
-        assert set(body["properties"]) == set(body["required"]) | optional
-        assert set(body["properties"]) == set(type_.__dataclass_fields__)
-        assert body["additionalProperties"] is False
+    committed_at = datetime(2026, 11, 20, 19, 1, 2, 345, UTC)
+    manifest = Manifest(**asdict(made), source="igdb", entity="games", version=42, committed_at=committed_at)
+    example = Path(__file__).with_name("manifest.example.json").read_bytes()
+    assert manifest.to_json() == example
+    assert Manifest.from_json(example) == manifest
 
 
 @pytest.mark.parametrize("figure", ["rows_read", "requests", "seconds"])
 def test_a_figure_that_cannot_be_is_refused(figure: str) -> None:
     with pytest.raises(ManifestError) as error:
-        Summary(**{figure: -1})
+        stored(draft(summary=Summary(**{figure: -1})))
     assert (error.value.key, error.value.found) == (f"summary.{figure}", -1)
-
-
-def test_a_part_without_claims_or_ids_says_nothing_of_them(disk: Store, make_file: MakeFile) -> None:
-    """A table without ids: its parts have rows and no claims, and every row counts."""
-    table = Table(disk, TableName("wikimedia", "edits"))
-    file = replace(make_file("a"), key="raw/wikimedia/edits/dt=2026-11-21/r/a", min_id=None, max_id=None)
-    manifest = commit(table, file, mode=Mode.SNAPSHOT, cursor=None, source_count=None)
-    (document,) = json.loads(manifest.to_json())["files"]
-    assert "claims" not in document
-    assert Manifest.from_json(manifest.to_json()) == manifest
-    later = replace(file, key="raw/wikimedia/edits/dt=2026-11-21/r/b")
-    assert merge_files([file], [later]) == (file, later)
 
 
 @pytest.mark.parametrize("partition", ["2026-11-21T04", "2026-11-21T23"])
@@ -137,14 +75,14 @@ def test_a_partition_may_be_an_hour(disk: Store, make_file: MakeFile, partition:
     ("fields", "says"),
     [
         ({"low": 0, "high": 9, "rows": 3, "count": 3}, "unproven.count: found 3, expected another number than rows"),
-        ({"low": 0, "high": 9, "rows": -1, "count": 3}, "unproven.rows: found -1"),
-        ({"low": 0, "high": 9, "rows": 3, "count": -1}, "unproven.count: found -1"),
+        ({"low": 0, "high": 9, "rows": -1, "count": 3}, "rows: found -1"),
+        ({"low": 0, "high": 9, "rows": 3, "count": -1}, "count: found -1"),
         ({"low": 9, "high": 9, "rows": 3, "count": 4}, "high: found 9"),
     ],
 )
 def test_an_unproven_range_that_cannot_be(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Unproven(**fields)
+        stored(draft(unproven=(Unproven(**fields),)))
 
 
 def test_a_day_of_a_time_series_may_have_no_rows(make_file: MakeFile) -> None:
@@ -182,7 +120,7 @@ files = st.builds(
     st.sampled_from(Mode),
 )
 def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: datetime, mode: Mode) -> None:
-    fields = {name: getattr(draft(*held, run_id=run_id, mode=mode), name) for name in Draft.__dataclass_fields__}
+    fields = asdict(draft(*held, run_id=run_id, mode=mode))
     manifest = Manifest(**fields, source="igdb", entity="games", version=1, committed_at=committed_at)
     assert Manifest.from_json(manifest.to_json()) == manifest
 
@@ -193,7 +131,7 @@ def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: da
         ({"format_version": 1}, "format_version: found 1"),
         ({"version": 0}, "version: found 0"),
         ({"version": "1"}, "version: found '1'"),
-        ({"surprise": 1}, "manifest: found .*surprise"),
+        ({"surprise": 1}, "surprise: found 1"),
         ({"entity": "Games"}, "entity: found 'Games'"),
         ({"mode": "partial"}, "mode: found 'partial'"),
         ({"partition": "2026-11-21T24"}, "partition: found '2026-11-21T24'"),
@@ -203,7 +141,7 @@ def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: da
         ({"cursor": 1763700000}, "cursor: found 1763700000"),
         ({"summary": {}}, "summary: found {}"),
         ({"row_count": -1}, "row_count: found -1"),
-        ({"files": [{}]}, r"files\.0: found {}"),
+        ({"files": [{}]}, r"files\[0\].key: found None"),
         ({"files": None}, "files: found None"),
     ],
 )
@@ -215,7 +153,7 @@ def test_a_document_that_breaks_the_schema_is_refused(disk: Store, change: dict[
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null"])
 def test_what_is_no_document_is_refused(data: bytes) -> None:
-    with pytest.raises(ManifestError, match="manifest: found"):
+    with pytest.raises(ManifestError, match="document: found"):
         Manifest.from_json(data)
 
 
@@ -237,7 +175,7 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
 )
 def test_a_draft_that_cannot_be_is_refused(make_file: MakeFile, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ManifestError, match=message):
-        draft(make_file("a"), make_file("b"), **changes)
+        stored(draft(make_file("a"), make_file("b"), **changes))
 
 
 def test_a_part_is_in_a_draft_once(make_file: MakeFile) -> None:

@@ -108,7 +108,7 @@ def test_a_pointer_that_is_damaged_names_what_to_do(disk: Store) -> None:
     table = Table(disk, IGDB_GAMES)
     commit(table)
     disk.put(IGDB_GAMES.pointer_key, b"{")
-    with pytest.raises(ManifestError, match=r"_manifest\.json: manifest: found .*it is a copy: delete it"):
+    with pytest.raises(ManifestError, match=r"_manifest\.json: document: found .*it is a copy: delete it"):
         table.latest()
 
 

@@ -206,7 +206,7 @@ def test_a_retry_after_the_commit_brings_only_what_changed(loads: Loads) -> None
     ],
 )  # fmt: skip
 def test_an_invalid_checkpoint_is_refused(data: bytes) -> None:
-    with pytest.raises(ManifestError, match="progress: found"):
+    with pytest.raises(ManifestError):
         Progress.from_json(data)
 
 

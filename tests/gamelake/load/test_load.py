@@ -184,7 +184,7 @@ def test_rows_of_two_servers_are_not_mixed(loads: Loads, name: str, full_refresh
 def test_a_table_without_an_origin_gets_one(loads: Loads) -> None:
     loads.load("genres")
     before = loads.newest("genres")
-    unknown = {name: getattr(before, name) for name in Draft.__dataclass_fields__} | {"origin": None}
+    unknown = {name: getattr(before, name) for name in Draft.__struct_fields__} | {"origin": None}
     Table(loads.store, TableName("igdb", "genres")).commit(lambda _: Draft(**unknown))
     loads.sandbox.using(lambda world: setattr(world, "name", "igdb"))
     loads.load("genres", run_id="another run")

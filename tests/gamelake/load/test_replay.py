@@ -131,7 +131,7 @@ def test_every_day_is_replayed_and_a_second_time_none(two_days: Loads) -> None:
 def test_a_day_is_replayed_although_the_day_before_was_loaded_last(two_days: Loads) -> None:
     table = Table(two_days.store, TableName("igdb", "popscore"))
     first = table.read(1)
-    again = {name: getattr(first, name) for name in Draft.__dataclass_fields__}
+    again = {name: getattr(first, name) for name in Draft.__struct_fields__}
     last = two_days.newest("popscore")
     # As a run of the first day that is cleared in the night after it, when the second day is loaded already.
     same = {"cursor": last.cursor, "files": last.files, "rejected_key": None}

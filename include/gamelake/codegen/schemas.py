@@ -1,0 +1,40 @@
+"""The JSON Schemas of manifests and registry files, generated from their structs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gamelake.lake.manifest import FIELD_ORDER, Manifest, Summary
+from gamelake.paths import REPOSITORY
+from gamelake.registry import SourceDeclaration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REGISTRY_PATH = REPOSITORY / "include/gamelake/sources/entities.schema.json"
+MANIFEST_PATH = REPOSITORY / "include/gamelake/lake/manifest.schema.json"
+
+
+def manifest_schema() -> str:
+    """Return the schema of a manifest, with every field that a stored one has as required."""
+    schema = msgspec.json.schema(Manifest)
+    schema["$defs"]["Summary"]["required"] = list(Summary.__struct_fields__)
+    manifest = schema["$defs"]["Manifest"]
+    manifest["required"] = list(FIELD_ORDER)
+    manifest["properties"] = {name: manifest["properties"][name] for name in FIELD_ORDER}
+    return _text(schema)
+
+
+def _text(schema: dict[str, Any]) -> str:
+    for each in schema["$defs"].values():
+        each["description"] = inspect.cleandoc(each["description"]).partition("\n\nRaises:")[0]
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+
+
+def generated() -> dict[Path, str]:
+    """Return the text of each file, by its path."""
+    return {MANIFEST_PATH: manifest_schema(), REGISTRY_PATH: _text(msgspec.json.schema(SourceDeclaration))}
