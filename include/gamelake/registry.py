@@ -208,6 +208,8 @@ def _source(folder: str, document: object) -> Source:
     declared = convert(document, SourceDeclaration, RegistryError)
     if declared.source != folder:
         raise RegistryError("source", declared.source, f"{folder!r}, as the folder")
+    if declared.gates_transform and declared.partition is Scheme.HOUR:
+        raise RegistryError("gates_transform", True, "false: the marts are built by the day, and wait for no hour")
     return Source(
         name=declared.source,
         description=declared.description.strip(),

@@ -142,6 +142,11 @@ def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> 
         ("pool: shop_api\n", "", ["pool", "missing"]),
         ("schedule: 30 5 * * *", "schedule: daily", ["schedule", "'daily'", "5 fields"]),
         ("partition: day", "partition: week", ["partition", "'week'", "day, hour"]),
+        (
+            "partition: day\ngates_transform: false",
+            "partition: hour\ngates_transform: true",
+            ["gates_transform", "hour"],
+        ),
         ("gates_transform: false", "gates_transform: 0", ["gates_transform", "true or false"]),
         ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
         ("  genres:", "  Genres:", ["entities", "'Genres'", "[a-z]"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import CronPartitionTimetable, Param
 
@@ -11,7 +11,7 @@ from gamelake.airflow import assets
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.load_operator import LoadEntityOperator
 from gamelake.airflow.pods import executor_config
-from gamelake.days import KST, TIMEZONE
+from gamelake.days import KST, TIMEZONE, Scheme
 from gamelake.registry import Kind
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def load_dag(source: Source, entity: Entity, *, lake_uri: str, full_refresh_week
         catchup=False,
         max_active_runs=1,
         tags=[source.name, "extract-load", entity.kind.value],
-        params=_params(entity),
+        params=_params(entity, source.partition),
         default_args={
             "owner": "gamelake",
             "retries": 3,
@@ -61,8 +61,9 @@ def load_dag(source: Source, entity: Entity, *, lake_uri: str, full_refresh_week
     return dag
 
 
-def _params(entity: Entity) -> dict[str, Param]:
+def _params(entity: Entity, scheme: Scheme) -> dict[str, Param]:
     incremental = entity.kind is Kind.INCREMENTAL
+    form: dict[str, Any] = {"format": "date"} if scheme is Scheme.DAY else {"examples": ["2026-11-21T04"]}
     return {
         "full_refresh": Param(
             False,
@@ -75,9 +76,9 @@ def _params(entity: Entity) -> dict[str, Param]:
         "date": Param(
             None,
             type=["null", "string"],
-            format="date",
-            title="Korean day",
-            description="The day whose changes are read again. Empty: the run's own day."
+            **form,
+            title=f"Korean {scheme}",
+            description=f"The {scheme} whose changes are read again. Empty: the run's own {scheme}."
             if incremental
             else "Leave it empty: only today's rows can be read.",
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
@@ -11,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from apiclient.operator import CancellableOperator
 from gamelake.airflow.run_partition import run_partition
-from gamelake.days import PartitionError
+from gamelake.days import KST, PartitionError, partition_bounds
 from gamelake.fields import RegistryError
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class LoadEntityOperator(CancellableOperator):
         from gamelake.load.errors import PermanentLoadError
 
         try:
-            partition = run_partition(context)
+            partition = run_partition(context, self.source.partition)
             report, stats = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
         except (PartitionError, RegistryError, PermanentLoadError) as error:
             raise AirflowFailException(f"not retried: {error}") from error
@@ -89,8 +88,9 @@ class LoadEntityOperator(CancellableOperator):
 
     def _is_full_refresh(self, partition: str, context: Context) -> bool:
         # Backfills and manual runs of that weekday load only that day, unless `full_refresh` is set.
-        weekday = str(date.fromisoformat(partition).weekday())
-        weekly = context["dag_run"].run_type == "scheduled" and weekday == self.full_refresh_weekday
+        start = partition_bounds(partition)[0].astimezone(KST)
+        due = start.hour == 0 and str(start.weekday()) == self.full_refresh_weekday  # of hours, the day's first one
+        weekly = context["dag_run"].run_type == "scheduled" and due
         return bool(context["params"].get("full_refresh")) or weekly
 
     def _emit(self, report: LoadReport, context: Context) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import LoadRun, TableName
     from gamelake.lake.store import Store
 
-_KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/(\d+)\.jsonl")
+_KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2}(?:T\d{2})?)/(\d+)\.jsonl")
 
 
 class RejectedError(ValueError):
@@ -106,7 +106,7 @@ def rows_rejected_by(store: Store, table: TableName, key: str) -> list[RejectedR
 
 
 def _objects(store: Store, table: TableName, day: str | None) -> Iterator[tuple[str, str, int]]:
-    for info in store.list(table.rejected_prefix + (f"dt={day}/" if day else "")):
+    for info in store.list(table.rejected_prefix + (f"dt={day}" if day else "")):
         if _KEY.fullmatch(info.key.removeprefix(table.rejected_prefix)):
             yield info.key, *_parsed(table, info.key)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.days import format_day, parse_day
+from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.lake.claims import merge_files
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Summary
@@ -94,7 +94,7 @@ def _loads(table: Table, days: Sequence[str]) -> dict[str, Manifest]:
         return {}
     loads: dict[str, Manifest] = {}
     # A day's load may run until the next one is due: a commit of the day before may be newer than one of a day.
-    oldest = format_day(parse_day(min(days)) - timedelta(days=1))
+    oldest = format_day(day_of(partition_bounds(min(days))[0]) - timedelta(days=1))
     for commit in table.history():
         if len(loads) == len(days) or commit.partition < oldest:
             break

@@ -100,3 +100,10 @@ def test_the_command_says_that_there_are_none(
     assert capsys.readouterr().out == f"{place_of(disk)}: no rejected rows are kept; they are kept for 30 days\n"
     assert main(["lake", "rejected", "--day", "yesterday"]) == 2
     assert "found 'yesterday', expected a Korean day" in capsys.readouterr().err
+
+
+def test_the_rows_of_an_hour_are_listed_with_those_of_its_day(disk: Store) -> None:
+    key = keep_rejected(disk, LoadRun(IGDB_GAMES, "2026-11-21T04", "run"), time_ns=NOON, rows=[kept(3)])
+    assert [row.day for row in rows_rejected_by(disk, IGDB_GAMES, key)] == ["2026-11-21T04"]
+    for day in ("2026-11-21", "2026-11-21T04"):
+        assert [row.row_id for row in rejected_rows(disk, IGDB_GAMES, day)] == [3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -10,6 +11,7 @@ import yaml
 
 from gamelake.airflow.load_dags import load_dag
 from gamelake.codegen.dbt_sources import sources_yaml
+from gamelake.days import Scheme, partition_bounds
 from gamelake.lake.factory import open_store
 from gamelake.lake.table import Table
 from gamelake.registry import load_sources
@@ -54,6 +56,23 @@ async def test_it_is_loaded_by_the_dag_factory_and_read_by_a_generated_dbt_sourc
     files = [open_store(lake).url(file.key) for file in commit.files]
     found = duckdb.execute(f"select id, name from read_json($1, columns = {columns}) order by id", [files]).fetchall()
     assert found == [(row["id"], row["name"]) for row in ROWS.values()]
+
+
+async def test_it_is_loaded_by_the_hour(boardgames: Boardgames, tmp_path: Path) -> None:
+    source = replace(load_sources()["boardgames"], partition=Scheme.HOUR)
+    entity = source.entities["designers"]
+    lake = (tmp_path / "lake").as_uri()
+    (task,) = load_dag(source, entity, lake_uri=lake, full_refresh_weekday="0", doc_md="A test.").tasks
+    hours = [f"{PARTITION}T04", f"{PARTITION}T05"]
+    for last, hour in enumerate(hours, start=1):
+        boardgames.clock = partition_bounds(hour)[0]
+        boardgames.rows["designers"] = {row_id: ROWS[row_id] for row_id in range(1, 10 + last)}
+        await run_load(task, hour)
+    table = Table(open_store(lake), entity.table)
+    seen = {asked: table.as_of(asked) for asked in (f"{PARTITION}T03", *hours, PARTITION)}
+    assert [commit and (commit.partition, commit.row_count) for commit in seen.values()] == [
+        None, (hours[0], 10), (hours[1], 11), (hours[1], 11),
+    ]  # fmt: skip
 
 
 def columns_of(document: dict[str, Any], name: str) -> dict[str, str]:
