@@ -1,4 +1,4 @@
-"""Korean days and partitions: the one place that knows how they are named."""
+"""Korean days and partitions, and the keys that name them."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class FieldRule:
 
 
 ID_RULE = FieldRule(required=True, minimum=0, maximum=2**53)
-"""Every entity's `id`: any reader of JSON can hold it exactly."""
+"""Every entity's `id`: every reader of JSON keeps it exact."""
 
 
 def parse_fields(name: str, declared: Mapping[str, object]) -> tuple[Mapping[str, FieldType], Mapping[str, FieldRule]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import floor
 
 MOST_FEW = 9
-"""The most rows that a share is rounded up to; a table of 900 rows or more may lose so many whatever its share is."""
+"""The most rows that a share is rounded up to; a table of 900 rows may lose so many, even if its share is less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 _DEFAULT_LIMITS = Limits()
-# What IGDB ranks comes and goes, a whole popularity type with it.
+# A ranking changes more from day to day than a list does.
 _LIMITS_OF_KINDS = {Kind.TIME_SERIES: Limits(max_shrink=0.3)}
 
 

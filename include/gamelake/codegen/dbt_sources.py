@@ -40,7 +40,7 @@ class SourceTable:
 
     @property
     def description(self) -> str:
-        """What the relation holds, for dbt's docs."""
+        """The description of the relation, for dbt's docs."""
         if self.newest_only:
             return f"{self.entity.description} The rows of its newest day."
         if self.entity.kind is Kind.TIME_SERIES:
@@ -96,7 +96,7 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
 
 
 def current_tables_macro(sources: Mapping[str, Source]) -> str:
-    """Return the macro that lists the relations whose rows a build reads: dbt must know them while it parses."""
+    """Return the macro that lists the relations whose rows a build reads: dbt needs them while it parses."""
     lines = [
         f"{{# {_HEADER.format('*')} #}}",
         "{% macro current_tables() %}",

@@ -6,12 +6,12 @@
     factory.py    open_store(uri) chooses between them
     https.py      its reading half, through a CDN
     keys.py       where everything lies
-    files.py      what a manifest says of one part, and which parts still count after a commit
-    commit.py     what a commit says, as a document
-    manifest.py   the commit: one numbered object, created only if absent
+    manifest.py   the document of a commit; id_ranges.py and claims.py: which of its parts count
+    table.py      the commit: one numbered object, created only if absent
+    documents.py  decodes and validates documents
     parts.py      writes rows as parts
     rows.py       the ids that are live in a table
-    lifecycle.py  the rules by which S3 removes what no longer counts
+    lifecycle.py  the rules by which S3 removes outdated objects
 
-Nothing here knows of Airflow, IGDB or dbt. The layout is a contract with its readers.
+Nothing here knows Airflow, a source or dbt. The layout is a contract with its readers.
 """

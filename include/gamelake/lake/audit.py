@@ -42,7 +42,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One object that is not as it should be. bytes, modified: of what the store holds; 0 and None if it is missing."""
+    """One wrong object. bytes, modified: of the object in the store; 0 and None if it is missing."""
 
     problem: Problem
     key: str
@@ -87,11 +87,11 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
         yield from _check_file(store, file, commit, there.get(file.key), verify=verify and commit.version == newest)
 
 
-def _gaps(held: set[int], newest: int) -> list[int]:
+def _gaps(found: set[int], newest: int) -> list[int]:
     """Return the numbers of the commits that should exist, from the first stored one to the newest known one."""
-    newest = max(newest, *held, 0)
-    first = min(held, default=newest)
-    return [version for version in range(max(1, first), newest + 1) if version not in held]
+    newest = max(newest, *found, 0)
+    first = min(found, default=newest)
+    return [version for version in range(max(1, first), newest + 1) if version not in found]
 
 
 def _check_file(
@@ -101,7 +101,7 @@ def _check_file(
     try:
         info = info or store.info(file.key)
         if info.size != file.bytes:
-            reason = f"{named} with {file.bytes} bytes, the store holds {info.size}"
+            reason = f"{named} with {file.bytes} bytes, the store has {info.size}"
             yield Finding(Problem.DAMAGED, file.key, reason, info.size, info.modified)
         elif verify:
             verify_part(store, file)

@@ -21,7 +21,7 @@ def merge_files(kept: Sequence[File], new: Sequence[File], *, per_partition: boo
     The rows that the result shows are those that `[*kept, *new]` shows. A part that is in both (a run tried again wrote
     the same bytes) is where it is in `new`.
 
-    per_partition: a time series. Claims then hold only among files of one partition: past days keep their files, and
+    per_partition: a time series. Claims then apply only among files of one partition: past days keep their files, and
     a second reading of a day replaces that day's.
     """
     again = {file.key for file in new}
@@ -57,7 +57,7 @@ def _counting(files: Sequence[File], ordinals: Sequence[int]) -> list[int]:
 
 
 def _covers(claims: Sequence[IdRange], ids: IdRange) -> bool:
-    """Whether every id of the range is claimed; the claims are merged, so one of them must hold it whole."""
+    """Return whether every id of the range is claimed. The claims are merged, so one of them must contain it."""
     return any(claim.low <= ids.low and ids.end <= claim.end for claim in claims)
 
 

@@ -91,7 +91,7 @@ class HttpsStore:
             if response.status != 200:
                 raise self._refusal(method, key, response.status, response.data)
         except urllib3.exceptions.HTTPError as error:
-            raise StoreError(method, url, f"{_said(error)}; is GAMELAKE_CDN_URL right, and the CDN up?") from error
+            raise StoreError(method, url, f"{_reason(error)}; is GAMELAKE_CDN_URL right, and the CDN up?") from error
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.close()
             reason = (
@@ -117,7 +117,7 @@ class HttpsStore:
                     method, url, "no such object (403: the CDN may not list, so S3 does not say 404)"
                 )
             reason = (
-                "403 AccessDenied: S3 says so when the CDN may not read, and also when there is no such object and it "
+                "403 AccessDenied: S3 replies so if the CDN may not read, and also when there is no such object and it "
                 "may not list; check the bucket's policy, and that a first load was committed"
             )
             return StoreError(method, url, reason)
@@ -141,7 +141,7 @@ class _Body(io.RawIOBase):
         try:
             data = self._response.read(len(buffer))
         except urllib3.exceptions.HTTPError as error:
-            raise StoreError("GET", self._url, f"the body broke off: {_said(error)}") from error
+            raise StoreError("GET", self._url, f"the body broke off: {_reason(error)}") from error
         buffer[: len(data)] = data
         return len(data)
 
@@ -220,7 +220,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _said(error: urllib3.exceptions.HTTPError) -> str:
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
     """Return what went wrong, without urllib3's own objects in the text."""
     reason = getattr(error, "reason", None) or error
     return f"{type(reason).__name__}: {reason.args[0] if reason.args else reason}"

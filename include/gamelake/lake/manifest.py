@@ -238,8 +238,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         for file in self.files:
             expect("files.key", file.key, file.key not in seen, "each part once")
             seen.add(file.key)
-        # Older parts may be void in any degree; of the last one every row shows. A day of a time series that has no
-        # rows has no part either: the last one is then of another day.
+        # Of the last part every row shows. A day of a time series without rows has no part: then the last part is of
+        # another day.
         last = self.files[-1] if self.files else None
         shows = last is not None and (self.mode is not Mode.SNAPSHOT or last.partition == self.partition)
         most, least = sum(file.rows for file in self.files), last.rows if last and shows else 0
@@ -248,6 +248,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def check_follows(self, newest: Manifest | None) -> None:
         """Refuse a draft that changes a part of the newest commit.
+
+        The cursor is not compared: it is the source's text. The load refuses a watermark that goes back.
 
         Raises: ManifestError.
         """

@@ -1,12 +1,12 @@
-"""Writes the rows of a run as parts: gzipped JSONL, immutable, verified before they count.
+"""Write the rows of a run as parts: gzipped JSONL, immutable, verified before they count.
 
 with PartStage(store, LoadRun(table, "2026-11-21", run_id), scratch=scratch) as stage:
     stage.add(rows, IdRange(0, 500))      # all rows of these ids
     stage.add(more_rows, None)          # these rows changed
     files = stage.finish()
 
-A part is put into the store as soon as it is full, while the next one is written: what a killed run has stored, its
-next try can take over. Errors: see the head of `uploads`.
+A part is put into the store as soon as it is full, while the next one is written: the next try of a killed run uses
+the parts that are stored. Errors: see the head of `uploads`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PART_BYTES = 64 * 1024 * 1024
 """Plain JSONL after which a new part begins: few requests, and still several files for a reader's threads."""
 
-_LEVEL = 1  # igzip: as fast as 0 on IGDB's rows and a tenth smaller; 3 is a fifth slower and 5 % smaller than this
+_LEVEL = 1  # igzip: as fast as 0 on rows of JSON and a tenth smaller; 3 is a fifth slower and 5 % smaller than this
 _GZIP = 31  # zlib's code for a gzip header; it carries no time: the same rows give the same bytes
 
 
@@ -56,7 +56,7 @@ class PartStage:
     part_bytes: plain JSONL after which a new part begins. A claim is never split between parts: a part may be larger
     than this by what one `add` with a claim brings.
     taken: verified parts of an earlier try of this run; they come before those that are added.
-    committed: parts of the newest commit. One of this run's is used again only by a part that says the same.
+    committed: parts of the newest commit. One of this run's is used again only by an equal part.
     on_stored: called in the thread of the uploads, with all parts that are stored and verified so far, `taken` among
     them, after each one that is not the only one of its run.
 
@@ -90,7 +90,7 @@ class PartStage:
         self.discard()
 
     def add(self, rows: Rows, claim: IdRange | None) -> None:
-        """Write rows, and what they say of the table.
+        """Write rows.
 
         claim: these are all rows of that id range, possibly none. None: these rows changed, and replace older ones of
         their ids. What is added later applies later: where an `add` meets ids of this part again, a new part begins.
@@ -128,7 +128,7 @@ class PartStage:
 
     def _check(self, rows: Rows, claim: IdRange | None) -> None:
         ids = rows.ids
-        # That no row has a line feed within is for its writer to see to: counting them took a twentieth of a load.
+        # The caller sees to it that no row has a line feed within: counting them took a twentieth of a load.
         if bool(ids) != rows.lines.endswith(b"\n"):
             raise PartError(
                 f"{self._run.prefix}: found {rows.lines[-20:]!r} at the end of {len(ids)} rows, expected a line feed"
@@ -167,17 +167,17 @@ class PartStage:
         return self._part
 
     def _store_part(self, *, more: bool) -> None:
-        """Hand the part that is being written over to the uploads."""
+        """Give the part that is being written to the uploads."""
         part, self._part = self._part, None
         if part is None:
             return
         part.close()
-        if part.rows or part.claims:  # an `add` of no rows and no claim said nothing
+        if part.rows or part.claims:  # an `add` of no rows and no claim has no effect
             self._uploads.add(part.path, part.describe(self._run), more=more)
 
 
 class _Part:
-    """One part as it is written: a gzip file on scratch, and what its manifest entry will say."""
+    """One part as it is written: a gzip file on scratch, and the values of its manifest entry."""
 
     def __init__(self, path: Path, *, claimed: bool) -> None:
         self.path = path
@@ -196,7 +196,7 @@ class _Part:
 
     def overlaps(self, claim: IdRange) -> bool:
         if not self.claims or claim.low >= self.claims[-1].end:
-            return False  # as it mostly is: what is claimed ascends
+            return False  # the usual case: claims ascend
         return any(claim.overlaps(other) for other in self.claims)
 
     def claim(self, claim: IdRange) -> None:
@@ -216,7 +216,7 @@ class _Part:
         self._store(self._gzip.compress(rows.lines))
 
     def close(self) -> None:
-        """Write what is left, and forget what only writing needs."""
+        """Write the remaining bytes, and drop what only writing needs."""
         if self._file.closed:
             return
         self._store(self._gzip.flush())

@@ -1,4 +1,4 @@
-"""The rows of a table: what its parts hold, and the ids that are live once claims and newest-wins are applied."""
+"""The rows of a table: those of its parts, and the ids that are live once claims and newest-wins are applied."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def read_live_ids(
     partition: of a time series, the day whose rows are asked for.
     times: gets when each row last changed.
 
-    Raises: DamagedPartError, if a part is not what the manifest says; StoreError.
+    Raises: DamagedPartError, if a part differs from the manifest; StoreError.
     """
     live = LiveIds()
     for file in manifest.files if manifest else ():
@@ -109,7 +109,7 @@ def read_live_ids(
 
 
 def apply_ids(live: LiveIds, claims: Sequence[IdRange], ids: Iterable[int]) -> None:
-    """Let a part act on the live ids: what it claims is void, then its own ids are live."""
+    """Apply a part to the live ids: remove the ids that it claims, then add its own."""
     for claim in merge_ranges(claims):
         live.replace(claim, ())
     live.add(ids)
@@ -137,13 +137,13 @@ def _decoded(store: Store, file: File, decoder: msgspec.json.Decoder[_Row]) -> I
 def read_lines(store: Store, file: File) -> Iterator[bytes]:
     """Yield the rows of a part as lines with their line feeds, streamed.
 
-    Raises: DamagedPartError, if the part is torn or has more or fewer rows than its manifest says; StoreError.
+    Raises: DamagedPartError, if the part is torn or has more or fewer rows than in its manifest; StoreError.
     """
     rows = 0
     try:
         with store.open(file.key) as stream:
             plain = igzip.IGzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call] # isal gives it no types
-            for line in io.BufferedReader(plain, _CHUNK):  # its own readline costs a Python call a line
+            for line in io.BufferedReader(plain, _CHUNK):  # IGzipFile.readline is a Python call for each line
                 rows += 1
                 yield line
     except (EOFError, igzip.BadGzipFile, IsalError) as error:  # type: ignore[misc] # isal types it as an instance
@@ -151,4 +151,4 @@ def read_lines(store: Store, file: File) -> Iterator[bytes]:
             f"{file.key}: line {rows + 1}: {error}, expected {file.rows} rows of whole gzip"
         ) from error
     if rows != file.rows:
-        raise DamagedPartError(f"{file.key}: found {rows} rows, expected {file.rows}, as its manifest says")
+        raise DamagedPartError(f"{file.key}: found {rows} rows, expected {file.rows}, as in its manifest")

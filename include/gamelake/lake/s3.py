@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 SINGLE_PUT_BYTES = 64 * 1024 * 1024
 """Files up to this size go in one request: atomic, conditional and tagged on every server. Larger ones go in parts."""
-PART_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 8 * 1024 * 1024  # of a multipart upload
 _MAX_PARTS = 10_000
 
 _CHUNK = 1024 * 1024
@@ -212,7 +212,7 @@ class S3Store:
             target["UploadId"] = self.client.create_multipart_upload(**target, **cast("Any", extra))["UploadId"]
         try:
             with s3_errors("UploadPart", key), path.open("rb") as file:
-                size = max(PART_BYTES, math.ceil(path.stat().st_size / _MAX_PARTS))
+                size = max(_CHUNK_BYTES, math.ceil(path.stat().st_size / _MAX_PARTS))
                 parts = [
                     {
                         "PartNumber": number,
@@ -259,7 +259,7 @@ class S3Store:
                     return
             except ObjectExistsError:
                 # The store may have taken our own put, lost its reply, and refused boto3's second try.
-                if self._holds(key, source):
+                if self._has_bytes(key, source):
                     return
                 raise
             except StoreError as error:
@@ -268,7 +268,7 @@ class S3Store:
                 # Another conditional put of the key is under way: S3 asks to try again.
                 time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
 
-    def _holds(self, key: str, source: Callable[[], BinaryIO]) -> bool:
+    def _has_bytes(self, key: str, source: Callable[[], BinaryIO]) -> bool:
         with source() as ours, self.open(key) as theirs:
             while chunk := ours.read(_CHUNK):
                 if theirs.read(len(chunk)) != chunk:

@@ -1,6 +1,6 @@
 """The store: objects by key, on S3 or on a local disk, behind one small interface.
 
-Both kinds pass one conformance suite (tests/gamelake/lake/test_store.py): what is said here holds for either. The
+Both kinds pass one conformance suite (tests/gamelake/lake/test_store.py): this page is true for both. The
 reading half is a protocol of its own, `ReadableStore`, because a CDN (https.py) offers no more.
 
     StoreError             a request failed: names the operation, the key, the reason, and what to do where it is known
@@ -103,9 +103,9 @@ class Store(ReadableStore, Protocol):
         """
 
     def put_file(self, key: str, path: Path, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
-        """As `put`, with the bytes of a local file, of which only a few MB are held in memory.
+        """As `put`, with the bytes of a local file, of which only a few MB are in memory at once.
 
-        Ceph does not hold to `if_absent` for files above s3.SINGLE_PUT_BYTES.
+        Ceph ignores `if_absent` for files above s3.SINGLE_PUT_BYTES.
         """
 
     def copy(self, source: str, target: str) -> None:

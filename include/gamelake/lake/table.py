@@ -10,6 +10,7 @@ cannot both have a number, and history stays. `_manifest.json` is a copy of the 
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import ReadableStore
 
+log = logging.getLogger(__name__)
+
 _LOST_RACES = 100
-"""So many commits of one table cannot happen while one run tries: something else takes our numbers."""
+"""One run does not lose to so many other commits: more means that another program writes here."""
 
 
 class TableReader:
-    """The commits of one table, for those who cannot list: `_manifest.json` says which is the newest.
+    """The commits of one table in a store that cannot list: `_manifest.json` is a copy of the newest.
 
-    Methods raise StoreError where the store fails, and ManifestError where a stored manifest cannot be right.
+    Methods raise StoreError if the store fails, and ManifestError if a stored manifest is invalid.
     """
 
     def __init__(self, store: ReadableStore, name: TableName) -> None:
@@ -50,15 +53,14 @@ class TableReader:
         """
         key = self.name.manifest_key(version)
         manifest = self._parse(key)
-        expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as its key says")
+        expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as in its key")
         return manifest
 
     def as_of(self, partition: str) -> Manifest | None:
         """Return the commit that shows the table as it stood on that day, None if there is none.
 
-        It is the newest one of that day or an earlier one that holds nothing of a later day. A day that was loaded
-        after a later one is in no such commit: then the one that brought it counts; of several such days, that of the
-        latest.
+        It is the newest commit of that day or an earlier one without files of a later day. A day that was loaded after
+        a later one is in no such commit: then its own commit counts; of several such days, that of the latest.
         """
         check_partition("partition", partition)
         width = len(partition)  # the hours of a day belong to it
@@ -84,11 +86,15 @@ class TableReader:
                 yield self.read(version)
 
     def before(self, commit: Manifest) -> Iterator[Manifest]:
-        """Yield the commits before one, newest first, up to a lost or damaged one; each is read on demand."""
+        """Yield the commits before one, newest first; each is read on demand.
+
+        The first lost or damaged one ends it, with a warning: a load must not fail for want of an old commit.
+        """
         for version in range(commit.version - 1, 0, -1):
             try:
                 yield self.read(version)
-            except (ObjectNotFoundError, ManifestError):
+            except (ObjectNotFoundError, ManifestError) as error:
+                log.warning("%s: the commits before version %d are not used: %s", self.name, version + 1, error)
                 return
 
     def _pointer(self) -> Manifest | None:
@@ -109,7 +115,7 @@ class TableReader:
             )
             raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
         found = str(manifest.table)
-        expect(f"{key}: table", found, manifest.table == self.name, f"'{self.name}', as its key says")
+        expect(f"{key}: table", found, manifest.table == self.name, f"'{self.name}', as in its key")
         return manifest
 
 
@@ -149,12 +155,14 @@ class Table(TableReader):
     def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
         """Make the next commit.
 
-        build: given the newest commit (None: there is none), says what the next one shall be. It is called again when
-        another writer was faster, with that writer's commit; it may raise, which ends the try.
+        Then it updates `_manifest.json`, and tags files that no longer count `outdated`.
 
-        After the commit `_manifest.json` is brought up to date, and files that no longer count are tagged `outdated`.
+        Args:
+            build: Returns the draft, given the newest commit (None: there is none). It is called again with the commit
+                of another writer that was faster. What it raises ends the try.
 
-        Raises: ManifestError, if the draft cannot be right.
+        Raises:
+            ManifestError: The draft is invalid.
         """
         for _ in range(_LOST_RACES):
             newest = self.latest()
@@ -201,7 +209,7 @@ class Table(TableReader):
     def _tag_outdated(self, manifest: Manifest) -> None:
         """Tag what the two commits before had and this one has not: the last one's writer may have been killed here.
 
-        Their age starts again: reads as of a past day need them for the days that the lifecycle rule gives them.
+        Their age starts again: reads as of a past day need them until the lifecycle rule removes them.
         """
         before: set[str] = set()
         for version in range(max(1, manifest.version - 2), manifest.version):
@@ -212,7 +220,7 @@ class Table(TableReader):
                 if self._store.tags(key).get("status") != "outdated":
                     self._store.tag(key, {"status": "outdated"}, reset_age=True)
             except ObjectNotFoundError:
-                continue  # removed already, which is all that the tag is for
+                continue  # removed already
 
 
 def open_table(store: ReadableStore, name: TableName) -> TableReader:

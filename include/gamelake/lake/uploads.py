@@ -1,6 +1,6 @@
-"""Puts the parts of a run into the store while the run goes on, and holds the store to what was put.
+"""Put the parts of a run into the store while the run goes on, and verify them there.
 
-PartError          a row, claim or call that cannot be right
+PartError          an invalid row, claim or call
   DamagedPartError   the store has other bytes than were written
 """
 
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
 _CHUNK = 1024 * 1024
 
 REUSE = timedelta(hours=24)
-"""A part that was left longer ago is not used again: the lifecycle rules or an audit may be about to remove it."""
+"""A part that was left longer ago is not used again: the lifecycle rules or an audit may remove it soon."""
 
 
 class PartError(ValueError):
-    """A row, claim or call that cannot be right: names the part or table, what was found and what was expected."""
+    """An invalid row, claim or call: names the part or table, what was found and what was expected."""
 
 
 class DamagedPartError(PartError):
-    """What the store holds is not what was written."""
+    """The stored bytes differ from those written."""
 
 
 def verify_part(store: Store, file: File) -> None:
-    """Read a part and hold its bytes to their size and hash.
+    """Read a part and verify the size and hash of its bytes.
 
-    Raises: DamagedPartError, if they are others; ObjectNotFoundError; StoreError.
+    Raises: DamagedPartError, if they differ; ObjectNotFoundError; StoreError.
     """
-    held = hashlib.sha256()
+    digest = hashlib.sha256()
     size = 0
     with store.open(file.key) as stream:
         while chunk := stream.read(_CHUNK):
-            held.update(chunk)
+            digest.update(chunk)
             size += len(chunk)
     if size != file.bytes:
-        raise DamagedPartError(f"{file.key}: the store holds {size} bytes, expected {file.bytes}, as were put")
-    if held.hexdigest() != file.sha256:
+        raise DamagedPartError(f"{file.key}: the store has {size} bytes, expected {file.bytes}, as were put")
+    if digest.hexdigest() != file.sha256:
         raise DamagedPartError(
-            f"{file.key}: the store holds sha256 {held.hexdigest()}, expected {file.sha256}, as was put"
+            f"{file.key}: the store has sha256 {digest.hexdigest()}, expected {file.sha256}, as was put"
         )
 
 
@@ -87,7 +87,7 @@ class PartUploads:
     def add(self, path: Path, file: File, *, more: bool) -> None:
         """Put a local file into the store, as soon as those before it are there, and remove it.
 
-        file: what the manifest will say of it, but for its key. more: other parts of the run follow.
+        file: its entry in the manifest, but for the key. more: other parts of the run follow.
 
         Raises: what an earlier upload failed with.
         """
@@ -126,7 +126,7 @@ class PartUploads:
             self._on_stored(tuple(self._files))
 
     def _put(self, path: Path, file: File) -> File:
-        """Put a part under the first number that is free or holds these bytes and means the same."""
+        """Put a part under the first number that is free or has these bytes and an equal entry."""
         while True:
             file = replace(file, key=self._run.part_key(self._number))
             self._number += 1
@@ -139,7 +139,7 @@ class PartUploads:
                 if found.size != file.bytes or old:
                     continue
             except ObjectNotFoundError:
-                pass  # free, as it mostly is
+                pass  # free, the usual case
             try:
                 self._store.put_file(file.key, path, if_absent=True, tags={"status": "temp"})
             except ObjectExistsError:

@@ -41,7 +41,7 @@ class AuditReport:
 
     @property
     def broken(self) -> list[Finding]:
-        """Objects that a commit or the pointer needs, and that are missing or other than it says."""
+        """Objects that a commit or the pointer needs, and that are missing or different."""
         return [finding for finding in self.findings if finding.problem is not Problem.ORPHAN]
 
 

@@ -89,5 +89,5 @@ def _check_named(store: Store, named: Mapping[str, Any], *, by: str) -> Iterator
         yield Finding(Problem.MISSING, named["key"], where)
         return
     if info.size != named["bytes"]:
-        reason = f"{where} with {named['bytes']} bytes, the store holds {info.size}"
+        reason = f"{where} with {named['bytes']} bytes, the store has {info.size}"
         yield Finding(Problem.DAMAGED, named["key"], reason, info.size, info.modified)

@@ -119,7 +119,7 @@ def test_another_size_is_damage(store: Store, tmp_path: Path) -> None:
     store.put(file.key, store.get(file.key) + b"x")
     (finding,) = audit_table(store, IGDB_GAMES, now=NOW)
     assert finding.problem is Problem.DAMAGED
-    assert f"with {file.bytes} bytes, the store holds {file.bytes + 1}" in finding.reason
+    assert f"with {file.bytes} bytes, the store has {file.bytes + 1}" in finding.reason
 
 
 def test_other_bytes_are_damage_that_only_reading_finds(store: Store, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_a_part_that_the_store_holds_wrongly_is_found(faulty_store: Store, proxy
     with new_stage(faulty_store, tmp_path) as stage:
         stage.add(rows(range(100)), None)
         proxy.plan = [("GET", "corrupt")]
-        with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store holds sha256 \w+, expected \w+"):
+        with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store has sha256 \w+, expected \w+"):
             stage.finish()
     (left,) = faulty_store.list("raw/")
     assert faulty_store.tags(left.key) == {"status": "temp"}
@@ -247,7 +247,7 @@ def test_a_part_of_another_size_is_found(disk: Store, tmp_path: Path, monkeypatc
     monkeypatch.setattr(disk, "put_file", torn)
     with new_stage(disk, tmp_path) as stage:
         stage.add(rows([1]), None)
-        with pytest.raises(DamagedPartError, match=r"the store holds \d+ bytes, expected \d+"):
+        with pytest.raises(DamagedPartError, match=r"the store has \d+ bytes, expected \d+"):
             stage.finish()
 
 

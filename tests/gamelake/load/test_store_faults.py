@@ -96,7 +96,7 @@ def test_a_fault_that_stays_fails_the_load_and_commits_nothing(
 
 def test_a_part_that_the_store_has_damaged(proxy: Any, loads: Loads) -> None:
     proxy.plan = [("GET /part-", "corrupt")]
-    with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store holds sha256"):
+    with pytest.raises(DamagedPartError, match=r"part-00000\.jsonl\.gz: the store has sha256"):
         loads.load(full_refresh=True)
     assert check_whole(loads.store) == 1
     loads.load(full_refresh=True)

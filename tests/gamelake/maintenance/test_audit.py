@@ -117,7 +117,7 @@ def test_a_published_mart_that_is_missing_or_cut_is_found(store: Any) -> None:
     shown = generation(store, "shown", published=True)
     store.put(f"{shown}/genres.parquet", b"cut")
     (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
-    assert finding.reason == "marts/_current.json names it with 13 bytes, the store holds 3"
+    assert finding.reason == "marts/_current.json names it with 13 bytes, the store has 3"
     store.delete(f"{shown}/genres.parquet")
     (finding,) = audit(store, [], older_than=HOURS_48, remove=True).broken
     assert (finding.problem.value, finding.key) == ("missing", f"{shown}/genres.parquet")
