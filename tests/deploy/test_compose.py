@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from moto.server import ThreadedMotoServer
 
 from deploy.compose_env import SECRETS
@@ -20,12 +19,7 @@ from gamelake.registry import load_sources
 
 PROJECT_IMAGE = re.compile(r"gamelake(-sandbox)?:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "igdb-account"}
-ALWAYS = {"postgres", "objects", "lake-init", "airflow-init", "airflow-apiserver", "airflow-dag-processor"}
-PROFILES = {
-    "default": {"airflow-scheduler", "sandbox"},
-    "celery": {"airflow-scheduler-celery", "airflow-worker", "airflow-triggerer", "redis", "sandbox"},
-    "real-api": {"airflow-scheduler", "igdb-account"},
-}
+PROFILES = ("default", "celery", "real-api")
 
 Services = dict[str, dict[str, Any]]
 
@@ -47,11 +41,6 @@ def test_the_file_is_valid_by_the_compose_specification(repository: Path, name: 
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_starts_these(services: Services, profile: str) -> None:
-    assert started(services, profile) == ALWAYS | PROFILES[profile]
-
-
-@pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_has_one_scheduler_whose_executor_has_its_workers(services: Services, profile: str) -> None:
     executors = {
         services[name]["environment"]["AIRFLOW__CORE__EXECUTOR"]
@@ -62,16 +51,6 @@ def test_a_profile_has_one_scheduler_whose_executor_has_its_workers(services: Se
 
     assert executors == {"CeleryExecutor" if profile == "celery" else "LocalExecutor"}
     assert len(schedulers) == 1
-
-
-def test_there_are_two_workers(services: Services) -> None:
-    assert services["airflow-worker"]["deploy"]["replicas"] == 2
-    assert "container_name" not in services["airflow-worker"]
-
-
-def test_the_profile_of_the_env_file_is_one_of_them(env: dict[str, str]) -> None:
-    assert env["COMPOSE_PROFILES"] == "default"
-    assert env["COMPOSE_FILE"] == "docker-compose.yaml", "or compose merges the astro CLI's override"
 
 
 def test_all_of_airflow_shares_its_secrets(services: Services, env: dict[str, str]) -> None:
@@ -140,7 +119,8 @@ def test_without_an_env_file_the_message_says_what_to_do(repository: Path) -> No
 def test_ports_answer_on_this_machine_only(services: Services) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
 
-    assert sorted(ports) == ["127.0.0.1:8080:8080", "127.0.0.1:8333:8333"]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
 def test_services_that_last_have_a_health_check_and_come_back(services: Services) -> None:
@@ -186,19 +166,6 @@ def test_volumes_are_declared_and_belong_to_their_user_in_the_image(
             # A new volume takes over the owner of the folder that it covers; one that the image lacks would be root's.
             folder = Path(target).relative_to("/opt/airflow")
             assert re.search(rf"install -d -o 50000 [^&]*(?<=\s){re.escape(str(folder))}(\s|$)", made), target
-
-
-def test_our_commands_pass_the_base_s_entry_point(services: Services) -> None:
-    """It takes `airflow`, `python` and `bash`; tests/docs/test_names.py reads what follows `gamelake`."""
-    commands = {
-        name: service["command"]
-        for name, service in services.items()
-        if service["image"].startswith("gamelake") and "command" in service
-    }
-    ours = {name for name, command in commands.items() if "gamelake " in str(command)}
-
-    assert ours == {"lake-init", "sandbox", "airflow-init"}
-    assert {commands[name][0] for name in commands} <= {"airflow", "bash"}
 
 
 def test_airflow_knows_its_settings(services: Services, dockerfile: list[Any], tmp_path: Path) -> None:
@@ -308,14 +275,6 @@ def test_the_real_api_wants_an_account(services: Services, account: tuple[str, s
 
     assert result.returncode == status
     assert ("IGDB_CLIENT_ID and IGDB_CLIENT_SECRET in .env" in result.stderr) is bool(status)
-
-
-def test_the_override_is_of_services_that_the_astro_cli_has(repository: Path) -> None:
-    """Its names of Airflow 3; the sandbox is ours."""
-    override = yaml.safe_load((repository / "docker-compose.override.yml").read_text(encoding="utf-8"))
-
-    assert set(override["services"]) == {"scheduler", "dag-processor", "sandbox"}
-    assert override["services"]["sandbox"]["network_mode"] == "service:scheduler", "settings: 127.0.0.1"
 
 
 def started(services: Services, profile: str) -> set[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import subprocess
-import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,6 @@ from gamelake.cli import health
 
 Instructions = list[Any]
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
-
-
-def test_the_linter_is_content(repository: Path) -> None:
-    files = (repository / "Dockerfile", repository / "deploy" / "image" / "base.Dockerfile")
-    result = subprocess.run(
-        [Path(sys.executable).with_name("hadolint"), *files],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_check_is_shell(repository: Path) -> None:
@@ -140,17 +126,6 @@ def test_run_steps_start_modules_that_exist(dockerfile: Instructions) -> None:
     assert {"gamelake.marts.duckdb_extensions", "gamelake.marts.dbt_project"} <= modules
     for module in modules:
         assert importlib.util.find_spec(module) is not None, module
-
-
-def test_the_version_is_the_project_s(
-    repository: Path, dockerfile: Instructions, services: dict[str, dict[str, Any]]
-) -> None:
-    version = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    images = {service["image"] for service in services.values() if service["image"].startswith("gamelake")}
-
-    assert images == {f"gamelake:{version}", f"gamelake-sandbox:{version}"}
-    assert f"VERSION={version}" in [each.value for each in dockerfile if each.name == "ARG"]
-    assert 'image.version="${VERSION}"' in labels(dockerfile)
 
 
 @pytest.mark.parametrize(

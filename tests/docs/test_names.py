@@ -90,6 +90,6 @@ def test_every_target_of_make_that_is_named_exists() -> None:
     wrong = {
         name: missing
         for name, text in tracked_texts()
-        if (missing := set(re.findall(r"`make ([a-z][a-z0-9-]*)", text)) - targets)
+        if (missing := set(re.findall(r"(?:`|^    )make ([a-z][a-z0-9-]*)", text, re.MULTILINE)) - targets)
     }
     assert wrong == {}

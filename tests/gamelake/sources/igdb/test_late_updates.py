@@ -160,7 +160,8 @@ class Source:
 
     async def count(self, wanted: Sequence[tuple[IdRange, Sequence[Condition]]]) -> list[int]:
         self.requests += ceil(len(wanted) / 10)
-        return [sum(at in window_of(where) for at in self._times.values()) for _, where in wanted]
+        windows = [window_of(where) for _, where in wanted]
+        return [sum(at in window for at in self._times.values()) for window in windows]
 
     async def read(
         self, ranges: Sequence[IdRange], *, rows: int, end: int, conditions: Sequence[Condition], fields: str
