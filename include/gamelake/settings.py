@@ -19,6 +19,8 @@ from gamelake.paths import REPOSITORY
 LOCAL = REPOSITORY / ".local"
 _KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d|$)")
 """The variables that Kubernetes sets in every pod, named after the services of its namespace."""
+_LINK = re.compile("(tcp|udp|sctp)://")
+"""Their values: one may have the name of a variable of ours, such as that of a service `gamelake-sandbox`."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -148,7 +150,7 @@ class Settings(BaseSettings):
     @classmethod
     def _drop_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
         stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
-        return {name: value for name, value in stripped.items() if value not in {"", None}}
+        return {name: value for name, value in stripped.items() if value not in {"", None} and not _LINK.match(str(value))}
 
 
 def read_settings() -> Settings:

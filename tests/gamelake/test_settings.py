@@ -46,7 +46,8 @@ def test_a_wrong_name_or_value_is_told_with_what_was_expected(
 def test_variables_of_kubernetes_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("GAMELAKE_API_SERVER_SERVICE_HOST", "GAMELAKE_API_SERVER_PORT_8080_TCP_ADDR", "GAMELAKE_WEB_PORT"):
         monkeypatch.setenv(variable, "tcp://10.0.0.1:8080")
-    read_settings()
+    monkeypatch.setenv("GAMELAKE_SANDBOX_PORT", "tcp://10.0.0.1:8900")  # of a service that is called gamelake-sandbox
+    assert read_settings().gamelake_sandbox_port is None
 
 
 def test_the_secret_is_not_shown() -> None:

@@ -37,7 +37,7 @@ _LASTING = re.compile(r"^\s*(Compilation|Parser|Binder|Conversion|Constraint|Out
 All other errors are retried: out of memory, network and disk errors, an extension that this worker lacks.
 """
 
-_BAD = ("error", "fail", "skipped")
+_BAD = ("error", "fail")
 """The statuses of dbt that are no success, the worst first."""
 
 Result = dict[str, Any]
@@ -178,6 +178,7 @@ def _by_model(results: Sequence[Result], target: Path) -> dict[str, Result]:
 def _shown(own: Result, tests: Sequence[Result]) -> Result:
     statuses = {each["status"] for each in (own, *tests)}
     return {
+        # A test is skipped when a test of another model fails; its own model is built.
         "status": next((bad for bad in _BAD if bad in statuses), own["status"]),
         "lines": [f"{each['status']} in {each['execution_time']:.2f} s: {_line(each)}" for each in (own, *tests)],
         "failures": [

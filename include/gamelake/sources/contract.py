@@ -72,7 +72,8 @@ class Checked:
 
     last_id: the highest id of the rows to stage; only if there are none, that of the rejected ones; None if no row has
     one. The last row of a page may be a rejected one that shows another id than its own: what comes next would be lost.
-    trailing: how many rejected rows come after the last row to stage, 0 if there is none to stage.
+    trailing: how many rejected rows come after the row before the last one to stage (after the only one, if there is
+        one); 0 if there is none to stage. `without_last` leaves them out, because the next page has them again.
     """
 
     rows: Rows
@@ -199,7 +200,7 @@ class RowContract:
         ]
         undeclared = Counter(name for each in good for name in each.row.keys() - self._declared)
         checked = _checked([each.row for each in good], [each.line for each in good], placed, undeclared)
-        return replace(checked, trailing=sum(place > places[-1] for place, _ in rejects) if good else 0)
+        return replace(checked, trailing=sum(place > places[-2:][0] for place, _ in rejects) if good else 0)
 
     def _line_of(self, found: Any) -> tuple[Any, bytes, str | None]:
         """Return the row as it is staged, its line, and what is wrong with it, None if nothing is."""

@@ -57,8 +57,8 @@ class Project:
             xcom_pull=lambda *, key, **_: self.pushed.get(key),
         )
 
-    def build(self, models: dict[str, str]) -> None:
-        files = {"dbt_project.yml": PROJECT, "profiles.yml": PROFILE, "models/rules.yml": RULES}
+    def build(self, models: dict[str, str], rules: str = RULES) -> None:
+        files = {"dbt_project.yml": PROJECT, "profiles.yml": PROFILE, "models/rules.yml": rules}
         for name, text in {**files, **{f"models/{name}.sql": sql for name, sql in models.items()}}.items():
             (self.folder / name).parent.mkdir(exist_ok=True)
             (self.folder / name).write_text(text)
@@ -107,6 +107,14 @@ def test_each_model_shows_how_it_ended_and_its_sql(project: Project, caplog: pyt
     for model in ("after_failed_test", "never_reported"):
         with pytest.raises(AirflowSkipException):
             project.show(model)
+
+
+def test_a_model_is_built_though_a_test_of_it_was_skipped(project: Project) -> None:
+    to = "{relationships: {arguments: {to: ref('unbound'), field: id}}}"
+    rules = f"models: [{{name: fine, columns: [{{name: id, data_tests: [{to}]}}]}}]"
+    with pytest.raises(AirflowFailException):
+        project.build({"fine": "select 1 as id", "unbound": LASTING["unbound"]}, rules)
+    assert project.show("fine").sql == "select 1 as id"
 
 
 def test_a_failure_that_may_pass_is_retried(project: Project) -> None:

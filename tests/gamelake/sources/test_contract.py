@@ -51,6 +51,13 @@ def test_a_row_of_a_wrong_type_is_rejected_with_the_field_and_kept_as_it_came(ch
     assert reason in reject.reason
 
 
+def test_a_full_page_ends_after_the_row_before_its_last_row() -> None:
+    bad = {**GAME, "hypes": "2"}
+    checked = GAMES.check([GAME, {**bad, "id": 8}, {**GAME, "id": 9}, {**bad, "id": 10}, {**GAME, "id": 11}])
+    proven = checked.without_last()
+    assert (proven.rows.ids, proven.next_id, [reject.row["id"] for reject in proven.rejects]) == ([7, 9], 10, [8])
+
+
 @pytest.mark.parametrize("thing", [None, 5, "row", [GAME]])
 def test_a_row_that_is_no_object_is_rejected(thing: Any) -> None:
     checked = GAMES.check([thing])
