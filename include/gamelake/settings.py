@@ -150,7 +150,9 @@ class Settings(BaseSettings):
     @classmethod
     def _drop_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
         stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
-        return {name: value for name, value in stripped.items() if value not in {"", None} and not _LINK.match(str(value))}
+        return {
+            name: value for name, value in stripped.items() if value not in {"", None} and not _LINK.match(str(value))
+        }
 
 
 def read_settings() -> Settings:
