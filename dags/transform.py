@@ -113,7 +113,7 @@ with LakeDAG(
     opened = open_generation()
     found = "{{ ti.xcom_pull('open_generation')['%s'] }}"
     build = dbt_tasks(url=found % "url", key=found % "key")
-    published = publish(opened["key"])  # type: ignore[index]  # an XComArg is, by the key of what was returned
+    published = publish(opened["key"])  # type: ignore[index]  # XComArg has an index at run time
     opened >> build >> published
     if read_settings().gamelake_transform == "spark":
         published >> clean_up(opened["key"])  # type: ignore[index]

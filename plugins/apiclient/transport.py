@@ -69,7 +69,7 @@ def open_session(
 ) -> aiohttp.ClientSession:
     """Return a session through the proxy, if there is one, whose requests may take so many seconds each.
 
-    Its requests also take `**through(proxy)`.
+    Its requests also take `**proxy_options(proxy)`.
     """
     # Without a tunnel the proxy reads the request's own headers.
     for_proxy = proxy.headers if proxy and not proxy.tunnels else {}
@@ -80,7 +80,7 @@ def open_session(
     )
 
 
-def through(proxy: Proxy | None) -> dict[str, Any]:
+def proxy_options(proxy: Proxy | None) -> dict[str, Any]:
     """Return the options of a request that goes through this proxy."""
     if proxy is None:
         return {}
@@ -106,7 +106,7 @@ async def read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str
     return b"".join(chunks)
 
 
-def unreachable(
+def unreachable_error(
     error: Exception, *, api: str, url: str, endpoint: str, proxy: Proxy | None = None, query: str = ""
 ) -> ApiError:
     """Return the error of a request without a reply, with the host and a command that checks the same route to it.
@@ -115,7 +115,7 @@ def unreachable(
     with its headers, and the token in them.
     """
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status in (403, 407):
-        return proxy_refused(error.status, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
+        return proxy_error(error.status, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
     route = f"{url} through the proxy {proxy.url}" if proxy else url
     reply = ""
     if isinstance(error, TimeoutError):
@@ -139,9 +139,7 @@ def unreachable(
     return UnreachableError(f"{route}: {text}", api=api, endpoint=endpoint, query=query, reply=reply, hint=hint)
 
 
-def proxy_refused(
-    status: int, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str = ""
-) -> ProxyError:
+def proxy_error(status: int, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str = "") -> ProxyError:
     """Return the error of a proxy that does not let this machine or its user through."""
     name = f"the proxy {proxy.url}" if proxy else "a proxy"
     what = "asks for a user and password" if status == 407 else "does not allow this host"

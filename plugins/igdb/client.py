@@ -28,7 +28,15 @@ import aiohttp
 from apiclient.pacing import Pacer, Turn
 from apiclient.retry import Backoff, retry, retry_after_seconds
 from apiclient.stats import ClientStats
-from apiclient.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
+from apiclient.transport import (
+    USER_AGENT,
+    open_session,
+    proxy_error,
+    proxy_for,
+    proxy_options,
+    read_body,
+    unreachable_error,
+)
 from igdb.apicalypse import count_text, multiquery_text
 from igdb.errors import API, AuthError, PayloadTooLargeError, RateLimitError, TokenError, error_for
 from igdb.replies import Answer, Count, MultiReply, Reply, Rows
@@ -146,14 +154,14 @@ class IgdbClient:
 
         unreadable: set[int | bytes] = set()
 
-        def read_twice(answer: Answer) -> _T:
-            """Read a reply; a row that no parser accepts is asked for a second time before it counts as unreadable."""
+        def parse(answer: Answer) -> _T:
+            """Parse a reply. A row that cannot be parsed is an error the first time, and unreadable the second time."""
             return read(replace(answer, unreadable=unreadable))
 
         async def once() -> _T:
             token = await self._tokens.token()
             try:
-                return read_twice(await self._send(endpoint, query, token))
+                return parse(await self._send(endpoint, query, token))
             except AuthError:
                 await self._tokens.invalidate(token)
                 renewed = await self._tokens.token()
@@ -161,7 +169,7 @@ class IgdbClient:
                     raise
             self.stats.retries += 1
             try:
-                return read_twice(await self._send(endpoint, query, renewed))
+                return parse(await self._send(endpoint, query, renewed))
             except AuthError as error:
                 await self._tokens.invalidate(renewed)
                 refused = TokenError(
@@ -199,11 +207,11 @@ class IgdbClient:
                     # The token goes to the host of the connection and to no other.
                     allow_redirects=False,
                     trace_request_ctx=turn,
-                    **through(self._proxy),
+                    **proxy_options(self._proxy),
                 ) as response:
                     body = await read_body(response, api=API, endpoint=endpoint, query=query)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure = unreachable(error, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
+                failure = unreachable_error(error, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
             finally:
                 turn.sent()
         if failure is not None:
@@ -214,7 +222,7 @@ class IgdbClient:
             self.origin = response.headers.get(ORIGIN_HEADER, IGDB)
             return Answer(endpoint=endpoint, query=query, body=body, headers=response.headers)
         if response.status == 407:
-            raise proxy_refused(response.status, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
+            raise proxy_error(response.status, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
         raise error_for(
             response.status,
             endpoint=endpoint,

@@ -83,9 +83,8 @@ class Count:
 class Answer:
     """A 200 as it came, with what an error about it needs.
 
-    unreadable: the rows that no parser took when this was asked before, by their ids, or their bytes without one. Such
-    a row is passed on only if it came before; the reply is refused otherwise, so that it is asked for again. None:
-    every one is passed on.
+    unreadable: the ids (or bytes) of rows that an earlier reply could not parse. A row is returned as unreadable only
+        the second time; the first time the reply is refused, and the request is repeated. None: return every one.
     """
 
     endpoint: str

@@ -17,7 +17,15 @@ import orjson
 from apiclient.errors import ReplyError
 from apiclient.retry import Backoff, retry, retry_after_seconds
 from apiclient.token_cache import Token, TokenCache, default_folder
-from apiclient.transport import USER_AGENT, open_session, proxy_for, proxy_refused, read_body, through, unreachable
+from apiclient.transport import (
+    USER_AGENT,
+    open_session,
+    proxy_error,
+    proxy_for,
+    proxy_options,
+    read_body,
+    unreachable_error,
+)
 from igdb.errors import API, AuthError, error_for
 
 if TYPE_CHECKING:
@@ -137,17 +145,17 @@ class ClientCredentials:
             # In another session: this happens once in two months, and leaves nothing open.
             async with (
                 open_session(proxy, seconds=_SECONDS, headers={"User-Agent": USER_AGENT}) as session,
-                session.post(self._token_url, data=form, allow_redirects=False, **through(proxy)) as response,
+                session.post(self._token_url, data=form, allow_redirects=False, **proxy_options(proxy)) as response,
             ):
                 status = response.status
                 body = await read_body(response, api=API, endpoint=_ENDPOINT)
                 retry_after = retry_after_seconds(response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = unreachable(error, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
+            failure = unreachable_error(error, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
         if failure:
             raise failure
         if status == 407:
-            raise proxy_refused(status, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
+            raise proxy_error(status, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
         reply = body.decode(errors="replace").replace(self._client_secret, "***")
         if status in (400, 401, 403):
             raise AuthError(

@@ -21,7 +21,7 @@ that is not in this list is an error, and so is a value that is not allowed.
   are in [airflow_settings.yaml](../../airflow_settings.yaml); the environment goes before the stored connection.
 - The compose stack has more of them, in the `.env` that `make env` writes: see [.env.example](../../.env.example).
 - Arguments of an image's build are the `ARG` lines of the [Dockerfile](../../Dockerfile).
-- The API's token is kept between tasks in `gamelake` below `XDG_CACHE_HOME`, else below `~/.cache`.
+- The API's token is kept between tasks in `igdb` below `XDG_CACHE_HOME`, else below `~/.cache`.
 
 | Variable | Default | What it is for |
 | --- | --- | --- |

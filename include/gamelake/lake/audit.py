@@ -1,9 +1,8 @@
-"""Holds a table to its commits: what lies there that none of them needs, and what they need that is not there.
+"""Compare a table's objects with its commits: find unneeded, missing and damaged objects.
 
-A commit is needed while it is the newest, and for RETENTION after: reads as of a past day use it. A part that no needed
-commit names is an orphan, whether it never was in a commit or no longer counts. A part that a running load has just
-put is an orphan too until its commit: only old ones may be removed. Where a needed commit is missing or damaged there
-are no orphans: what it named is not known.
+A commit is needed while it is the newest, and for RETENTION after that: reads as of a past day use it. A part that no
+needed commit names is an orphan. A part of a running load is an orphan too until its commit, so only old orphans may be
+removed. Where a needed commit is missing or damaged, no part is an orphan, because its list of parts is unknown.
 """
 
 from __future__ import annotations

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 def merge_files(kept: Sequence[File], new: Sequence[File], *, per_partition: bool = False) -> tuple[File, ...]:
     """Return the files of the next commit: those of the last one that still count, then the new ones.
 
-    A file counts no more when later files claim every id from its `min_id` to its `max_id`, so that a full load
-    replaces everything; unless its own claims still void a row of an older file: then it stays for their sake.
-    The rows that the result shows are those that `[*kept, *new]` shows. A part that is in both (a run tried again wrote
-    the same bytes) is where it is in `new`.
+    A file is dropped once later files claim all of its ids, so a full load replaces everything. Exception: it stays
+    while one of its claims still hides a row of an older file. The result gives the same rows as `[*kept, *new]`. A
+    part that is in both (a second try of a run wrote the same bytes) has its place in `new`.
 
     per_partition: a time series. Claims then apply only among files of one partition: past days keep their files, and
     a second reading of a day replaces that day's.

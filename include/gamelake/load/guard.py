@@ -85,8 +85,8 @@ def _most_rows(commits: Sequence[Manifest]) -> int:
 def _usual_rows(commits: Sequence[Manifest], partition: str) -> int:
     """Return the median of a time series' days that have rows, of each its newest commit.
 
-    A shrink that was allowed counts for its own day: the day may be loaded again, and the next one must have the usual
-    rows. Only when more than half of the days that have rows were allowed, their level is the usual one.
+    An allowed shrink counts for its own day only: the next day must have the usual rows. If most of the days with rows
+    were allowed shrinks, the median of all days counts.
     """
     rows: dict[str, int] = {}
     allowed: set[str] = set()

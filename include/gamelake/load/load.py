@@ -16,13 +16,13 @@ from gamelake.lake.parts import PART_BYTES, PartStage
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
-from gamelake.load.doubts import doubts_of
 from gamelake.load.errors import HeldError, check_origin
 from gamelake.load.next_commit import LoadFigures, NextCommit, ReadResult
 from gamelake.load.report import LoadReport
 from gamelake.load.schedule import check_readable
 from gamelake.load.scratch import scratch_folder
 from gamelake.load.staging import Staging
+from gamelake.load.unverified import unverified_after
 from gamelake.load.watermark import open_changes, watermark_of
 from gamelake.registry import Kind
 from gamelake.sources.base import ReconcileFigures, counting
@@ -130,7 +130,7 @@ class Load:
             try:
                 manifest = await asyncio.to_thread(self._table.commit, commit.draft)
             except HeldError:
-                # The next try must read what the source shows then, not what it shows now.
+                # The retry must read the source again.
                 await asyncio.to_thread(checkpoint.delete)
                 raise
         await asyncio.to_thread(checkpoint.delete)
@@ -163,9 +163,9 @@ class Load:
             reading_base.cancel()
         figures = None
         if reader := counting(self._reader):
-            doubts = await asyncio.to_thread(doubts_of, self._store, base)
+            unverified = await asyncio.to_thread(unverified_after, self._store, base)
             since = period.since if period.until is None else None
-            reconciliation = reader.reconcile(staging, doubts=doubts, since=since)
+            reconciliation = reader.reconcile(staging, unverified=unverified, since=since)
             async for phase in reconciliation.phases():
                 await staging.stage_pages(phase.pages, phase.name)
             figures = reconciliation.figures

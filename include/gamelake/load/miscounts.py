@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Miscounts:
-    """What stays unproven of one load. allowed: however much it is.
+    """The unproven id ranges of one load. allowed: skip the limit.
 
     A load reads in phases, and a later one may read rows of an earlier one. So one row may be miscounted in several.
     """

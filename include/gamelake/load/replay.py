@@ -1,8 +1,8 @@
-"""Rejected rows, checked again: after a change of the contract those that now pass come into the table.
+"""Validate rejected rows again, after a change of the contract, and commit those that pass.
 
-A row is added only if its table (of a time series its day) has no row of that id: a load may have brought a newer one.
-A time series can be replayed for every day of which rejected rows are kept: no load can read a past day again. Of other
-tables only the newest load's rows can be: the source may have changed older ones since. A second replay adds nothing.
+A row is added only if its table (in a time series its day) has no row of that id: a later load may have committed a
+newer one. A time series can be replayed for every day of which rejected rows are kept. Of other tables only rows that
+the newest load rejected can be replayed, because the source may have changed older ones. A second replay adds nothing.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def period_of_changes(partition: str, watermark: int | None) -> Period:
 def check_not_superseded(base: Manifest | None, newest: Manifest | None, *, began: int) -> None:
     """Refuse to put rows over those of a load that read the source much later.
 
-    Within the overlap of two loads it does no harm: the next one reads again what changed since.
+    Inside the overlap of two loads this is harmless: the next load reads those changes again.
 
     Raises: SupersededError.
     """

@@ -1,9 +1,9 @@
 """The time from which a load reads changes, and the time from which the next load does.
 
-The watermark is the source's clock. A reply with a wrong `Date`, days ahead, leaves one in the future. Every later load
-would then take its day for one that was read before, and miss what changed since. So a watermark that lies after the
-source's clock is wrong: the changes are read from the newest commit whose watermark does not, and the next commit sets
-it back. This machine's clock is not compared: a sandbox has its own days.
+The watermark is the source's clock. A reply with a wrong `Date`, days ahead, leaves one in the future. Later loads
+would treat their day as already read, and miss its changes. So a watermark after the source's clock is wrong: the
+load reads the changes since the newest commit with a valid watermark, and its commit sets the watermark back. This
+machine's clock is not compared: a sandbox has its own days.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """What the counts of a table cannot show after its last load.
+class UnverifiedIds:
+    """The ids that counts cannot check after the last load, so that they are read again.
 
     rejected: ids of rows that the last load rejected, ascending; they are read again.
     ranges: their ids are read, even if the counts are equal.
@@ -193,12 +193,12 @@ class CountingReader(Reader, Protocol):
     Without it deletions are seen by full loads only, and a commit has no `source_count`.
     """
 
-    def reconcile(self, table: TableView, *, doubts: Doubts, since: int | None) -> Reconciliation:
+    def reconcile(self, table: TableView, *, unverified: UnverifiedIds, since: int | None) -> Reconciliation:
         """Compare a table with the source, after the changes were staged.
 
         Args:
             table: the table as the load will commit it.
-            doubts: what the counts cannot show.
+            unverified: what the counts cannot show.
             since: the changes were those from this time on (unix seconds). None: those of one past day.
         """
 

@@ -70,8 +70,8 @@ class Reject:
 class Checked:
     """A page of rows after the check: those to stage, those to reject, and how often each undeclared field occurred.
 
-    last_id: the highest id of the rows to stage; only if there are none, that of the rejected ones; None if no row has
-    one. The last row of a page may be a rejected one that shows another id than its own: what comes next would be lost.
+    last_id: the highest id of the rows to stage, else of the rejected rows; None if no row has one. A rejected row may
+        show a wrong id: a page that began after it would skip rows.
     trailing: how many rejected rows come after the row before the last one to stage (after the only one, if there is
         one); 0 if there is none to stage. `without_last` leaves them out, because the next page has them again.
     """
@@ -105,9 +105,9 @@ class Checked:
         return replace(self, rejects=rejects, last_id=_last_id(self.rows.ids, rejects))
 
     def without_last(self) -> Checked:
-        """Return the rows before the last row to stage: a full page proves only that these are all below its id.
+        """Return a full page without its last row, which the next page returns again.
 
-        The last row may show another id than its own. The next page begins where this one ends, and has it again.
+        The last row may show a wrong id, and a full page is complete only below its last id.
         """
         rejects = self.rejects[: len(self.rejects) - self.trailing]
         if len(self.rows.ids) < 2:

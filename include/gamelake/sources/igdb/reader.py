@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from apiclient.stats import ClientStats
     from gamelake.registry import Entity
-    from gamelake.sources.base import Doubts, TableView
+    from gamelake.sources.base import TableView, UnverifiedIds
     from igdb.apicalypse import Condition
     from igdb.client import IgdbClient
 
@@ -77,7 +77,7 @@ class IgdbReader:
             yield page
 
     async def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:
-        """As `read_all`, without id ranges that have so many rows. `probe` comes before."""
+        """Read all rows outside the resumed id ranges, which have `rows` rows. Call `probe` before."""
         remaining = ids_outside(resumed)
         async for page in self._queries.read(remaining, rows=self.total - rows, end=self._highest + 1):
             yield page
@@ -89,9 +89,9 @@ class IgdbReader:
             if len(page.checked) or page.unproven:
                 yield replace(page, claim=None)
 
-    def reconcile(self, table: TableView, *, doubts: Doubts, since: int | None) -> IgdbReconciliation:
+    def reconcile(self, table: TableView, *, unverified: UnverifiedIds, since: int | None) -> IgdbReconciliation:
         """Compare a table with the source: see `CountingReader`."""
-        return IgdbReconciliation(self._queries, str(self._entity), table, doubts=doubts, since=since)
+        return IgdbReconciliation(self._queries, str(self._entity), table, unverified=unverified, since=since)
 
     async def _read_where(self, *conditions: Condition) -> AsyncIterator[Page]:
         """All rows that meet the conditions. The first request returns a page and what the planner needs."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from gamelake.lake.manifest import Unproven
-    from gamelake.sources.base import Doubts, TableView
+    from gamelake.sources.base import TableView, UnverifiedIds
     from gamelake.sources.igdb.queries import EntityQueries
 
 log = logging.getLogger(__name__)
@@ -51,18 +51,18 @@ class IgdbReconciliation:
         queries: of the entity.
         name: the entity's, for the log.
         table: the table as the load will commit it; the changes are staged.
-        doubts: rows to read again, and id ranges whose counts prove nothing.
+        unverified: rows to read again, and id ranges whose counts prove nothing.
         since: the changes were those from this time on (unix seconds). None: those of one past day.
     """
 
     def __init__(
-        self, queries: EntityQueries, name: str, table: TableView, *, doubts: Doubts, since: int | None
+        self, queries: EntityQueries, name: str, table: TableView, *, unverified: UnverifiedIds, since: int | None
     ) -> None:
         self.figures = ReconcileFigures()
         self._queries = queries
         self._name = name
         self._table = table
-        self._doubts = doubts
+        self._unverified = unverified
         self._since = since
 
     async def phases(self) -> AsyncIterator[Phase]:
@@ -72,10 +72,10 @@ class IgdbReconciliation:
             IncompleteError: other rows came than the source counts, twice.
         """
         changed = self._table.read_ids()
-        unread = [row_id for row_id in self._doubts.rejected if row_id not in changed]
+        unread = [row_id for row_id in self._unverified.rejected if row_id not in changed]
         yield Phase("rejected rows", self._queries.read_rows(unread))
-        doubted = self._doubts.ranges
-        async for phase in self._repair(changed, doubted):
+        unproven = self._unverified.ranges
+        async for phase in self._repair(changed, unproven):
             yield phase
         # From 0 on, every row was read: there are no late updates.
         if self._since:
@@ -85,13 +85,13 @@ class IgdbReconciliation:
             yield Phase("late updates", self._queries.read_rows(ids))
             if late.unknown:
                 unknown = [IdRange(row_id, row_id + 1) for row_id in late.unknown]
-                async for phase in self._repair(changed, (*doubted, *unknown)):
+                async for phase in self._repair(changed, (*unproven, *unknown)):
                     yield phase
 
-    async def _repair(self, changed: LiveIds, doubted: Sequence[IdRange]) -> AsyncIterator[Phase]:
+    async def _repair(self, changed: LiveIds, unproven: Sequence[IdRange]) -> AsyncIterator[Phase]:
         """Compare counts, then read what differs."""
         live, rejected = self._table.live_ids(), self._table.rejected_ids()
-        comparison = Comparison(self._queries, live, changed, rejected=rejected, doubted=doubted, since=self._since)
+        comparison = Comparison(self._queries, live, changed, rejected=rejected, unproven=unproven, since=self._since)
         differences = await comparison.differences()
         yield Phase("deletions", _deletions(differences))
         end = _end_of(differences.missing)
@@ -165,7 +165,7 @@ class Comparison:
         live: the ids of the table as it will be, the changes included.
         changed: the ids of all changes that were read.
         rejected: the ids of all rows that this load rejected.
-        doubted: id ranges whose counts prove nothing: their ids are read.
+        unproven: id ranges whose counts prove nothing: their ids are read.
         since: the changes were those from this time on (unix seconds). None: all rows are counted, as after changes of
             one past day; what happens meanwhile may then hide a deletion until the next load.
     """
@@ -177,7 +177,7 @@ class Comparison:
         changed: LiveIds,
         *,
         rejected: Iterable[int] = (),
-        doubted: Sequence[IdRange] = (),
+        unproven: Sequence[IdRange] = (),
         since: int | None,
     ) -> None:
         self._queries = queries
@@ -187,7 +187,7 @@ class Comparison:
         self._known = live.copy()
         self._known.add(rejected)
         self._counted = self._known.difference(self._changed)
-        self._doubted = doubted
+        self._unproven = unproven
 
     async def differences(self) -> Differences:
         """Compare counts, then read the ids of the ranges that differ.
@@ -239,8 +239,8 @@ class Comparison:
         matched, different = 0, []
         counts = await self._queries.count_ranges(ranges, before=self._since)
         for ids, count in zip(ranges, counts, strict=True):
-            doubted = any(ids.overlaps(each) for each in self._doubted)
-            if not doubted and count == self._counted.count(ids.low, ids.high):
+            unproven = any(ids.overlaps(each) for each in self._unproven)
+            if not unproven and count == self._counted.count(ids.low, ids.high):
                 matched += self._known.count(ids.low, ids.high)
             else:
                 different.append(ids)

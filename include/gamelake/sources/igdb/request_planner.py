@@ -35,7 +35,7 @@ BATCH_BYTES = 9_500_000
 """The planned size of the reply to a batch: a twentieth below the API's cap, since rows differ."""
 
 _SPREAD = 2.0  # standard deviations between the rows that a window is planned to have, and a full page
-_CLUMPED = 0.15  # share of full windows from which on ids are not spread evenly; if they are, it is a fortieth
+_CLUMPED = 0.15  # above this share of full windows, ids count as clumped; evenly spread ids give 0.025
 _CLUMPED_PAGES = 2  # planned for a window among clumped ids: its neighbour may well be empty
 
 
@@ -43,8 +43,8 @@ _CLUMPED_PAGES = 2  # planned for a window among clumped ids: its neighbour may 
 class RequestBatch:
     """The windows of one request.
 
-    waiting_batches: for each window the batches that wait for its rows, as it is a remainder of one of their windows.
-    earlier: the ids that came before, of a batch that is asked for again; None in any other.
+    waiting_batches: for each window the batches that need its rows to be proven.
+    earlier: the ids of the first response, if this is a retry; else None.
     claims: after the response, for each window the id range whose rows it returned completely.
     pending: responses that the batch still needs: its own, and those of its remainders.
     """

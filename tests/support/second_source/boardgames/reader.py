@@ -14,7 +14,7 @@ import orjson
 from apiclient.errors import ApiError, ReplyError, ServerError
 from apiclient.retry import Backoff, retry
 from apiclient.stats import ClientStats
-from apiclient.transport import open_session, proxy_for, read_body, through, unreachable
+from apiclient.transport import open_session, proxy_for, proxy_options, read_body, unreachable_error
 from gamelake.lake.id_ranges import ALL_IDS, IdRange, ids_outside
 from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract
@@ -39,7 +39,7 @@ async def open_reader(connection: str, entity: Entity) -> AsyncIterator[Boardgam
     url, key = f"{found.host}/{entity.options['path']}", found.password or ""
     proxy = proxy_for(url, api=API, endpoint=entity.name)
     async with open_session(proxy, seconds=10, headers={"X-Key": key}) as session:
-        yield BoardgamesReader(session, url, entity, through(proxy))
+        yield BoardgamesReader(session, url, entity, proxy_options(proxy))
 
 
 class BoardgamesReader:
@@ -107,7 +107,7 @@ class BoardgamesReader:
             async with self._session.get(self._url, params=params, **self._options) as response:
                 body = await read_body(response, api=API, endpoint=endpoint)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise unreachable(error, api=API, url=self._url, endpoint=endpoint) from None
+            raise unreachable_error(error, api=API, url=self._url, endpoint=endpoint) from None
         self.stats.bytes += len(body)
         self.stats.seconds = time.monotonic() - self._opened
         if response.status != 200:
