@@ -17,6 +17,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import msgspec
 import orjson
 from msgspec.structs import replace
 
@@ -28,13 +29,14 @@ from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
-from gamelake.marts import generation, history
+from gamelake.marts import dbt_project, history, pointer
+from gamelake.marts.documents import History, HistoryDay, encode, read
 from gamelake.registry import Entity, Kind, load_entities, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from gamelake.lake.manifest import File, Manifest
@@ -149,9 +151,9 @@ def history_lake(lake: Path, *, days: int) -> Path:
     shutil.copytree(lake, making, copy_function=os.link)
     store, entity = open_store(making.as_uri()), load_sources()["igdb"].entities["popscore"]
     newest = Table(store, entity.table).latest()
-    pointer = generation.current(store)
+    shown = pointer.current(store)
     assert newest is not None  # noqa: S101 - day_lake has committed it
-    assert pointer is not None  # noqa: S101 - FIRST is published
+    assert shown is not None  # noqa: S101 - FIRST is published
     shutil.rmtree(making / "raw" / entity.name / "_manifests")
     (making / "raw" / entity.name / "_manifest.json").unlink()
     parts = [file for file in newest.files if file.partition == format_day(FIRST)]
@@ -166,9 +168,10 @@ def history_lake(lake: Path, *, days: int) -> Path:
     table = Table(store, entity.table)
     first = _draft(newest, FIRST, files)
     table.commit(lambda _: first)
-    listing = orjson.loads(store.get(pointer["history"]))["days"]
-    built = [each.built or _past_day(making, each, listing[0]) for each in history.days_of(files, listing)]
-    store.put(pointer["history"], orjson.dumps({"days": built}, option=orjson.OPT_INDENT_2))
+    listing = read(store, shown.history, History).days
+    days = history.days_of(dbt_project.history_model()[0], files, listing)
+    built = tuple(each.built or _past_day(making, each, listing[0]) for each in days)
+    store.put(shown.history, encode(History(days=built, left_out=())))
     second = _draft(newest, DAY, [*files, *(file for file in newest.files if file.partition == format_day(DAY))])
     table.commit(lambda _: second)
     making.rename(copy)
@@ -181,17 +184,20 @@ def _draft(commit: Manifest, day: date, files: Sequence[File]) -> Draft:
     return Draft(**fields | {"partition": format_day(day), "run_id": f"bench-{format_day(day)}", "files": tuple(files)})
 
 
-def _past_day(lake: Path, day: history.Day, first: Mapping[str, Any]) -> dict[str, Any]:
+def _past_day(lake: Path, day: history.Day, first: HistoryDay) -> HistoryDay:
     """Write a day of history like the first one, its values moved. Returns: its entry in a listing."""
-    factor = 1 + date.fromisoformat(day.day).toordinal() % 100 / 1000
+    factor = 1 + day.day.toordinal() % 100 / 1000
     metrics = ("visits", "want_to_play", "playing", "played", "steam_24hr_peak_players")
     moved = ", ".join(f"{metric} * {factor} as {metric}" for metric in metrics)
-    notes = ", ".join(f"{name}: '{first[name]}'" for name in history.FATES)
+    notes = ", ".join(
+        f"{name}: '{getattr(first, name)}'" for name in ("current_rows", "superseded_rows", "voided_rows")
+    )
     path = lake / day.key
     path.parent.mkdir(parents=True, exist_ok=True)
-    moved_rows = duckdb.read_parquet(str(lake / first["key"])).project(f"* replace (date '{day.day}' as day, {moved})")
+    moved_rows = duckdb.read_parquet(str(lake / first.key)).project(f"* replace (date '{day.day}' as day, {moved})")
     duckdb.execute(f"copy moved_rows to '{path}' (format parquet, compression zstd, kv_metadata {{{notes}}})")
     del moved_rows  # DuckDB found it by its name
     content = path.read_bytes()
-    own = {"day": day.day, "key": day.key, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    return {**first, **own}
+    return msgspec.structs.replace(
+        first, day=day.day, key=day.key, bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
+    )

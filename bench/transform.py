@@ -40,7 +40,9 @@ from compression import compare  # beside this script
 from lakes import DAY, FIRST, day_lake, history_lake, rows_of
 
 from gamelake.lake.factory import open_store
-from gamelake.marts import dbt_project, generation
+from gamelake.marts import dbt_project, generation, pointer
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import INPUTS, read
 from gamelake.registry import load_entities
 from tests.support.airflow import airflow_environment, ready_made, running_airflow
 
@@ -90,7 +92,7 @@ class Night:
         self.lake = lake
         self.store = open_store(lake.as_uri())
         self._folder = folder
-        if generation.current(self.store) is None:
+        if pointer.current(self.store) is None:
             say(f"{lake.name}: the night before")
             self.dbt("build", day=FIRST)
             generation.publish(self.store, self.key, dbt_project.published_models())
@@ -133,9 +135,9 @@ class Night:
 
     def files(self) -> dict[str, str]:
         """Return the sha256 of each Parquet file of the last build, the day of history included."""
-        inputs = json.loads(self.store.get(f"{self.key}/{generation.INPUTS}"))
+        inputs = read(self.store, f"{self.key}/{INPUTS}", Inputs)
         keys = [info.key for info in self.store.list(f"{self.key}/") if info.key.endswith(".parquet")]
-        keys += [day["key"] for day in inputs["days"] if day["built"] is None]
+        keys += [day.key for day in inputs.days if not day.is_built]
         return {key.removeprefix(self.key): hashlib.sha256(self.store.get(key)).hexdigest() for key in keys}
 
 

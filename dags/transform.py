@@ -42,6 +42,7 @@ def open_generation(**context: Any) -> dict[str, str]:
     from gamelake.airflow.stores import connected_store
     from gamelake.lake.https import open_cdn
     from gamelake.marts import generation
+    from gamelake.marts.errors import TransformError
 
     store = connected_store()
     run_id = context["dag_run"].run_id
@@ -49,7 +50,7 @@ def open_generation(**context: Any) -> dict[str, str]:
         key = generation.open_generation(
             store, ENTITIES, day=parse_day(run_partition(context)), run_id=run_id, sources=open_cdn()
         )
-    except (generation.TransformError, PartitionError) as error:
+    except (TransformError, PartitionError) as error:
         raise AirflowFailException(f"not retried: {error}") from error
     return {"key": key, "url": store.url(key)}
 
@@ -64,12 +65,13 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
     from gamelake.airflow.stores import connected_store, invalidate_changed
     from gamelake.marts import generation as generations
 
-    document = generations.publish(connected_store(), generation, dbt_project.published_models())
-    if not document["published"]:
+    outcome = generations.publish(connected_store(), generation, dbt_project.published_models())
+    document = outcome.as_dict()
+    if not outcome.is_published:
         context["ti"].xcom_push("return_value", document)
-        raise AirflowSkipException(document["reason"])
-    change = f"publication {document['publication']} of {generation}"
-    invalidate_changed(generations.changed_keys(document), change=change)
+        raise AirflowSkipException(outcome.reason)
+    change = f"publication {outcome.publication} of {generation}"
+    invalidate_changed(generations.changed_keys(outcome.generation), change=change)
     event = context["outlet_events"][MARTS]
     event.extra = {name: document[name] for name in ("generation", "publication", "sources")}
     if context["dag_run"].partition_key is None:

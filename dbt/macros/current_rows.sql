@@ -1,24 +1,42 @@
 {#
-    The rows of an entity as its manifest means them: a row is void if a newer file claims its id (a claim says "these
-    are all rows of that range"), and of the valid rows of an id the one in the newest file counts. (id, ordinal) pairs
-    decide alone, and the wide rows are read once, by a join.
+    The rows of an entity that count. A row is voided if a newer file claims its id (a claim means "these are all rows of
+    that range"); of the other rows of an id, the one in the newest file is current.
 
-    A time series keeps the rows of every day: with by_partition, both rules hold within one partition.
+    A time series keeps the rows of every day: with by_partition, both rules apply within one partition.
 #}
 {% macro current_rows(source_name, table, entity=none, by_partition=false) %}
-    with fates as ({{ fates_of_rows(source(source_name, table), source_name, entity or table, by_partition) }})
+    with statuses as ({{ row_status(file_rows(source_name, table), source_name, entity or table, by_partition) }})
 
-    select raw_rows.*
-    from {{ source(source_name, table) }} as raw_rows
-    semi join fates on raw_rows.id = fates.id and raw_rows._ordinal = fates._ordinal and fates.fate = 'staged'
+    select file_rows.*
+    from {{ file_rows(source_name, table) }} as file_rows
+    semi join
+        statuses
+        on file_rows.id = statuses.id
+        and file_rows._ordinal = statuses._ordinal
+        and statuses.status = 'current'
 {% endmacro %}
 
 
 {#
-    What becomes of each row of a relation that has the files' rows: staged, superseded by a newer valid row of the same id,
-    or void. Only ids are read. A line without an id is no row; nothing else counts it, so that it is missing from sums.
+    The relation that has all rows of the files of a table: its model base_<source>__<table>_rows where there is one, which
+    reads large files only once, else the source.
 #}
-{% macro fates_of_rows(relation, source_name, entity, by_partition=false) %}
+{% macro file_rows(source_name, table) %}
+    {% set found = (
+        current_tables()
+        | selectattr("source", "equalto", source_name)
+        | selectattr("table", "equalto", table)
+    ) %}
+    {% set model = (found | first | default({})).rows_model %}
+    {{ return(ref(model) if model else source(source_name, table)) }}
+{% endmacro %}
+
+
+{#
+    The status of each row of a relation that has the rows of files: `current`, `superseded` by a newer row of the same id
+    that is not voided, or `voided`. Only ids are read. A line without an id is no row: it is missing from all counts.
+#}
+{% macro row_status(relation, source_name, entity, by_partition=false) %}
     {% set partition = "_partition," if by_partition else "" %}
     with
         claims as (
@@ -36,7 +54,7 @@
             where high is not null
         ),
 
-        -- from one bound of a claim to the next the same claims hold, and the newest of them decides
+        -- between two bounds the same claims apply, and the newest of them decides
         claimed_intervals as (
             select {{ "bounds._partition," if by_partition }} bounds.bound, max(claims.ordinal) as claimed_by
             from bounds
@@ -52,14 +70,14 @@
         file_rows._partition,
         case
             when file_rows._ordinal < claimed_intervals.claimed_by
-            then 'void'
-            -- if the newest row of an id is void, then so are its older ones: what it supersedes here is valid
+            then 'voided'
+            -- if the newest row of an id is voided, so are its older ones: a row that is superseded here is not voided
             when
                 file_rows._ordinal
                 < max(file_rows._ordinal) over (partition by {{ "file_rows._partition," if by_partition }} file_rows.id)
             then 'superseded'
-            else 'staged'
-        end as fate
+            else 'current'
+        end as status
     from
         {{ relation }} as file_rows
         -- ids below every claim are in no interval
@@ -68,9 +86,9 @@
 {% endmacro %}
 
 
-{# How many of some rows have each fate from a relation with one row a row. #}
-{% macro counts_of_fates() %}
-    count(*) filter (where fate = 'staged') as staged_rows,
-    count(*) filter (where fate = 'superseded') as superseded_rows,
-    count(*) filter (where fate = 'void') as void_rows
+{# The counts of rows per status, for a relation that has the status of each row. #}
+{% macro count_by_status() %}
+    count(*) filter (where status = 'current') as current_rows,
+    count(*) filter (where status = 'superseded') as superseded_rows,
+    count(*) filter (where status = 'voided') as voided_rows
 {% endmacro %}

@@ -1,8 +1,8 @@
 {#
     A model that is one Parquet file a day, each written once. The days and where their files lie are inputs.days; the SQL
-    of the model must be about one day, the one whose files the source table shows (meta.source_name, meta.source_table). The days that are not built yet
-    are built one after the other, so that memory and time of each do not depend on their number; then a view shows all
-    of them. A condition on `day` reads the files of those days only: it is in their folders' names.
+    of the model must be about one day, the one whose files the source table shows (meta.source_name,
+    meta.source_table). The days that are not built yet are built one after the other, so that memory and time of each do
+    not depend on their number; then a view shows all of them. A condition on `day` reads the files of those days only: it is in their folders' names.
 #}
 {% materialization daily_partitions, adapter = "duckdb" %}
     {% set target_relation = this.incorporate(type="view") %}
@@ -12,8 +12,12 @@
     {% set source_name = config.get("meta").source_name %} {% set table = config.get("meta").source_table %}
     {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
         {% do show_days(source_name, table, [day.day]) %}
-        {% set notes = run_query(fates_of_days(source_name, table)).rows[0] %}
-        {% do run_query(copy_sorted(model, sql, day.url, notes.dict(), in_folder="day")) %}
+        {% set counts = run_query(row_counts_of_days(source_name, table)).rows[0].dict() %}
+        {% do run_query(copy_sorted(model, sql, day.url, counts, in_folder="day")) %}
+        {% do run_query(
+            "insert into inputs.row_counts select source, entity, day, " ~ counts.values()
+            | join(", ") ~ " from inputs.days where day = '" ~ day.day ~ "'"
+        ) %}
     {% endfor %}
 
     {% do drop_relation_if_exists(load_cached_relation(this)) %}
@@ -63,9 +67,17 @@
 {% endmacro %}
 
 
-{# What became of the raw rows of the days that a source table shows, in all or by day. #}
-{% macro fates_of_days(source_name, table, by_day=false) %}
-    select {{ "_partition as day," if by_day }} {{ counts_of_fates() }}
-    from ({{ fates_of_rows(source(source_name, table), source_name, table, by_partition=true) }})
+{# The counts per status of the raw rows of the days that a source table shows, in all or by day. #}
+{% macro row_counts_of_days(source_name, table, by_day=false) %}
+    select {{ "_partition as day," if by_day }} {{ count_by_status() }}
+    from ({{ row_status(source(source_name, table), source_name, table, by_partition=true) }})
     {{ "group by _partition" if by_day }}
+{% endmacro %}
+
+
+{# The same counts of the days that an earlier build wrote: the first rows of inputs.row_counts. #}
+{% macro row_counts_of_built_days() %}
+    select source, entity, day, current_rows, superseded_rows, voided_rows
+    from inputs.days
+    where is_built
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#
     The games that a mart ranks: main games, unless `mart_game_types: all` asks for DLC, mods, bundles and the like too.
 #}
-{% macro listed_games() %}
+{% macro rankable_games() %}
     select * from {{ ref("dim_games") }} {% if setting("mart_game_types") == "main" %} where is_main_game {% endif %}
 {% endmacro %}
 
@@ -11,7 +11,7 @@
     earlier day: rank_change is positive for a row that climbed, null for one that was not there. Ranks of a generation
     that was built with other vars are of other scores or other games, and count as not there.
 #}
-{% macro best_of(relation, mart, limit, key="game_id") %}
+{% macro top_n_with_previous_rank(relation, mart, limit, key="game_id") %}
     select {{ relation }}.*, previous.rank as previous_rank, previous.rank - {{ relation }}.rank as rank_change
     from {{ relation }}
     left join
@@ -23,4 +23,4 @@
 
 
 {# A score to order by, rounded: equal scores may differ in the last bit, and must be a tie. #}
-{% macro comparable(score) %} round({{ score }}, 9) {% endmacro %}
+{% macro rounded(score) %} round({{ score }}, 9) {% endmacro %}

@@ -14,3 +14,11 @@
     where dimension.name is not null
     group by links.ids
 {% endmacro %}
+
+
+{# One row per game and member of one of its sets: of the column genre_id, those of genre_ids in dim_games. #}
+{% macro links_of_games(member) %}
+    select games.game_id, links.{{ member }}
+    from {{ ref("dim_games") }} as games
+    cross join lateral unnest(games.{{ member }}s) as links({{ member }})
+{% endmacro %}

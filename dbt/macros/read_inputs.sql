@@ -1,7 +1,7 @@
 {#
     Makes what the models read, at the start of every run, from the generation's _inputs.json: the tables of the schema
-    `inputs` and, for each table of a source, a view over its files. Nothing of it is looked at while dbt parses, so
-    that a manifest can be made anywhere.
+    `inputs` and, for each table of a source, a view over its files. Parsing needs none of it, so that a manifest can be
+    made anywhere.
 #}
 {% macro read_inputs() %}
     {% if not execute %} {{ return("") }} {% endif %}
@@ -38,7 +38,7 @@
 {% endmacro %}
 
 
-{# The day of a generation is fixed; `as_of` is for opening one. Says where a build goes that no DAG will publish. #}
+{# The day of a generation is fixed; `as_of` is for opening one. Logs where a build goes that no DAG will publish. #}
 {% macro check_day() %}
     {% set day = run_query("select day from inputs.run").rows[0][0] | string %}
     {% if var("as_of") and var("as_of") | string != day %}
@@ -61,8 +61,8 @@
 
 
 {#
-    A file's address where DuckDB reads: a `*`, `?` or `[` in a folder's name would be a pattern of names. Addresses that are
-    written, and what a read says of its files, are the plain ones.
+    A file's address for DuckDB to read: a `*`, `?` or `[` in the name of a folder would be a pattern. Addresses to write,
+    and those that a read returns, stay as they are.
 #}
 {% macro to_read(url, pattern="") %}
     {% set plain = url.replace("[", "[[" ~ "]").replace("*", "[*]").replace("?", "[?]") %}

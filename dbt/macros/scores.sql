@@ -47,11 +47,11 @@
 #}
 {% macro weighted_mean(parts) %}
     ({% for weight, part in parts %}coalesce({{ weight }} * {{ part }}, 0) {{ "+" if not loop.last }} {% endfor %})
-    / nullif({{ known_weight(parts) }}, 0)
+    / nullif({{ available_weight(parts) }}, 0)
 {% endmacro %}
 
 
 {# The weight of the known parts: 1 if all are known. #}
-{% macro known_weight(parts) %}
+{% macro available_weight(parts) %}
     ({% for weight, part in parts %}if({{ part }} is null, 0, {{ weight }}) {{ "+" if not loop.last }} {% endfor %})
 {% endmacro %}

@@ -39,7 +39,3 @@
     {% endfor %}
     {{ return(missed | join(" + ")) }}
 {% endmacro %}
-
-
-{# IGDB's arrays of ids are sets: their order changes from reply to reply. #}
-{% macro id_set(ids) %} {{ return(sorted_set(ids)) }} {% endmacro %}

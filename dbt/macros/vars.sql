@@ -1,6 +1,6 @@
 {#
-    The vars of dbt_project.yml, each with what it takes. `as_of` says which day is built; the others decide what is ranked
-    and by what score.
+    The vars of dbt_project.yml, with their allowed values. `as_of` names the day to build; the others decide what is
+    ranked, and by what score.
 #}
 {% macro known_vars() %}
     {{
@@ -20,7 +20,7 @@
 {% endmacro %}
 
 
-{# The value of a var, as models read it. One that makes no sense is named here, and not by an error of the SQL. #}
+{# The value of a var, as models read it. A wrong value is named here, before the SQL fails. #}
 {% macro setting(name) %}
     {% set found = var(name) %} {% set expected = known_vars()[name] %}
     {% set is_number = found is number and found is not boolean %}
@@ -39,7 +39,7 @@
 {% endmacro %}
 
 
-{# At the start of every run: a misspelt var would be ignored, and the build would look as if it had been heeded. #}
+{# At the start of every run: dbt ignores a misspelt var. #}
 {% macro check_vars() %}
     {% for name in invocation_args_dict.get("vars") or {} if name not in known_vars() %}
         {% do exceptions.raise_compiler_error(

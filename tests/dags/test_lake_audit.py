@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from gamelake.lake.factory import open_store
-from gamelake.marts.generation import POINTER
 from gamelake.paths import REPOSITORY
 from tests.support.airflow import airflow_environment
 from tests.support.command import GAMELAKE
+from tests.support.generations import published
 
 ORPHAN = "raw/igdb/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
 PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}
@@ -48,8 +48,9 @@ def test_orphans_are_removed(store: Any, audit: Any) -> None:
 def test_what_is_missing_fails_the_task_without_a_retry(store: Any, audit: Any) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    store.put(POINTER, b'{"generation": "marts/dt=2026-11-21/run", "marts": [{"key": "marts/gone", "bytes": 3}]}')
-    with pytest.raises(AirflowFailException, match="1 objects are missing or damaged:\nmissing: marts/gone"):
+    (key,) = published(store, "2026-11-21")
+    store.delete(f"{key}/dim_games.parquet")
+    with pytest.raises(AirflowFailException, match=f"1 objects are missing or damaged:\nmissing: {key}/dim_games"):
         audit(params=PARAMS)
 
 

@@ -44,4 +44,4 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Pat
     assert [info.key for info in store.list(table)] == [], "clean_up ran anyway"
     assert [event[:2] for event in outcome["events"]] == [["marts", "2026-11-29"]] * 2
     assert {event[2]["generation"] for event in outcome["events"]} == {newer}
-    assert (current(store) or {})["generation"] == newer
+    assert current(store).generation == newer

@@ -14,7 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from gamelake.lake.factory import open_store
 from gamelake.lake.store import Store
 from gamelake.marts import generation
+from gamelake.marts.documents import PublishedMart
 from gamelake.paths import REPOSITORY
+from tests.support.generations import document_of
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +40,10 @@ def calls(module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[
 
     def publish(store: Store, name: Any, copies: Any) -> Any:
         found.append((name, sorted(copies)[:1]))
-        marts = [{"name": "dim_games", "copy": "marts/dim_games.parquet"}]
-        said = (
-            {"published": True, "reason": None} if name.endswith("run") else {"published": False, "reason": "why not"}
-        )
-        return {"generation": name, "day": "2026-11-21", "publication": 7, "sources": {}, "marts": marts, **said}
+        copy = "marts/dim_games.parquet"
+        mart = PublishedMart(name="dim_games", key="any", rows=1, bytes=1, sha256="0" * 64, copy=copy)
+        built = document_of(name, day="2026-11-21", marts=(mart,))
+        return generation.Outcome(built, 7, None if name.endswith("run") else "why not")
 
     monkeypatch.setenv("GAMELAKE_URI", open_store((tmp_path / "lake").as_uri()).uri)
     monkeypatch.setattr(generation, "open_generation", open_generation)
@@ -80,7 +81,7 @@ def test_what_was_published_is_invalidated(module: Any, calls: list[Any]) -> Non
     events = {module.MARTS: SimpleNamespace(extra=None)}
     module.publish.function("marts/dt=2026-11-21/run", **context(module, outlet_events=events))
     published, (keys, change) = calls
-    assert published == ("marts/dt=2026-11-21/run", ["bridge_game_company"])
+    assert published == ("marts/dt=2026-11-21/run", ["bridge_game_collection"])
     assert keys == ["marts/_current.json", "marts/dim_games.parquet"]
     assert change == "publication 7 of marts/dt=2026-11-21/run"
     assert events[module.MARTS].extra == {"generation": "marts/dt=2026-11-21/run", "publication": 7, "sources": {}}

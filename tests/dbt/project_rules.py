@@ -248,11 +248,16 @@ def sources_have_freshness(project: Project) -> Iterator[Finding]:
 
 def primary_key_tested(project: Project) -> Iterator[Finding]:
     for model in project.models:
-        known = {column for test in project.tests_of(model, "never_null") for column in arguments(test)["columns"]}
+        known = {
+            column for test in project.tests_of(model, "not_null_columns") for column in arguments(test)["columns"]
+        }
         known |= {test["column_name"] for test in project.tests_of(model, "not_null", "primary_key")}
         keys = _keys(project, model)
         if not keys:
-            yield model, "its grain is not tested: give a column primary_key, or the model unique_combination"
+            yield (
+                model,
+                "its grain is not tested: add primary_key to a column, or unique_combination_of_columns",
+            )
         for column in sorted(min((key - known for key in keys), key=len, default=())):
             yield f"{model}.{column}", "a part of the primary key, and no test says that it is never null"
 
@@ -260,7 +265,10 @@ def primary_key_tested(project: Project) -> Iterator[Finding]:
 def _keys(project: Project, model: str) -> list[set[str]]:
     """The sets of columns of which a test says that no two rows agree in them, and fails if they do."""
     keys = [{test["column_name"]} for test in project.tests_of(model, "primary_key", "unique")]
-    return keys + [set(arguments(test)["columns"]) for test in project.tests_of(model, "unique_combination")]
+    return keys + [
+        set(arguments(test)["combination_of_columns"])
+        for test in project.tests_of(model, "unique_combination_of_columns")
+    ]
 
 
 # Who may rely on it

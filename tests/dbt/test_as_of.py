@@ -14,7 +14,8 @@ import duckdb
 import pytest
 
 from gamelake.marts.dbt_project import published_models
-from gamelake.marts.generation import current, publish
+from gamelake.marts.generation import publish
+from gamelake.marts.pointer import current
 from tests.support.dbt import DBT, Dbt
 from tests.support.source import Source
 
@@ -52,7 +53,7 @@ def test_a_past_day_is_built_again_to_the_same_bytes(source: Source, tmp_path: P
     assert source.history() == history
     pointer = current(source.store)
     assert pointer is not None
-    assert pointer["generation"] == newest, "only the DAG publishes"
+    assert pointer.generation == newest, "only the DAG publishes"
 
 
 def test_ranks_are_those_of_the_day_before(source: Source) -> None:
@@ -101,7 +102,7 @@ def test_killed_while_it_writes(source: Source, tmp_path: Path) -> None:
     for kill_at in (9, 22):
         assert build(kill_at) == -signal.SIGKILL
         assert current(source.store) == shown
-        for mart in shown["marts"]:
-            assert hashlib.sha256(source.store.get(mart["copy"])).hexdigest() == mart["sha256"]
+        for mart in shown.marts:
+            assert hashlib.sha256(source.store.get(mart.copy)).hexdigest() == mart.sha256
     assert build(1_000) == 0, "on the database that the killed builds left"
-    publish(source.store, source.generations(date.fromisoformat(shown["day"]))[-1], published_models())
+    publish(source.store, source.generations(shown.day)[-1], published_models())

@@ -27,7 +27,6 @@ from tests.support.raw_lake import Lake as RawLake
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OTHERS = ["bridge_game_company", "dim_companies", "dim_games", "fct_game_popularity"]
 MARTS = [
     "mart_controversial_games",
     "mart_hidden_gems",
@@ -75,10 +74,21 @@ def read_plainly(files: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     return rows
 
 
+def _claims(inputs: dict[str, Any], file: dict[str, Any]) -> list[dict[str, Any]]:
+    """The claims of a file."""
+    key = (file["entity"], file["ordinal"])
+    return [claim for claim in inputs["claims"] if (claim["entity"], claim["ordinal"]) == key]
+
+
 def expected_games(inputs: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """What dim_games has to say, by a reading that shares nothing with dbt."""
-    sources = {source["entity"]: source["files"] for source in inputs["sources"]}
-    tables = {entity: read_plainly(files) for entity, files in sources.items() if entity != "popscore"}
+    tables = {
+        entity: read_plainly(
+            [{**file, "claims": _claims(inputs, file)} for file in inputs["files"] if file["entity"] == entity]
+        )
+        for entity in load_sources()["igdb"].entities
+        if entity != "popscore"
+    }
     links = {
         "platform_names": ("platforms", "platforms"),
         "genre_names": ("genres", "genres"),
@@ -106,8 +116,8 @@ def test_build_passes_and_warns_of_what_is_lost(outcome: Any) -> None:
     assert outcome.success, outcome.messages
     warned = {name for name, status in outcome.statuses.items() if status == "warn"}
     assert {"__".join(name.split("__")[:2]) for name in warned} == {
-        "rarely_base_igdb__games_name_is_null",  # a game without a name
-        "references_known_stg_igdb__game_platform_bridge_platform_id",  # a platform deleted between two loads
+        "rarely_stg_igdb__games_name_is_null",  # a game without a name
+        "references_known_bridge_game_platform_platform_id__id",  # a platform deleted between two loads
         "references_known_stg_igdb__popscore_game_id",  # games deleted since they were popular
     }
 
@@ -144,20 +154,21 @@ def test_popularity_is_of_the_newest_day(generation: Path) -> None:
 
 def test_every_raw_row_is_accounted_for(built: Any, small_lake: RawLake, dbt: Dbt) -> None:
     with duckdb.connect(str(dbt.database), read_only=True) as database:
-        columns = "entity, day::varchar, staged_rows, superseded_rows, void_rows, rejected_rows, unnamed_rows"
+        columns = "entity, day::varchar, current_rows, superseded_rows, voided_rows, rejected_rows, unnamed_rows"
         found = {
             (entity, day): figures
-            for entity, day, *figures in database.execute(f"select {columns} from int_load_accounting").fetchall()
+            for entity, day, *figures in database.execute(f"select {columns} from fct_load_accounting").fetchall()
             if any(figures)
         }
     expected = {
-        (entity, day): [fates["staged"], fates["superseded"], fates["void"], 0, 0]
+        (entity, day): [counts["current"], counts["superseded"], counts["voided"], 0, 0]
         for entity in load_sources()["igdb"].entities
-        for day, fates in small_lake.fates(entity).items()
+        for day, counts in small_lake.row_counts(entity).items()
     }
     expected["games", "2026-11-21"][3] = 3
     expected["games", "2026-11-20"][4] = 1
-    assert found == expected
+    assert {key: figures for key, figures in found.items() if key != ("popscore", "2026-11-20")} == expected
+    assert found["popscore", "2026-11-20"] == [50, 0, 0, 0, 0], "a past day of the history"
     assert found["games", "2026-11-20"] == [54, 1, 5, 0, 1]
 
 
@@ -178,7 +189,7 @@ def test_files_have_the_columns_and_types_of_their_contracts(generation: Path) -
 
 
 def test_every_mart_is_written_in_its_order(generation: Path) -> None:
-    assert sorted(path.stem for path in generation.glob("*.parquet")) == sorted([*OTHERS, *MARTS])
+    assert {path.stem for path in generation.glob("*.parquet")} == set(published_models())
     recent = [(row["first_release_date"], -row["game_id"]) for row in rows_of(generation, "mart_recent_games")]
     assert recent == sorted(recent, reverse=True)
     assert len(recent) == 50

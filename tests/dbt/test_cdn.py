@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import orjson
+import msgspec
 import pytest
 
 from gamelake.lake.factory import open_store
@@ -17,7 +17,9 @@ from gamelake.lake.https import HttpsStore
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import File
 from gamelake.lake.store import Store
+from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.dbt_project import published_models
+from gamelake.marts.documents import read
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import open_generation, publish
 from gamelake.registry import load_sources
@@ -53,7 +55,8 @@ def commit_next_day(store: Store) -> None:
 
 
 def inputs_of(store: Store, generation: str) -> dict[str, Any]:
-    return orjson.loads(store.get(f"{generation}/_inputs.json"))
+    inputs: dict[str, Any] = msgspec.to_builtins(read(store, f"{generation}/_inputs.json", Inputs))
+    return inputs
 
 
 @pytest.mark.e2e
@@ -75,11 +78,13 @@ def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
     done = dbt("run", generation=remote.url(first))
     assert done.success, done.messages
     with duckdb.connect(str(dbt.database), read_only=True) as database:
-        query = "select entity, sum(staged_rows)::int from int_load_accounting where staged_rows > 0 group by all"
+        query = "select entity, sum(current_rows)::int from base_file_row_counts where current_rows > 0 group by all"
         staged = dict(database.execute(query).fetchall())
-    expected = {entity: sum(fates["staged"] for fates in small_lake.fates(entity).values()) for entity in REGISTRY}
+    expected = {
+        entity: sum(counts["current"] for counts in small_lake.row_counts(entity).values()) for entity in REGISTRY
+    }
     assert staged == {entity: rows for entity, rows in expected.items() if rows}
-    assert publish(remote, first, published_models())["published"]
+    assert publish(remote, first, published_models()).is_published
     assert {request.split("/")[3] for request in cdn.requests} == {"raw"}
 
     commit_next_day(remote)
@@ -94,7 +99,7 @@ def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
     inputs = inputs_of(remote, second)
     places = [day["url"].partition("marts/")[0] for day in inputs["days"]]
     assert places == [f"{sources.uri}/", f"{sources.uri}/", f"{remote.uri}/"]  # what is built is read, the rest written
-    assert {mart["url"].partition("marts/")[0] for mart in inputs["previous"]["marts"]} == {f"{sources.uri}/"}
+    assert {mart["url"].partition("marts/")[0] for mart in inputs["previous"]} == {f"{sources.uri}/"}
     cdn.requests.clear()
     done = dbt("run", "-s", *HISTORY, generation=remote.url(second))
     assert done.success, done.messages

@@ -34,8 +34,8 @@ def add_day(lake: Lake, number: int) -> str:
 
 
 def days_built(lake: Lake) -> dict[str, Any]:
-    """What a listing says of the days that are there."""
-    return {day["day"]: {"staged_rows": 5, "superseded_rows": 0, "void_rows": 0} for day in lake.days()}
+    """The counts of every day, as a listing has them."""
+    return {day["day"]: {"current_rows": 5, "superseded_rows": 0, "voided_rows": 0} for day in lake.days()}
 
 
 def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt) -> None:
@@ -45,11 +45,11 @@ def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt) -> None:
     before = {day["url"]: Path(day["url"]).read_bytes() for day in lake.days()}
 
     lake.built = days_built(lake)
+    known = lake.days()
     for file in lake.files["popscore"]:
         Path(file["url"]).unlink()
     lake.files["popscore"].clear()
     add_day(lake, 29)
-    known = [{"day": day, "url": url, "built": lake.built[day]} for day, url in zip(lake.built, before, strict=True)]
     today = lake.days()
     lake.days = lambda: known + today
     generation = lake.generation("second")
@@ -86,5 +86,5 @@ def test_a_day_says_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
     assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
     [url] = [each["url"] for each in lake.days()]
     notes = duckdb.execute("select decode(key), decode(value) from parquet_kv_metadata(?)", [url]).fetchall()
-    assert dict(notes) == {"staged_rows": "4", "superseded_rows": "1", "void_rows": "2"}
+    assert dict(notes) == {"current_rows": "4", "superseded_rows": "1", "voided_rows": "2"}
     assert duckdb.sql(f"select game_id, playing from '{url}'").fetchall() == [(2, 9.0), (3, 3.0), (4, 4.0), (5, 8.0)]

@@ -19,7 +19,8 @@ from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
-from gamelake.marts.generation import current, open_generation, publish
+from gamelake.marts.generation import Outcome, open_generation, publish
+from gamelake.marts.reader import open_marts
 from gamelake.registry import load_sources
 from tests.support.dbt import Dbt
 from tests.support.tables import newest_commit
@@ -89,8 +90,8 @@ class Nights:
 
         Table(self.store, TableName("igdb", entity)).commit(draft)
 
-    def build(self, day: date, *more: str) -> tuple[dict[str, str], dict[str, Any] | None]:
-        """Build a day, with its tests, and publish it if they pass. Returns: failures by name; the document or None."""
+    def build(self, day: date, *more: str) -> tuple[dict[str, str], Outcome | None]:
+        """Build a day, with its tests, and publish it if they pass. Returns: failures by name; the outcome or None."""
         generation = open_generation(self.store, tuple(REGISTRY.values()), day=day, run_id="night")
         done = self.dbt("build", *BUILD[:1], *more, *BUILD[1:], generation=self.store.url(generation))
         failed = {name: done.messages[name] for name, status in done.statuses.items() if status in ("fail", "error")}
@@ -99,22 +100,17 @@ class Nights:
 
     def popularity(self) -> tuple[int, str | None]:
         """Of the published fct_game_popularity: how many rows, and of which day."""
-        shown = current(self.store)
-        assert shown is not None
-        file = self.store.url(f"{shown['generation']}/fct_game_popularity.parquet")
-        query = f"select count(*), max(day)::varchar from read_parquet('{file}', hive_partitioning = false)"
-        rows, day = duckdb.sql(query).fetchall()[0]
+        with open_marts(self.store) as marts:
+            rows, day = marts.relation("fct_game_popularity").aggregate("count(*), max(day)::varchar").fetchall()[0]
         return rows, day
 
     def history(self) -> dict[str, dict[int, float | None]]:
         """`playing` by day and game, of the days that the published generation lists."""
-        shown = current(self.store)
-        assert shown is not None
-        days = json.loads(self.store.get(shown["history"]))["days"]
-        found = {}
-        for day in days:
-            query = f"select game_id, playing from '{self.store.url(day['key'])}' where game_id is null or game_id <= 4"
-            found[day["day"]] = dict(duckdb.sql(query).fetchall())
+        found: dict[str, dict[int, float | None]] = {}
+        with open_marts(self.store) as marts:
+            history = marts.relation("fct_game_popularity_daily").filter("game_id is null or game_id <= 4")
+            for day, game_id, playing in history.project("day::varchar, game_id, playing").fetchall():
+                found.setdefault(day, {})[game_id] = playing
         return found
 
 
@@ -133,7 +129,7 @@ def test_rows_without_a_game_a_type_or_a_value_cost_themselves(nights: Nights) -
         failed, document = nights.build(day)
         assert failed == {}
         assert document is not None
-        assert document["published"]
+        assert document.is_published
     whole = {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}
     assert nights.history() == {str(day): {4: 4.0} if day == DAYS[1] else whole for day in DAYS}
 
@@ -150,8 +146,8 @@ def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_loa
     failed, document = nights.build(DAYS[2])
     assert failed == {}
     assert document is not None
-    assert document["published"]
-    (reason,) = document["days_left_out"].values()
+    assert document.is_published
+    (reason,) = document.generation.days_left_out.values()
     assert reason.startswith("3000 of its 3000 rows have no game, type or value")
     assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
 
@@ -159,7 +155,7 @@ def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_loa
     nights.load("popscore", DAYS[3], values(4.0))
     failed, document = nights.build(DAYS[3])
     assert document is not None
-    assert document["days_left_out"] == {}
+    assert document.generation.days_left_out == {}
     assert {day: found[1] for day, found in nights.history().items()} == {
         str(day): float(number) for number, day in enumerate(DAYS, start=1)
     }
@@ -189,8 +185,8 @@ def test_what_a_test_stopped_stays_out_of_the_history(nights: Nights, spoil: Any
     failed, document = nights.build(DAYS[2])
     assert failed == {}
     assert document is not None
-    assert document["published"]
-    assert document["days_left_out"] == {str(DAYS[1]): f"{reason}: it fails the test {test}"}
+    assert document.is_published
+    assert document.generation.days_left_out == {str(DAYS[1]): f"{reason}: it fails the test {test}"}
     assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
 
 
@@ -202,7 +198,7 @@ def test_a_day_without_popularity_shows_none_and_warns(nights: Nights) -> None:
     failed, document = nights.build(DAYS[1])
     assert failed == {}
     assert document is not None
-    assert document["published"]
+    assert document.is_published
     assert nights.popularity() == (0, None)
     assert {"no_popularity_of_the_day", "not_empty_fct_game_popularity_"} <= nights.warned
     assert set(nights.history()) == {str(DAYS[0])}
@@ -224,7 +220,7 @@ def test_a_failed_night_before_a_day_without_popularity_is_checked(nights: Night
     failed, document = nights.build(DAYS[1])
     assert failed == {}
     assert document is not None
-    assert set(document["days_left_out"]) == {str(DAYS[0])}
+    assert set(document.generation.days_left_out) == {str(DAYS[0])}
 
 
 def test_values_of_an_earlier_day_say_so(nights: Nights) -> None:
@@ -240,10 +236,10 @@ def test_values_of_an_earlier_day_say_so(nights: Nights) -> None:
 def test_a_day_is_built_although_the_day_before_was_loaded_last(nights: Nights) -> None:
     for day, scale in ((DAYS[0], 1.0), (DAYS[2], 3.0), (DAYS[1], 2.0)):  # as a run of the 19th that is cleared at night
         nights.load("popscore", day, values(scale))
-    failed, document = nights.build(DAYS[2], "+int_load_accounting")
+    failed, document = nights.build(DAYS[2], "+fct_load_accounting")
     assert failed == {}
     assert document is not None
-    assert document["published"]
+    assert document.is_published
     assert {day: found[1] for day, found in nights.history().items()} == {
         str(day): float(number) for number, day in enumerate(DAYS[:3], start=1)
     }
@@ -257,7 +253,7 @@ def test_a_failed_night_without_a_part_is_left_out(nights: Nights) -> None:
     failed, document = nights.build(DAYS[1])
     assert failed == {}
     assert document is not None
-    assert document["days_left_out"] == {str(DAYS[0]): f"its part {lost.key} is missing"}
+    assert document.generation.days_left_out == {str(DAYS[0]): f"its part {lost.key} is missing"}
     assert set(nights.history()) == {str(DAYS[1])}
 
 

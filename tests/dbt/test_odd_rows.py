@@ -119,9 +119,8 @@ def test_one_odd_row_of_every_kind_stops_no_night(night: tuple[Any, Any]) -> Non
     assert outcome.success, outcome.messages
     warned = {name for name, status in outcome.statuses.items() if status == "warn"}
     assert warned >= {f"rarely_stg_igdb__{entity}_name_is_null__0_05" for entity in LOOKUPS}
+    assert warned >= {f"rarely_stg_igdb__games_{odd}" for odd in ("name_is_null", "out_of_range_values_0")}
     assert {name for name in warned if not name.startswith("rarely_stg_")} == {
-        "rarely_base_igdb__games_name_is_null",
-        "rarely_base_igdb__games_out_of_range_values_0",
         "rarely_repeated_stg_igdb__popscore_game_id__popularity_type__0_05",
         "unusable_popularity_values",
     }
@@ -163,8 +162,8 @@ def test_many_odd_rows_fail(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     lookups = {f"rarely_stg_igdb__{entity}_name_is_null__0_05" for entity in LOOKUPS}
     lookups |= {f"rarely_stg_igdb__{entity}_out_of_range_values_0__0_05" for entity in LOOKUPS}
     assert failed == lookups | {
-        "rarely_base_igdb__games_name_is_null",
-        "rarely_base_igdb__games_out_of_range_values_0",
+        "rarely_stg_igdb__games_name_is_null",
+        "rarely_stg_igdb__games_out_of_range_values_0",
         "rarely_stg_igdb__companies_out_of_range_values_0",
         "rarely_stg_igdb__release_dates_out_of_range_values_0",
         "rarely_stg_igdb__popscore_out_of_range_values_0",
@@ -183,12 +182,12 @@ def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake: Calla
     done = dbt("build", *STAGING, generation=lake.generation())
     failed = {name.split("__id__")[0]: name for name, status in done.statuses.items() if status == "fail"}
     assert set(failed) == {
-        "references_known_base_igdb__games_cover",
-        "references_known_base_igdb__games_game_type",
-        "references_known_base_igdb__games_game_status",
+        "references_known_stg_igdb__games_cover",
+        "references_known_stg_igdb__games_game_type",
+        "references_known_stg_igdb__games_game_status",
         "references_known_stg_igdb__involved_companies_company_id",
         "references_known_stg_igdb__popscore_popularity_type",
     }
-    assert done.messages[failed["references_known_base_igdb__games_cover"]] == (
+    assert done.messages[failed["references_known_stg_igdb__games_cover"]] == (
         "Got 40 results, configured to fail if > 1 + 0.5 * max(all_references)"
     )

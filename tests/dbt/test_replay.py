@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-import duckdb
-import orjson
-
 from gamelake.fields import FieldRule
 from gamelake.load.replay import replay
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import publish
+from gamelake.marts.pointer import record_of
+from gamelake.marts.reader import Marts
 from gamelake.registry import load_sources
 from tests.support import loads
 from tests.support.dbt import Dbt
@@ -37,11 +36,9 @@ def build(source: Source, day: date, folder: Path) -> str:
 
 def playing(source: Source, generation: str) -> list[tuple[date, float]]:
     """The values of the game in the history that a generation shows."""
-    listing = orjson.loads(source.store.get(f"{generation}/_history.json"))
-    urls = [source.store.url(day["key"]) for day in listing["days"]]
-    return duckdb.execute(
-        "select day, playing from read_parquet(?) where game_id = 1 and playing is not null order by day", [urls]
-    ).fetchall()
+    with Marts(source.store, record_of(source.store, generation)) as marts:
+        history = marts.relation("fct_game_popularity_daily").filter("game_id = 1 and playing is not null")
+        return history.project("day, playing").order("day").fetchall()
 
 
 def test_a_replayed_row_comes_into_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

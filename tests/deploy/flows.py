@@ -27,7 +27,8 @@ from gamelake.lake.parts import PART_BYTES
 from gamelake.maintenance.audit import audit
 from gamelake.marts import dbt_project
 from gamelake.marts.duckdb_extensions import link_extensions
-from gamelake.marts.generation import current, open_generation, publish
+from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.pointer import current
 from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recorded_s3 import Recording, new_client, recording_server
@@ -147,7 +148,7 @@ def _transform(store: Store, folder: Path) -> None:
         built = dbtRunner().invoke(["run", "--quiet", *map(str, paths)])
         DuckDBConnectionManager.close_all_connections()
     assert built.success, built
-    assert publish(store, generation, dbt_project.published_models())["published"]
+    assert publish(store, generation, dbt_project.published_models()).is_published
 
 
 def _killed_builds(store: Store, folder: Path) -> None:
@@ -169,8 +170,8 @@ def _read(store: Store, folder: Path) -> None:
         endpoint = os.environ["AWS_ENDPOINT_URL"].split("://")[1]
         keys = f"key_id 'test', secret 'test', endpoint '{endpoint}', url_style 'path', use_ssl false"
         reader.execute(f"create secret (type s3, {keys})")
-        for mart in pointer["marts"]:
-            reader.execute(f"select * from read_parquet('{store.url(mart['key'])}')").fetchall()
+        for mart in pointer.marts:
+            reader.execute(f"select * from read_parquet('{store.url(mart.key)}')").fetchall()
         reader.execute(f"select * from read_json('{store.url(commit.files[0].key)}', columns = {{id: 'bigint'}})")
 
 

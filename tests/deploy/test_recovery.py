@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import duckdb
-import orjson
 import pytest
 
 from gamelake.lake.factory import open_store
@@ -18,8 +17,10 @@ from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
 from gamelake.load.errors import LostPartError
 from gamelake.maintenance.audit import audit
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import INPUTS, POINTER, PUBLICATIONS, read
 from gamelake.marts.generation import open_generation, publish
-from gamelake.marts.pointer import POINTER, PUBLICATIONS, current, history
+from gamelake.marts.pointer import current, history
 from gamelake.marts.rollback import rollforward
 from gamelake.registry import load_sources
 from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
@@ -143,13 +144,17 @@ def write_day(store: Store, scratch: Path, day: str) -> None:
     )
 
 
+def inputs_of(store: Store, generation: str) -> Inputs:
+    return read(store, f"{generation}/{INPUTS}", Inputs)
+
+
 def build(store: Store, run_id: str) -> str:
     """A build whose marts are one file, with the days of the history that it is told to write."""
     generation = open_generation(store, [POPSCORE], day=DAY, run_id=run_id)
-    for day in orjson.loads(store.get(f"{generation}/_inputs.json"))["days"]:
-        if day["built"] is None:
-            notes = "kv_metadata {staged_rows: '1', superseded_rows: '0', void_rows: '0'}"
-            duckdb.sql(f"copy (select 1 as id) to '{day['url']}' (format parquet, {notes})")
+    for day in inputs_of(store, generation).days:
+        if not day.is_built:
+            notes = "kv_metadata {current_rows: '1', superseded_rows: '0', voided_rows: '0'}"
+            duckdb.sql(f"copy (select 1 as id) to '{day.url}' (format parquet, {notes})")
     duckdb.sql(f"copy (select 1 as id) to '{store.url(f'{generation}/mart.parquet')}' (format parquet)")
     publish(store, generation, {"mart": "marts/mart.parquet"})
     return generation
@@ -182,7 +187,7 @@ def test_copies_at_fixed_paths_come_back(store: Store, published: str) -> None:
 def test_without_the_numbered_publications_the_pointer_counts(store: Store, published: str) -> None:
     for info in list(store.list(PUBLICATIONS)):
         store.delete(info.key)
-    assert publish(store, open_like(store, published), {"mart": "marts/mart.parquet"})["published"]
+    assert publish(store, open_like(store, published), {"mart": "marts/mart.parquet"}).is_published
     (only,) = history(store)
     assert (only.number, only.replaced) == (1, published)
 
@@ -196,8 +201,7 @@ def open_like(store: Store, published: str) -> str:
 
 def history_of(store: Store, generation: str) -> list[tuple[str, str]]:
     """The days of its history, each with the identity of its parts: the build's own id follows in the file's name."""
-    days = orjson.loads(store.get(f"{generation}/_inputs.json"))["days"]
-    return [(day["day"], PurePath(day["key"]).name.split("-")[0]) for day in days]
+    return [(str(day.day), PurePath(day.key).name.split("-")[0]) for day in inputs_of(store, generation).days]
 
 
 def test_all_marts_come_back_from_the_tables(store: Store, published: str) -> None:
@@ -205,7 +209,6 @@ def test_all_marts_come_back_from_the_tables(store: Store, published: str) -> No
     for info in list(store.list("marts/")):
         store.delete(info.key)
     generation = build(store, "again")
-    inputs = orjson.loads(store.get(f"{generation}/_inputs.json"))
     assert history_of(store, generation) == days, "every day of the history, from the same parts"
-    assert inputs["previous"] is None, "ranks are compared again from the next day on"
+    assert inputs_of(store, generation).previous == (), "ranks are compared again from the next day on"
     assert not audit(store, [], older_than=timedelta(hours=48), remove=False).broken

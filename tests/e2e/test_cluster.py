@@ -16,7 +16,8 @@ import pytest
 from gamelake.days import format_day
 from gamelake.lake.audit import Problem
 from gamelake.marts.audit import audit_generations
-from gamelake.marts.generation import RECORD, current
+from gamelake.marts.documents import RECORD
+from gamelake.marts.pointer import current
 from sandbox.igdb import Fault, Sandbox, World
 from tests.e2e.cluster import Cluster, missing_tools, running_cluster
 from tests.e2e.test_days import (
@@ -79,7 +80,7 @@ def test_a_day_survives_its_worker_twice(tmp_path: Path) -> None:
             cluster.airflow.trigger(dag_id, key)
         wait(cluster, lambda: marts_written(cluster, key) > 0, "some marts of the second day are written")
         lost = lose_worker_of(cluster, "transform", key, BUILD)
-        assert (current(cluster.store) or {})["day"] == first
+        assert str(current(cluster.store).day) == first
         wait(cluster, lambda: again(task(cluster, "transform", key, BUILD)), "the other worker builds the marts")
         cluster.start_worker(lost)
         wait(cluster, lambda: ended(cluster, key), "the second day is transformed")
@@ -123,15 +124,15 @@ def assert_right(cluster: Cluster, sandbox: Sandbox, key: str, copy: Path) -> No
     published = [info.key for info in cluster.store.list(f"marts/dt={key}/") if info.key.endswith(RECORD)]
     pointer = current(cluster.store)
     assert pointer is not None
-    assert published == [f"{pointer['generation']}/{RECORD}"]
-    assert pointer["day"] == key
+    assert published == [f"{pointer.generation}/{RECORD}"]
+    assert str(pointer.day) == key
     found = audit_generations(cluster.store, now=datetime.now(UTC))
     assert [each for each in found if each.problem is not Problem.ORPHAN] == []
 
     games = newest_commit(cluster.store)
     assert games.partition == key
     assert games.row_count == games.source_count == len(sandbox.rows("games"))
-    for info in cluster.store.list(f"{pointer['generation']}/"):
+    for info in cluster.store.list(f"{pointer.generation}/"):
         file = copy / info.key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(cluster.store.get(info.key))

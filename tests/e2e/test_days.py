@@ -12,7 +12,7 @@ import pytest
 
 from gamelake.days import day_of, format_day
 from gamelake.lake.factory import open_store
-from gamelake.marts.generation import current
+from gamelake.marts.pointer import current
 from gamelake.registry import Kind, load_entities, load_sources
 from sandbox.igdb import Fault, Sandbox, World
 from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
@@ -131,7 +131,7 @@ def popularity_in(pointer: dict[str, Any], lake: str) -> dict[int, float]:
 
 def query(pointer: dict[str, Any], lake: str, model: str, columns: str) -> Sequence[Any]:
     name, _, rest = model.partition(" ")
-    path = open_store(lake).url(f"{pointer['generation']}/{name}.parquet")
+    path = open_store(lake).url(f"{pointer.generation}/{name}.parquet")
     return duckdb.sql(f"select {columns} from read_parquet('{path}') {rest}").fetchall()
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.marts.generation import POINTER, current
+from gamelake.marts.documents import POINTER
+from gamelake.marts.pointer import current
 from tests.support.airflow import REPOSITORY, airflow_environment, running_airflow
 from tests.support.command import GAMELAKE
 from tests.support.source import Source
@@ -58,12 +59,12 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "FAIL 1 whole_files" in done.stdout + done.stderr
     assert source.store.get(POINTER) == before
-    for mart in (current(source.store) or {})["marts"]:
-        assert source.store.get(mart["copy"]) == source.store.get(mart["key"])
+    for mart in current(source.store).marts:
+        assert source.store.get(mart.copy) == source.store.get(mart.key)
 
     source.store.put(key, whole)
     assert transform(DAYS[1]).returncode == 0
-    assert (current(source.store) or {})["day"] == str(DAYS[1])
+    assert current(source.store).day == DAYS[1]
 
 
 def test_a_scheduler_builds_it_once(tmp_path: Path) -> None:

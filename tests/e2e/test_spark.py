@@ -16,7 +16,8 @@ import duckdb
 import pytest
 
 from gamelake.marts.dbt_project import published_models
-from gamelake.marts.generation import current, open_generation
+from gamelake.marts.generation import open_generation
+from gamelake.marts.pointer import current
 from gamelake.registry import load_entities
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
 from tests.support.airflow import REPOSITORY, airflow_environment
@@ -88,8 +89,8 @@ def published(source: Source, day: date) -> str:
     """The generation that readers use."""
     pointer = current(source.store)
     assert pointer is not None
-    assert pointer["day"] == str(day)
-    return str(pointer["generation"])
+    assert pointer.day == day
+    return pointer.generation
 
 
 def rows_of(path: str) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
+from gamelake.marts.documents import HISTORY, RECORD, Generation, History, HistoryDay, PublishedMart, encode
 from gamelake.marts.generation import publish
-from gamelake.marts.pointer import RECORD, current
+from gamelake.marts.pointer import current
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
@@ -15,21 +17,37 @@ if TYPE_CHECKING:
 COPY = "marts/dim_games.parquet"
 
 
+def document_of(generation: str, *, day: str, **fields: Any) -> Generation:
+    """The document of a generation."""
+    document = Generation(
+        generation=generation,
+        previous=None,
+        day=date.fromisoformat(day),
+        run_id="test",
+        built_at=datetime.fromisoformat(f"{day}T04:30:00+09:00"),
+        sources={},
+        marts=(),
+        history=f"{generation}/{HISTORY}",
+        days_left_out={},
+    )
+    return msgspec.structs.replace(document, **fields)
+
+
+def entry(key: str, day: str = "2026-11-20") -> HistoryDay:
+    """The entry of a day in a listing."""
+    counts = {"rows": 3, "bytes": 3, "current_rows": 3, "superseded_rows": 0, "voided_rows": 0}
+    return HistoryDay(day=date.fromisoformat(day), key=key, sha256="0" * 64, **counts)
+
+
 def finished(store: Store, day: str, run: str = "run", previous: str | None = None) -> str:
     """A generation that is built and not yet shown. Its mart names it."""
     generation = f"marts/dt={day}/{run}"
     key = f"{generation}/dim_games.parquet"
     store.put(key, generation.encode())
-    document = {
-        "generation": generation,
-        "previous": previous,
-        "day": day,
-        "run_id": run,
-        "published_at": f"{day}T04:00:00+09:00",
-        "sources": {},
-        "marts": [{"name": "dim_games", "key": key, "copy": COPY, "rows": 1, "bytes": len(generation)}],
-    }
-    store.put(f"{generation}/{RECORD}", orjson.dumps(document))
+    mart = PublishedMart(name="dim_games", key=key, copy=COPY, rows=1, bytes=len(generation), sha256="0" * 64)
+    document = document_of(generation, day=day, run_id=run, previous=previous, marts=(mart,))
+    store.put(document.history, encode(History(days=(), left_out=())))
+    store.put(f"{generation}/{RECORD}", encode(document))
     return generation
 
 
@@ -37,13 +55,13 @@ def shown(store: Store) -> str:
     """What the pointer shows, and the copies too."""
     document = current(store)
     assert document is not None
-    assert store.get(COPY).decode() == document["generation"]
-    return str(document["generation"])
+    assert store.get(COPY).decode() == document.generation
+    return document.generation
 
 
 def published(store: Store, *days: str, run: str = "run") -> list[str]:
     made: list[str] = []
     for day in days:
         made.append(finished(store, day, run=run, previous=made[-1] if made else None))
-        assert publish(store, made[-1], {})["published"]
+        assert publish(store, made[-1], {}).is_published
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gzip
 import json
 from collections import Counter, defaultdict
@@ -11,7 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import encode
 from gamelake.registry import Kind, load_sources
+from tests.support.generations import document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +25,15 @@ DAY = "2026-11-21"
 Row = dict[str, Any]
 Range = tuple[int, int | None]
 EVERY_ID: tuple[Range, ...] = ((0, None),)
+
+
+_COMMIT = {
+    **dict.fromkeys(("rows_read", "rows_resumed", "rows_rejected", "rows_deleted", "rows_late", "ranges_repaired"), 0),
+    **dict.fromkeys(("ranges_unproven", "undeclared_values", "requests", "retries", "bytes", "seconds"), 0),
+    **dict.fromkeys(("is_cursor_set_back", "is_shrink_allowed"), False),
+    **{"run_id": "test", "mode": "full", "proof": "counted", "rejected_key": None, "origin": None},
+    **{"is_read": True, "undeclared_fields": []},
+}
 
 
 def rows_in(file: dict[str, Any]) -> list[Row]:
@@ -38,7 +51,7 @@ class Lake:
     files: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     rejected: Counter[str] = field(default_factory=Counter)
     built: dict[str, dict[str, int]] = field(default_factory=dict)
-    previous: dict[str, Any] | None = None
+    previous: dict[str, str] = field(default_factory=dict)
     committed_at: datetime = datetime(2026, 11, 20, 19, 5, tzinfo=UTC)
 
     def add(
@@ -69,8 +82,8 @@ class Lake:
         )
         return path
 
-    def fates(self, entity: str) -> dict[str, Counter[str]]:
-        """What becomes of the rows of each partition, by the rules word by word: row by row against every newer part.
+    def row_counts(self, entity: str) -> dict[str, Counter[str]]:
+        """The rows of each partition by their status, by the rules word by word: row by row against every newer part.
 
         Of a time series, of its newest partition.
         """
@@ -79,59 +92,78 @@ class Lake:
             newest = max((file["partition"] for file in files), default="")
             files = [file for file in files if file["partition"] == newest]
         ids = [[row["id"] for row in rows_in(file)] for file in files]
-        fates: dict[str, Counter[str]] = defaultdict(Counter)
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
         for place, file in enumerate(files):
             later = files[place + 1 :]
             claims = [(claim["low"], claim["high"]) for each in later for claim in each["claims"]]
             newer = {i for each in ids[place + 1 :] for i in each}
             for i in ids[place]:
-                is_void = any(low <= i and (high is None or i < high) for low, high in claims)
-                fates[file["partition"]]["void" if is_void else "superseded" if i in newer else "staged"] += 1
-        return fates
+                is_voided = any(low <= i and (high is None or i < high) for low, high in claims)
+                counts[file["partition"]]["voided" if is_voided else "superseded" if i in newer else "current"] += 1
+        return counts
 
     def inputs(self) -> dict[str, Any]:
         """The document that transform writes for dbt."""
-        sources = [
-            {
-                "source": "igdb",
-                "entity": entity,
+        sources, files, claims, commits = [], [], [], []
+        for entity in load_sources()["igdb"].entities:
+            row_count = sum(counts["current"] for counts in self.row_counts(entity).values())
+            table = {"source": "igdb", "entity": entity}
+            commit = {
+                **table,
                 "version": 1,
                 "partition": self.day,
                 "cursor": "1763668800",
                 "committed_at": self.committed_at.isoformat(),
-                "source_count": sum(fates["staged"] for fates in self.fates(entity).values()) + self.rejected[entity],
-                "row_count": sum(fates["staged"] for fates in self.fates(entity).values()),
-                "files": copy.deepcopy(self.files[entity]),
+                "source_count": row_count + self.rejected[entity],
+                "row_count": row_count,
             }
-            for entity in load_sources()["igdb"].entities
-        ]
-        return {
-            "day": self.day,
-            "run_id": "test",
-            "previous": self.previous,
-            "days": self.days(),
+            loaded = [file["partition"] for file in self.files[entity] if file["partition"] <= self.day]
+            newest_day = max([*loaded, self.day])
+            sources.append({**commit, "newest_day": newest_day})
+            commits.append({**_COMMIT, **commit})
+            for file in self.files[entity]:
+                own = {"ordinal": file["ordinal"], "partition": file["partition"]}
+                files.append({**file, **table, "is_newest": file["partition"] == newest_day})
+                claims += [{**table, **own, **claim} for claim in file["claims"]]
+        document = {
+            "run": [{"day": self.day, "run_id": "test", "build": "test", "previous": None}],
             "sources": sources,
+            "files": files,
+            "claims": claims,
+            "previous": [{"name": name, "url": url} for name, url in self.previous.items()],
+            "days": self.days(),
+            "days_left_out": [],
+            "commits": commits,
         }
+        checked: dict[str, Any] = msgspec.to_builtins(msgspec.convert(document, Inputs, strict=False))
+        return checked
 
     def upload(self, client: Any, name: str, prefix: str) -> dict[str, Any]:
         """Put the parts into a bucket, below a prefix. Returns: `inputs()` with their places there."""
         inputs = self.inputs()
-        for part in (part for source in inputs["sources"] for part in source["files"]):
+        for part in inputs["files"]:
             key = f"{prefix}/{Path(part['url']).relative_to(self.root)}"
             client.upload_file(part["url"], name, key)
             part["url"] = f"s3://{name}/{key}"
         return inputs
 
     def days(self) -> list[dict[str, Any]]:
-        """The days of the popularity history; `self.built` says which of them are built already."""
+        """The days of the popularity history; `self.built` has the counts of those that are built already."""
         days = sorted({file["partition"] for file in self.files["popscore"]})
         folder = self.root / "marts" / "history" / "fct_game_popularity_daily"
+        found = []
         for day in days:
             (folder / f"day={day}").mkdir(parents=True, exist_ok=True)
-        return [
-            {"day": day, "url": str(folder / f"day={day}" / "identity.parquet"), "built": self.built.get(day)}
-            for day in days
-        ]
+            url = str(folder / f"day={day}" / "identity.parquet")
+            own = {"source": "igdb", "entity": "popscore", "day": day, "key": url, "url": url}
+            found.append({**own, "is_built": day in self.built, **self.built.get(day, {})})
+        return found
+
+    def show(self, generation: Path) -> str:
+        """Let the pointer show a generation. Returns: its key."""
+        key = str(generation.relative_to(self.root))
+        (self.root / "marts" / "_current.json").write_bytes(encode(document_of(key, day=self.day)))
+        return key
 
     def generation(self, name: str = "run") -> Path:
         """A new generation with its _inputs.json."""

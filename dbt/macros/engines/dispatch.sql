@@ -15,12 +15,12 @@
 {% macro text(value) %} {{ return(adapter.dispatch("text")(value)) }} {% endmacro %}
 
 
-{# The values of a list that are known, sorted, each once. #}
+{# The known values of a list, sorted, each once: IGDB sends sets of ids in any order. #}
 {% macro sorted_set(values) %} {{ return(adapter.dispatch("sorted_set")(values)) }} {% endmacro %}
 
 
-{# Behind a star: without these columns. #}
-{% macro all_but(columns) %} {{ return(adapter.dispatch("all_but")(columns)) }} {% endmacro %}
+{# A moment with a time zone as a timestamp without one, in UTC. #}
+{% macro without_zone(moment) %} {{ return(adapter.dispatch("without_zone")(moment)) }} {% endmacro %}
 
 
 {# Joins to each row of file_rows the claimed interval that has its id. #}

@@ -2,7 +2,7 @@
     {% set prefix = run_query("select getvariable('generation')").rows[0][0] %}
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
-            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json, "
+            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that has _inputs.json, "
             ~ "such as /lake/marts/dt=2026-11-21/manual. The DAG `transform` sets it, and `dbt build` opens one. Other "
             ~ "commands take the one that was built last or is published: there is none yet. Run `dbt build` first"
         ) %}
@@ -31,68 +31,27 @@
                 format = 'unstructured',
                 maximum_object_size = 67108864,  -- the whole document is one object; as much is set aside twice
                 columns = {
-                    day: 'date',
-                    run_id: 'varchar',
-                    previous: 'struct(day date, generation varchar, marts struct(name varchar, url varchar)[])',
-                    days: 'struct(
-                        day date, url varchar,
-                        built struct(staged_rows bigint, superseded_rows bigint, void_rows bigint)
+        {% for table, columns in input_columns().items() %}
+                    "{{ table }}": 'struct(
+            {%- for name, type in columns.items() %}"{{ name }}" {{ type }}{{ ", " if not loop.last }}{% endfor -%}
                     )[]',
-                    sources: 'struct(
-                        source varchar, entity varchar, "version" bigint, "partition" varchar, cursor varchar,
-                        committed_at timestamptz, source_count bigint, row_count bigint,
-                        files struct(
-                            ordinal integer, url varchar, "partition" varchar, "rows" bigint,
-                            claims struct(low bigint, high bigint)[]
-                        )[]
-                    )[]'
+        {% endfor %}
                 }
             );
 
-        create or replace table inputs.run as
-        select day, run_id
-        from _inputs;
+        {% for table in input_columns() %}
+            create or replace table inputs.{{ table }} as
+            select unnest("{{ table }}", max_depth := 2)
+            from _inputs;
+        {% endfor %}
+
+        -- macros/daily_partitions.sql adds the days that it builds
+        create or replace table inputs.row_counts as {{ row_counts_of_built_days() }};
 
         -- for commands that look at what was built: include/gamelake/marts/dbt_plugin.py
         create or replace table inputs.generation as
         select {{ quoted(generation()) }} as url;
 
-        create or replace table inputs.sources as
-        select
-            *,
-            -- that of the load, also if it found nothing; a commit may hold later days, when it loaded an older one again
-            list_max(
-                [loaded for loaded in list_append([file."partition" for file in files], "partition") if loaded <= day]
-            ) as newest_day
-        from (select unnest(sources, max_depth := 2), cast(day as varchar) as day from _inputs);
-
-        alter table inputs.sources drop column day;
-
-        create or replace table inputs.previous as
-        select unnest(previous.marts, max_depth := 2)
-        from _inputs;
-
-        create or replace table inputs.days as
-        select
-            day, url, built is not null as is_built, built.staged_rows, built.superseded_rows, built.void_rows
-        from (select unnest(days, max_depth := 2) from _inputs);
-
-        create or replace table inputs.claims as
-        select source, entity, ordinal, "partition", unnest(claims, max_depth := 2)
-        from (select source, entity, unnest(files, max_depth := 2) from inputs.sources);
-
-        create or replace table inputs.files as
-        select
-            source,
-            entity,
-            ordinal,
-            url,
-            "partition",
-            "rows",
-            "partition" = newest_day as is_newest
-        from (select source, entity, newest_day, unnest(files, max_depth := 2) from inputs.sources);
-
-        alter table inputs.sources drop column files;
         drop table _inputs;
     {% endset %}
     {% do run_query(tables) %}
@@ -148,7 +107,7 @@
     {% else %}
         select
         {% for column in columns %} cast(null as {{ column.data_type }}) as "{{ column.name }}", {% endfor %}
-            cast(null as integer) as _ordinal,
+            cast(null as bigint) as _ordinal,
             cast(null as varchar) as _partition
         where false
     {% endif %}

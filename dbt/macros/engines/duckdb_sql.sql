@@ -9,7 +9,7 @@
 {% macro default__sorted_set(values) %} list_sort(list_distinct({{ values }})) {% endmacro %}
 
 
-{% macro default__all_but(columns) %} exclude ({{ columns }}) {% endmacro %}
+{% macro default__without_zone(moment) %} make_timestamp(epoch_us({{ moment }})) {% endmacro %}
 
 
 {% macro default__join_claimed_intervals(by_partition) %}

@@ -6,7 +6,7 @@
     {% set prefix = env_var("GAMELAKE_GENERATION", "") %}
     {% if not prefix %}
         {% do exceptions.raise_compiler_error(
-            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that holds _inputs.json. "
+            "GAMELAKE_GENERATION: not set; expected the absolute folder or s3:// prefix that has _inputs.json. "
             ~ "`gamelake marts build-on-spark` opens a generation and starts dbt"
         ) %}
     {% endif %}
@@ -27,44 +27,24 @@
 {% macro spark__create_input_tables(path) %}
     {% set document %}
         create or replace temporary view _inputs (
-            day date,
-            run_id string,
-            previous struct<day: date, generation: string, marts: array<struct<name: string, url: string, vars: string>>>,
-            days array<struct<
-                day: date, url: string,
-                built: struct<staged_rows: bigint, superseded_rows: bigint, void_rows: bigint>
-            >>,
-            sources array<struct<
-                source: string, entity: string, version: bigint, `partition`: string, cursor: string,
-                committed_at: timestamp_ltz, source_count: bigint, row_count: bigint,
-                files: array<struct<
-                    ordinal: int, url: string, `partition`: string, `rows`: bigint,
-                    claims: array<struct<low: bigint, high: bigint>>
-                >>
-            >>
+    {% for table, columns in input_columns().items() %}
+            `{{ table }}` array<struct<
+        {%- for name, type in columns.items() -%}
+                `{{ name }}`: {{ spark_type(type) }}{{ ", " if not loop.last }}
+        {%- endfor -%}
+        {{- ", vars: string" if table == "previous" }}
+            >>{{ "," if not loop.last }}
+    {% endfor %}
         )
         using json
         options (path {{ quoted(spark_warehouse() ~ '/inputs.json') }}, multiLine 'true', mode 'FAILFAST')
     {% endset %}
-    {% set loaded = "filter(array_append(files.partition, partition), loaded -> loaded <= day)" %}
-    {% set sources %}
-        (
-            select * except (day), array_max({{ loaded }}) as newest_day
-            from (select cast(day as string) as day, inline(sources) from _inputs)
-        )
-    {% endset %}
-    {% set files = "(select source, entity, newest_day, inline(files) from " ~ sources ~ ")" %}
-    {% set tables = {
-        "run": "select day, run_id from _inputs",
-        "sources": "select * except (files) from " ~ sources,
-        "previous": "select inline(previous.marts) from _inputs",
-        "days": "select * except (built), built is not null as is_built, built.* from (select inline(days) from _inputs)",
-        "claims": "select source, entity, ordinal, partition, inline(claims) from " ~ files,
-        "files": "select * except (claims, newest_day), partition = newest_day as is_newest from " ~ files,
-    } %}
     {% do run_query(document) %}
     {% do run_query("create schema if not exists inputs") %}
-    {% for name, query in tables.items() %} {% do create_table("inputs." ~ name, query) %} {% endfor %}
+    {% for table in input_columns() %}
+        {% do create_table("inputs." ~ table, "select inline(`" ~ table ~ "`) from _inputs") %}
+    {% endfor %}
+    {% do create_table("inputs.row_counts", row_counts_of_built_days()) %}
 {% endmacro %}
 
 
@@ -75,7 +55,7 @@
 
 
 {#
-    Spark has no function for a file's metadata: the copy of _inputs.json says with which vars each mart was built. A file
+    Spark has no function for a file's metadata: the copy of _inputs.json has the vars that each mart was built with. A file
     without one of the declared columns has nulls there.
 #}
 {% macro spark__create_previous_ranks() %}
@@ -141,7 +121,7 @@
         {% for column in table.columns.values() %}
             cast(null as {{ spark_type(column.data_type) }}) as `{{ column.name }}`,
         {% endfor %}
-            cast(null as int) as _ordinal,
+            cast(null as bigint) as _ordinal,
             cast(null as string) as _partition
         where false
     {% endif %}

@@ -21,7 +21,7 @@
 {% materialization daily_partitions, adapter = "spark" %}
     {% set target_relation = this.incorporate(type="view") %}
     {% set built = this.incorporate(path={"identifier": "_" ~ this.identifier}, type="table") %}
-    {% set fates = this.incorporate(path={"identifier": "_" ~ this.identifier ~ "_fates"}, type="table") %}
+    {% set counts = this.incorporate(path={"identifier": "_" ~ this.identifier ~ "_row_counts"}, type="table") %}
     {{ run_hooks(pre_hooks) }}
     {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
 
@@ -30,7 +30,15 @@
     {% do show_days(source_name, table, days) %}
     {# All rows of a day in one file; of no days there is a file too. #}
     {% do create_table(built, "select * from (" ~ sql ~ ") distribute by day") %}
-    {% do create_table(fates, fates_of_days(source_name, table, by_day=true)) %}
+    {% do create_table(counts, row_counts_of_days(source_name, table, by_day=true)) %}
+    {# A day without rows has no row there. #}
+    {% do run_query(
+        "insert into inputs.row_counts select days.source, days.entity, days.day, coalesce(counts.current_rows, 0), "
+        ~ "coalesce(counts.superseded_rows, 0), coalesce(counts.voided_rows, 0) from inputs.days as days left join (select cast(day as date) "
+        ~ "as day, current_rows, superseded_rows, voided_rows from "
+        ~ counts
+        ~ ") as counts on days.day = counts.day where not days.is_built"
+    ) %}
 
     {% call statement("main") %}
         create or replace view {{ target_relation }} as

@@ -9,21 +9,23 @@
 {% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
 
 
-{% macro spark__all_but(columns) %}
-    except
-    ({{ columns }})
-{% endmacro %}
+{% macro spark__without_zone(moment) %} cast({{ moment }} as timestamp_ntz) {% endmacro %}
 
 
 {# Spark's name of a type that a source or a contract declares. #}
 {% macro spark_type(declared) %}
     {% if declared.endswith("[]") %} {{ return("array<" ~ spark_type(declared[:-2]) ~ ">") }} {% endif %}
-    {% set names = {"varchar": "string", "integer": "int", "timestamp": "timestamp_ntz"} %}
+    {% set names = {
+        "varchar": "string",
+        "integer": "int",
+        "timestamp": "timestamp_ntz",
+        "timestamptz": "timestamp_ltz",
+    } %}
     {{ return(names.get(declared, declared)) }}
 {% endmacro %}
 
 
-{# What dbt holds the columns of a contract against. #}
+{# The empty table that dbt compares with the columns of a contract. #}
 {% macro spark__get_empty_schema_sql(columns) %}
     {% set named = {} %}
     {% for name, column in columns.items() %}

@@ -1,7 +1,7 @@
 with
     rated as (
         select game_id, aggregated_rating, aggregated_rating_count
-        from ({{ listed_games() }})
+        from ({{ rankable_games() }})
         where aggregated_rating is not null and aggregated_rating_count > 0
     ),
 

@@ -1,7 +1,6 @@
--- IGDB gives each figure as the game's share of that figure over all games, so that positive and negative reviews have
--- different units. But all reviews are the positive and the negative ones: total = a * positive + (1 - a) * negative
--- for
--- every game, where a is the share of the positive ones in all reviews of all games, and so a can be had from any game.
+-- IGDB sends each figure as the game's share of that figure over all games, so that positive and negative reviews
+-- have different units. But for every game total = a * positive + (1 - a) * negative, where a is the share of positive
+-- reviews in all reviews of all games. So a follows from any game.
 with
     reviews as (
         select

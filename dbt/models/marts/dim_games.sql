@@ -1,5 +1,5 @@
 with
-    games as (select * from {{ ref("stg_igdb__games") }}),
+    games as (select * from {{ ref("stg_igdb__games") }} where name is not null),
 
     platforms as ({{ names_of_sets("platforms", "stg_igdb__platforms") }}),
 

@@ -10,7 +10,7 @@ with
 
     bases as (select * from {{ ref("int_popularity_bases") }}),
 
-    -- The median of what is known on the base day. Below it a value says little: from hardly anything to thrice that
+    -- The median of what is known on the base day. Below it a change means little: from almost nothing to thrice that
     -- is no growth.
     floors as (
         select

@@ -1,6 +1,6 @@
-{# A known value lies within [low, high], but for a rounding error. #}
-{% test accepted_range(model, column_name, low, high) %}
+{# A known value is from min_value to max_value, except for a rounding error. #}
+{% test accepted_range(model, column_name, min_value, max_value) %}
     select {{ column_name }}
     from {{ model }}
-    where not {{ column_name }} between {{ low }} - 0.000001 and {{ high }} + 0.000001
+    where not {{ column_name }} between {{ min_value }} - 0.000001 and {{ max_value }} + 0.000001
 {% endtest %}

@@ -1,5 +1,5 @@
 {#
-    Rows in which the condition holds are a warning with their number: an odd row of the source stops no night. One row and
+    Rows in which the condition holds are a warning with their number: one odd row does not fail a build. One row and
     max_share of all rows are let through. More means that something is broken: the test fails.
 #}
 {% test rarely(model, condition, max_share=0.001) %}

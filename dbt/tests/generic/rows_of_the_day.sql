@@ -2,7 +2,7 @@
 {% test rows_of_the_day(model) %}
     {{ config(severity="warn") }}
 
-    -- no ref: the test belongs to the one model, whatever else is selected
+    -- no ref: the test belongs to one model, also when others are not selected
     select run.day
     from inputs.run as run
     where run.day not in (select day from {{ model }})

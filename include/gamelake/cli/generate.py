@@ -14,17 +14,19 @@ def generate(
 ) -> int:
     """Write dbt's sources, the JSON Schemas and the generated pages of docs/."""
     from gamelake.cli import reference
-    from gamelake.codegen import configuration, cost, dbt_sources, schemas
+    from gamelake.codegen import configuration, cost, dbt_sources, marts_documents, schemas
 
     status = 0
     pages = configuration.generated() | cost.generated() | reference.generated(context.find_root().command)
-    for path, text in (dbt_sources.generated() | schemas.generated() | pages).items():
+    documents = schemas.generated() | marts_documents.generated()
+    for path, text in (dbt_sources.generated() | documents | pages).items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
             print(f"{path}: stale; run `make generate`", file=sys.stderr)
             status = 1
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(path)
     return status

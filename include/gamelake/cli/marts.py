@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +13,11 @@ from gamelake.cli.arguments import korean_day
 from gamelake.tables import table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gamelake.lake.store import Store
-    from gamelake.marts.pointer import Publication
-    from gamelake.marts.rollback import Generation
+    from gamelake.marts.documents import Publication
+    from gamelake.marts.rollback import ListedGeneration
 
 _GENERATION_HEADER = ("", "day", "built (KST)", "rows", "MB", "published", "generation")
 _LOAD_HEADER = ("table", "day", "committed (KST)", "hours ago", "verdict")
@@ -140,20 +141,21 @@ def build_on_spark(
             raise typer.BadParameter(f"found no generation {generation!r} in {place_of(store)}, expected an open one")
         spark.build(store, generation)
     else:
-        document = spark.build_and_publish(store, date)
-        print(f"{document['generation']}: {len(document['marts'])} marts {document['reason'] or 'published'}")
+        outcome = spark.build_and_publish(store, date)
+        built = outcome.generation
+        print(f"{built.generation}: {len(built.marts)} marts {outcome.reason or 'published'}")
 
 
-def _generation_line(generation: Generation) -> tuple[str, ...]:
+def _generation_line(generation: ListedGeneration) -> tuple[str, ...]:
     document, publication = generation.document, generation.publication
     return (
         "->" if generation.is_shown else "",
-        document["day"],
-        _kst(document["published_at"]),
-        f"{sum(mart['rows'] for mart in document['marts']):,}",
-        f"{sum(mart['bytes'] for mart in document['marts']) / 1_000_000:,.1f}",
+        str(document.day),
+        _kst(document.built_at),
+        f"{sum(mart.rows for mart in document.marts):,}",
+        f"{sum(mart.bytes for mart in document.marts) / 1_000_000:,.1f}",
         f"{publication.number} ({publication.action})" if publication else "never",
-        document["generation"],
+        document.generation,
     )
 
 
@@ -179,7 +181,7 @@ def _invalidate(store: Store, now: Publication) -> int:
     from gamelake.marts import pointer
     from gamelake.marts.generation import changed_keys
 
-    keys = changed_keys({**pointer.record_of(store, now.generation), "published": True})
+    keys = changed_keys(pointer.record_of(store, now.generation))
     try:
         invalidate_changed(keys, change=f"publication {now.number} of {now.generation}")
     except Exception as error:  # noqa: BLE001 - Airflow's database, AWS: the pointer has moved, whatever failed here
@@ -200,8 +202,7 @@ def _login() -> str:
         return f"uid {os.getuid()}"
 
 
-def _kst(moment: str | datetime) -> str:
+def _kst(moment: datetime) -> str:
     from gamelake.days import KST
 
-    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{at.astimezone(KST):%Y-%m-%d %H:%M}"
+    return f"{moment.astimezone(KST):%Y-%m-%d %H:%M}"

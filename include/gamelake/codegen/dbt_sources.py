@@ -112,10 +112,17 @@ def current_tables_macro(sources: Mapping[str, Source]) -> str:
                 f'                    "table": "{table.name}",',
                 f'                    "entity": "{table.entity.name}",',
                 f'                    "by_partition": {str(table.newest_only).lower()},',
+                f'                    "rows_model": {_rows_model(table)},',
                 "                },",
             ]
     lines += ["            ]", "        )", "    }}", "{% endmacro %}"]
     return "\n".join(lines) + "\n"
+
+
+def _rows_model(table: SourceTable) -> str:
+    """Return the name of the model that has all rows of a table's files, in quotes; `none` if there is none."""
+    source, name = table.entity.source, f"base_{table.entity.source}__{table.name}_rows"
+    return f'"{name}"' if (STAGING_PATH / source / f"{name}.sql").exists() else "none"
 
 
 def _files(table: SourceTable) -> str:

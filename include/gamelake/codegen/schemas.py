@@ -26,10 +26,11 @@ def manifest_schema() -> str:
     manifest = schema["$defs"]["Manifest"]
     manifest["required"] = list(FIELD_ORDER)
     manifest["properties"] = {name: manifest["properties"][name] for name in FIELD_ORDER}
-    return _text(schema)
+    return text_of(schema)
 
 
-def _text(schema: dict[str, Any]) -> str:
+def text_of(schema: dict[str, Any]) -> str:
+    """Return the text of a schema's file, given what msgspec generates."""
     for each in schema["$defs"].values():
         each["description"] = inspect.cleandoc(each["description"]).partition("\n\nRaises:")[0]
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
@@ -37,4 +38,4 @@ def _text(schema: dict[str, Any]) -> str:
 
 def generated() -> dict[Path, str]:
     """Return the text of each file, by its path."""
-    return {MANIFEST_PATH: manifest_schema(), REGISTRY_PATH: _text(msgspec.json.schema(SourceDeclaration))}
+    return {MANIFEST_PATH: manifest_schema(), REGISTRY_PATH: text_of(msgspec.json.schema(SourceDeclaration))}

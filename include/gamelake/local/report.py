@@ -11,15 +11,12 @@ from gamelake.airflow.stores import connected_store
 from gamelake.days import KST
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import lake_location
-from gamelake.lake.querying import connect, literal
-from gamelake.marts import pointer
+from gamelake.marts.reader import Marts, NotPublishedError, open_marts
 from gamelake.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from duckdb import DuckDBPyConnection
 
     from gamelake.lake.store import Store
     from gamelake.local.terminal import Terminal
@@ -33,9 +30,12 @@ SAMPLES = {
 """The marts whose first rows are shown, and the columns that fit a terminal."""
 
 
-def marts() -> dict[str, Any] | None:
-    """Return the published marts: the pointer's document, or None before the first publication."""
-    return pointer.current(connected_store())
+def marts() -> Marts | None:
+    """Return the published marts, None before the first publication."""
+    try:
+        return open_marts(connected_store())
+    except NotPublishedError:
+        return None
 
 
 def load_line(load: dict[str, Any]) -> str:
@@ -65,14 +65,14 @@ def published_line(document: dict[str, Any]) -> str:
     """Return what readers have after `publish`, given what that task returned."""
     if not document["published"]:
         return str(document["reason"])
-    at = datetime.fromisoformat(document["published_at"]).astimezone(KST)
+    at = datetime.fromisoformat(document["built_at"]).astimezone(KST)
     return f"Published {document['day']} at {at:%H:%M} Korean time (publication {document['publication']})."
 
 
 def write(
     terminal: Terminal,
     loads: Sequence[dict[str, Any]],
-    before: dict[str, Any] | None,
+    before: Marts | None,
     published: dict[str, Any],
     *,
     seconds: float,
@@ -88,22 +88,21 @@ def write(
     requests = sum(load["requests"] for load in loads)
     rows = sum(load["rows"] for load in loads)
     say(f"{rows:,} rows in {counted(requests, 'request')}; everything took {seconds:.0f} s.")
-    say(f"Readers have {after['day']}:\n")
+    say(f"Readers have {after.generation.day}:\n")
     stream = terminal.stream
     say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before), stream))
-    store = connected_store()
-    with connect(store) as connection:
-        if before and before["generation"] != after["generation"]:
-            say(f"\nChanged since {before['day']}:")
-            for line in _changes(connection, store, before, after):
+    with after:
+        if before and before.generation.generation != after.generation.generation:
+            say(f"\nChanged since {before.generation.day}:")
+            for line in _changes(before, after):
                 say(f"  {line}")
         for name, columns in SAMPLES.items():
             say(f"\n{name}")
-            say(_table(*_sample(connection, store, after, name, columns), stream))
+            say(_table(*_sample(after, name, columns), stream))
     place = lake_location()
     say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
     say("\nNext: `make run` for the next day (the sandbox makes one up), `make up` for Airflow's web UI, or a query:")
-    say(f"  {_query(store)}")
+    say(f"  {_query(connected_store())}")
 
 
 def _query(store: Store) -> str:
@@ -115,52 +114,44 @@ def _query(store: Store) -> str:
     return f".venv/bin/python -c {quoted}"
 
 
-def _mart_rows(after: dict[str, Any], before: dict[str, Any] | None) -> list[list[str]]:
-    earlier = {mart["name"]: mart["rows"] for mart in before["marts"]} if before else {}
+def _mart_rows(after: Marts, before: Marts | None) -> list[list[str]]:
+    earlier = {mart.name: mart.rows for mart in before.generation.marts} if before else {}
     return [
         [
-            mart["name"],
-            f"{mart['rows']:,}",
-            *([f"{earlier.get(mart['name'], 0):,}"] if before else []),
-            f"{mart['bytes'] / 1024:,.0f}",
+            mart.name,
+            f"{mart.rows:,}",
+            *([f"{earlier.get(mart.name, 0):,}"] if before else []),
+            f"{mart.bytes / 1024:,.0f}",
         ]
-        for mart in after["marts"]
+        for mart in after.generation.marts
     ]
 
 
-def _changes(connection: DuckDBPyConnection, store: Store, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return what is new, gone and different in `dim_games`, and whose popularity moved."""
-    old, new = _relation(store, before, "dim_games"), _relation(store, after, "dim_games")
+def _changes(before: Marts, after: Marts) -> list[str]:
+    """Return what is new, deleted and different in `dim_games`, and how many games have another popularity."""
     query = f"""
         select
             count(*) filter (o.game_id is null),
             count(*) filter (n.game_id is null),
             count(*) filter (n.updated_at <> o.updated_at),
             count(*) filter (n.updated_at = o.updated_at and n.platform_names <> o.platform_names)
-        from {new} as n full join {old} as o on n.game_id = o.game_id"""  # noqa: S608 - the files are our own
-    added, gone, changed, renamed = connection.sql(query).fetchone() or (0, 0, 0, 0)
+        from {after.scan("dim_games")} as n full join {before.scan("dim_games")} as o on n.game_id = o.game_id"""  # noqa: S608 - the files are our own
+    added, deleted, changed, renamed = after.connection.sql(query).fetchone() or (0, 0, 0, 0)
     popularity = f"""
-        select count(*) from {_relation(store, after, "fct_game_popularity")} as n
-        join {_relation(store, before, "fct_game_popularity")} as o using (game_id)
+        select count(*) from {after.scan("fct_game_popularity")} as n
+        join {before.scan("fct_game_popularity")} as o using (game_id)
         where n.igdb_total_engagement is distinct from o.igdb_total_engagement"""  # noqa: S608
-    (moved,) = connection.sql(popularity).fetchone() or (0,)
-    lines = [f"games: {added:,} new, {gone:,} gone, {changed:,} changed", f"popularity: {moved:,} games moved"]
+    (moved,) = after.connection.sql(popularity).fetchone() or (0,)
+    lines = [f"games: {added:,} new, {deleted:,} deleted, {changed:,} changed", f"popularity: {moved:,} games moved"]
     if renamed:
         lines.append(f"platforms: {renamed:,} games that did not change show a platform's new name")
     return lines
 
 
-def _sample(
-    connection: DuckDBPyConnection, store: Store, pointer: dict[str, Any], name: str, columns: str
-) -> tuple[list[str], list[list[str]]]:
+def _sample(marts: Marts, name: str, columns: str) -> tuple[list[str], list[list[str]]]:
     """Return the header and the first rows of a mart."""
-    rows = connection.sql(f"select {columns} from {_relation(store, pointer, name)} limit 5")  # noqa: S608 - as above
+    rows = marts.connection.sql(f"select {columns} from {marts.scan(name)} limit 5")  # noqa: S608 - as above
     return rows.columns, [[_cell(value) for value in row] for row in rows.fetchall()]
-
-
-def _relation(store: Store, pointer: dict[str, Any], name: str) -> str:
-    """Return a mart as DuckDB reads it."""
-    return f"read_parquet({literal(store.url(pointer['generation']) + f'/{name}.parquet')})"
 
 
 def _cell(value: object) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from gamelake.lake.audit import RETENTION, Finding, Problem
 from gamelake.lake.store import ObjectNotFoundError
-from gamelake.marts import pointer as pointers
-from gamelake.marts.history import LISTING, described
-from gamelake.marts.pointer import POINTER, RECORD, current
+from gamelake.marts import pointer
+from gamelake.marts.documents import HISTORY, POINTER, RECORD, History, HistoryDay, PublishedMart, read
+from gamelake.marts.history import day_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from gamelake.lake.store import ObjectInfo, Store
@@ -36,22 +34,23 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     generations: dict[str, list[ObjectInfo]] = defaultdict(list)
     for info in store.list("marts/dt="):
         generations["/".join(info.key.split("/")[:3])].append(info)
-    pointer = current(store) or {"generation": None, "marts": []}
-    yield from _check_pointer(store, pointer["generation"])
-    for mart in pointer["marts"]:
+    shown = pointer.current(store)
+    yield from _check_pointer(store, shown.generation if shown else None)
+    for mart in shown.marts if shown else ():
         yield from _check_named(store, mart, by=POINTER)
     listed: set[str] = set()
     for generation in generations:
-        listing = f"{generation}/{LISTING}"
+        listing = f"{generation}/{HISTORY}"
         for day in _days(store, listing):
-            listed.add(day["key"])
-            if generation == pointer["generation"]:
+            listed.add(day.key)
+            if shown and generation == shown.generation:
                 yield from _check_named(store, day, by=listing)
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
-    last = pointers.newest_published(store)
+    last = pointer.newest_published(store)
     moved = {last.generation, last.replaced} if last else set()
-    kept = {pointer["generation"], *moved, *sorted(records, key=lambda name: ages[name])[-KEEP_PUBLISHED:]}
+    kept = {*moved, *sorted(records, key=lambda name: ages[name])[-KEEP_PUBLISHED:]}
+    kept |= {shown.generation} if shown else set()
     for generation in sorted(generations.keys() - kept):
         if ages[generation] < now - RETENTION:
             for info in generations[generation]:
@@ -60,34 +59,33 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                 )
                 yield Finding.orphan(info, reason)
     for info in store.list("marts/history/"):
-        if described(info.key) not in listed:
+        if day_key(info.key) not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")
 
 
 def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
     """Yield a finding if the pointer does not show the newest publication: a writer may have been killed in between."""
-    newest = next(pointers.history(store), None)
+    newest = next(pointer.history(store), None)
     if newest and newest.generation != shown:
-        key = pointers.publication_key(newest.number)
+        key = pointer.publication_key(newest.number)
         reason = f"{key} shows {newest.generation}, the pointer {shown or 'nothing'}: `make rollforward` repairs it"
         yield Finding(Problem.DAMAGED if shown else Problem.MISSING, POINTER, reason)
 
 
-def _days(store: Store, listing: str) -> list[Mapping[str, Any]]:
+def _days(store: Store, listing: str) -> Sequence[HistoryDay]:
     try:
-        days: list[Mapping[str, Any]] = orjson.loads(store.get(listing))["days"]
+        return read(store, listing, History).days
     except ObjectNotFoundError:  # a build that ended earlier
-        return []
-    return days
+        return ()
 
 
-def _check_named(store: Store, named: Mapping[str, Any], *, by: str) -> Iterator[Finding]:
+def _check_named(store: Store, named: PublishedMart | HistoryDay, *, by: str) -> Iterator[Finding]:
     where = f"{by} names it"
     try:
-        info = store.info(named["key"])
+        info = store.info(named.key)
     except ObjectNotFoundError:
-        yield Finding(Problem.MISSING, named["key"], where)
+        yield Finding(Problem.MISSING, named.key, where)
         return
-    if info.size != named["bytes"]:
-        reason = f"{where} with {named['bytes']} bytes, the store has {info.size}"
-        yield Finding(Problem.DAMAGED, named["key"], reason, info.size, info.modified)
+    if info.size != named.bytes:
+        reason = f"{where} with {named.bytes} bytes, the store has {info.size}"
+        yield Finding(Problem.DAMAGED, named.key, reason, info.size, info.modified)

@@ -1,4 +1,4 @@
-"""What dbt's DuckDB has of the project: the scratch file, the store as boto3 reaches it, and the generation to build.
+"""Connects dbt's DuckDB with the project: the scratch file, the store as boto3 reaches it, and the generation to build.
 
     dbt build                                    the newest day that was loaded
     dbt build --vars 'as_of: 2026-11-21'         that day, from the manifests as they stood
@@ -54,7 +54,7 @@ class Plugin(BasePlugin):
         self._named, creds.path = creds.path, str(path)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Let it reach the store and the CDN; open a generation, if dbt is to build one and nobody has."""
+        """Let a connection reach the store and the CDN; open a generation if dbt builds and none is open."""
         from dbt.flags import get_flags
 
         from gamelake.lake.factory import lake_uri, open_store
@@ -88,7 +88,8 @@ class Plugin(BasePlugin):
 def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) -> str:
     """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
     from gamelake.days import parse_day
-    from gamelake.marts.generation import newest_day, open_generation
+    from gamelake.marts.commits import newest_day
+    from gamelake.marts.generation import open_generation
     from gamelake.registry import load_entities
 
     entities = load_entities()
@@ -97,14 +98,14 @@ def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) ->
 
 
 def _generation_to_read(store: Store, conn: DuckDBPyConnection, *, published: bool) -> str | None:
-    """Return the URL of the generation that a command without a build looks at; None if there is none.
+    """Return the URL of the generation for a command that builds nothing; None if there is none.
 
-    Tests hold the scratch file's tables against what they were built from. `published` takes what readers have.
+    It is the one that the tables of the scratch file were built from, or, if `published`, the one that readers have.
     """
     import duckdb
 
     from gamelake.lake.store import ObjectNotFoundError
-    from gamelake.marts.generation import INPUTS
+    from gamelake.marts.documents import INPUTS
     from gamelake.marts.pointer import current
 
     if not published:
@@ -116,7 +117,7 @@ def _generation_to_read(store: Store, conn: DuckDBPyConnection, *, published: bo
                 store.info(f"marts{url.removeprefix(place)}/{INPUTS}")
                 return str(url)
     shown = current(store)
-    return store.url(shown["generation"]) if shown else None
+    return store.url(shown.generation) if shown else None
 
 
 def _say(line: str) -> None:
@@ -131,12 +132,12 @@ def _dbt_errors() -> Iterator[None]:
     from dbt_common.exceptions import DbtRuntimeError
 
     from gamelake.days import PartitionError
-    from gamelake.lake.manifest import ManifestError
+    from gamelake.lake.documents import DocumentError
     from gamelake.lake.store import StoreError
-    from gamelake.marts.generation import TransformError
+    from gamelake.marts.errors import TransformError
     from gamelake.marts.scratch import ScratchError
 
     try:
         yield
-    except (TransformError, StoreError, ManifestError, PartitionError, ScratchError) as error:
+    except (TransformError, StoreError, DocumentError, PartitionError, ScratchError) as error:
         raise DbtRuntimeError(str(error)) from error

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -31,7 +32,7 @@ def environment() -> dict[str, str]:
     The database file is scratch: it may lie on any disk, and nothing is lost with it.
     """
     settings = read_settings()
-    # Every task process passes here, so that a disk which was wiped is no obstacle; a DAG processor's may be read-only.
+    # Every task process calls this: a wiped disk gets its folder again. The disk of a DAG processor may be read-only.
     with contextlib.suppress(OSError):
         settings.gamelake_duckdb.parent.mkdir(parents=True, exist_ok=True)
     return {
@@ -40,11 +41,30 @@ def environment() -> dict[str, str]:
     }
 
 
-def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
-    """Return the models that each build leaves as Parquet files: every mart but the history.
+@cache
+def history_model() -> tuple[str, str]:
+    """Return the name of the mart that keeps one file a day, and of the table it is built from, such as igdb.popscore.
 
-    Returns: by name, the key of the copy for readers that follow no pointer; it has the model's folder.
-    Raises: FileNotFoundError saying how to make the manifest.
+    Its YAML file declares both; it is read without dbt's manifest.
+    """
+    import yaml
+
+    for path in sorted((PROJECT / "models").rglob("*.yml")):
+        if "materialized: daily_partitions" in (text := path.read_text(encoding="utf-8")):
+            (model,) = yaml.safe_load(text)["models"]
+            meta = model["config"]["meta"]
+            return model["name"], f"{meta['source_name']}.{meta['source_table']}"
+    raise FileNotFoundError(f"{PROJECT}: found no model whose YAML file has `materialized: daily_partitions`")
+
+
+def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
+    """Return the models that each build writes as Parquet files: every mart except the history.
+
+    Returns:
+        By name, the key of the copy for readers that follow no pointer; it includes the folder of the model.
+
+    Raises:
+        FileNotFoundError: There is no manifest; the message states how to make it.
     """
     if not manifest.exists():
         raise FileNotFoundError(f"{manifest} is missing: run `make setup`; an image has it built in")
@@ -59,19 +79,19 @@ def published_models(manifest: Path = MANIFEST) -> dict[str, str]:
 
 
 def arguments(engine: Literal["duckdb", "spark"] = "duckdb") -> list[str]:
-    """Which project dbt is to read, with which profile and target; for any command.
+    """Return the arguments of any dbt command that name project, profile and target.
 
-    Named as Cosmos names them: else dbt would take an earlier parse for that of another project, and parse again.
+    They equal those of Cosmos. Otherwise dbt would not use an earlier parse, and parse again.
     """
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     return [*folders, "--profile", "gamelake", "--target", engine]
 
 
 def parse(folder: Path = MANIFEST.parent) -> Manifest:
-    """Write the manifest into a folder; what has not changed since `make setup` is not parsed again.
+    """Write the manifest into a folder, without a database. Only files that changed since `make setup` are parsed.
 
-    No database is looked at.
-    Raises: SystemExit with dbt's own message when the project does not parse.
+    Raises:
+        SystemExit: The project does not parse; the message is dbt's.
     """
     from dbt.cli.main import dbtRunner
 
@@ -88,9 +108,8 @@ def parse(folder: Path = MANIFEST.parent) -> Manifest:
 def write_docs() -> None:
     """Write dbt's docs beside the manifest: index.html and catalog.json.
 
-    As `dbt docs generate` does, which wants the tables of a build for the catalog of columns and their types. Sources
-    and contracts declare theirs, and a build holds to them: no table needs to be looked at. The docs need nothing from
-    the internet, and name no folder of this machine.
+    `dbt docs generate` reads columns and types from the tables of a build. Here they come from sources and contracts,
+    which declare them, so no build is needed. The docs need no internet, and name no folder of this machine.
     """
     from dbt.artifacts.schemas.catalog import CatalogArtifact
     from dbt.task.docs import DOCS_INDEX_FILE_PATH

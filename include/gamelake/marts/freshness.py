@@ -1,7 +1,6 @@
-"""How old the loads are that readers see.
+"""The age of the loads behind the published marts, by the wall clock.
 
-It counts by the wall clock, as nothing else in the transform does. A build never asks it: a day that is built again is
-old. `dbt source freshness` has the same limits.
+Builds do not use it: a day that is built again is old. `dbt source freshness` has the same limits.
 """
 
 from __future__ import annotations
@@ -10,17 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import orjson
-
-from gamelake.lake.factory import place_of
-from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.generation import INPUTS, TransformError
+from gamelake.marts.reader import open_marts
 
 if TYPE_CHECKING:
-    from gamelake.lake.store import Store
+    from datetime import date
 
-__all__ = ["ERROR_AFTER_HOURS", "WARN_AFTER_HOURS", "LoadAge", "PublishedLoads", "published"]
+    from gamelake.lake.store import Store
 
 # `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
 # 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
@@ -44,7 +39,7 @@ class LoadAge:
 
     @property
     def verdict(self) -> str:
-        """What the age means: `fresh`, `late` (a night is missing) or `stale` (two are)."""
+        """The meaning of the age: `fresh`, `late` (a night is missing) or `stale` (two are)."""
         if self.age > timedelta(hours=ERROR_AFTER_HOURS):
             return "stale"
         return "late" if self.age > timedelta(hours=WARN_AFTER_HOURS) else "fresh"
@@ -55,7 +50,7 @@ class PublishedLoads:
     """The generation that readers see, since when, and its loads."""
 
     generation: str
-    day: str
+    day: date
     since: datetime
     loads: tuple[LoadAge, ...]
 
@@ -68,25 +63,16 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
         now: The moment to count from, for tests; by default the present.
 
     Raises:
-        TransformError: Nothing is published, or the generation is incomplete.
-        StoreError: The lake cannot be read.
+        NotPublishedError: Nothing is published.
+        StoreError: The lake cannot be read, or the generation is incomplete.
     """
-    shown = pointer.current(store)
-    if shown is None:
-        raise TransformError(f"{place_of(store)}: nothing is published yet; run the DAG `transform` first")
-    try:
-        sources = orjson.loads(store.get(f"{shown['generation']}/{INPUTS}"))["sources"]
-    except ObjectNotFoundError:
-        raise TransformError(
-            f"{shown['generation']} is published and its {INPUTS} is missing; run the DAG `transform` again"
-        ) from None
+    marts = open_marts(store)
+    generation = marts.generation
     moment = now or datetime.now(UTC)
-    loads = []
-    for source in sources:
-        committed = datetime.fromisoformat(source["committed_at"])
-        loads.append(
-            LoadAge(f"{source['source']}.{source['entity']}", source["partition"], committed, moment - committed)
-        )
+    loads = [
+        LoadAge(f"{each.source}.{each.entity}", each.partition, each.committed_at, moment - each.committed_at)
+        for each in marts.inputs.sources
+    ]
     moved = pointer.newest(store)
-    since = moved.at if moved and moved.generation == shown["generation"] else shown["published_at"]
-    return PublishedLoads(shown["generation"], shown["day"], datetime.fromisoformat(since), tuple(loads))
+    since = moved.at if moved and moved.generation == generation.generation else generation.built_at
+    return PublishedLoads(generation.generation, generation.day, since, tuple(loads))

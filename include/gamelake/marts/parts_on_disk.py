@@ -1,4 +1,4 @@
-"""Parts of a commit, copied to this disk and read there: the rows that count."""
+"""Reads the current rows of parts of a commit, from copies on this disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READ = """
     where id is not null
 """
 
-# As in dbt/macros/current_rows.sql, a row counts if no newer part claims its id or has it. Only ids are compared.
+# As in dbt/macros/current_rows.sql: a row is current if no newer part claims its id or has it. Only ids are compared.
 _CURRENT = """
     create table current_rows as
     with newest as (select id, max(ordinal) as ordinal from rows_found group by id)
@@ -45,13 +45,15 @@ _CHUNK = 1 << 20
 
 
 class UnreadableError(Exception):
-    """Why parts cannot be read."""
+    """Parts cannot be read; the message states why."""
 
 
 def fetch(store: ReadableStore, files: Sequence[File], folder: Path) -> list[Path]:
-    """Copy parts into a folder.
+    """Copy parts into a folder. Returns: the copies.
 
-    Raises: UnreadableError when one is missing or differs from the manifest; StoreError.
+    Raises:
+        UnreadableError: A part is missing, or differs from the manifest.
+        StoreError: The lake cannot be read.
     """
     paths = [folder / f"{ordinal:05}.jsonl.gz" for ordinal in range(len(files))]
     for file, path in zip(files, paths, strict=True):
@@ -62,10 +64,19 @@ def fetch(store: ReadableStore, files: Sequence[File], folder: Path) -> list[Pat
 def current_rows(
     database: duckdb.DuckDBPyConnection, files: Sequence[File], paths: Sequence[Path], columns: Mapping[str, str]
 ) -> int:
-    """Make the table `current_rows` of the rows that count.
+    """Make the table `current_rows` of the current rows of some parts.
 
-    Args: `paths` are the copies of `files`, in their order; `columns` gives each column's type, and has `id`.
-    Returns: how many rows the parts have. Raises: UnreadableError when DuckDB cannot read them.
+    Args:
+        database: Where to make it.
+        files: The parts, in their order.
+        paths: Their copies, in the same order.
+        columns: The type of each column, `id` included.
+
+    Returns:
+        How many rows the parts have.
+
+    Raises:
+        UnreadableError: DuckDB cannot read a part.
     """
     import duckdb  # the DAG processor reads what imports this module, and needs no database
 

@@ -1,6 +1,6 @@
-"""Checks a past day of popularity as the tests of dbt/models/staging/igdb/stg_igdb__popscore.yml check the newest one.
+"""Checks a past day of popularity as dbt's tests of the staging model check the newest one.
 
-How much a test lets through is declared there only: the limits are read from dbt's manifest.
+Their limits, and the tables that values refer to, are declared in dbt only: they are read from its manifest.
 """
 
 from __future__ import annotations
@@ -9,21 +9,18 @@ import json
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gamelake.marts import dbt_project
 from gamelake.marts.parts_on_disk import UnreadableError, current_rows, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
 
     from gamelake.lake.manifest import File
     from gamelake.lake.store import ReadableStore
-
-PARENTS = {"igdb.games": "game_id", "igdb.popularity_types": "popularity_type"}
-"""What a value refers to, by which column."""
 
 _POPSCORE = {
     "id": "bigint",
@@ -44,7 +41,7 @@ _REPEATED = """
     )
 """
 
-# By a test's kind and what it is about: the failures, of how many, in words.
+# By the kind of a test and its subject: the failures, the total, and a message.
 _ROWS = "select count(*) from current_rows"
 CHECKS = {
     ("rarely", "not is_usable"): (f"{_ROWS} where {_UNUSABLE}", _ROWS, "{} of its {} rows have no game, type or value"),
@@ -72,28 +69,45 @@ CHECKS = {
 
 
 def limits(manifest: Path = dbt_project.MANIFEST) -> dict[tuple[str, str], tuple[str, float]]:
-    """Return the tests of stg_igdb__popscore with a tolerance: by kind and subject, name and share of rows."""
+    """Return the tests of a day's rows that have a tolerance: by kind and subject, name and share of rows."""
     found = {}
-    for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values():
-        if node["resource_type"] == "test" and node.get("attached_node") == "model.gamelake.stg_igdb__popscore":
-            share = re.match(r"> 1 \+ ([\d.e-]+) \* ", node["config"]["error_if"])
-            if share:
-                arguments = node["test_metadata"]["kwargs"]
-                about = node["column_name"] or arguments.get("condition") or ", ".join(arguments["columns"])
-                found[node["test_metadata"]["name"], about] = node["name"], float(share[1])
+    for node in _tests(manifest):
+        if share := re.match(r"> 1 \+ ([\d.e-]+) \* ", node["config"]["error_if"]):
+            arguments = node["test_metadata"]["kwargs"]
+            about = node["column_name"] or arguments.get("condition") or ", ".join(arguments["columns"])
+            found[node["test_metadata"]["name"], about] = node["name"], float(share[1])
     return found
 
 
+def parents(manifest: Path = dbt_project.MANIFEST) -> dict[str, str]:
+    """Return the columns that refer to other tables, by the name of the table, such as `igdb.games`."""
+    found = {}
+    for node in _tests(manifest):
+        if node["test_metadata"]["name"] == "references_known":
+            model = re.search(r"stg_(\w+)__(\w+)", node["test_metadata"]["kwargs"]["to"])
+            assert model is not None  # noqa: S101 - staging refers to staging only; the rules of the project check it
+            found[f"{model[1]}.{model[2]}"] = node["column_name"]
+    return found
+
+
+def _tests(manifest: Path) -> Iterator[dict[str, Any]]:
+    """Yield dbt's tests of the staging model of the table that the history is built from."""
+    model = f"model.gamelake.stg_{dbt_project.history_model()[1].replace('.', '__')}"
+    for node in json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values():
+        if node["resource_type"] == "test" and node.get("attached_node") == model:
+            yield node
+
+
 class Checks:
-    """The checks of the days of one build. Parts are copied below `folder`; what values refer to is read once."""
+    """The checks of the days of one build. Parts are copied below `folder`; each parent table is read once."""
 
     def __init__(self, store: ReadableStore, tables: Mapping[str, Sequence[File]], folder: Path) -> None:
         self._store, self._tables, self._folder = store, tables, folder
         self._known: dict[str, str | None] = {}
-        self._limits = limits()
+        self._limits, self._parents = limits(), parents()
 
     def why_not(self, files: Sequence[File]) -> str | None:
-        """Why a day of these parts cannot be built, in words; None if nothing is wrong. Raises: StoreError."""
+        """Return why a day of these parts cannot be built; None if it can. Raises: StoreError."""
         import duckdb  # the DAG processor reads what imports this module, and needs no database
 
         with (
@@ -105,13 +119,13 @@ class Checks:
             except UnreadableError as error:
                 return str(error)
             if found != (expected := sum(file.rows for file in files)):
-                return f"its parts have {found} rows, the manifest says {expected}"
+                return f"its parts have {found} rows, the manifest states {expected}"
             return self._failed_test(database)
 
     def _failed_test(self, database: duckdb.DuckDBPyConnection) -> str | None:
-        """Of the day whose rows are in the table current_rows."""
+        """Return the test that the rows of the table current_rows fail, in words; None if they pass."""
         without = set()
-        for table, subject in PARENTS.items():
+        for table, subject in self._parents.items():
             if known := self._known_ids(table):
                 view = table.rpartition(".")[2]
                 database.execute(f"create view {view} as from read_parquet({_quoted(known)})")

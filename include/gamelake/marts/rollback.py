@@ -12,43 +12,41 @@ publishes, or a roll-forward.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from gamelake.days import PartitionError, parse_day
 from gamelake.lake.factory import place_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.generation import TransformError
-from gamelake.marts.pointer import RECORD, Action, Move, Publication
+from gamelake.marts.documents import RECORD, Action, Generation, History, Move, Publication, read
+from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from gamelake.lake.store import Store
 
-_LIST = "`make generations` lists those that are there"
+_LIST = "`make generations` lists the generations"
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class ListedGeneration:
     """A finished generation. `publication` is the newest one that showed it, None if none did."""
 
-    document: Mapping[str, Any]
+    document: Generation
     publication: Publication | None
     is_shown: bool
 
 
-def generations(store: Store) -> list[Generation]:
-    """Every finished generation, by the time at which it was finished, newest first. Raises: StoreError."""
+def generations(store: Store) -> list[ListedGeneration]:
+    """Return every finished generation, the newest build first. Raises: StoreError."""
     shown = pointer.newest(store)
     by_generation: dict[str, Publication] = {}
     for publication in [*pointer.history(store), *([shown] if shown else [])]:
         by_generation.setdefault(publication.generation, publication)
-    documents = sorted(_documents(store), key=lambda each: (each["published_at"], each["generation"]), reverse=True)
+    documents = sorted(_documents(store), key=lambda each: (each.built_at, each.generation), reverse=True)
     return [
-        Generation(each, by_generation.get(each["generation"]), bool(shown and shown.generation == each["generation"]))
+        ListedGeneration(each, by_generation.get(each.generation), bool(shown and shown.generation == each.generation))
         for each in documents
     ]
 
@@ -75,15 +73,13 @@ def rollforward(store: Store, *, by: str, reason: str | None = None) -> tuple[Pu
     return _show(store, _find(store, _newest_published(store).generation), Action.ROLLFORWARD, by, reason)
 
 
-def _show(
-    store: Store, document: Mapping[str, Any], action: Action, by: str, reason: str | None
-) -> tuple[Publication, bool]:
+def _show(store: Store, document: Generation, action: Action, by: str, reason: str | None) -> tuple[Publication, bool]:
     _check_whole(store, document)
 
     def decide(shown: Publication | None) -> Move | None:
-        if shown and shown.generation == document["generation"]:
+        if shown and shown.generation == document.generation:
             return None
-        return Move(action=action, generation=document["generation"], day=document["day"], by=by, reason=reason)
+        return Move(action=action, generation=document.generation, day=document.day, by=by, reason=reason)
 
     made = pointer.move(store, decide)
     now = made or pointer.newest(store)
@@ -98,37 +94,36 @@ def _newest_published(store: Store) -> Publication:
     return last
 
 
-def _documents(store: Store) -> Iterator[dict[str, Any]]:
+def _documents(store: Store) -> Iterator[Generation]:
     for info in store.list("marts/dt="):
         if info.key.endswith(f"/{RECORD}"):
-            yield orjson.loads(store.get(info.key))
+            yield read(store, info.key, Generation)
 
 
-def _find(store: Store, target: str) -> Mapping[str, Any]:
+def _find(store: Store, target: str) -> Generation:
     """Return the document of a generation, given its key or its day. Raises: TransformError."""
     try:
-        day = str(parse_day(target))
+        day = parse_day(target)
     except PartitionError:
         name = target.strip("/")
         try:
             return pointer.record_of(store, name if name.startswith("marts/") else f"marts/{name}")
         except ObjectNotFoundError:
             raise TransformError(f"found no finished generation {target} in {place_of(store)}; {_LIST}") from None
-    found = [each.document for each in generations(store) if each.document["day"] == day]
+    found = [each.document for each in generations(store) if each.document.day == day]
     if not found:
         raise TransformError(f"found no finished generation of {day} in {place_of(store)}; {_LIST}")
     return found[0]
 
 
-def _check_whole(store: Store, document: Mapping[str, Any]) -> None:
+def _check_whole(store: Store, document: Generation) -> None:
     """Refuse to show a generation of which a file is missing or has another size."""
-    files = [(mart["key"], mart["bytes"]) for mart in document["marts"]]
+    files = [(mart.key, mart.bytes) for mart in document.marts]
     wrong = []
     try:
-        listed = orjson.loads(store.get(document["history"]))["days"] if "history" in document else []
-        files += [(day["key"], day["bytes"]) for day in listed]
+        files += [(day.key, day.bytes) for day in read(store, document.history, History).days]
     except ObjectNotFoundError:
-        wrong.append(document["history"])
+        wrong.append(document.history)
     for key, size in files:
         try:
             if store.info(key).size != size:
@@ -137,6 +132,6 @@ def _check_whole(store: Store, document: Mapping[str, Any]) -> None:
             wrong.append(key)
     if wrong:
         raise TransformError(
-            f"{document['generation']} cannot be shown: {len(wrong)} of its files are missing or damaged, such as "
+            f"{document.generation} cannot be shown: {len(wrong)} of its files are missing or damaged, such as "
             f"{wrong[0]}; {_LIST}"
         )

@@ -1,7 +1,7 @@
-"""The build's database file: scratch that any worker may lose. Refuses a place that cannot work, and waits for a lock.
+"""The database file of a build: scratch that any worker may lose. Refuses an unusable path, and waits for a lock.
 
-DuckDB lets one process write a file. Another one, such as a build by hand, waits for its turn; every other failure to
-open the file would come again, so that it is told at once.
+DuckDB lets one process write a file. Another one, such as a manual build, waits. Every other failure to open the file
+is raised at once, because the next try would fail too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LOCKED = "Conflicting lock"
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _WAITS = (1, 2, 4, 8, 15, 30, 60, 60, 60)
-"""Seconds before each next try: a build of all games is through by then."""
+"""Seconds before each next try: longer in total than a build of all games."""
 
 
 class ScratchError(Exception):
@@ -68,7 +68,7 @@ def wait_for_lock(
             duckdb.connect(str(path), config=dict(config)).close()
         except duckdb.Error as error:
             if _LOCKED not in str(error):
-                # Nothing is lost with it: it holds what the build makes of the lake.
+                # Nothing is lost with it: every build makes its content again from the lake.
                 hint = "; remove the file, the build makes it again" if path.is_file() else ""
                 raise ScratchError(f"{path}: {error}{hint}") from error
             holder = _HOLDER.search(str(error))

@@ -3,7 +3,7 @@
 `gamelake marts build-on-spark` calls it where dbt-spark is installed (`make spark`); GAMELAKE_SPARK_MASTER names the
 cluster.
 
-Every try has a folder of its own for Spark's tables, so that what a killed one left behind is in nobody's way.
+Every try has a folder of its own for Spark's tables, so that the tables of a killed try do not disturb the next one.
 """
 
 from __future__ import annotations
@@ -14,23 +14,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
-import orjson
+import msgspec
 
 from gamelake.days import parse_day
 from gamelake.marts import dbt_project
-from gamelake.marts.generation import (
-    INPUTS,
-    SPARK_TABLES,
-    TransformError,
-    clean_up,
-    newest_day,
-    open_generation,
-    publish,
-    read_parquet,
-)
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.commits import newest_day
+from gamelake.marts.documents import INPUTS, read
+from gamelake.marts.errors import TransformError
+from gamelake.marts.generation import SPARK_TABLES, Outcome, clean_up, open_generation, publish
+from gamelake.marts.parquet import inspect_parquet
 from gamelake.marts.pointer import is_finished
 from gamelake.registry import load_entities
 
@@ -46,10 +42,18 @@ def folder() -> Path:
 
 
 def build(store: Store, generation: str) -> Path:
-    """Build and test every model of an open generation, given its key; its marts are then files, as of any other build.
+    """Build and test every model of an open generation; its marts are then files, as after any other build.
 
-    Returns: the manifest that dbt built by. Raises: TransformError when dbt fails, whose messages are printed;
-    StoreError.
+    Args:
+        store: The lake.
+        generation: The key of the generation.
+
+    Returns:
+        The path of dbt's manifest.
+
+    Raises:
+        TransformError: The generation is finished, or dbt fails; its messages are printed.
+        StoreError: The lake cannot be read or written.
     """
     if is_finished(store, generation):
         raise TransformError(f"{generation} is finished, and readers may use its files; open a new generation")
@@ -65,22 +69,22 @@ def build(store: Store, generation: str) -> Path:
     written = folder() / "target"
     (written / "run_results.json").unlink(missing_ok=True)  # of an earlier build, if this one cannot begin
     _dbt("build", on="spark", written=written, environment=environment)
-    _dbt("run-operation", "take_over", on="duckdb", written=written / "files", environment=environment)
+    _dbt("run-operation", "export_marts", on="duckdb", written=written / "files", environment=environment)
     _remove(store, warehouse)
     return written / "manifest.json"
 
 
 def _inputs(store: Store, generation: str) -> bytes:
-    """Return the inputs of the build, under a name that Spark reads: it ignores `_inputs.json` as hidden.
+    """Return _inputs.json for a copy under another name: Spark ignores a file whose name begins with _.
 
-    Each earlier mart is listed with the vars that it was built with: Spark cannot read a file's metadata.
+    Each earlier mart is listed with the vars that it was built with: Spark cannot read the metadata of a file.
     """
-    document = orjson.loads(store.get(f"{generation}/{INPUTS}"))
-    previous = document["previous"] or {"marts": []}
-    for mart in previous["marts"]:
-        _, notes = read_parquet(store, f"{previous['generation']}/{mart['name']}.parquet")
-        mart["vars"] = notes.get("vars")
-    return orjson.dumps(document)
+    inputs = read(store, f"{generation}/{INPUTS}", Inputs)
+    document = msgspec.to_builtins(inputs)
+    for mart in document["previous"]:
+        key = f"{inputs.run[0].previous}/{mart['name']}.parquet"
+        mart["vars"] = inspect_parquet(store, key).notes.get("vars")
+    return msgspec.json.encode(document)
 
 
 def _dbt(*command: str, on: Literal["duckdb", "spark"], written: Path, environment: Mapping[str, str]) -> None:
@@ -106,15 +110,12 @@ def _remove(store: Store, prefix: str) -> None:
         store.delete(info.key)
 
 
-def build_and_publish(store: Store, date: str | None) -> dict[str, Any]:
+def build_and_publish(store: Store, date: str | None) -> Outcome:
     """Build a day and publish it.
 
     Args:
         store: The lake.
         date: The Korean day as YYYY-MM-DD; None is the newest that was loaded.
-
-    Returns:
-        The document of the generation, as `publish` returns it.
 
     Raises:
         TransformError: There is nothing to build, or dbt fails.
@@ -124,6 +125,6 @@ def build_and_publish(store: Store, date: str | None) -> dict[str, Any]:
     day = parse_day(date) if date else newest_day(store, entities)
     generation = open_generation(store, entities, day=day, run_id="spark")
     manifest = build(store, generation)
-    document = publish(store, generation, dbt_project.published_models(manifest))
+    outcome = publish(store, generation, dbt_project.published_models(manifest))
     clean_up(store, generation)
-    return document
+    return outcome

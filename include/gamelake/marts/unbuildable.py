@@ -1,10 +1,9 @@
 """Finds the days of the history that cannot be built, so that they do not stop the nights after them.
 
-A night whose build failed leaves its day unbuilt, and the next night builds it too. Here such a past day is checked
-first: its parts are as the manifest names them, can be read, and would pass the tests of stg_igdb__popscore, with
-the games and popularity types of this build. A day that does not is left out of the build and of its listing, with the
-reason. It is checked again the next night. The day that stg_igdb__popscore shows is not checked: what is wrong with it
-fails its own night.
+A night whose build failed leaves its day unbuilt, and the next night builds it too. Such a past day is checked first:
+its parts exist and equal the manifest, they can be read, and their rows would pass the tests of the staging model. A
+day that fails is left out of the build and of its listing, with the reason, and checked again the next night. The day
+that the tests of the build read is not checked: its errors fail its own night.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ from __future__ import annotations
 import logging
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gamelake.marts.documents import DayLeftOut
 from gamelake.marts.popularity_checks import Checks
 
 if TYPE_CHECKING:
@@ -28,27 +28,32 @@ log = logging.getLogger(__name__)
 
 def leave_out(
     store: ReadableStore, days: Sequence[Day], *, tested: str, known: Mapping[str, Sequence[File]]
-) -> tuple[list[Day], list[dict[str, str]]]:
-    """Take the past days that cannot be built from the days of a build, with a warning for each.
+) -> tuple[list[Day], list[DayLeftOut]]:
+    """Split the days of a build into those that can be built and the others, with a warning for each of the others.
 
-    Args: `store` holds the parts; `tested` is the day that the build's own tests look at; `known` has the files of
-    each entity that the build reads.
-    Returns: the days that are left, and `day`, `key` and `reason` of the others. Raises: StoreError.
+    Args:
+        store: The lake that has the parts.
+        days: The days of the history.
+        tested: The day that the tests of the build read.
+        known: The files that the build reads, by table.
+
+    Raises:
+        StoreError: The lake cannot be read.
     """
-    unsure = [day for day in days if day.built is None and day.day != tested]
+    unsure = [day for day in days if day.built is None and str(day.day) != tested]
     left_out = []
     if unsure:
         with tempfile.TemporaryDirectory() as folder:
             checks = Checks(store, known, Path(folder))
             for day in unsure:
                 if reason := checks.why_not(day.files):
-                    left_out.append({"day": day.day, "key": day.key, "reason": reason})
+                    left_out.append(DayLeftOut(day=day.day, key=day.key, reason=reason))
     warn(left_out)
-    without = {each["key"] for each in left_out}
+    without = {each.key for each in left_out}
     return [day for day in days if day.key not in without], left_out
 
 
-def warn(left_out: Sequence[Mapping[str, Any]]) -> None:
+def warn(left_out: Sequence[DayLeftOut]) -> None:
     """Log a warning for each day that is left out."""
     for each in left_out:
-        log.warning("the history of popularity is without %s: %s", each["day"], each["reason"])
+        log.warning("the history of popularity is without %s: %s", each.day, each.reason)

@@ -36,7 +36,7 @@ def test_the_list_says_what_became_of_each(store: Store, capsys: pytest.CaptureF
     first, second = published(store, "2026-11-20", "2026-11-21")
     late = finished(store, "2026-11-19", run="late")
     publish(store, late, {})
-    assert [(each.document["generation"], each.publication is None) for each in generations(store)] == [
+    assert [(each.document.generation, each.publication is None) for each in generations(store)] == [
         (second, False),
         (first, False),
         (late, True),

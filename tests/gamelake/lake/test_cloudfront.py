@@ -22,8 +22,8 @@ from gamelake.lake.https import HttpsStore
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.store import Store
 from gamelake.lake.table import Table, TableReader
+from gamelake.marts.documents import POINTER, Generation
 from gamelake.marts.generation import changed_keys, open_generation, publish
-from gamelake.marts.pointer import POINTER
 from gamelake.registry import load_sources
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.tables import IGDB_GAMES
@@ -92,13 +92,13 @@ def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(
     assert cdn.invalidated() == [["/some/lake/raw/igdb/games/_manifest.json"]]
 
 
-def publish_day(lake: Store, day: date, rows: int, tmp_path: Path) -> dict[str, Any]:
-    """A publication of one mart. Returns: its document."""
+def publish_day(lake: Store, day: date, rows: int, tmp_path: Path) -> Generation:
+    """Publish one mart. Returns: the generation."""
     generation = open_generation(lake, [REGISTRY["games"]], day=day, run_id="run")
     file = tmp_path / "dim_games.parquet"
     duckdb.sql(f"copy (select * from range({rows})) to '{file}' (format parquet)")
     lake.put_file(f"{generation}/dim_games.parquet", file)
-    return publish(lake, generation, {"dim_games": "marts/dim_games.parquet"})
+    return publish(lake, generation, {"dim_games": "marts/dim_games.parquet"}).generation
 
 
 def test_a_publication_is_seen_only_once_it_is_invalidated(
@@ -119,10 +119,11 @@ def test_a_publication_is_seen_only_once_it_is_invalidated(
     commit(lake, "2026-11-21")
     second = publish_day(lake, date(2026, 11, 21), 2, tmp_path)
     assert shown() == ("2026-11-20", True)
-    invalidate_changed(changed_keys(second), change=second["generation"])
+    assert changed_keys(second) == [POINTER, "marts/dim_games.parquet"]
+    invalidate_changed(changed_keys(second), change=second.generation)
     assert shown() == ("2026-11-21", True)
     assert cdn.invalidated() == [["/some/lake/marts/_current.json", "/some/lake/marts/dim_games.parquet"]]
-    assert remote.get(first["marts"][0]["key"]) != remote.get(second["marts"][0]["key"])
+    assert remote.get(first.marts[0].key) != remote.get(second.marts[0].key)
 
 
 def test_a_rollback_ends_when_the_cdn_shows_it(
@@ -190,12 +191,6 @@ def test_nothing_happens_without_a_distribution(
     monkeypatch.setenv("GAMELAKE_URI", "file:///lake")
     invalidate_changed([POINTER], change="a change")
     assert cdn.invalidated() == []
-
-
-def test_a_publication_changes_the_pointer_and_the_fixed_paths() -> None:
-    marts = [{"key": "marts/dt=2026-11-21/run/dim_games.parquet", "copy": "marts/dim_games.parquet"}]
-    assert changed_keys({"published": True, "marts": marts}) == [POINTER, "marts/dim_games.parquet"]
-    assert changed_keys({"published": False, "marts": marts}) == []
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_things_are_counted(number: int, text: str) -> None:
 
 
 def test_a_publication_says_its_korean_time_or_why_there_is_none() -> None:
-    document = {"published": True, "day": "2026-11-29", "published_at": "2026-11-28T19:05:00+00:00", "publication": 3}
+    document = {"published": True, "day": "2026-11-29", "built_at": "2026-11-28T19:05:00+00:00", "publication": 3}
     assert published_line(document) == "Published 2026-11-29 at 04:05 Korean time (publication 3)."
     assert published_line({"published": False, "reason": "not published: readers already have 2026-11-30"}) == (
         "not published: readers already have 2026-11-30"

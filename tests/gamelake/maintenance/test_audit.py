@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,11 +16,12 @@ from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
 from gamelake.marts.audit import KEEP_PUBLISHED
+from gamelake.marts.documents import POINTER, RECORD, History, PublishedMart, encode
 from gamelake.marts.generation import open_generation, publish
-from gamelake.marts.pointer import POINTER, RECORD, current
+from gamelake.marts.pointer import current
 from gamelake.marts.rollback import rollback, rollforward
 from gamelake.registry import load_sources
-from tests.support.generations import finished
+from tests.support.generations import document_of, entry, finished
 from tests.support.tables import IGDB_GENRES
 
 GENRES = load_sources()["igdb"].entities["genres"]
@@ -49,9 +49,12 @@ def generation(store: Any, run_id: Any, *, days: Any = 0, published: Any = False
     key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id=run_id)
     store.put(f"{key}/genres.parquet", b"not read here")
     if published:
-        document = {"generation": key, "day": "2026-11-21", "marts": [{"key": f"{key}/genres.parquet", "bytes": 13}]}
-        store.put(f"{key}/{RECORD}", json.dumps(document).encode())
-        store.put(POINTER, json.dumps(document).encode())
+        file, copy = f"{key}/genres.parquet", "marts/genres.parquet"
+        mart = PublishedMart(name="genres", key=file, rows=1, bytes=13, sha256="0" * 64, copy=copy)
+        document = document_of(key, day="2026-11-21", marts=(mart,))
+        store.put(document.history, encode(History(days=(), left_out=())))
+        for written in (f"{key}/{RECORD}", POINTER):
+            store.put(written, encode(document))
     for info in list(store.list(key)):
         age(store, info.key, days=days)
     return key
@@ -154,7 +157,7 @@ def test_what_publish_writes_is_sound(store: Any) -> None:
     key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id="run")
     duckdb.sql(f"copy (select 1 as id) to '{store.url(key)}/genres.parquet' (format parquet)")
     publish(store, key, {"genres": "marts/genres.parquet"})
-    assert current(store)["generation"] == key
+    assert current(store).generation == key
     assert audit(store, [GENRES.table], older_than=HOURS_48, remove=False, verify=True).findings == []
 
 
@@ -190,8 +193,8 @@ def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:
         store.put(key, b"day")
         age(store, key, hours=49)
     key = generation(store, "shown", published=True)
-    days = [{"key": f"{listed}.parquet", "bytes": 3}, {"key": "marts/history/popularity/gone.parquet", "bytes": 3}]
-    store.put(f"{key}/_history.json", json.dumps({"days": days}).encode())
+    days = [entry(f"{listed}.parquet"), entry("marts/history/popularity/gone.parquet")]
+    store.put(f"{key}/_history.json", encode(History(days=tuple(days), left_out=())))
     report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True)
     assert {finding.key for finding in report.removed} == {f"{unlisted}.json", f"{unlisted}.parquet"}
     assert [finding.key for finding in report.broken] == ["marts/history/popularity/gone.parquet"]

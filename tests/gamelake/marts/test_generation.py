@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import orjson
 import pytest
 
 from gamelake.lake.claims import merge_files
@@ -18,7 +17,11 @@ from gamelake.lake.keys import LoadRun, run_folder
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
-from gamelake.marts.generation import TransformError, newest_day, open_generation, publish
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.commits import newest_day
+from gamelake.marts.documents import History, read
+from gamelake.marts.errors import TransformError
+from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback
 from gamelake.registry import load_sources
@@ -65,12 +68,11 @@ def test_a_build_reads_the_newest_commit_of_its_day_or_before(store: Any, tmp_pa
     commit(store, tmp_path, GENRES, "2026-11-22", [1, 2, 3])
     generation = open_generation(store, [GENRES], day=DAY, run_id="manual__2026-11-21T04:00:00+00:00")
     assert generation == f"marts/dt=2026-11-21/{run_folder('manual__2026-11-21T04:00:00+00:00')}"
-    inputs = orjson.loads(store.get(f"{generation}/_inputs.json"))
-    (source,) = inputs["sources"]
-    assert (inputs["day"], source["version"], source["partition"]) == ("2026-11-21", 2, "2026-11-20")
-    (file,) = source["files"]
-    assert file["claims"] == [{"low": 0, "high": None}]
-    assert duckdb.sql(f"select id from read_json('{file['url']}') order by id").fetchall() == [(1,), (2,)]
+    inputs = inputs_of(store, generation)
+    (source,), (file,), (claim,) = inputs.sources, inputs.files, inputs.claims
+    assert (inputs.run[0].day, source.version, source.partition) == (DAY, 2, "2026-11-20")
+    assert (claim.ordinal, claim.low, claim.high) == (file.ordinal, 0, None)
+    assert duckdb.sql(f"select id from read_json('{file.url}') order by id").fetchall() == [(1,), (2,)]
 
 
 def test_an_entity_that_was_never_loaded_is_named(store: Any, tmp_path: Path) -> None:
@@ -88,13 +90,13 @@ def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store: Any, t
         folders.append(open_generation(store, [GENRES], day=DAY, run_id="scheduled__2026-11-21"))
         assert [info.key for info in store.list(f"{folders[-1]}/")] == [f"{folders[-1]}/_inputs.json"]
         write_mart(store, folders[-1], "dim_games", len(folders))
-        assert publish(store, folders[-1], GAMES)["published"]
+        assert publish(store, folders[-1], GAMES).is_published
     first = "marts/dt=2026-11-21/scheduled__2026-11-21"
     assert folders == [first, f"{first}-2", f"{first}-3"]
     for rows, folder in enumerate(folders, start=1):
-        [mart] = record_of(store, folder)["marts"]
-        assert mart["rows"] == rows
-        assert hashlib.sha256(store.get(mart["key"])).hexdigest() == mart["sha256"]
+        [mart] = record_of(store, folder).marts
+        assert mart.rows == rows
+        assert hashlib.sha256(store.get(mart.key)).hexdigest() == mart.sha256
 
 
 def test_builds_by_hand_do_not_share_a_folder(store: Any, tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_any_run_id_that_airflow_takes_names_a_folder(store: Any, tmp_path: Path
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     generation = open_generation(store, [GENRES], day=DAY, run_id=run_id)
     assert generation == f"marts/dt=2026-11-21/{run_folder(run_id)}"
-    assert orjson.loads(store.get(f"{generation}/_inputs.json"))["run_id"] == run_id
+    assert inputs_of(store, generation).run[0].run_id == run_id
 
 
 @pytest.mark.parametrize("day", [date(2026, 11, 22), date(2027, 11, 1)])
@@ -122,8 +124,8 @@ def test_a_day_after_the_newest_load_is_refused(store: Any, tmp_path: Path, day:
 def test_a_night_that_was_missed_can_be_built_from_the_commits_before_it(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-20", [1])
     commit(store, tmp_path, GENRES, "2026-11-22", [1, 2])
-    (source,) = inputs_of(store, open_generation(store, [GENRES], day=DAY, run_id="r"))["sources"]
-    assert source["partition"] == "2026-11-20"
+    (source,) = inputs_of(store, open_generation(store, [GENRES], day=DAY, run_id="r")).sources
+    assert source.partition == "2026-11-20"
 
 
 def test_the_pointer_moves_only_to_a_whole_generation(store: Any, tmp_path: Path) -> None:
@@ -136,16 +138,16 @@ def test_the_pointer_moves_only_to_a_whole_generation(store: Any, tmp_path: Path
 
     write_mart(store, generation, "mart_top_rated", 2)
     document = publish(store, generation, COPIES)
-    assert document["published"]
+    assert document.is_published
     shown = current(store)
     assert shown is not None
-    assert shown["generation"] == generation
-    assert shown["sources"] == {"igdb.genres": 1}
-    assert {mart["name"]: mart["rows"] for mart in shown["marts"]} == {"dim_games": 7, "mart_top_rated": 2}
-    for mart in shown["marts"]:
-        assert store.info(mart["key"]).size == mart["bytes"]
-        assert mart["copy"] == COPIES[mart["name"]]
-        assert store.get(mart["copy"]) == store.get(mart["key"])
+    assert shown.generation == generation
+    assert shown.sources == {"igdb.genres": 1}
+    assert {mart.name: mart.rows for mart in shown.marts} == {"dim_games": 7, "mart_top_rated": 2}
+    for mart in shown.marts:
+        assert store.info(mart.key).size == mart.bytes
+        assert mart.copy == COPIES[mart.name]
+        assert store.get(mart.copy) == store.get(mart.key)
 
 
 def test_a_rebuilt_past_day_does_not_replace_a_later_one(store: Any, tmp_path: Path) -> None:
@@ -157,11 +159,11 @@ def test_a_rebuilt_past_day_does_not_replace_a_later_one(store: Any, tmp_path: P
         write_mart(store, generation, "dim_games", rows)
     publish(store, later, GAMES)
     document = publish(store, earlier, GAMES)
-    assert not document["published"]
-    assert document["reason"] == "not published: readers already have 2026-11-21, which is later than 2026-11-20"
+    assert not document.is_published
+    assert document.reason == "not published: readers already have 2026-11-21, which is later than 2026-11-20"
     shown = current(store)
     assert shown is not None
-    assert shown["generation"] == later
+    assert shown.generation == later
     assert store.get("marts/dim_games.parquet") == store.get(f"{later}/dim_games.parquet")
 
 
@@ -211,23 +213,23 @@ def commit_day(store: Any, tmp_path: Path, partition: Any, ids: Any) -> None:
 
 
 def inputs_of(store: Any, generation: Any) -> Any:
-    return orjson.loads(store.get(f"{generation}/_inputs.json"))
+    return read(store, f"{generation}/_inputs.json", Inputs)
 
 
 def write_day(store: Any, day: Any, rows: int) -> None:
-    notes = "kv_metadata {staged_rows: '5', superseded_rows: '1', void_rows: '2'}"
-    duckdb.sql(f"copy (select * from range({rows})) to '{day['url']}' (format parquet, {notes})")
+    notes = "kv_metadata {current_rows: '5', superseded_rows: '1', voided_rows: '2'}"
+    duckdb.sql(f"copy (select * from range({rows})) to '{day.url}' (format parquet, {notes})")
 
 
 def build_and_publish(store: Any, day: Any, run_id: Any = "r", rows: int = 3) -> Any:
     """A build of one mart and of the days that are not built. Returns: the generation, and the days that it built."""
     generation = open_generation(store, [POPSCORE], day=day, run_id=run_id)
     write_mart(store, generation, "dim_games", 1)
-    new = [each for each in inputs_of(store, generation)["days"] if not each["built"]]
+    new = [each for each in inputs_of(store, generation).days if not each.is_built]
     for each in new:
         write_day(store, each, rows)
     publish(store, generation, GAMES)
-    return generation, [each["day"] for each in new]
+    return generation, [str(each.day) for each in new]
 
 
 def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(store: Any, tmp_path: Path) -> None:
@@ -235,8 +237,8 @@ def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(stor
     commit_day(store, tmp_path, "2026-11-20", [1, 2])
     generation, new = build_and_publish(store, date(2026, 11, 20))
     assert new == ["2026-11-19", "2026-11-20"]
-    listing = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
-    assert [(entry["day"], entry["rows"], entry["staged_rows"], entry["void_rows"]) for entry in listing] == [
+    listing = read(store, f"{generation}/_history.json", History).days
+    assert [(str(entry.day), entry.rows, entry.current_rows, entry.voided_rows) for entry in listing] == [
         ("2026-11-19", 3, 5, 2),
         ("2026-11-20", 3, 5, 2),
     ]
@@ -244,32 +246,32 @@ def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(stor
     commit_day(store, tmp_path, "2026-11-21", [1, 2, 3])
     generation, new = build_and_publish(store, DAY)
     assert new == ["2026-11-21"]
-    assert orjson.loads(store.get(f"{generation}/_history.json"))["days"][:2] == listing
-    (source,) = inputs_of(store, generation)["sources"]
-    assert [file["partition"] for file in source["files"]] == ["2026-11-21"]  # the parts of built days are not read
+    assert read(store, f"{generation}/_history.json", History).days[:2] == listing
+    assert [file.partition for file in inputs_of(store, generation).files] == [
+        "2026-11-21"
+    ]  # the parts of built days are not read
 
     commit_day(store, tmp_path, "2026-11-20", [1, 2, 4, 5])
     generation, new = build_and_publish(store, DAY, run_id="again")
     assert new == ["2026-11-20"]
-    (source,) = inputs_of(store, generation)["sources"]
-    assert sorted(file["partition"] for file in source["files"]) == ["2026-11-20", "2026-11-21"]
+    assert sorted(file.partition for file in inputs_of(store, generation).files) == ["2026-11-20", "2026-11-21"]
 
 
 def test_a_day_that_a_failed_build_left_behind_is_built_again(store: Any, tmp_path: Path) -> None:
     commit_day(store, tmp_path, "2026-11-21", [1])
     generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
-    write_day(store, inputs_of(store, generation)["days"][0], 3)  # and nothing else: dbt was killed
-    left_behind = store.get(inputs_of(store, generation)["days"][0]["key"])
+    write_day(store, inputs_of(store, generation).days[0], 3)  # and nothing else: dbt was killed
+    left_behind = store.get(inputs_of(store, generation).days[0].key)
     again, new = build_and_publish(store, DAY)
     assert new == ["2026-11-21"]
-    assert inputs_of(store, again)["days"][0]["key"] != inputs_of(store, generation)["days"][0]["key"]
-    assert store.get(inputs_of(store, generation)["days"][0]["key"]) == left_behind
+    assert inputs_of(store, again).days[0].key != inputs_of(store, generation).days[0].key
+    assert store.get(inputs_of(store, generation).days[0].key) == left_behind
 
 
 def history_hashes(store: Any, generation: Any) -> Any:
     """Of the days that a generation lists, as they are now: what they were when it was published."""
-    days = orjson.loads(store.get(f"{generation}/_history.json"))["days"]
-    return [hashlib.sha256(store.get(day["key"])).hexdigest() for day in days], [day["sha256"] for day in days]
+    days = read(store, f"{generation}/_history.json", History).days
+    return [hashlib.sha256(store.get(day.key)).hexdigest() for day in days], [day.sha256 for day in days]
 
 
 def test_the_history_of_what_was_rolled_back_stays_as_it_is(store: Any, tmp_path: Path) -> None:
@@ -292,7 +294,7 @@ def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store: Any
     commit_day(store, tmp_path, "2026-11-21", [1])
     slow = open_generation(store, [POPSCORE], day=DAY, run_id="slow")
     fast, _ = build_and_publish(store, DAY, run_id="fast")
-    write_day(store, inputs_of(store, slow)["days"][0], 9)
+    write_day(store, inputs_of(store, slow).days[0], 9)
     found, listed = history_hashes(store, fast)
     assert found == listed
 
@@ -308,19 +310,21 @@ def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store: Any, 
         if reloaded:
             commit(store, tmp_path, reloaded, "2026-11-21", [1, 2])
     older, newer = opened
-    assert publish(store, newer, GAMES)["published"]
+    assert publish(store, newer, GAMES).is_published
     for _ in range(2):  # the first time it is finished too
         document = publish(store, older, GAMES)
-        assert not document["published"]
-        assert document["reason"] == (
+        assert not document.is_published
+        assert document.reason == (
             f"not published: readers already have {newer}, which was built from newer loads: "
             f"igdb.themes: version 2, not 1; `make rollback TO={older}` shows this one anyway"
         )
-        assert current(store)["generation"] == newer
+        shown = current(store)
+        assert shown is not None
+        assert shown.generation == newer
     assert rollback(store, older, by="hana")[0].generation == older
     rebuilt = open_generation(store, [GENRES, THEMES], day=DAY, run_id="again")
     write_mart(store, rebuilt, "dim_games", 3)
-    assert publish(store, rebuilt, GAMES)["published"], "after a rollback"
+    assert publish(store, rebuilt, GAMES).is_published, "after a rollback"
 
 
 def test_a_rebuild_of_the_same_loads_is_published(store: Any, tmp_path: Path) -> None:
@@ -333,7 +337,7 @@ def test_a_rebuild_of_the_same_loads_is_published(store: Any, tmp_path: Path) ->
             rollback(store, first if target == "first" else target, by="hana")
         rebuilt = open_generation(store, [GENRES], day=DAY, run_id=f"run-{number}")
         write_mart(store, rebuilt, "dim_games", number)
-        assert publish(store, rebuilt, GAMES)["published"]
+        assert publish(store, rebuilt, GAMES).is_published
         first = first or rebuilt
 
 
@@ -355,16 +359,16 @@ def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store: An
     third, _ = build_and_publish(store, DAY)
     rebuilt, _ = build_and_publish(store, date(2026, 11, 20), run_id="later")
     before = {
-        generation: (inputs_of(store, generation)["previous"] or {}).get("generation")
+        generation: inputs_of(store, generation).run[0].previous
         for generation in (first, second, repeated, third, rebuilt)
     }
     assert before == {first: None, second: first, repeated: first, third: repeated, rebuilt: first}
-    [mart] = inputs_of(store, third)["previous"]["marts"]
-    assert mart == {"name": "dim_games", "url": store.url(f"{repeated}/dim_games.parquet")}
+    [mart] = inputs_of(store, third).previous
+    assert (mart.name, mart.url) == ("dim_games", store.url(f"{repeated}/dim_games.parquet"))
 
     store.delete(f"{repeated}/_generation.json")  # generations are not kept without end
     forgotten = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="much later")
-    assert inputs_of(store, forgotten)["previous"] is None
+    assert inputs_of(store, forgotten).previous == ()
 
 
 def test_sources_come_from_another_lake_and_marts_stay_at_home(store: Any, tmp_path: Path) -> None:
@@ -374,16 +378,16 @@ def test_sources_come_from_another_lake_and_marts_stay_at_home(store: Any, tmp_p
     build_and_publish(other, date(2026, 11, 20))  # of the same name as ours will be, and with other bytes
     ours = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="r", sources=other)
     write_mart(store, ours, "dim_games", 2)
-    for each in inputs_of(store, ours)["days"]:
-        assert each["url"] == store.url(each["key"])
+    for each in inputs_of(store, ours).days:
+        assert each.url == store.url(each.key)
         write_day(store, each, 3)
     publish(store, ours, {"dim_games": "marts/dim_games.parquet"})
 
     inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=other))
-    assert [file["url"].startswith(other.url("raw")) for file in inputs["sources"][0]["files"]] == [True]
-    assert [mart["url"] for mart in inputs["previous"]["marts"]] == [store.url(f"{ours}/dim_games.parquet")]
-    assert [day["url"] for day in inputs["days"]] == [store.url(day["key"]) for day in inputs["days"]]
-    assert [bool(day["built"]) for day in inputs["days"]] == [True, False]
+    assert [file.url.startswith(other.url("raw")) for file in inputs.files] == [True]
+    assert [mart.url for mart in inputs.previous] == [store.url(f"{ours}/dim_games.parquet")]
+    assert [day.url for day in inputs.days] == [store.url(day.key) for day in inputs.days]
+    assert [day.is_built for day in inputs.days] == [True, False]
     assert list(store.list("raw/")) == []
 
 
@@ -394,9 +398,9 @@ def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store:
     (tmp_path / "way").symlink_to(tmp_path / "lake")
     way = open_store((tmp_path / "way").as_uri())
     inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=way))
-    built, new = inputs["days"]
-    assert (built["url"], new["url"]) == (way.url(built["key"]), store.url(new["key"]))
-    assert [mart["url"].startswith(way.url("marts")) for mart in inputs["previous"]["marts"]] == [True]
+    built, new = inputs.days
+    assert (built.url, new.url) == (way.url(built.key), store.url(new.key))
+    assert [mart.url.startswith(way.url("marts")) for mart in inputs.previous] == [True]
 
 
 def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store: Any, tmp_path: Path) -> None:
@@ -419,10 +423,10 @@ def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(
     assert new == ["2026-11-21"]
     shown = current(store)
     assert shown is not None
-    assert shown["days_left_out"] == {"2026-11-20": reason}
-    listing = orjson.loads(store.get(f"{generation}/_history.json"))
-    assert [day["day"] for day in listing["days"]] == ["2026-11-21"]
-    assert [(day["day"], day["reason"]) for day in listing["left_out"]] == [("2026-11-20", reason)]
+    assert shown.days_left_out == {"2026-11-20": reason}
+    listing = read(store, f"{generation}/_history.json", History)
+    assert [str(day.day) for day in listing.days] == ["2026-11-21"]
+    assert [(str(day.day), day.reason) for day in listing.left_out] == [("2026-11-20", reason)]
     assert (
         caplog.text.count(f"is without 2026-11-20: {reason}") == 2
     )  # when the build is opened, and when it is published
@@ -430,7 +434,7 @@ def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(
     store.put(lost.key, data)
     generation, new = build_and_publish(store, DAY, run_id="again")
     assert new == ["2026-11-20"]
-    assert orjson.loads(store.get(f"{generation}/_history.json"))["left_out"] == []
+    assert read(store, f"{generation}/_history.json", History).left_out == ()
 
 
 def test_the_newest_day_without_its_part_stops_its_own_night(store: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import File
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
+from tests.support.generations import entry
 
 
 def part(day: str, name: str, *claims: IdRange) -> File:
@@ -29,10 +30,13 @@ def part(day: str, name: str, *claims: IdRange) -> File:
     )
 
 
+MODEL = "fct_game_popularity_daily"
+
+
 def test_days_come_by_age_with_their_files_in_order() -> None:
     newer, first, second = part("2026-11-21", "c"), part("2026-11-20", "a"), part("2026-11-20", "b")
-    days = history.days_of([newer, first, second], [])
-    assert [(day.day, day.files, day.built) for day in days] == [
+    days = history.days_of(MODEL, [newer, first, second], [])
+    assert [(str(day.day), day.files, day.built) for day in days] == [
         ("2026-11-20", (first, second), None),
         ("2026-11-21", (newer,), None),
     ]
@@ -40,9 +44,9 @@ def test_days_come_by_age_with_their_files_in_order() -> None:
 
 
 def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    [day] = history.days_of([part("2026-11-20", "a")], [])
-    entry = {"key": day.key, "rows": 3}
-    assert history.days_of([part("2026-11-20", "a")], [entry])[0].built == entry
+    [day] = history.days_of(MODEL, [part("2026-11-20", "a")], [])
+    listed = entry(day.key)
+    assert history.days_of(MODEL, [part("2026-11-20", "a")], [listed])[0].built == listed
     others = [
         [part("2026-11-20", "other")],
         [part("2026-11-20", "a"), part("2026-11-20", "b")],
@@ -50,29 +54,26 @@ def test_a_day_is_built_when_the_listing_has_it_of_the_same_parts(monkeypatch: p
         [part("2026-11-21", "a")],
     ]
     for files in others:
-        assert history.days_of(files, [entry])[0].built is None
+        assert history.days_of(MODEL, files, [listed])[0].built is None
     monkeypatch.setattr(history, "LAYOUT", history.LAYOUT + 1)
-    assert history.days_of([part("2026-11-20", "a")], [entry])[0].built is None
+    assert history.days_of(MODEL, [part("2026-11-20", "a")], [listed])[0].built is None
 
 
-def test_no_two_builds_write_the_same_object_and_days_of_earlier_names_count_as_built() -> None:
+def test_no_two_builds_write_the_same_object() -> None:
     files = [part("2026-11-20", "a")]
-    [day], [again] = (history.days_of(files, []) for _ in range(2))
+    [day], [again] = (history.days_of(MODEL, files, []) for _ in range(2))
     assert day.key != again.key
     assert day.key.rpartition("-")[0] == again.key.rpartition("-")[0]
-    entry = {"key": f"{day.key.rpartition('-')[0]}.parquet", "rows": 3}
-    [built] = history.days_of(files, [entry])
-    assert (built.key, built.built) == (entry["key"], entry)
 
 
 def test_what_a_new_day_is_built_from_is_written_in_a_folder_of_its_own(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     files = [part("2026-11-20", "a"), part("2026-11-21", "b")]
-    days = history.days_of(files, [{"key": history.days_of(files, [])[0].key}])
-    history.describe(store, days)
+    days = history.days_of(MODEL, files, [entry(history.days_of(MODEL, files, [])[0].key)])
+    history.write_day_inputs(store, days)
     [info] = store.list("marts/")
     assert info.key == days[1].key.replace("/history/", "/history/_parts/").replace(".parquet", ".json")
-    assert history.described(info.key) == history.described(days[1].key) == days[1].key
+    assert history.day_key(info.key) == history.day_key(days[1].key) == days[1].key
     assert orjson.loads(store.get(info.key))["parts"] == [{"key": files[1].key, "sha256": files[1].sha256}]
 
 

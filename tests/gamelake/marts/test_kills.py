@@ -9,7 +9,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import orjson
 import pytest
 
 from gamelake.lake.disk import DiskStore
@@ -17,7 +16,10 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import Draft, File, Mode
 from gamelake.lake.table import Table
-from gamelake.marts.generation import current, open_generation, publish
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import History, read
+from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.pointer import current
 from gamelake.registry import load_sources
 from tests.support.kills import Steps, in_child
 from tests.support.stores import new_client as new_s3
@@ -62,16 +64,16 @@ def load_day(store: Store, day: date) -> None:
 
 
 def build(store: Store, day: date, parquet: Path) -> str:
-    """What dbt leaves: a file a mart, and the day of the history, all of them telling of the day."""
+    """What dbt leaves: a file a mart, and the day of the history, each with the day in it."""
     load_day(store, day)
     generation = open_generation(store, [POPSCORE], day=day, run_id="run")
-    notes = "kv_metadata {staged_rows: '1', superseded_rows: '0', void_rows: '0'}"
+    notes = "kv_metadata {current_rows: '1', superseded_rows: '0', voided_rows: '0'}"
     duckdb.sql(f"copy (select '{day}' as day) to '{parquet}' (format parquet, {notes})")
     for name in COPIES:
         store.put_file(f"{generation}/{name}.parquet", parquet)
-    for each in orjson.loads(store.get(f"{generation}/_inputs.json"))["days"]:
-        if not each["built"]:
-            store.put_file(each["key"], parquet)
+    for each in read(store, f"{generation}/_inputs.json", Inputs).days:
+        if not each.is_built:
+            store.put_file(each.key, parquet)
     return generation
 
 
@@ -79,11 +81,12 @@ def check_whole(store: Store, expected: set[str]) -> None:
     """What a reader finds by the pointer, and at the fixed paths. `expected` are the generations that it may find."""
     pointer = current(store)
     assert pointer is not None
-    assert pointer["generation"] in expected
-    listed = orjson.loads(store.get(pointer["history"]))["days"]
-    assert max(entry["day"] for entry in listed) == pointer["day"]
-    for each in (*pointer["marts"], *listed):
-        assert hashlib.sha256(store.get(each["key"])).hexdigest() == each["sha256"]
+    assert pointer.generation in expected
+    listed = read(store, pointer.history, History).days
+    assert max(entry.day for entry in listed) == pointer.day
+    files = [(each.key, each.sha256) for each in pointer.marts] + [(each.key, each.sha256) for each in listed]
+    for key, sha256 in files:
+        assert hashlib.sha256(store.get(key)).hexdigest() == sha256
     whole = {hashlib.sha256(store.get(f"{each}/dim_games.parquet")).hexdigest() for each in expected}
     for copy in COPIES.values():
         assert hashlib.sha256(store.get(copy)).hexdigest() in whole
@@ -147,10 +150,10 @@ def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str,
 def test_readers_of_the_old_generation_are_not_disturbed(tmp_path: Path) -> None:
     store = open_store((tmp_path / "lake").as_uri())
     old = build(store, DAYS[0], tmp_path / "any.parquet")
-    pointer = publish(store, old, COPIES)
-    with store.open(pointer["marts"][0]["key"]) as mart, store.open(pointer["marts"][0]["copy"]) as copy:
+    published = publish(store, old, COPIES).generation.marts[0]
+    with store.open(published.key) as mart, store.open(published.copy) as copy:
         publish(store, build(store, DAYS[1], tmp_path / "any.parquet"), COPIES)
         for open_file in (mart, copy):
-            assert hashlib.sha256(open_file.read()).hexdigest() == pointer["marts"][0]["sha256"]
+            assert hashlib.sha256(open_file.read()).hexdigest() == published.sha256
     with pytest.raises(AssertionError):
         check_published(store, old)  # a new reader does not find it any more

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import open_store
-from gamelake.lake.store import StoreError
 from gamelake.marts import pointer
+from gamelake.marts.documents import (
+    POINTER,
+    RECORD,
+    Action,
+)
 from gamelake.marts.generation import publish
-from gamelake.marts.pointer import POINTER, RECORD, Action
 from tests.support.generations import COPY, finished, shown
 
 if TYPE_CHECKING:
@@ -62,7 +67,7 @@ def test_an_older_day_never_wins(store: Store, at: str) -> None:
     document = publish(slow, older, {})
     assert shown(store) == newer
     assert next(pointer.history(store)).generation == newer
-    assert document["published"] is (at != "_publications/"), "what was shown for a moment was published"
+    assert document.is_published is (at != "_publications/"), "what was shown for a moment was published"
 
 
 def test_of_many_at_once_the_newest_day_is_shown(tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_a_publication_says_what_it_replaced_and_who_made_it(store: Store) -> No
         2,
         Action.PUBLISH,
         second,
-        "2026-11-21",
+        date(2026, 11, 21),
         first,
         "scheduled__2026-11-21",
     )
@@ -100,7 +105,7 @@ def test_publishing_again_changes_nothing(store: Store) -> None:
     generation = finished(store, "2026-11-20")
     publish(store, generation, {})
     before = store.get(POINTER)
-    assert publish(store, generation, {})["published"]
+    assert publish(store, generation, {}).is_published
     assert store.get(POINTER) == before
     assert len(list(pointer.history(store))) == 1
 
@@ -109,22 +114,22 @@ def test_a_generation_that_was_replaced_is_not_published_again(store: Store) -> 
     """Clearing `publish` alone, of a run whose day was built again since."""
     first, again = finished(store, "2026-11-20"), finished(store, "2026-11-20", run="again")
     for generation in (first, again):
-        assert publish(store, generation, {})["published"]
+        assert publish(store, generation, {}).is_published
     document = publish(store, first, {})
-    assert not document["published"]
-    assert f"number 2 (publish) replaced it by {again}; `make rollback TO={first}`" in document["reason"]
+    assert not document.is_published
+    assert f"number 2 (publish) replaced it by {again}; `make rollback TO={first}`" in (document.reason or "")
     assert shown(store) == again
 
 
-def test_a_lake_without_numbered_publications_goes_on(store: Store) -> None:
-    """As an earlier version of this code left it."""
+def test_without_publications_the_pointer_counts(store: Store) -> None:
+    """As a backup without them leaves it."""
     old = finished(store, "2026-11-21")
     store.put(POINTER, store.get(f"{old}/{RECORD}"))
     store.copy(f"{old}/dim_games.parquet", COPY)
-    assert not publish(store, finished(store, "2026-11-20"), {})["published"]
+    assert not publish(store, finished(store, "2026-11-20"), {}).is_published
     assert shown(store) == old
     new = finished(store, "2026-11-22")
-    assert publish(store, new, {})["published"]
+    assert publish(store, new, {}).is_published
     (only,) = pointer.history(store)
     assert (only.number, only.replaced) == (1, old)
 
@@ -134,11 +139,12 @@ def test_a_lost_pointer_and_lost_copies_come_back_with_the_next_publication(stor
     publish(store, newer, {})
     for key in (POINTER, COPY):
         store.delete(key)
-    assert not publish(store, finished(store, "2026-11-20"), {})["published"]
+    assert not publish(store, finished(store, "2026-11-20"), {}).is_published
     assert shown(store) == newer
 
 
 def test_a_broken_publication_is_named(store: Store) -> None:
     store.put(pointer.publication_key(1), b"{}")
-    with pytest.raises(StoreError, match=r"_publications/0+1.json': found no publication .* restore the object"):
+    with pytest.raises(DocumentError) as raised:
         pointer.newest(store)
+    assert raised.value.key == f"{pointer.publication_key(1)}: action"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store
+from gamelake.marts.build_inputs import Inputs, RunInput
+from gamelake.marts.documents import POINTER, encode
 from gamelake.marts.generation import clean_up
-from gamelake.marts.pointer import POINTER
+
+RUN = RunInput(day=date(2026, 11, 21), run_id="run", build="test", previous=None)
+NO_INPUTS = encode(
+    Inputs(run=(RUN,), sources=(), files=(), claims=(), previous=(), days=(), days_left_out=(), commits=())
+)
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(
     store: Any, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     generation = "marts/dt=2026-11-21/run"
-    store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
+    store.put(f"{generation}/_inputs.json", NO_INPUTS)
     assert main(["marts", "build-on-spark", "--generation", generation]) == 1
     said = capfd.readouterr()
     assert "Could not find adapter type spark" in said.out + said.err
@@ -39,7 +45,7 @@ def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(
 
 def test_a_finished_generation_is_not_written_again(store: Any, capfd: pytest.CaptureFixture[str]) -> None:
     generation = "marts/dt=2026-11-21/run"
-    store.put(f"{generation}/_inputs.json", orjson.dumps({"previous": None}))
+    store.put(f"{generation}/_inputs.json", NO_INPUTS)
     store.put(f"{generation}/_generation.json", b"{}")
     assert main(["marts", "build-on-spark", "--generation", generation]) == 1
     assert f"{generation} is finished, and readers may use its files" in capfd.readouterr().err

@@ -17,6 +17,8 @@ from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
 from gamelake.marts.popularity_checks import CHECKS, limits
 from gamelake.marts.unbuildable import leave_out
+from tests.gamelake.marts.test_history import MODEL
+from tests.support.generations import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,11 +51,11 @@ def part(
 
 def left_out(store: Store, *files: File, known: dict[str, list[File]] | None = None) -> list[str]:
     """The reasons for a past day of these parts, before a newest day."""
-    days = history.days_of([*files, part(store, values([1]), day=NEWEST)], [])
+    days = history.days_of(MODEL, [*files, part(store, values([1]), day=NEWEST)], [])
     kept, without = leave_out(store, days, tested=NEWEST, known=known or {})
-    assert [day.day for day in kept] == ([NEWEST] if without else [PAST, NEWEST])
-    assert [(each["day"], each["key"]) for each in without] == [(PAST, days[0].key)] * len(without)
-    return [each["reason"] for each in without]
+    assert [str(day.day) for day in kept] == ([NEWEST] if without else [PAST, NEWEST])
+    assert [(str(each.day), each.key) for each in without] == [(PAST, days[0].key)] * len(without)
+    return [each.reason for each in without]
 
 
 def test_a_day_that_can_be_built_stays(store: Store) -> None:
@@ -82,7 +84,7 @@ def test_a_part_that_cannot_be_read_is_named(store: Store, rows: Any) -> None:
 
 
 def test_a_line_that_is_no_row_is_missing(store: Store) -> None:
-    assert left_out(store, part(store, [*values([1]), None])) == ["its parts have 1 rows, the manifest says 2"]
+    assert left_out(store, part(store, [*values([1]), None])) == ["its parts have 1 rows, the manifest states 2"]
 
 
 @pytest.mark.parametrize("field", ["game_id", "popularity_type", "value"])
@@ -106,17 +108,17 @@ def test_days_that_are_built_and_the_newest_are_not_read(store: Store) -> None:
     files = [part(store, values([1]), day=day) for day in (PAST, NEWEST)]
     for file in files:
         store.delete(file.key)
-    built = history.days_of(files, [])[0].key
-    days = history.days_of(files, [{"key": built}])
+    built = history.days_of(MODEL, files, [])[0].key
+    days = history.days_of(MODEL, files, [entry(built)])
     assert leave_out(store, days, tested=NEWEST, known={}) == (days, [])
 
 
 def test_the_last_day_of_the_history_is_checked_if_no_test_of_the_build_looks_at_it(store: Store) -> None:
     file = part(store, values([1]))
     store.delete(file.key)
-    kept, (without,) = leave_out(store, history.days_of([file], []), tested=NEWEST, known={})
+    kept, (without,) = leave_out(store, history.days_of(MODEL, [file], []), tested=NEWEST, known={})
     assert kept == []
-    assert without["day"] == PAST
+    assert str(without.day) == PAST
 
 
 def test_every_test_of_the_night_that_lets_rows_through_is_checked() -> None:

@@ -1,5 +1,5 @@
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     popularity as (select * from {{ ref("fct_game_popularity") }}),
 
@@ -37,11 +37,11 @@ with
             *,
             cast(
                 row_number() over (
-                    order by {{ comparable("controversy_score") }} desc, steam_total_reviews desc, game_id
+                    order by {{ rounded("controversy_score") }} desc, steam_total_reviews desc, game_id
                 ) as bigint
             ) as rank
         from scored
         where controversy_score > 0
     )
 
-    {{ best_of("ranked", "mart_controversial_games", 100) }}
+    {{ top_n_with_previous_rank("ranked", "mart_controversial_games", 100) }}

@@ -6,7 +6,7 @@
 ] %}
 
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     popularity as (select * from {{ ref("fct_game_popularity") }}),
 
@@ -32,19 +32,19 @@ with
             games.game_summary,
             games.cover,
             games.url,
-            cast({{ known_weight(parts) }} as double) as score_evidence,
+            cast({{ available_weight(parts) }} as double) as score_evidence,
             games.game_id
         from games
         join popularity on games.game_id = popularity.game_id
         left join ratings on games.game_id = ratings.game_id
         where
-            -- nobody can call a figure low that nobody knows, but it takes no part in the score either
+            -- an unknown figure does not exclude a game, and has no part in the score
             coalesce(popularity.engagement_percentile <= 50, true)
             and coalesce(popularity.total_reviews_percentile <= 60, true)
             and coalesce(popularity.negative_reviews_percentile <= 40, true)
             -- one critic's 100 is no rating of 75 yet
             and (popularity.positive_reviews_percentile >= 50 or ratings.weighted_rating >= 75)
-            and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
+            and {{ available_weight(parts) }} >= {{ setting("minimum_evidence") }}
     ),
 
     ranked as (
@@ -53,7 +53,7 @@ with
             cast(
                 row_number() over (
                     order by
-                        {{ comparable("hidden_score") }} desc,
+                        {{ rounded("hidden_score") }} desc,
                         aggregated_rating desc nulls last,
                         positive_reviews_percentile desc nulls last,
                         game_id
@@ -62,4 +62,4 @@ with
         from scored
     )
 
-    {{ best_of("ranked", "mart_hidden_gems", 100) }}
+    {{ top_n_with_previous_rank("ranked", "mart_hidden_gems", 100) }}

@@ -1,5 +1,5 @@
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     run as (select * from {{ ref("stg_run") }}),
 
@@ -19,4 +19,4 @@ with
         where games.first_release_date < run.day + interval 1 day
     )
 
-    {{ best_of("ranked", "mart_recent_games", 50) }}
+    {{ top_n_with_previous_rank("ranked", "mart_recent_games", 50) }}

@@ -8,7 +8,7 @@
 ] %}
 
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     ratings as (select * from {{ ref("int_game_ratings") }}),
 
@@ -55,7 +55,7 @@ with
             games.game_summary,
             games.cover,
             games.url,
-            cast({{ known_weight(parts) }} as double) as score_evidence,
+            cast({{ available_weight(parts) }} as double) as score_evidence,
             played_now.playing_growth_7d,
             played_now.playing_growth_28d,
             games.game_id
@@ -66,7 +66,7 @@ with
             played_now.playing_percentile >= 30
             -- what is known to shrink is no rising star, however many play it
             and coalesce(greatest(played_now.playing_growth_7d, played_now.playing_growth_28d) > 0, true)
-            and {{ known_weight(parts) }} >= {{ setting("minimum_evidence") }}
+            and {{ available_weight(parts) }} >= {{ setting("minimum_evidence") }}
     ),
 
     ranked as (
@@ -75,7 +75,7 @@ with
             cast(
                 row_number() over (
                     order by
-                        {{ comparable("rising_score") }} desc,
+                        {{ rounded("rising_score") }} desc,
                         first_release_date desc nulls last,
                         playing_percentile desc,
                         game_id
@@ -84,4 +84,4 @@ with
         from scored
     )
 
-    {{ best_of("ranked", "mart_rising_stars", 100) }}
+    {{ top_n_with_previous_rank("ranked", "mart_rising_stars", 100) }}

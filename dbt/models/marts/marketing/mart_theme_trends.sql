@@ -1,5 +1,5 @@
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     themes as (select names.theme from games cross join lateral unnest(games.theme_names) as names(theme)),
 
@@ -7,4 +7,4 @@ with
 
     ranked as (select theme, count, cast(row_number() over (order by count desc, theme) as bigint) as rank from counts)
 
-    {{ best_of("ranked", "mart_theme_trends", 50, key="theme") }}
+    {{ top_n_with_previous_rank("ranked", "mart_theme_trends", 50, key="theme") }}

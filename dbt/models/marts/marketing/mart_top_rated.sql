@@ -1,5 +1,5 @@
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     ratings as (select * from {{ ref("int_game_ratings") }}),
 
@@ -17,9 +17,7 @@ with
             cast(
                 row_number() over (
                     order by
-                        {{ comparable("ratings.weighted_rating") }} desc,
-                        games.aggregated_rating_count desc,
-                        games.game_id
+                        {{ rounded("ratings.weighted_rating") }} desc, games.aggregated_rating_count desc, games.game_id
                 ) as bigint
             ) as rank
         from games
@@ -27,4 +25,4 @@ with
         where games.aggregated_rating_count >= 5
     )
 
-    {{ best_of("ranked", "mart_top_rated", 50) }}
+    {{ top_n_with_previous_rank("ranked", "mart_top_rated", 50) }}

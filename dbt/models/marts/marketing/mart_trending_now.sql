@@ -1,5 +1,5 @@
 with
-    games as ({{ listed_games() }}),
+    games as ({{ rankable_games() }}),
 
     popularity as (select * from {{ ref("fct_game_popularity") }}),
 
@@ -31,4 +31,4 @@ with
         where popularity.playing_percentile >= 50 and popularity.played_percentile >= 20
     )
 
-    {{ best_of("ranked", "mart_trending_now", 100) }}
+    {{ top_n_with_previous_rank("ranked", "mart_trending_now", 100) }}

@@ -1,13 +1,1 @@
-with current_rows as ({{ current_rows("igdb", "franchises") }})
-
-select
-    id,
-    {{ text("name") }} as name,
-    {{ text("slug") }} as slug,
-    {{ id_set("games") }} as games,
-    {{ text("url") }} as url,
-    {{ utc("created_at") }} as created_at,
-    {{ utc("updated_at") }} as updated_at,
-    {{ text("checksum") }} as checksum,
-    {{ out_of_range(times=["created_at", "updated_at"]) }} as out_of_range_values
-from current_rows
+{{ stage_lookup("igdb", "franchises", sets=["games"]) }}

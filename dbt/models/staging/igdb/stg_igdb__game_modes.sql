@@ -1,12 +1,1 @@
-with current_rows as ({{ current_rows("igdb", "game_modes") }})
-
-select
-    id,
-    {{ text("name") }} as name,
-    {{ text("slug") }} as slug,
-    {{ text("url") }} as url,
-    {{ utc("created_at") }} as created_at,
-    {{ utc("updated_at") }} as updated_at,
-    {{ text("checksum") }} as checksum,
-    {{ out_of_range(times=["created_at", "updated_at"]) }} as out_of_range_values
-from current_rows
+{{ stage_lookup("igdb", "game_modes") }}

@@ -1,10 +1,1 @@
-with current_rows as ({{ current_rows("igdb", "game_statuses") }})
-
-select
-    id,
-    {{ text("status") }} as name,
-    {{ utc("created_at") }} as created_at,
-    {{ utc("updated_at") }} as updated_at,
-    {{ text("checksum") }} as checksum,
-    {{ out_of_range(times=["created_at", "updated_at"]) }} as out_of_range_values
-from current_rows
+{{ stage_lookup("igdb", "game_statuses", label="status", columns=[]) }}

@@ -1,1 +1,1 @@
-select * from {{ ref("base_igdb__games") }} where name is not null
+{{ current_rows("igdb", "games") }}

@@ -1,1 +1,1 @@
-select day, is_built, staged_rows, superseded_rows, void_rows from {{ source("inputs", "days") }}
+select day from {{ source("inputs", "days") }}

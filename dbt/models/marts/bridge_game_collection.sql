@@ -1,0 +1,1 @@
+{{ links_of_games("collection_id") }}

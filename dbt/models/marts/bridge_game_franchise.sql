@@ -1,0 +1,1 @@
+{{ links_of_games("franchise_id") }}

@@ -1,0 +1,1 @@
+{{ links_of_games("genre_id") }}

@@ -1,0 +1,1 @@
+{{ links_of_games("game_mode_id") }}

@@ -1,0 +1,1 @@
+{{ links_of_games("theme_id") }}

@@ -1,0 +1,36 @@
+select
+    id,
+    {{ text("name") }} as name,
+    {{ text("slug") }} as slug,
+    {{ text("summary") }} as summary,
+    game_type,
+    game_status,
+    parent_game,
+    cover,
+    {{ text("url") }} as url,
+    {{ text("checksum") }} as checksum,
+    {{ utc("created_at") }} as created_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ sorted_set("genres") }} as genres,
+    {{ sorted_set("platforms") }} as platforms,
+    {{ sorted_set("game_modes") }} as game_modes,
+    {{ sorted_set("player_perspectives") }} as player_perspectives,
+    {{ sorted_set("themes") }} as themes,
+    {{ utc("first_release_date") }} as first_release_date,
+    hypes,
+    {{ rating("aggregated_rating") }} as aggregated_rating,
+    aggregated_rating_count,
+    {{ rating("rating") }} as rating,
+    rating_count,
+    {{ rating("total_rating") }} as total_rating,
+    {{ sorted_set("franchises") }} as franchises,
+    {{ sorted_set("collections") }} as collections,
+    {{
+        out_of_range(
+            times=["created_at", "updated_at", "first_release_date"],
+            ratings=["aggregated_rating", "rating", "total_rating"],
+        )
+    }} as out_of_range_values,
+    _ordinal,
+    _partition
+from {{ source("igdb", "games") }}

@@ -1,0 +1,135 @@
+"""The commits that a build reads, and the figures of all commits before them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from gamelake.days import format_day, parse_day
+from gamelake.lake.factory import place_of
+from gamelake.lake.manifest import ManifestError
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.table import open_table
+from gamelake.marts.build_inputs import CommitInput
+from gamelake.marts.errors import TransformError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.store import ReadableStore
+    from gamelake.registry import Entity
+
+
+def commits_as_of(store: ReadableStore, entities: Sequence[Entity], day: date) -> dict[str, Manifest]:
+    """Return the commit of each table that shows it as it stood on a day, by the table's name.
+
+    Raises:
+        TransformError: The day is after the newest load, or a table was never loaded.
+        StoreError: The lake cannot be read.
+    """
+    found = {str(entity): open_table(store, entity.table).as_of(format_day(day)) for entity in entities}
+    commits = {name: commit for name, commit in found.items() if commit is not None}
+    if missing := [entity for entity in entities if str(entity) not in commits]:
+        raise TransformError(
+            f"no load of {', '.join(map(str, missing))} was committed for {format_day(day)} or a day before it in "
+            f"{place_of(store)}; run {', '.join(entity.dag_id for entity in missing)} first"
+        )
+    # The newest load is the limit, not the clock of this machine: the source's clock decides what can be loaded.
+    is_loaded = any(commit.partition == format_day(day) for commit in commits.values())
+    if not is_loaded and (newest := newest_day(store, entities)) < day:
+        raise TransformError(
+            f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
+            f"loaded into {place_of(store)}"
+        )
+    return commits
+
+
+def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
+    """Return the newest Korean day that was loaded for any entity.
+
+    Raises:
+        TransformError: Nothing was ever loaded.
+        StoreError: The lake cannot be read.
+    """
+    commits = [commit for entity in entities if (commit := open_table(store, entity.table).latest())]
+    if not commits:
+        raise TransformError(
+            f"no load was ever committed in {place_of(store)}; run the DAGs of the sources, or `make run`"
+        )
+    # The newest commit may be a reload of an older day: its files then include later days.
+    parts = (file.partition for commit in commits for file in commit.files)
+    return parse_day(max([*(commit.partition for commit in commits), *parts]))
+
+
+def commit_inputs(
+    store: ReadableStore, entity: Entity, read: Manifest, *, day: date, known: Iterable[CommitInput]
+) -> list[CommitInput]:
+    """Return the figures of a table's commits, the oldest first: up to the one that is read, and of no later day.
+
+    Commits never change, so that those of an earlier build need not be read again. They are used if the store still has
+    the newest of them: `known` may come from another lake.
+
+    Args:
+        store: The lake that has the table.
+        entity: The entity of the table.
+        read: The commit that the build reads.
+        day: The day that is built.
+        known: The commits that an earlier build listed, of any table.
+
+    Raises:
+        StoreError: The lake cannot be read.
+    """
+    earlier = {each.version: each for each in known if (each.source, each.entity) == (read.source, read.entity)}
+    table, found, is_trusted = open_table(store, entity.table), {read.version: _figures(read)}, False
+    for version in range(read.version - 1, 0, -1):
+        listed = earlier.get(version)
+        if listed and is_trusted:
+            found[version] = listed
+            continue
+        with suppress(ObjectNotFoundError, ManifestError):  # a lost or damaged commit has no figures
+            found[version] = _figures(table.read(version))
+            is_trusted = is_trusted or bool(listed and replace(listed, is_read=False) == found[version])
+    return [
+        replace(found[version], is_read=version == read.version)
+        for version in sorted(found)
+        if found[version].partition[:10] <= format_day(day)
+    ]
+
+
+def _figures(commit: Manifest) -> CommitInput:
+    summary = commit.summary
+    return CommitInput(
+        source=commit.source,
+        entity=commit.entity,
+        version=commit.version,
+        partition=commit.partition,
+        run_id=commit.run_id,
+        mode=commit.mode.value,
+        committed_at=commit.committed_at,
+        cursor=commit.cursor,
+        is_read=False,
+        source_count=commit.source_count,
+        row_count=commit.row_count,
+        rows_read=summary.rows_read,
+        rows_resumed=summary.rows_resumed,
+        rows_rejected=summary.rows_rejected,
+        rows_deleted=summary.rows_deleted,
+        rows_late=summary.rows_late,
+        ranges_repaired=summary.ranges_repaired,
+        ranges_unproven=len(commit.unproven),
+        undeclared_fields=tuple(sorted(summary.undeclared)),
+        undeclared_values=sum(summary.undeclared.values()),
+        requests=summary.requests,
+        retries=summary.retries,
+        bytes=summary.bytes,
+        seconds=summary.seconds,
+        proof=summary.proof.value,
+        is_cursor_set_back=summary.cursor_set_back,
+        is_shrink_allowed=commit.shrink_allowed,
+        rejected_key=commit.rejected_key,
+        origin=commit.origin,
+    )

@@ -1,0 +1,163 @@
+"""The JSON documents of the marts, each shape stated once.
+
+    marts/_current.json                         Generation    the one that readers have: the pointer
+    marts/dt=2026-11-21/<run>/_generation.json  Generation
+    marts/dt=2026-11-21/<run>/_history.json     History
+    marts/dt=2026-11-21/<run>/_inputs.json      Inputs
+    marts/_publications/<number>.json           Publication
+
+`make generate` writes their JSON Schemas into schemas/. A document may have more fields than a reader knows.
+`Inputs` is in build_inputs.py.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from gamelake.lake.documents import DocumentError, convert, parse_json
+
+if TYPE_CHECKING:
+    from gamelake.lake.store import ReadableStore
+
+POINTER = "marts/_current.json"
+PUBLICATIONS = "marts/_publications/"
+INPUTS = "_inputs.json"
+HISTORY = "_history.json"
+RECORD = "_generation.json"
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A document, or a part of one."""
+
+
+Count = Annotated[int, Meta(ge=0)]
+Day = Annotated[date, Meta(description="The Korean day.")]
+CurrentRows = Annotated[int, Meta(ge=0, description="Raw rows that the table shows.")]
+SupersededRows = Annotated[int, Meta(ge=0, description="Raw rows of which a newer file has a newer version.")]
+VoidedRows = Annotated[int, Meta(ge=0, description="Raw rows whose ids a newer file claims.")]
+
+
+# What readers get
+
+
+class PublishedMart(Document, frozen=True, kw_only=True):
+    """One mart of a generation: one Parquet file."""
+
+    name: Annotated[str, Meta(min_length=1, description="The name of the mart.")]
+    key: Annotated[str, Meta(min_length=1, description="The key of the file in the lake.")]
+    rows: Annotated[int, Meta(ge=0, description="Rows of the file.")]
+    bytes: Annotated[int, Meta(ge=0, description="Size of the file.")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file.")]
+    copy: Annotated[str, Meta(min_length=1, description="The key of the copy for readers that follow no pointer.")]
+
+
+class Generation(Document, frozen=True, kw_only=True):
+    """A finished build of all marts."""
+
+    generation: Annotated[str, Meta(min_length=1, description="Its folder: the start of the keys of its files.")]
+    previous: Annotated[str | None, Meta(description="The generation that readers had of an earlier day.")]
+    day: Annotated[date, Meta(description="The Korean day that was built.")]
+    run_id: Annotated[str, Meta(min_length=1, description="The Airflow run that built it.")]
+    built_at: Annotated[datetime, Meta(tz=True, description="When the build was complete.")]
+    sources: Annotated[dict[str, int], Meta(description="The number of the commit that was read, by table.")]
+    marts: Annotated[tuple[PublishedMart, ...], Meta(description="Every mart except the daily history.")]
+    history: Annotated[str, Meta(min_length=1, description="The key of the listing of the daily history.")]
+    days_left_out: Annotated[
+        dict[str, str], Meta(description="Why a past day could not be built into the history, by day.")
+    ]
+
+
+class HistoryDay(Document, frozen=True, kw_only=True):
+    """One day of the history: one Parquet file."""
+
+    day: Day
+    key: Annotated[str, Meta(min_length=1, description="The key of the file in the lake.")]
+    rows: Annotated[int, Meta(ge=0, description="Rows of the file.")]
+    bytes: Annotated[int, Meta(ge=0, description="Size of the file.")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file.")]
+    current_rows: CurrentRows
+    superseded_rows: SupersededRows
+    voided_rows: VoidedRows
+
+
+class DayLeftOut(Document, frozen=True, kw_only=True):
+    """A past day that could not be built into the history."""
+
+    day: Day
+    key: Annotated[str, Meta(min_length=1, description="The key that its file would have.")]
+    reason: Annotated[str, Meta(min_length=1, description="Why it could not be built.")]
+
+
+class History(Document, frozen=True, kw_only=True):
+    """The days of the history of one generation, the oldest first."""
+
+    days: tuple[HistoryDay, ...]
+    left_out: tuple[DayLeftOut, ...]
+
+
+class Action(StrEnum):
+    """Why the pointer moved."""
+
+    PUBLISH = "publish"
+    ROLLBACK = "rollback"
+    ROLLFORWARD = "rollforward"
+
+
+class Move(Document, frozen=True, kw_only=True):
+    """What a writer decides: to show a generation."""
+
+    action: Annotated[Action, Meta(description="Why the pointer moves.")]
+    generation: Annotated[str, Meta(min_length=1, description="The generation to show.")]
+    day: Annotated[date, Meta(description="Its Korean day.")]
+    by: Annotated[str, Meta(min_length=1, description="The id of a run, or the login of a person.")]
+    reason: Annotated[str | None, Meta(description="Why, in the words of that person.")] = None
+
+
+class Publication(Move, frozen=True, kw_only=True):
+    """One move of the pointer. Number 0 is not stored: it stands for a pointer whose publications are lost."""
+
+    number: Annotated[int, Meta(ge=0, description="1, 2, 3, ...: the highest one is shown.")]
+    at: Annotated[datetime, Meta(tz=True, description="When the pointer moved.")]
+    replaced: Annotated[str | None, Meta(description="The generation that readers had before.")]
+
+
+DocumentT = TypeVar("DocumentT", bound=Document)
+
+
+def encode(document: Document) -> bytes:
+    """Return a document as JSON, indented for people."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def read(store: ReadableStore, key: str, kind: type[DocumentT]) -> DocumentT:
+    """Read a document from a store.
+
+    Raises:
+        ObjectNotFoundError: There is no object of that key.
+        DocumentError: The object is no JSON, or differs from the shape.
+        StoreError: The request failed.
+    """
+    return decode(key, store.get(key), kind)
+
+
+def decode(key: str, data: bytes, kind: type[DocumentT]) -> DocumentT:
+    """Return the document that is in the bytes of an object.
+
+    Args:
+        key: The key of the object, for the error.
+        data: Its bytes.
+        kind: The shape of the document.
+
+    Raises:
+        DocumentError: The bytes are no JSON, or differ from the shape.
+    """
+    try:
+        return convert(parse_json(data, DocumentError), kind, DocumentError)
+    except DocumentError as error:
+        expected = f"{error.expected}; restore the object from a backup, or build the day again"
+        raise DocumentError(f"{key}: {error.key}", error.found, expected) from error

@@ -1,0 +1,160 @@
+"""Decides what a build reads: commits, files, days of the history and the marts of the day before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from gamelake.days import format_day
+from gamelake.lake.audit import RETENTION
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.marts import history, pointer, unbuildable
+from gamelake.marts.build_inputs import ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
+from gamelake.marts.commits import commit_inputs, commits_as_of
+from gamelake.marts.dbt_project import history_model
+from gamelake.marts.documents import INPUTS, RECORD, History, read
+from gamelake.marts.errors import TransformError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+    from datetime import date
+
+    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.store import ReadableStore, Store
+    from gamelake.marts.build_inputs import CommitInput
+    from gamelake.marts.documents import Generation, HistoryDay
+    from gamelake.registry import Entity
+
+
+def choose_inputs(
+    store: Store, sources: ReadableStore, entities: Sequence[Entity], *, day: date, run_id: str
+) -> Inputs:
+    """Choose what a build of a day reads, and prepare the store for the days of the history that it must build.
+
+    Args:
+        store: Where marts are written.
+        sources: The tables that they are built from: the same lake, the CDN before it, or another lake.
+        entities: Every entity of the registry.
+        day: The Korean day to build.
+        run_id: The run that builds it.
+
+    Raises:
+        TransformError: The day is after the newest load, a table was never loaded, or a part was removed.
+        StoreError: A lake cannot be read or written.
+    """
+    commits = commits_as_of(sources, entities, day)
+    shown = pointer.current(store)
+    marts = _reader_of_marts(store, sources, shown)
+    model, table = history_model()
+    newest = {name: history.newest_day(commit, format_day(day)) for name, commit in commits.items()}
+    every_day = history.days_of(model, commits[table].files, _listed_days(store, shown)) if table in commits else []
+    days, left_out = unbuildable.leave_out(
+        sources, every_day, tested=newest.get(table, ""), known={name: each.files for name, each in commits.items()}
+    )
+    unread = history.unread_parts(every_day, days, newest.get(table, ""))
+    _check_parts(sources, day, [file for each in commits.values() for file in each.files], unread)
+    history.write_day_inputs(store, days)
+    before = next((each for each in pointer.by_day(store) if each.day < day), None)
+    files = [
+        (commit, ordinal, file)
+        for commit in commits.values()
+        for ordinal, file in enumerate(commit.files)
+        if file.key not in unread
+    ]
+    known = _known_commits(store, shown)
+    return Inputs(
+        run=(RunInput(day=day, run_id=run_id, build=uuid4().hex, previous=before.generation if before else None),),
+        sources=tuple(_source(commit, newest[name]) for name, commit in commits.items()),
+        files=tuple(
+            FileInput(
+                source=commit.source,
+                entity=commit.entity,
+                ordinal=ordinal,
+                url=sources.url(file.key),
+                partition=file.partition,
+                rows=file.rows,
+                is_newest=file.partition == newest[str(commit.table)],
+            )
+            for commit, ordinal, file in files
+        ),
+        claims=tuple(claim for each in files for claim in _claims(*each)),
+        previous=tuple(PreviousMart(name=mart.name, url=marts.url(mart.key)) for mart in before.marts)
+        if before
+        else (),
+        days=tuple(each.as_input(commits[table].table, store, marts) for each in days),
+        days_left_out=tuple(left_out),
+        commits=tuple(
+            each
+            for entity in entities
+            for each in commit_inputs(sources, entity, commits[str(entity)], day=day, known=known)
+        ),
+    )
+
+
+def _source(commit: Manifest, newest_day: str) -> SourceInput:
+    return SourceInput(
+        source=commit.source,
+        entity=commit.entity,
+        version=commit.version,
+        partition=commit.partition,
+        cursor=commit.cursor,
+        committed_at=commit.committed_at,
+        source_count=commit.source_count,
+        row_count=commit.row_count,
+        newest_day=newest_day,
+    )
+
+
+def _claims(commit: Manifest, ordinal: int, file: File) -> Iterator[ClaimInput]:
+    for claim in file.claims:
+        yield ClaimInput(
+            source=commit.source,
+            entity=commit.entity,
+            ordinal=ordinal,
+            partition=file.partition,
+            low=claim.low,
+            high=claim.high,
+        )
+
+
+def _reader_of_marts(store: Store, sources: ReadableStore, shown: Generation | None) -> ReadableStore:
+    """Return where a build reads earlier marts: where they are written, or the CDN if it serves this very lake.
+
+    It does if it has the document of the shown generation, byte by byte: that has the run, its time and all hashes.
+    """
+    if shown is None:
+        return store
+    record = f"{shown.generation}/{RECORD}"
+    try:
+        return sources if sources.get(record) == store.get(record) else store
+    except ObjectNotFoundError:
+        return store
+
+
+def _listed_days(store: Store, shown: Generation | None) -> Sequence[HistoryDay]:
+    """Return the days that the shown generation lists: they need not be built again."""
+    return read(store, shown.history, History).days if shown else ()
+
+
+def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInput]:
+    """Return the commits that the shown generation lists: they need not be read again."""
+    try:
+        return read(store, f"{shown.generation}/{INPUTS}", Inputs).commits if shown else ()
+    except ObjectNotFoundError:
+        return ()
+
+
+def _check_parts(store: ReadableStore, day: date, files: Sequence[File], unread: Container[str]) -> None:
+    """Refuse a build one of whose parts is removed, before dbt starts."""
+    missing = []
+    for file in files:
+        if file.key not in unread:
+            try:
+                store.info(file.key)
+            except ObjectNotFoundError:
+                missing.append(file.key)
+    if missing:
+        raise TransformError(
+            f"{format_day(day)} cannot be built: {len(missing)} of the parts that it reads are missing, such as "
+            f"{missing[0]}. Parts that no longer count are kept for {RETENTION.days} days; build a later day"
+        )

@@ -1,0 +1,160 @@
+"""Reads published marts: the one way for every program that shows or checks them.
+
+    marts = open_marts()                                  # what readers have now, in the lake of GAMELAKE_URI
+    marts = open_marts("https://cdn.example.com/lake")    # through a CDN, without credentials
+    marts = open_marts(day=date(2026, 11, 20))            # as readers had them of that day
+    marts.relation("mart_top_rated").limit(5).show()
+    pandas.read_parquet(marts.urls("dim_games")[0])
+
+One object reads one generation, also while a newer one is published. It needs neither Airflow nor dbt.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from gamelake.lake.factory import lake_uri, open_store, place_of
+from gamelake.marts import pointer
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import INPUTS, History, read
+from gamelake.marts.errors import TransformError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    from gamelake.lake.store import ReadableStore
+    from gamelake.marts.documents import Generation
+
+
+class NotPublishedError(TransformError):
+    """There are no marts to read: nothing is published, or nothing of the day that was asked for."""
+
+
+class Marts:
+    """The marts of one generation. A context manager: at its end the DuckDB connection is closed.
+
+    Attributes:
+        generation: Its facts: day, time of the build, commits that it was built from, and each mart with its rows.
+    """
+
+    def __init__(self, store: ReadableStore, generation: Generation) -> None:
+        self.generation = generation
+        self._store = store
+        self._files = {mart.name: mart for mart in generation.marts}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "connection" in self.__dict__:
+            self.connection.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all marts, with the daily history if it has days."""
+        return sorted([*self._files, *self._history])
+
+    @cached_property
+    def history(self) -> History:
+        """The days of the daily history, and the days that are left out of it. Raises: StoreError."""
+        return read(self._store, self.generation.history, History)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the generation was built from: commits, files, and the loads before. Raises: StoreError."""
+        return read(self._store, f"{self.generation.generation}/{INPUTS}", Inputs)
+
+    @cached_property
+    def connection(self) -> DuckDBPyConnection:
+        """A DuckDB in memory that can read the lake. Raises: StoreError."""
+        from gamelake.lake.querying import connect  # a reader of paths alone needs no database
+
+        return connect(self._store)
+
+    def urls(self, name: str) -> list[str]:
+        """Return where the files of a mart are: one, or of the history one for each day, the oldest first.
+
+        Args:
+            name: The name of the mart, such as `dim_games`.
+
+        Returns:
+            Paths on a disk, s3:// or https:// addresses.
+
+        Raises:
+            TransformError: The generation has no such mart.
+            StoreError: The listing of the history cannot be read.
+        """
+        if name in self._files:
+            return [self._store.url(self._files[name].key)]
+        if name in self._history:
+            return self._history[name]
+        raise TransformError(
+            f"mart: found {name!r}, expected one of {', '.join(self.names)}; {self.generation.generation} in "
+            f"{place_of(self._store)} has no other"
+        )
+
+    def relation(self, name: str) -> DuckDBPyRelation:
+        """Return a mart as a relation of DuckDB, in the order of its file. It can be queried: `relation.filter(...)`.
+
+        Args:
+            name: The name of the mart, such as `dim_games`.
+
+        Raises:
+            TransformError: The generation has no such mart.
+            StoreError: The lake cannot be read.
+        """
+        return self.connection.sql(f"from {self.scan(name)}")
+
+    def scan(self, name: str) -> str:
+        """Return a mart as SQL has it after `from`: for a query of several marts on `connection`. Raises as `urls`."""
+        from gamelake.lake.querying import literal
+
+        files = ", ".join(map(literal, self.urls(name)))
+        days = "hive_partitioning = true, hive_types = {'day': date}"
+        return f"read_parquet([{files}], {days if name in self._history else 'hive_partitioning = false'})"
+
+    @cached_property
+    def _history(self) -> dict[str, list[str]]:
+        """The files of the daily history, by the name of its mart."""
+        days = self.history.days
+        return {days[0].key.split("/")[2]: [self._store.url(each.key) for each in days]} if days else {}
+
+
+def open_marts(lake: str | ReadableStore | None = None, *, day: date | None = None) -> Marts:
+    """Open the marts that readers have now, or those that they had of a day.
+
+    A rollback counts: the marts are those of the generation that the pointer shows, or of the ones before it.
+
+    Args:
+        lake: A URI (`s3://bucket/prefix`, `file:///folder`, `https://host/prefix`) or a store; by default GAMELAKE_URI.
+        day: A Korean day; the marts are then the newest of that day or of one before it.
+
+    Raises:
+        NotPublishedError: Nothing is published, or nothing that is still kept of that day or of one before it.
+        StoreError: The lake cannot be read, or one of its documents is wrong.
+    """
+    store = _open(lake or lake_uri()) if lake is None or isinstance(lake, str) else lake
+    days: list[date] = []
+    for generation in pointer.by_day(store):
+        if day is None or generation.day <= day:
+            return Marts(store, generation)
+        days.append(generation.day)
+    if not days:
+        raise NotPublishedError(
+            f"nothing is published yet in {place_of(store)}; run the DAG `transform`, or `make run`"
+        )
+    raise NotPublishedError(
+        f"day: found {day}, expected {min(days)} or later: older generations are not kept in {place_of(store)}; "
+        f"`make generations` lists what is kept, and the DAG `transform` with `date` builds a day again"
+    )
+
+
+def _open(uri: str) -> ReadableStore:
+    if uri.startswith(("https://", "http://")):
+        from gamelake.lake.https import HttpsStore
+
+        return HttpsStore(uri)
+    return open_store(uri)

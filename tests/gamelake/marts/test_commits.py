@@ -1,0 +1,91 @@
+"""Which commits `_inputs.json` lists: those that the build's commit follows, and none of a later day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.factory import open_store
+from gamelake.lake.manifest import Draft, Mode, Proof, Summary
+from gamelake.lake.table import Table
+from gamelake.marts.commits import commit_inputs, commits_as_of
+from gamelake.registry import load_sources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+    from gamelake.marts.build_inputs import CommitInput
+
+GENRES = load_sources()["igdb"].entities["genres"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store((tmp_path / "lake").as_uri())
+
+
+def load(store: Store, *days: int) -> None:
+    for day in days:
+        draft = Draft(
+            run_id=f"run-{day}",
+            partition=f"2026-11-{day}",
+            mode=Mode.SNAPSHOT,
+            cursor=None,
+            source_count=0,
+            row_count=0,
+            files=(),
+            summary=Summary(rows_read=day, undeclared={"b": 2, "a": 3}, proof=Proof.COUNTED),
+        )
+        Table(store, GENRES.table).commit(lambda _, draft=draft: draft)  # type: ignore[misc]
+
+
+def commits(store: Store, day: int, known: list[CommitInput] | None = None) -> list[CommitInput]:
+    at = date(2026, 11, day)
+    read = commits_as_of(store, [GENRES], at)[str(GENRES)]
+    return commit_inputs(store, GENRES, read, day=at, known=known or [])
+
+
+def test_each_commit_has_the_figures_of_its_load(store: Store) -> None:
+    load(store, 19, 20)
+    first, second = commits(store, 20)
+    assert [(each.version, each.partition, each.is_read) for each in (first, second)] == [
+        (1, "2026-11-19", False),
+        (2, "2026-11-20", True),
+    ]
+    assert (second.rows_read, second.undeclared_fields, second.undeclared_values) == (20, ("a", "b"), 5)
+    assert (second.mode, second.proof) == ("snapshot", "counted")
+
+
+def test_a_past_day_has_the_same_commits_as_on_that_day(store: Store) -> None:
+    load(store, 19, 20)
+    before = commits(store, 20)
+    load(store, 21)
+    later = commits(store, 21, before)
+    assert [each.version for each in later] == [1, 2, 3]
+    assert commits(store, 20, later) == before == commits(store, 20)
+
+
+def test_a_commit_that_an_earlier_build_left_out_is_read(store: Store) -> None:
+    """The earlier build was of a day that was loaded again after a later one."""
+    load(store, 19, 21, 20)
+    known = commits(store, 20)
+    assert [each.version for each in known] == [1, 3]
+    load(store, 22)
+    assert [each.version for each in commits(store, 22, known)] == [1, 2, 3, 4]
+
+
+def test_known_commits_of_another_lake_are_not_used(store: Store, tmp_path: Path) -> None:
+    other = open_store((tmp_path / "other").as_uri())
+    load(other, 18, 19, 20)
+    load(store, 19, 20, 21)
+    expected = commits(store, 21)
+    assert commits(store, 21, commits(other, 20)) == expected
+
+
+def test_a_lost_commit_is_missing_alone(store: Store) -> None:
+    load(store, 19, 20, 21)
+    store.delete(GENRES.table.manifest_key(2))
+    assert [each.version for each in commits(store, 21)] == [1, 3]
