@@ -34,7 +34,7 @@ def parse_json(data: bytes, error: type[DocumentError]) -> Any:
     """
     try:
         return msgspec.json.decode(data)
-    except msgspec.DecodeError as reason:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
         raise error("document", data[:100], f"JSON: {reason}") from reason
 
 
