@@ -105,9 +105,9 @@ def test_every_parameter_is_described(dags: dict[str, dict[str, Any]], dag_id: A
 def test_a_parameter_says_only_what_holds_for_its_entity(dags: dict[str, dict[str, Any]]) -> None:
     for entity in load_entities():
         params = dict(dags[entity.dag_id]["params"])
-        said = " ".join(param["description"] for param in params.values())
-        assert ("only today's rows can be read" in said) == (entity.kind is not Kind.INCREMENTAL)
-        assert "YYYY-MM-DD" not in said  # the form has a date picker
+        descriptions = " ".join(param["description"] for param in params.values())
+        assert ("only today's rows can be read" in descriptions) == (entity.kind is not Kind.INCREMENTAL)
+        assert "YYYY-MM-DD" not in descriptions  # the form has a date picker
 
 
 def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags: dict[str, dict[str, Any]]) -> None:

@@ -207,7 +207,7 @@ def _vars_of(project: Project, user: Mapping[str, Any], *, seen: frozenset[str] 
     return found
 
 
-# What is said of it
+# Descriptions
 
 
 def everything_is_described(project: Project) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def publish(lake: Lake, hours: Any) -> Any:
 
 @pytest.fixture
 def freshness(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command. Returns: its exit code, what it printed and its errors."""
+    """Runs the command. Returns: its exit code, what it verdict and its errors."""
     lake.root.mkdir(parents=True)
     monkeypatch.setenv("GAMELAKE_URI", lake.root.as_uri())
 
@@ -76,11 +76,13 @@ def test_the_command_says_how_old_each_load_is_that_readers_see(lake: Lake, fres
     ]
     lines = [line.split() for line in out.splitlines()[3 : 4 + len(load_sources()["igdb"].entities)]]
     assert lines[0] == ["table", "day", "committed", "(KST)", "hours", "ago", "verdict"]
-    found = {name.removeprefix("igdb."): (float(age.replace(",", "")), said) for name, _, _, _, age, said in lines[1:]}
+    found = {
+        name.removeprefix("igdb."): (float(age.replace(",", "")), verdict) for name, _, _, _, age, verdict in lines[1:]
+    }
     assert set(found) == set(load_sources()["igdb"].entities)
     verdicts = {"games": "fresh", "genres": "late", "themes": "late", "covers": "stale", "popscore": "stale"}
-    for entity, (age, said) in found.items():
-        assert (age, said) == (hours.get(entity, 1.0), verdicts.get(entity, "fresh")), entity
+    for entity, (age, verdict) in found.items():
+        assert (age, verdict) == (hours.get(entity, 1.0), verdicts.get(entity, "fresh")), entity
     committed = datetime.now(KST) - timedelta(hours=4000)
     assert f"{committed:%Y-%m-%d}" in out
     assert out.splitlines()[-1] == "16 loads: 2 stale (older than 54 h), 2 late (older than 30 h), 12 fresh"

@@ -55,7 +55,7 @@ def test_a_database_that_dbt_cannot_name_is_refused(name: str, small_lake: Lake,
 
 
 def test_a_database_in_no_folder_is_told_at_once(small_lake: Lake, tmp_path: Path) -> None:
-    """dbt tried for 13 minutes, and said nothing."""
+    """dbt tried for 13 minutes, and printed nothing."""
     (tmp_path / "file").touch()
     dbt = Dbt(tmp_path)
     dbt.environment["GAMELAKE_DUCKDB"] = str(tmp_path / "file" / "gamelake.duckdb")

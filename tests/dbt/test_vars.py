@@ -52,7 +52,7 @@ def test_each_var_builds_alone(small_lake: Lake, tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "printed"),
     [
         (
             {"game_types": "all"},
@@ -67,12 +67,12 @@ def test_each_var_builds_alone(small_lake: Lake, tmp_path: Path, name: str) -> N
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
-def test_a_wrong_var_is_named(lake: Lake, tmp_path: Path, variables: dict[str, Any], said: str) -> None:
+def test_a_wrong_var_is_named(lake: Lake, tmp_path: Path, variables: dict[str, Any], printed: str) -> None:
     lake.root.mkdir(parents=True)
     dbt = Dbt(tmp_path, variables=variables, GAMELAKE_URI=lake.root.as_uri())
     done = dbt("build", generation=None if "as_of" in variables else lake.generation())
     assert not done.success
-    assert said in " ".join([done.error, *done.messages.values()])
+    assert printed in " ".join([done.error, *done.messages.values()])
 
 
 def test_part_of_a_build_takes_nothing_that_was_built_otherwise(small_lake: Lake, tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_part_of_a_build_takes_nothing_that_was_built_otherwise(small_lake: Lake
     prior = Dbt(tmp_path / "built", variables={"rating_prior_votes": 20})
     refused = prior("run", "-s", "mart_top_rated", generation=small_lake.generation("refused"))
     assert not refused.success
-    said = " ".join([refused.error, *refused.messages.values()])
-    assert re.search(r"mart_top_rated: found \w+ in the scratch database as another build left it", said)
-    assert "Build it too: dbt run --select +mart_top_rated" in said
+    printed = " ".join([refused.error, *refused.messages.values()])
+    assert re.search(r"mart_top_rated: found \w+ in the scratch database as another build left it", printed)
+    assert "Build it too: dbt run --select +mart_top_rated" in printed
     assert prior("run", "-s", "+mart_top_rated", generation=small_lake.generation("with-parents")).success
     mixed = everything("run", "-s", "mart_hidden_gems", generation=small_lake.generation("mixed"))
     assert not mixed.success, "its ratings are those of the other prior now"

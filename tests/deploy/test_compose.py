@@ -267,7 +267,7 @@ def test_the_api_server_knows_the_password_and_nobody_else_can_read_it(
 @pytest.mark.parametrize(
     ("account", "status"), [(("", ""), 1), (("id", ""), 1), (("", "secret"), 1), (("id", "secret"), 0)]
 )
-def test_the_real_api_wants_an_account(services: Services, account: tuple[str, str], status: int) -> None:
+def test_the_real_api_needs_an_account(services: Services, account: tuple[str, str], status: int) -> None:
     environment = dict(zip(services["igdb-account"]["environment"], account, strict=True))
     result = subprocess.run(
         services["igdb-account"]["command"], env=environment, capture_output=True, text=True, check=False

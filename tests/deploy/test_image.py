@@ -142,21 +142,21 @@ def test_run_steps_start_modules_that_exist(dockerfile: Instructions) -> None:
         "Makefile",
     ],
 )
-def test_a_version_that_is_said_twice_is_the_locked_one(repository: Path, name: str) -> None:
+def test_a_version_that_is_stated_twice_is_the_locked_one(repository: Path, name: str) -> None:
     locked = pins((repository / "requirements-dev.lock").read_text(encoding="utf-8"))
-    said = pins((repository / name).read_text(encoding="utf-8"))
+    stated = pins((repository / name).read_text(encoding="utf-8"))
 
-    assert {package: version for package, version in said.items() if locked.get(package, version) != version} == {}
+    assert {package: version for package, version in stated.items() if locked.get(package, version) != version} == {}
 
 
 def test_uv_is_the_same_everywhere(repository: Path) -> None:
-    said = {
+    stated = {
         name: re.search(r"UV_VERSION\s*:?=\s*([\d.]+)", (repository / name).read_text(encoding="utf-8"))
         for name in ("Dockerfile", "deploy/image/base.Dockerfile", "Makefile")
     }
 
-    assert all(said.values()), said
-    assert len({match[1] for match in said.values() if match}) == 1
+    assert all(stated.values()), stated
+    assert len({match[1] for match in stated.values() if match}) == 1
 
 
 def test_the_locks_agree(repository: Path) -> None:

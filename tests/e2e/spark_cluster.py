@@ -85,8 +85,8 @@ def running_spark(folder: Path) -> Iterator[SparkCluster]:
     try:
         log, process = _start("master.Master", folder / "master.log")
         processes.append(process)
-        master = _said(log, r"Starting Spark master at (spark://\S+)")
-        page = _said(log, r"'MasterUI' on port (\d+)")
+        master = _printed(log, r"Starting Spark master at (spark://\S+)")
+        page = _printed(log, r"'MasterUI' on port (\d+)")
         for worker in WORKERS:
             options = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / worker), master]
             processes.append(_start("worker.Worker", folder / f"{worker}.log", *options)[1])
@@ -109,14 +109,14 @@ def _start(what: str, log: Path, *options: str) -> tuple[Path, subprocess.Popen[
     return log, process
 
 
-def _said(log: Path, pattern: str) -> str:
+def _printed(log: Path, pattern: str) -> str:
     deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline:
         if found := re.search(pattern, log.read_text(encoding="utf-8")):
             return found[1]
         time.sleep(0.2)
     raise TimeoutError(
-        f"{log}: said nothing of {pattern!r} within {STARTS_WITHIN} s:\n{log.read_text('utf-8')[-3000:]}"
+        f"{log}: printed nothing like {pattern!r} within {STARTS_WITHIN} s:\n{log.read_text('utf-8')[-3000:]}"
     )
 
 

@@ -109,9 +109,9 @@ def test_a_load_that_fails_under_dags_test_is_tried_once_and_says_why_last(tmp_p
     assert laptop(environment, "laptop", "prepare").returncode == 0
     done = laptop(environment, "laptop", "airflow", "dags", "test", "igdb_genres")
     assert done.returncode == 1
-    said = [line for line in done.stderr.splitlines() if line.startswith("igdb_genres failed in extract_load: ")]
-    assert len(said) == 1, done.stderr[-2000:]
-    assert "http://127.0.0.1:9" in said[0]
+    printed = [line for line in done.stderr.splitlines() if line.startswith("igdb_genres failed in extract_load: ")]
+    assert len(printed) == 1, done.stderr[-2000:]
+    assert "http://127.0.0.1:9" in printed[0]
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def test_each_command_does_what_it_says(tmp_path: Path) -> None:
                 ["bash", "-ec", line], cwd=copy, env=environment(copy), capture_output=True, text=True,
                 stdin=subprocess.DEVNULL, timeout=SECONDS, check=False,
             )  # fmt: skip
-            said = ran.stdout + ran.stderr
-            if ran.returncode != 0 or "Traceback" in said:
-                failed[command] = f"exit status {ran.returncode}: {said[-3000:]}"
+            printed = ran.stdout + ran.stderr
+            if ran.returncode != 0 or "Traceback" in printed:
+                failed[command] = f"exit status {ran.returncode}: {printed[-3000:]}"
     finally:
         subprocess.run(["make", "down"], cwd=copy, env=environment(copy), capture_output=True, check=False)
     assert failed == {}

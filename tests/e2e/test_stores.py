@@ -167,7 +167,7 @@ CASES: dict[str, Callable[[Seaweed, Path], Case]] = {
 
 
 def program(folder: Path) -> Path:
-    """A program that prints credentials, as `credential_process` wants them."""
+    """A program that prints credentials, in the form of `credential_process`."""
     path = folder / "credentials.py"
     printed = {"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET}
     path.write_text(f"import json; print(json.dumps({printed!r}))", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`make up` and `make down`, as a person runs them: who can reach what is up, what is said, and what is left."""
+"""`make up` and `make down`, as a person runs them: who can reach what is up, what it prints, and what is left."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_day_of_make_run_is_not_built_again(clone: Any) -> None:
     assert database.execute(waiting).fetchone() == (0,)
 
 
-def test_a_taken_port_is_said_before_anything_starts(clone: Any) -> None:
+def test_a_taken_port_is_reported_before_anything_starts(clone: Any) -> None:
     with socket.create_server(("127.0.0.1", int(clone.environment["AIRFLOW__API__PORT"]))):
         up = clone("up")
     assert up.returncode == 1

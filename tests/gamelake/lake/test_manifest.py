@@ -151,7 +151,7 @@ def test_a_document_that_breaks_the_schema_is_refused(disk: Store, change: dict[
         Manifest.from_json(orjson.dumps(document | change))
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\"\xff\"", b"[" * 100_000])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'"\xff"', b"[" * 100_000])
 def test_what_is_no_document_is_refused(data: bytes) -> None:
     with pytest.raises(ManifestError, match="document: found"):
         Manifest.from_json(data)

@@ -299,7 +299,7 @@ steps = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.integers(1, 400), st.uuids())
-def test_parts_show_what_the_adds_said(disk: Store, tmp_path: Path, steps: Any, part_bytes: int, run: Any) -> None:
+def test_parts_show_the_rows_of_the_adds(disk: Store, tmp_path: Path, steps: Any, part_bytes: int, run: Any) -> None:
     """Whatever the claims and the size of parts: applied in order, the parts show the rows of the adds in order."""
     expected: dict[int, int] = {}
     with new_stage(disk, tmp_path, run_id=str(run), part_bytes=part_bytes) as stage:

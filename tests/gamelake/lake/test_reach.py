@@ -144,7 +144,7 @@ def test_what_no_variable_says_is_refused_by_name(
     assert "secret" not in str(caught.value)
 
 
-def test_a_hint_names_what_said_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hint_names_where_the_endpoint_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path)
     url = "http://objects:8333/lake/key"
     assert "aws_default" in str(endpoint_source(url))

@@ -46,7 +46,7 @@ def test_a_lake_stays_when_nobody_can_be_asked(clone: Any) -> None:
     assert not (clone / ".pytest_cache").exists()
 
 
-def test_a_lake_goes_when_that_is_said(clone: Any) -> None:
+def test_a_lake_is_removed_on_request(clone: Any) -> None:
     clean(clone, "LAKE=yes")
     assert left(clone) == []
     assert (clone / "dbt").exists()

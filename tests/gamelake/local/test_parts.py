@@ -78,7 +78,7 @@ def test_a_process_that_has_the_number_by_now_is_left_alone(part: Any) -> None:
     recorded.write_text(before, encoding="utf-8")
 
 
-def test_the_cause_is_the_error_and_not_what_was_said_last(part: Any) -> None:
+def test_the_cause_is_the_error_and_not_what_was_printed_last(part: Any) -> None:
     printed = """
         print('[info] Started server process [12]')
         print("[error    ] [Errno 98] error while attempting to bind on address ('127.0.0.1', 8080): address in use")

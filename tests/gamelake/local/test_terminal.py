@@ -36,7 +36,7 @@ def test_another_phase_has_another_name() -> None:
         assert stream.seen.wait(10)
 
 
-def test_nothing_is_said_when_nothing_runs() -> None:
+def test_nothing_is_printed_when_nothing_runs() -> None:
     stream = Lines("so far")
     with Terminal(stream, silence=0.01) as terminal:
         with terminal.doing("a step"):

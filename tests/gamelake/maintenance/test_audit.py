@@ -177,9 +177,9 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(
     assert main(["lake", "audit", "igdb.genres"]) == 0
     assert "0 orphans removed, 1 left; 0 objects missing or damaged" in capsys.readouterr().out
     assert main(["lake", "audit", "igdb.genres", "--remove", "--older-than-hours", "29"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[2].split()[0] == "removed"
-    assert said[2].endswith(f"{ORPHAN}  no commit of the last 7 days names it")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[2].split()[0] == "removed"
+    assert printed[2].endswith(f"{ORPHAN}  no commit of the last 7 days names it")
     generation(store, "shown", published=True)
     for info in list(store.list("marts/dt=")):
         store.delete(info.key)

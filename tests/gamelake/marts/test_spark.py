@@ -35,9 +35,9 @@ def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(
     generation = "marts/dt=2026-11-21/run"
     store.put(f"{generation}/_inputs.json", NO_INPUTS)
     assert main(["marts", "build-on-spark", "--generation", generation]) == 1
-    said = capfd.readouterr()
-    assert "Could not find adapter type spark" in said.out + said.err
-    assert f"dbt build on spark ended with 2; its messages are above, and all of them in {tmp_path}" in said.err
+    printed = capfd.readouterr()
+    assert "Could not find adapter type spark" in printed.out + printed.err
+    assert f"dbt build on spark ended with 2; its messages are above, and all of them in {tmp_path}" in printed.err
     keys = {info.key for info in store.list("")}
     assert POINTER not in keys
     assert not [key for key in keys if key.endswith(".parquet")]
@@ -61,7 +61,7 @@ def test_a_finished_generation_is_not_written_again(store: Any, capfd: pytest.Ca
         (["--date", "2026-11-21", "--generation", "marts/dt=2026-11-21/run"], 2, "expected one of them"),
     ],
 )
-def test_what_cannot_be_built_is_said_before_dbt_starts(
+def test_what_cannot_be_built_is_reported_before_dbt_starts(
     store: Any, capfd: pytest.CaptureFixture[str], arguments: Any, status: int, message: str
 ) -> None:
     assert main(["marts", "build-on-spark", *arguments]) == status

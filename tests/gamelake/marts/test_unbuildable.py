@@ -1,4 +1,4 @@
-"""Which past days of the history cannot be built, and what is said of them."""
+"""Which past days of the history cannot be built, and the warnings of them."""
 
 from __future__ import annotations
 
