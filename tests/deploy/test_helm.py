@@ -10,19 +10,20 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
-from gamelake.airflow.pods import VARIABLE, executor_config
+from gamelake.airflow.pods import executor_config
 from gamelake.marts.duckdb_extensions import link_extensions
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "helm"
 VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
-KINDS = ("load", "transform", "maintain")
+VARIABLE = "GAMELAKE_POD_TEMPLATES"
+KINDS: tuple[Literal["load", "transform", "maintain"], ...] = ("load", "transform", "maintain")
 KUBERNETES = "1.31"
 """The oldest version that the chart's 1.22.0 is for and that still gets support; a newer one takes the same pods."""
 
