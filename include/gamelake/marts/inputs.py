@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from gamelake.days import format_day
 from gamelake.lake.audit import RETENTION
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import history, pointer, unbuildable
 from gamelake.marts.build_inputs import ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
@@ -140,7 +141,7 @@ def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInp
     """Return the commits that the shown generation lists: they need not be read again."""
     try:
         return read(store, f"{shown.generation}/{INPUTS}", Inputs).commits if shown else ()
-    except ObjectNotFoundError:
+    except (ObjectNotFoundError, DocumentError):  # only a copy of what the manifests have
         return ()
 
 
