@@ -20,6 +20,8 @@ from tests.support.airflow import account, airflow_environment, ready_made, runn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gamelake.marts.documents import Generation
+
 pytestmark = pytest.mark.e2e
 
 LOADS = [entity.dag_id for entity in load_entities()]
@@ -60,7 +62,7 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path: 
         airflow.clear("igdb_genres", key)
         airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the repaired day is transformed")
         first = published(lake)
-        assert first["day"] == key
+        assert str(first.day) == key
         assert games_in(first, lake) == games_of(sandbox)
 
         change_a_day(sandbox)
@@ -69,7 +71,7 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path: 
             airflow.trigger(dag_id, key)
         airflow.wait(lambda: airflow.state("transform", key) == "success", 360, "the second day is transformed")
         second = published(lake)
-        assert second["day"] == key
+        assert str(second.day) == key
         assert games_in(second, lake) == games_of(sandbox)
         assert popularity_in(second, lake) == popularity_of(sandbox)
         assert load_modes(lake) == {
@@ -90,7 +92,7 @@ def change_a_day(sandbox: Sandbox) -> None:
     sandbox.upsert("platforms", [{**platform, "name": "A platform with a new name"}])
 
 
-def published(lake: str) -> dict[str, Any]:
+def published(lake: str) -> Generation:
     pointer = current(open_store(lake))
     assert pointer is not None
     return pointer
@@ -110,7 +112,7 @@ def games_of(sandbox: Sandbox) -> dict[int, tuple[Any, ...]]:
     }
 
 
-def games_in(pointer: dict[str, Any], lake: str) -> dict[int, tuple[Any, ...]]:
+def games_in(pointer: Generation, lake: str) -> dict[int, tuple[Any, ...]]:
     """What the published dim_games holds."""
     columns = ", ".join(f"coalesce({column}, [])" for column in NAMED)
     rows = query(pointer, lake, "dim_games", f"game_id, game_name, epoch(updated_at)::bigint, {columns}")
@@ -125,11 +127,11 @@ def popularity_of(sandbox: Sandbox) -> dict[int, float]:
     }
 
 
-def popularity_in(pointer: dict[str, Any], lake: str) -> dict[int, float]:
+def popularity_in(pointer: Generation, lake: str) -> dict[int, float]:
     return dict(query(pointer, lake, "fct_game_popularity where visits is not null", "game_id, visits"))
 
 
-def query(pointer: dict[str, Any], lake: str, model: str, columns: str) -> Sequence[Any]:
+def query(pointer: Generation, lake: str, model: str, columns: str) -> Sequence[Any]:
     name, _, rest = model.partition(" ")
     path = open_store(lake).url(f"{pointer.generation}/{name}.parquet")
     return duckdb.sql(f"select {columns} from read_parquet('{path}') {rest}").fetchall()
