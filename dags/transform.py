@@ -19,21 +19,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from gamelake.airflow import assets
 from gamelake.airflow.assets import MARTS
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.dbt_tasks import dbt_tasks
+from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.run_partition import run_partition
-from gamelake.days import KEY_FORMAT, KST, TIMEZONE, PartitionError, parse_day
+from gamelake.days import KEY_FORMAT, KST, TIMEZONE, parse_day
 from gamelake.marts import dbt_project
-from gamelake.registry import load_entities, load_sources
+from gamelake.registry import load_entities
 from gamelake.settings import read_settings
 
 ENTITIES = load_entities()
-GATES = tuple(e for source in load_sources().values() if source.gates_transform for e in source.entities.values())
+GATES = tuple(entity for entity in ENTITIES if entity.gates_transform)
 
 
 @task(executor_config=executor_config("transform"))
@@ -42,16 +43,13 @@ def open_generation(**context: Any) -> dict[str, str]:
     from gamelake.airflow.stores import connected_store
     from gamelake.lake.https import open_cdn
     from gamelake.marts import generation
-    from gamelake.marts.errors import TransformError
 
     store = connected_store()
     run_id = context["dag_run"].run_id
-    try:
+    with lasting_errors():
         key = generation.open_generation(
             store, ENTITIES, day=parse_day(run_partition(context)), run_id=run_id, sources=open_cdn()
         )
-    except (TransformError, PartitionError) as error:
-        raise AirflowFailException(f"not retried: {error}") from error
     return {"key": key, "url": store.url(key)}
 
 
@@ -65,7 +63,8 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
     from gamelake.airflow.stores import connected_store, invalidate_changed
     from gamelake.marts import generation as generations
 
-    outcome = generations.publish(connected_store(), generation, dbt_project.published_models())
+    with lasting_errors():
+        outcome = generations.publish(connected_store(), generation, dbt_project.published_models())
     document = outcome.as_dict()
     if not outcome.is_published:
         context["ti"].xcom_push("return_value", document)

@@ -20,6 +20,10 @@
                     "row_count": "bigint",
                     "newest_day": "varchar",
                 },
+                "absent": {
+                    "source": "varchar",
+                    "entity": "varchar",
+                },
                 "files": {
                     "source": "varchar",
                     "entity": "varchar",

@@ -11,7 +11,8 @@
     {% do check_build() %}
     {% do run_query(create_previous_ranks()) %}
     {% set files = {} %}
-    {% for table in run_query("select distinct source, entity from inputs.sources").rows %}
+    {% set tables = "select source, entity from inputs.sources union select source, entity from inputs.absent" %}
+    {% for table in run_query(tables).rows %}
         {% do files.update({table.source ~ "." ~ table.entity: []}) %}
     {% endfor %}
     {% for file in run_query("select source, entity, url, is_newest from inputs.files order by ordinal").rows %}

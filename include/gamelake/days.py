@@ -68,6 +68,11 @@ def format_day(day: date) -> str:
     return day.isoformat()  # strftime writes the year 1 as `1` on some systems
 
 
+def day_of_partition(partition: str) -> str:
+    """Return the key of the Korean day in which a partition lies: itself, or the day of its hour."""
+    return partition.partition("T")[0]
+
+
 def day_of(moment: datetime) -> date:
     """Return the Korean day in which a moment (with a time zone) lies."""
     return moment.astimezone(KST).date()

@@ -59,7 +59,7 @@ class Entity:
     """One table of a source.
 
     `fields` maps the source's names to types, `rules` maps those fields that have a rule to it. A load that exceeds
-    `limits` is held. `options` are for the source's own reader.
+    `limits` is held. `options` are for the source's own reader. `gates_transform` is that of its source.
     """
 
     source: str
@@ -70,6 +70,7 @@ class Entity:
     rules: Mapping[str, FieldRule] = field(default_factory=lambda: MappingProxyType({"id": ID_RULE}))
     limits: Limits = _DEFAULT_LIMITS
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    gates_transform: bool = True
 
     def __str__(self) -> str:
         return str(self.table)
@@ -218,11 +219,11 @@ def _source(folder: str, document: object) -> Source:
         schedule=declared.schedule,
         partition=declared.partition,
         gates_transform=declared.gates_transform,
-        entities=MappingProxyType({name: _entity(folder, name, body) for name, body in declared.entities.items()}),
+        entities=MappingProxyType({name: _entity(declared, name, body) for name, body in declared.entities.items()}),
     )
 
 
-def _entity(source: str, name: str, declared: EntityDeclaration) -> Entity:
+def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -> Entity:
     fields, rules = parse_fields(name, declared.fields)
     if declared.kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
         raise RegistryError(
@@ -230,7 +231,7 @@ def _entity(source: str, name: str, declared: EntityDeclaration) -> Entity:
         )
     limits = {key: getattr(declared, key) for key in ("max_shrink", "max_rejected", "max_unproven")}
     return Entity(
-        source=source,
+        source=source.source,
         name=name,
         description=declared.description.strip(),
         kind=declared.kind,
@@ -241,6 +242,7 @@ def _entity(source: str, name: str, declared: EntityDeclaration) -> Entity:
             **{key: share for key, share in limits.items() if share is not msgspec.UNSET},
         ),
         options=MappingProxyType(declared.options),
+        gates_transform=source.gates_transform,
     )
 
 

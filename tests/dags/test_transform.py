@@ -12,11 +12,16 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from gamelake.lake.factory import open_store
+from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.store import Store
+from gamelake.lake.table import Table
 from gamelake.marts import generation
 from gamelake.marts.documents import PublishedMart
 from gamelake.paths import REPOSITORY
+from gamelake.registry import load_sources
 from tests.support.generations import document_of
+
+GENRES = load_sources()["igdb"].entities["genres"]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,22 @@ def test_a_day_without_its_loads_is_not_tried_again(
     monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
     expected = r"no load of igdb.games, .* was committed .* run igdb_games, .* first"
     with pytest.raises(AirflowFailException, match=expected):
+        module.open_generation.function(**context(module))
+
+
+@pytest.mark.parametrize("damaged", ["marts/_current.json", GENRES.table.manifest_key(1)])
+def test_a_damaged_document_is_not_tried_again(
+    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: str
+) -> None:
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    monkeypatch.setattr(module, "ENTITIES", [GENRES])
+    draft = Draft(
+        run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
+    )
+    Table(store, GENRES.table).commit(lambda _: draft)
+    store.put(damaged, b"{")
+    with pytest.raises(AirflowFailException, match=rf"^not retried: {damaged}: document: found"):
         module.open_generation.function(**context(module))
 
 

@@ -128,6 +128,7 @@ class Lake:
         document = {
             "run": [{"day": self.day, "run_id": "test", "build": "test", "previous": None}],
             "sources": sources,
+            "absent": [],
             "files": files,
             "claims": claims,
             "previous": [{"name": name, "url": url} for name, url in self.previous.items()],

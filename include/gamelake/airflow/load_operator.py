@@ -6,12 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowFailException
 
 from apiclient.operator import CancellableOperator
+from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.run_partition import run_partition
-from gamelake.days import KST, PartitionError, partition_bounds
-from gamelake.fields import RegistryError
+from gamelake.days import KST, partition_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,13 +54,10 @@ class LoadEntityOperator(CancellableOperator):
         """Load, then have the CDN fetch the new pointer."""
         from gamelake.airflow.stores import invalidate_changed  # imports that cost a DAG parse too much
         from gamelake.lake.keys import LoadRun
-        from gamelake.load.errors import PermanentLoadError
 
-        try:
+        with lasting_errors():
             partition = run_partition(context, self.source.partition)
             report, stats = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
-        except (PartitionError, RegistryError, PermanentLoadError) as error:
-            raise AirflowFailException(f"not retried: {error}") from error
         commit = f"{self.entity} version {report.version}"
         await asyncio.to_thread(invalidate_changed, [self.entity.table.pointer_key], change=commit)
         self._emit(report, context)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from gamelake.lake.audit import RETENTION, Finding, Problem
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
 from gamelake.marts.documents import HISTORY, POINTER, RECORD, History, HistoryDay, PublishedMart, read
@@ -26,7 +27,8 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
 
     A generation older than RETENTION is unneeded, except the KEEP_PUBLISHED newest published ones: when a day is built
     again, its ranks are compared with those of the day before. The generations that a rollback or a roll-forward would
-    show are kept too. A day of the history that no generation lists is unneeded.
+    show are kept too. A day of the history that no generation lists is unneeded. While the pointer is damaged, all is
+    needed; while a listing is damaged, all days of the history are.
 
     Raises:
         StoreError: a request to the store failed.
@@ -34,14 +36,25 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     generations: dict[str, list[ObjectInfo]] = defaultdict(list)
     for info in store.list("marts/dt="):
         generations["/".join(info.key.split("/")[:3])].append(info)
-    shown = pointer.current(store)
+    try:
+        shown = pointer.current(store)
+    except DocumentError as error:
+        yield Finding(Problem.DAMAGED, POINTER, str(error))
+        return
     yield from _check_pointer(store, shown.generation if shown else None)
     for mart in shown.marts if shown else ():
         yield from _check_named(store, mart, by=POINTER)
     listed: set[str] = set()
+    are_all_listed = True
     for generation in generations:
         listing = f"{generation}/{HISTORY}"
-        for day in _days(store, listing):
+        try:
+            days = _days(store, listing)
+        except DocumentError as error:
+            yield Finding(Problem.DAMAGED, listing, str(error))
+            are_all_listed = False
+            continue
+        for day in days:
             listed.add(day.key)
             if shown and generation == shown.generation:
                 yield from _check_named(store, day, by=listing)
@@ -59,7 +72,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                 )
                 yield Finding.orphan(info, reason)
     for info in store.list("marts/history/"):
-        if day_key(info.key) not in listed:
+        if are_all_listed and day_key(info.key) not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")
 
 

@@ -52,6 +52,13 @@ class SourceInput(Document, frozen=True, kw_only=True):
     ]
 
 
+class AbsentInput(Document, frozen=True, kw_only=True):
+    """One row per table that was not loaded by that day, of a source that no build waits for; it is read as empty."""
+
+    source: SourceName
+    entity: EntityName
+
+
 class FileInput(Document, frozen=True, kw_only=True):
     """One row per file of those commits that the build reads."""
 
@@ -174,6 +181,7 @@ class Inputs(Document, frozen=True, kw_only=True):
 
     run: tuple[RunInput]
     sources: tuple[SourceInput, ...]
+    absent: tuple[AbsentInput, ...]
     files: tuple[FileInput, ...]
     claims: tuple[ClaimInput, ...]
     previous: tuple[PreviousMart, ...]
@@ -185,6 +193,7 @@ class Inputs(Document, frozen=True, kw_only=True):
 INPUT_TABLES: dict[str, type[Document]] = {
     "run": RunInput,
     "sources": SourceInput,
+    "absent": AbsentInput,
     "files": FileInput,
     "claims": ClaimInput,
     "previous": PreviousMart,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from gamelake.days import format_day, parse_day
+from gamelake.days import day_of_partition, format_day, parse_day
 from gamelake.lake.factory import place_of
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import ObjectNotFoundError
@@ -27,19 +27,22 @@ if TYPE_CHECKING:
 def commits_as_of(store: ReadableStore, entities: Sequence[Entity], day: date) -> dict[str, Manifest]:
     """Return the commit of each table that shows it as it stood on a day, by the table's name.
 
+    A table that no build waits for is left out if it was not loaded by that day.
+
     Raises:
-        TransformError: The day is after the newest load, or a table was never loaded.
+        TransformError: The day is after the newest load, or a table that builds wait for was never loaded.
+        ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
     found = {str(entity): open_table(store, entity.table).as_of(format_day(day)) for entity in entities}
     commits = {name: commit for name, commit in found.items() if commit is not None}
-    if missing := [entity for entity in entities if str(entity) not in commits]:
+    if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
             f"no load of {', '.join(map(str, missing))} was committed for {format_day(day)} or a day before it in "
             f"{place_of(store)}; run {', '.join(entity.dag_id for entity in missing)} first"
         )
     # The newest load is the limit, not the clock of this machine: the source's clock decides what can be loaded.
-    is_loaded = any(commit.partition == format_day(day) for commit in commits.values())
+    is_loaded = any(day_of_partition(commit.partition) == format_day(day) for commit in commits.values())
     if not is_loaded and (newest := newest_day(store, entities)) < day:
         raise TransformError(
             f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
@@ -53,6 +56,7 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
 
     Raises:
         TransformError: Nothing was ever loaded.
+        ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
     commits = [commit for entity in entities if (commit := open_table(store, entity.table).latest())]
@@ -61,8 +65,8 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
             f"no load was ever committed in {place_of(store)}; run the DAGs of the sources, or `make run`"
         )
     # The newest commit may be a reload of an older day: its files then include later days.
-    parts = (file.partition for commit in commits for file in commit.files)
-    return parse_day(max([*(commit.partition for commit in commits), *parts]))
+    parts = [file.partition for commit in commits for file in commit.files]
+    return parse_day(max(map(day_of_partition, [*(commit.partition for commit in commits), *parts])))
 
 
 def commit_inputs(
@@ -96,7 +100,7 @@ def commit_inputs(
     return [
         replace(found[version], is_read=version == read.version)
         for version in sorted(found)
-        if found[version].partition[:10] <= format_day(day)
+        if day_of_partition(found[version].partition) <= format_day(day)
     ]
 
 

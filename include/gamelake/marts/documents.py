@@ -159,8 +159,9 @@ def decode(key: str, data: bytes, kind: type[DocumentT]) -> DocumentT:
     try:
         return convert(parse_json(data, DocumentError), kind, DocumentError)
     except DocumentError as error:
+        hint = "run `make rollforward`, which writes it again" if key == POINTER else "restore the object from a backup"
         expected = (
-            f"{error.expected}; restore the object from a backup. If an earlier version of gamelake wrote it, delete "
-            "marts/ of the lake (raw/ stays) and run transform again"
+            f"{error.expected}; {hint}. If an earlier version of gamelake wrote it, delete marts/ of the lake "
+            "(raw/ stays) and run transform again"
         )
         raise DocumentError(f"{key}: {error.key}", error.found, expected) from error

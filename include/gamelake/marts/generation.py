@@ -13,6 +13,7 @@ mix. The copies at fixed paths follow it one by one, each of them whole, with th
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gamelake.days import format_day
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.keys import run_folder
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 from gamelake.marts import pointer, unbuildable
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore, Store
     from gamelake.marts.build_inputs import DayInput
     from gamelake.registry import Entity
+
+log = logging.getLogger(__name__)
 
 SPARK_TABLES = "_spark"
 
@@ -92,7 +96,8 @@ def open_generation(
         The key of the generation, `marts/dt=<day>/<run>`; its `_inputs.json` is written.
 
     Raises:
-        TransformError: The day is after the newest load, an entity was never loaded, or a part was removed.
+        TransformError: The day is after the newest load, a gating entity was never loaded, or a part was removed.
+        DocumentError: The pointer or a commit is damaged.
         StoreError: A lake cannot be read or written.
     """
     inputs = encode(choose_inputs(store, sources or store, tuple(entities), day=day, run_id=run_id))
@@ -121,6 +126,7 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> Outcome
 
     Raises:
         TransformError: Marts have no file.
+        DocumentError: A document of the generation or the pointer is damaged.
         StoreError: The lake cannot be read or written.
     """
     try:
@@ -218,7 +224,8 @@ def _older_loads(store: Store, document: Generation, shown: str) -> list[str]:
     """Return the tables of which the shown generation has a newer commit than a build read, with both numbers."""
     try:
         versions, own = pointer.record_of(store, shown).sources, document.sources
-    except ObjectNotFoundError:  # removed by hand: what readers have is incomplete
+    except (ObjectNotFoundError, DocumentError) as error:  # what readers have is incomplete
+        log.warning("%s may have been built from newer loads: %s", shown, error)
         return []
     return [f"{name}: version {versions[name]}, not {n}" for name, n in own.items() if n < versions.get(name, 0)]
 

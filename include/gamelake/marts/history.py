@@ -26,7 +26,7 @@ from uuid import uuid4
 import msgspec
 import orjson
 
-from gamelake.days import parse_day
+from gamelake.days import day_of_partition, parse_day
 from gamelake.marts.build_inputs import DayInput
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def newest_day(commit: Manifest, day: str) -> str:
 
     That load may have found nothing. A commit that loaded an older day again also has later days.
     """
-    return max(each for each in (commit.partition, *(file.partition for file in commit.files)) if each <= day)
+    partitions = (commit.partition, *(file.partition for file in commit.files))
+    return max(each for each in map(day_of_partition, partitions) if each <= day)
 
 
 def unread_parts(days: Sequence[Day], in_build: Sequence[Day], newest: str) -> set[str]:

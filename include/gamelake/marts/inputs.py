@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from gamelake.days import format_day
+from gamelake.days import day_of_partition, format_day
 from gamelake.lake.audit import RETENTION
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import history, pointer, unbuildable
-from gamelake.marts.build_inputs import ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
+from gamelake.marts.build_inputs import AbsentInput, ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
 from gamelake.marts.commits import commit_inputs, commits_as_of
 from gamelake.marts.dbt_project import history_model
 from gamelake.marts.documents import INPUTS, RECORD, History, read
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from gamelake.marts.documents import Generation, HistoryDay
     from gamelake.registry import Entity
 
+log = logging.getLogger(__name__)
+
 
 def choose_inputs(
     store: Store, sources: ReadableStore, entities: Sequence[Entity], *, day: date, run_id: str
@@ -40,7 +43,8 @@ def choose_inputs(
         run_id: The run that builds it.
 
     Raises:
-        TransformError: The day is after the newest load, a table was never loaded, or a part was removed.
+        TransformError: The day is after the newest load, a gating table was never loaded, or a part was removed.
+        DocumentError: The pointer or a commit is damaged.
         StoreError: A lake cannot be read or written.
     """
     commits = commits_as_of(sources, entities, day)
@@ -48,7 +52,7 @@ def choose_inputs(
     marts = _reader_of_marts(store, sources, shown)
     model, table = history_model()
     newest = {name: history.newest_day(commit, format_day(day)) for name, commit in commits.items()}
-    every_day = history.days_of(model, commits[table].files, _listed_days(store, shown)) if table in commits else []
+    every_day = history.days_of(model, commits[table].files, _listed_days(store)) if table in commits else []
     days, left_out = unbuildable.leave_out(
         sources, every_day, tested=newest.get(table, ""), known={name: each.files for name, each in commits.items()}
     )
@@ -66,6 +70,7 @@ def choose_inputs(
     return Inputs(
         run=(RunInput(day=day, run_id=run_id, build=uuid4().hex, previous=before.generation if before else None),),
         sources=tuple(_source(commit, newest[name]) for name, commit in commits.items()),
+        absent=tuple(AbsentInput(source=e.source, entity=e.name) for e in entities if str(e) not in commits),
         files=tuple(
             FileInput(
                 source=commit.source,
@@ -74,7 +79,7 @@ def choose_inputs(
                 url=sources.url(file.key),
                 partition=file.partition,
                 rows=file.rows,
-                is_newest=file.partition == newest[str(commit.table)],
+                is_newest=day_of_partition(file.partition) == newest[str(commit.table)],
             )
             for commit, ordinal, file in files
         ),
@@ -87,6 +92,7 @@ def choose_inputs(
         commits=tuple(
             each
             for entity in entities
+            if str(entity) in commits
             for each in commit_inputs(sources, entity, commits[str(entity)], day=day, known=known)
         ),
     )
@@ -132,9 +138,17 @@ def _reader_of_marts(store: Store, sources: ReadableStore, shown: Generation | N
         return store
 
 
-def _listed_days(store: Store, shown: Generation | None) -> Sequence[HistoryDay]:
-    """Return the days that the shown generation lists: they need not be built again."""
-    return read(store, shown.history, History).days if shown else ()
+def _listed_days(store: Store) -> Sequence[HistoryDay]:
+    """Return the days that the shown generation lists: they need not be built again.
+
+    If its listing is lost or damaged, those of the generation before it.
+    """
+    for generation in pointer.by_day(store):
+        try:
+            return read(store, generation.history, History).days
+        except (ObjectNotFoundError, DocumentError) as error:
+            log.warning("%s is not used, so some days are built again: %s", generation.history, error)
+    return ()
 
 
 def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInput]:

@@ -15,13 +15,17 @@ one.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
+from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import (
+    INPUTS,
     POINTER,
     PUBLICATIONS,
     RECORD,
@@ -39,12 +43,14 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import ReadableStore, Store
 
+log = logging.getLogger(__name__)
+
 _DIGITS = 20
 _LOST_RACES = 100
 
 
 def current(store: ReadableStore) -> Generation | None:
-    """Return the generation that readers have, None before the first publication. Raises: StoreError."""
+    """Return the generation that readers have, None before the first publication. Raises: DocumentError, StoreError."""
     try:
         return read(store, POINTER, Generation)
     except ObjectNotFoundError:
@@ -52,22 +58,47 @@ def current(store: ReadableStore) -> Generation | None:
 
 
 def record_of(store: ReadableStore, generation: str) -> Generation:
-    """Return the document of a finished generation. Raises: ObjectNotFoundError, if there is none; StoreError."""
+    """Return the document of a finished generation.
+
+    Raises:
+        ObjectNotFoundError: There is none.
+        DocumentError: It is damaged.
+        StoreError: The store cannot be read.
+    """
     return read(store, f"{generation}/{RECORD}", Generation)
 
 
 def by_day(store: ReadableStore) -> Iterator[Generation]:
     """Yield the generation that readers have, then the one they had of an earlier day, and so on.
 
-    It ends at a generation that is removed: generations are not kept without end. Raises: StoreError.
+    It ends at a generation that is removed: generations are not kept without end. A generation of an earlier day whose
+    document is damaged is left out with a warning.
+
+    Raises:
+        DocumentError: The pointer is damaged.
+        StoreError: The store cannot be read.
     """
     shown = current(store)
     while shown is not None:
         yield shown
+        shown = _first_readable(store, shown.previous)
+
+
+def _first_readable(store: ReadableStore, generation: str | None) -> Generation | None:
+    """Return the document of a generation; if it is damaged, that of the generation before it, and so on."""
+    while generation is not None:
         try:
-            shown = record_of(store, shown.previous) if shown.previous else None
+            return record_of(store, generation)
         except ObjectNotFoundError:
-            return
+            return None
+        except DocumentError as error:
+            log.warning("%s is left out: %s", generation, error)
+        try:
+            generation = read(store, f"{generation}/{INPUTS}", Inputs).run[0].previous
+        except (ObjectNotFoundError, DocumentError) as error:
+            log.warning("all generations before %s are left out: %s", generation, error)
+            return None
+    return None
 
 
 def is_finished(store: ReadableStore, generation: str) -> bool:
@@ -85,21 +116,37 @@ def publication_key(number: int) -> str:
 
 
 def history(store: Store) -> Iterator[Publication]:
-    """Yield the publications, the newest first; each is read when it is asked for. Raises: StoreError."""
-    for key in sorted((info.key for info in store.list(PUBLICATIONS)), reverse=True):
-        yield read(store, key, Publication)
+    """Yield the publications, the newest first; each is read when it is asked for.
+
+    A damaged one is left out with a warning; if it is the newest, the pointer tells what it shows.
+
+    Raises:
+        DocumentError: The newest publication and the pointer are damaged.
+        StoreError: The store cannot be read.
+    """
+    keys = sorted((info.key for info in store.list(PUBLICATIONS)), reverse=True)
+    for key in keys:
+        try:
+            yield read(store, key, Publication)
+        except DocumentError as error:
+            log.warning("%s is left out: %s", key, error)
+            if key == keys[0]:
+                shown = current(store)
+                if shown is None:
+                    raise
+                yield _stand_in(shown, number=int(key.removeprefix(PUBLICATIONS).removesuffix(".json")))
 
 
 def newest(store: Store) -> Publication | None:
-    """Return the publication that decides what is shown, None before the first one. Raises: StoreError."""
+    """Return the publication that decides what is shown, None before the first one. Raises as `history`."""
     for publication in history(store):
         return publication
     shown = current(store)
-    return _unnumbered(shown) if shown else None
+    return _stand_in(shown, number=0) if shown else None
 
 
 def newest_published(store: Store) -> Publication | None:
-    """Return the newest publication that is no rollback and no roll-forward. Raises: StoreError."""
+    """Return the newest publication that is no rollback and no roll-forward. Raises as `history`."""
     oldest: Publication | None = None
     for publication in history(store):
         if publication.action is Action.PUBLISH:
@@ -107,9 +154,9 @@ def newest_published(store: Store) -> Publication | None:
         oldest = publication
     try:
         shown = record_of(store, oldest.replaced) if oldest and oldest.replaced else current(store)
-    except ObjectNotFoundError:
+    except (ObjectNotFoundError, DocumentError):
         return oldest
-    return _unnumbered(shown) if shown else None
+    return _stand_in(shown, number=0) if shown else None
 
 
 def move(store: Store, decide: Callable[[Publication | None], Move | None]) -> Publication | None:
@@ -161,10 +208,10 @@ def refresh(store: Store) -> None:
         written = publication.number  # a slower writer may have an older one: look again
 
 
-def _unnumbered(shown: Generation) -> Publication:
-    """Return what stands for a pointer whose publications are lost."""
+def _stand_in(shown: Generation, *, number: int) -> Publication:
+    """Return what stands for a publication that is lost or damaged, by the pointer."""
     return Publication(
-        number=0,
+        number=number,
         action=Action.PUBLISH,
         generation=shown.generation,
         day=shown.day,

@@ -11,10 +11,12 @@ publishes, or a roll-forward.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gamelake.days import PartitionError, parse_day
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import place_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gamelake.lake.store import Store
+
+log = logging.getLogger(__name__)
 
 _LIST = "`make generations` lists the generations"
 
@@ -39,7 +43,7 @@ class ListedGeneration:
 
 
 def generations(store: Store) -> list[ListedGeneration]:
-    """Return every finished generation, the newest build first. Raises: StoreError."""
+    """Return every finished generation whose document is readable, the newest build first. Raises: StoreError."""
     shown = pointer.newest(store)
     by_generation: dict[str, Publication] = {}
     for publication in [*pointer.history(store), *([shown] if shown else [])]:
@@ -97,7 +101,10 @@ def _newest_published(store: Store) -> Publication:
 def _documents(store: Store) -> Iterator[Generation]:
     for info in store.list("marts/dt="):
         if info.key.endswith(f"/{RECORD}"):
-            yield read(store, info.key, Generation)
+            try:
+                yield read(store, info.key, Generation)
+            except DocumentError as error:
+                log.warning("%s is left out: %s", info.key, error)
 
 
 def _find(store: Store, target: str) -> Generation:
@@ -122,7 +129,7 @@ def _check_whole(store: Store, document: Generation) -> None:
     wrong = []
     try:
         files += [(day.key, day.bytes) for day in read(store, document.history, History).days]
-    except ObjectNotFoundError:
+    except (ObjectNotFoundError, DocumentError):
         wrong.append(document.history)
     for key, size in files:
         try:

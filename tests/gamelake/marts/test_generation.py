@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,22 @@ def test_an_entity_that_was_never_loaded_is_named(store: Any, tmp_path: Path) ->
     commit(store, tmp_path, THEMES, "2026-11-22", [1])
     with pytest.raises(TransformError, match=r"no load of igdb.themes .* 2026-11-21 .* run igdb_themes first"):
         open_generation(store, [GENRES, THEMES], day=DAY, run_id="r")
+
+
+def test_a_table_that_no_build_waits_for_may_be_absent_or_loaded_by_the_hour(store: Any, tmp_path: Path) -> None:
+    optional = replace(THEMES, gates_transform=False)
+    commit(store, tmp_path, GENRES, "2026-11-21", [1])
+    inputs = inputs_of(store, open_generation(store, [GENRES, optional], day=DAY, run_id="r"))
+    assert [(each.source, each.entity) for each in inputs.absent] == [("igdb", "themes")]
+    assert {each.entity for each in (*inputs.sources, *inputs.files, *inputs.commits)} == {"genres"}
+
+    for hour, ids in (("2026-11-21T04", [1]), ("2026-11-21T23", [1, 2]), ("2026-11-22T00", [1])):
+        commit(store, tmp_path, optional, hour, ids)
+    inputs = inputs_of(store, open_generation(store, [GENRES, optional], day=DAY, run_id="r"))
+    (loaded,) = [each for each in inputs.sources if each.entity == "themes"]
+    assert (loaded.partition, loaded.newest_day, inputs.absent) == ("2026-11-21T23", "2026-11-21", ())
+    assert [file.is_newest for file in inputs.files] == [True, True]
+    assert newest_day(store, [GENRES, optional]) == date(2026, 11, 22)
 
 
 def test_a_run_that_is_repeated_builds_beside_what_it_built_before(store: Any, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gamelake.marts.generation import clean_up
 
 RUN = RunInput(day=date(2026, 11, 21), run_id="run", build="test", previous=None)
 NO_INPUTS = encode(
-    Inputs(run=(RUN,), sources=(), files=(), claims=(), previous=(), days=(), days_left_out=(), commits=())
+    Inputs(run=(RUN,), sources=(), absent=(), files=(), claims=(), previous=(), days=(), days_left_out=(), commits=())
 )
 
 

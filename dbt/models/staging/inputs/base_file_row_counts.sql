@@ -38,7 +38,7 @@ select
     files.source,
     files.entity,
     files.ordinal,
-    cast(files.partition as date) as day,
+    cast(left(files.partition, 10) as date) as day,
     files.rows as file_rows,
     coalesce(counts.current_rows, 0) as current_rows,
     coalesce(counts.superseded_rows, 0) as superseded_rows,

@@ -2,7 +2,7 @@ select
     source,
     entity,
     version,
-    cast(partition as date) as day,
+    cast(left(partition, 10) as date) as day,
     cast(newest_day as date) as newest_day,
     cursor,
     source_count,

@@ -1,0 +1,129 @@
+"""One bad night is one night: a damaged document of an earlier day is named in a warning, and builds go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.audit import Problem
+from gamelake.lake.documents import DocumentError
+from gamelake.lake.factory import open_store
+from gamelake.lake.manifest import Draft, Mode
+from gamelake.lake.table import Table
+from gamelake.marts import pointer
+from gamelake.marts.audit import audit_generations
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import HISTORY, INPUTS, POINTER, RECORD, read
+from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.reader import open_marts
+from gamelake.marts.rollback import generations, rollback, rollforward
+from gamelake.registry import load_sources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+ENTITIES = [load_sources()["igdb"].entities[name] for name in ("genres", "popscore")]
+DAYS = [date(2026, 11, day) for day in (18, 19, 20)]
+NEXT = date(2026, 11, 21)
+LATER = datetime.now(UTC) + timedelta(days=100)
+
+
+def commit(store: Store, day: date) -> None:
+    draft = Draft(
+        run_id="r", partition=str(day), mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
+    )
+    for entity in ENTITIES:
+        Table(store, entity.table).commit(lambda _: draft)
+
+
+def build(store: Store, day: date, run_id: str = "r") -> str:
+    key = open_generation(store, ENTITIES, day=day, run_id=run_id)
+    assert publish(store, key, {}).is_published
+    return key
+
+
+def previous_of(store: Store, generation: str) -> str | None:
+    return read(store, f"{generation}/{INPUTS}", Inputs).run[0].previous
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store((tmp_path / "lake").as_uri())
+
+
+@pytest.fixture
+def nights(store: Store) -> list[str]:
+    """The generations of three nights; the loads of a fourth one are done."""
+    for day in (*DAYS, NEXT):
+        commit(store, day)
+    return [build(store, day) for day in DAYS]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "warned"),
+    [
+        (f"marts/dt={DAYS[2]}/r/{RECORD}", False),  # the pointer is a copy of it
+        (f"marts/dt={DAYS[2]}/r/{INPUTS}", False),  # its commits are read from the manifests
+        (f"marts/dt={DAYS[2]}/r/{HISTORY}", True),
+        (pointer.publication_key(2), False),
+        (pointer.publication_key(3), True),
+    ],
+)
+def test_the_next_night_is_published(
+    store: Store, nights: list[str], damaged: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put(damaged, b"{")
+    built = build(store, NEXT)
+    assert pointer.current(store) == pointer.record_of(store, built)
+    assert previous_of(store, built) == nights[2]
+    newest = pointer.newest(store)
+    assert newest
+    assert (newest.number, newest.generation, newest.replaced) == (4, built, nights[2])
+    assert (damaged in caplog.text) is warned
+
+
+def test_a_damaged_generation_is_left_out(store: Store, nights: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    store.put(f"{nights[1]}/{RECORD}", b"{")
+    assert [each.generation for each in pointer.by_day(store)] == [nights[2], nights[0]]
+    assert f"{nights[1]}/{RECORD}" in caplog.text
+    assert open_marts(store, day=DAYS[1]).generation.generation == nights[0]
+    assert [each.document.generation for each in generations(store)] == [nights[2], nights[0]]
+    assert previous_of(store, build(store, DAYS[2], "again")) == nights[0]
+    with pytest.raises(DocumentError):
+        rollback(store, nights[1], by="hana")
+
+    store.put(f"{nights[1]}/{INPUTS}", b"{")
+    assert previous_of(store, build(store, DAYS[2], "and again")) == nights[0], "the published one names it"
+    rollback(store, nights[2], by="hana")
+    assert [each.generation for each in pointer.by_day(store)] == [nights[2]]
+
+
+def test_the_day_of_a_damaged_generation_is_built_again(store: Store, nights: list[str]) -> None:
+    store.put(f"{nights[2]}/{RECORD}", b"{")
+    built = build(store, DAYS[2], "again")
+    assert (pointer.current(store), previous_of(store, built)) == (pointer.record_of(store, built), nights[1])
+
+
+def test_a_damaged_pointer_is_written_again_by_a_rollforward(store: Store, nights: list[str]) -> None:
+    store.put(POINTER, b"{")
+    with pytest.raises(DocumentError) as raised:
+        open_generation(store, ENTITIES, day=NEXT, run_id="r")
+    assert "make rollforward" in raised.value.expected
+    assert [finding.key for finding in audit_generations(store, now=LATER)] == [POINTER]
+    rollforward(store, by="hana")
+    assert pointer.current(store) == pointer.record_of(store, nights[2])
+
+
+def test_the_audit_removes_no_day_while_a_listing_is_damaged(store: Store, nights: list[str]) -> None:
+    day = "marts/history/popularity/day=2026-11-18/any.parquet"
+    store.put(day, b"day")
+    listing = f"{nights[0]}/{HISTORY}"
+    whole = store.get(listing)
+    store.put(listing, b"{")
+    assert [(each.problem, each.key) for each in audit_generations(store, now=LATER)] == [(Problem.DAMAGED, listing)]
+    store.put(listing, whole)
+    assert [each.key for each in audit_generations(store, now=LATER)] == [day]
