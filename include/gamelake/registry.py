@@ -38,6 +38,9 @@ _FILE_NAME = "entities.yaml"
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Meta(pattern=r"\S", description="A text that is not empty.")]
+Schedule = Annotated[
+    str, Meta(pattern=r"^\S+( \S+){4}$", description="A cron expression of 5 fields, in Korean time.")
+]
 Share = Annotated[float, Meta(ge=0, lt=1, description="A share of the table's rows, such as 0.05.")]
 
 
@@ -59,7 +62,8 @@ class Entity:
     """One table of a source.
 
     `fields` maps the source's names to types, `rules` maps those fields that have a rule to it. A load that exceeds
-    `limits` is held. `options` are for the source's own reader. `gates_transform` is that of its source.
+    `limits` is held. `options` are for the source's own reader. `schedule` is its own or that of its source;
+    `gates_transform` is that of its source.
     """
 
     source: str
@@ -67,6 +71,7 @@ class Entity:
     description: str
     kind: Kind
     fields: Mapping[str, FieldType]
+    schedule: str
     rules: Mapping[str, FieldRule] = field(default_factory=lambda: MappingProxyType({"id": ID_RULE}))
     limits: Limits = _DEFAULT_LIMITS
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -89,6 +94,12 @@ class Entity:
         return TableName(self.source, self.name)
 
     @property
+    def days_between_loads(self) -> int:
+        """The longest time between two loads, by its schedule: a day, a week or a month."""
+        _, _, day, _, weekday = self.schedule.split()
+        return 31 if day != "*" else 7 if weekday != "*" else 1
+
+    @property
     def dag_id(self) -> str:
         """The DAG that loads it."""
         return f"{self.source}_{self.name}"
@@ -103,7 +114,7 @@ class Entity:
 class Source:
     """One source: where its loads connect, when they run, and its tables by name.
 
-    `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time; `partition` is what one
+    `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time, of entities without an own one; `partition` is what one
     load is for, a day or an hour. With `gates_transform` the marts of a day are built only after all loads of this
     source have succeeded.
     """
@@ -164,6 +175,7 @@ class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
             },
         ),
     ]
+    schedule: Schedule | msgspec.UnsetType = msgspec.UNSET
     options: Annotated[dict[str, Any], Meta(description="A mapping for the source's own reader.")] = msgspec.field(
         default_factory=dict
     )
@@ -179,9 +191,7 @@ class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     description: Text
     connection: Annotated[Text, Meta(description="Airflow's connection; not empty.")]
     pool: Annotated[Text, Meta(description="Airflow's pool; not empty.")]
-    schedule: Annotated[
-        str, Meta(pattern=r"^\S+( \S+){4}$", description="A cron expression of 5 fields, in Korean time.")
-    ]
+    schedule: Schedule
     partition: Annotated[Scheme, Meta(description="What one load is for.")]
     gates_transform: Annotated[bool, Meta(description="The marts of a day wait for all of its loads: true or false.")]
     entities: Annotated[dict[Name, EntityDeclaration], Meta(min_length=1)]
@@ -229,6 +239,8 @@ def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -
         raise RegistryError(
             f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
         )
+    if source.gates_transform and declared.schedule is not msgspec.UNSET:
+        raise RegistryError(f"{name}.schedule", declared.schedule, "none: the marts of a day wait for all of its loads")
     limits = {key: getattr(declared, key) for key in ("max_shrink", "max_rejected", "max_unproven")}
     return Entity(
         source=source.source,
@@ -236,6 +248,7 @@ def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -
         description=declared.description.strip(),
         kind=declared.kind,
         fields=fields,
+        schedule=source.schedule if declared.schedule is msgspec.UNSET else declared.schedule,
         rules=rules,
         limits=replace(
             _LIMITS_OF_KINDS.get(declared.kind, _DEFAULT_LIMITS),

@@ -85,7 +85,7 @@ def test_the_command_says_how_old_each_load_is_that_readers_see(lake: Lake, fres
         assert (age, verdict) == (hours.get(entity, 1.0), verdicts.get(entity, "fresh")), entity
     committed = datetime.now(KST) - timedelta(hours=4000)
     assert f"{committed:%Y-%m-%d}" in out
-    assert out.splitlines()[-1] == "16 loads: 2 stale (older than 54 h), 2 late (older than 30 h), 12 fresh"
+    assert out.splitlines()[-1] == "16 loads: 2 stale (two are missing), 2 late (one is missing), 12 fresh"
 
 
 def test_a_late_night_is_no_error(lake: Lake, freshness: Any) -> None:

@@ -27,7 +27,7 @@ def test_sources_have_the_declared_columns() -> None:
 
 def test_a_description_may_hold_any_text() -> None:
     text = 'It: "quotes" # and more'
-    odd = Entity("shop", "odd", text, Kind.SNAPSHOT, {"id": FieldType.INT}, options={"filter": "a = 1"})
+    odd = Entity("shop", "odd", text, Kind.SNAPSHOT, {"id": FieldType.INT}, "0 4 * * *", options={"filter": "a = 1"})
     shop = replace(load_sources()["igdb"], name="shop", entities={"odd": odd})
     [source] = yaml.safe_load(sources_yaml(shop))["sources"]
     assert source["tables"][0]["description"] == text

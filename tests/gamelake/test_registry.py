@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gamelake.fields import FieldType, RegistryError
+from gamelake.marts.freshness import limits
 from gamelake.registry import Kind, load_entities, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 
@@ -59,6 +60,16 @@ def test_limits_are_by_kind_unless_the_entity_has_its_own(tmp_path: Path) -> Non
     own = GOOD.replace("    kind: snapshot\n", "    kind: snapshot\n    max_shrink: 0.5\n    max_unproven: 0\n")
     limits = load_sources(write(tmp_path, own))["shop"].entities["genres"].limits
     assert (limits.max_shrink, limits.max_rejected, limits.max_unproven) == (0.5, 0.001, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "days", "hours"), [(None, 1, (30, 54)), ("0 4 * * 1", 7, (174, 342)), ("0 4 1 * *", 31, (750, 1494))]
+)
+def test_an_entity_may_have_a_schedule(tmp_path: Path, schedule: str | None, days: int, hours: Any) -> None:
+    own = GOOD.replace("    kind:", f"    schedule: {schedule}\n    kind:") if schedule else GOOD
+    genres = load_sources(write(tmp_path, own))["shop"].entities["genres"]
+    assert (genres.schedule, genres.days_between_loads) == (schedule or "30 5 * * *", days)
+    assert limits(genres) == hours
 
 
 def test_a_field_may_have_a_rule(tmp_path: Path) -> None:
@@ -146,6 +157,11 @@ def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> 
             "partition: day\ngates_transform: false",
             "partition: hour\ngates_transform: true",
             ["gates_transform", "hour"],
+        ),
+        (
+            "gates_transform: false\nentities:\n  genres:\n",
+            "gates_transform: true\nentities:\n  genres:\n    schedule: 0 4 * * 1\n",
+            ["genres.schedule", "'0 4 * * 1'", "wait for all of its loads"],
         ),
         ("gates_transform: false", "gates_transform: 0", ["gates_transform", "true or false"]),
         ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),

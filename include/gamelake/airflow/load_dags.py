@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_dag(source: Source, entity: Entity, *, lake_uri: str, full_refresh_weekday: str, doc_md: str) -> LakeDAG:
-    """Return the DAG that loads one entity; connection, pool and schedule are those of the source.
+    """Return the DAG that loads one entity; connection and pool are those of the source.
 
     Args:
         source: of the registry.
@@ -32,7 +32,7 @@ def load_dag(source: Source, entity: Entity, *, lake_uri: str, full_refresh_week
         dag_id=entity.dag_id,
         description=entity.description,
         doc_md=f"# {entity.dag_id}\n\n{entity.description}\n\n{doc_md}",
-        schedule=CronPartitionTimetable(source.schedule, timezone=TIMEZONE, key_format=source.partition.key_format),
+        schedule=CronPartitionTimetable(entity.schedule, timezone=TIMEZONE, key_format=source.partition.key_format),
         start_date=datetime(2026, 1, 1, tzinfo=KST),
         catchup=False,
         max_active_runs=1,

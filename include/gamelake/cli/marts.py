@@ -60,10 +60,9 @@ def freshness() -> int:
     print(place_of(store))
     print(f"Readers have {found.day}, published {_kst(found.since)} KST: {found.generation}\n")
     print(table(_LOAD_HEADER, rows, sys.stdout))
-    print(
-        f"\n{len(loads)} loads: {stale} stale (older than {freshness.ERROR_AFTER_HOURS} h), {late} late (older than "
-        f"{freshness.WARN_AFTER_HOURS} h), {fresh} fresh"
-    )
+    print(f"\n{len(loads)} loads: {stale} stale (two are missing), {late} late (one is missing), {fresh} fresh")
+    if found.absent:
+        print(f"Never loaded, and read as empty: {', '.join(found.absent)}")
     return 1 if stale else 0
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gamelake.marts.freshness import ERROR_AFTER_HOURS, WARN_AFTER_HOURS
+from gamelake.marts.freshness import limits
 from gamelake.paths import REPOSITORY
 from gamelake.registry import Entity, Kind, Source, load_sources
 
@@ -69,10 +69,6 @@ def sources_yaml(source: Source) -> str:
         "      Views over the files that this build reads, with declared columns. Each has two columns more than the",
         "      source sends: `_ordinal`, the place of the row's file among its table's files (higher is newer), and",
         "      `_partition`, the Korean day that loaded it.",
-        "    config:",
-        "      freshness:",
-        f"        warn_after: {{count: {WARN_AFTER_HOURS}, period: hour}}",
-        f"        error_after: {{count: {ERROR_AFTER_HOURS}, period: hour}}",
         "    tables:",
     ]
     for table in source_tables(source):
@@ -85,8 +81,12 @@ def _table_yaml(table: SourceTable) -> Iterator[str]:
     yield f"        description: {_quoted(table.description)}"
     yield "        config:"
     source, entity = table.entity.source, table.entity.name
+    warn, error = limits(table.entity)
+    yield "          freshness:"
+    yield f"            warn_after: {{count: {warn}, period: hour}}"
+    yield f"            error_after: {{count: {error}, period: hour}}"
     yield "          loaded_at_query: >"
-    yield f"            select committed_at from inputs.sources where source = '{source}' and entity = '{entity}'"  # noqa: S608 - text of YAML
+    yield f"            select max(committed_at) from inputs.sources where source = '{source}' and entity = '{entity}'"  # noqa: S608 - text of YAML
     yield "          meta:"
     yield f"            entity: {entity}"
     yield f"            files: {_files(table)}"
@@ -156,6 +156,9 @@ def _source_section(source: Source) -> Iterator[str]:
     yield from ("", f"## {source.name}", "", source.description, "")
     yield f"- Connection `{source.connection}`, pool `{source.pool}`"
     yield f"- Schedule `{source.schedule}`, Korean time; partitioned by {source.partition}"
+    for entity in source.entities.values():
+        if entity.schedule != source.schedule:
+            yield f"- Schedule of `{entity.name}`: `{entity.schedule}`"
     gate = "waits for all of its loads" if source.gates_transform else "does not wait for its loads"
     yield f"- The DAG `transform` {gate}"
     yield ""

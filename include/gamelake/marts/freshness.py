@@ -11,26 +11,36 @@ from typing import TYPE_CHECKING
 
 from gamelake.marts import pointer
 from gamelake.marts.reader import open_marts
+from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
     from datetime import date
 
     from gamelake.lake.store import Store
+    from gamelake.registry import Entity
 
-# `dbt source freshness` counts from the commit of a load, by the wall clock. A load commits once a day, soon after
-# 04:00 in Korea: 30 hours later the next night's is six hours late, and 54 hours later a second night is missing.
+# Of a daily load. `dbt source freshness` too counts from the commit: 30 hours later the next load is six hours late, and
+# 54 hours later a second one is missing.
 WARN_AFTER_HOURS = 30
 ERROR_AFTER_HOURS = 54
 
 
+def limits(entity: Entity) -> tuple[int, int]:
+    """Return after how many hours a load of an entity is late, and after how many it is stale."""
+    more = 24 * (entity.days_between_loads - 1)
+    return WARN_AFTER_HOURS + more, ERROR_AFTER_HOURS + 2 * more
+
+
 @dataclass(frozen=True, slots=True)
 class LoadAge:
-    """The load of one table that readers see, and its age."""
+    """The load of one table that readers see, and its age. The limits are in hours."""
 
     table: str
     day: str
     committed_at: datetime
     age: timedelta
+    late_after: int = WARN_AFTER_HOURS
+    stale_after: int = ERROR_AFTER_HOURS
 
     @property
     def hours(self) -> float:
@@ -39,20 +49,24 @@ class LoadAge:
 
     @property
     def verdict(self) -> str:
-        """The meaning of the age: `fresh`, `late` (a night is missing) or `stale` (two are)."""
-        if self.age > timedelta(hours=ERROR_AFTER_HOURS):
+        """The meaning of the age: `fresh`, `late` (a load is missing) or `stale` (two are)."""
+        if self.hours > self.stale_after:
             return "stale"
-        return "late" if self.age > timedelta(hours=WARN_AFTER_HOURS) else "fresh"
+        return "late" if self.hours > self.late_after else "fresh"
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedLoads:
-    """The generation that readers see, since when, and its loads."""
+    """The generation that readers see, since when, and its loads.
+
+    absent: the tables that were not loaded, of sources that no build waits for.
+    """
 
     generation: str
     day: date
     since: datetime
     loads: tuple[LoadAge, ...]
+    absent: tuple[str, ...]
 
 
 def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
@@ -69,10 +83,13 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
     marts = open_marts(store)
     generation = marts.generation
     moment = now or datetime.now(UTC)
-    loads = [
-        LoadAge(f"{each.source}.{each.entity}", each.partition, each.committed_at, moment - each.committed_at)
-        for each in marts.inputs.sources
-    ]
+    limits_of = {str(entity): limits(entity) for entity in load_entities()}
+    loads = []
+    for each in marts.inputs.sources:
+        table = f"{each.source}.{each.entity}"
+        age = moment - each.committed_at
+        loads.append(LoadAge(table, each.partition, each.committed_at, age, *limits_of.get(table, ())))
+    absent = tuple(f"{each.source}.{each.entity}" for each in marts.inputs.absent)
     moved = pointer.newest(store)
     since = moved.at if moved and moved.generation == generation.generation else generation.built_at
-    return PublishedLoads(generation.generation, generation.day, since, tuple(loads))
+    return PublishedLoads(generation.generation, generation.day, since, tuple(loads), absent)
