@@ -38,9 +38,7 @@ _FILE_NAME = "entities.yaml"
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Meta(pattern=r"\S", description="A text that is not empty.")]
-Schedule = Annotated[
-    str, Meta(pattern=r"^\S+( \S+){4}$", description="A cron expression of 5 fields, in Korean time.")
-]
+Schedule = Annotated[str, Meta(pattern=r"^\S+( \S+){4}$", description="A cron expression of 5 fields, in Korean time.")]
 Share = Annotated[float, Meta(ge=0, lt=1, description="A share of the table's rows, such as 0.05.")]
 
 
@@ -114,9 +112,9 @@ class Entity:
 class Source:
     """One source: where its loads connect, when they run, and its tables by name.
 
-    `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time, of entities without an own one; `partition` is what one
-    load is for, a day or an hour. With `gates_transform` the marts of a day are built only after all loads of this
-    source have succeeded.
+    `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time, and an entity may have
+    its own; `partition` is what one load is for, a day or an hour. With `gates_transform` the marts of a day are built
+    only after all loads of this source have succeeded.
     """
 
     name: str

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
     from gamelake.registry import Entity
 
-# Of a daily load. `dbt source freshness` too counts from the commit: 30 hours later the next load is six hours late, and
-# 54 hours later a second one is missing.
+# Of a daily load, counted from its commit: after 30 hours the next load is six hours late, and after 54 hours a second
+# one is missing. `dbt source freshness` counts in the same way.
 WARN_AFTER_HOURS = 30
 ERROR_AFTER_HOURS = 54
 
