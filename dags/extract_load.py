@@ -22,12 +22,13 @@ from gamelake.settings import read_settings
 
 # The weekly full refresh also catches changes that did not update `updated_at`.
 settings = read_settings()
+weekday = settings.gamelake_full_refresh_weekday
 for source in load_sources().values():
     for entity in source.entities.values():
         globals()[entity.dag_id] = load_dag(
             source,
             entity,
             lake_uri=settings.gamelake_uri,
-            full_refresh_weekday=settings.gamelake_full_refresh_weekday,
+            full_refresh_weekday=None if weekday == "never" else int(weekday),
             doc_md=__doc__ or "",
         )

@@ -37,5 +37,5 @@ def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tmp_path: Pat
     assert tasks["dbt.build"]["command"] == [
         str(REPOSITORY / ".venv-spark" / "bin" / "python"),
         *("-m", "gamelake.cli", "marts", "build-on-spark"),
-        *("--generation", "{{ ti.xcom_pull('open_generation')['key'] }}"),
+        *("--generation", "{{ task_instance.xcom_pull(task_ids='open_generation', dag_id='transform', key='key') }}"),
     ]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity, Source
 
 
-def load_dag(source: Source, entity: Entity, *, lake_uri: str, full_refresh_weekday: str, doc_md: str) -> LakeDAG:
+def load_dag(
+    source: Source, entity: Entity, *, lake_uri: str, full_refresh_weekday: int | None, doc_md: str
+) -> LakeDAG:
     """Return the DAG that loads one entity; connection and pool are those of the source.
 
     Args:

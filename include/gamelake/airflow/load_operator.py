@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from apiclient.stats import ClientStats
     from gamelake.lake.keys import LoadRun
     from gamelake.load.report import LoadReport
     from gamelake.registry import Entity, Source
@@ -33,8 +32,18 @@ class LoadEntityOperator(CancellableOperator):
         source: where the rows are; its connection is used.
         entity: what to load.
         lake_uri: where the lake is; a template.
-        full_refresh_weekday: scheduled runs of this day of the week read an incremental entity whole: 0 to 6, 0 is
-            Monday. Any other text: no scheduled run does.
+        full_refresh_weekday: scheduled runs of this day of the week read an incremental entity whole: 0 is Monday.
+            None: no scheduled run does.
+
+    Example:
+        source = load_sources()["igdb"]
+        games = source.entities["games"]
+        LoadEntityOperator(
+            task_id="extract_load", source=source, entity=games, lake_uri="s3://bucket/prefix", outlets=[raw(games)]
+        )
+
+    Raises:
+        ValueError: There is no such day of the week.
     """
 
     template_fields: Sequence[str] = ("lake_uri",)
@@ -42,9 +51,11 @@ class LoadEntityOperator(CancellableOperator):
     ui_color = "#e8dff5"
 
     def __init__(
-        self, *, source: Source, entity: Entity, lake_uri: str, full_refresh_weekday: str = "0", **kwargs: Any
+        self, *, source: Source, entity: Entity, lake_uri: str, full_refresh_weekday: int | None = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        if full_refresh_weekday not in {None, *range(7)}:
+            raise ValueError(f"full_refresh_weekday: found {full_refresh_weekday!r}, expected 0 (Monday) to 6, or None")
         self.source = source
         self.entity = entity
         self.lake_uri = lake_uri
@@ -57,18 +68,13 @@ class LoadEntityOperator(CancellableOperator):
 
         with lasting_errors():
             partition = run_partition(context, self.source.partition)
-            report, stats = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
+            report = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
         commit = f"{self.entity} version {report.version}"
         await asyncio.to_thread(invalidate_changed, [self.entity.table.pointer_key], change=commit)
         self._emit(report, context)
-        self.log.info(
-            "%s: %s; %d requests (%d retries), %.1f MB in %.0f s",
-            self.task_id, ", ".join(f"{name} {value}" for name, value in report.as_dict().items()),
-            stats.requests, stats.retries, stats.bytes / 1e6, stats.seconds,
-        )  # fmt: skip
         return report.as_dict()
 
-    async def _load(self, run: LoadRun, context: Context) -> tuple[LoadReport, ClientStats]:
+    async def _load(self, run: LoadRun, context: Context) -> LoadReport:
         from gamelake.airflow.stores import connected_store
         from gamelake.limits import Allow
         from gamelake.load.load import Load
@@ -80,12 +86,12 @@ class LoadEntityOperator(CancellableOperator):
         async with open_reader(self.source, self.entity) as reader:
             full_refresh = self._is_full_refresh(run.partition, context)
             load = Load(reader, store, self.entity, run, full_refresh=full_refresh, allow=allow)
-            return await load.run(), reader.stats
+            return await load.run()
 
     def _is_full_refresh(self, partition: str, context: Context) -> bool:
         # Backfills and manual runs of that weekday load only that day, unless `full_refresh` is set.
         start = partition_bounds(partition)[0].astimezone(KST)
-        due = start.hour == 0 and str(start.weekday()) == self.full_refresh_weekday  # of hours, the day's first one
+        due = start.hour == 0 and start.weekday() == self.full_refresh_weekday  # of hours, the day's first one
         weekly = context["dag_run"].run_type == "scheduled" and due
         return bool(context["params"].get("full_refresh")) or weekly
 

@@ -1,11 +1,10 @@
-"""The tasks `publish` and `clean_up` of dags/transform.py in DAGs of their own, one for each of GENERATIONS.
+"""The tasks `publish` and `clean_up` of `transform` in DAGs of their own, one for each of GENERATIONS.
 
 As a script, for test_publishing.py, it runs them in their order and notes what comes of it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -13,16 +12,12 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-_spec = importlib.util.spec_from_file_location("transform", Path(__file__).parents[3] / "dags" / "transform.py")
-assert _spec
-assert _spec.loader
-transform = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(transform)
+from gamelake.airflow.transform_dag import clean_up, publish
 
 DAGS = []
 for _number, _generation in enumerate(os.environ["GENERATIONS"].split()):
     with DAG(dag_id=f"publishing_{_number}", schedule=None, params={"date": None}) as _dag:
-        transform.publish(_generation) >> transform.clean_up(_generation)
+        publish(_generation) >> clean_up(_generation)
     DAGS.append(_dag)
     globals()[_dag.dag_id] = _dag
 

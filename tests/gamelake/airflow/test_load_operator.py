@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from apiclient.errors import ServerError
 from gamelake.airflow.load_dags import load_dag
+from gamelake.airflow.load_operator import LoadEntityOperator
 from gamelake.registry import load_sources
 from tests.support.load_tasks import context_of, execute
 from tests.support.second_source.server import MORNING
@@ -20,7 +21,6 @@ from tests.support.second_source.server import MORNING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gamelake.airflow.load_operator import LoadEntityOperator
     from tests.support.second_source.server import Boardgames
 
 SUNDAY, MONDAY, TUESDAY = "2026-11-22", "2026-11-23", "2026-11-24"
@@ -32,7 +32,7 @@ def task(boardgames: Boardgames, tmp_path: Path) -> LoadEntityOperator:
     boardgames.rows["games"] = {row_id: {"id": row_id, "name": f"Game {row_id}"} for row_id in range(1, 251)}
     source = load_sources()["boardgames"]
     lake_uri = (tmp_path / "lake").as_uri()
-    dag = load_dag(source, source.entities["games"], lake_uri=lake_uri, full_refresh_weekday="0", doc_md="A test.")
+    dag = load_dag(source, source.entities["games"], lake_uri=lake_uri, full_refresh_weekday=0, doc_md="A test.")
     (task,) = dag.tasks
     return task
 
@@ -126,9 +126,17 @@ async def test_an_unknown_option_of_a_source_is_not_retried(tmp_path: Path, monk
     monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(connection))
     source = load_sources()["igdb"]
     genres = replace(source.entities["genres"], options={"endpoint": "genres", "filtr": "id > 3"})
-    dag = load_dag(source, genres, lake_uri=tmp_path.as_uri(), full_refresh_weekday="0", doc_md="A test.")
+    dag = load_dag(source, genres, lake_uri=tmp_path.as_uri(), full_refresh_weekday=0, doc_md="A test.")
     with pytest.raises(AirflowFailException, match=r"^not retried: .*igdb\.genres\.options\.filtr"):
         await execute(dag.tasks[0], context_of(MONDAY))
+
+
+@pytest.mark.parametrize("weekday", [7, -1, "0"])
+def test_a_weekday_that_does_not_exist_is_refused(task: LoadEntityOperator, weekday: Any) -> None:
+    with pytest.raises(ValueError, match=f"full_refresh_weekday: found {weekday!r}, expected 0"):
+        LoadEntityOperator(
+            task_id="load", source=task.source, entity=task.entity, lake_uri="", full_refresh_weekday=weekday
+        )
 
 
 def test_the_lake_uri_is_a_template(task: LoadEntityOperator) -> None:

@@ -11,7 +11,7 @@ from gamelake.lake.factory import lake_uri
 from gamelake.registry import load_sources
 
 source = load_sources()["igdb"]
-dag = load_dag(source, source.entities["genres"], lake_uri=lake_uri(), full_refresh_weekday="0", doc_md="A test.")
+dag = load_dag(source, source.entities["genres"], lake_uri=lake_uri(), full_refresh_weekday=0, doc_md="A test.")
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,31 +10,22 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from gamelake.airflow import transform_dag
+from gamelake.airflow.assets import MARTS
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.store import Store
 from gamelake.lake.table import Table
 from gamelake.marts import generation
 from gamelake.marts.documents import PublishedMart
-from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from tests.support.generations import document_of
 
 GENRES = load_sources()["igdb"].entities["genres"]
 
 
-@pytest.fixture(scope="module")
-def module() -> Any:
-    spec = importlib.util.spec_from_file_location("transform", REPOSITORY / "dags" / "transform.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def calls(module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """What the tasks asked for, in order."""
     found: list[Any] = []
 
@@ -57,71 +47,67 @@ def calls(module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[
     return found
 
 
-def context(module: Any, **more: Any) -> dict[str, Any]:
+def context(**more: Any) -> dict[str, Any]:
     run = SimpleNamespace(partition_key="2026-11-21", run_id="a run")
     return {"dag_run": run, "params": {"date": None}, **more}
 
 
 @pytest.mark.parametrize("cdn", [None, "https://cdn.example.org/lake"])
 def test_sources_come_through_the_cdn_if_one_is_named(
-    module: Any, calls: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cdn: str | None
+    calls: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cdn: str | None
 ) -> None:
     monkeypatch.setenv("GAMELAKE_CDN_URL", cdn or "")
-    opened = module.open_generation.function(**context(module))
+    opened = transform_dag.open_generation.function(**context())
     folder = tmp_path / "lake"
     assert opened == {"key": "marts/dt=2026-11-21/run", "url": f"{folder}/marts/dt=2026-11-21/run"}
     assert calls == [(folder.as_uri(), date(2026, 11, 21), "a run", cdn)]
 
 
-def test_a_day_without_its_loads_is_not_tried_again(
-    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_day_without_its_loads_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
     expected = r"no load of igdb.games, .* was committed .* run igdb_games, .* first"
     with pytest.raises(AirflowFailException, match=expected):
-        module.open_generation.function(**context(module))
+        transform_dag.open_generation.function(**context())
 
 
 @pytest.mark.parametrize("damaged", ["marts/_current.json", GENRES.table.manifest_key(1)])
-def test_a_damaged_document_is_not_tried_again(
-    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: str
-) -> None:
+def test_a_damaged_document_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damaged: str) -> None:
     store = open_store((tmp_path / "lake").as_uri())
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
-    monkeypatch.setattr(module, "ENTITIES", [GENRES])
+    monkeypatch.setattr(transform_dag, "load_entities", lambda: [GENRES])
     draft = Draft(
         run_id="r", partition="2026-11-21", mode=Mode.SNAPSHOT, cursor=None, source_count=0, row_count=0, files=()
     )
     Table(store, GENRES.table).commit(lambda _: draft)
     store.put(damaged, b"{")
     with pytest.raises(AirflowFailException, match=rf"^not retried: {damaged}: document: found"):
-        module.open_generation.function(**context(module))
+        transform_dag.open_generation.function(**context())
 
 
-def test_what_was_published_is_invalidated(module: Any, calls: list[Any]) -> None:
-    events = {module.MARTS: SimpleNamespace(extra=None)}
-    module.publish.function("marts/dt=2026-11-21/run", **context(module, outlet_events=events))
+def test_what_was_published_is_invalidated(calls: list[Any]) -> None:
+    events = {MARTS: SimpleNamespace(extra=None)}
+    transform_dag.publish.function("marts/dt=2026-11-21/run", **context(outlet_events=events))
     published, (keys, change) = calls
     assert published == ("marts/dt=2026-11-21/run", ["bridge_game_collection"])
     assert keys == ["marts/_current.json", "marts/dim_games.parquet"]
     assert change == "publication 7 of marts/dt=2026-11-21/run"
-    assert events[module.MARTS].extra == {"generation": "marts/dt=2026-11-21/run", "publication": 7, "sources": {}}
+    assert events[MARTS].extra == {"generation": "marts/dt=2026-11-21/run", "publication": 7, "sources": {}}
 
 
-def test_what_was_not_published_is_skipped_with_the_reason(module: Any, calls: list[Any]) -> None:
-    events = {module.MARTS: SimpleNamespace(extra=None)}
+def test_what_was_not_published_is_skipped_with_the_reason(calls: list[Any]) -> None:
+    events = {MARTS: SimpleNamespace(extra=None)}
     left = {}
     ti = SimpleNamespace(xcom_push=left.__setitem__)
     with pytest.raises(AirflowSkipException, match=r"^why not$"):
-        module.publish.function("marts/dt=2026-11-21/old", **context(module, outlet_events=events, ti=ti))
+        transform_dag.publish.function("marts/dt=2026-11-21/old", **context(outlet_events=events, ti=ti))
     assert len(calls) == 1, "nothing is invalidated"
-    assert events[module.MARTS].extra is None
+    assert events[MARTS].extra is None
     assert left["return_value"]["reason"] == "why not"
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2010-12-31", "tomorrow"])
-def test_a_day_that_cannot_be_is_not_tried_again(module: Any, day: str) -> None:
+def test_a_day_that_cannot_be_is_not_tried_again(day: str) -> None:
     with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
-        module.open_generation.function(
+        transform_dag.open_generation.function(
             dag_run=SimpleNamespace(partition_key=None, run_id="a run"), params={"date": day}
         )
