@@ -22,7 +22,7 @@ import orjson
 from msgspec.structs import replace
 
 from gamelake.days import bounds_of, format_day
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import Store
 
     Row = dict[str, Any]
@@ -132,7 +132,7 @@ def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], worl
         cursor=str(int(bounds_of(day)[0].timestamp())),
         source_count=rows,
         row_count=rows,
-        files=merge_files(kept, files, per_partition=entity.kind is Kind.TIME_SERIES),
+        files=merge_parts(kept, files, per_partition=entity.kind is Kind.TIME_SERIES),
     )
     table.commit(lambda _: draft)
     print(f"  {entity.name} {partition}: {rows:,} rows, {sum(file.bytes for file in files) / 1e6:.1f} MB", flush=True)
@@ -178,7 +178,7 @@ def history_lake(lake: Path, *, days: int) -> Path:
     return copy
 
 
-def _draft(commit: Manifest, day: date, files: Sequence[File]) -> Draft:
+def _draft(commit: Manifest, day: date, files: Sequence[Part]) -> Draft:
     """Return a commit like another, of other files."""
     fields = {name: getattr(commit, name) for name in Draft.__struct_fields__}
     return Draft(**fields | {"partition": format_day(day), "run_id": f"bench-{format_day(day)}", "files": tuple(files)})

@@ -15,7 +15,7 @@ import pytest
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File
+from gamelake.lake.manifest import Part
 from gamelake.lake.store import Store
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.dbt_project import published_models
@@ -50,7 +50,7 @@ def commit_next_day(store: Store) -> None:
     data = gzip.compress(b'{"id": 1, "game_id": 1, "popularity_type": 3, "value": 0.5}\n')
     key = f"raw/igdb/popscore/dt={NEXT_DAY}/run/part-00000.jsonl.gz"
     store.put(key, data)
-    part = File(key, f"{NEXT_DAY}", 1, len(data), hashlib.sha256(data).hexdigest(), 1, 1, None, (IdRange(0, None),))
+    part = Part(key, f"{NEXT_DAY}", 1, len(data), hashlib.sha256(data).hexdigest(), 1, 1, None, (IdRange(0, None),))
     commit(store, "popscore", (*newest.files, part), {"source_count": 1, "row_count": 1}, NEXT_DAY)
 
 

@@ -12,7 +12,7 @@ import polars
 import pyarrow.dataset
 import pytest
 
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, TableName
@@ -85,7 +85,7 @@ class Nights:
                 cursor=None,
                 source_count=len(ids),
                 row_count=len(ids),
-                files=merge_files(earlier, files, per_partition=entity == "popscore"),
+                files=merge_parts(earlier, files, per_partition=entity == "popscore"),
             )
 
         Table(self.store, TableName("igdb", entity)).commit(draft)

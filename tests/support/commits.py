@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import Draft, File, Manifest, Mode
+from gamelake.lake.manifest import Draft, Manifest, Mode, Part
 from gamelake.lake.table import Table
 
-MakeFile = Callable[..., File]
+MakeFile = Callable[..., Part]
 
 
-def make_file(
+def make_part(
     key: str = "part-00000.jsonl.gz",
     ids: tuple[int, int] | None = (0, 9),
     claims: tuple[tuple[int, int | None], ...] = (),
     partition: str = "2026-11-21",
     entity: str = "games",
     **other: object,
-) -> File:
+) -> Part:
     """Return a file of a manifest; fields that are not given have plausible values."""
     low, high = ids or (None, None)
     fields: dict[str, Any] = {
@@ -34,10 +34,10 @@ def make_file(
         "max_updated_at": None,
         "claims": tuple(IdRange(*claim) for claim in claims),
     }
-    return File(**fields | other)
+    return Part(**fields | other)
 
 
-def draft(*files: File, **changes: Any) -> Draft:
+def draft(*files: Part, **changes: Any) -> Draft:
     fields: dict[str, Any] = {
         "run_id": "manual_1",
         "partition": "2026-11-21",
@@ -50,10 +50,10 @@ def draft(*files: File, **changes: Any) -> Draft:
     return Draft(**fields | changes)
 
 
-def commit(table: Table, *files: File, **changes: Any) -> Manifest:
+def commit(table: Table, *files: Part, **changes: Any) -> Manifest:
     """Append files to what the table has."""
 
     def build(newest: Manifest | None) -> Draft:
-        return draft(*merge_files(newest.files if newest else (), files), **changes)
+        return draft(*merge_parts(newest.files if newest else (), files), **changes)
 
     return table.commit(build)

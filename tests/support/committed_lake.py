@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import TableName
-from gamelake.lake.manifest import Draft, File, Mode
+from gamelake.lake.manifest import Draft, Mode, Part
 from gamelake.lake.table import Table
 from gamelake.registry import load_sources
 from tests.support.raw_lake import Lake, rows_in
@@ -26,11 +26,11 @@ def commit_lake(store: Store, lake: Lake) -> None:
         commit(store, entity, files, figures[entity], date.fromisoformat(lake.day))
 
 
-def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> File:
+def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> Part:
     path, ids = Path(file["url"]), [row["id"] for row in rows_in(file)]
     data, key = path.read_bytes(), path.relative_to(root).as_posix()
     store.put(key, data)
-    return File(
+    return Part(
         key=key,
         partition=file["partition"],
         rows=file["rows"],
@@ -43,7 +43,7 @@ def put(store: Store, entity: str, root: Path, file: dict[str, Any]) -> File:
     )
 
 
-def commit(store: Store, entity: str, files: tuple[File, ...], figures: dict[str, Any], day: date) -> None:
+def commit(store: Store, entity: str, files: tuple[Part, ...], figures: dict[str, Any], day: date) -> None:
     draft = Draft(
         run_id="run",
         partition=day.isoformat(),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import Store
     from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox
@@ -129,11 +129,11 @@ def cdn(s3: S3Client, cloudfront: Any, bucket: str) -> Iterator[CachingCdn]:
 
 
 @pytest.fixture
-def make_file() -> Callable[..., File]:
-    """`make_file(...)`: a file of a manifest; fields that are not given have plausible values."""
-    from tests.support.commits import make_file
+def make_part() -> Callable[..., Part]:
+    """`make_part(...)`: a file of a manifest; fields that are not given have plausible values."""
+    from tests.support.commits import make_part
 
-    return make_file
+    return make_part
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlie
     """Return the requests of one load.
 
     new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
-    outdated: parts that its commit makes void. checked: parts whose tag it looks at. earlier: commits of the last seven
-    days before the newest, with which the volume guard compares.
+    outdated: parts that no longer count after its commit. checked: parts whose tag it looks at. earlier: commits of the
+    last seven days before the newest, with which the volume guard compares.
     """
     lists, commit, part = 5, 2, 3  # a part is put, tagged final, and noted in _progress.json
     return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked + earlier)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gamelake.lake.keys import TableName
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import ObjectInfo, Store
 
 RETENTION = timedelta(days=7)
@@ -71,7 +71,7 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
         yield Finding(Problem.DAMAGED, name.manifests_prefix, str(error))
         return
     gaps = _gaps({commit.version for commit in commits}, latest.version if latest else 0)
-    needed = {file.key: (file, commit) for commit in reversed(commits) for file in commit.files}
+    needed = {part.key: (part, commit) for commit in reversed(commits) for part in commit.files}
     if gaps:
         reason = "the table's commits are numbered without gaps"
         yield from (Finding(Problem.MISSING, name.manifest_key(version), reason) for version in gaps)
@@ -82,8 +82,8 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
         if info.modified < now - REJECTS:
             yield Finding.orphan(info, f"rejected rows are kept for {REJECTS.days} days")
     newest = commits[0].version if commits else 0
-    for file, commit in needed.values():
-        yield from _check_file(store, file, commit, there.get(file.key), verify=verify and commit.version == newest)
+    for part, commit in needed.values():
+        yield from _check_part(store, part, commit, there.get(part.key), verify=verify and commit.version == newest)
 
 
 def _gaps(found: set[int], newest: int) -> list[int]:
@@ -93,18 +93,18 @@ def _gaps(found: set[int], newest: int) -> list[int]:
     return [version for version in range(max(1, first), newest + 1) if version not in found]
 
 
-def _check_file(
-    store: Store, file: File, commit: Manifest, info: ObjectInfo | None, *, verify: bool
+def _check_part(
+    store: Store, part: Part, commit: Manifest, info: ObjectInfo | None, *, verify: bool
 ) -> Iterator[Finding]:
     named = f"version {commit.version} of {commit.partition} names it"
     try:
-        info = info or store.info(file.key)
-        if info.size != file.bytes:
-            reason = f"{named} with {file.bytes} bytes, the store has {info.size}"
-            yield Finding(Problem.DAMAGED, file.key, reason, info.size, info.modified)
+        info = info or store.info(part.key)
+        if info.size != part.bytes:
+            reason = f"{named} with {part.bytes} bytes, the store has {info.size}"
+            yield Finding(Problem.DAMAGED, part.key, reason, info.size, info.modified)
         elif verify:
-            verify_part(store, file)
+            verify_part(store, part)
     except ObjectNotFoundError:
-        yield Finding(Problem.MISSING, file.key, named)
+        yield Finding(Problem.MISSING, part.key, named)
     except DamagedPartError as error:
-        yield Finding(Problem.DAMAGED, file.key, f"{named}; {error}", file.bytes)
+        yield Finding(Problem.DAMAGED, part.key, f"{named}; {error}", part.bytes)

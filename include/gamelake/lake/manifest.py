@@ -60,7 +60,7 @@ class Mode(StrEnum):
     SNAPSHOT = "snapshot"
 
 
-class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A part: gzip of one JSON object a line, as the source sent it. Immutable."""
 
     key: Annotated[Key, Meta(description="Where it lies, under the lake's URI.")]
@@ -188,8 +188,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cursor: Annotated[
         Text | None,
         Meta(
-            description="Where the next incremental run continues, in the source's own words. "
-            "IGDB: its clock when the run began to read, unix seconds."
+            description="Where the next incremental run continues, in the source's own words, such as its clock when "
+            "the run began to read, in unix seconds."
         ),
     ]
     source_count: Annotated[
@@ -218,15 +218,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     origin: Annotated[
         Text | None,
         Meta(
-            description="Whose rows the table has: igdb, sandbox or recorded. Null: the source does not say. "
-            "Rows of two origins are not mixed."
+            description="The server that sent the rows, such as the source itself or a sandbox. Null: the source does "
+            "not state it. Rows of two origins are not mixed."
         ),
     ] = None
     files: Annotated[
-        tuple[File, ...],
+        tuple[Part, ...],
         Meta(
-            description="The parts, in the order in which they apply. A row is void if a later part claims its id; "
-            "among valid rows of an id the newest part's wins. In a time series both hold within a partition."
+            description="The parts, in the order in which they apply. A row is voided if a later part claims its id. "
+            "Of the other rows of an id, that of the newest part counts. In a time series both hold within a partition."
         ),
     ]
 
@@ -235,15 +235,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if self.mode is Mode.INCREMENTAL:
             expect("cursor", self.cursor, self.cursor is not None, "a text: the next run continues from it")
         seen: set[str] = set()
-        for file in self.files:
-            expect("files.key", file.key, file.key not in seen, "each part once")
-            seen.add(file.key)
+        for part in self.files:
+            expect("files.key", part.key, part.key not in seen, "each part once")
+            seen.add(part.key)
         # Of the last part every row shows. A day of a time series without rows has no part: then the last part is of
         # another day.
         last = self.files[-1] if self.files else None
         shows = last is not None and (self.mode is not Mode.SNAPSHOT or last.partition == self.partition)
-        most, least = sum(file.rows for file in self.files), last.rows if last and shows else 0
-        expected = f"{least} to {most}: at least the last file's rows, at most those of all files"
+        most, least = sum(part.rows for part in self.files), last.rows if last and shows else 0
+        expected = f"{least} to {most}: at least the last part's rows, at most those of all parts"
         expect("row_count", self.row_count, least <= self.row_count <= most, expected)
 
     def check_follows(self, newest: Manifest | None) -> None:
@@ -255,10 +255,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """
         if newest is None:
             return
-        before = {file.key: file for file in newest.files}
-        for file in self.files:
-            expected = f"{before.get(file.key)}, as version {newest.version} has it: parts never change"
-            expect("files", file, before.get(file.key, file) == file, expected)
+        before = {part.key: part for part in newest.files}
+        for part in self.files:
+            expected = f"{before.get(part.key)}, as version {newest.version} has it: parts never change"
+            expect("files", part, before.get(part.key, part) == part, expected)
 
 
 class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -280,9 +280,9 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         prefix = self.table.prefix
-        for file in self.files:
-            expected = f"{prefix}dt={file.partition}/<run>/<part>"
-            expect("files.key", file.key, file.key.startswith(f"{prefix}dt={file.partition}/"), expected)
+        for part in self.files:
+            expected = f"{prefix}dt={part.partition}/<run>/<part>"
+            expect("files.key", part.key, part.key.startswith(f"{prefix}dt={part.partition}/"), expected)
 
     @property
     def table(self) -> TableName:

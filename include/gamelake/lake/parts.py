@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from isal import isal_zlib
 
 from gamelake.lake.id_ranges import IdRange, merge_ranges
-from gamelake.lake.manifest import File, check_partition
+from gamelake.lake.manifest import Part, check_partition
 from gamelake.lake.uploads import PartError, PartUploads
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class PartStage:
 
     part_bytes: plain JSONL after which a new part begins. A claim is never split between parts: a part may be larger
     than this by what one `add` with a claim brings.
-    taken: verified parts of an earlier try of this run; they come before those that are added.
+    resumed: verified parts of an earlier try of this run; they come before those that are added.
     committed: parts of the newest commit. One of this run's is used again only by an equal part.
-    on_stored: called in the thread of the uploads, with all parts that are stored and verified so far, `taken` among
+    on_stored: called in the thread of the uploads, with all parts that are stored and verified so far, `resumed` among
     them, after each one that is not the only one of its run.
 
     Raises: ManifestError, for a partition that is no day.
@@ -70,16 +70,16 @@ class PartStage:
         *,
         scratch: Path,
         part_bytes: int = PART_BYTES,
-        taken: Sequence[File] = (),
-        committed: Sequence[File] = (),
-        on_stored: Callable[[tuple[File, ...]], None] | None = None,
+        resumed: Sequence[Part] = (),
+        committed: Sequence[Part] = (),
+        on_stored: Callable[[tuple[Part, ...]], None] | None = None,
     ) -> None:
         check_partition("partition", run.partition)
         self._run = run
         self._part_bytes = part_bytes
-        self._part: _Part | None = None
+        self._part: _PartWriter | None = None
         self._parts_begun = 0
-        self._uploads = PartUploads(store, run, taken=taken, committed=committed, on_stored=on_stored)
+        self._uploads = PartUploads(store, run, resumed=resumed, committed=committed, on_stored=on_stored)
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{run.table}-", dir=scratch))
 
@@ -104,7 +104,7 @@ class PartStage:
             part.claim(claim)
         part.write(rows)
 
-    def finish(self) -> tuple[File, ...]:
+    def finish(self) -> tuple[Part, ...]:
         """Put the last part into the store too, and tag all of them `final`.
 
         A part that an earlier try of this run left, with the same bytes, is used again; with other bytes it is left
@@ -146,7 +146,7 @@ class PartStage:
                     + (", as is claimed" if claim else "")
                 )
 
-    def _part_for(self, rows: Rows, claim: IdRange | None) -> _Part:
+    def _part_for(self, rows: Rows, claim: IdRange | None) -> _PartWriter:
         """Return the part in which rows go: a part has either claims or none, and no id or claim of it occurs twice."""
         part = self._part
         if (
@@ -158,11 +158,11 @@ class PartStage:
             part = self._new_part(claimed=claim is not None)
         return part
 
-    def _new_part(self, *, claimed: bool) -> _Part:
+    def _new_part(self, *, claimed: bool) -> _PartWriter:
         if not self._scratch.exists():
             raise PartError(f"{self._run.prefix}: found a stage that is finished or discarded, expected a new one")
         self._store_part(more=True)
-        self._part = _Part(self._scratch / f"{self._parts_begun:05}", claimed=claimed)
+        self._part = _PartWriter(self._scratch / f"{self._parts_begun:05}", claimed=claimed)
         self._parts_begun += 1
         return self._part
 
@@ -176,7 +176,7 @@ class PartStage:
             self._uploads.add(part.path, part.describe(self._run), more=more)
 
 
-class _Part:
+class _PartWriter:
     """One part as it is written: a gzip file on scratch, and the values of its manifest entry."""
 
     def __init__(self, path: Path, *, claimed: bool) -> None:
@@ -223,8 +223,8 @@ class _Part:
         self._file.close()
         self.changed_ids = set()
 
-    def describe(self, run: LoadRun) -> File:
-        return File(
+    def describe(self, run: LoadRun) -> Part:
+        return Part(
             key=run.part_key(0),  # its own once it is stored
             partition=run.partition,
             rows=self.rows,

@@ -17,7 +17,7 @@ from gamelake.lake.uploads import DamagedPartError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import Store
     from gamelake.lake.update_times import UpdateTimes
 
@@ -101,10 +101,10 @@ def read_live_ids(
     Raises: DamagedPartError, if a part differs from the manifest; StoreError.
     """
     live = LiveIds()
-    for file in manifest.files if manifest else ():
-        if partition is None or file.partition == partition:
-            ids = read_ids(store, file) if times is None else times.noting(_read_changed(store, file))
-            apply_ids(live, file.claims, ids)
+    for part in manifest.files if manifest else ():
+        if partition is None or part.partition == partition:
+            ids = read_ids(store, part) if times is None else times.noting(_read_changed(store, part))
+            apply_ids(live, part.claims, ids)
     return live
 
 
@@ -115,40 +115,40 @@ def apply_ids(live: LiveIds, claims: Sequence[IdRange], ids: Iterable[int]) -> N
     live.add(ids)
 
 
-def read_ids(store: Store, file: File) -> Iterator[int]:
+def read_ids(store: Store, part: Part) -> Iterator[int]:
     """Return the id of each row of a part. Raises as `read_lines` does."""
-    return (row.id for row in _decoded(store, file, _ID))
+    return (row.id for row in _decoded(store, part, _ID))
 
 
-def _read_changed(store: Store, file: File) -> Iterator[tuple[int, int | None]]:
-    return ((row.id, row.updated_at) for row in _decoded(store, file, _CHANGED))
+def _read_changed(store: Store, part: Part) -> Iterator[tuple[int, int | None]]:
+    return ((row.id, row.updated_at) for row in _decoded(store, part, _CHANGED))
 
 
-def _decoded(store: Store, file: File, decoder: msgspec.json.Decoder[_Row]) -> Iterator[_Row]:
-    for number, line in enumerate(read_lines(store, file), start=1):
+def _decoded(store: Store, part: Part, decoder: msgspec.json.Decoder[_Row]) -> Iterator[_Row]:
+    for number, line in enumerate(read_lines(store, part), start=1):
         try:
             yield decoder.decode(line)
         except msgspec.DecodeError as error:
             raise DamagedPartError(
-                f"{file.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
+                f"{part.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
             ) from error
 
 
-def read_lines(store: Store, file: File) -> Iterator[bytes]:
+def read_lines(store: Store, part: Part) -> Iterator[bytes]:
     """Yield the rows of a part as lines with their line feeds, streamed.
 
     Raises: DamagedPartError, if the part is torn or has more or fewer rows than in its manifest; StoreError.
     """
     rows = 0
     try:
-        with store.open(file.key) as stream:
+        with store.open(part.key) as stream:
             plain = igzip.IGzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call] # isal gives it no types
             for line in io.BufferedReader(plain, _CHUNK):  # IGzipFile.readline is a Python call for each line
                 rows += 1
                 yield line
     except (EOFError, igzip.BadGzipFile, IsalError) as error:  # type: ignore[misc] # isal types it as an instance
         raise DamagedPartError(
-            f"{file.key}: line {rows + 1}: {error}, expected {file.rows} rows of whole gzip"
+            f"{part.key}: line {rows + 1}: {error}, expected {part.rows} rows of whole gzip"
         ) from error
-    if rows != file.rows:
-        raise DamagedPartError(f"{file.key}: found {rows} rows, expected {file.rows}, as in its manifest")
+    if rows != part.rows:
+        raise DamagedPartError(f"{part.key}: found {rows} rows, expected {part.rows}, as in its manifest")

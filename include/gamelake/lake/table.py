@@ -2,7 +2,7 @@
 
     table = Table(store, TableName("igdb", "games"))
     before = table.latest()                                             # None: nothing was ever committed
-    after = table.commit(lambda newest: Draft(..., files=merge_files(newest.files if newest else (), parts)))
+    after = table.commit(lambda newest: Draft(..., files=merge_parts(newest.files if newest else (), parts)))
 
 Commits are numbered objects that are created only if absent: a reader sees a commit whole or not at all, two writers
 cannot both have a number, and history stays. `_manifest.json` is a copy of the newest, for readers that cannot list.
@@ -59,7 +59,7 @@ class TableReader:
     def as_of(self, partition: str) -> Manifest | None:
         """Return the commit that shows the table as it stood on that day, None if there is none.
 
-        It is the newest commit of that day or an earlier one without files of a later day. A day that was loaded after
+        It is the newest commit of that day or an earlier one without parts of a later day. A day that was loaded after
         a later one is in no such commit: then its own commit counts; of several such days, that of the latest.
         """
         check_partition("partition", partition)
@@ -68,7 +68,7 @@ class TableReader:
         for commit in self.history():
             if commit.partition[:width] > partition:
                 continue
-            if any(file.partition[:width] > partition for file in commit.files):
+            if any(part.partition[:width] > partition for part in commit.files):
                 if late is None or commit.partition > late.partition:
                     late = commit
                 continue
@@ -155,7 +155,7 @@ class Table(TableReader):
     def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
         """Make the next commit.
 
-        Then it updates `_manifest.json`, and tags files that no longer count `outdated`.
+        Then it updates `_manifest.json`, and tags parts that no longer count `outdated`.
 
         Args:
             build: Returns the draft, given the newest commit (None: there is none). It is called again with the commit
@@ -214,8 +214,8 @@ class Table(TableReader):
         before: set[str] = set()
         for version in range(max(1, manifest.version - 2), manifest.version):
             with suppress(ObjectNotFoundError, ManifestError):  # a lost or damaged commit must not fail this one
-                before |= {file.key for file in self.read(version).files}
-        for key in sorted(before - {file.key for file in manifest.files}):
+                before |= {part.key for part in self.read(version).files}
+        for key in sorted(before - {part.key for part in manifest.files}):
             try:
                 if self._store.tags(key).get("status") != "outdated":
                     self._store.tag(key, {"status": "outdated"}, reset_age=True)

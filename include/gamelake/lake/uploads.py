@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import Store
 
 _CHUNK = 1024 * 1024
@@ -38,29 +38,29 @@ class DamagedPartError(PartError):
     """The stored bytes differ from those written."""
 
 
-def verify_part(store: Store, file: File) -> None:
+def verify_part(store: Store, part: Part) -> None:
     """Read a part and verify the size and hash of its bytes.
 
     Raises: DamagedPartError, if they differ; ObjectNotFoundError; StoreError.
     """
     digest = hashlib.sha256()
     size = 0
-    with store.open(file.key) as stream:
+    with store.open(part.key) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-    if size != file.bytes:
-        raise DamagedPartError(f"{file.key}: the store has {size} bytes, expected {file.bytes}, as were put")
-    if digest.hexdigest() != file.sha256:
+    if size != part.bytes:
+        raise DamagedPartError(f"{part.key}: the store has {size} bytes, expected {part.bytes}, as were put")
+    if digest.hexdigest() != part.sha256:
         raise DamagedPartError(
-            f"{file.key}: the store has sha256 {digest.hexdigest()}, expected {file.sha256}, as was put"
+            f"{part.key}: the store has sha256 {digest.hexdigest()}, expected {part.sha256}, as was put"
         )
 
 
 class PartUploads:
     """The uploads of one run: one part after another, in a thread of its own, tagged `status=temp` and verified.
 
-    taken: parts of an earlier try of this run, which come first. committed: parts that a commit names under their keys.
+    resumed: parts of an earlier try of this run, which come first. committed: parts that a commit names, by their keys.
     on_stored: called in that thread, with all parts so far, after each part that is not the only one of its run.
     """
 
@@ -69,79 +69,79 @@ class PartUploads:
         store: Store,
         run: LoadRun,
         *,
-        taken: Sequence[File],
-        committed: Sequence[File],
-        on_stored: Callable[[tuple[File, ...]], None] | None,
+        resumed: Sequence[Part],
+        committed: Sequence[Part],
+        on_stored: Callable[[tuple[Part, ...]], None] | None,
     ) -> None:
         self._store = store
         self._run = run
-        self._files = list(taken)
-        self._taken = {file.key for file in taken}
-        self._committed = {file.key: file for file in committed}
+        self._stored = list(resumed)
+        self._resumed = {part.key for part in resumed}
+        self._committed = {part.key: part for part in committed}
         self._on_stored = on_stored
         self._number = 0
         self._failed = False
         self._thread = ThreadPoolExecutor(1, "part-uploads")
         self._waiting: list[Future[None]] = []
 
-    def add(self, path: Path, file: File, *, more: bool) -> None:
+    def add(self, path: Path, part: Part, *, more: bool) -> None:
         """Put a local file into the store, as soon as those before it are there, and remove it.
 
-        file: its entry in the manifest, but for the key. more: other parts of the run follow.
+        part: its entry in the manifest, but for the key. more: other parts of the run follow.
 
         Raises: what an earlier upload failed with.
         """
         for upload in [upload for upload in self._waiting if upload.done()]:
             self._waiting.remove(upload)
             upload.result()
-        self._waiting.append(self._thread.submit(self._upload, path, file, more))
+        self._waiting.append(self._thread.submit(self._upload, path, part, more))
 
-    def finish(self) -> tuple[File, ...]:
+    def finish(self) -> tuple[Part, ...]:
         """Wait for all uploads, then tag the parts `final`. Returns: them, in the order in which they apply.
 
         Raises: DamagedPartError, StoreError.
         """
         for upload in self._waiting:
             upload.result()
-        for file in self._files:
-            self._store.tag(file.key, {"status": "final"})
-        return tuple(self._files)
+        for part in self._stored:
+            self._store.tag(part.key, {"status": "final"})
+        return tuple(self._stored)
 
     def stop(self) -> None:
         """End the thread after the upload that is under way, if one is."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _upload(self, path: Path, file: File, more: bool) -> None:
+    def _upload(self, path: Path, part: Part, more: bool) -> None:
         if self._failed:
             return  # the run ends with the error of the part that failed
         try:
-            file = self._put(path, file)
-            verify_part(self._store, file)
+            part = self._put(path, part)
+            verify_part(self._store, part)
         except BaseException:
             self._failed = True
             raise
         path.unlink()
-        self._files.append(file)
-        if self._on_stored and (more or len(self._files) > 1):
-            self._on_stored(tuple(self._files))
+        self._stored.append(part)
+        if self._on_stored and (more or len(self._stored) > 1):
+            self._on_stored(tuple(self._stored))
 
-    def _put(self, path: Path, file: File) -> File:
+    def _put(self, path: Path, part: Part) -> Part:
         """Put a part under the first number that is free or has these bytes and an equal entry."""
         while True:
-            file = replace(file, key=self._run.part_key(self._number))
+            part = replace(part, key=self._run.part_key(self._number))
             self._number += 1
             # Two parts without rows have the same bytes, and may claim different ranges.
-            if file.key in self._taken or self._committed.get(file.key, file) != file:
+            if part.key in self._resumed or self._committed.get(part.key, part) != part:
                 continue
             try:
-                found = self._store.info(file.key)
-                old = datetime.now(UTC) - found.modified > REUSE and file.key not in self._committed
-                if found.size != file.bytes or old:
+                found = self._store.info(part.key)
+                old = datetime.now(UTC) - found.modified > REUSE and part.key not in self._committed
+                if found.size != part.bytes or old:
                     continue
             except ObjectNotFoundError:
                 pass  # free, the usual case
             try:
-                self._store.put_file(file.key, path, if_absent=True, tags={"status": "temp"})
+                self._store.put_file(part.key, path, if_absent=True, tags={"status": "temp"})
             except ObjectExistsError:
                 continue
-            return file
+            return part

@@ -18,7 +18,7 @@ import msgspec
 
 from gamelake.lake.documents import convert, parse_json
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File, ManifestError, Mode
+from gamelake.lake.manifest import ManifestError, Mode, Part
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError, verify_part
 
@@ -44,7 +44,7 @@ class Progress(msgspec.Struct, frozen=True):
     base_version: int
     clock: int
     origin: str | None
-    files: tuple[File, ...]
+    files: tuple[Part, ...]
 
     def to_json(self) -> bytes:
         """Return the progress as it is in the lake."""
@@ -67,7 +67,7 @@ class Checkpoint:
     """
 
     def __init__(self, store: Store, reader: Reader, *, run: LoadRun, mode: Mode, base_version: int) -> None:
-        self.resumed_parts: tuple[File, ...] = ()
+        self.resumed_parts: tuple[Part, ...] = ()
         self._store = store
         self._reader = reader
         self._table = run.table
@@ -129,7 +129,7 @@ class Checkpoint:
         """Leave the part of this id range out: the next try must read it again, as a row of it was rejected."""
         self._excluded.append(ids)
 
-    def save(self, files: tuple[File, ...]) -> None:
+    def save(self, files: tuple[Part, ...]) -> None:
         """Save the parts that are stored and verified. Called in the thread of the uploads."""
         if self._mode is Mode.INCREMENTAL:
             return
@@ -155,7 +155,7 @@ class Checkpoint:
             log.warning("%s: %s: %s; reading all again", self._table, self._key, error)
             return None
 
-    def _verified(self, files: tuple[File, ...]) -> tuple[File, ...]:
+    def _verified(self, files: tuple[Part, ...]) -> tuple[Part, ...]:
         """Return the parts that the store has as they were saved. The id ranges of the others are read again."""
         sound = []
         for file in files:

@@ -98,7 +98,7 @@ class Load:
                 self._run,
                 scratch=scratch,
                 part_bytes=self._part_bytes,
-                taken=checkpoint.resumed_parts,
+                resumed=checkpoint.resumed_parts,
                 committed=base.files if base else (),
                 on_stored=checkpoint.save,
             ) as parts,

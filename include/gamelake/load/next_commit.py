@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary
 from gamelake.load import guard
 from gamelake.load.errors import HeldError, check_origin
@@ -19,7 +19,7 @@ from gamelake.sources.base import IncompleteError, ReconcileFigures
 if TYPE_CHECKING:
     from apiclient.stats import ClientStats
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import Store
     from gamelake.lake.table import Table
     from gamelake.limits import Allow
@@ -69,7 +69,7 @@ class NextCommit:
     staging: Staging
     reader: Reader
     store: Store
-    files: tuple[File, ...]
+    files: tuple[Part, ...]
     read: ReadResult
     figures: LoadFigures
     allow: Allow
@@ -107,7 +107,7 @@ class NextCommit:
             unproven=self.staging.miscounts.found,
             shrink_allowed=shrink_allowed,
             rejected_key=self.staging.rejects.key,
-            files=merge_files(
+            files=merge_parts(
                 () if newest is None else newest.files, self.files, per_partition=self.entity.kind is Kind.TIME_SERIES
             ),
         )

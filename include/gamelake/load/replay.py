@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, format_day, partition_bounds
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Summary
 from gamelake.lake.parts import PartStage, Rows
@@ -29,7 +29,7 @@ from gamelake.sources.contract import Reject, RowContract
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.rejected import RejectedRow
     from gamelake.lake.store import Store
     from gamelake.registry import Entity
@@ -175,7 +175,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             shrink_allowed=newest.shrink_allowed,
             rejected_key=newest.rejected_key,
             origin=newest.origin,
-            files=merge_files(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
+            files=merge_parts(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
         )
 
     return Table(store, entity.table).commit(build)
@@ -186,6 +186,6 @@ def _partition(entity: Entity, day: str) -> str | None:
     return day if entity.kind is Kind.TIME_SERIES else None
 
 
-def _files(entity: Entity, day: str, commit: Manifest) -> list[File]:
+def _files(entity: Entity, day: str, commit: Manifest) -> list[Part]:
     within = _partition(entity, day)
     return [file for file in commit.files if within in {None, file.partition}]

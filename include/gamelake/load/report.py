@@ -11,7 +11,7 @@ from msgspec import to_builtins
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest, Part
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class LoadReport:
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, manifest: Manifest, *, files: Sequence[File], warnings: Sequence[str]) -> LoadReport:
+    def of(cls, manifest: Manifest, *, files: Sequence[Part], warnings: Sequence[str]) -> LoadReport:
         """Return the report of a load that has committed these files."""
         summary = manifest.summary
         return cls(

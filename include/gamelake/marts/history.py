@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gamelake.lake.keys import TableName
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import ReadableStore, Store
     from gamelake.marts.documents import HistoryDay
 
@@ -49,7 +49,7 @@ class Day:
 
     day: date
     key: str
-    files: tuple[File, ...]
+    files: tuple[Part, ...]
     built: HistoryDay | None
 
     def as_input(self, table: TableName, store: Store, marts: ReadableStore) -> DayInput:
@@ -61,7 +61,7 @@ class Day:
         return DayInput(source=table.source, entity=table.entity, is_built=self.built is not None, **figures)
 
 
-def days_of(model: str, files: Sequence[File], listing: Iterable[HistoryDay]) -> list[Day]:
+def days_of(model: str, files: Sequence[Part], listing: Iterable[HistoryDay]) -> list[Day]:
     """Return the days of a time series, the oldest first.
 
     Each call gives other keys to the days that are not built yet: no build writes a file of another build.
@@ -132,7 +132,7 @@ def unread_parts(days: Sequence[Day], in_build: Sequence[Day], newest: str) -> s
     return {file.key for day in days for file in day.files} - {file.key for day in read for file in day.files}
 
 
-def _identity(files: Sequence[File]) -> str:
+def _identity(files: Sequence[Part]) -> str:
     """Return the same text for the same parts in the same order with the same claims, and the same layout."""
     parts = [[file.sha256, [[claim.low, claim.high] for claim in file.claims]] for file in files]
     return hashlib.sha256(orjson.dumps([LAYOUT, parts])).hexdigest()[:32]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
     from datetime import date
 
-    from gamelake.lake.manifest import File, Manifest
+    from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import ReadableStore, Store
     from gamelake.marts.build_inputs import CommitInput
     from gamelake.marts.documents import Generation, HistoryDay
@@ -112,7 +112,7 @@ def _source(commit: Manifest, newest_day: str) -> SourceInput:
     )
 
 
-def _claims(commit: Manifest, ordinal: int, file: File) -> Iterator[ClaimInput]:
+def _claims(commit: Manifest, ordinal: int, file: Part) -> Iterator[ClaimInput]:
     for claim in file.claims:
         yield ClaimInput(
             source=commit.source,
@@ -159,7 +159,7 @@ def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInp
         return ()
 
 
-def _check_parts(store: ReadableStore, day: date, files: Sequence[File], unread: Container[str]) -> None:
+def _check_parts(store: ReadableStore, day: date, files: Sequence[Part], unread: Container[str]) -> None:
     """Refuse a build one of whose parts is removed, before dbt starts."""
     missing = []
     for file in files:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import ReadableStore
 
 _READ = """
@@ -48,7 +48,7 @@ class UnreadableError(Exception):
     """Parts cannot be read; the message states why."""
 
 
-def fetch(store: ReadableStore, files: Sequence[File], folder: Path) -> list[Path]:
+def fetch(store: ReadableStore, files: Sequence[Part], folder: Path) -> list[Path]:
     """Copy parts into a folder. Returns: the copies.
 
     Raises:
@@ -62,7 +62,7 @@ def fetch(store: ReadableStore, files: Sequence[File], folder: Path) -> list[Pat
 
 
 def current_rows(
-    database: duckdb.DuckDBPyConnection, files: Sequence[File], paths: Sequence[Path], columns: Mapping[str, str]
+    database: duckdb.DuckDBPyConnection, files: Sequence[Part], paths: Sequence[Path], columns: Mapping[str, str]
 ) -> int:
     """Make the table `current_rows` of the current rows of some parts.
 
@@ -99,7 +99,7 @@ def current_rows(
     return int(found)
 
 
-def _fetch(store: ReadableStore, file: File, path: Path) -> None:
+def _fetch(store: ReadableStore, file: Part, path: Path) -> None:
     digest = hashlib.sha256()
     try:
         with store.open(file.key) as part, path.open("wb") as copy:

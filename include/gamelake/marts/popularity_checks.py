@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import ReadableStore
 
 _POPSCORE = {
@@ -101,12 +101,12 @@ def _tests(manifest: Path) -> Iterator[dict[str, Any]]:
 class Checks:
     """The checks of the days of one build. Parts are copied below `folder`; each parent table is read once."""
 
-    def __init__(self, store: ReadableStore, tables: Mapping[str, Sequence[File]], folder: Path) -> None:
+    def __init__(self, store: ReadableStore, tables: Mapping[str, Sequence[Part]], folder: Path) -> None:
         self._store, self._tables, self._folder = store, tables, folder
         self._known: dict[str, str | None] = {}
         self._limits, self._parents = limits(), parents()
 
-    def why_not(self, files: Sequence[File]) -> str | None:
+    def why_not(self, files: Sequence[Part]) -> str | None:
         """Return why a day of these parts cannot be built; None if it can. Raises: StoreError."""
         import duckdb  # the DAG processor reads what imports this module, and needs no database
 

@@ -19,7 +19,7 @@ from gamelake.marts.popularity_checks import Checks
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gamelake.lake.manifest import File
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import ReadableStore
     from gamelake.marts.history import Day
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def leave_out(
-    store: ReadableStore, days: Sequence[Day], *, tested: str, known: Mapping[str, Sequence[File]]
+    store: ReadableStore, days: Sequence[Day], *, tested: str, known: Mapping[str, Sequence[Part]]
 ) -> tuple[list[Day], list[DayLeftOut]]:
     """Split the days of a build into those that can be built and the others, with a warning for each of the others.
 

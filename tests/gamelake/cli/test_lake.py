@@ -12,7 +12,7 @@ from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import differences
-from gamelake.lake.manifest import Draft, File, Mode
+from gamelake.lake.manifest import Draft, Mode, Part
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.table import Table
 from tests.support.aws import settings_without_this_machine
@@ -32,7 +32,7 @@ def on_disk(disk: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     return disk
 
 
-def commit(store: Store, entity: str, day: str, *files: File) -> None:
+def commit(store: Store, entity: str, day: str, *files: Part) -> None:
     rows = sum(file.rows for file in files)
     Table(store, TableName("igdb", entity)).commit(
         lambda _: Draft(
@@ -53,10 +53,10 @@ def test_show_an_empty_lake(on_disk: Store, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_show_the_newest_commit_of_every_table(
-    on_disk: Store, make_file: Callable[..., File], capsys: pytest.CaptureFixture[str]
+    on_disk: Store, make_part: Callable[..., Part], capsys: pytest.CaptureFixture[str]
 ) -> None:
     commit(on_disk, "games", "2026-11-20")
-    commit(on_disk, "games", "2026-11-21", make_file(rows=8, bytes=123_456))
+    commit(on_disk, "games", "2026-11-21", make_part(rows=8, bytes=123_456))
     commit(on_disk, "genres", "2026-11-21")
     assert main(["lake", "show"]) == 0
     uri, header, games, genres = capsys.readouterr().out.splitlines()

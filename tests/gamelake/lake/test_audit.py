@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.audit import RETENTION, Problem, audit_table
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun
-from gamelake.lake.manifest import Draft, File, Manifest, Mode
+from gamelake.lake.manifest import Draft, Manifest, Mode, Part
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
 from tests.support.tables import IGDB_GAMES
@@ -23,7 +23,7 @@ NOW = datetime.now(UTC)
 LATER = NOW + RETENTION + timedelta(days=1)
 
 
-def stage(store: Store, tmp_path: Path, run_id: str, *ids: int) -> tuple[File, ...]:
+def stage(store: Store, tmp_path: Path, run_id: str, *ids: int) -> tuple[Part, ...]:
     run = LoadRun(IGDB_GAMES, "2026-11-21", run_id)
     with PartStage(store, run, scratch=tmp_path / "scratch") as parts:
         parts.add(Rows(b"".join(b'{"id": %d}\n' % each for each in ids), ids, None), IdRange(0, None))
@@ -40,7 +40,7 @@ def load(store: Store, tmp_path: Path, run_id: str, *ids: int) -> Manifest:
             cursor="1",
             source_count=len(ids),
             row_count=len(ids),
-            files=merge_files(newest.files if newest else (), files),
+            files=merge_parts(newest.files if newest else (), files),
         )
     )
 

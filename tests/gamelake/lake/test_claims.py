@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.documents import convert
 from gamelake.lake.id_ranges import IdRange, merge_ranges
-from gamelake.lake.manifest import File, ManifestError
+from gamelake.lake.manifest import ManifestError, Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,72 +74,72 @@ def test_a_claim_of_nothing_is_refused(low: int, high: int) -> None:
         ({"claims": ((0, 9),)}, "max_id"),
     ],
 )
-def test_a_file_that_cannot_be_is_refused(make_file: Callable[..., File], changes: dict[str, Any], key: str) -> None:
+def test_a_file_that_cannot_be_is_refused(make_part: Callable[..., Part], changes: dict[str, Any], key: str) -> None:
     with pytest.raises(ManifestError) as error:
-        convert(to_builtins(make_file(**changes)), File, ManifestError)
+        convert(to_builtins(make_part(**changes)), Part, ManifestError)
     assert error.value.key.rpartition(": ")[2] == key
 
 
-def test_a_full_load_replaces_everything(make_file: Callable[..., File]) -> None:
-    kept = [make_file("a", (0, 100)), make_file("b", (50, 70)), make_file("c", (3, 7), ((0, 1000),))]
-    new = [make_file("d", (0, 90), ((0, 91),)), make_file("e", (95, 200), ((91, None),))]
-    assert merge_files(kept, new) == tuple(new)
+def test_a_full_load_replaces_everything(make_part: Callable[..., Part]) -> None:
+    kept = [make_part("a", (0, 100)), make_part("b", (50, 70)), make_part("c", (3, 7), ((0, 1000),))]
+    new = [make_part("d", (0, 90), ((0, 91),)), make_part("e", (95, 200), ((91, None),))]
+    assert merge_parts(kept, new) == tuple(new)
 
 
-def test_changed_rows_are_added_behind(make_file: Callable[..., File]) -> None:
-    kept = [make_file("a", (0, 100), ((0, None),))]
-    new = [make_file("b", (0, 100))]
-    assert merge_files(kept, new) == (*kept, *new)
+def test_changed_rows_are_added_behind(make_part: Callable[..., Part]) -> None:
+    kept = [make_part("a", (0, 100), ((0, None),))]
+    new = [make_part("b", (0, 100))]
+    assert merge_parts(kept, new) == (*kept, *new)
 
 
-def test_a_file_stays_while_its_claim_voids_an_older_row(make_file: Callable[..., File]) -> None:
-    full = make_file("full", (0, 100), ((0, None),))
-    repair = make_file("repair", (5, 6), ((0, 50),))
-    again = make_file("again", (5, 6), ((5, 7),))
-    assert merge_files([full, repair], [again]) == (full, repair, again)
-    assert merge_files([repair], [again]) == (again,)
+def test_a_file_stays_while_its_claim_voids_an_older_row(make_part: Callable[..., Part]) -> None:
+    full = make_part("full", (0, 100), ((0, None),))
+    repair = make_part("repair", (5, 6), ((0, 50),))
+    again = make_part("again", (5, 6), ((5, 7),))
+    assert merge_parts([full, repair], [again]) == (full, repair, again)
+    assert merge_parts([repair], [again]) == (again,)
 
 
-def test_a_claim_without_rows_stays_while_it_deletes_something(make_file: Callable[..., File]) -> None:
-    full = make_file("full", (0, 100), ((0, None),))
-    deleted = make_file("deleted", None, ((40, 60),))
-    assert merge_files([full], [deleted]) == (full, deleted)
-    assert merge_files([], [deleted]) == ()
-    assert merge_files([full], [make_file("beyond", None, ((101, None),))]) == (full,)
-    newer = make_file("newer", (0, 100), ((0, None),))
-    assert merge_files([full, deleted], [newer]) == (newer,)
+def test_a_claim_without_rows_stays_while_it_deletes_something(make_part: Callable[..., Part]) -> None:
+    full = make_part("full", (0, 100), ((0, None),))
+    deleted = make_part("deleted", None, ((40, 60),))
+    assert merge_parts([full], [deleted]) == (full, deleted)
+    assert merge_parts([], [deleted]) == ()
+    assert merge_parts([full], [make_part("beyond", None, ((101, None),))]) == (full,)
+    newer = make_part("newer", (0, 100), ((0, None),))
+    assert merge_parts([full, deleted], [newer]) == (newer,)
 
 
-def test_a_time_series_keeps_its_days(make_file: Callable[..., File]) -> None:
-    monday = make_file("a", claims=((0, None),), partition="2026-11-16")
-    tuesday = make_file("b", claims=((0, None),), partition="2026-11-17")
-    assert merge_files([monday], [tuesday], per_partition=True) == (monday, tuesday)
-    assert merge_files([monday], [tuesday]) == (tuesday,)
-    again = make_file("c", claims=((0, None),), partition="2026-11-16")
-    assert merge_files([monday, tuesday], [again], per_partition=True) == (tuesday, again)
+def test_a_time_series_keeps_its_days(make_part: Callable[..., Part]) -> None:
+    monday = make_part("a", claims=((0, None),), partition="2026-11-16")
+    tuesday = make_part("b", claims=((0, None),), partition="2026-11-17")
+    assert merge_parts([monday], [tuesday], per_partition=True) == (monday, tuesday)
+    assert merge_parts([monday], [tuesday]) == (tuesday,)
+    again = make_part("c", claims=((0, None),), partition="2026-11-16")
+    assert merge_parts([monday, tuesday], [again], per_partition=True) == (tuesday, again)
 
 
-def test_a_part_that_is_written_again_is_there_once(make_file: Callable[..., File]) -> None:
-    full, one, other = make_file("full", (0, 100), ((0, None),)), make_file("one"), make_file("other")
-    assert merge_files([full, one, other], [one]) == (full, other, one)
+def test_a_part_that_is_written_again_is_there_once(make_part: Callable[..., Part]) -> None:
+    full, one, other = make_part("full", (0, 100), ((0, None),)), make_part("one"), make_part("other")
+    assert merge_parts([full, one, other], [one]) == (full, other, one)
 
 
 # A part as its rows: the model knows nothing of min_id and max_id.
-Part = tuple[File, frozenset[int]]
+PartWithIds = tuple[Part, frozenset[int]]
 
 
 @st.composite
-def parts(draw: st.DrawFn, key: str) -> Part:
+def parts(draw: st.DrawFn, key: str) -> PartWithIds:
     part_claims = merge_ranges(draw(st.lists(claims, max_size=3)))
     can_hold = [row_id for row_id in range(IDS) if not part_claims or any(row_id in claim for claim in part_claims)]
     least = 0 if part_claims else 1
     ids = draw(st.frozensets(st.sampled_from(can_hold), min_size=least) if can_hold else st.just(frozenset()))
     day = draw(st.sampled_from(["2026-11-20", "2026-11-21"]))
     lowest, highest = min(ids, default=None), max(ids, default=None)
-    return File(f"raw/igdb/games/dt={day}/r/{key}", day, len(ids), 1, "0" * 64, lowest, highest, None, part_claims), ids
+    return Part(f"raw/igdb/games/dt={day}/r/{key}", day, len(ids), 1, "0" * 64, lowest, highest, None, part_claims), ids
 
 
-def visible(parts_: Sequence[Part], *, per_partition: bool) -> Mapping[tuple[str, int], str]:
+def visible(parts_: Sequence[PartWithIds], *, per_partition: bool) -> Mapping[tuple[str, int], str]:
     """The rule of the contract, row by row: which part's row of an id shows, of a time series in each partition."""
     rows: dict[tuple[str, int], str] = {}
     for file, ids in parts_:
@@ -161,13 +161,13 @@ def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int
     rows = {file.key: ids for file, ids in drawn}
     files = [file for file, _ in drawn]
 
-    merged = merge_files(files[:split], files[split:], per_partition=per_partition)
+    merged = merge_parts(files[:split], files[split:], per_partition=per_partition)
     held = [(file, rows[file.key]) for file in merged]
     assert visible(held, per_partition=per_partition) == visible(drawn, per_partition=per_partition)
     assert [file for file in files if file in merged] == list(merged)
 
-    step = merge_files((), files[:split], per_partition=per_partition)  # as commits do it: one after another
-    later = merge_files(step, files[split:], per_partition=per_partition)
+    step = merge_parts((), files[:split], per_partition=per_partition)  # as commits do it: one after another
+    later = merge_parts(step, files[split:], per_partition=per_partition)
     held = [(file, rows[file.key]) for file in later]
     assert visible(held, per_partition=per_partition) == visible(drawn, per_partition=per_partition)
 
@@ -176,5 +176,5 @@ def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int
 @given(st.data(), st.integers(0, 6))
 def test_a_file_that_later_claims_void_does_not_pile_up(data: st.DataObject, count: int) -> None:
     drawn = [data.draw(parts(f"{number}")) for number in range(count)]
-    full = File("raw/igdb/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (IdRange(0, None),))
-    assert merge_files([file for file, _ in drawn], [full]) == (full,)
+    full = Part("raw/igdb/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (IdRange(0, None),))
+    assert merge_parts([file for file, _ in drawn], [full]) == (full,)

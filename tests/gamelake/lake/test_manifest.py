@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import Draft, File, Manifest, ManifestError, Mode, Proof, Summary, Unproven
+from gamelake.lake.manifest import Draft, Manifest, ManifestError, Mode, Part, Proof, Summary, Unproven
 from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
 from tests.support.tables import IGDB_GAMES, IGDB_GENRES
@@ -31,10 +31,10 @@ def stored(made: Draft) -> bytes:
 # The document
 
 
-def test_the_bytes_of_a_manifest_are_the_contract(make_file: MakeFile) -> None:
+def test_the_bytes_of_a_manifest_are_the_contract(make_part: MakeFile) -> None:
     made = draft(
-        make_file("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5),
-        make_file("part-00001.jsonl.gz", (3, 4)),
+        make_part("part-00000.jsonl.gz", (0, 9), ((0, 5), (9, None)), max_updated_at=5),
+        make_part("part-00001.jsonl.gz", (3, 4)),
         summary=Summary(
             rows_read=2,
             undeclared={"dlc_count": 2},
@@ -63,9 +63,9 @@ def test_a_figure_that_cannot_be_is_refused(figure: str) -> None:
 
 
 @pytest.mark.parametrize("partition", ["2026-11-21T04", "2026-11-21T23"])
-def test_a_partition_may_be_an_hour(disk: Store, make_file: MakeFile, partition: str) -> None:
+def test_a_partition_may_be_an_hour(disk: Store, make_part: MakeFile, partition: str) -> None:
     table = Table(disk, IGDB_GAMES)
-    commit(table, make_file(partition=partition), partition=partition)
+    commit(table, make_part(partition=partition), partition=partition)
     assert table.as_of("2026-11-21") == table.as_of(partition) == table.latest()
     assert table.as_of("2026-11-20") is None
     assert table.as_of("2026-11-21T03") is None
@@ -85,16 +85,16 @@ def test_an_unproven_range_that_cannot_be(fields: dict[str, Any], says: str) -> 
         stored(draft(unproven=(Unproven(**fields),)))
 
 
-def test_a_day_of_a_time_series_may_have_no_rows(make_file: MakeFile) -> None:
+def test_a_day_of_a_time_series_may_have_no_rows(make_part: MakeFile) -> None:
     """Then it has no part either, and the last part is another day's."""
-    yesterday = make_file("part-00000.jsonl.gz", (0, 9), partition="2026-11-20")
+    yesterday = make_part("part-00000.jsonl.gz", (0, 9), partition="2026-11-20")
     assert draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-21", row_count=0).row_count == 0
     with pytest.raises(ManifestError, match="row_count: found 0, expected 2 to 2"):
         draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-20", row_count=0)
 
 
 files = st.builds(
-    lambda number, low, size, updated, high: File(
+    lambda number, low, size, updated, high: Part(
         key=f"raw/igdb/games/dt=2026-11-21/r/{number}",
         partition="2026-11-21",
         rows=size,
@@ -119,7 +119,7 @@ files = st.builds(
     st.datetimes(timezones=st.just(UTC)),
     st.sampled_from(Mode),
 )
-def test_what_is_written_is_read(held: list[File], run_id: str, committed_at: datetime, mode: Mode) -> None:
+def test_what_is_written_is_read(held: list[Part], run_id: str, committed_at: datetime, mode: Mode) -> None:
     fields = asdict(draft(*held, run_id=run_id, mode=mode))
     manifest = Manifest(**fields, source="igdb", entity="games", version=1, committed_at=committed_at)
     assert Manifest.from_json(manifest.to_json()) == manifest
@@ -173,20 +173,20 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
         ({"cursor": None, "mode": Mode.INCREMENTAL}, "cursor: found None"),
     ],
 )
-def test_a_draft_that_cannot_be_is_refused(make_file: MakeFile, changes: dict[str, Any], message: str) -> None:
+def test_a_draft_that_cannot_be_is_refused(make_part: MakeFile, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ManifestError, match=message):
-        stored(draft(make_file("a"), make_file("b"), **changes))
+        stored(draft(make_part("a"), make_part("b"), **changes))
 
 
-def test_a_part_is_in_a_draft_once(make_file: MakeFile) -> None:
+def test_a_part_is_in_a_draft_once(make_part: MakeFile) -> None:
     with pytest.raises(ManifestError, match=r"files\.key: found .*part-00000.*expected each part once"):
-        draft(make_file(), make_file())
+        draft(make_part(), make_part())
 
 
 @pytest.mark.parametrize("key", ["raw/igdb/genres/dt=2026-11-21/r/p", "raw/igdb/games/dt=2026-11-20/r/p", "marts/p"])
-def test_a_part_of_another_table_or_day_is_refused(disk: Store, make_file: MakeFile, key: str) -> None:
+def test_a_part_of_another_table_or_day_is_refused(disk: Store, make_part: MakeFile, key: str) -> None:
     with pytest.raises(ManifestError, match=r"files\.key: found .*expected raw/igdb/games/dt=2026-11-21/"):
-        commit(Table(disk, IGDB_GAMES), replace(make_file(), key=key))
+        commit(Table(disk, IGDB_GAMES), replace(make_part(), key=key))
     assert Table(disk, IGDB_GAMES).latest() is None
 
 
@@ -197,8 +197,8 @@ def test_a_snapshot_needs_no_cursor(disk: Store) -> None:
     assert commit(table, mode=Mode.SNAPSHOT, cursor=None).version == 3
 
 
-def test_a_part_does_not_change(disk: Store, make_file: MakeFile) -> None:
+def test_a_part_does_not_change(disk: Store, make_part: MakeFile) -> None:
     table = Table(disk, IGDB_GAMES)
-    commit(table, make_file())
+    commit(table, make_part())
     with pytest.raises(ManifestError, match=r"files: found .*parts never change"):
-        table.commit(lambda _: draft(make_file(bytes=101)))
+        table.commit(lambda _: draft(make_part(bytes=101)))

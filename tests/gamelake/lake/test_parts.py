@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun
-from gamelake.lake.manifest import File, ManifestError
+from gamelake.lake.manifest import ManifestError, Part
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import ObjectNotFoundError, StoreError
@@ -48,7 +48,7 @@ def new_stage(store: Store, tmp_path: Path, **options: Any) -> PartStage:
     return PartStage(store, run, **{"scratch": tmp_path / "scratch"} | options)
 
 
-def plain(store: Store, file: File) -> list[bytes]:
+def plain(store: Store, file: Part) -> list[bytes]:
     """The lines of a part, by another reader of gzip."""
     return gzip.decompress(store.get(file.key)).split(b"\n")
 
@@ -60,7 +60,7 @@ def test_what_is_added_is_what_the_store_holds(store: Store, tmp_path: Path) -> 
         (file,) = stage.finish()
     assert b"\n".join(plain(store, file)) == added.lines
     data = store.get(file.key)
-    assert file == File(
+    assert file == Part(
         key="raw/igdb/games/dt=2026-11-21/manual_1/part-00000.jsonl.gz",
         partition="2026-11-21",
         rows=3,
@@ -153,7 +153,7 @@ def test_a_row_that_cannot_be_is_refused(
 
 
 def test_the_same_rows_give_the_same_bytes(disk: Store, tmp_path: Path) -> None:
-    made: list[File] = []
+    made: list[Part] = []
     for run in ("one", "two"):
         with new_stage(disk, tmp_path, run_id=run) as stage:
             stage.add(page(row(number, number, "x" * 3000) for number in range(2000)), IdRange(0, None))
@@ -185,7 +185,7 @@ def test_stages_can_share_scratch(disk: Store, tmp_path: Path) -> None:
 
 
 def test_a_second_try_uses_the_same_parts_again(store: Store, tmp_path: Path) -> None:
-    made: list[tuple[File, ...]] = []
+    made: list[tuple[Part, ...]] = []
     for _ in range(2):
         with new_stage(store, tmp_path) as stage:
             stage.add(rows([1]), IdRange(0, 5))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File, Manifest, Mode
+from gamelake.lake.manifest import Manifest, Mode, Part
 from gamelake.lake.rows import LiveIds, read_ids, read_lines, read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError
@@ -27,16 +27,16 @@ some_ids = st.integers(0, 70) | st.integers(65_500, 65_600) | st.integers(2**40,
 bounds = st.tuples(some_ids, st.none() | some_ids).filter(lambda pair: pair[1] is None or pair[0] < pair[1])
 
 
-def put_part(store: Store, name: str, ids: Iterable[int], claims: tuple[IdRange, ...] = (), day: str = DAYS[1]) -> File:
+def put_part(store: Store, name: str, ids: Iterable[int], claims: tuple[IdRange, ...] = (), day: str = DAYS[1]) -> Part:
     ids = list(ids)
     data = gzip.compress(b"".join(json.dumps({"name": "x", "id": row_id}).encode() + b"\n" for row_id in ids))
     key = f"raw/igdb/games/dt={day}/r/{name}"
     store.put(key, data)
     lowest, highest = min(ids, default=None), max(ids, default=None)
-    return File(key, day, len(ids), len(data), hashlib.sha256(data).hexdigest(), lowest, highest, None, claims)
+    return Part(key, day, len(ids), len(data), hashlib.sha256(data).hexdigest(), lowest, highest, None, claims)
 
 
-def manifest_of(*files: File) -> Manifest:
+def manifest_of(*files: Part) -> Manifest:
     return Manifest(
         source="igdb",
         entity="games",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Manifest, ManifestError
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
@@ -32,11 +32,11 @@ def test_a_table_before_its_first_commit(store: Store) -> None:
         table.read(1)
 
 
-def test_commits_are_numbered_and_stay(store: Store, make_file: MakeFile) -> None:
+def test_commits_are_numbered_and_stay(store: Store, make_part: MakeFile) -> None:
     table = Table(store, IGDB_GAMES)
     for name in "abc":
-        store.put(make_file(name).key, b"x")
-    made = [commit(table, make_file(name), run_id=name) for name in "abc"]
+        store.put(make_part(name).key, b"x")
+    made = [commit(table, make_part(name), run_id=name) for name in "abc"]
     assert [manifest.version for manifest in made] == [1, 2, 3]
     assert table.latest() == made[-1]
     assert [table.read(version) for version in (1, 2, 3)] == made
@@ -60,10 +60,10 @@ def test_a_day_as_it_was(store: Store) -> None:
         table.as_of("today")
 
 
-def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: MakeFile) -> None:
+def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_part: MakeFile) -> None:
     table = Table(store, IGDB_GAMES)
     for number, day in enumerate(("18", "20", "19", "21", "20"), start=1):
-        file = make_file(f"part-{number}", partition=f"2026-11-{day}")
+        file = make_part(f"part-{number}", partition=f"2026-11-{day}")
         store.put(file.key, b"x")
         commit(table, file, partition=f"2026-11-{day}", run_id=str(number))
     found = {day: table.as_of(f"2026-11-{day}") for day in ("18", "19", "20", "21")}
@@ -76,10 +76,10 @@ def test_a_day_as_it_stood_before_it_was_read_again(store: Store, make_file: Mak
     }
 
 
-def test_days_that_were_loaded_backwards(store: Store, make_file: MakeFile) -> None:
+def test_days_that_were_loaded_backwards(store: Store, make_part: MakeFile) -> None:
     table = Table(store, IGDB_GAMES)
     for number, day in enumerate(("17", "18", "21", "20", "19", "18"), start=1):  # a backfill from the last day on
-        file = make_file(f"part-{number}", partition=f"2026-11-{day}")
+        file = make_part(f"part-{number}", partition=f"2026-11-{day}")
         store.put(file.key, b"x")
         commit(table, file, partition=f"2026-11-{day}", run_id=str(number))
     found = {day: table.as_of(f"2026-11-{day}") for day in ("17", "18", "19", "20", "21")}
@@ -123,15 +123,15 @@ def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
         newest_commit(disk, "genres")
 
 
-def test_a_lost_race_is_built_again_on_the_winner(disk: Store, make_file: MakeFile) -> None:
+def test_a_lost_race_is_built_again_on_the_winner(disk: Store, make_part: MakeFile) -> None:
     table, other = Table(disk, IGDB_GAMES), Table(disk, IGDB_GAMES)
     seen = []
 
     def build(newest: Manifest | None) -> Draft:
         seen.append(newest.version if newest else 0)
         if len(seen) == 1:
-            commit(other, make_file("theirs"))
-        return draft(*merge_files(newest.files if newest else (), [make_file("ours")]))
+            commit(other, make_part("theirs"))
+        return draft(*merge_parts(newest.files if newest else (), [make_part("ours")]))
 
     manifest = table.commit(build)
     assert seen == [0, 1]
@@ -139,13 +139,13 @@ def test_a_lost_race_is_built_again_on_the_winner(disk: Store, make_file: MakeFi
     assert [file.key.rpartition("/")[2] for file in manifest.files] == ["theirs", "ours"]
 
 
-def test_of_concurrent_commits_none_is_lost(store: Store, make_file: MakeFile) -> None:
+def test_of_concurrent_commits_none_is_lost(store: Store, make_part: MakeFile) -> None:
     writers = 6
     start = Barrier(writers)
 
     def write(number: int) -> Manifest:
         start.wait()
-        return commit(Table(store, IGDB_GAMES), make_file(f"{number}"), run_id=f"{number}")
+        return commit(Table(store, IGDB_GAMES), make_part(f"{number}"), run_id=f"{number}")
 
     with ThreadPoolExecutor(writers) as pool:
         made = list(pool.map(write, range(writers)))
@@ -188,9 +188,9 @@ def test_a_build_that_raises_commits_nothing(disk: Store) -> None:
     assert list(disk.list("")) == []
 
 
-def test_what_no_longer_counts_is_tagged(store: Store, make_file: MakeFile) -> None:
+def test_what_no_longer_counts_is_tagged(store: Store, make_part: MakeFile) -> None:
     table = Table(store, IGDB_GAMES)
-    old, kept, new = make_file("old", (0, 9)), make_file("kept", (20, 30)), make_file("new", (0, 9), ((0, 20),))
+    old, kept, new = make_part("old", (0, 9)), make_part("kept", (20, 30)), make_part("new", (0, 9), ((0, 20),))
     for file in (old, kept, new):
         store.put(file.key, b"x", tags={"status": "final"})
     commit(table, old, kept)
@@ -199,17 +199,17 @@ def test_what_no_longer_counts_is_tagged(store: Store, make_file: MakeFile) -> N
     assert [store.tags(file.key)["status"] for file in (old, kept, new)] == ["outdated", "final", "final"]
 
 
-def test_what_no_longer_counts_may_be_gone(disk: Store, make_file: MakeFile) -> None:
+def test_what_no_longer_counts_may_be_gone(disk: Store, make_part: MakeFile) -> None:
     table = Table(disk, IGDB_GAMES)
-    commit(table, make_file("gone", (0, 9)))
-    assert commit(table, make_file("new", (0, 9), ((0, None),))).version == 2
+    commit(table, make_part("gone", (0, 9)))
+    assert commit(table, make_part("new", (0, 9), ((0, None),))).version == 2
 
 
 def test_the_next_commit_tags_what_a_killed_one_left(
-    disk: Store, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+    disk: Store, make_part: MakeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Table(disk, IGDB_GAMES)
-    old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
+    old, new = make_part("old", (0, 9)), make_part("new", (0, 9), ((0, None),))
     for file in (old, new):
         disk.put(file.key, b"x", tags={"status": "final"})
     commit(table, old)
@@ -229,9 +229,9 @@ def test_the_next_commit_tags_what_a_killed_one_left(
     assert disk.tags(old.key) == {"status": "outdated"}
 
 
-def test_what_is_outdated_is_tagged_once(disk: Store, make_file: MakeFile) -> None:
+def test_what_is_outdated_is_tagged_once(disk: Store, make_part: MakeFile) -> None:
     table = Table(disk, IGDB_GAMES)
-    old, new = make_file("old", (0, 9)), make_file("new", (0, 9), ((0, None),))
+    old, new = make_part("old", (0, 9)), make_part("new", (0, 9), ((0, None),))
     for file in (old, new):
         disk.put(file.key, b"x", tags={"status": "final"})
     commit(table, old)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.id_ranges import IdRange, ids_outside
-from gamelake.lake.manifest import File, ManifestError, Mode
+from gamelake.lake.manifest import ManifestError, Mode, Part
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
 from gamelake.load.errors import ContractError
 from sandbox.igdb import World
@@ -210,7 +210,7 @@ def test_an_invalid_checkpoint_is_refused(data: bytes) -> None:
         Progress.from_json(data)
 
 
-def test_progress_is_read_as_it_was_written(make_progress_file: File) -> None:
+def test_progress_is_read_as_it_was_written(make_progress_file: Part) -> None:
     progress = Progress(Mode.FULL, 3, 1_763_668_800, "igdb", (make_progress_file,))
     assert Progress.from_json(progress.to_json()) == progress
 
@@ -231,7 +231,7 @@ def test_ids_outside_of_the_claims(claims: list[tuple[int, int | None]], gaps: l
 
 @pytest.fixture
 def make_progress_file() -> Any:
-    return File(
+    return Part(
         "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz", "2026-11-21", 1, 9, "ab" * 32, 4, 4, 7, (IdRange(0, 9),)
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File, Manifest, Mode
+from gamelake.lake.manifest import Manifest, Mode, Part
 from gamelake.limits import Limits
 from gamelake.load.guard import Verdict, judge, recent
 from tests.support.loads import REGISTRY
@@ -29,7 +29,7 @@ def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequenc
     made = []
     for place, count in enumerate(rows):
         day = f"2026-11-{days[place] if days else 28 - place:02}"
-        part = File(
+        part = Part(
             key=f"raw/igdb/games/dt={day}/run/part-0.jsonl.gz",
             partition=day,
             rows=count,

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from gamelake.lake.claims import merge_files
+from gamelake.lake.claims import merge_parts
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun, run_folder
@@ -53,7 +53,7 @@ def commit(store: Any, tmp_path: Path, entity: Any, partition: Any, ids: Any) ->
             cursor=None,
             source_count=len(ids),
             row_count=len(ids),
-            files=merge_files(newest.files if newest else (), files),
+            files=merge_parts(newest.files if newest else (), files),
         )
     )
 
@@ -224,7 +224,7 @@ def commit_day(store: Any, tmp_path: Path, partition: Any, ids: Any) -> None:
             cursor=None,
             source_count=len(ids),
             row_count=len(ids),
-            files=merge_files(newest.files if newest else (), files, per_partition=True),
+            files=merge_parts(newest.files if newest else (), files, per_partition=True),
         )
     )
 

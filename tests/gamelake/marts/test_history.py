@@ -10,14 +10,14 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File
+from gamelake.lake.manifest import Part
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
 from tests.support.generations import entry
 
 
-def part(day: str, name: str, *claims: IdRange) -> File:
-    return File(
+def part(day: str, name: str, *claims: IdRange) -> Part:
+    return Part(
         key=f"raw/igdb/popscore/dt={day}/run/{name}",
         partition=day,
         rows=2,

@@ -14,7 +14,7 @@ import pytest
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import Draft, File, Mode
+from gamelake.lake.manifest import Draft, Mode, Part
 from gamelake.lake.table import Table
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import History, read
@@ -39,7 +39,7 @@ def load_day(store: Store, day: date) -> None:
     """A commit of the time series; its part is not looked into here."""
     key = f"raw/igdb/popscore/dt={day}/run/part-00000.jsonl.gz"
     store.put(key, b"x")
-    file = File(
+    file = Part(
         key=key,
         partition=str(day),
         rows=1,

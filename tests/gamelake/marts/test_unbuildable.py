@@ -11,7 +11,7 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File
+from gamelake.lake.manifest import Part
 from gamelake.lake.store import Store
 from gamelake.marts import history
 from gamelake.marts.dbt_project import PROJECT
@@ -39,17 +39,17 @@ def values(numbers: Iterable[int], **fields: Any) -> list[dict[str, Any]]:
 
 def part(
     store: Store, rows: list[Any], *, day: str = PAST, claims: tuple[IdRange, ...] = EVERY_ID, number: int = 0
-) -> File:
+) -> Part:
     data = gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows), mtime=0)
     key = f"raw/igdb/popscore/dt={day}/run/part-{number:05}.jsonl.gz"
     store.put(key, data)
     sha256 = hashlib.sha256(data).hexdigest()
     first = min((row["id"] for row in rows if isinstance(row, dict)), default=1)
     last = first + len(rows) - 1
-    return File(key, day, len(rows), len(data), sha256, first, last, max_updated_at=None, claims=claims)
+    return Part(key, day, len(rows), len(data), sha256, first, last, max_updated_at=None, claims=claims)
 
 
-def left_out(store: Store, *files: File, known: dict[str, list[File]] | None = None) -> list[str]:
+def left_out(store: Store, *files: Part, known: dict[str, list[Part]] | None = None) -> list[str]:
     """The reasons for a past day of these parts, before a newest day."""
     days = history.days_of(MODEL, [*files, part(store, values([1]), day=NEWEST)], [])
     kept, without = leave_out(store, days, tested=NEWEST, known=known or {})
