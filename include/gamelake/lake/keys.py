@@ -20,7 +20,7 @@ _SOURCE = re.compile(r"[a-z][a-z0-9]*")
 _ENTITY = re.compile(r"[a-z][a-z0-9_]*")
 _RUN_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _RUN_LENGTH = 100
-_VERSION_DIGITS = 20
+_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,7 +65,7 @@ class TableName:
 
     def manifest_key(self, version: int) -> str:
         """Return the key of the commit of that number; keys sort as their numbers do."""
-        return f"{self.manifests_prefix}{version:0{_VERSION_DIGITS}}.json"
+        return numbered_key(self.manifests_prefix, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,16 @@ class LoadRun:
         return f"{self.table.rejected_prefix}dt={self.partition}/{time_ns}.jsonl"
 
 
-def manifest_version(key: str) -> int | None:
-    """Return the number of the commit at a key, or None if the key is no commit's."""
-    name = key.rpartition("/")[2].removesuffix(".json")
-    return int(name) if len(name) == _VERSION_DIGITS and name.isascii() and name.isdigit() else None
+def numbered_key(prefix: str, number: int) -> str:
+    """Return the key of a numbered object, such as a commit; keys sort as their numbers do."""
+    return f"{prefix}{number:0{_DIGITS}}.json"
+
+
+def number_of(prefix: str, key: str) -> int | None:
+    """Return the number of the object at a key, None if the key has no number: people put other files there."""
+    name = key.removeprefix(prefix).removesuffix(".json")
+    is_number = len(name) == _DIGITS and name.isascii() and name.isdigit()
+    return int(name) if is_number and key == numbered_key(prefix, int(name)) else None
 
 
 def run_folder(run_id: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gamelake.lake.keys import TableName, manifest_version
+from gamelake.lake.keys import TableName, number_of
 from gamelake.lake.manifest import Draft, Manifest, ManifestError, check_partition, expect
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, Store
 
@@ -140,7 +140,7 @@ class Table(TableReader):
         """
         found: list[Manifest] = []
         for info in sorted(self._store.list(self._prefix), key=lambda info: info.key, reverse=True):
-            version = manifest_version(info.key)
+            version = number_of(self._prefix, info.key)
             if version is not None:
                 found.append(self.read(version))
                 if info.modified <= moment:
@@ -191,7 +191,7 @@ class Table(TableReader):
     def _versions(self, *, after: int = 0) -> list[int]:
         """Return the numbers of the commits after a number."""
         keys = self._store.list(self._prefix, after=self.name.manifest_key(after))
-        return [version for info in keys if (version := manifest_version(info.key)) is not None]
+        return [version for info in keys if (version := number_of(self._prefix, info.key)) is not None]
 
     def _refresh_pointer(self) -> None:
         """Make `_manifest.json` a copy of the newest commit.

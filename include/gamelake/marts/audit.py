@@ -9,11 +9,21 @@ from gamelake.lake.audit import RETENTION, Finding, Problem
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.documents import HISTORY, POINTER, RECORD, History, HistoryDay, PublishedMart, read
+from gamelake.marts.documents import (
+    HISTORY,
+    POINTER,
+    RECORD,
+    Generation,
+    History,
+    HistoryDay,
+    Publication,
+    PublishedMart,
+    read,
+)
 from gamelake.marts.history import day_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Set
     from datetime import datetime
 
     from gamelake.lake.store import ObjectInfo, Store
@@ -27,8 +37,8 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
 
     A generation older than RETENTION is unneeded, except the KEEP_PUBLISHED newest published ones: when a day is built
     again, its ranks are compared with those of the day before. The generations that a rollback or a roll-forward would
-    show are kept too. A day of the history that no generation lists is unneeded. While the pointer is damaged, all is
-    needed; while a listing is damaged, all days of the history are.
+    show are kept too, and the one of the newest publication. A day of the history that no generation lists is unneeded.
+    While the pointer is damaged, all is needed; while a listing is damaged or missing, all days of the history are.
 
     Raises:
         StoreError: a request to the store failed.
@@ -37,33 +47,23 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     for info in store.list("marts/dt="):
         generations["/".join(info.key.split("/")[:3])].append(info)
     try:
-        shown = pointer.current(store)
+        shown, newest = pointer.current(store), pointer.newest(store)
     except DocumentError as error:
-        yield Finding(Problem.DAMAGED, POINTER, str(error))
+        yield Finding(Problem.DAMAGED, error.key.partition(":")[0], str(error))
         return
-    yield from _check_pointer(store, shown.generation if shown else None)
-    for mart in shown.marts if shown else ():
-        yield from _check_named(store, mart, by=POINTER)
-    listed: set[str] = set()
-    are_all_listed = True
-    for generation in generations:
-        listing = f"{generation}/{HISTORY}"
-        try:
-            days = _days(store, listing)
-        except DocumentError as error:
-            yield Finding(Problem.DAMAGED, listing, str(error))
-            are_all_listed = False
-            continue
-        for day in days:
-            listed.add(day.key)
-            if shown and generation == shown.generation:
-                yield from _check_named(store, day, by=listing)
-    ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
+    live = {shown.generation} if shown else set()
+    if newest:
+        yield from _check_pointer(newest, shown.generation if shown else None)
+    if shown:
+        yield from _check_record(store, shown)
+        for mart in shown.marts:
+            yield from _check_named(store, mart, by=POINTER)
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
+    ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     last = pointer.newest_published(store)
     moved = {last.generation, last.replaced} if last else set()
-    kept = {*moved, *sorted(records, key=lambda name: ages[name])[-KEEP_PUBLISHED:]}
-    kept |= {shown.generation} if shown else set()
+    kept = {*moved, *live, *sorted(records, key=lambda name: ages[name])[-KEEP_PUBLISHED:]}
+    kept |= {newest.generation} if newest else set()
     for generation in sorted(generations.keys() - kept):
         if ages[generation] < now - RETENTION:
             for info in generations[generation]:
@@ -71,25 +71,60 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                     f"its generation is older than {RETENTION.days} days and not of the last {KEEP_PUBLISHED} published"
                 )
                 yield Finding.orphan(info, reason)
+    yield from _check_history(store, generations.keys() | live, finished=records | live, live=live)
+
+
+def _check_history(store: Store, generations: Set[str], *, finished: Set[str], live: Set[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the listings of generations and the days of the history.
+
+    Args:
+        store: The lake.
+        generations: All generations.
+        finished: Those of them that have a listing; of another one the build has not ended.
+        live: Those of them whose days readers see.
+    """
+    listed: set[str] = set()
+    are_all_listed = True
+    for generation in sorted(generations):
+        listing = f"{generation}/{HISTORY}"
+        try:
+            days = read(store, listing, History).days
+        except ObjectNotFoundError:
+            if generation in finished:
+                yield Finding(Problem.MISSING, listing, f"{generation} is finished, and had it then")
+                are_all_listed = False
+            continue
+        except DocumentError as error:
+            yield Finding(Problem.DAMAGED, listing, str(error))
+            are_all_listed = False
+            continue
+        for day in days:
+            listed.add(day.key)
+            if generation in live:
+                yield from _check_named(store, day, by=listing)
     for info in store.list("marts/history/"):
         if are_all_listed and day_key(info.key) not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")
 
 
-def _check_pointer(store: Store, shown: str | None) -> Iterator[Finding]:
+def _check_pointer(newest: Publication, shown: str | None) -> Iterator[Finding]:
     """Yield a finding if the pointer does not show the newest publication: a writer may have been killed in between."""
-    newest = next(pointer.history(store), None)
-    if newest and newest.generation != shown:
+    if newest.generation != shown:
         key = pointer.publication_key(newest.number)
         reason = f"{key} shows {newest.generation}, the pointer {shown or 'nothing'}: `make rollforward` repairs it"
         yield Finding(Problem.DAMAGED if shown else Problem.MISSING, POINTER, reason)
 
 
-def _days(store: Store, listing: str) -> Sequence[HistoryDay]:
+def _check_record(store: Store, shown: Generation) -> Iterator[Finding]:
+    """Yield a finding if the document of the shown generation is missing or damaged: the pointer is a copy of it."""
+    key = f"{shown.generation}/{RECORD}"
+    hint = f"copy {POINTER} to it"
     try:
-        return read(store, listing, History).days
-    except ObjectNotFoundError:  # a build that ended earlier
-        return ()
+        pointer.record_of(store, shown.generation)
+    except ObjectNotFoundError:
+        yield Finding(Problem.MISSING, key, f"readers have this generation; {hint}")
+    except DocumentError as error:
+        yield Finding(Problem.DAMAGED, key, f"{error.key}: found {error.found!r}; {hint}")
 
 
 def _check_named(store: Store, named: PublishedMart | HistoryDay, *, by: str) -> Iterator[Finding]:

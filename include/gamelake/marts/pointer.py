@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.keys import number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import (
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_DIGITS = 20
 _LOST_RACES = 100
 
 
@@ -112,7 +112,7 @@ def is_finished(store: ReadableStore, generation: str) -> bool:
 
 def publication_key(number: int) -> str:
     """Return the key of a publication; keys sort as their numbers do."""
-    return f"{PUBLICATIONS}{number:0{_DIGITS}}.json"
+    return numbered_key(PUBLICATIONS, number)
 
 
 def history(store: Store) -> Iterator[Publication]:
@@ -124,17 +124,27 @@ def history(store: Store) -> Iterator[Publication]:
         DocumentError: The newest publication and the pointer are damaged.
         StoreError: The store cannot be read.
     """
-    keys = sorted((info.key for info in store.list(PUBLICATIONS)), reverse=True)
-    for key in keys:
+    stored = (number_of(PUBLICATIONS, info.key) for info in store.list(PUBLICATIONS))
+    numbers = sorted((number for number in stored if number is not None), reverse=True)
+    for number in numbers:
         try:
-            yield read(store, key, Publication)
+            yield _publication(store, number)
         except DocumentError as error:
-            log.warning("%s is left out: %s", key, error)
-            if key == keys[0]:
+            log.warning("%s is left out: %s", publication_key(number), error)
+            if number == numbers[0]:
                 shown = current(store)
                 if shown is None:
                     raise
-                yield _stand_in(shown, number=int(key.removeprefix(PUBLICATIONS).removesuffix(".json")))
+                yield _stand_in(shown, number=number)
+
+
+def _publication(store: Store, number: int) -> Publication:
+    """Return the publication of a number. Raises: DocumentError, also if it states another number; StoreError."""
+    key = publication_key(number)
+    publication = read(store, key, Publication)
+    if publication.number != number:
+        raise DocumentError(f"{key}: number", publication.number, f"{number}, as in its key")
+    return publication
 
 
 def newest(store: Store) -> Publication | None:
@@ -197,13 +207,19 @@ def move(store: Store, decide: Callable[[Publication | None], Move | None]) -> P
 
 
 def refresh(store: Store) -> None:
-    """Make the pointer and the copies those of the newest publication. Raises: StoreError."""
+    """Make the pointer and the copies those of the newest publication.
+
+    Raises:
+        DocumentError: Its generation has a damaged document; the pointer and the copies stay.
+        StoreError: The store cannot be read or written.
+    """
     written = None
     while (publication := next(history(store), None)) is not None and publication.number != written:
         key = f"{publication.generation}/{RECORD}"
         record = store.get(key)
+        marts = decode(key, record, Generation).marts  # before it replaces a good pointer
         store.put(POINTER, record)
-        for mart in decode(key, record, Generation).marts:
+        for mart in marts:
             store.copy(mart.key, mart.copy)
         written = publication.number  # a slower writer may have an older one: look again
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gamelake.lake.keys import LoadRun, TableName, manifest_version, run_folder
+from gamelake.lake.keys import LoadRun, TableName, number_of, run_folder
 from gamelake.lake.store import check_key
 
 
@@ -20,12 +20,17 @@ def test_the_layout_is_the_contract() -> None:
 
 @given(st.integers(0, 10**19))
 def test_the_number_of_a_commit_is_in_its_key(version: int) -> None:
-    assert manifest_version(TableName("igdb", "games").manifest_key(version)) == version
+    games = TableName("igdb", "games")
+    assert number_of(games.manifests_prefix, games.manifest_key(version)) == version
 
 
-@pytest.mark.parametrize("name", ["42.json", "0000000000000000004x.json", "notes.txt", "٠" * 20 + ".json"])
+@pytest.mark.parametrize(
+    "name",
+    ["42.json", "0000000000000000004x.json", "notes.txt", "٠" * 20 + ".json", f"old/{42:020}.json", f"{42:020}"],
+)
 def test_other_objects_beside_the_commits_have_no_number(name: str) -> None:
-    assert manifest_version(f"raw/igdb/games/_manifests/{name}") is None
+    prefix = "raw/igdb/games/_manifests/"
+    assert number_of(prefix, f"{prefix}{name}") is None
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

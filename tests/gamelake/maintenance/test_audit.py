@@ -184,7 +184,7 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(
     for info in list(store.list("marts/dt=")):
         store.delete(info.key)
     assert main(["lake", "audit"]) == 1
-    assert "1 objects missing or damaged" in capsys.readouterr().out
+    assert "3 objects missing or damaged" in capsys.readouterr().out
 
 
 def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:

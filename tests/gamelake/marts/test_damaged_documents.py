@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from gamelake.lake.audit import Problem
@@ -13,9 +14,9 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.marts import pointer
-from gamelake.marts.audit import audit_generations
+from gamelake.marts.audit import KEEP_PUBLISHED, audit_generations
 from gamelake.marts.build_inputs import Inputs
-from gamelake.marts.documents import HISTORY, INPUTS, POINTER, RECORD, read
+from gamelake.marts.documents import HISTORY, INPUTS, POINTER, PUBLICATIONS, RECORD, Action, encode, read
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.reader import open_marts
 from gamelake.marts.rollback import generations, rollback, rollforward
@@ -127,3 +128,57 @@ def test_the_audit_removes_no_day_while_a_listing_is_damaged(store: Store, night
     assert [(each.problem, each.key) for each in audit_generations(store, now=LATER)] == [(Problem.DAMAGED, listing)]
     store.put(listing, whole)
     assert [each.key for each in audit_generations(store, now=LATER)] == [day]
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", f"{3:020} (copy).json", f"{3:020}.json~", f"old/{9:020}.json", "99.json"]
+)
+def test_other_files_beside_the_publications_count_for_nothing(store: Store, nights: list[str], name: str) -> None:
+    store.put(f"{PUBLICATIONS}{name}", store.get(pointer.publication_key(1)))
+    built = build(store, NEXT)
+    assert pointer.current(store) == pointer.record_of(store, built)
+    assert [each.number for each in pointer.history(store)] == [4, 3, 2, 1]
+
+
+def test_a_publication_with_the_number_of_another_one_is_left_out(store: Store, nights: list[str]) -> None:
+    store.put(pointer.publication_key(3), store.get(pointer.publication_key(1)))
+    built = build(store, NEXT)
+    assert pointer.current(store) == pointer.record_of(store, built)
+    assert [each.number for each in pointer.history(store)] == [4, 2, 1]
+
+
+def test_a_damaged_document_never_replaces_a_good_pointer(store: Store, nights: list[str]) -> None:
+    good = store.get(POINTER)
+    store.put(f"{nights[2]}/{RECORD}", b"{")
+    with pytest.raises(DocumentError):
+        publish(store, nights[1], {})  # it changes nothing, and looks at the pointer
+    assert store.get(POINTER) == good
+
+
+@pytest.mark.parametrize("name", [RECORD, HISTORY])
+def test_the_audit_names_what_the_shown_generation_lacks(store: Store, nights: list[str], name: str) -> None:
+    key = f"{nights[2]}/{name}"
+    store.delete(key)
+    assert [(each.problem, each.key) for each in audit_generations(store, now=LATER)] == [(Problem.MISSING, key)]
+
+
+@pytest.mark.parametrize("removed", [HISTORY, ""])
+def test_the_audit_removes_no_day_while_a_listing_is_missing(store: Store, nights: list[str], removed: str) -> None:
+    store.put("marts/history/popularity/day=2026-11-18/any.parquet", b"day")
+    for info in list(store.list(f"{nights[2]}/{removed}")):
+        store.delete(info.key)
+    assert not [each for each in audit_generations(store, now=LATER) if each.problem is Problem.ORPHAN]
+
+
+def test_the_audit_keeps_what_the_newest_publication_shows(store: Store, nights: list[str]) -> None:
+    """A rollback that was killed before it moved the pointer."""
+    for number in range(KEEP_PUBLISHED):
+        build(store, NEXT, str(number))
+    newest = pointer.newest(store)
+    assert newest
+    number = newest.number + 1
+    killed = msgspec.structs.replace(newest, action=Action.ROLLBACK, number=number, generation=nights[0])
+    store.put(pointer.publication_key(number), encode(killed))
+    findings = list(audit_generations(store, now=LATER))
+    assert [each.key for each in findings if each.problem is not Problem.ORPHAN] == [POINTER]
+    assert not [each.key for each in findings if each.key.startswith(f"{nights[0]}/")]
