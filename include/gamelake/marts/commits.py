@@ -88,14 +88,14 @@ def commit_inputs(
         StoreError: The lake cannot be read.
     """
     earlier = {each.version: each for each in known if (each.source, each.entity) == (read.source, read.entity)}
-    table, found, is_trusted = open_table(store, entity.table), {read.version: _figures(read)}, False
+    table, found, is_trusted = open_table(store, entity.table), {read.version: figures_of(read)}, False
     for version in range(read.version - 1, 0, -1):
         listed = earlier.get(version)
         if listed and is_trusted:
             found[version] = listed
             continue
         with suppress(ObjectNotFoundError, ManifestError):  # a lost or damaged commit has no figures
-            found[version] = _figures(table.read(version))
+            found[version] = figures_of(table.read(version))
             is_trusted = is_trusted or bool(listed and replace(listed, is_read=False) == found[version])
     return [
         replace(found[version], is_read=version == read.version)
@@ -104,7 +104,8 @@ def commit_inputs(
     ]
 
 
-def _figures(commit: Manifest) -> CommitInput:
+def figures_of(commit: Manifest) -> CommitInput:
+    """Return the figures of a commit; `is_read` is false."""
     summary = commit.summary
     return CommitInput(
         source=commit.source,

@@ -1,0 +1,200 @@
+"""The documents of the lake that tell of its nights: figures of commits, builds and publications.
+
+Reads are bounded, so that a page opens at once on S3. The figures of all commits come with one document, the inputs of
+the generation that readers have. Only newer commits are read one by one. For 20 tables and 30 nights these are 20
+listings and about 120 small objects, of which 8 are read at a time; the next read has a listing for each table and
+what is new. The records of 600 loads take about 2 MB of memory.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from gamelake.days import PartitionError, format_day, parse_day
+from gamelake.lake.documents import DocumentError
+from gamelake.lake.keys import manifest_version
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.table import open_table
+from gamelake.marts import pointer
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.commits import figures_of
+from gamelake.marts.documents import INPUTS, PUBLICATIONS, RECORD, Generation, Publication, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from gamelake.lake.store import Store
+    from gamelake.marts.build_inputs import CommitInput
+    from gamelake.registry import Entity
+
+THREADS = 8
+MOST_READ = 90
+"""Commits of one table that are read one by one: three for each of 30 nights."""
+MOST_PUBLICATIONS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build of a day: a folder of marts. `record` is None while it is not finished, or if it cannot be read."""
+
+    key: str
+    started_at: datetime
+    finished: bool
+    record: Generation | None = None
+
+
+@dataclass(slots=True)
+class TableRecords:
+    """The figures of a table's commits by number, and the numbers that have no readable manifest."""
+
+    commits: dict[int, CommitInput] = field(default_factory=dict)
+    lost: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the lake tells of its nights.
+
+    tables: by the name of the table. builds: by day, the oldest first. publications: the newest first. shown: the
+    generation that readers have. problems: documents that cannot be used.
+    """
+
+    tables: Mapping[str, TableRecords]
+    builds: Mapping[date, Sequence[Build]]
+    publications: Sequence[Publication]
+    shown: Generation | None
+    problems: Sequence[str]
+
+
+class RecordReader:
+    """Reads the records of one lake, again and again: documents that never change are read once."""
+
+    def __init__(self, store: Store, entities: Iterable[Entity]) -> None:
+        self.store = store
+        self.entities = tuple(entities)
+        self._tables: dict[str, TableRecords] = {}
+        self._inputs_of: str | None = None
+        # By key and time: a lake may be deleted and made again.
+        self._generations: dict[tuple[str, datetime], Generation] = {}
+        self._publications: dict[tuple[str, datetime], Publication] = {}
+
+    def read(self, nights: int) -> Records:
+        """Read what is needed for the newest nights. A lost or damaged document is a problem, and no error.
+
+        Raises:
+            StoreError: The lake cannot be read.
+        """
+        problems: list[str] = []
+        shown = self._shown(problems)
+        known = self._known(shown, problems)
+        with ThreadPoolExecutor(THREADS) as threads:
+            found = threads.map(lambda entity: self._table(entity, known), self.entities)
+            self._tables = {str(entity): table for entity, table in zip(self.entities, found, strict=True)}
+            for name, table in self._tables.items():
+                problems += [f"{name}: the manifest of version {number} is lost or damaged" for number in table.lost]
+            newest = self.newest_day()
+            since = newest - timedelta(days=nights) if newest else None
+            builds = self._builds(since, threads, problems) if since else {}
+            publications = self._moves(threads, problems)
+        return Records(self._tables, builds, publications, shown, problems)
+
+    def newest_day(self) -> date | None:
+        """Return the newest day of a commit that was read."""
+        days = [commit.partition[:10] for table in self._tables.values() for commit in table.commits.values()]
+        return parse_day(max(days)) if days else None
+
+    def _shown(self, problems: list[str]) -> Generation | None:
+        try:
+            return pointer.current(self.store)
+        except DocumentError as error:
+            problems.append(str(error))
+            return None
+
+    def _known(self, shown: Generation | None, problems: list[str]) -> Sequence[CommitInput]:
+        """Return the commits that the shown generation lists, unless they were read before."""
+        if shown is None or shown.generation == self._inputs_of:
+            return ()
+        try:
+            commits = read(self.store, f"{shown.generation}/{INPUTS}", Inputs).commits
+        except (ObjectNotFoundError, DocumentError) as error:
+            problems.append(str(error))
+            return ()
+        self._inputs_of = shown.generation
+        return commits
+
+    def _table(self, entity: Entity, listed: Sequence[CommitInput]) -> TableRecords:
+        """Return the figures of a table: those that are known, and of newer or unlisted commits what a store has."""
+        known = {each.version: each for each in listed if (each.source, each.entity) == (entity.source, entity.name)}
+        known |= self._tables.get(str(entity), TableRecords()).commits
+        table, prefix = open_table(self.store, entity.table), entity.table.manifests_prefix
+        numbers = [n for info in self.store.list(prefix) if (n := manifest_version(info.key)) is not None]
+        newest, found, is_trusted, reads = max(numbers, default=0), TableRecords(), False, 0
+        for version in range(newest, 0, -1):
+            before = known.get(version)
+            if before and is_trusted:
+                found.commits[version] = before
+                continue
+            if reads >= MOST_READ:
+                break
+            reads += 1
+            try:
+                figures = figures_of(table.read(version))
+            except (ObjectNotFoundError, DocumentError):
+                found.lost.add(version)
+                continue
+            found.commits[version] = figures
+            # What is known may be of another lake, or of one that was deleted and made again.
+            is_trusted = is_trusted or bool(before and replace(before, is_read=False) == figures)
+        return found
+
+    def _builds(self, since: date, threads: ThreadPoolExecutor, problems: list[str]) -> dict[date, list[Build]]:
+        started: dict[str, datetime] = {}
+        finished: dict[str, datetime] = {}
+        for info in self.store.list("marts/dt=", after=f"marts/dt={format_day(since)}"):
+            folder, _, name = info.key.rpartition("/")
+            if name == INPUTS:
+                started[folder] = info.modified
+            elif name == RECORD:
+                finished[folder] = info.modified
+        records = dict(zip(finished, threads.map(self._generation, finished.items()), strict=True))
+        builds: dict[date, list[Build]] = {}
+        for folder, begun in sorted({**finished, **started}.items(), key=itemgetter(1)):
+            record = records.get(folder)
+            if isinstance(record, str):
+                problems.append(record)
+                record = None
+            with suppress(PartitionError):  # another program's folder
+                day = parse_day(folder.split("/")[1].removeprefix("dt="))
+                builds.setdefault(day, []).append(Build(folder, begun, folder in finished, record))
+        return builds
+
+    def _generation(self, found: tuple[str, datetime]) -> Generation | str:
+        """Return a generation's document, or why it cannot be used."""
+        if found not in self._generations:
+            try:
+                self._generations[found] = pointer.record_of(self.store, found[0])
+            except (ObjectNotFoundError, DocumentError) as error:
+                return str(error)
+        return self._generations[found]
+
+    def _moves(self, threads: ThreadPoolExecutor, problems: list[str]) -> list[Publication]:
+        keys = sorted(((info.key, info.modified) for info in self.store.list(PUBLICATIONS)), reverse=True)
+        found = list(threads.map(self._publication, keys[:MOST_PUBLICATIONS]))
+        problems += [each for each in found if isinstance(each, str)]
+        return [each for each in found if isinstance(each, Publication)]
+
+    def _publication(self, found: tuple[str, datetime]) -> Publication | str:
+        if found not in self._publications:
+            try:
+                self._publications[found] = read(self.store, found[0], Publication)
+            except (ObjectNotFoundError, DocumentError) as error:
+                return str(error)
+        return self._publications[found]

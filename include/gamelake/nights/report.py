@@ -1,0 +1,243 @@
+"""One night in facts: which loads are complete, what the marts became, and the reason where something is missing.
+
+    reports = NightReports(store, load_sources())
+    reports.nights()                          # the strip of 30 nights, and the newest night
+    reports.night(date(2026, 11, 21))
+    reports.run("igdb_games", "scheduled__...")
+
+Every figure comes from documents of the lake: manifests, generations and publications.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from gamelake.days import FIRST_DAY, Scheme
+from gamelake.lake.factory import place_of
+from gamelake.lake.keys import run_folder
+from gamelake.nights import loads, marts
+from gamelake.nights.clock import last_night, late_at
+from gamelake.nights.documents import (
+    LoadStatus,
+    MartsStatus,
+    Night,
+    NightMark,
+    Nights,
+    NightStatus,
+    RunFacts,
+)
+from gamelake.nights.records import RecordReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    from gamelake.lake.store import Store
+    from gamelake.nights.documents import LoadFacts
+    from gamelake.nights.records import Records
+    from gamelake.registry import Entity, Source
+
+NIGHTS = 30
+FRESH_SECONDS = 5.0
+"""Viewers of the same moment share one read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The records, and the moment from which they are seen."""
+
+    records: Records
+    now: datetime
+    last: date
+
+
+class NightReports:
+    """Reports on the nights of one lake.
+
+    Args:
+        store: The lake.
+        sources: The sources of the registry. Those that load by the hour have no nights and are left out.
+        rates: The requests a second that a source allows, by its name.
+        clock: The present; for tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sources: Mapping[str, Source],
+        *,
+        rates: Mapping[str, float] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._sources = {name: source for name, source in sources.items() if source.partition is Scheme.DAY}
+        self._entities = [entity for source in self._sources.values() for entity in source.entities.values()]
+        self._reader = RecordReader(store, self._entities)
+        self._rates = rates or {}
+        self._clock = clock
+        self._lock = Lock()
+        self._view: tuple[float, _View] | None = None
+
+    def nights(self) -> Nights:
+        """Return the strip of nights, and the newest night. Raises: StoreError."""
+        view = self._read()
+        first = _first_day(view.records)
+        days = [view.last - timedelta(days=back) for back in reversed(range(NIGHTS))]
+        return Nights(
+            lake=place_of(self._reader.store),
+            read_at=view.now,
+            shown_day=view.records.shown.day if view.records.shown else None,
+            marks=tuple(self._mark(view, day, first) for day in days),
+            night=self._night(view, view.last),
+            problems=tuple(view.records.problems),
+        )
+
+    def night(self, day: date) -> Night:
+        """Return one night, also one before the strip as far as its documents were read. Raises: StoreError."""
+        return self._night(self._read(), day)
+
+    def run(self, dag_id: str, run_id: str) -> RunFacts:
+        """Return what one run of a DAG left in the lake. Raises: StoreError."""
+        view = self._read()
+        entity = next((each for each in self._entities if each.dag_id == dag_id), None)
+        if entity:
+            return self._load_run(view, entity, run_id)
+        return self._build_run(view, dag_id, run_id)
+
+    def _read(self) -> _View:
+        with self._lock:
+            if self._view and time.monotonic() - self._view[0] < FRESH_SECONDS:
+                return self._view[1]
+            records, now = self._reader.read(NIGHTS), self._clock()
+            newest = self._reader.newest_day()
+            # The sandbox makes days up: they may be later than the clock's.
+            last = max(last_night(self._sources.values(), now), newest or FIRST_DAY)
+            view = _View(records, now, last)
+            self._view = (time.monotonic(), view)
+            return view
+
+    def _night(self, view: _View, day: date) -> Night:
+        found = self._loads(view, day)
+        built = marts.facts(view.records, day, loads=found, is_late=self._is_late(view, day))
+        commits = [each.commit for each in found if each.commit]
+        starts = [each.started_at for each in found if each.started_at]
+        ends = [each.committed_at for each in commits]
+        status = _status(view.records, day, found, built.status)
+        warnings = [
+            *(line for each in found for line in loads.warnings(each)),
+            *marts.warnings(view.records, day, built),
+        ]
+        if status is NightStatus.COMPLETE and warnings:
+            status = NightStatus.WARNING
+        moments = [each for each in (built.started_at, built.built_at, built.published_at) if each]
+        return Night(
+            day=day,
+            status=status,
+            loads=tuple(found),
+            marts=built,
+            started_at=min(starts + moments, default=None),
+            ended_at=max(ends + moments, default=None),
+            rows_read=sum(commit.rows_read for commit in commits),
+            requests=sum(commit.requests for commit in commits),
+            load_seconds=sum(commit.seconds for commit in commits),
+            warnings=tuple(warnings),
+        )
+
+    def _loads(self, view: _View, day: date) -> list[LoadFacts]:
+        late = self._is_late(view, day)
+        return [
+            loads.facts(
+                entity,
+                view.records.tables[str(entity)],
+                day,
+                is_required=source.gates_transform,
+                is_late=late,
+                rate=self._rates.get(source.name),
+            )
+            for source in self._sources.values()
+            for entity in source.entities.values()
+            if loads.is_expected(view.records.tables[str(entity)], day, view.last)
+        ]
+
+    def _is_late(self, view: _View, day: date) -> bool:
+        return view.now >= late_at(self._sources.values(), day)
+
+    def _mark(self, view: _View, day: date, first: date | None) -> NightMark:
+        if first is None or day < first:
+            return NightMark(day=day, status=NightStatus.BEFORE, complete=0, expected=0, published_at=None, reason=None)
+        night = self._night(view, day)
+        missing = [each.entity for each in night.loads if each.commit is None]
+        reason = None
+        if night.status not in {NightStatus.COMPLETE, NightStatus.WARNING}:
+            reason = f"no load of {_listed(missing)}" if missing else night.marts.note
+        elif night.warnings:
+            reason = night.warnings[0]
+        return NightMark(
+            day=day,
+            status=night.status,
+            complete=len(night.loads) - len(missing),
+            expected=len(night.loads),
+            published_at=night.marts.published_at,
+            reason=reason,
+        )
+
+    def _load_run(self, view: _View, entity: Entity, run_id: str) -> RunFacts:
+        table = view.records.tables[str(entity)]
+        commit = next((each for _, each in sorted(table.commits.items(), reverse=True) if each.run_id == run_id), None)
+        if commit is None:
+            note = (
+                f"This run committed no load of {entity}. It is still running, or it was held, refused or failed: the "
+                "log of its task extract_load has the reason."
+            )
+            return RunFacts(dag_id=entity.dag_id, run_id=run_id, note=note)
+        source = self._sources[entity.source]
+        load = loads.committed(entity, commit, is_required=source.gates_transform, rate=self._rates.get(source.name))
+        return RunFacts(
+            dag_id=entity.dag_id,
+            run_id=run_id,
+            night=loads.day_of_commit(commit),
+            load=load,
+            warnings=tuple(loads.warnings(load)),
+        )
+
+    def _build_run(self, view: _View, dag_id: str, run_id: str) -> RunFacts:
+        folder = run_folder(run_id)
+        for day, builds in view.records.builds.items():
+            own = [each for each in builds if marts.is_of_run(each, folder)]
+            if own and dag_id == "transform":
+                late = self._is_late(view, day)
+                facts = marts.facts(view.records, day, loads=self._loads(view, day), is_late=late, builds=own)
+                warnings = tuple(marts.warnings_of_build(own[-1]))
+                return RunFacts(dag_id=dag_id, run_id=run_id, night=day, marts=facts, warnings=warnings)
+        if dag_id == "transform":
+            note = f"No build of this run is in the lake. It did not begin, or it is older than {NIGHTS} nights."
+        else:
+            note = "This DAG loads no table and builds no marts."
+        return RunFacts(dag_id=dag_id, run_id=run_id, note=note)
+
+
+def _status(records: Records, day: date, found: Sequence[LoadFacts], built: MartsStatus) -> NightStatus:
+    first = _first_day(records)
+    if first is None or day < first:
+        return NightStatus.BEFORE
+    waits = {LoadStatus.WAITING, LoadStatus.MISSING, LoadStatus.DAMAGED}
+    required = [each for each in found if each.is_required]
+    if built is MartsStatus.PUBLISHED and not any(each.status in waits for each in required):
+        return NightStatus.COMPLETE
+    if any(each.status is LoadStatus.WAITING for each in required) or built is MartsStatus.WAITING:
+        return NightStatus.RUNNING
+    return NightStatus.INCOMPLETE if any(each.commit for each in found) else NightStatus.MISSED
+
+
+def _first_day(records: Records) -> date | None:
+    """Return the first day of which the lake has a load."""
+    days = [loads.day_of_commit(commit) for table in records.tables.values() for commit in table.commits.values()]
+    return min(days, default=None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= len(names[:3]) else f"{shown} and {len(names) - 3} more"

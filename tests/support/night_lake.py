@@ -1,0 +1,143 @@
+"""A lake of invented nights: manifests, generations and publications with chosen figures and times, without rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from gamelake.days import KST
+from gamelake.lake.id_ranges import IdRange
+from gamelake.lake.manifest import File, Manifest, Mode, Proof, Summary
+from gamelake.marts.build_inputs import Inputs, RunInput
+from gamelake.marts.commits import figures_of
+from gamelake.marts.documents import INPUTS, POINTER, RECORD, Action, Generation, Publication, PublishedMart, encode
+from gamelake.marts.pointer import publication_key
+from gamelake.registry import Kind, load_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gamelake.lake.store import Store
+    from gamelake.registry import Entity
+
+ENTITIES = load_sources()["igdb"].entities
+NAMES = tuple(ENTITIES)
+INJECTION = "<img src=x onerror=alert(1)>"
+
+
+def moment(day: str, clock: str) -> datetime:
+    """A time of a Korean day."""
+    return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=KST)
+
+
+def days(first: str, count: int) -> list[str]:
+    return [(date.fromisoformat(first) + timedelta(days=each)).isoformat() for each in range(count)]
+
+
+def _file(entity: Entity, day: str, rows: int) -> File:
+    return File(
+        key=f"{entity.table.prefix}dt={day}/run/part-00000.jsonl.gz",
+        partition=day,
+        rows=rows,
+        bytes=100,
+        sha256="ab" * 32,
+        min_id=1,
+        max_id=rows,
+        max_updated_at=None,
+        claims=(IdRange(0, None),),
+    )
+
+
+class NightLake:
+    """Writes what loads and builds would have left."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.commits: list[Manifest] = []
+        self._versions: Counter[str] = Counter()
+        self._numbers = 0
+
+    def load(self, entity: Entity, day: str, *, at: datetime, **changes: Any) -> Manifest:
+        """Commit a load of a day."""
+        self._versions[str(entity)] += 1
+        figures = {name: changes.pop(name) for name in tuple(changes) if name in Summary.__struct_fields__}
+        rows = changes.pop("rows", 1000)
+        mode = Mode.INCREMENTAL if entity.kind is Kind.INCREMENTAL else Mode.SNAPSHOT
+        summary = {"rows_read": 10, "requests": 8, "seconds": 4.0, "proof": Proof.COUNTED} | figures
+        fields: dict[str, Any] = {
+            "source": entity.source,
+            "entity": entity.name,
+            "version": self._versions[str(entity)],
+            "committed_at": at,
+            "run_id": f"scheduled__{day}",
+            "partition": day,
+            "mode": mode,
+            "cursor": "1763700000",
+            "source_count": rows,
+            "row_count": rows,
+            "summary": Summary(**summary),
+            "files": (_file(entity, day, rows),) if rows else (),
+            "origin": "sandbox",
+        }
+        manifest = Manifest(**fields | changes)
+        self.store.put(entity.table.manifest_key(manifest.version), manifest.to_json())
+        self.commits.append(manifest)
+        return manifest
+
+    def loads(self, day: str, *, without: Iterable[str] = (), **changes: Any) -> None:
+        """Load every entity of a day but some, one after another from 04:00."""
+        at = moment(day, "04:00")
+        for name, entity in ENTITIES.items():
+            at += timedelta(seconds=20)
+            if name not in without:
+                self.load(entity, day, at=at, **changes)
+
+    def build(self, day: str, *, at: datetime, run: str = "run", **changes: Any) -> Generation:
+        """Finish the build of a day."""
+        key = f"marts/dt={day}/{run}"
+        inputs = Inputs(
+            run=(RunInput(day=date.fromisoformat(day), run_id=run, build="b", previous=None),),
+            sources=(), files=(), claims=(), previous=(), days=(), days_left_out=(),
+            commits=tuple(figures_of(each) for each in self.commits if each.partition <= day),
+        )  # fmt: skip
+        self.store.put(f"{key}/{INPUTS}", encode(inputs))
+        mart = PublishedMart(
+            name="dim_games",
+            key=f"{key}/dim_games.parquet",
+            rows=5000,
+            bytes=1,
+            sha256="0" * 64,
+            copy="marts/a.parquet",
+        )
+        fields: dict[str, Any] = {
+            "generation": key,
+            "previous": None,
+            "day": date.fromisoformat(day),
+            "run_id": run,
+            "built_at": at,
+            "sources": {},
+            "marts": (mart,),
+            "history": f"{key}/_history.json",
+            "days_left_out": {},
+        }
+        made = Generation(**fields | changes)
+        self.store.put(f"{key}/{RECORD}", encode(made))
+        return made
+
+    def publish(self, made: Generation, *, at: datetime, action: Action = Action.PUBLISH, **changes: Any) -> None:
+        """Show a generation to readers."""
+        self._numbers += 1
+        publication = Publication(
+            action=action, generation=made.generation, day=made.day, by=made.run_id, number=self._numbers, at=at,
+            replaced=None, **changes,
+        )  # fmt: skip
+        self.store.put(publication_key(self._numbers), encode(publication))
+        self.store.put(POINTER, encode(made))
+
+    def night(self, day: str, **changes: Any) -> Generation:
+        """A whole night without a fault."""
+        self.loads(day, **changes)
+        made = self.build(day, at=moment(day, "04:16"))
+        self.publish(made, at=moment(day, "04:17"))
+        return made
