@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster spark test-spark drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser spark test-spark drift lint format generate lock sbom clean
 
 # The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -80,17 +80,20 @@ $(STAND_IN)/debian.tar:
 	rm -r $(STAND_IN)/root
 	mv $@.part $@
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-cluster` and `make test-spark`
-	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark"
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-browser`, `make test-cluster` and `make test-spark`
+	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not browser and not spark"
 
 coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test`, and fail when they cover less than the floor in pyproject.toml
-	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not spark" --cov --cov-report=term:skip-covered
+	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not browser and not spark" --cov --cov-report=term:skip-covered
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
 	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "e2e$(if $(filter no,$(LONG)), and not long)"
 
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers, each with one killed, about 10 minutes
 	"$(BIN)"/python -m pytest -m cluster
+
+test-browser: $(VENV)/.dev $(MANIFEST) ## the pages of the web UI in a real Chromium (`apt-get install chromium`), about 2 minutes
+	"$(BIN)"/python -m pytest -m browser
 
 spark: $(SPARK)/.installed ## install the Spark dependencies into .venv-spark (needs Java 17 or newer)
 
@@ -103,7 +106,7 @@ drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 ran
 lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
-	"$(BIN)"/mypy plugins/apiclient plugins/igdb include dags deploy sandbox
+	"$(BIN)"/mypy plugins include dags deploy sandbox
 	PYTHONPATH=include:plugins:. "$(BIN)"/lint-imports --no-cache
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile

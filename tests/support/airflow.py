@@ -19,9 +19,10 @@ from gamelake.paths import REPOSITORY
 from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 START_SECONDS = 120
+PARTS = ("scheduler", "dag_processor")
 LOGIN = {"username": "admin", "password": "admin"}
 
 
@@ -31,12 +32,13 @@ class Airflow:
     def __init__(
         self, address: str, log: Path, environment: Mapping[str, str], login: Mapping[str, str] = LOGIN
     ) -> None:
+        self.address = address
         self.log = log
         self._environment = environment
-        token = httpx.post(f"{address}/auth/token", json=dict(login)).json()
+        self.token = httpx.post(f"{address}/auth/token", json=dict(login)).json()["access_token"]
         self._api = httpx.Client(
             base_url=f"{address}/api/v2",
-            headers={"Authorization": f"Bearer {token['access_token']}"},
+            headers={"Authorization": f"Bearer {self.token}"},
             timeout=30,
         )
 
@@ -151,15 +153,20 @@ def airflow_environment(folder: Path, *, lake: str, igdb: Mapping[str, str]) -> 
 
 
 @contextmanager
-def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airflow]:
-    """An Airflow for as long as the block lasts."""
+def running_airflow(
+    folder: Path, environment: dict[str, str], *, command: str = "standalone", parts: Sequence[str] = PARTS
+) -> Iterator[Airflow]:
+    """An Airflow, or one part of it, for as long as the block lasts.
+
+    command: of Airflow. parts: those that must be healthy before the block begins.
+    """
     laptop = [GAMELAKE, "laptop"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
     (folder / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
     log = folder / "airflow.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*laptop, "airflow", "standalone"],
+            [*laptop, "airflow", command],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -167,8 +174,8 @@ def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airfl
             cwd=REPOSITORY,
         )
     try:
-        address = f"http://localhost:{environment['AIRFLOW__API__PORT']}"
-        wait_until_healthy(address, process, log)
+        address = environment.get("AIRFLOW__API__BASE_URL") or f"http://localhost:{environment['AIRFLOW__API__PORT']}"
+        wait_until_healthy(address, process, log, parts)
         yield Airflow(address, log, environment)
     finally:
         with suppress(ProcessLookupError):
@@ -177,12 +184,12 @@ def running_airflow(folder: Path, environment: dict[str, str]) -> Iterator[Airfl
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path, parts: Sequence[str] = PARTS) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.HTTPError, ValueError):
             health = httpx.get(f"{address}/api/v2/monitor/health", timeout=5).json()
-            if all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor")):
+            if all(health[part]["status"] == "healthy" for part in parts):
                 return
         time.sleep(1)
     pytest.fail(f"Airflow did not start:\n{log.read_text(encoding='utf-8')[-6000:]}")

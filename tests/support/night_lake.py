@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.days import KST
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import File, Manifest, Mode, Proof, Summary
+from gamelake.lake.manifest import Manifest, Mode, Part, Proof, Summary
 from gamelake.marts.build_inputs import Inputs, RunInput
 from gamelake.marts.commits import figures_of
 from gamelake.marts.documents import INPUTS, POINTER, RECORD, Action, Generation, Publication, PublishedMart, encode
@@ -35,8 +35,8 @@ def days(first: str, count: int) -> list[str]:
     return [(date.fromisoformat(first) + timedelta(days=each)).isoformat() for each in range(count)]
 
 
-def _file(entity: Entity, day: str, rows: int) -> File:
-    return File(
+def _part(entity: Entity, day: str, rows: int) -> Part:
+    return Part(
         key=f"{entity.table.prefix}dt={day}/run/part-00000.jsonl.gz",
         partition=day,
         rows=rows,
@@ -77,7 +77,7 @@ class NightLake:
             "source_count": rows,
             "row_count": rows,
             "summary": Summary(**summary),
-            "files": (_file(entity, day, rows),) if rows else (),
+            "files": (_part(entity, day, rows),) if rows else (),
             "origin": "sandbox",
         }
         manifest = Manifest(**fields | changes)
@@ -98,7 +98,7 @@ class NightLake:
         key = f"marts/dt={day}/{run}"
         inputs = Inputs(
             run=(RunInput(day=date.fromisoformat(day), run_id=run, build="b", previous=None),),
-            sources=(), files=(), claims=(), previous=(), days=(), days_left_out=(),
+            sources=(), files=(), claims=(), absent=(), previous=(), days=(), days_left_out=(),
             commits=tuple(figures_of(each) for each in self.commits if each.partition <= day),
         )  # fmt: skip
         self.store.put(f"{key}/{INPUTS}", encode(inputs))
@@ -135,9 +135,9 @@ class NightLake:
         self.store.put(publication_key(self._numbers), encode(publication))
         self.store.put(POINTER, encode(made))
 
-    def night(self, day: str, **changes: Any) -> Generation:
+    def night(self, day: str, *, without: Iterable[str] = (), **changes: Any) -> Generation:
         """A whole night without a fault."""
-        self.loads(day, **changes)
+        self.loads(day, without=without, **changes)
         made = self.build(day, at=moment(day, "04:16"))
         self.publish(made, at=moment(day, "04:17"))
         return made

@@ -102,10 +102,10 @@ def running(name: str) -> bool:
 
 
 def _print_addresses() -> None:
-    print(f"\nAirflow   {_address()}\nlogin     {USER} / {password()}")
+    print(f"\nAirflow     {_address()}\nlast night  {_address()}/plugin/last-night\nlogin       {USER} / {password()}")
     if SANDBOX.running():
-        print(f"sandbox   {sandbox_url()}")
-    print(f"logs      {LOGS}\n")
+        print(f"sandbox     {sandbox_url()}")
+    print(f"logs        {LOGS}\n")
 
 
 def _address() -> str:

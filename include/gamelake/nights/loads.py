@@ -36,28 +36,31 @@ def day_of_commit(commit: CommitInput) -> date:
     return parse_day(commit.partition[:10])
 
 
-def is_expected(table: TableRecords, day: date, last: date) -> bool:
-    """Whether a day should have a load of a table: from its first one on; of a table without any, the last day."""
-    first = min((each.partition[:10] for each in table.commits.values()), default=format_day(last))
-    return format_day(day) >= first
+def is_expected(entity: Entity, table: TableRecords, day: date, last: date) -> bool:
+    """Whether a day should have a load of a table: from its first one on; of a table without any, the last day.
+
+    A table that is loaded by the week or the month is expected where it was loaded, and where it is overdue.
+    """
+    loaded = {each.partition[:10] for each in table.commits.values()}
+    if format_day(day) < min(loaded, default=format_day(last)):
+        return False
+    earlier = (format_day(day - timedelta(days=back)) for back in range(1, entity.days_between_loads))
+    return format_day(day) in loaded or not any(each in loaded for each in earlier)
 
 
-def facts(
-    entity: Entity, table: TableRecords, day: date, *, is_required: bool, is_late: bool, rate: float | None
-) -> LoadFacts:
+def facts(entity: Entity, table: TableRecords, day: date, *, is_late: bool, rate: float | None) -> LoadFacts:
     """Return the load of a table in one night.
 
     Args:
         entity: The entity of the table.
         table: Its commits.
         day: The night.
-        is_required: Whether the marts wait for it.
         is_late: Whether a load that is missing is late.
         rate: The requests a second that the source allows.
     """
     commits = [each for _, each in sorted(table.commits.items()) if each.partition == format_day(day)]
     if commits:
-        return committed(entity, commits[-1], commits=len(commits), is_required=is_required, rate=rate)
+        return committed(entity, commits[-1], commits=len(commits), rate=rate)
     if version := _lost_version(table, day):
         status, note = LoadStatus.DAMAGED, f"The manifest of version {version} is lost or damaged: restore it."
     elif not is_late:
@@ -68,17 +71,14 @@ def facts(
         note = f"No load of this day was committed. {_LATER[entity.kind]}"
         if reload and entity.kind is not Kind.TIME_SERIES:
             note = "No load of this day was committed. A later load has read what changed."
-    return LoadFacts(**_named(entity), is_required=is_required, status=status, note=note)
+    return LoadFacts(**_named(entity), status=status, note=note)
 
 
-def committed(
-    entity: Entity, commit: CommitInput, *, is_required: bool, rate: float | None, commits: int = 1
-) -> LoadFacts:
+def committed(entity: Entity, commit: CommitInput, *, rate: float | None, commits: int = 1) -> LoadFacts:
     """Return a load that was committed. Arguments as `facts`."""
     allowed = (rate or 0.0) * commit.seconds
     return LoadFacts(
         **_named(entity),
-        is_required=is_required,
         status=_STATUS.get(commit.proof, LoadStatus.UNCOUNTED),
         commits=commits,
         commit=commit,
@@ -121,7 +121,13 @@ def _lost_version(table: TableRecords, day: date) -> int | None:
 
 
 def _named(entity: Entity) -> dict[str, Any]:
-    return {"source": entity.source, "entity": entity.name, "dag_id": entity.dag_id, "kind": entity.kind.value}
+    return {
+        "source": entity.source,
+        "entity": entity.name,
+        "dag_id": entity.dag_id,
+        "kind": entity.kind.value,
+        "is_required": entity.gates_transform,
+    }
 
 
 def _counted(number: int, thing: str) -> str:

@@ -147,19 +147,11 @@ class NightReports:
         )
 
     def _loads(self, view: _View, day: date) -> list[LoadFacts]:
-        late = self._is_late(view, day)
+        late, tables = self._is_late(view, day), view.records.tables
         return [
-            loads.facts(
-                entity,
-                view.records.tables[str(entity)],
-                day,
-                is_required=source.gates_transform,
-                is_late=late,
-                rate=self._rates.get(source.name),
-            )
-            for source in self._sources.values()
-            for entity in source.entities.values()
-            if loads.is_expected(view.records.tables[str(entity)], day, view.last)
+            loads.facts(each, tables[str(each)], day, is_late=late, rate=self._rates.get(each.source))
+            for each in self._entities
+            if loads.is_expected(each, tables[str(each)], day, view.last)
         ]
 
     def _is_late(self, view: _View, day: date) -> bool:
@@ -193,8 +185,7 @@ class NightReports:
                 "log of its task extract_load has the reason."
             )
             return RunFacts(dag_id=entity.dag_id, run_id=run_id, note=note)
-        source = self._sources[entity.source]
-        load = loads.committed(entity, commit, is_required=source.gates_transform, rate=self._rates.get(source.name))
+        load = loads.committed(entity, commit, rate=self._rates.get(entity.source))
         return RunFacts(
             dag_id=entity.dag_id,
             run_id=run_id,

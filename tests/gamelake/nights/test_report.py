@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -239,3 +240,17 @@ def test_a_run_shows_what_it_left_in_the_lake(lake: NightLake) -> None:
         found = reports.run(dag_id, run_id)
         assert (found.load, found.marts) == (None, None)
         assert found.note
+
+
+def test_a_table_of_every_week_is_expected_once_a_week(lake: NightLake) -> None:
+    for day in days("2026-11-10", 12):
+        lake.night(day, without=() if day == "2026-11-10" else {"themes"})
+    weekly = replace(ENTITIES["themes"], schedule="0 5 * * 2", gates_transform=False)
+    source = load_sources()["igdb"]
+    sources = {"igdb": replace(source, entities={**source.entities, "themes": weekly})}
+    reports = NightReports(lake.store, sources, clock=lambda: NOON)
+    shown = {day: reports.night(date.fromisoformat(day)) for day in days("2026-11-10", 12)}
+    expected = [day for day, each in shown.items() if "themes" in [load.entity for load in each.loads]]
+    assert expected == ["2026-11-10", *days("2026-11-17", 5)]
+    assert shown["2026-11-16"].status is NightStatus.COMPLETE
+    assert shown["2026-11-17"].status is NightStatus.WARNING, "the marts do not wait for it"

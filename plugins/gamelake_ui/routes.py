@@ -1,0 +1,90 @@
+"""The pages and their data. Each route asks for Airflow's login; a page may load nothing from another host."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from gamelake.days import PartitionError, parse_day
+from gamelake.lake.store import StoreError
+from gamelake.settings import SettingsError
+from gamelake_ui.lake import Lake
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fastapi import Request
+
+STATIC = Path(__file__).with_name("static")
+PAGES = {"last-night": "last_night.html", "run": "run.html"}
+"""The pages, by the last part of their address."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+}
+
+
+@cache
+def application() -> FastAPI:
+    """Return the application that Airflow's API server mounts at `gamelake`."""
+    # Without the pages of OpenAPI, which would be public.
+    app = FastAPI(title="gamelake", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
+    lake = Lake()
+    app.middleware("http")(_add_headers)
+    for error in (StoreError, SettingsError):
+        app.add_exception_handler(error, _explain)
+    for address, name in PAGES.items():
+        app.get(f"/{address}")(_file(STATIC / name))
+    for path in STATIC.iterdir():
+        if path.suffix != ".html":
+            app.get(f"/static/{path.name}")(_file(path))
+
+    @app.get("/api/nights")
+    def nights() -> Response:
+        return _json(lake.reports().nights())
+
+    @app.get("/api/nights/{day}")
+    def night(day: str) -> Response:
+        try:
+            return _json(lake.reports().night(parse_day(day)))
+        except PartitionError as error:
+            raise HTTPException(404, str(error)) from None
+
+    @app.get("/api/runs")
+    def run(dag_id: str, run_id: str) -> Response:
+        return _json(lake.reports().run(dag_id, run_id))
+
+    return app
+
+
+def _file(path: Path) -> Callable[[], FileResponse]:
+    def serve() -> FileResponse:
+        return FileResponse(path)
+
+    return serve
+
+
+def _json(document: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")
+
+
+async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+async def _explain(_request: Request, error: Any) -> JSONResponse:
+    """Say why the lake cannot be read: the message of the error, which has no secrets."""
+    return JSONResponse({"detail": str(error)}, status_code=503)
