@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from gamelake.days import PartitionError, format_day, parse_day
 from gamelake.lake.documents import DocumentError
-from gamelake.lake.keys import manifest_version
+from gamelake.lake.keys import number_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.marts import pointer
@@ -135,7 +135,7 @@ class RecordReader:
         known = {each.version: each for each in listed if (each.source, each.entity) == (entity.source, entity.name)}
         known |= self._tables.get(str(entity), TableRecords()).commits
         table, prefix = open_table(self.store, entity.table), entity.table.manifests_prefix
-        numbers = [n for info in self.store.list(prefix) if (n := manifest_version(info.key)) is not None]
+        numbers = [n for info in self.store.list(prefix) if (n := number_of(prefix, info.key)) is not None]
         newest, found, is_trusted, reads = max(numbers, default=0), TableRecords(), False, 0
         for version in range(newest, 0, -1):
             before = known.get(version)
@@ -186,8 +186,9 @@ class RecordReader:
         return self._generations[found]
 
     def _moves(self, threads: ThreadPoolExecutor, problems: list[str]) -> list[Publication]:
-        keys = sorted(((info.key, info.modified) for info in self.store.list(PUBLICATIONS)), reverse=True)
-        found = list(threads.map(self._publication, keys[:MOST_PUBLICATIONS]))
+        listed = self.store.list(PUBLICATIONS)
+        keys = [(info.key, info.modified) for info in listed if number_of(PUBLICATIONS, info.key) is not None]
+        found = list(threads.map(self._publication, sorted(keys, reverse=True)[:MOST_PUBLICATIONS]))
         problems += [each for each in found if isinstance(each, str)]
         return [each for each in found if isinstance(each, Publication)]
 
