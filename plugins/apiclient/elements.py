@@ -20,7 +20,7 @@ _CLOSING = {b"[": b"]", b"{": b"}"}
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """An element of a reply that is no JSON, or that the lake cannot store: its bytes as sent, and the reason.
+    """An element of a reply that is no JSON, or that no reader accepts: its bytes as sent, and the reason.
 
     row_id: the id that the bytes show, None if they show none.
     """

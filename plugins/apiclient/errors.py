@@ -98,8 +98,8 @@ class ProxyError(ApiError):
     """A proxy on the way refuses to serve this machine. Not retried: it would refuse again."""
 
     hint = (
-        "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY in the environment of Airflow's workers and API server; a user and "
-        "password are part of the URL: http://user:password@proxy:3128"
+        "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY in this program's environment; a user and password are part of the "
+        "URL: http://user:password@proxy:3128"
     )
 
 
@@ -125,7 +125,7 @@ class TransientError(ApiError):
 class ServerError(TransientError):
     """5xx: the source is in trouble."""
 
-    hint = "the source is in trouble: run the task again later"
+    hint = "the source is in trouble: try again later"
 
 
 class UnreachableError(TransientError):

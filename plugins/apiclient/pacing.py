@@ -14,16 +14,16 @@ _JITTER_MARGIN = 1.05
 
 
 class Turn:
-    """The right to send one request. It ends when the request is on its way, or has failed: call `sent` then."""
+    """The right to send one request. It ends when the request is on its way, or has failed: call `end` then."""
 
-    def __init__(self, end: Callable[[], None]) -> None:
-        self._end: Callable[[], None] | None = end
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end: Callable[[], None] | None = on_end
 
-    def sent(self) -> None:
+    def end(self) -> None:
         """Count the next start from now: the request was sent, or never will be. Later calls do nothing."""
-        if self._end is not None:
-            end, self._end = self._end, None
-            end()
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
+            on_end()
 
 
 class Pacer:
@@ -51,7 +51,7 @@ class Pacer:
         self._one_at_a_time = asyncio.Lock()
 
     async def turn(self) -> Turn:
-        """Wait for the next turn. The caller must end it with `sent`, also when the request fails."""
+        """Wait for the next turn. The caller must call its `end`, also when the request fails."""
         await self._one_at_a_time.acquire()
         try:
             # A loop, because a pause may come while this sleeps.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 # The longest wait that a server can ask for; Airflow's own retries wait longer.
 _LONGEST_RETRY_AFTER = 300.0
@@ -48,12 +48,12 @@ def _do_nothing(_error: TransientError, _wait: float) -> None:
 
 
 async def retry(
-    ask: Callable[[], Awaitable[_Answer]],
+    ask: Callable[[], Awaitable[_Result]],
     *,
     max_attempts: int,
     backoff: Backoff,
     before_wait: Callable[[TransientError, float], None] = _do_nothing,
-) -> _Answer:
+) -> _Result:
     """Call `ask` until it returns, or until its TransientErrors use up all attempts.
 
     Args:
@@ -86,7 +86,7 @@ async def retry(
         before_wait(error, wait)
 
     # A lambda that returns a coroutine is no coroutine function: tenacity would not await it.
-    async def call() -> _Answer:
+    async def call() -> _Result:
         return await ask()
 
     retrying = AsyncRetrying(

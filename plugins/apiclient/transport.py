@@ -1,4 +1,4 @@
-"""How an API and its token endpoint are reached: proxies, sessions, bounded replies, and errors without a reply.
+"""How an API and its token endpoint are reached: proxies, sessions, requests, bounded replies, and errors without one.
 
 `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (or their lower-case forms) are read as boto3 and Python's own library read
 them. This machine is always reached directly, so that the sandbox works behind a company's proxy. aiohttp's own
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -26,6 +26,7 @@ USER_AGENT = f"airflow-apiclient aiohttp/{aiohttp.__version__}"
 MAX_REPLY_BYTES = 64_000_000
 
 _CONNECT_SECONDS = 10.0
+_PROXY_AUTHENTICATION = 407
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,7 @@ def proxy_for(url: str, *, api: str, endpoint: str) -> Proxy | None:
 def open_session(
     proxy: Proxy | None, *, seconds: float, headers: Mapping[str, str], **options: Any
 ) -> aiohttp.ClientSession:
-    """Return a session through the proxy, if there is one, whose requests may take so many seconds each.
-
-    Its requests also take `**proxy_options(proxy)`.
-    """
+    """Return a session through the proxy, if there is one, whose requests may take so many seconds each."""
     # Without a tunnel the proxy reads the request's own headers.
     for_proxy = proxy.headers if proxy and not proxy.tunnels else {}
     return aiohttp.ClientSession(
@@ -80,14 +78,58 @@ def open_session(
     )
 
 
-def proxy_options(proxy: Proxy | None) -> dict[str, Any]:
-    """Return the options of a request that goes through this proxy."""
-    if proxy is None:
-        return {}
-    return {"proxy": proxy.url, "proxy_headers": proxy.headers if proxy.tunnels else None}
+class HttpReply(NamedTuple):
+    """A reply of any status, with its decompressed body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
-async def read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str, query: str = "") -> bytes:
+async def send(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    api: str,
+    endpoint: str,
+    query: str = "",
+    proxy: Proxy | None = None,
+    **options: Any,
+) -> HttpReply:
+    """Send one request, and return its reply.
+
+    Args:
+        session: Of `open_session`.
+        method: Such as `GET`.
+        url: What to ask. A redirect is not followed: a secret goes to this host and to no other.
+        api: The name of the API for people, for errors.
+        endpoint: The endpoint, for errors.
+        query: The text of the request, for errors.
+        proxy: That of the session.
+        options: For aiohttp, such as `data` and `headers`.
+
+    Raises:
+        UnreachableError: No reply came.
+        ProxyError: A proxy refuses to serve this machine.
+        ReplyError: The body is above MAX_REPLY_BYTES; the rest is not read.
+    """
+    if proxy is not None:
+        options |= {"proxy": proxy.url, "proxy_headers": proxy.headers if proxy.tunnels else None}
+    failure: ApiError | None = None
+    try:
+        async with session.request(method, url, allow_redirects=False, **options) as response:
+            body = await _read_body(response, api=api, endpoint=endpoint, query=query)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        failure = _unreachable_error(error, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
+    if failure is not None:  # raised here, so that it has no context: see _unreachable_error
+        raise failure
+    if response.status == _PROXY_AUTHENTICATION:
+        raise _proxy_error(response.status, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
+    return HttpReply(response.status, response.headers, body)
+
+
+async def _read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str, query: str) -> bytes:
     """Return the decompressed body. Raises ReplyError once it is above MAX_REPLY_BYTES, without reading the rest."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
@@ -106,16 +148,16 @@ async def read_body(response: aiohttp.ClientResponse, *, api: str, endpoint: str
     return b"".join(chunks)
 
 
-def unreachable_error(
-    error: Exception, *, api: str, url: str, endpoint: str, proxy: Proxy | None = None, query: str = ""
+def _unreachable_error(
+    error: Exception, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str
 ) -> ApiError:
     """Return the error of a request without a reply, with the host and a command that checks the same route to it.
 
     Takes the text of `error`, never its repr, and must not be raised `from` it: an aiohttp error may hold the request
     with its headers, and the token in them.
     """
-    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status in (403, 407):
-        return proxy_error(error.status, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status in (403, _PROXY_AUTHENTICATION):
+        return _proxy_error(error.status, api=api, url=url, endpoint=endpoint, proxy=proxy, query=query)
     route = f"{url} through the proxy {proxy.url}" if proxy else url
     reply = ""
     if isinstance(error, TimeoutError):
@@ -129,20 +171,20 @@ def unreachable_error(
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         hint = (
             "if the certificate belongs to a proxy or gateway of your own, set SSL_CERT_FILE to a file with its "
-            "authority in the environment of Airflow's workers and API server, and start them again"
+            "authority in the environment of this program, and start it again"
         )
     else:
         hint = (
-            f"try `{_curl(url, proxy)}`: 000 means that this machine cannot reach the server. Check the address (host "
-            "and token_url of the Airflow connection), and HTTPS_PROXY and NO_PROXY in the environment"
+            f"try `{_curl(url, proxy)}`: 000 means that this machine cannot reach the server. Check the address, and "
+            "HTTPS_PROXY and NO_PROXY in the environment"
         )
     return UnreachableError(f"{route}: {text}", api=api, endpoint=endpoint, query=query, reply=reply, hint=hint)
 
 
-def proxy_error(status: int, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str = "") -> ProxyError:
+def _proxy_error(status: int, *, api: str, url: str, endpoint: str, proxy: Proxy | None, query: str) -> ProxyError:
     """Return the error of a proxy that does not let this machine or its user through."""
     name = f"the proxy {proxy.url}" if proxy else "a proxy"
-    what = "asks for a user and password" if status == 407 else "does not allow this host"
+    what = "asks for a user and password" if status == _PROXY_AUTHENTICATION else "does not allow this host"
     return ProxyError(f"{url}: {name} {what} (status {status})", api=api, endpoint=endpoint, query=query, status=status)
 
 

@@ -2,6 +2,7 @@
 
     async with IgdbClient(base_url=…, client_id=…, tokens=…) as client:
         reply = await client.query("games", Query(where=(below("id", 500),)))
+        reply.rows[0]["name"]
 
 What is asked again, and what is not:
 
@@ -28,30 +29,22 @@ import aiohttp
 from apiclient.pacing import Pacer, Turn
 from apiclient.retry import Backoff, retry, retry_after_seconds
 from apiclient.stats import ClientStats
-from apiclient.transport import (
-    USER_AGENT,
-    open_session,
-    proxy_error,
-    proxy_for,
-    proxy_options,
-    read_body,
-    unreachable_error,
-)
+from apiclient.transport import USER_AGENT, open_session, proxy_for, send
 from igdb.apicalypse import count_text, multiquery_text
 from igdb.errors import API, AuthError, PayloadTooLargeError, RateLimitError, TokenError, error_for
-from igdb.replies import Answer, Count, MultiReply, Reply, Rows
+from igdb.replies import Answer, Count, MultiReply, Reply, RowsT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import SimpleNamespace, TracebackType
 
-    from apiclient.errors import ApiError, TransientError
+    from apiclient.errors import TransientError
     from igdb.apicalypse import Condition, Query, SubQuery
     from igdb.tokens import TokenSource
 
 MAX_REQUEST_BYTES = 32_000
-ORIGIN_HEADER = "X-Gamelake-Origin"
-"""A server that stands in for IGDB, such as the sandbox, states its name in it. IGDB does not send it."""
+STAND_IN_HEADER = "X-Stand-In"
+"""A server that stands in for IGDB, such as a sandbox, states its name in it. IGDB does not send it."""
 IGDB = "igdb"
 
 _T = TypeVar("_T")
@@ -62,7 +55,7 @@ class IgdbClient:
 
     `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds from the start of a request to the end of
     its reply; `max_attempts` counts the first one. Made on any thread, entered and used on one event loop.
-    `origin` is the source of the latest reply: `igdb`, or the value of ORIGIN_HEADER.
+    `origin` is the server of the latest reply: `igdb`, or the value of STAND_IN_HEADER.
     """
 
     def __init__(
@@ -119,27 +112,56 @@ class IgdbClient:
         self,
         endpoint: str,
         query: Query,
-        read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment] # mypy: a type variable has no default
-    ) -> Reply[Rows]:
-        """Return the rows of one query, converted by `read`.
+        read: Callable[[list[Any]], RowsT] = list,  # type: ignore[assignment] # mypy: a type variable has no default
+    ) -> Reply[RowsT]:
+        """Return the rows of one query.
+
+        Args:
+            endpoint: Such as `games`.
+            query: Which fields of which rows, and in which order.
+            read: Converts the rows of the reply; by default they stay a list of objects.
+
+        Example:
+            query = Query(fields="id,name", where=(at_least("id", 500),), limit=10)
+            for row in (await client.query("games", query)).rows:
+                print(row["id"], row["name"])
 
         Raises:
-            ApiError: see the head of `errors`.
+            ApiError: See the head of `errors`.
         """
         return await self._ask(endpoint, query.text(), lambda answer: answer.reply(read))
 
     async def count(self, endpoint: str, where: Sequence[Condition] = ()) -> Count:
-        """Return the number of rows of an endpoint that match all conditions."""
+        """Return the number of rows of an endpoint that meet all conditions.
+
+        Example:
+            (await client.count("games", [at_least("updated_at", 1763668800)])).count
+
+        Raises:
+            ApiError: See the head of `errors`.
+        """
         return await self._ask(f"{endpoint}/count", count_text(where), Answer.count)
 
     async def multiquery(
         self,
         parts: Sequence[SubQuery],
-        read: Callable[[list[Any]], Rows] = list,  # type: ignore[assignment]
-    ) -> MultiReply[Rows]:
-        """Send up to 10 queries in one request, and return the rows of each, converted by `read`, and the counts.
+        read: Callable[[list[Any]], RowsT] = list,  # type: ignore[assignment]
+    ) -> MultiReply[RowsT]:
+        """Send up to 10 queries in one request, and return the rows of each and the counts.
 
-        One bad part fails all of them. PayloadTooLargeError: the replies together are above 10 MB; ask for fewer.
+        Args:
+            parts: The queries; one that is wrong fails all of them.
+            read: Converts the rows of each part.
+
+        Example:
+            first = Query(where=(below("id", 500),))
+            parts = [SubQuery("rows", "games", first), SubQuery("count", "games", first, count=True)]
+            reply = await client.multiquery(parts)
+            len(reply.rows["rows"]) == reply.counts["count"]
+
+        Raises:
+            PayloadTooLargeError: The replies together are above 10 MB.
+            ApiError: See the head of `errors`.
         """
         return await self._ask("multiquery", multiquery_text(parts), lambda answer: answer.parts(parts, read))
 
@@ -172,14 +194,13 @@ class IgdbClient:
                 return parse(await self._send(endpoint, query, renewed))
             except AuthError as error:
                 await self._tokens.invalidate(renewed)
-                refused = TokenError(
+                raise TokenError(
                     "a token minted a moment ago is refused (status 401)",
                     endpoint=endpoint,
                     query=query,
                     status=error.status,
                     reply=error.reply,
-                )
-            raise refused
+                ) from None
 
         return await retry(once, max_attempts=self._max_attempts, backoff=self._backoff, before_wait=self._before_wait)
 
@@ -193,42 +214,36 @@ class IgdbClient:
         """Send one request. Raises: ApiError, for every status but 200."""
         if self._session is None:
             raise RuntimeError("an IgdbClient is used within `async with`")
-        url = f"{self.base_url}/{endpoint}"
-        failure: ApiError | None = None
         # The slot first, then the turn: a turn that waits for a slot would start late, too near to the next.
         async with self._open:
             turn = await self._pacer.turn()
             self.stats.requests += 1
             try:
-                async with self._session.post(
-                    url,
+                response = await send(
+                    self._session,
+                    "POST",
+                    f"{self.base_url}/{endpoint}",
+                    api=API,
+                    endpoint=endpoint,
+                    query=query,
+                    proxy=self._proxy,
                     data=query.encode(),
                     headers={"Authorization": f"Bearer {token}", "Content-Type": "text/plain"},
-                    # The token goes to the host of the connection and to no other.
-                    allow_redirects=False,
                     trace_request_ctx=turn,
-                    **proxy_options(self._proxy),
-                ) as response:
-                    body = await read_body(response, api=API, endpoint=endpoint, query=query)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure = unreachable_error(error, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
+                )
             finally:
-                turn.sent()
-        if failure is not None:
-            raise failure
-        self.stats.bytes += len(body)
+                turn.end()
+        self.stats.bytes += len(response.body)
         self.stats.seconds = time.monotonic() - self._opened_at
         if response.status == 200:
-            self.origin = response.headers.get(ORIGIN_HEADER, IGDB)
-            return Answer(endpoint=endpoint, query=query, body=body, headers=response.headers)
-        if response.status == 407:
-            raise proxy_error(response.status, api=API, url=url, endpoint=endpoint, proxy=self._proxy, query=query)
+            self.origin = response.headers.get(STAND_IN_HEADER, IGDB)
+            return Answer(endpoint=endpoint, query=query, body=response.body, headers=response.headers)
         raise error_for(
             response.status,
             endpoint=endpoint,
             query=query,
             # A proxy's error page may show the request's headers.
-            reply=body.decode(errors="replace").replace(token, "***"),
+            reply=response.body.decode(errors="replace").replace(token, "***"),
             retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
 
@@ -237,4 +252,4 @@ async def _end_turn(
     _session: aiohttp.ClientSession, context: SimpleNamespace, _sent: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
     turn: Turn = context.trace_request_ctx
-    turn.sent()
+    turn.end()

@@ -29,10 +29,7 @@ class IgdbError(ApiError):
 class AuthError(IgdbError):
     """The id, the secret or the token is refused."""
 
-    hint = (
-        "check IGDB_CLIENT_ID and IGDB_CLIENT_SECRET, or in Airflow login and password of the connection (igdb_default "
-        "unless the DAG names another); a static_token in its extra must belong to this client id and be valid still"
-    )
+    hint = "check the client id and the client secret; a static token must belong to this client id and still be valid"
 
 
 class QueryError(IgdbError):
@@ -62,7 +59,7 @@ class PayloadTooLargeError(IgdbError):
 class UnexpectedStatusError(IgdbError):
     """An answer that no rule covers."""
 
-    hint = "check that host in the Airflow connection is the API's base URL, such as https://api.igdb.com/v4"
+    hint = "check the API's base URL, such as https://api.igdb.com/v4"
 
 
 class TokenError(TransientError):
@@ -73,7 +70,7 @@ class TokenError(TransientError):
     max_attempts = 2
     hint = (
         "something else mints tokens with the same client id (IGDB keeps 25 and ends the oldest), or the API does not "
-        "know new tokens yet: give this program a client id of its own, or run the task again later"
+        "know new tokens yet: give this program a client id of its own, or try again later"
     )
 
 
@@ -81,10 +78,7 @@ class RateLimitError(TransientError):
     """429: more requests a second, or more open ones, than the account may have."""
 
     api = API
-    hint = (
-        "something else uses the same client id: keep all of it in the pool igdb_api, or lower requests_per_second "
-        "in the extra of the Airflow connection"
-    )
+    hint = "something else uses the same client id: let one program at a time use it, or lower requests_per_second"
 
 
 class SlowQueryError(TransientError):

@@ -1,25 +1,46 @@
-"""An Airflow connection of type `igdb` as a client."""
+"""An Airflow connection of type `igdb` as a client.
+
+    async with IgdbHook("igdb_default").client() as client:
+        reply = await client.query("games", Query(limit=10))
+
+The client knows no Airflow: the hook adds to an error's hint where in Airflow the setting is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from apiclient.errors import ApiError
+from apiclient.errors import ApiError, ProxyError, UnreachableError
 from igdb.apicalypse import Query
-from igdb.errors import IgdbError
+from igdb.errors import AuthError, IgdbError, RateLimitError, TokenError, UnexpectedStatusError
 from igdb.settings import IgdbSettings
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from igdb.client import IgdbClient
 
 # Any endpoint would do; this one answers for every account.
 _PROBE_ENDPOINT = "games"
+
+_ENVIRONMENT = "that is the environment of Airflow's workers and of its API server"
+_IN_AIRFLOW: dict[type[ApiError], str] = {
+    AuthError: "they are login, password and static_token of the connection {conn_id}; where connections are imported, "
+    "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET set them",
+    TokenError: "clear the task to run it again",
+    RateLimitError: "tasks of one client id share a pool of one slot, igdb_api; requests_per_second is in the extra of "
+    "the connection {conn_id}",
+    UnexpectedStatusError: "it is the host of the connection {conn_id}",
+    ProxyError: _ENVIRONMENT,
+    UnreachableError: "the addresses are host and token_url of the connection {conn_id}; " + _ENVIRONMENT,
+}
 
 
 class IgdbHook(BaseHook):
@@ -38,16 +59,29 @@ class IgdbHook(BaseHook):
         super().__init__()
         self.igdb_conn_id = igdb_conn_id
 
-    async def client(self) -> IgdbClient:
-        """Return a client of this connection, to be entered with `async with`.
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[IgdbClient]:
+        """Provide a client of this connection, open as long as the context.
 
         Raises:
-            SettingsError: the connection has a value that is not allowed.
-            IgdbError: there is no such connection.
+            SettingsError: The connection has a value that is not allowed.
+            IgdbError: There is no such connection.
         """
         # On a thread: Airflow's async getter finds no stored connection under `airflow dags test`, and its sync getter
         # would block the event loop.
-        return (await asyncio.to_thread(self._settings)).client()
+        async with self._open((await asyncio.to_thread(self._settings)).client()) as client:
+            yield client
+
+    @asynccontextmanager
+    async def _open(self, client: IgdbClient) -> AsyncIterator[IgdbClient]:
+        """Open a client; an error that leaves the context gets a hint where in Airflow the setting is."""
+        try:
+            async with client:
+                yield client
+        except ApiError as error:
+            if where := next((text for kind, text in _IN_AIRFLOW.items() if isinstance(error, kind)), None):
+                error.hint = f"{error.hint}. In Airflow {where.format(conn_id=self.igdb_conn_id)}"
+            raise
 
     def _settings(self) -> IgdbSettings:
         try:
@@ -64,9 +98,17 @@ class IgdbHook(BaseHook):
             settings = self._settings()
             # On another thread, because the caller may have a running event loop.
             with ThreadPoolExecutor(max_workers=1) as executor:
-                return True, executor.submit(asyncio.run, probe(settings)).result()
+                return True, executor.submit(asyncio.run, self._probe(settings)).result()
         except ApiError as error:
             return False, error.brief()
+
+    async def _probe(self, settings: IgdbSettings) -> str:
+        """Ask the API for one row, once, because a person is waiting. Returns: the answer as a sentence."""
+        async with self._open(settings.client(max_attempts=1)) as client:
+            reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1), list)
+        rows = "an unknown number of" if reply.total is None else f"{reply.total:,}"
+        token = "the static token" if settings.static_token else "the client id and secret"
+        return f"{settings.base_url} answers and accepts {token}: {rows} rows in /{_PROBE_ENDPOINT}"
 
 
 def _missing(conn_id: str) -> IgdbError:
@@ -84,13 +126,3 @@ def _missing(conn_id: str) -> IgdbError:
         hint="`make settings` writes the connections of airflow_settings.yaml; or set "
         f"{variable} in the environment, or add it in the UI under Admin > Connections",
     )
-
-
-async def probe(settings: IgdbSettings) -> str:
-    """Ask the API for one row, once, and return the answer as a sentence. Raises: ApiError."""
-    # One attempt: a person is waiting for the answer.
-    async with settings.client(max_attempts=1) as client:
-        reply = await client.query(_PROBE_ENDPOINT, Query(fields="id", limit=1), list)
-    rows = "an unknown number of" if reply.total is None else f"{reply.total:,}"
-    token = "the static token" if settings.static_token else "the client id and secret"
-    return f"{settings.base_url} answers and accepts {token}: {rows} rows in /{_PROBE_ENDPOINT}"

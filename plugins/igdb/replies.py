@@ -1,11 +1,10 @@
 """Parse replies of the API, and validate their shape. Pure.
 
-JSON values that the lake cannot store have a defined outcome:
+JSON values that not every reader accepts have a defined outcome:
 
-- a lone surrogate (`"\\ud800"`), which UTF-8 cannot carry and which makes DuckDB refuse the whole file, becomes U+FFFD,
-  which every reader would show in its place; the row is kept, so that rows and counts still agree;
-- an integer beyond 64 bits becomes a double, as orjson reads it: no column of the lake could store it exactly,
-  and the check of types finds a double in the place of an integer;
+- a lone surrogate (`"\\ud800"`), which UTF-8 cannot carry, becomes U+FFFD, which every reader would show in its place;
+  the row is kept, so that rows and counts still agree;
+- an integer beyond 64 bits becomes a double, as orjson reads it;
 - a row that no parser accepts becomes an `UnreadableRow` with its bytes and the reason: bytes that are no UTF-8, NaN, a
   number beyond a double, too many levels of brackets. The other rows of the reply are read.
 
@@ -39,12 +38,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Rows = TypeVar("Rows")
+RowsT = TypeVar("RowsT")
 """The type of converted rows: a list, or what the caller's `read` returns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[Rows]):
+class Reply(Generic[RowsT]):
     """Rows of one request.
 
     `rows` are made of the objects as sent. An element that is no object is passed on, and so is an `UnreadableRow`:
@@ -52,20 +51,20 @@ class Reply(Generic[Rows]):
     header is absent. `date` is the source's clock when it answered (UTC). `bytes` is the size of the decompressed body.
     """
 
-    rows: Rows
+    rows: RowsT
     total: int | None
     date: datetime
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class MultiReply(Generic[Rows]):
+class MultiReply(Generic[RowsT]):
     """The parts of one `/multiquery` by their names: rows of those that asked for rows, numbers of the counts.
 
     `date` and `bytes` as in `Reply`.
     """
 
-    rows: dict[str, Rows]
+    rows: dict[str, RowsT]
     counts: dict[str, int]
     date: datetime
     bytes: int
@@ -93,7 +92,7 @@ class Answer:
     headers: Mapping[str, str]
     unreadable: set[int | bytes] | None = None
 
-    def reply(self, read: Callable[[list[Any]], Rows]) -> Reply[Rows]:
+    def reply(self, read: Callable[[list[Any]], RowsT]) -> Reply[RowsT]:
         """Return the rows of an endpoint."""
         unreadable: list[UnreadableRow] = []
         with _without_gc():
@@ -109,7 +108,7 @@ class Answer:
             self._refuse('not {"count": <number>}')
         return Count(count=count, date=self._date())
 
-    def parts(self, asked: Sequence[SubQuery], read: Callable[[list[Any]], Rows]) -> MultiReply[Rows]:
+    def parts(self, asked: Sequence[SubQuery], read: Callable[[list[Any]], RowsT]) -> MultiReply[RowsT]:
         """Return the results of a `/multiquery`, read part by part, so that few rows are in memory at once."""
         try:
             parts = _PARTS.decode(self.body)

@@ -11,28 +11,17 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
 import orjson
 
 from apiclient.errors import ReplyError
 from apiclient.retry import Backoff, retry, retry_after_seconds
 from apiclient.token_cache import Token, TokenCache, default_folder
-from apiclient.transport import (
-    USER_AGENT,
-    open_session,
-    proxy_error,
-    proxy_for,
-    proxy_options,
-    read_body,
-    unreachable_error,
-)
+from apiclient.transport import USER_AGENT, open_session, proxy_for, send
 from igdb.errors import API, AuthError, error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from apiclient.errors import ApiError
 
 _ENDPOINT = "token"
 _CACHE = "igdb"
@@ -139,23 +128,13 @@ class ClientCredentials:
             "client_secret": self._client_secret,
             "grant_type": "client_credentials",
         }
-        failure: ApiError | None = None
         proxy = proxy_for(self._token_url, api=API, endpoint=_ENDPOINT)
-        try:
-            # In another session: this happens once in two months, and leaves nothing open.
-            async with (
-                open_session(proxy, seconds=_SECONDS, headers={"User-Agent": USER_AGENT}) as session,
-                session.post(self._token_url, data=form, allow_redirects=False, **proxy_options(proxy)) as response,
-            ):
-                status = response.status
-                body = await read_body(response, api=API, endpoint=_ENDPOINT)
-                retry_after = retry_after_seconds(response.headers.get("Retry-After"))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = unreachable_error(error, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
-        if failure:
-            raise failure
-        if status == 407:
-            raise proxy_error(status, api=API, url=self._token_url, endpoint=_ENDPOINT, proxy=proxy)
+        # In another session: this happens once in two months, and leaves nothing open.
+        async with open_session(proxy, seconds=_SECONDS, headers={"User-Agent": USER_AGENT}) as session:
+            status, headers, body = await send(
+                session, "POST", self._token_url, api=API, endpoint=_ENDPOINT, proxy=proxy, data=form
+            )
+        retry_after = retry_after_seconds(headers.get("Retry-After"))
         reply = body.decode(errors="replace").replace(self._client_secret, "***")
         if status in (400, 401, 403):
             raise AuthError(

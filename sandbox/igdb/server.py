@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 RECORDS_KEPT = 10_000
-ORIGIN_HEADER = "X-Gamelake-Origin"
+STAND_IN_HEADER = "X-Stand-In"
 """States to a client that this is not IGDB."""
 
 _CONTROL_BODY_BYTES = 64 * 1024**2
@@ -177,7 +177,7 @@ class Sandbox:
     async def _stamp(self, request: web.Request, response: web.StreamResponse) -> None:
         """Date replies by the sandbox's clock, and mark them, so that a load sees that this is not IGDB."""
         ahead = timedelta(seconds=request.get(SECONDS_AHEAD, 0.0))
-        response.headers[ORIGIN_HEADER] = self._world.name
+        response.headers[STAND_IN_HEADER] = self._world.name
         response.headers["Date"] = format_datetime(self._world.clock() + ahead, usegmt=True)
 
     def state(self) -> dict[str, Any]:

@@ -19,5 +19,5 @@ class FunctionOperator(CancellableOperator):
         self.load = load
 
     async def aexecute(self, context: Any) -> Any:
-        async with await IgdbHook().client() as client:
+        async with IgdbHook().client() as client:
             return await self.load(client, context)

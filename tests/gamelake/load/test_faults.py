@@ -184,7 +184,7 @@ def test_missing_rows_fail_the_load_with_the_range_and_both_numbers(fault: str, 
 
 PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "400": ({"kind": "status", "status": 400}, QueryError, "try the query in another client"),
-    "401": ({"kind": "status", "status": 401}, AuthError, "check IGDB_CLIENT_ID and IGDB_CLIENT_SECRET"),
+    "401": ({"kind": "status", "status": 401}, AuthError, "check the client id"),
     "403 User-Agent": ({"kind": "status", "status": 403}, ForbiddenError, "blocks this program's User-Agent"),
     "404": ({"kind": "status", "status": 404}, QueryError, "404: check the address of the API"),
     "tokens end": ({"kind": "end_tokens"}, AuthError, "a static_token .* be valid still"),

@@ -32,7 +32,7 @@ async def starts(pacer: Pacer, fake: FakeTime, number: int) -> list[float]:
     for _ in range(number):
         turn = await pacer.turn()
         found.append(fake.now)
-        turn.sent()
+        turn.end()
     return found
 
 
@@ -63,7 +63,7 @@ async def test_the_next_start_counts_from_sending_not_from_connecting(fake: Fake
     await asyncio.sleep(0)
     fake.now += 3.0  # a slow handshake
     assert not second.done()
-    turn.sent()
+    turn.end()
     sent = fake.now
     await second
     assert fake.now - sent == pytest.approx(1.05 / 4)
@@ -75,7 +75,7 @@ async def test_a_pause_holds_also_who_already_waits(fake: FakeTime) -> None:
     waiting = asyncio.create_task(pacer.turn())
     await asyncio.sleep(0)
     pacer.pause(20)
-    (await waiting).sent()
+    (await waiting).end()
     assert fake.now - began >= 20
 
 
@@ -91,9 +91,9 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(fake: FakeTime) -> None
 async def test_a_turn_ended_twice_frees_one_start_only(fake: FakeTime) -> None:
     pacer = Pacer(4, clock=fake.clock, sleep=fake.sleep)
     turn = await pacer.turn()
-    turn.sent()
+    turn.end()
     await pacer.turn()
-    turn.sent()
+    turn.end()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(pacer.turn(), 0.01)
 

@@ -212,7 +212,7 @@ async def test_a_refused_connection_names_the_address_and_how_to_check_it(
 
 async def test_a_refused_static_token_fails_at_once(api: Any, make_client: Callable[..., IgdbClient]) -> None:
     async with make_client(tokens=StaticToken("an-old-token")) as client:
-        with pytest.raises(AuthError, match="static_token"):
+        with pytest.raises(AuthError, match="static token"):
             await client.query("games", WINDOW)
     assert len(api.asked) == 1
 

@@ -55,11 +55,6 @@ def test_1010_is_about_the_user_agent() -> None:
     assert "credentials are good" not in str(error)
 
 
-def test_a_wrong_secret_names_the_connection() -> None:
-    assert "login and password of the connection" in str(errors.error_for(401, endpoint="games"))
-    assert "igdb_default" in str(errors.error_for(401, endpoint="games"))
-
-
 def test_a_long_reply_is_cut() -> None:
     error = errors.error_for(400, endpoint="games", reply="x" * 10_000)
     assert len(error.reply) == EXCERPT

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from apiclient.errors import SettingsError
 from igdb.apicalypse import Query
-from igdb.errors import IgdbError
+from igdb.errors import AuthError, IgdbError
 from igdb.hook import IgdbHook
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def connect(api: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 async def test_a_client_of_the_connection(api: Any, connect: Callable[..., None]) -> None:
     connect()
-    async with await IgdbHook().client() as client:
+    async with IgdbHook().client() as client:
         assert (await client.query("games", Query())).rows == [{"id": 1}]
     assert api.asked[0].headers["Client-ID"] == "an-id"
     assert api.asked[0].headers["Authorization"] == "Bearer minted-1"
@@ -54,7 +54,7 @@ async def test_a_connection_given_as_uri(
         connect()
         uri = (await BaseHook.aget_connection("igdb_default")).get_uri()
     monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", uri)
-    async with await IgdbHook().client() as client:
+    async with IgdbHook().client() as client:
         assert client.base_url == api.base_url
         assert (await client.query("games", Query())).rows == [{"id": 1}]
 
@@ -63,7 +63,7 @@ async def test_nonsense_in_the_connection_is_refused_by_name(connect: Callable[.
     connect(extra={"requests_per_second": 0})
     hook: IgdbHook = IgdbHook("igdb_default")
     with pytest.raises(SettingsError, match="connection 'igdb_default': requests_per_second is 0"):
-        await hook.client()
+        await hook.client().__aenter__()
 
 
 async def test_a_connection_that_is_missing_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ async def test_a_connection_that_is_missing_says_how_to_make_it(monkeypatch: pyt
 
     monkeypatch.setattr(BaseHook, "aget_connection", nothing)
     with pytest.raises(IgdbError, match="connection 'igdb_default': this Airflow has no such connection") as caught:
-        await IgdbHook().client()
+        await IgdbHook().client().__aenter__()
     assert "`make settings`" in str(caught.value)
 
 
@@ -87,7 +87,7 @@ async def test_a_connection_that_is_missing_says_how_to_make_it(monkeypatch: pyt
 async def test_a_variable_that_airflow_cannot_read_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", value)
     with pytest.raises(IgdbError, match="AIRFLOW_CONN_IGDB_DEFAULT is set, and Airflow cannot read it") as caught:
-        await IgdbHook().client()
+        await IgdbHook().client().__aenter__()
     assert "hush-hush" not in str(caught.value)
 
 
@@ -114,13 +114,22 @@ async def test_the_test_button_with_a_wrong_secret(api: Any, connect: Callable[.
     good, message = await asyncio.to_thread(IgdbHook().test_connection)
     assert not good
     assert "invalid client secret" in message
-    assert "check IGDB_CLIENT_ID" in message
+    assert "login, password and static_token of the connection igdb_default" in message
     assert "a-wrong-secret" not in message
+
+
+async def test_an_error_names_the_place_of_a_setting_in_airflow(api: Any, connect: Callable[..., None]) -> None:
+    connect(extra={"static_token": "an-old-token"})
+    with pytest.raises(AuthError) as caught:
+        async with IgdbHook().client() as client:
+            await client.query("games", Query())
+    assert "connection igdb_default" in caught.value.hint
 
 
 async def test_the_test_button_asks_once(api: Any, connect: Callable[..., None]) -> None:
     connect()
-    await (await IgdbHook().client())._tokens.token()
+    async with IgdbHook().client() as client:
+        await client._tokens.token()
     api.then(500, "down")
     good, message = await asyncio.to_thread(IgdbHook().test_connection)
     assert not good

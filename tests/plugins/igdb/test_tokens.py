@@ -168,7 +168,7 @@ async def test_a_refused_id_or_secret_says_where_to_look_and_is_not_asked_again(
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(AuthError, match=reply) as caught:
         await credentials(api, **changes).token()
-    assert "login and password of the connection" in str(caught.value)
+    assert "the client secret" in caught.value.hint
     assert api.minted == []
     source = credentials(api, **changes)
     for text in (str(caught.value), repr(caught.value), repr(source), caplog.text):
@@ -203,7 +203,7 @@ async def test_a_token_reply_of_another_shape_is_not_shown(api: Any) -> None:
 
 
 async def test_a_token_endpoint_that_is_not_there(api: Any) -> None:
-    with pytest.raises(UnreachableError, match="token_url"):
+    with pytest.raises(UnreachableError, match="http://127.0.0.1:1/token"):
         await credentials(api, token_url="http://127.0.0.1:1/token").token()
 
 

@@ -255,7 +255,7 @@ async def test_a_reply_that_is_not_http_is_not_shown_on_a_page(monkeypatch: pyte
     monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", json.dumps(fields))
     async with server:
         good, message = await asyncio.to_thread(IgdbHook().test_connection)
-        async with await IgdbHook().client() as client:
+        async with IgdbHook().client() as client:
             client._max_attempts = 1
             with pytest.raises(ApiError, match="OpenSSH"):
                 await client.query("games", Query())

@@ -45,7 +45,7 @@ _ID_BYTES = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BatchReply:
     """What a request returned: the rows of each window, how many rows the source counts in all, and bytes."""
 
     pages: list[Checked]
@@ -61,7 +61,7 @@ class Extent:
     id, -1 without rows.
     """
 
-    head: Answer | None
+    head: BatchReply | None
     count: int
     highest: int
 
@@ -101,7 +101,7 @@ class EntityQueries:
             return await self._probe_singly(last)
         self._note_server_time(reply.date)
         count = reply.counts["count"]
-        head = Answer([reply.rows["rows"]], count, reply.bytes) if rows else None
+        head = BatchReply([reply.rows["rows"]], count, reply.bytes) if rows else None
         return Extent(head, count, reply.rows["last"].next_id - 1)
 
     async def _probe_singly(self, last: Query) -> Extent:
@@ -192,7 +192,7 @@ class EntityQueries:
 
     async def _read(self, planner: RequestPlanner, conditions: Sequence[Condition], fields: str) -> AsyncIterator[Page]:
         """Yield what a planner asks for, batch by batch; the rows of a batch are kept until they are proven."""
-        reading: deque[tuple[RequestBatch, asyncio.Task[Answer]]] = deque()
+        reading: deque[tuple[RequestBatch, asyncio.Task[BatchReply]]] = deque()
         unsettled: dict[RequestBatch, list[Checked]] = {}
         try:
             while True:
@@ -246,7 +246,7 @@ class EntityQueries:
             raise IncompleteError(str(self._entity), where, batch.rows, batch.count)
         return Page(checked, claim, (Unproven(claim.low, claim.high, len(checked), batch.count),))
 
-    async def _ask(self, batch: RequestBatch, conditions: Sequence[Condition], fields: str) -> Answer:
+    async def _ask(self, batch: RequestBatch, conditions: Sequence[Condition], fields: str) -> BatchReply:
         """Ask in one request for the rows of a batch, and for the count over its windows."""
         windows = batch.windows
         check = (self.contract if fields == "*" else self._ids).check
@@ -256,13 +256,13 @@ class EntityQueries:
         if len(queries) == 1:
             reply = await self.client.query(self._endpoint, queries[0], check)
             self._note_server_time(reply.date)
-            return Answer([reply.rows.within(windows[0])], reply.total, reply.bytes)
+            return BatchReply([reply.rows.within(windows[0])], reply.total, reply.bytes)
         parts = [SubQuery(str(number), self._endpoint, query) for number, query in enumerate(queries)]
         count = self._count_part("count", windows, conditions)
         multi = await self.client.multiquery([*parts, count], check)
         self._note_server_time(multi.date)
         pages = [multi.rows[part.name].within(window) for part, window in zip(parts, windows, strict=True)]
-        return Answer(pages, multi.counts["count"], multi.bytes)
+        return BatchReply(pages, multi.counts["count"], multi.bytes)
 
     def _count_part(self, name: str, ranges: Sequence[IdRange], conditions: Sequence[Condition] = ()) -> SubQuery:
         merged = [_within(ids) for ids in merge_ranges(ranges)]

@@ -29,7 +29,7 @@ async def open_reader(connection: str, entity: Entity) -> AsyncIterator[IgdbRead
     """Provide the reader of an entity, with a client of an Airflow connection that is open as long as the context."""
     from igdb.hook import IgdbHook
 
-    async with await IgdbHook(connection).client() as client:
+    async with IgdbHook(connection).client() as client:
         yield IgdbReader(client, entity)
 
 

@@ -14,7 +14,7 @@ import orjson
 from apiclient.errors import ApiError, ReplyError, ServerError
 from apiclient.retry import Backoff, retry
 from apiclient.stats import ClientStats
-from apiclient.transport import open_session, proxy_for, proxy_options, read_body, unreachable_error
+from apiclient.transport import Proxy, open_session, proxy_for, send
 from gamelake.lake.id_ranges import ALL_IDS, IdRange, ids_outside
 from gamelake.sources.base import Page
 from gamelake.sources.contract import RowContract
@@ -39,20 +39,20 @@ async def open_reader(connection: str, entity: Entity) -> AsyncIterator[Boardgam
     url, key = f"{found.host}/{entity.options['path']}", found.password or ""
     proxy = proxy_for(url, api=API, endpoint=entity.name)
     async with open_session(proxy, seconds=10, headers={"X-Key": key}) as session:
-        yield BoardgamesReader(session, url, entity, proxy_options(proxy))
+        yield BoardgamesReader(session, url, entity, proxy)
 
 
 class BoardgamesReader:
     """Reads one entity, page by page. The API states neither how many rows there are nor which were deleted."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, entity: Entity, options: dict[str, Any]) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, entity: Entity, proxy: Proxy | None) -> None:
         self.total = 0
         self.origin: str | None = None
         self.stats = ClientStats()
         self._session = session
         self._url = url
         self._entity = entity
-        self._options = options
+        self._proxy = proxy
         self._contract = RowContract(entity)
         self._clock: datetime | None = None
         self._opened = time.monotonic()
@@ -103,17 +103,15 @@ class BoardgamesReader:
     async def _get_once(self, params: dict[str, str]) -> list[Any]:
         self.stats.requests += 1
         endpoint = self._entity.name
-        try:
-            async with self._session.get(self._url, params=params, **self._options) as response:
-                body = await read_body(response, api=API, endpoint=endpoint)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise unreachable_error(error, api=API, url=self._url, endpoint=endpoint) from None
+        status, headers, body = await send(
+            self._session, "GET", self._url, api=API, endpoint=endpoint, proxy=self._proxy, params=params
+        )
         self.stats.bytes += len(body)
         self.stats.seconds = time.monotonic() - self._opened
-        if response.status != 200:
-            kind = ServerError if response.status >= 500 else ApiError
-            raise kind(f"status {response.status}", api=API, endpoint=endpoint, status=response.status)
-        date = parsedate_to_datetime(response.headers["Date"])
+        if status != 200:
+            kind = ServerError if status >= 500 else ApiError
+            raise kind(f"status {status}", api=API, endpoint=endpoint, status=status)
+        date = parsedate_to_datetime(headers["Date"])
         self._clock = min(self._clock or date, date)
         try:
             rows: list[Any] = orjson.loads(body)["results"]
