@@ -203,7 +203,7 @@ async def test_a_token_reply_of_another_shape_is_not_shown(api: Any) -> None:
 
 
 async def test_a_token_endpoint_that_is_not_there(api: Any) -> None:
-    with pytest.raises(UnreachableError, match="http://127.0.0.1:1/token"):
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1/token"):
         await credentials(api, token_url="http://127.0.0.1:1/token").token()
 
 
