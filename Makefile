@@ -16,7 +16,6 @@ MANIFEST := dbt/target/manifest.json
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
 SANDBOX_IMAGE ?= gamelake-sandbox:$(VERSION)
-AIRFLOW ?= $(BIN)/airflow
 # The first engine that answers: a client may have no server. Only the target that builds evaluates it.
 ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && echo $$each && break; done)
 READY := $(VENV)/.installed $(MANIFEST)
@@ -53,8 +52,8 @@ rollforward: $(VENV)/.installed ## show readers the newest publication again, af
 lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of GAMELAKE_URI and read them back
 	@"$(BIN)"/gamelake lake lifecycle --apply
 
-settings: $(VENV)/.installed ## import airflow_settings.yaml (AIRFLOW= names the command of another installation)
-	@"$(BIN)"/gamelake settings import --cli "$(AIRFLOW)"
+settings: $(VENV)/.installed ## import airflow_settings.yaml into the local Airflow
+	@"$(BIN)"/gamelake laptop prepare && echo "The local Airflow has the connections and the pool of airflow_settings.yaml."
 
 env: ## write .env for docker compose, with new secrets
 	@"$(PYTHON)" -m deploy.compose_env

@@ -1,8 +1,7 @@
-"""Import the connections, pools and Variables of `airflow_settings.yaml` into an Airflow.
+"""Import the connections and pools of `airflow_settings.yaml` into the metadata database of this Airflow.
 
-    gamelake settings import                          # into the metadata database of this Airflow
-    gamelake settings import --cli /path/to/airflow   # into any other, by its own command
-    IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… gamelake settings import     # for the real API, either way
+    gamelake settings import
+    IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… gamelake settings import     # for the real API
 
 The file is in the astro CLI's schema, which Airflow itself does not read. What it defines replaces what the database
 has; everything else stays. So the command may run at every start.
@@ -11,28 +10,23 @@ has; everything else stays. So the command may run at every start.
 from __future__ import annotations
 
 import json
-import shlex
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gamelake.paths import REPOSITORY
+from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from gamelake.settings import Settings
 
 SETTINGS_PATH = REPOSITORY / "airflow_settings.yaml"
 
 IGDB_CONNECTION = "igdb_default"
-REAL_API_URL = "https://api.igdb.com/v4"
-REAL_TOKEN_URL = "https://id.twitch.tv/oauth2/token"  # noqa: S105 - an address
 
 
 class SettingsFileError(ValueError):
@@ -69,13 +63,6 @@ class Pool(_Entry):
     pool_description: Annotated[str, BeforeValidator(lambda text: text or "")] = ""
 
 
-class Variable(_Entry):
-    """A Variable of Airflow."""
-
-    variable_name: str = Field(min_length=1)
-    variable_value: Annotated[str, BeforeValidator(str)]
-
-
 def _unique(entries: list[Any]) -> list[Any]:
     names = [next(iter(entry.model_dump().values())) for entry in entries]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -91,7 +78,6 @@ class SettingsFile(_Entry):
 
     connections: Annotated[list[Connection], _empty_if_null, AfterValidator(_unique)] = []
     pools: Annotated[list[Pool], _empty_if_null, AfterValidator(_unique)] = []
-    variables: Annotated[list[Variable], _empty_if_null, AfterValidator(_unique)] = []
 
 
 class _Document(_Entry):
@@ -136,7 +122,7 @@ def _use_account(connection: dict[str, Any], settings: Settings) -> None:
         raise SettingsFileError(f"{missing}: not set, expected both halves of the account, or neither for the sandbox")
     base_url, token_url = settings.igdb_base_url, settings.igdb_token_url
     if client_id:
-        base_url, token_url = base_url or REAL_API_URL, token_url or REAL_TOKEN_URL
+        base_url, token_url = base_url or DEFAULT_BASE_URL, token_url or DEFAULT_TOKEN_URL
         connection |= {"login": client_id, "password": client_secret}
     if base_url:
         connection["host"] = base_url
@@ -157,7 +143,6 @@ def apply(file: SettingsFile, settings: Settings) -> list[str]:
     # Airflow takes two seconds to import, and the reader above is used without it.
     from airflow.models import Connection as ConnectionRow
     from airflow.models import Pool as PoolRow
-    from airflow.models import Variable as VariableRow
     from airflow.utils.session import create_session
     from sqlalchemy import inspect, select
 
@@ -180,89 +165,8 @@ def apply(file: SettingsFile, settings: Settings) -> list[str]:
                 pool.pool_name, pool.pool_slot, pool.pool_description, include_deferred=False, session=session
             )
             lines.append(f"pool {pool.pool_name}: {pool.pool_slot} slot{'s' * (pool.pool_slot != 1)}")
-        for variable in file.variables:
-            VariableRow.set(variable.variable_name, variable.variable_value, session=session)
-            lines.append(f"variable {variable.variable_name}")
-    return lines
-
-
-def apply_by_cli(file: SettingsFile, settings: Settings, cli: str) -> list[str]:
-    """Import the settings with an Airflow command, which may be of another environment and version.
-
-    The command reads them from files that only this user can read, and that are deleted afterwards.
-
-    Returns:
-        A line for each name that was imported.
-
-    Raises:
-        SettingsFileError: The import failed; the message leaves out values that may be secret.
-    """
-    pools = {
-        pool.pool_name: {"slots": pool.pool_slot, "description": pool.pool_description, "include_deferred": False}
-        for pool in file.pools
-    }
-    imports: tuple[tuple[str, Mapping[str, Any], list[str]], ...] = (
-        (
-            "connections",
-            {name: _columns(connection) for name, connection in connections(file, settings).items()},
-            ["--overwrite"],
-        ),
-        ("pools", pools, []),
-        (
-            "variables",
-            {variable.variable_name: variable.variable_value for variable in file.variables},
-            ["--action-on-existing-key", "overwrite"],
-        ),
-    )
-    lines = []
-    with tempfile.TemporaryDirectory(prefix="gamelake-") as folder:  # of mode 700
-        for kind, content, flags in imports:
-            if content:
-                path = Path(folder) / f"{kind}.json"
-                path.write_text(json.dumps(content), encoding="utf-8")
-                _import_by_cli([*_command(cli), kind, "import", *flags, str(path)], kind, content)
-            lines += [f"{kind.removesuffix('s')} {name}" for name in content]
     return lines
 
 
 def _columns(connection: Mapping[str, Any]) -> dict[str, Any]:
     return {**connection, "extra": json.dumps(connection["extra"])} if "extra" in connection else dict(connection)
-
-
-def _command(cli: str) -> list[str]:
-    """Split an Airflow command into words. The path of a program is one word, also with spaces in it.
-
-    Raises: SettingsFileError, if there is no such program.
-    """
-    try:
-        words = [cli] if shutil.which(cli) else shlex.split(cli)
-    except ValueError:  # a quote is not closed
-        words = []
-    if not words or not shutil.which(words[0]):
-        raise SettingsFileError(
-            f"--cli: found {(words[0] if words else cli)!r}, expected an Airflow command that can be run, such as "
-            "/path/to/airflow"
-        )
-    return words
-
-
-def _import_by_cli(command: list[str], kind: str, content: Mapping[str, Any]) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own command
-    # Airflow prints what it refused, and exits with 0.
-    refused = [name for name in content if kind == "connections" and f"Imported connection {name}" not in result.stdout]
-    if result.returncode or refused or "failed to be updated" in result.stdout:
-        output = (result.stdout + result.stderr).strip().splitlines()[-3:]
-        raise SettingsFileError(
-            f"{' '.join(command[:-1])}: exit status {result.returncode}, expected all of {', '.join(content)} "
-            f"to be imported; it printed: {_without_secrets(' / '.join(output), content)}"
-        )
-
-
-def _without_secrets(text: str, content: Any) -> str:
-    """Remove every value of the content from a text: each of them may be a secret."""
-    for value in content.values() if isinstance(content, dict) else [content]:
-        if isinstance(value, dict):
-            text = _without_secrets(text, value)
-        elif isinstance(value, str) and value:
-            text = text.replace(value, "***")
-    return text

@@ -193,12 +193,6 @@ def write_launcher() -> None:
     LAUNCHER.chmod(0o755)
 
 
-def is_launcher(command: str) -> bool:
-    """Return whether a command is the `airflow` that `write_launcher` made."""
-    path = Path(command).resolve()
-    return path == LAUNCHER.resolve() and b"-m gamelake.cli laptop airflow" in path.read_bytes()
-
-
 def use_quietly() -> None:
     """Make this process an Airflow of this repository, without a log line for each of Alembic's hundred steps."""
     os.environ.update({**environment(), "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,10 +13,7 @@ from typing import Any
 import pytest
 
 from gamelake.airflow.settings_file import (
-    REAL_API_URL,
-    REAL_TOKEN_URL,
     SettingsFileError,
-    apply_by_cli,
     connections,
     load_settings,
 )
@@ -25,6 +21,7 @@ from gamelake.airflow.stores import CONNECTION
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from gamelake.settings import Settings
+from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 
 ACCOUNT = {"igdb_client_id": "my-id", "igdb_client_secret": "my-secret"}
 
@@ -48,11 +45,11 @@ SANDBOX = {
 }
 REAL = {
     "conn_type": "igdb",
-    "host": REAL_API_URL,
+    "host": DEFAULT_BASE_URL,
     "port": 0,
     "login": "my-id",
     "password": "my-secret",
-    "extra": {"token_url": REAL_TOKEN_URL} | OTHER_FIELDS,
+    "extra": {"token_url": DEFAULT_TOKEN_URL} | OTHER_FIELDS,
 }
 OTHER_HOST, OTHER_TOKEN_URL = "http://sandbox:8900/v4", "http://sandbox:8900/oauth2/token"
 URLS = {"igdb_base_url": OTHER_HOST, "igdb_token_url": OTHER_TOKEN_URL}
@@ -93,7 +90,7 @@ def test_half_an_account_is_an_error_that_keeps_the_secret(present: str, missing
         ({"connections": [{"conn_id": "c"}]}, "connections[0]: conn_type: "),
         ({"connections": [{"conn_id": "c", "conn_type": "x", "conn_user": "u"}]}, "connections[0]: conn_user: "),
         ({"connections": [{"conn_id": "c", "conn_type": "x", "conn_extra": "hush"}]}, "conn_extra: found str: "),
-        ({"variables": [{"variable_name": "v"}]}, "variables[0]: variable_value: "),
+        ({"variables": []}, "airflow: variables: found list: "),
     ],
 )
 def test_errors_name_the_place_and_what_was_expected(tmp_path: Path, airflow: object, message: str) -> None:
@@ -118,13 +115,12 @@ def test_a_torn_file_is_named_by_line_without_its_text(tmp_path: Path) -> None:
 class Imported:
     """The lines that an import printed, and the rows of a real metadata database after it; see imported_settings."""
 
-    by_command_line: bool
     printed: list[str]
     found: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["here", "by the command line"])
-def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Imported:
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
     """A file that was imported, and again after its rows were changed."""
     folder = tmp_path_factory.mktemp("imported")
     igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"}
@@ -134,12 +130,10 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         {
             "connections": [igdb, {"conn_id": "aws_default", "conn_type": "aws"}],
             "pools": [{"pool_name": "igdb_api", "pool_slot": 1}],
-            "variables": [{"variable_name": "greeting", "variable_value": "hello"}],
         },
     )
-    way = ["--cli", f"{shlex.quote(sys.executable)} -m airflow"] if request.param else []
     result = subprocess.run(
-        [sys.executable, "-m", "tests.gamelake.airflow.imported_settings", path, *way],
+        [sys.executable, "-m", "tests.gamelake.airflow.imported_settings", path],
         cwd=REPOSITORY,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "IGDB_"))},
@@ -152,7 +146,7 @@ def imported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     )
     assert result.returncode == 0, result.stderr
     *printed, found = result.stdout.splitlines()
-    return Imported(request.param, printed, json.loads(found))
+    return Imported(printed, json.loads(found))
 
 
 def test_an_import_says_what_it_writes_and_no_secret(imported: Imported) -> None:
@@ -160,20 +154,14 @@ def test_an_import_says_what_it_writes_and_no_secret(imported: Imported) -> None
         "connection igdb_default: igdb, http://a",
         "connection aws_default: aws, no host",
         "pool igdb_api: 1 slot",
-        "variable greeting",
     ]
-    again = [line.split(":")[0] for line in written] if imported.by_command_line else written
-    assert imported.printed[-8:] == [*written, *again]
+    assert imported.printed[-6:] == [*written, *written]
     assert "hush" not in "".join(imported.printed)
 
 
 def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:
     assert imported.found["igdb_default"] == {"host": "http://a", "login": None, "password": "hush", "port": 0}
     assert imported.found["slots"] == 1
-
-
-def test_what_nobody_changed_stays(imported: Imported) -> None:
-    assert imported.found["greeting"] == "hello"
 
 
 def test_what_the_file_does_not_name_is_left_alone(imported: Imported) -> None:
@@ -183,34 +171,6 @@ def test_what_the_file_does_not_name_is_left_alone(imported: Imported) -> None:
 def test_a_password_is_stored_encrypted(imported: Imported) -> None:
     assert imported.found["stored_password"]
     assert "hush" not in imported.found["stored_password"]
-
-
-def test_the_command_may_be_a_program_whose_path_has_spaces(tmp_path: Path) -> None:
-    program = tmp_path / "my venv 한글" / "airflow"
-    program.parent.mkdir()
-    program.write_text('#!/bin/sh\necho "Imported connection a: $1 $2"\n', encoding="utf-8")
-    program.chmod(0o755)
-    settings = load_settings(write(tmp_path, {"connections": [{"conn_id": "a", "conn_type": "http"}]}))
-    assert apply_by_cli(settings, Settings(), str(program)) == ["connection a"]
-
-
-@pytest.mark.parametrize("cli", ["/no/such/airflow", "/", "'/opt/airflow", " "])
-def test_a_command_that_cannot_be_run_is_named(tmp_path: Path, cli: str) -> None:
-    settings = load_settings(write(tmp_path, {"connections": [{"conn_id": "a", "conn_type": "http"}]}))
-    with pytest.raises(SettingsFileError, match=r"^--cli: found .*, expected an Airflow command that can be run"):
-        apply_by_cli(settings, Settings(), cli)
-
-
-def test_what_the_command_line_refuses_is_an_error_that_keeps_the_secret(tmp_path: Path) -> None:
-    """Airflow says so on its output, and exits with 0."""
-    settings = {"connections": [{"conn_id": "a", "conn_type": "http", "conn_password": "hush"}]}
-    loaded = load_settings(write(tmp_path, settings))
-
-    for script, status in (("print('Could not import a: my hush')", 0), ("exit('my hush')", 1)):
-        with pytest.raises(SettingsFileError) as caught:
-            apply_by_cli(loaded, Settings(), f'{shlex.quote(sys.executable)} -c "{script}"')
-        assert f"exit status {status}, expected all of a to be imported; it printed: " in str(caught.value)
-        assert str(caught.value).endswith("my ***")
 
 
 def test_the_file_defines_what_the_sources_and_the_lake_use() -> None:
