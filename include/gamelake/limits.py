@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor
 
-SMALL_TABLE_ROWS = 9
-"""A small table may lose up to this many rows, even if the share allows fewer."""
+SMALL_TABLE_MAX_LOSS = 9
+"""The most rows that a small table may lose where its share would allow fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _allowed(share: float, rows: int) -> int:
     """
     if not share:
         return 0
-    few = max(1, min(SMALL_TABLE_ROWS, rows // 100))
+    few = max(1, min(SMALL_TABLE_MAX_LOSS, rows // 100))
     return max(_share(share, rows), min(few, max(0, rows - 1) // 2))
 
 

@@ -46,7 +46,7 @@ class ForbiddenError(IgdbError):
 
     hint = (
         "the credentials are good: the query asks for more than 500 rows a request or for data outside the account's "
-        "tier; the reply says which"
+        "tier; the reply states which"
     )
 
 

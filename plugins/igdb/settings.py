@@ -29,7 +29,8 @@ _MASK = "***"
 class IgdbSettings:
     """A connection of type `igdb`. Building one that cannot work raises SettingsError.
 
-    `client_secret` may be empty if there is a `static_token`, which then is sent as it is. `conn_id` is for errors.
+    `client_secret` may be empty if there is a `static_token`, which is used in place of minted tokens. `conn_id` is for
+    errors.
     """
 
     conn_id: str

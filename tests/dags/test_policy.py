@@ -126,7 +126,7 @@ def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(da
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     layers = {name.split(".")[1] for name in by_id if name.count(".") == 2}
     assert {"staging", "intermediate", "marts", "marketing"} <= layers
-    assert by_id["dbt.build"]["_task_display_name"] == "dbt build (the log)"
+    assert by_id["dbt.build"]["_task_display_name"] == "dbt build"
 
 
 def test_a_publication_waits_for_the_build_and_not_for_the_tasks_of_models(dags: dict[str, dict[str, Any]]) -> None:

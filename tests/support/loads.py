@@ -59,7 +59,7 @@ def token_of(sandbox: Sandbox) -> StaticToken:
 
 
 def new_client(url: str, tokens: TokenSource, **options: Any) -> IgdbClient:
-    """A client in a hurry."""
+    """A client with short waits and few attempts."""
     given: dict[str, Any] = {
         "base_url": f"{url}/v4",
         "client_id": "sandbox",

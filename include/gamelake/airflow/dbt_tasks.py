@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from cosmos.dbt.graph import DbtNode
 
 BUILD = "dbt.build"
-BUILD_NAME = "dbt build (the log)"
-"""The name of the task BUILD in the UI: its log is dbt's."""
 
 NO_COLORS = {"DBT_USE_COLORS": "false"}
 
@@ -106,7 +104,8 @@ def _spark_build(key: str) -> DbtBuild:
 def _options() -> dict[str, Any]:
     return {
         "task_id": "build",
-        "task_display_name": BUILD_NAME,
+        "task_display_name": "dbt build",
+        "doc_md": "Builds and tests every model. The log of this task is dbt's; the tasks after it show each model.",
         "execution_timeout": timedelta(hours=1),
         "executor_config": executor_config("transform"),
     }

@@ -48,10 +48,10 @@ OneTable = Annotated[
 
 def _hours(hours: int) -> int:
     """Return an age that is safe for an audit. Raises: typer.BadParameter."""
-    from gamelake.maintenance.audit import LEAST_HOURS
+    from gamelake.maintenance.audit import MIN_ORPHAN_HOURS
 
-    if hours < LEAST_HOURS:
-        raise typer.BadParameter(f"found {hours}, expected {LEAST_HOURS} or more: a load may use younger objects")
+    if hours < MIN_ORPHAN_HOURS:
+        raise typer.BadParameter(f"found {hours}, expected {MIN_ORPHAN_HOURS} or more: a load may use younger objects")
     return hours
 
 

@@ -183,7 +183,7 @@ def _invalidate(store: Store, now: Publication) -> int:
     keys = changed_keys(pointer.record_of(store, now.generation))
     try:
         invalidate_changed(keys, change=f"publication {now.number} of {now.generation}")
-    except Exception as error:  # noqa: BLE001 - Airflow's database, AWS: the pointer has moved, whatever failed here
+    except Exception as error:  # noqa: BLE001 - Airflow's database, AWS: the pointer has moved in any case
         print(f"The pointer has moved, but the CDN was not told: {error}\nRun the same command again.", file=sys.stderr)
         return 1
     return 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RETENTION = timedelta(days=7)
 """How long a commit is needed after the next one: as long as the lifecycle rule keeps outdated parts."""
-REJECTS = timedelta(days=30)
+REJECTED_RETENTION = timedelta(days=30)
 """How long rejected rows are kept, so that their errors can be examined."""
 
 
@@ -79,8 +79,8 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
         reason = f"no commit of the last {RETENTION.days} days names it"
         yield from (Finding.orphan(info, reason) for key, info in there.items() if key not in needed)
     for info in store.list(name.rejected_prefix):
-        if info.modified < now - REJECTS:
-            yield Finding.orphan(info, f"rejected rows are kept for {REJECTS.days} days")
+        if info.modified < now - REJECTED_RETENTION:
+            yield Finding.orphan(info, f"rejected rows are kept for {REJECTED_RETENTION.days} days")
     newest = commits[0].version if commits else 0
     for part, commit in needed.values():
         yield from _check_part(store, part, commit, there.get(part.key), verify=verify and commit.version == newest)

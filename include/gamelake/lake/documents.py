@@ -1,4 +1,4 @@
-"""Decode and validate documents: one kind of error for whatever differs from a document's struct."""
+"""Decode and validate documents: one kind of error for every difference from a document's struct."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class LiveTable:
-    """Ids by commit and by what was staged, in bounded memory: 8 bytes for each row of a commit, and for each staged.
+    """The ids of the last commit that was read, and of the staged rows: 8 bytes of memory for each.
 
-    times: when the rows of the commit that was read last changed.
+    times: when the rows of that commit changed.
     """
 
     def __init__(self, store: Store) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 OVERLAP_SECONDS = 5 * 60
 """Changes are read from this long before the watermark: rows of one second may appear one after another."""
 
-LATE = timedelta(hours=4)
-"""A day's load may still run until the next one is due, at 04:00 of the next day."""
+GRACE = timedelta(hours=4)
+"""How long after its end a day can still be loaded: until 04:00 of the next day, when the next load is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def check_readable(entity: Entity, partition: str, clock: datetime) -> None:
     today = format_day(day_of(clock))
     if clock < start:
         raise PermanentLoadError(f"{entity}: date {partition} lies in the future: the source's day is {today}")
-    if entity.kind is not Kind.INCREMENTAL and clock >= end + LATE:
+    if entity.kind is not Kind.INCREMENTAL and clock >= end + GRACE:
         raise PermanentLoadError(
             f"{entity}: date {partition} can no longer be read: the source shows its rows as of {today} and "
             f"has no history, so that day cannot be loaded any more. Run it without a date."

@@ -38,7 +38,7 @@ _DBT_DONE = re.compile(r"Done\. PASS=(?P<passed>\d+) WARN=(?P<warned>\d+) ERROR=
 
 
 class RunError(RuntimeError):
-    """The day cannot be run, or a DAG of it failed; the message says why."""
+    """The day cannot be run, or a DAG of it failed; the message states why."""
 
 
 def run() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import TableName
     from gamelake.lake.store import Store
 
-LEAST_HOURS = 24
+MIN_ORPHAN_HOURS = 24
 """Younger orphans may be parts of a load that is running or will be tried again."""
 
 
@@ -58,11 +58,11 @@ def audit(
     """Look at tables and, with `marts`, at what is not of one table; remove orphans that are old enough, if told to.
 
     verify: read the parts of the newest commits and compare hashes. now: for tests; the present.
-    Raises: ValueError, for an age below LEAST_HOURS; StoreError, ManifestError.
+    Raises: ValueError, for an age below MIN_ORPHAN_HOURS; StoreError, ManifestError.
     """
-    if older_than < timedelta(hours=LEAST_HOURS):
+    if older_than < timedelta(hours=MIN_ORPHAN_HOURS):
         raise ValueError(
-            f"older_than: found {older_than}, expected {LEAST_HOURS} hours or more: a load may use them yet"
+            f"older_than: found {older_than}, expected {MIN_ORPHAN_HOURS} hours or more: a load may use them yet"
         )
     now = now or datetime.now(UTC)
     report = AuditReport()

@@ -198,7 +198,7 @@ class CountingReader(Reader, Protocol):
 
         Args:
             table: the table as the load will commit it.
-            unverified: what the counts cannot show.
+            unverified: ids to read again even if the counts are equal.
             since: the changes were those from this time on (unix seconds). None: those of one past day.
         """
 

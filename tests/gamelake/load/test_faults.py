@@ -1,7 +1,7 @@
-"""Everything that can go wrong at the API, through a whole load: what passes is ridden out, what stays fails it.
+"""Faults of the API, through a whole load: transient ones are retried, lasting ones fail the load.
 
-A fault hits whatever a load asks first, be it rows, a count or a multiquery: how a load packs its requests is its own
-affair. Each client gives up after three tries, and waits milliseconds between them.
+A fault hits the first request of a load, for rows, a count or a multiquery: no test depends on how requests are
+batched. Each client gives up after three tries, and waits milliseconds between them.
 """
 
 from __future__ import annotations

@@ -239,8 +239,8 @@ class Comparison:
         matched, different = 0, []
         counts = await self._queries.count_ranges(ranges, before=self._since)
         for ids, count in zip(ranges, counts, strict=True):
-            unproven = any(ids.overlaps(each) for each in self._unproven)
-            if not unproven and count == self._counted.count(ids.low, ids.high):
+            is_unproven = any(ids.overlaps(each) for each in self._unproven)
+            if not is_unproven and count == self._counted.count(ids.low, ids.high):
                 matched += self._known.count(ids.low, ids.high)
             else:
                 different.append(ids)
