@@ -16,6 +16,7 @@ def test_the_end_of_the_process_is_the_end_of_the_run(monkeypatch: pytest.Monkey
 
     def run_one_task(dag: DAG) -> None:
         (task,) = dag.tasks
+        assert isinstance(task, BaseOperator)
         signal.signal(signal.SIGTERM, lambda *_: task.prepare_for_execution().on_kill())
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 from gamelake.lake.factory import open_store
-from gamelake.marts.pointer import current
-from tests.support.generations import finished
+from tests.support.generations import current_generation, finished
 
 DAGS = Path(__file__).with_name("dags")
 
@@ -29,7 +28,7 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Pat
         "GAMELAKE_URI": store.uri,
         "OUTCOME": str(tmp_path / "outcome.json"),
     }
-    command = [sys.executable, DAGS / "publishing.py"]
+    command = [sys.executable, str(DAGS / "publishing.py")]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-5000:]
     outcome = json.loads((tmp_path / "outcome.json").read_text())
@@ -44,4 +43,4 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Pat
     assert [info.key for info in store.list(table)] == [], "clean_up ran anyway"
     assert [event[:2] for event in outcome["events"]] == [["marts", "2026-11-29"]] * 2
     assert {event[2]["generation"] for event in outcome["events"]} == {newer}
-    assert current(store).generation == newer
+    assert current_generation(store).generation == newer

@@ -25,7 +25,8 @@ def parse(home: Path, setting: str) -> dict[str, Any]:
     }
     command = [sys.executable, "-c", PARSE, str(REPOSITORY / "dags" / "transform.py")]
     found = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(found.splitlines()[-1])
+    parsed: dict[str, Any] = json.loads(found.splitlines()[-1])
+    return parsed
 
 
 def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tmp_path: Path) -> None:

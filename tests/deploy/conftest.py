@@ -44,7 +44,8 @@ def dockerfile() -> list[Instruction]:
 @pytest.fixture(scope="session")
 def compose() -> dict[str, Any]:
     """The compose file with its variables as they are written."""
-    return yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))
+    return document
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,8 @@ def env() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def services(compose: dict[str, Any], env: dict[str, str]) -> dict[str, dict[str, Any]]:
     """The services of all profiles, as compose sees them after `make env`."""
-    return interpolate(compose["services"], env)
+    interpolated: dict[str, dict[str, Any]] = interpolate(compose["services"], env)
+    return interpolated
 
 
 def interpolate(value: Any, variables: dict[str, str]) -> Any:

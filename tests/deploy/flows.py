@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
 
 from gamelake.cli.main import main as gamelake
 from gamelake.lake import s3
@@ -31,10 +29,12 @@ from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import current
 from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
-from tests.deploy.recorded_s3 import Recording, new_client, recording_server
+from tests.deploy.recorded_s3 import Recording, recording_server
+from tests.support.dbt import invoke
 from tests.support.loads import load as load_table
 from tests.support.loads import new_client as new_igdb_client
 from tests.support.loads import token_of
+from tests.support.stores import new_client
 from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ def _load(store: Store, folder: Path) -> None:
         sandbox.upsert("games", [{"id": ids[-1] + 5000, "name": ["not a name"], "updated_at": 1}])
         patch.setattr(s3, "SINGLE_PUT_BYTES", 3_000)  # as if parts were above 64 MB
         whole = partial(load, "games", "whole", full_refresh=True, part_bytes=10_000)
-        for holder, method, number in ((store, "put_file", 3), (store.client, "complete_multipart_upload", 1)):  # type: ignore[attr-defined]
+        assert isinstance(store, s3.S3Store)
+        steps: tuple[tuple[Any, str, int], ...]
+        steps = ((store, "put_file", 3), (store.client, "complete_multipart_upload", 1))
+        for holder, method, number in steps:
             _kill(patch, holder, method, number, whole)
         whole()
 
@@ -145,8 +148,7 @@ def _transform(store: Store, folder: Path) -> None:
         patch.setenv("GAMELAKE_GENERATION", store.url(generation))
         paths = ["--project-dir", dbt_project.PROJECT, "--profiles-dir", dbt_project.PROJECT]
         paths += ["--target-path", folder, "--log-path", folder]
-        built = dbtRunner().invoke(["run", "--quiet", *map(str, paths)])
-        DuckDBConnectionManager.close_all_connections()
+        built = invoke("run", "--quiet", *map(str, paths))
     assert built.success, built
     assert publish(store, generation, dbt_project.published_models()).is_published
 

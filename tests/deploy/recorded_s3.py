@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
-import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
+
+from tests.support.stores import new_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -117,7 +118,8 @@ def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
                 errors.append(error)
             return start_response(status, *more)
 
-        return moto(environ, answer)
+        body: Iterable[bytes] = moto(environ, answer)
+        return body
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request
     server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=MotoRequestHandler)
@@ -135,14 +137,8 @@ def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
         raise errors[0]
 
 
-def new_client(endpoint: str) -> Any:
-    """A client for a server of this module."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
-
-
 def _tag_of_body(environ: dict[str, Any]) -> str:
     """The tag in a PutObjectTagging's body, which is given back to moto unread."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(body)
-    return body.decode().partition("<Value>")[2].partition("</Value>")[0]
+    return str(body.decode().partition("<Value>")[2].partition("</Value>")[0])

@@ -32,7 +32,7 @@ def test_each_file_has_secrets_of_its_own_and_the_rest_of_the_example() -> None:
 def test_nobody_else_can_read_it_and_a_second_time_it_stays(tmp_path: Path) -> None:
     """By its own interpreter without a package: there need be no `make setup` before it."""
     path = tmp_path / ".env"
-    command = [sys.executable, "-S", "-m", "deploy.compose_env", path]
+    command = [sys.executable, "-S", "-m", "deploy.compose_env", str(path)]
 
     first = subprocess.run(command, cwd=EXAMPLE.parent, capture_output=True, text=True, check=False)
     made = path.read_text(encoding="utf-8")

@@ -7,9 +7,10 @@ from typing import Any
 
 from gamelake.codegen import cost
 from gamelake.lake.factory import open_store
-from tests.deploy.recorded_s3 import new_client, recording_server
+from tests.deploy.recorded_s3 import recording_server
 from tests.support.loads import load_once, small_sandbox, token_of
 from tests.support.loads import new_client as new_igdb_client
+from tests.support.stores import new_client
 from tests.support.tables import newest_commit
 
 
@@ -23,12 +24,10 @@ def test_a_load_makes_the_requests_that_are_counted() -> None:
             load_once(new_igdb_client(url, token), store, run_id=run_id, **options)
             return recordings[-1].writes_and_reads()
 
-        found = {
-            "whole": load("a", part_bytes=10_000),
-            "quiet": load("b"),
-            "night": [sandbox.upsert("games", [{"id": 3, "name": "Changed"}]), load("c")][1],
-            "whole again": load("d", part_bytes=10_000, full_refresh=True),
-        }
+        found = {"whole": load("a", part_bytes=10_000), "quiet": load("b")}
+        sandbox.upsert("games", [{"id": 3, "name": "Changed"}])
+        found["night"] = load("c")
+        found["whole again"] = load("d", part_bytes=10_000, full_refresh=True)
         assert len(newest_commit(store).files) == 3
     counted = {
         "whole": cost.load(new=3, earlier=0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePath
 
     from gamelake.lake.store import Store
-    from gamelake.load.load import LoadReport
+    from gamelake.load.report import LoadReport
     from sandbox.igdb import Sandbox
 
 DAY = date(2026, 11, 21)
@@ -56,7 +56,7 @@ def load(store: Store, sandbox: tuple[Sandbox, str]) -> Callable[..., LoadReport
     token = token_of(source)
     number = iter(range(1, 100))
 
-    def make(**options: bool) -> LoadReport:
+    def make(**options: Any) -> LoadReport:
         n = next(number)
         source.upsert("games", [{"id": 3, "name": f"Change {n}"}])
         return load_once(new_client(url, token), store, run_id=f"run-{n}", **options)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.lifecycle import check_rules, expected_rules
-from gamelake.marts.pointer import POINTER, publication_key
+from gamelake.lake.s3 import S3Store
+from gamelake.marts.documents import POINTER
+from gamelake.marts.pointer import publication_key
 from tests.deploy.iam import matches
-from tests.deploy.recorded_s3 import new_client, recording_server
+from tests.deploy.recorded_s3 import recording_server
 from tests.deploy.terraform import FOLDER, terraform
+from tests.support.stores import new_client
 from tests.support.tables import IGDB_GAMES
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 def s3_rule(rule: dict[str, Any]) -> dict[str, Any]:
@@ -30,23 +36,29 @@ def s3_rule(rule: dict[str, Any]) -> dict[str, Any]:
     return common | {"Filter": {"And": {"Prefix": rule["prefix"], "Tags": tags}}, "Expiration": days}
 
 
+def s3_store(client: S3Client) -> S3Store:
+    store = open_store("s3://lake/deep/lake", s3=client)
+    assert isinstance(store, S3Store)
+    return store
+
+
 def test_the_lifecycle_rules_are_the_codes(access: dict[str, Any]) -> None:
-    store = open_store("s3://lake/deep/lake", s3=new_client("http://127.0.0.1:9"))
+    store = s3_store(new_client("http://127.0.0.1:9"))
     assert [s3_rule(rule) for rule in access["lifecycle_rules"]] == [rule.to_s3() for rule in expected_rules(store)]
 
 
 def test_the_code_finds_its_rules_beside_those_for_versions(access: dict[str, Any]) -> None:
     with recording_server() as recordings:
         client = new_client(recordings[0].endpoint)
-        rules = [s3_rule(rule) for rule in access["lifecycle_rules"]]
-        versions = {
+        rules: list[Any] = [s3_rule(rule) for rule in access["lifecycle_rules"]]
+        versions: Any = {
             "ID": "noncurrent-versions",
             "Status": "Enabled",
             "Filter": {"Prefix": "deep/lake/"},
             "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
         }
         client.put_bucket_lifecycle_configuration(Bucket="lake", LifecycleConfiguration={"Rules": [*rules, versions]})
-        check_rules(open_store("s3://lake/deep/lake", s3=client))
+        check_rules(s3_store(client))
 
 
 @pytest.mark.parametrize(

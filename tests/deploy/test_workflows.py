@@ -49,7 +49,7 @@ def test_the_files_are_what_github_takes() -> None:
     }
     for schema, paths in schemas.items():
         tool = Path(sys.executable).with_name("check-jsonschema")
-        command = [tool, "--builtin-schema", schema, *paths]
+        command = [str(tool), "--builtin-schema", schema, *map(str, paths)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 

@@ -27,7 +27,8 @@ from moto.server import ThreadedMotoServer
 
 from deploy import compose_env
 from gamelake.lake.factory import open_store
-from tests.support.airflow import REPOSITORY, Airflow, free_port, wait_until_healthy
+from gamelake.paths import REPOSITORY
+from tests.support.airflow import Airflow, free_port, wait_until_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,6 +145,10 @@ class Cluster:
         command = [*self._compose.command("airflow-worker"), "--celery-hostname", f"{name}@%h"]
         self.workers[name] = Process(name, command, environment, self._folder)
 
+    def stop_workers(self) -> None:
+        for worker in self.workers.values():
+            worker.stop()
+
     def worker_of(self, pid: int) -> str:
         """The worker that a process belongs to."""
         for name, worker in self.workers.items():
@@ -203,7 +208,7 @@ def running_cluster(folder: Path, *, igdb: str, settings: Mapping[str, str]) -> 
         log = folder / "airflow-scheduler-celery.log"
         airflow = Airflow(address, log, base, login)
         cluster = Cluster(folder, compose, base, airflow, _lake(compose.environment("lake-init")))
-        stack.callback(lambda: [worker.stop() for worker in cluster.workers.values()])
+        stack.callback(cluster.stop_workers)
         for number in range(compose.replicas("airflow-worker")):
             cluster.start_worker(f"worker-{number + 1}")
         yield cluster

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-from tests.support.airflow import REPOSITORY
+from gamelake.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

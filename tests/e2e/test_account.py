@@ -16,8 +16,9 @@ import pytest
 
 from gamelake.days import day_of
 from gamelake.lake.factory import open_store
+from gamelake.paths import REPOSITORY
 from sandbox.igdb import Sandbox, World
-from tests.support.airflow import REPOSITORY, account, airflow_environment
+from tests.support.airflow import account, airflow_environment
 from tests.support.command import GAMELAKE
 from tests.support.tables import newest_commit
 

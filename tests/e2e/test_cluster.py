@@ -17,7 +17,6 @@ from gamelake.days import format_day
 from gamelake.lake.audit import Problem
 from gamelake.marts.audit import audit_generations
 from gamelake.marts.documents import RECORD
-from gamelake.marts.pointer import current
 from sandbox.igdb import Fault, Sandbox, World
 from tests.e2e.cluster import Cluster, missing_tools, running_cluster
 from tests.e2e.test_days import (
@@ -30,6 +29,7 @@ from tests.e2e.test_days import (
     popularity_in,
     popularity_of,
 )
+from tests.support.generations import current_generation
 from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_a_day_survives_its_worker_twice(tmp_path: Path) -> None:
             cluster.airflow.trigger(dag_id, key)
         wait(cluster, lambda: marts_written(cluster, key) > 0, "some marts of the second day are written")
         lost = lose_worker_of(cluster, "transform", key, BUILD)
-        assert str(current(cluster.store).day) == first
+        assert str(current_generation(cluster.store).day) == first
         wait(cluster, lambda: again(task(cluster, "transform", key, BUILD)), "the other worker builds the marts")
         cluster.start_worker(lost)
         wait(cluster, lambda: ended(cluster, key), "the second day is transformed")
@@ -122,7 +122,7 @@ def assert_right(cluster: Cluster, sandbox: Sandbox, key: str, copy: Path) -> No
     assert len(cluster.airflow.runs("transform", key)) == 1
     assert not bad_tasks(cluster, "transform", key)
     published = [info.key for info in cluster.store.list(f"marts/dt={key}/") if info.key.endswith(RECORD)]
-    pointer = current(cluster.store)
+    pointer = current_generation(cluster.store)
     assert pointer is not None
     assert published == [f"{pointer.generation}/{RECORD}"]
     assert str(pointer.day) == key

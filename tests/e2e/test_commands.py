@@ -13,8 +13,9 @@ import orjson
 import pytest
 
 from gamelake.days import day_of, format_day
+from gamelake.paths import REPOSITORY
 from sandbox.igdb import World
-from tests.docs.commands import REPOSITORY, RUN
+from tests.docs.commands import RUN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 

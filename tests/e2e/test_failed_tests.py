@@ -13,8 +13,10 @@ import pytest
 
 from gamelake.marts.documents import POINTER
 from gamelake.marts.pointer import current
-from tests.support.airflow import REPOSITORY, airflow_environment, running_airflow
+from gamelake.paths import REPOSITORY
+from tests.support.airflow import airflow_environment, running_airflow
 from tests.support.command import GAMELAKE
+from tests.support.generations import current_generation
 from tests.support.source import Source
 from tests.support.tables import newest_commit
 
@@ -59,12 +61,12 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "FAIL 1 whole_files" in done.stdout + done.stderr
     assert source.store.get(POINTER) == before
-    for mart in current(source.store).marts:
+    for mart in current_generation(source.store).marts:
         assert source.store.get(mart.copy) == source.store.get(mart.key)
 
     source.store.put(key, whole)
     assert transform(DAYS[1]).returncode == 0
-    assert current(source.store).day == DAYS[1]
+    assert current_generation(source.store).day == DAYS[1]
 
 
 def test_a_scheduler_builds_it_once(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ import pytest
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import open_generation
 from gamelake.marts.pointer import current
+from gamelake.paths import REPOSITORY
 from gamelake.registry import load_entities
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
-from tests.support.airflow import REPOSITORY, airflow_environment
+from tests.support.airflow import airflow_environment
 from tests.support.command import GAMELAKE
 from tests.support.dbt import Dbt
 from tests.support.source import Source

@@ -16,8 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
-from tests.support.airflow import REPOSITORY, free_port
+from tests.support.airflow import free_port
 from tests.support.command import GAMELAKE
 
 pytestmark = pytest.mark.e2e
@@ -83,8 +84,8 @@ def listening(processes: list[psutil.Process]) -> set[str]:
 def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(clone: Any) -> None:
     up = clone("up")
     assert up.returncode == 0, up.stdout
-    address = re.search(r"Airflow +(\S+)", up.stdout)[1]
-    password = re.search(r"login +admin / (\S+)", up.stdout)[1]
+    (address,) = re.findall(r"Airflow +(\S+)", up.stdout)
+    (password,) = re.findall(r"login +admin / (\S+)", up.stdout)
     assert "The loads of the last 04:00 Korean time start now" in up.stdout
     assert "waiting for: database and DAGs" in up.stdout
     assert "waiting for: api-server" in up.stdout

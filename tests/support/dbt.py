@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from gamelake.paths import REPOSITORY
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DBT = REPOSITORY / "dbt"
+
+
+def invoke(*arguments: str) -> dbtRunnerResult:
+    """Run one dbt command, and close what dbt leaves open: its database and its log."""
+    result = dbtRunner().invoke(list(arguments))
+    close_connections: Any = DuckDBConnectionManager.close_all_connections  # dbt gives it no types
+    close_connections()
+    for handler in logging.getLogger("file_log").handlers:
+        handler.close()
+    return result
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,7 @@ class Dbt:
                 environment.setenv(name, value)
             if generation:
                 environment.setenv("GAMELAKE_GENERATION", str(generation))
-            result = dbtRunner().invoke([*arguments, *self.variables, *map(str, paths), "--quiet"])
-            DuckDBConnectionManager.close_all_connections()  # dbt leaves its database open
+            result = invoke(*arguments, *self.variables, *map(str, paths), "--quiet")
         nodes = getattr(result.result, "results", None) or []
         return Outcome(
             success=result.success,

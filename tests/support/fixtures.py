@@ -112,7 +112,7 @@ def cloudfront(moto_endpoint: str, status: list[str]) -> Any:
     """A client of moto's CloudFront."""
     import boto3
 
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
     return boto3.client("cloudfront", endpoint_url=moto_endpoint, **keys)
 
 

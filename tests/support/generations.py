@@ -51,10 +51,16 @@ def finished(store: Store, day: str, run: str = "run", previous: str | None = No
     return generation
 
 
+def current_generation(store: Store) -> Generation:
+    """Return the published generation of marts that have one."""
+    document = current(store)
+    assert document is not None, "nothing is published"
+    return document
+
+
 def shown(store: Store) -> str:
     """What the pointer shows, and the copies too."""
-    document = current(store)
-    assert document is not None
+    document = current_generation(store)
     assert store.get(COPY).decode() == document.generation
     return document.generation
 

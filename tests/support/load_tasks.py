@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
+from gamelake.airflow.load_operator import LoadEntityOperator
+
 if TYPE_CHECKING:
-    from gamelake.airflow.load_operator import LoadEntityOperator
+    from airflow.sdk import DAG
 
 
 def context_of(partition_key: str | None, *, run_type: str = "manual", run_id: str = "a run", **params: Any) -> Any:
@@ -19,10 +22,18 @@ def context_of(partition_key: str | None, *, run_type: str = "manual", run_id: s
     return {"dag_run": run, "params": given, "outlet_events": OutletEventAccessors()}
 
 
+def only_task(dag: DAG) -> LoadEntityOperator:
+    """Return the task of a DAG that loads."""
+    (task,) = dag.tasks
+    assert isinstance(task, LoadEntityOperator)
+    return task
+
+
 async def execute(task: LoadEntityOperator, context: Any) -> dict[str, Any]:
     """Execute a task in a thread, because a test has an event loop."""
     # Airflow warns about, or refuses, an execute that it did not call itself.
-    figures: dict[str, Any] = await asyncio.to_thread(task.execute.__wrapped__, task, context)  # type: ignore[attr-defined]
+    unguarded = inspect.unwrap(LoadEntityOperator.execute)
+    figures: dict[str, Any] = await asyncio.to_thread(unguarded, task, context)
     return figures
 
 

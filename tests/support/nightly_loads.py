@@ -58,7 +58,8 @@ class Lake(Loads):
         if self._nights:
             self.sandbox.next_day()
         self._nights += 1
-        return self.load(**{"day": self.sandbox.today, "run_id": f"night-{self._nights}"} | options)
+        given: dict[str, Any] = {"day": self.sandbox.today, "run_id": f"night-{self._nights}"}
+        return self.load(**given | options)
 
     def check_equal(self) -> None:
         """The table is the source, and the newest commit counts it rightly."""
@@ -77,7 +78,8 @@ class Nights(Loads):
     def load(self, name: str = "games", **options: Any) -> LoadReport:
         """A run of its own, unless `run_id` names one."""
         self._runs += 1
-        return super().load(name, **{"day": self.day, "run_id": f"run-{self._runs}"} | options)
+        given: dict[str, Any] = {"day": self.day, "run_id": f"run-{self._runs}"}
+        return super().load(name, **given | options)
 
     def next_day(self) -> None:
         self.day += timedelta(days=1)

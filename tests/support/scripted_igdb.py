@@ -63,6 +63,7 @@ class ScriptedIgdb:
         """Adds a connection that breaks before a reply."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
+            assert request.transport is not None
             request.transport.abort()
             return web.Response()
 
@@ -86,6 +87,7 @@ class ScriptedIgdb:
             response = web.StreamResponse(headers={"Content-Length": "1000"})
             await response.prepare(request)
             await response.write(b'[{"id": 1')
+            assert request.transport is not None
             request.transport.close()
             return response
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]  # Airflow requires it
+import psutil  # Airflow requires it
 
 from gamelake.local.environment import LOCAL, LOGS
 from gamelake.local.state import read_state, write_state

@@ -36,6 +36,7 @@ def main() -> None:
         states = {name: str(ti.state) for name, ti in tasks.items()}
         returned = tasks["publish"].xcom_pull(task_ids="publish")
         runs.append({"state": str(run.state), "tasks": states, "returned": returned})
+    assert settings.Session is not None
     session = settings.Session()
     events = [[event.asset.name, event.partition_key, event.extra] for event in session.scalars(select(AssetEvent))]
     Path(os.environ["OUTCOME"]).write_text(json.dumps({"runs": runs, "events": events}))

@@ -27,7 +27,7 @@ from gamelake.cli.main import main
 def create_tables() -> None:
     """Those that the import writes to, in a database that says it is of this Airflow."""
     Base.metadata.create_all(settings.engine, tables=[model.__table__ for model in (Team, Connection, Pool)])
-    command.stamp(_get_alembic_config(), "head")
+    command.stamp(_get_alembic_config(), "head")  # type: ignore[no-untyped-call]  # Airflow gives it no types
 
 
 def change() -> None:
@@ -43,6 +43,7 @@ def change() -> None:
 def found() -> dict[str, Any]:
     with create_session() as session:
         igdb = session.scalar(select(Connection).where(Connection.conn_id == "igdb_default"))
+        assert igdb is not None
         stored = session.execute(text("select password from connection where conn_id = 'igdb_default'")).scalar()
         return {
             "connections": sorted(session.scalars(select(Connection.conn_id))),

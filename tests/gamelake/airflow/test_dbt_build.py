@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import signal
 import sys
@@ -67,11 +68,11 @@ class Project:
 
     def run(self, command: list[str], **variables: str) -> None:
         task = DbtBuild(task_id="build", command=command, variables=variables, target=self.folder / "target")
-        DbtBuild.execute.__wrapped__(task, {"ti": self.ti})
+        inspect.unwrap(DbtBuild.execute)(task, {"ti": self.ti})
 
     def show(self, model: str) -> ModelState:
         task = ModelState(task_id=model, model=model, build="build")
-        ModelState.execute.__wrapped__(task, {"ti": self.ti})
+        inspect.unwrap(ModelState.execute)(task, {"ti": self.ti})
         return task
 
 

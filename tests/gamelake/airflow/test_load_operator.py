@@ -15,7 +15,7 @@ from apiclient.errors import ServerError
 from gamelake.airflow.load_dags import load_dag
 from gamelake.airflow.load_operator import LoadEntityOperator
 from gamelake.registry import load_sources
-from tests.support.load_tasks import context_of, execute
+from tests.support.load_tasks import context_of, execute, only_task
 from tests.support.second_source.server import MORNING
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def task(boardgames: Boardgames, tmp_path: Path) -> LoadEntityOperator:
     source = load_sources()["boardgames"]
     lake_uri = (tmp_path / "lake").as_uri()
     dag = load_dag(source, source.entities["games"], lake_uri=lake_uri, full_refresh_weekday=0, doc_md="A test.")
-    (task,) = dag.tasks
-    return task
+    return only_task(dag)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ async def test_a_held_load_is_not_retried_unless_it_is_allowed(
     await execute(task, context_of(MONDAY))
     del boardgames.rows["games"][250], boardgames.rows["games"][249]
     boardgames.rows["games"] = dict(list(boardgames.rows["games"].items())[:100])
-    again = {"full_refresh": True, "run_id": "again"}
+    again: dict[str, Any] = {"full_refresh": True, "run_id": "again"}
     with pytest.raises(AirflowFailException, match=r"^not retried: .*Held: nothing was committed"):
         await execute(task, context_of(MONDAY, **again))
     figures = await execute(task, context_of(MONDAY, allow_shrink=True, **again))
@@ -128,7 +127,7 @@ async def test_an_unknown_option_of_a_source_is_not_retried(tmp_path: Path, monk
     genres = replace(source.entities["genres"], options={"endpoint": "genres", "filtr": "id > 3"})
     dag = load_dag(source, genres, lake_uri=tmp_path.as_uri(), full_refresh_weekday=0, doc_md="A test.")
     with pytest.raises(AirflowFailException, match=r"^not retried: .*igdb\.genres\.options\.filtr"):
-        await execute(dag.tasks[0], context_of(MONDAY))
+        await execute(only_task(dag), context_of(MONDAY))
 
 
 @pytest.mark.parametrize("weekday", [7, -1, "0"])

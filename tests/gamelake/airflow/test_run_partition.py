@@ -1,5 +1,7 @@
 """The partition of a run."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -20,7 +22,9 @@ from gamelake.days import PartitionError, Scheme
         (None, None, datetime(2026, 11, 20, 20, 30, tzinfo=UTC), "2026-11-21T05"),
     ],
 )
-def test_a_run_finds_its_partition(partition_key, asked, logical_date, expected):
+def test_a_run_finds_its_partition(
+    partition_key: str | None, asked: str | None, logical_date: datetime | None, expected: str
+) -> None:
     run = SimpleNamespace(
         partition_key=partition_key, logical_date=logical_date, run_after=datetime(2026, 11, 21, 20, tzinfo=UTC)
     )
@@ -29,6 +33,6 @@ def test_a_run_finds_its_partition(partition_key, asked, logical_date, expected)
 
 
 @pytest.mark.parametrize(("key", "scheme"), [("2026-11-19T04", Scheme.DAY), ("2026-11-19", Scheme.HOUR)])
-def test_a_key_of_another_scheme_is_refused(key, scheme):
+def test_a_key_of_another_scheme_is_refused(key: str, scheme: Scheme) -> None:
     with pytest.raises(PartitionError):
         run_partition({"dag_run": SimpleNamespace(partition_key=key), "params": {}}, scheme)

@@ -60,7 +60,7 @@ OTHER = {"host": OTHER_HOST, "extra": {"token_url": OTHER_TOKEN_URL} | OTHER_FIE
     ("settings", "expected"),
     [({}, SANDBOX), (ACCOUNT, REAL), (URLS, SANDBOX | OTHER), (ACCOUNT | URLS, REAL | OTHER)],
 )
-def test_the_environment_decides_where_the_connection_leads(settings: dict[str, str], expected: dict[str, Any]) -> None:
+def test_the_environment_decides_where_the_connection_leads(settings: dict[str, Any], expected: dict[str, Any]) -> None:
     found = connections(load_settings(), Settings(**settings))
 
     assert found == {"igdb_default": expected, "aws_default": {"conn_type": "aws", "port": 0}}
@@ -72,7 +72,7 @@ def test_the_environment_decides_where_the_connection_leads(settings: dict[str, 
 )
 def test_half_an_account_is_an_error_that_keeps_the_secret(present: str, missing: str) -> None:
     with pytest.raises(SettingsFileError, match=f"^{missing}: not set") as caught:
-        connections(load_settings(), Settings(**{present: "hush"}))
+        connections(load_settings(), Settings.model_validate({present: "hush"}))
 
     assert "hush" not in str(caught.value)
 
@@ -123,8 +123,8 @@ class Imported:
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
     """A file that was imported, and again after its rows were changed."""
     folder = tmp_path_factory.mktemp("imported")
-    igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_password": "hush"}
-    igdb["conn_port"] = 0
+    igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_port": 0}
+    igdb["conn_password"] = "hush"
     path = write(
         folder,
         {

@@ -96,7 +96,7 @@ def test_what_was_published_is_invalidated(calls: list[Any]) -> None:
 
 def test_what_was_not_published_is_skipped_with_the_reason(calls: list[Any]) -> None:
     events = {MARTS: SimpleNamespace(extra=None)}
-    left = {}
+    left: dict[str, Any] = {}
     ti = SimpleNamespace(xcom_push=left.__setitem__)
     with pytest.raises(AirflowSkipException, match=r"^why not$"):
         transform_dag.publish.function("marts/dt=2026-11-21/old", **context(outlet_events=events, ti=ti))

@@ -113,7 +113,12 @@ def test_airflow_s_own_arguments_reach_it(arguments: list[str], monkeypatch: pyt
     from gamelake.local import airflow_command
 
     given: list[list[str]] = []
-    monkeypatch.setattr(airflow_command, "run", lambda words: given.append(list(words)) or 3)
+
+    def run(words: list[str]) -> int:
+        given.append(words)
+        return 3
+
+    monkeypatch.setattr(airflow_command, "run", run)
     assert main(["laptop", "airflow", *arguments]) == 3
     assert given == [arguments]
     assert laptop.airflow.__doc__

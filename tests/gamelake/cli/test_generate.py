@@ -11,7 +11,7 @@ from gamelake.cli import reference
 from gamelake.cli.app import app
 from gamelake.cli.main import main
 from gamelake.codegen import configuration, cost, dbt_sources
-from gamelake.registry import RegistryError
+from gamelake.fields import RegistryError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -76,7 +76,7 @@ def commit(store: Store, day: str) -> None:
 def newest_day(cdn: CachingCdn) -> str | None:
     """What somebody reads who has nothing but the CDN."""
     newest = TableReader(HttpsStore(f"{cdn.url}/some/lake"), IGDB_GAMES).latest()
-    return newest and newest.partition
+    return newest.partition if newest else None
 
 
 def test_a_commit_is_seen_only_once_its_pointer_is_invalidated(
@@ -132,7 +132,7 @@ def test_a_rollback_ends_when_the_cdn_shows_it(
     cdn: CachingCdn,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     airflow({"cloudfront_distribution_id": cdn.distribution})
@@ -230,7 +230,7 @@ def test_an_unknown_distribution_is_named(airflow: Callable[[dict[str, Any]], No
 
 
 def behind(proxy: FaultyProxy) -> Any:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
     config = Config(retries={"mode": "standard", "max_attempts": 2})
     return boto3.client("cloudfront", endpoint_url=proxy.endpoint, config=config, **keys)
 

@@ -171,7 +171,7 @@ def test_what_passes_is_asked_for_again(lake: Store, remote: HttpsStore, cdn: Ca
     lake.put("raw/key", b"data")
 
     class Passing(dict[str, str]):
-        def items(self) -> Any:  # type: ignore[override]
+        def items(self) -> Any:
             return [("raw/key", ["503", "cut", ""][min(len(cdn.requests) - 1, 2)])]
 
     cdn.faults = Passing()

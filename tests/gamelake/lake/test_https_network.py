@@ -6,7 +6,7 @@ import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 BODY = b"game_id\n7\n"
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.asked: list[tuple[str, str | None]] = []
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("Proxy-Authorization")))  # type: ignore[attr-defined]
+        assert isinstance(self.server, _Server)
+        self.server.asked.append((self.path, self.headers.get("Proxy-Authorization")))
         self.send_response(200)
         self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()
@@ -41,12 +48,11 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
     """A server that has one answer. Yields: host and port, and what was asked."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.asked = []  # type: ignore[attr-defined]
+    server = _Server(("127.0.0.1", 0), _Handler)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"127.0.0.1:{server.server_address[1]}", server.asked  # type: ignore[attr-defined]
+    yield f"127.0.0.1:{server.server_address[1]}", server.asked
     server.shutdown()
     server.server_close()
 

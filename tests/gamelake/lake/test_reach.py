@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -38,9 +38,10 @@ def profile(folder: Path, more: str = "") -> None:
     (folder / "aws-config").write_text(PROFILE.format(more=more), encoding="utf-8")
 
 
-def client(**given: object) -> S3Client:
-    keys = {"aws_access_key_id": "other", "aws_secret_access_key": "secret", "region_name": "ap-northeast-2"}
-    return boto3.client("s3", **keys | given)
+def client(**given: Any) -> S3Client:
+    keys: dict[str, Any] = {"aws_access_key_id": "other", "aws_secret_access_key": "secret"}
+    made: S3Client = boto3.client("s3", **keys | {"region_name": "ap-northeast-2"} | given)
+    return made
 
 
 def test_aws_is_asked_in_the_region_of_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -263,8 +263,8 @@ def test_a_large_file_is_not_held_in_memory(store: Store, tmp_path: Path, monkey
     assert peak < 24 * 1024 * 1024  # other threads' garbage counts too
 
 
-def drain(body: object) -> None:
-    while body.read(65536):  # type: ignore[attr-defined]
+def drain(body: IO[bytes]) -> None:
+    while body.read(65536):
         pass
 
 

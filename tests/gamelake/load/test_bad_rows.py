@@ -302,7 +302,7 @@ EXTREMES: dict[str, Any] = {
     "bool": [True, False, None],
     "int[]": [[], [MOST, -MOST - 1, 5.0], list(range(100_000)), None],
 }
-UNDECLARED = [
+UNDECLARED: list[dict[str, Any]] = [
     {"ID": "nine"},
     {"Name": {"id": 1}},
     {"": [None, {"": ""}]},

@@ -14,8 +14,8 @@ from gamelake.days import format_day
 from gamelake.fields import FieldType
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft
+from gamelake.lake.parts import PartStage
 from gamelake.lake.table import Table
-from gamelake.load import replay as module
 from gamelake.load.replay import ReplayError, replay
 from tests.support.loads import DAY, GAMES, REGISTRY, Loads, check_whole
 
@@ -154,14 +154,13 @@ def test_rows_of_a_load_that_committed_nothing_are_not_replayed(loads: Loads) ->
 def test_a_load_that_commits_meanwhile_wins(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
     (bad,) = bad_games(loads, 1)
     loads.load(run_id="before")
-    stage = module.PartStage
 
     def load_first(*given: Any, **options: Any) -> Any:
         loads.sandbox.upsert("games", [{"id": bad, "hypes": 6}])
         loads.load(run_id="night")
-        return stage(*given, **options)
+        return PartStage(*given, **options)
 
-    monkeypatch.setattr(module, "PartStage", load_first)
+    monkeypatch.setattr("gamelake.load.replay.PartStage", load_first)
     with pytest.raises(ReplayError, match="another load committed while the rows were checked"):
         replay(loads.store, lenient("games", hypes=FieldType.STRING))
     monkeypatch.undo()

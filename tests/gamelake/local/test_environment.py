@@ -37,7 +37,8 @@ def found_in(folder: Path, **variables: str) -> dict[str, str]:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+    found: dict[str, str] = json.loads(ran.stdout)
+    return found
 
 
 def mode(path: Path) -> int:
@@ -122,7 +123,7 @@ def test_the_launcher_starts_from_any_path(monkeypatch: pytest.MonkeyPatch, tmp_
     python.chmod(0o755)
     launcher = folder / "airflow"
     monkeypatch.setattr(environment, "LAUNCHER", launcher)
-    monkeypatch.setattr(environment.sys, "executable", str(python))
+    monkeypatch.setattr("gamelake.local.environment.sys.executable", str(python))
     environment.write_launcher()
     ran = subprocess.run([launcher, "dags", "list"], capture_output=True, text=True, check=True)
     assert ran.stdout == "-m gamelake.cli laptop airflow dags list\n"

@@ -18,10 +18,9 @@ from gamelake.maintenance.audit import audit
 from gamelake.marts.audit import KEEP_PUBLISHED
 from gamelake.marts.documents import POINTER, RECORD, History, PublishedMart, encode
 from gamelake.marts.generation import open_generation, publish
-from gamelake.marts.pointer import current
 from gamelake.marts.rollback import rollback, rollforward
 from gamelake.registry import load_sources
-from tests.support.generations import document_of, entry, finished
+from tests.support.generations import current_generation, document_of, entry, finished
 from tests.support.tables import IGDB_GENRES
 
 GENRES = load_sources()["igdb"].entities["genres"]
@@ -157,7 +156,7 @@ def test_what_publish_writes_is_sound(store: Any) -> None:
     key = open_generation(store, [GENRES], day=date(2026, 11, 21), run_id="run")
     duckdb.sql(f"copy (select 1 as id) to '{store.url(key)}/genres.parquet' (format parquet)")
     publish(store, key, {"genres": "marts/genres.parquet"})
-    assert current(store).generation == key
+    assert current_generation(store).generation == key
     assert audit(store, [GENRES.table], older_than=HOURS_48, remove=False, verify=True).findings == []
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-import pytest
-
 from gamelake.lake.factory import open_store
-from gamelake.lake.manifest import Draft, Mode, Proof, Summary
+from gamelake.lake.manifest import Mode, Proof, Summary
 from gamelake.lake.table import Table
 from gamelake.marts.commits import commit_inputs, commits_as_of
 from gamelake.registry import load_sources
+from tests.support.commits import commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,24 +21,11 @@ if TYPE_CHECKING:
 GENRES = load_sources()["igdb"].entities["genres"]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store((tmp_path / "lake").as_uri())
-
-
 def load(store: Store, *days: int) -> None:
     for day in days:
-        draft = Draft(
-            run_id=f"run-{day}",
-            partition=f"2026-11-{day}",
-            mode=Mode.SNAPSHOT,
-            cursor=None,
-            source_count=0,
-            row_count=0,
-            files=(),
-            summary=Summary(rows_read=day, undeclared={"b": 2, "a": 3}, proof=Proof.COUNTED),
-        )
-        Table(store, GENRES.table).commit(lambda _, draft=draft: draft)  # type: ignore[misc]
+        summary = Summary(rows_read=day, undeclared={"b": 2, "a": 3}, proof=Proof.COUNTED)
+        table, partition = Table(store, GENRES.table), f"2026-11-{day}"
+        commit(table, run_id=f"run-{day}", partition=partition, mode=Mode.SNAPSHOT, cursor=None, summary=summary)
 
 
 def commits(store: Store, day: int, known: list[CommitInput] | None = None) -> list[CommitInput]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import gamelake.marts.scratch
 from gamelake.marts.scratch import ScratchError, check_database, check_free, wait_for_lock
 
 HOLDS = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -70,7 +69,7 @@ def test_another_process_is_waited_for_and_named(tmp_path: Path, monkeypatch: py
         def end_the_other(_: float) -> None:
             other.communicate()
 
-        monkeypatch.setattr(gamelake.marts.scratch.time, "sleep", end_the_other)
+        monkeypatch.setattr("gamelake.marts.scratch.time.sleep", end_the_other)
         wait_for_lock(path, {}, lines.append)
         assert len(lines) == 1
         assert f"(process {other.pid})" in lines[0]
@@ -83,7 +82,7 @@ def test_a_process_that_never_ends_is_named_in_the_error(tmp_path: Path, monkeyp
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        monkeypatch.setattr(gamelake.marts.scratch.time, "sleep", lambda _: None)
+        monkeypatch.setattr("gamelake.marts.scratch.time.sleep", lambda _: None)
         with pytest.raises(ScratchError, match=rf"still open in .*process {other.pid}.*end that process"):
             wait_for_lock(path, {}, lambda _: None)
         other.communicate()

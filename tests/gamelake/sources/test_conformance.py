@@ -121,7 +121,8 @@ class Second(SourceUnderTest):
     async def open(self, *, refused: bool = False) -> AsyncIterator[Reader]:
         async with open_reader(self.source, self.entity) as reader:
             if refused:
-                reader._session.headers["X-Key"] = "another"  # type: ignore[attr-defined]
+                refused_reader: Any = reader
+                refused_reader._session.headers["X-Key"] = "another"
             yield reader
 
     def put(self, *rows: dict[str, Any]) -> None:

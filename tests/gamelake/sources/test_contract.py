@@ -129,7 +129,7 @@ def test_an_id_is_one_that_every_reader_of_json_can_hold(row_id: Any, good: bool
 
 
 def nested(levels: Any) -> Any:
-    value = 1
+    value: Any = 1
     for _ in range(levels):
         value = [value]
     return value

@@ -15,7 +15,7 @@ from gamelake.days import Scheme, partition_bounds
 from gamelake.lake.factory import open_store
 from gamelake.lake.table import Table
 from gamelake.registry import load_sources
-from tests.support.load_tasks import run_load
+from tests.support.load_tasks import only_task, run_load
 from tests.support.second_source.server import PARTITION
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def test_it_is_loaded_by_the_dag_factory_and_read_by_a_generated_dbt_sourc
     lake = (tmp_path / "lake").as_uri()
     dag = load_dag(source, entity, lake_uri=lake, full_refresh_weekday=0, doc_md="A test.")
     assert (dag.dag_id, "boardgames" in dag.tags) == (f"boardgames_{name}", True)
-    (task,) = dag.tasks
+    task = only_task(dag)
     assert (task.pool, [asset.name for asset in task.outlets]) == ("boardgames_api", [f"raw_boardgames_{name}"])
 
     figures = await run_load(task, PARTITION)
@@ -62,7 +62,7 @@ async def test_it_is_loaded_by_the_hour(boardgames: Boardgames, tmp_path: Path) 
     source = replace(load_sources()["boardgames"], partition=Scheme.HOUR)
     entity = source.entities["designers"]
     lake = (tmp_path / "lake").as_uri()
-    (task,) = load_dag(source, entity, lake_uri=lake, full_refresh_weekday=0, doc_md="A test.").tasks
+    task = only_task(load_dag(source, entity, lake_uri=lake, full_refresh_weekday=0, doc_md="A test."))
     hours = [f"{PARTITION}T04", f"{PARTITION}T05"]
     for last, hour in enumerate(hours, start=1):
         boardgames.clock = partition_bounds(hour)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import subprocess
 import sys
@@ -41,7 +42,7 @@ async def two_rows(client: Any, _context: Any) -> dict[str, Any]:
 def execute(operator: FunctionOperator) -> Any:
     """In a thread, because this one has the loop of the scripted server."""
     # Airflow warns about, or refuses, an execute that it did not call itself.
-    return asyncio.to_thread(operator.execute.__wrapped__, operator, {})  # type: ignore[attr-defined]
+    return asyncio.to_thread(inspect.unwrap(FunctionOperator.execute), operator, {})
 
 
 async def test_a_time_out_cancels_the_load_before_airflows_alarm(api: Any) -> None:

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from apiclient.errors import ServerError, TransientError
+from apiclient.errors import ApiError, ServerError, TransientError
 from apiclient.retry import Backoff, retry, retry_after_seconds
 from igdb.errors import QueryError, SlowQueryError
 
@@ -35,7 +35,7 @@ def test_retry_after_as_seconds_as_date_and_as_nonsense() -> None:
 
 
 @pytest.mark.parametrize(("kind", "asked"), [(ServerError, 4), (SlowQueryError, 2), (QueryError, 1)])
-async def test_how_often_an_error_is_asked_again(kind: type[Exception], asked: int) -> None:
+async def test_how_often_an_error_is_asked_again(kind: type[ApiError], asked: int) -> None:
     times = 0
     waits: list[float] = []
 

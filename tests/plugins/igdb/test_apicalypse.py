@@ -48,8 +48,8 @@ def test_queries_are_values() -> None:
 
 
 def test_conditions_given_as_a_list_are_frozen() -> None:
-    conditions = [above("id", 7)]
-    query = Query(where=conditions)  # type: ignore[arg-type]
+    conditions: Any = [above("id", 7)]
+    query = Query(where=conditions)
     conditions.append(below("id", 9))
     assert query.text() == "fields *; where id > 7; sort id asc; limit 500;"
 

@@ -18,7 +18,7 @@ from fastapi import HTTPException
 from igdb.provider import get_provider_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
 SETTINGS = Path(__file__).parents[3] / "airflow_settings.yaml"
 
@@ -58,9 +58,9 @@ async def press(host: str, **changes: Any) -> tuple[bool, str]:
         "schema": "",
         "extra": json.dumps({"token_url": "***"}),
     }
-    anyone = SimpleNamespace(is_authorized_connection=lambda **_details: True)
+    anyone: Any = SimpleNamespace(is_authorized_connection=lambda **_details: True)
     found = await asyncio.to_thread(
-        routes.test_connection, ConnectionBody(**body | changes), user=None, auth_manager=anyone
+        routes.test_connection, ConnectionBody(**body | changes), user=anyone, auth_manager=anyone
     )
     return found.status, found.message
 
@@ -97,7 +97,7 @@ def test_the_settings_file_stores_every_field_of_the_form() -> None:
 
 
 @pytest.fixture
-async def listener() -> Iterator[Any]:  # type: ignore[misc]
+async def listener() -> AsyncIterator[Any]:
     """A server that must not receive anything, and answers with what must not be shown."""
     heard: list[bytes] = []
 

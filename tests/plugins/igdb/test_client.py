@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from igdb.client import IgdbClient
+    from igdb.replies import MultiReply, Reply
 
 WINDOW = Query(where=(at_least("id", 0), below("id", 500)))
 TWO_PARTS = [SubQuery("a", "games", Query()), SubQuery("n", "games", Query(), count=True)]
 
 
 async def test_a_request_is_what_the_api_asks_for(api: Any, client: IgdbClient) -> None:
-    reply = await client.query("games", WINDOW)
+    reply: Reply[list[Any]] = await client.query("games", WINDOW)
 
     assert reply.rows == [{"id": 1}]
     assert reply.total == 372_770
@@ -60,7 +61,7 @@ async def test_a_count(api: Any, client: IgdbClient) -> None:
 
 async def test_a_multiquery(api: Any, client: IgdbClient) -> None:
     api.then(body=[{"name": "n", "count": 3}, {"name": "a", "result": [{"id": 1}]}])
-    reply = await client.multiquery(TWO_PARTS)
+    reply: MultiReply[list[Any]] = await client.multiquery(TWO_PARTS)
     assert (reply.rows, reply.counts) == ({"a": [{"id": 1}]}, {"n": 3})
     assert api.asked[0].path == "/v4/multiquery"
     assert api.asked[0].body.startswith('query games "a" {')
@@ -146,7 +147,7 @@ async def test_a_429_pauses_every_request_of_the_client(api: Any, make_client: C
     api.then(429, {"message": "Too Many Requests"})
     # The pause is 0.3 to 0.6 s; without it the other nine would start within 0.1 s.
     async with make_client(requests_per_second=100, backoff=Backoff(base=0.6, cap=0.6)) as client:
-        first = asyncio.create_task(client.query("games", WINDOW))
+        first: asyncio.Task[Any] = asyncio.create_task(client.query("games", WINDOW))
         await api.until(lambda: client.stats.retries)
         seen = time.monotonic()
         await asyncio.gather(first, *(client.query("games", WINDOW) for _ in range(9)))
@@ -283,7 +284,7 @@ async def test_never_more_than_8_open(api: Any, make_client: Callable[..., IgdbC
 async def test_a_cancelled_request_leaves_nothing_open(api: Any, make_client: Callable[..., IgdbClient]) -> None:
     api.then_hang()
     async with make_client(max_open_requests=1) as client:
-        hanging = asyncio.create_task(client.query("games", WINDOW))
+        hanging: asyncio.Task[Any] = asyncio.create_task(client.query("games", WINDOW))
         await api.until(lambda: api.open_now)
         hanging.cancel()
         with pytest.raises(asyncio.CancelledError):

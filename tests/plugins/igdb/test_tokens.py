@@ -215,7 +215,7 @@ async def test_a_cancelled_wait_for_the_lock_leaves_it_free(api: Any) -> None:
     await asyncio.sleep(0.1)
     waiting.cancel()
     minting.cancel()
-    assert await asyncio.gather(minting, waiting, return_exceptions=True) != []
+    await asyncio.gather(minting, waiting, return_exceptions=True)
     api.delay = 0
     assert await asyncio.wait_for(credentials(api).token(), 2) == api.minted[-1]
 

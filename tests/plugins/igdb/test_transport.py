@@ -223,8 +223,10 @@ async def ask_the_api(api: Any, make_client: Callable[..., IgdbClient]) -> None:
 
 
 async def ask_for_a_token(api: Any, make_client: Callable[..., IgdbClient]) -> None:
-    changes = {"client_id": "an-id", "client_secret": "a-secret", "backoff": Backoff(base=0, cap=0)}
-    await ClientCredentials(token_url=api.token_url, **changes).token()
+    backoff = Backoff(base=0, cap=0)
+    await ClientCredentials(
+        token_url=api.token_url, client_id="an-id", client_secret="a-secret", backoff=backoff
+    ).token()
 
 
 @pytest.mark.parametrize("ask", [ask_the_api, ask_for_a_token])

@@ -115,7 +115,7 @@ def test_what_belongs_to_games_comes_and_goes_with_them(build: Callable[..., Wor
     for endpoint, field in (("covers", "cover"), ("involved_companies", None), ("release_dates", None)):
         rows = by_id(world, endpoint)
         assert {row["game"] for row in rows.values()} <= set(games)
-        named = {game: set(row.get(endpoint, [row.get(field)])) - {None} for game, row in games.items()}
+        named = {game: set(row.get(endpoint, [row.get(str(field))])) - {None} for game, row in games.items()}
         owned: dict[int, set[int]] = {game: set() for game in games}
         for row in rows.values():
             owned[row["game"]].add(row["id"])

@@ -22,6 +22,7 @@ def main() -> None:
 
     upgradedb()
     states = [str(dag.test(run_conf={"date": day}).state) for day in os.environ["DAYS"].split()]
+    assert settings.Session is not None
     session = settings.Session()
     events = [[event.asset.name, event.partition_key, event.extra] for event in session.scalars(select(AssetEvent))]
     Path(os.environ["OUTCOME"]).write_text(json.dumps({"states": states, "events": events}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -193,8 +193,8 @@ async def test_the_requests_of_a_large_table(late: int, rows: int, most: int) ->
     times, unread = UpdateTimes(), LiveIds()
     unread.add(times.noting(there.items()))
     moved = dict.fromkeys(list(there)[:rows], since + 10 - late)
-    source = Source(there | moved)
-    found = await LateUpdates(source, unread, times, read=LiveIds(), since=since).ids()  # type: ignore[arg-type]
+    source: Any = Source(there | moved)
+    found = await LateUpdates(source, unread, times, read=LiveIds(), since=since).ids()
     assert found == sorted(moved)
     assert source.requests <= most
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -288,8 +288,8 @@ async def test_the_requests_of_a_large_table(deleted: int, most: int) -> None:
     deleted_ids = {*rng.sample(ids, deleted)}
     live = LiveIds()
     live.add(ids)
-    source = FewRequests([row_id for row_id in ids if row_id not in deleted_ids])
-    found = await Comparison(source, live, LiveIds(), since=LONG_AGO).differences()  # type: ignore[arg-type]
+    source: Any = FewRequests([row_id for row_id in ids if row_id not in deleted_ids])
+    found = await Comparison(source, live, LiveIds(), since=LONG_AGO).differences()
     assert {row_id for claim in found.deleted for row_id in range(claim.low, int(claim.end))} == deleted_ids
     assert found.missing == ()
     assert found.matched == len(ids) - deleted

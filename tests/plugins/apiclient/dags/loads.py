@@ -43,7 +43,8 @@ async def hanging(client: Any, context: Any) -> dict[str, Any]:
             for _ in range(8):
                 group.create_task(client.query("games", Query()))
     finally:
-        note(f"{name}: {sys.exc_info()[0].__name__}")
+        kind = sys.exc_info()[0]
+        note(f"{name}: {kind.__name__ if kind else kind}")
         # Clean-up that has to wait, such as an upload that is taken back, gets to its end too.
         await asyncio.sleep(0.05)
         note(f"{name}: cleaned up")
@@ -88,7 +89,7 @@ def kill_when_started() -> None:
 def closed_connections(silent: socket.socket) -> list[bool]:
     """Of each connection that the client opened, whether it has closed it again."""
     silent.settimeout(0.2)
-    closed = []
+    closed: list[bool] = []
     while True:
         try:
             connection, _ = silent.accept()
