@@ -29,7 +29,22 @@ class Scheme(StrEnum):
 
 
 class PartitionError(ValueError):
-    """A text that names no day, or a day that no lake has."""
+    """A text that names no day, or a day that no lake has.
+
+    Args:
+        found: The text.
+        expected: What it should have been.
+        key: The name of what has the text.
+    """
+
+    def __init__(self, found: object, expected: str, key: str = "date") -> None:
+        super().__init__(found, expected, key)
+        self.found = found
+        self.expected = expected
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"{self.key}: found {self.found!r}, expected {self.expected}"
 
 
 def parse_day(key: str) -> date:
@@ -40,11 +55,11 @@ def parse_day(key: str) -> date:
     try:
         day = datetime.strptime(key, KEY_FORMAT).date()  # noqa: DTZ007 - a day has no time zone
     except (ValueError, TypeError):
-        raise PartitionError(f"date: found {key!r}, expected a Korean day as YYYY-MM-DD, such as 2026-11-21") from None
+        raise PartitionError(key, "a Korean day as YYYY-MM-DD, such as 2026-11-21") from None
     if format_day(day) != key:
-        raise PartitionError(f"date: found {key!r}, expected {format_day(day)!r}: two digits for month and day")
+        raise PartitionError(key, f"{format_day(day)!r}: two digits for month and day")
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise PartitionError(f"date: found {key!r}, expected a Korean day from {FIRST_DAY} to {LAST_DAY}")
+        raise PartitionError(key, f"a Korean day from {FIRST_DAY} to {LAST_DAY}")
     return day
 
 
@@ -59,7 +74,7 @@ def scheme_of(partition: str) -> Scheme:
     if not hour:
         return Scheme.DAY
     if not (len(digits) == _HOUR_DIGITS and digits.isascii() and digits.isdigit() and int(digits) < _HOURS):
-        raise PartitionError(f"partition: found {partition!r}, expected a Korean hour such as 2026-11-21T04")
+        raise PartitionError(partition, "a Korean hour such as 2026-11-21T04", "partition")
     return Scheme.HOUR
 
 

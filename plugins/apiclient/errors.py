@@ -92,6 +92,10 @@ class SettingsError(ApiError, ValueError):
 
     def __init__(self, conn_id: str, key: str, found: object, expected: str) -> None:
         super().__init__(f"{key} is {found!r}, expected {expected}", endpoint=f"connection {conn_id!r}")
+        self.conn_id = conn_id
+        self.key = key
+        self.found = found
+        self.expected = expected
 
 
 class ProxyError(ApiError):

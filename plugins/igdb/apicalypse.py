@@ -34,6 +34,9 @@ class ApicalypseError(ValueError):
 
     def __init__(self, part: str, found: object, expected: str) -> None:
         super().__init__(f"query: {part} is {found!r}, expected {expected}")
+        self.part = part
+        self.found = found
+        self.expected = expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def test_what_is_missing_fails_the_task_without_a_retry(store: Any, audit: Any) 
 
 @pytest.mark.e2e
 def test_airflow_runs_it(store: Any, tmp_path: Path) -> None:
-    environment = airflow_environment(tmp_path, lake=store.uri, igdb={"conn_type": "igdb"})
+    environment = airflow_environment(tmp_path, lake=store.uri, igdb={})
     laptop = [GAMELAKE, "laptop"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
     ran = subprocess.run(

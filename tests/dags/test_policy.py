@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -14,6 +13,7 @@ import pytest
 from gamelake.marts.dbt_project import published_models
 from gamelake.paths import REPOSITORY
 from gamelake.registry import Kind, load_entities
+from tests.support.command import environment_without
 
 LOADS = [entity.dag_id for entity in load_entities()]
 DAGS = [*LOADS, "transform", "lake_audit"]
@@ -34,9 +34,7 @@ print("\\n" + json.dumps({"errors": bag.import_errors, "dags": dags}, sort_keys=
 def parses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Two parses, in processes of their own."""
     home = tmp_path_factory.mktemp("airflow")
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS", "GAMELAKE", "IGDB"))
-    }
+    environment = environment_without("AIRFLOW", "AWS", "GAMELAKE", "IGDB")
     environment |= {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from gamelake.lake.factory import open_store
+from tests.support.command import environment_without
 from tests.support.generations import current_generation, finished
 
 DAGS = Path(__file__).with_name("dags")
@@ -19,7 +19,7 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Pat
     newer, older = finished(store, "2026-11-29"), finished(store, "2026-11-28")
     table = f"{older}/_spark/1a2b3c4d/inputs.json"
     store.put(table, b"{}")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+    environment = environment_without("AIRFLOW", "GAMELAKE")
     environment |= {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

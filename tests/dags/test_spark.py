@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 from gamelake.paths import REPOSITORY
 from tests.dags.test_policy import PARSE
+from tests.support.command import environment_without
 
 
 def parse(home: Path, setting: str) -> dict[str, Any]:
     """What a DAG processor with the setting finds."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+    environment = environment_without("AIRFLOW", "GAMELAKE")
     environment |= {
         "GAMELAKE_TRANSFORM": setting,
         "AIRFLOW_HOME": str(home),

@@ -54,7 +54,7 @@ def test_the_rollback_of_the_marts_does_what_it_says(
     from gamelake.cli.main import main
     from gamelake.lake.factory import open_store
     from gamelake.marts.generation import publish
-    from tests.support.generations import finished, shown
+    from tests.support.generations import finished, published_key
 
     store = open_store((tmp_path / "lake").as_uri())
     days = [finished(store, f"2026-11-{day}") for day in (20, 21, 22)]
@@ -66,7 +66,7 @@ def test_the_rollback_of_the_marts_does_what_it_says(
     seen = []
     for command in commands:
         assert main(["marts", *shlex.split(command.replace("DAY", "2026-11-20"))]) == 0, capsys.readouterr().err
-        seen.append((command.split()[0], shown(store)))
+        seen.append((command.split()[0], published_key(store)))
     assert seen[:2] == [("list", days[2]), ("rollback", days[1])]
     assert seen[-1] == ("rollforward", days[2])
     assert all(generation == days[0] for command, generation in seen[2:-1])

@@ -19,6 +19,7 @@ import yaml
 
 from gamelake.airflow.pods import executor_config
 from gamelake.marts.duckdb_extensions import link_extensions
+from tests.support.command import environment_without
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "helm"
 VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
@@ -188,7 +189,7 @@ store = open_store("s3://lake")
 store.get("boto3")
 connect(store).execute("select * from read_csv('s3://lake/duckdb')").fetchall()
 """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+    environment = environment_without("AWS_") | {
         "AWS_ENDPOINT_URL": f"http://{host}",
         "GAMELAKE_DUCKDB_EXTENSIONS": str(link_extensions(tmp_path / "extensions")),
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{host}/v1/credentials",

@@ -23,7 +23,7 @@ from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import current, history
 from gamelake.marts.rollback import rollforward
 from gamelake.registry import load_sources
-from tests.support.loads import held, load_once, new_client, shown, small_sandbox, token_of
+from tests.support.loads import load_once, new_client, small_sandbox, source_rows, table_rows, token_of
 from tests.support.tables import IGDB_GAMES, IGDB_POPSCORE, newest_commit
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_a_pointer_is_made_again_by_the_next_load(
     store: Store, load: Callable[..., LoadReport], sandbox: tuple[Sandbox, str]
 ) -> None:
     store.delete(IGDB_GAMES.pointer_key)
-    assert shown(store) == held(sandbox[0]), "who may list does not need it"
+    assert table_rows(store) == source_rows(sandbox[0]), "who may list does not need it"
     assert load().version == 4
     assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(4))
 
@@ -91,7 +91,7 @@ def test_the_newest_commit_is_brought_back_from_its_copy(
     assert store.get(lost) == before
     assert missing(store) == []
     assert load().version == 4
-    assert shown(store) == held(sandbox[0])
+    assert table_rows(store) == source_rows(sandbox[0])
 
 
 def test_without_an_older_commit_loads_go_on(
@@ -100,7 +100,7 @@ def test_without_an_older_commit_loads_go_on(
     lost = IGDB_GAMES.manifest_key(2)
     store.delete(lost)
     assert load().version == 4
-    assert shown(store) == held(sandbox[0])
+    assert table_rows(store) == source_rows(sandbox[0])
     assert missing(store) == [lost]
 
 
@@ -112,7 +112,7 @@ def test_a_part_is_brought_back_by_a_full_refresh(
     assert missing(store) == [lost]
     with pytest.raises(LostPartError, match=lost):
         load()
-    assert (load(full_refresh=True).mode, shown(store)) == ("full", held(sandbox[0]))
+    assert (load(full_refresh=True).mode, table_rows(store)) == ("full", source_rows(sandbox[0]))
     report = audit(store, [IGDB_GAMES], older_than=timedelta(hours=48), remove=False)
     assert {finding.reason for finding in report.broken} == {"version 3 of 2026-11-21 names it"}, "for seven days more"
 
@@ -122,7 +122,7 @@ def test_a_table_is_brought_back_by_its_next_load(
 ) -> None:
     for info in list(store.list("raw/igdb/games/")):
         store.delete(info.key)
-    assert (load().mode, shown(store)) == ("full", held(sandbox[0]))
+    assert (load().mode, table_rows(store)) == ("full", source_rows(sandbox[0]))
     assert missing(store) == []
 
 

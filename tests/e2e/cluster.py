@@ -29,6 +29,7 @@ from deploy import compose_env
 from gamelake.lake.factory import open_store
 from gamelake.paths import REPOSITORY
 from tests.support.airflow import Airflow, free_port, wait_until_healthy
+from tests.support.command import environment_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -235,7 +236,7 @@ def _image_environment(folder: Path, api_port: int) -> dict[str, str]:
     home = folder / "airflow"
     home.mkdir()
     (home / "airflow.cfg").touch()  # else Airflow writes one, with a Fernet key of its own
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE", "AWS_"))}
+    kept = environment_without("AIRFLOW", "GAMELAKE", "AWS_")
     image = dict(re.findall(r"\b(AIRFLOW__\w+|DO_NOT_TRACK)=(\S+)", (REPOSITORY / "Dockerfile").read_text()))
     extensions = os.environ.get("GAMELAKE_DUCKDB_EXTENSIONS", str(REPOSITORY / ".local" / "extensions"))
     return {

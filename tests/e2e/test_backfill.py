@@ -15,7 +15,7 @@ from gamelake.lake.manifest import Mode
 from gamelake.lake.table import Table
 from sandbox.igdb import Sandbox, World
 from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
-from tests.support.loads import held, shown
+from tests.support.loads import source_rows, table_rows
 from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_a_backfill_reads_its_days_again(airflow: Airflow, store: Store, sandbo
     for day in (TWO_AGO, ONE_AGO):
         wait_for(airflow, "igdb_games", day, "success")
     assert len(airflow.all_runs("igdb_games")) == 3, "the end of a backfill is not included"
-    rows = shown(store)
+    rows = table_rows(store)
     assert [rows[game]["name"] for game in changed] == [f"Unseen on {day}" for day in (TWO_AGO, ONE_AGO)]
     after = newest_commit(store, "games")
     assert (after.mode, after.cursor) == (Mode.INCREMENTAL, before.cursor)
@@ -71,11 +71,11 @@ def check_a_date_does_so_too(airflow: Airflow, store: Store, sandbox: Sandbox) -
     changed = change_unseen(sandbox, TWO_AGO)
     run = trigger(airflow, "igdb_games", TWO_AGO, "success")
     assert run["partition_key"] is None
-    assert shown(store)[changed]["name"] == f"Unseen on {TWO_AGO}"
+    assert table_rows(store)[changed]["name"] == f"Unseen on {TWO_AGO}"
     after = newest_commit(store, "games")
     assert (after.version, after.mode, after.cursor) == (before.version + 1, Mode.INCREMENTAL, before.cursor)
     assert after.partition == format_day(TWO_AGO)
-    assert shown(store).keys() == held(sandbox).keys()
+    assert table_rows(store).keys() == source_rows(sandbox).keys()
 
 
 def check_what_has_no_past_is_refused(airflow: Airflow, store: Store) -> None:
@@ -95,7 +95,7 @@ def check_a_day_that_was_loaded_is_read_again_if_one_says_so(airflow: Airflow, s
     backfill(airflow, "igdb_games", ONE_AGO, TODAY, "--reprocess-behavior", "completed")
     airflow.wait(lambda: len(airflow.runs("igdb_games", format_day(ONE_AGO))) == 2, 60, "a second run of that day")
     wait_for(airflow, "igdb_games", ONE_AGO, "success")
-    assert shown(store)[again]["name"] == f"Unseen on {ONE_AGO}"
+    assert table_rows(store)[again]["name"] == f"Unseen on {ONE_AGO}"
 
 
 def change_unseen(sandbox: Sandbox, day: date) -> int:

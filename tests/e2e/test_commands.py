@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from gamelake.days import day_of, format_day
 from gamelake.paths import REPOSITORY
 from sandbox.igdb import World
 from tests.docs.commands import RUN
+from tests.support.command import environment_without
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
@@ -61,7 +61,7 @@ def copy_of_the_repository(folder: Path) -> Path:
 def environment(copy: Path) -> dict[str, str]:
     """A user's, without what this test run was given; the packages are the copy's."""
     ours = ("AIRFLOW", "GAMELAKE", "IGDB", "AWS", "DBT", "PYTEST")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept = environment_without(*ours)
     return {**kept, "PYTHONPATH": f"{copy}:{copy / 'plugins'}", "GAMELAKE_SANDBOX_GAMES": GAMES}
 
 

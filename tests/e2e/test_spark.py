@@ -22,7 +22,7 @@ from gamelake.paths import REPOSITORY
 from gamelake.registry import load_entities
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
 from tests.support.airflow import airflow_environment
-from tests.support.command import GAMELAKE
+from tests.support.command import GAMELAKE, environment_without
 from tests.support.dbt import Dbt
 from tests.support.source import Source
 
@@ -71,7 +71,7 @@ def run(command: list[Any], environment: dict[str, str]) -> None:
 
 
 def by_hand(source: Source, day: date, folder: Path, cluster: SparkCluster) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DBT_"))}
+    environment = environment_without("AWS_", "DBT_")
     environment |= cluster.environment
     environment |= {"GAMELAKE_URI": source.store.uri, "GAMELAKE_DUCKDB": str(folder / "gamelake.duckdb")}
     run([PYTHON, "-m", "gamelake.cli", "marts", "build-on-spark", "--date", str(day)], environment)

@@ -28,7 +28,7 @@ from gamelake.marts.generation import open_generation
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_entities
 from tests.support.aws import isolate, settings_without_this_machine
-from tests.support.command import GAMELAKE
+from tests.support.command import GAMELAKE, environment_without
 from tests.support.committed_lake import commit_lake
 from tests.support.dbt import Dbt
 from tests.support.raw_lake import Lake
@@ -234,7 +234,7 @@ def test_a_store_behind_a_proxy(
 @pytest.mark.long
 def test_make_run_into_a_bucket_with_dots_ends_well(seaweed: Seaweed, tmp_path: Path) -> None:
     """Two days: the second one tells what changed since the first, for which DuckDB reads both."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GAMELAKE_", "IGDB_"))}
+    kept = environment_without("AWS_", "GAMELAKE_", "IGDB_")
     environment = kept | settings_without_this_machine(
         tmp_path,
         **KEYS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import sqlite3
@@ -19,7 +18,7 @@ import pytest
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from tests.support.airflow import free_port
-from tests.support.command import GAMELAKE
+from tests.support.command import GAMELAKE, environment_without
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +28,7 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+        kept = environment_without("AIRFLOW", "GAMELAKE")
         self.environment = {
             **kept,
             "GAMELAKE_LOCAL": str(folder),

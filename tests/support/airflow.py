@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from gamelake.paths import REPOSITORY
-from tests.support.command import GAMELAKE
+from tests.support.command import GAMELAKE, environment_without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,7 +148,7 @@ def airflow_environment(folder: Path, *, lake: str, igdb: Mapping[str, str]) -> 
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "XDG_CACHE_HOME": str(folder / "cache"),
     }
-    others = {name: value for name, value in os.environ.items() if not name.startswith(("IGDB_", "AIRFLOW_CONN_"))}
+    others = environment_without("IGDB_", "AIRFLOW")
     return {**others, **own, **igdb}
 
 

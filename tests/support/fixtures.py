@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tests.support.cdn import CachingCdn
     from tests.support.faulty_proxy import FaultyProxy
     from tests.support.loads import Loads
-    from tests.support.nightly_loads import Lake, Nights
-    from tests.support.raw_lake import Lake as RawLake
+    from tests.support.nightly_loads import NightlyLoads, ScriptedLoads
+    from tests.support.raw_lake import Lake
     from tests.support.second_source.server import Boardgames
 
 # Imports of servers and clients are inside the fixtures: a test of another folder does not wait for them.
@@ -184,26 +184,26 @@ def rows() -> int:
 
 
 @pytest.fixture
-def lake(rows: int, tmp_path: Path) -> Iterator[Lake]:
-    """A lake that was loaded once from a scripted sandbox."""
-    from tests.support.nightly_loads import Lake, ScriptedSandbox
+def scripted(rows: int, tmp_path: Path) -> Iterator[ScriptedLoads]:
+    """Loads of a scripted sandbox, of which one is made."""
+    from tests.support.nightly_loads import ScriptedLoads, ScriptedSandbox
 
     sandbox = ScriptedSandbox(rows)
     with sandbox.running() as url:
-        yield Lake(sandbox, url, open_store((tmp_path / "lake").as_uri()))
+        yield ScriptedLoads(sandbox, url, open_store((tmp_path / "lake").as_uri()))
 
 
 @pytest.fixture
-def nights(store: Store) -> Iterator[Nights]:
+def nights(store: Store) -> Iterator[NightlyLoads]:
     """A sandbox of 300 games that is loaded into the store."""
     from sandbox.igdb import Sandbox, World
     from tests.support.loads import DAY
-    from tests.support.nightly_loads import Nights
+    from tests.support.nightly_loads import NightlyLoads
 
     world = World.generate(seed=3, games=300, first_day=DAY, today=DAY)
     sandbox = Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0)
     with sandbox.running() as url:
-        yield Nights(sandbox, url, store)
+        yield NightlyLoads(sandbox, url, store)
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def boardgames(monkeypatch: pytest.MonkeyPatch) -> Iterator[Boardgames]:
 
 
 @pytest.fixture(scope="session")
-def small_lake(tmp_path_factory: pytest.TempPathFactory) -> RawLake:
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """60 games on two days, with changes, a repaired range, deletions, a renamed and a deleted platform, no themes."""
     from tests.support.raw_lake import small_lake
 

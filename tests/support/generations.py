@@ -58,7 +58,7 @@ def current_generation(store: Store) -> Generation:
     return document
 
 
-def shown(store: Store) -> str:
+def published_key(store: Store) -> str:
     """What the pointer shows, and the copies too."""
     document = current_generation(store)
     assert store.get(COPY).decode() == document.generation

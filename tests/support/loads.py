@@ -88,7 +88,7 @@ async def load(client: IgdbClient, store: Store, name: str = "games", **options:
     return await Load(IgdbReader(client, entity), store, entity, run, **given | options).run()
 
 
-def shown(store: Store, name: str = "games") -> Rows:
+def table_rows(store: Store, name: str = "games") -> Rows:
     """The rows that a reader sees, by id: applied file by file, as the contract says; {} before the first commit."""
     manifest = Table(store, TableName("igdb", name)).latest()
     rows: Rows = {}
@@ -101,7 +101,7 @@ def shown(store: Store, name: str = "games") -> Rows:
     return rows
 
 
-def held(sandbox: Sandbox, endpoint: str = "games") -> Rows:
+def source_rows(sandbox: Sandbox, endpoint: str = "games") -> Rows:
     """The rows that the source has."""
     return {row["id"]: row for row in sandbox.rows(endpoint)}
 
@@ -142,11 +142,11 @@ class Loads:
         """Replace a text, once in a reply: in so many replies, None: in all."""
         self.sandbox.faults.add(Fault("replace", old=old, new=new, times=times))
 
-    def shown(self, name: str = "games") -> Rows:
-        return shown(self.store, name)
+    def table_rows(self, name: str = "games") -> Rows:
+        return table_rows(self.store, name)
 
-    def held(self, endpoint: str = "games") -> Rows:
-        return held(self.sandbox, endpoint)
+    def source_rows(self, endpoint: str = "games") -> Rows:
+        return source_rows(self.sandbox, endpoint)
 
     def ids(self) -> list[int]:
         """The ids of the sandbox's games, ascending."""

@@ -43,7 +43,7 @@ class ScriptedSandbox(MovingSandbox):
             step(self.world)
 
 
-class Lake(Loads):
+class ScriptedLoads(Loads):
     """Nights that load a scripted sandbox into a store; the first one is made at once."""
 
     sandbox: ScriptedSandbox
@@ -63,11 +63,11 @@ class Lake(Loads):
 
     def check_equal(self) -> None:
         """The table is the source, and the newest commit counts it rightly."""
-        assert self.shown() == self.held()
-        assert self.newest().row_count == self.newest().source_count == len(self.held())
+        assert self.table_rows() == self.source_rows()
+        assert self.newest().row_count == self.newest().source_count == len(self.source_rows())
 
 
-class Nights(Loads):
+class NightlyLoads(Loads):
     """A sandbox that is loaded into a store, night by night."""
 
     def __init__(self, sandbox: Sandbox, url: str, store: Store) -> None:
@@ -88,7 +88,7 @@ class Nights(Loads):
     def take_away(self, name: str, share: float = 1.0) -> Rows:
         """Delete a share of an endpoint's rows. Returns: what it had."""
         endpoint = IgdbOptions.of(REGISTRY[name]).endpoint
-        rows = self.held(endpoint)
+        rows = self.source_rows(endpoint)
         self.sandbox.delete(endpoint, sorted(rows)[: round(len(rows) * share)])
         return rows
 

@@ -21,7 +21,7 @@ def run_partition(context: Any, scheme: Scheme = Scheme.DAY) -> str:
     run = context["dag_run"]
     if named := run.partition_key or context["params"].get("date"):
         if scheme_of(named) is not scheme:
-            raise PartitionError(f"date: found {named!r}, expected a Korean {scheme}")
+            raise PartitionError(named, f"a Korean {scheme}")
         return str(named)
     moment: datetime = run.logical_date or run.run_after
     return moment.astimezone(KST).strftime(scheme.key_format)

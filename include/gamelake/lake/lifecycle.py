@@ -20,13 +20,26 @@ from gamelake.lake.keys import RAW
 from gamelake.lake.s3 import s3_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gamelake.lake.s3 import S3Store
 
 _ID = "gamelake-"
 
 
 class LifecycleError(Exception):
-    """The bucket's rules are not the ones that the lake needs: names each rule that differs."""
+    """The bucket's rules are not the ones that the lake needs.
+
+    Args:
+        uri: The lake.
+        differences: A line for each rule that differs.
+    """
+
+    def __init__(self, uri: str, differences: Sequence[str]) -> None:
+        hint = "the lifecycle rules differ; apply them: gamelake lake lifecycle --apply"
+        super().__init__("\n  ".join([f"{uri}: {hint}", *differences]))
+        self.uri = uri
+        self.differences = differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +113,7 @@ def check_rules(store: S3Store) -> None:
     Raises: LifecycleError, naming each difference; StoreError.
     """
     if lines := differences(store):
-        hint = "apply them: gamelake lake lifecycle --apply"
-        raise LifecycleError("\n  ".join([f"{store.uri}: the lifecycle rules differ; {hint}", *lines]))
+        raise LifecycleError(store.uri, lines)
 
 
 def _read(store: S3Store) -> dict[str, Any]:

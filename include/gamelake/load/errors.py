@@ -1,13 +1,14 @@
 """The errors of a load; those of the API and the store have their own modules.
 
 LoadError
-├── PermanentLoadError      not retried: the same request would fail again
-│   ├── HeldError           the table would lose more rows than one load may remove
-│   ├── OtherOriginError    the table has rows of another server, such as the sandbox
-│   └── ContractError       too many rows break the registry's contract
-├── LostPartError           a part of the table is missing or damaged
-├── UnprovenError           the source counts other rows than it sends, and more than one load may leave unproven
-└── SupersededError         another load read the source much later and was faster to commit
+├── PermanentLoadError             not retried: the same request would fail again
+│   ├── UnreadablePartitionError   the source cannot return the rows of that partition
+│   ├── HeldError                  the table would lose more rows than one load may remove
+│   ├── OtherOriginError           the table has rows of another server, such as the sandbox
+│   └── ContractError              too many rows break the registry's contract
+├── LostPartError                  a part of the table is missing or damaged
+├── UnprovenError                  the source counts other rows than it sends, more than one load may leave unproven
+└── SupersededError                another load read the source much later and was faster to commit
 
 A reader raises `gamelake.sources.base.IncompleteError`, of which UnprovenError is one too.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import TableName
     from gamelake.lake.manifest import Manifest, Unproven
     from gamelake.lake.store import Store
+    from gamelake.load.guard import Loss
 
 
 LIST_COMMAND = "gamelake lake rejected {table}"
@@ -37,15 +39,43 @@ class PermanentLoadError(LoadError):
     """The run asks for what cannot be read: not retried, the same request would fail again."""
 
 
-class HeldError(PermanentLoadError):
-    """The table would lose more rows than one load may remove: the guard's reason, and what to do."""
+class UnreadablePartitionError(PermanentLoadError):
+    """The source cannot return the rows of a partition: it lies in the future, or its rows have changed since.
 
-    def __init__(self, entity: str, reason: str) -> None:
+    Args:
+        table: What is loaded.
+        partition: The day or hour that was asked for.
+        today: The source's day.
+        is_future: Whether the partition lies in the future.
+    """
+
+    def __init__(self, table: str, partition: str, today: str, *, is_future: bool) -> None:
         super().__init__(
-            f"{reason} Held: nothing was committed, and readers keep what they have. If the rows are really deleted, "
-            f"run the load again with the param allow_shrink (`make run ALLOW_SHRINK={entity}`). "
+            f"{table}: date {partition} lies in the future: the source's day is {today}"
+            if is_future
+            else f"{table}: date {partition} can no longer be read: the source shows its rows as of {today} and has no "
+            "history, so that day cannot be loaded any more. Run it without a date."
+        )
+        self.table = table
+        self.partition = partition
+        self.today = today
+        self.is_future = is_future
+
+
+class HeldError(PermanentLoadError):
+    """The table would lose more rows than one load may remove.
+
+    Args:
+        loss: What the guard found.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(
+            f"{loss} Held: nothing was committed, and readers keep what they have. If the rows are really deleted, "
+            f"run the load again with the param allow_shrink (`make run ALLOW_SHRINK={loss.table}`). "
             "If not, wait until the source shows them and run it again."
         )
+        self.loss = loss
 
 
 class OtherOriginError(PermanentLoadError):
@@ -65,6 +95,7 @@ class OtherOriginError(PermanentLoadError):
             f"(on a laptop `make clean LAKE=yes`). To go on with {expected}, set the account or the connection of "
             f"{table.source} (docs/guides/runbooks/troubleshooting.md)."
         )
+        self.table = table
         self.found = found
         self.expected = expected
 
@@ -111,6 +142,9 @@ class LostPartError(LoadError):
             f"entity once with the param full_refresh, which reads every row again: "
             f"`airflow dags trigger {table.source}_{table.entity} --conf '{{\"full_refresh\": true}}'`"
         )
+        self.table = table
+        self.version = version
+        self.reason = reason
 
 
 class ContractError(PermanentLoadError):
@@ -123,7 +157,10 @@ class ContractError(PermanentLoadError):
             f"List them with `{LIST_COMMAND.format(table=entity)}`. "
             "Correct the field in entities.yaml, or wait until the source corrects its rows, and run the load again."
         )
+        self.entity = entity
         self.rejected = rejected
+        self.rows = rows
+        self.allowed = allowed
         self.example = example
         self.kept_at = kept_at
 
@@ -136,3 +173,7 @@ class SupersededError(LoadError):
             f"{entity}: run {run_id!r} committed version {version} meanwhile, and began to read {behind} s after this "
             "one. Nothing was committed; run the load again."
         )
+        self.entity = entity
+        self.run_id = run_id
+        self.version = version
+        self.behind = behind

@@ -28,10 +28,35 @@ _GROWTH_ROWS = 100  # and the least rows: small tables grow by half as a matter 
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """held: why the rows must not be committed, or None. warning: what a person should check, or None."""
+class Loss:
+    """More rows than one load may remove.
 
-    held: str | None = None
+    rows: of the next commit. rejected: rows that the source sent and the contract refused. before: the rows of the
+    table, or of a usual day of a time series. allowed: the most rows that one load may remove, by max_shrink.
+    """
+
+    table: str
+    rows: int
+    rejected: int
+    before: int
+    allowed: int
+    max_shrink: float
+    is_series: bool
+
+    def __str__(self) -> str:
+        which = "a usual day had" if self.is_series else "the table had"
+        refused = f" ({self.rejected:,} more break the contract)" if self.rejected else ""
+        return (
+            f"{self.table}: {_shown(self.rows)}{refused}; {which} {self.before:,} in the last {DAYS} days. "
+            f"One load may remove {self.allowed:,} of them (max_shrink {self.max_shrink:.3g})."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """held: the loss that must not be committed, or None. warning: what a person should check, or None."""
+
+    held: Loss | None = None
     warning: str | None = None
 
 
@@ -58,12 +83,7 @@ def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, partition: 
     before = _usual_rows(commits, partition) if series else _most_rows(commits)
     allowed = entity.limits.lost_rows(before)
     if before - rows > allowed:
-        which = "a usual day had" if series else "the table had"
-        refused = f" ({rejected:,} more break the contract)" if rejected else ""
-        return Verdict(
-            held=f"{entity}: {_shown(rows)}{refused}; {which} {before:,} in the last {DAYS} days. "
-            f"One load may remove {allowed:,} of them (max_shrink {entity.limits.max_shrink:.3g})."
-        )
+        return Verdict(held=Loss(str(entity), rows, rejected, before, allowed, entity.limits.max_shrink, series))
     if (rows and not before) or rows - before >= max(GROWTH * before, _GROWTH_ROWS):
         grew = "the table grew by half or more" if before else "the table had none"
         return Verdict(

@@ -149,7 +149,7 @@ class NextCommit:
             self.entity, row_count, commits, partition=self.run.partition, rejected=len(self.staging.rejects)
         )
         if verdict.held and not self.allow.shrink:
-            raise HeldError(str(self.entity), verdict.held)
+            raise HeldError(verdict.held)
         warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
         self.warnings = [warning] if warning else []
         return verdict.held is not None

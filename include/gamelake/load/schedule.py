@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.lake.manifest import ManifestError
-from gamelake.load.errors import PermanentLoadError, SupersededError
+from gamelake.load.errors import SupersededError, UnreadablePartitionError
 from gamelake.registry import Kind
 
 if TYPE_CHECKING:
@@ -48,17 +48,13 @@ def watermark_in(commit: Manifest) -> int | None:
 def check_readable(entity: Entity, partition: str, clock: datetime) -> None:
     """Refuse a partition whose rows the source cannot return.
 
-    Raises: PermanentLoadError.
+    Raises: UnreadablePartitionError.
     """
     start, end = partition_bounds(partition)
     today = format_day(day_of(clock))
-    if clock < start:
-        raise PermanentLoadError(f"{entity}: date {partition} lies in the future: the source's day is {today}")
-    if entity.kind is not Kind.INCREMENTAL and clock >= end + GRACE:
-        raise PermanentLoadError(
-            f"{entity}: date {partition} can no longer be read: the source shows its rows as of {today} and "
-            f"has no history, so that day cannot be loaded any more. Run it without a date."
-        )
+    is_future = clock < start
+    if is_future or (entity.kind is not Kind.INCREMENTAL and clock >= end + GRACE):
+        raise UnreadablePartitionError(str(entity), partition, today, is_future=is_future)
 
 
 def period_of_changes(partition: str, watermark: int | None) -> Period:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from gamelake.lake.factory import open_store
 from gamelake.load.report import LoadReport
+from tests.support.command import environment_without
 from tests.support.loads import small_sandbox
 from tests.support.tables import newest_commit
 
@@ -19,7 +19,7 @@ LOADING = Path(__file__).parent / "dags" / "loading.py"
 
 def test_a_load_leaves_an_event_with_its_figures_and_a_failed_one_leaves_none(tmp_path: Path) -> None:
     store = open_store((tmp_path / "lake").as_uri())
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+    environment = environment_without("AIRFLOW", "GAMELAKE")
     with small_sandbox(9) as (_, url):
         account = {"login": "sandbox", "password": "sandbox-secret", "extra": {"token_url": f"{url}/oauth2/token"}}
         connection = {"conn_type": "igdb", "host": f"{url}/v4"} | account

@@ -22,6 +22,7 @@ from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from gamelake.settings import Settings
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
+from tests.support.command import environment_without
 
 ACCOUNT = {"igdb_client_id": "my-id", "igdb_client_secret": "my-secret"}
 
@@ -136,7 +137,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
         [sys.executable, "-m", "tests.gamelake.airflow.imported_settings", path],
         cwd=REPOSITORY,
         env={
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "IGDB_"))},
+            **environment_without("AIRFLOW", "IGDB_"),
             "AIRFLOW_HOME": str(folder / "airflow"),
             "AIRFLOW__CORE__FERNET_KEY": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
         },

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from gamelake.lake.manifest import Draft, Mode, Part
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.table import Table
 from tests.support.aws import settings_without_this_machine
+from tests.support.command import environment_without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def test_commands_reach_the_bucket_by_the_stored_connection(
     stored = {"aws_default": {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}}
     (tmp_path / "connections.json").write_text(json.dumps(stored), encoding="utf-8")
     ours = ("AIRFLOW", "AWS_", "GAMELAKE")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment = environment_without(*ours)
     environment |= settings_without_this_machine(
         tmp_path,
         GAMELAKE_URI=f"s3://{bucket}/lake",

@@ -17,7 +17,7 @@ from gamelake.marts import pointer
 from gamelake.marts.generation import publish
 from gamelake.marts.rollback import generations
 from gamelake.paths import REPOSITORY
-from tests.support.generations import finished, published, shown
+from tests.support.generations import finished, published, published_key
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
@@ -68,10 +68,10 @@ def test_make_calls_them(store: Store, tmp_path: Path) -> None:
 
     assert second in make("generations")
     assert "rollback by" in make("rollback", "TO=2026-11-20", "REASON=scores are 0")
-    assert shown(store) == first
+    assert published_key(store) == first
     assert orjson.loads(store.get(pointer.publication_key(3)))["reason"] == "scores are 0"
     make("rollforward")
-    assert shown(store) == second
+    assert published_key(store) == second
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
 from gamelake.cli.main import main
-from tests.support.command import GAMELAKE
+from tests.support.command import GAMELAKE, environment_without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +21,7 @@ def test_a_bad_file_ends_the_command_with_its_message(tmp_path: Path, capsys: py
 
 
 def test_a_database_without_tables_says_what_to_run(tmp_path: Path) -> None:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    variables = environment_without("AIRFLOW")
     ran = subprocess.run(
         [GAMELAKE, "settings", "import"],
         env={**variables, "AIRFLOW_HOME": str(tmp_path)},

@@ -17,6 +17,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.store import InvalidKeyError, ObjectNotFoundError, ReadableStore, Store, StoreError
 from gamelake.lake.table import Table, TableReader, open_table
+from tests.support.errors import having
 from tests.support.stores import BAD_KEYS
 from tests.support.tables import IGDB_GAMES, newest_commit
 
@@ -71,7 +72,7 @@ def test_it_reads_and_is_no_whole_store(lake: Store, remote: HttpsStore) -> None
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_key_that_could_mean_two_things_is_refused(remote: HttpsStore, key: str) -> None:
     for ask in (remote.get, remote.open, remote.info, remote.url):
-        with pytest.raises(InvalidKeyError, match="expected"):
+        with pytest.raises(InvalidKeyError, check=having(key=key)):
             ask(key)
 
 
@@ -89,8 +90,9 @@ def test_commits_are_read_without_a_list(lake: Store, remote: HttpsStore, cdn: C
         assert found is not None
         assert found.version == version
     assert table.as_of("2026-11-17") is None
-    with pytest.raises(ObjectNotFoundError, match=r"_manifests/0+5.json"):
+    with pytest.raises(ObjectNotFoundError) as caught:
         table.read(5)
+    assert caught.value.key.endswith("_manifests/00000000000000000005.json")
     assert all(request.startswith("GET /some/lake/raw/igdb/games/_manifest") for request in cdn.requests)
 
 
@@ -109,8 +111,9 @@ ASK["info"] = lambda store, key: store.info(key)
 
 @pytest.mark.parametrize("ask", ASK)
 def test_404_is_not_found(remote: HttpsStore, ask: str) -> None:
-    with pytest.raises(ObjectNotFoundError, match="raw/absent"):
+    with pytest.raises(ObjectNotFoundError) as caught:
         ASK[ask](remote, "raw/absent")
+    assert caught.value.key.endswith("raw/absent")
 
 
 @pytest.mark.parametrize("ask", ASK)
@@ -188,7 +191,7 @@ def test_a_stream_that_breaks_off_is_an_error(lake: Store, remote: HttpsStore, c
 
 def test_another_document_in_a_manifests_place_is_named(lake: Store, remote: HttpsStore) -> None:
     lake.put("raw/igdb/games/_manifest.json", b"<!doctype html>")  # of no type, as some servers send it
-    with pytest.raises(ManifestError, match=r"raw/igdb/games/_manifest.json: .*expected JSON"):
+    with pytest.raises(ManifestError, match="expected JSON"):
         TableReader(remote, IGDB_GAMES).latest()
 
 

@@ -7,6 +7,7 @@ import pytest
 from gamelake.lake.lifecycle import LifecycleError, apply_rules, check_rules, differences, expected_rules
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.store import StoreError
+from tests.support.errors import having
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -75,7 +76,8 @@ def test_rules_of_an_older_version_go(lake: S3Store) -> None:
 
 
 def test_a_bucket_without_rules_is_told(lake: S3Store) -> None:
-    with pytest.raises(LifecycleError, match=r"lifecycle --apply(\n  gamelake-\w+-some/lake/raw: missing){3}$"):
+    missing = [f"{rule.id}: missing" for rule in expected_rules(lake)]
+    with pytest.raises(LifecycleError, check=having(uri=lake.uri, differences=missing)):
         check_rules(lake)
 
 
@@ -92,8 +94,9 @@ def test_a_bucket_without_rules_is_told(lake: S3Store) -> None:
 def test_a_rule_that_differs_is_told(lake: S3Store, change: dict[str, Any]) -> None:
     temp, *rest = (rule.to_s3() for rule in expected_rules(lake))
     set_rules(lake, temp | change, *rest)
-    with pytest.raises(LifecycleError, match=r"gamelake-temp-some/lake/raw: found .*, expected "):
+    with pytest.raises(LifecycleError) as caught:
         check_rules(lake)
+    assert [line.partition(":")[0] for line in caught.value.differences] == ["gamelake-temp-some/lake/raw"]
     apply_rules(lake)
     check_rules(lake)
 
@@ -110,7 +113,7 @@ def test_ceph_may_word_a_filter_in_its_own_way(lake: S3Store, monkeypatch: pytes
 
 def test_rules_that_the_server_did_not_keep_are_an_error(lake: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lake.client, "put_bucket_lifecycle_configuration", lambda **_: {})
-    with pytest.raises(LifecycleError, match="missing"):
+    with pytest.raises(LifecycleError):
         apply_rules(lake)
 
 

@@ -17,6 +17,7 @@ from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_ids
 from gamelake.lake.store import ObjectNotFoundError, StoreError
 from gamelake.lake.uploads import DamagedPartError, PartError
+from tests.support.errors import having
 from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ def test_a_part_whose_reply_was_lost_is_put_once(faulty_store: Store, proxy: Any
 
 
 def test_a_partition_that_is_no_day_is_refused(disk: Store, tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="partition: found 'today'"):
+    with pytest.raises(ManifestError, check=having(key="partition", found="today")):
         new_stage(disk, tmp_path, partition="today")
 
 

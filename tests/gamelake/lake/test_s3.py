@@ -13,6 +13,7 @@ import gamelake.lake.s3
 from gamelake.lake.factory import open_store
 from gamelake.lake.store import ObjectExistsError, StoreError
 from tests.support.aws import isolate
+from tests.support.errors import having
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def test_a_conflict_is_tried_again(faulty_store: Store, proxy: Any) -> None:
 def test_a_conflict_without_end_is_an_error(faulty_store: Store, proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gamelake.lake.s3, "_CONFLICT_ATTEMPTS", 3)
     proxy.plan = [("PUT", "conflict")] * 3
-    with pytest.raises(StoreError, match="PutObject 'key': ConditionalRequestConflict"):
+    with pytest.raises(StoreError, check=having(operation="PutObject", key="key")):
         faulty_store.put("key", b"x", if_absent=True)
     assert proxy.plan == []
 
@@ -74,10 +75,10 @@ def test_a_conflict_without_end_is_an_error(faulty_store: Store, proxy: Any, mon
 def test_a_body_cut_short_is_an_error(faulty_store: Store, proxy: Any) -> None:
     faulty_store.put("key", b"x" * 3_000_000)
     proxy.plan = [("GET", "cut")]
-    with pytest.raises(StoreError, match="GetObject 'key'"):
+    with pytest.raises(StoreError, check=having(operation="GetObject", key="key")):
         faulty_store.get("key")
     proxy.plan = [("GET", "cut")]
-    with faulty_store.open("key") as stream, pytest.raises(StoreError, match="GetObject 'key'"):
+    with faulty_store.open("key") as stream, pytest.raises(StoreError, check=having(operation="GetObject", key="key")):
         deque(iter(lambda: stream.read(100_000), b""), maxlen=0)
 
 
@@ -102,7 +103,7 @@ def test_what_cannot_be_dropped_is_told_beside_the_error(
     store = open_store(f"s3://{bucket}/lake", s3=s3)
     create = s3.create_multipart_upload
     monkeypatch.setattr(s3, "create_multipart_upload", lambda **request: create(**request) | {"UploadId": "gone"})
-    with pytest.raises(StoreError, match="UploadPart 'part'") as caught:
+    with pytest.raises(StoreError, check=having(operation="UploadPart", key="part")) as caught:
         store.put_file("part", tmp_path / "part")
     assert "until the lifecycle rule removes them" in caught.value.__notes__[0]
 
@@ -174,7 +175,7 @@ def test_expired_credentials_are_named_where_s3_answers_without_a_body(faulty_st
     faulty_store.put("key", b"x")
     # boto3 takes it for a wrong region, and asks the bucket for the right one.
     proxy.plan = [("HEAD", "expired"), ("HEAD", "expired"), ("GET", "expired")]
-    with pytest.raises(StoreError, match=r"HeadObject 'key': ExpiredToken .*credentials have expired: renew them"):
+    with pytest.raises(StoreError, match="credentials have expired: renew them"):
         faulty_store.info("key")
     assert proxy.seen[-3:] == ["HEAD", "HEAD", "GET"]
 

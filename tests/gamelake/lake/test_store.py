@@ -17,6 +17,7 @@ import pytest
 import gamelake.lake.s3
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import InvalidKeyError, ObjectExistsError, ObjectNotFoundError, StoreError
+from tests.support.errors import having
 from tests.support.stores import BAD_KEYS
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def test_info_tells_size_and_time(store: Store) -> None:
 
 @pytest.mark.parametrize("ask", ABSENT)
 def test_an_absent_object_is_not_found(store: Store, ask: Callable[[Store], object]) -> None:
-    with pytest.raises(ObjectNotFoundError, match="raw/absent"):
+    with pytest.raises(ObjectNotFoundError) as caught:
         ask(store)
+    assert caught.value.key.endswith("raw/absent")
 
 
 def test_a_folder_is_no_object(flat_store: Store) -> None:
@@ -92,7 +94,7 @@ def test_a_folder_is_no_object(flat_store: Store) -> None:
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_key_that_could_mean_two_things_is_refused(store: Store, key: str) -> None:
     for ask in (store.get, store.open, store.info, store.delete, store.url, store.tags):
-        with pytest.raises(InvalidKeyError, match="expected"):
+        with pytest.raises(InvalidKeyError, check=having(key=key)):
             ask(key)
     with pytest.raises(InvalidKeyError):
         store.put(key, b"x")
@@ -108,7 +110,7 @@ def test_a_prefix_that_no_key_has_is_refused(store: Store, prefix: str) -> None:
 
 def test_create_only_if_absent(store: Store) -> None:
     store.put("commit", b"mine", if_absent=True)
-    with pytest.raises(ObjectExistsError, match="commit"):
+    with pytest.raises(ObjectExistsError, check=having(key="commit")):
         store.put("commit", b"theirs", if_absent=True)
     assert store.get("commit") == b"mine"
 

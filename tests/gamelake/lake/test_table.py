@@ -17,6 +17,7 @@ from gamelake.lake.manifest import Draft, Manifest, ManifestError
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
+from tests.support.errors import having
 from tests.support.tables import IGDB_GAMES, IGDB_GENRES, newest_commit
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_a_day_as_it_was(store: Store) -> None:
     versions = {day: manifest and manifest.version for day, manifest in found.items()}
     # the 19th was loaded last, and then held all that the 20th had
     assert versions == {"2026-11-17": None, "2026-11-18": 1, "2026-11-19": 4, "2026-11-20": 4, "2026-12-31": 4}
-    with pytest.raises(ManifestError, match="partition: found 'today'"):
+    with pytest.raises(ManifestError, check=having(key="partition", found="today")):
         table.as_of("today")
 
 
@@ -116,10 +117,10 @@ def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
     table = Table(disk, IGDB_GAMES)
     manifest = commit(table)
     disk.put(IGDB_GAMES.manifest_key(2), manifest.to_json())
-    with pytest.raises(ManifestError, match="version: found 1, expected 2"):
+    with pytest.raises(ManifestError, check=having(found=1, expected="2")):
         table.latest()
     disk.put(IGDB_GENRES.manifest_key(1), manifest.to_json())
-    with pytest.raises(ManifestError, match=r"table: found 'igdb\.games', expected 'igdb\.genres'"):
+    with pytest.raises(ManifestError, check=having(found="igdb.games", expected="'igdb.genres'")):
         newest_commit(disk, "genres")
 
 
@@ -175,7 +176,7 @@ def test_a_table_that_never_has_a_free_number_is_an_error(disk: Store, monkeypat
         raise ObjectExistsError("put", key, "the key is taken")
 
     monkeypatch.setattr(disk, "put", taken)
-    with pytest.raises(ManifestError, match=r"version: found 'raw/igdb/games/_manifests/', expected a free number"):
+    with pytest.raises(ManifestError, check=having(key="version", found="raw/igdb/games/_manifests/")):
         commit(Table(disk, IGDB_GAMES))
 
 

@@ -19,7 +19,7 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.rows import read_ids
 from gamelake.sources.igdb import late_updates
 from gamelake.sources.igdb import request_planner as planner
-from tests.support.loads import LONG_AGO, Rows, held, load, new_client, shown, token_of
+from tests.support.loads import LONG_AGO, Rows, load, new_client, source_rows, table_rows, token_of
 from tests.support.moving_sandbox import MovingSandbox
 from tests.support.tables import newest_commit
 
@@ -130,14 +130,14 @@ def seen_by_a_reader(store: Store) -> Rows:
     for file in manifest.files:
         ids = list(read_ids(store, file))
         assert len(ids) == len(set(ids)), f"{file.key} holds an id twice"
-    rows = shown(store)
+    rows = table_rows(store)
     assert manifest.row_count == len(rows)
     return rows
 
 
 def check_night(table: Rows, sandbox: RestlessSandbox, began: Rows) -> None:
     """Nothing is missing, older than the night, or other than the source had it."""
-    ended = held(sandbox)
+    ended = source_rows(sandbox)
     stayed = [row_id for row_id in began if row_id in ended and row_id not in sandbox.came]
     missing = sorted(row_id for row_id in stayed if row_id not in table)
     assert not missing, "live rows are missing"
@@ -166,9 +166,9 @@ async def test_a_full_read_and_ten_nights_of_a_source_that_drifts(
             for night in range(NIGHTS + 2):
                 sandbox.drifts = night <= NIGHTS
                 sandbox.came.clear()
-                began = held(sandbox)
+                began = source_rows(sandbox)
                 report = await load(client, store, day=sandbox.today, run_id=f"night-{night}", part_bytes=part_bytes)
                 assert report.mode == ("incremental" if night else "full")
                 check_night(seen_by_a_reader(store), sandbox, began)
                 sandbox.pass_a_day()
-    assert seen_by_a_reader(store) == held(sandbox), "a night without drift repairs all that there is to repair"
+    assert seen_by_a_reader(store) == source_rows(sandbox), "a night without drift repairs all that there is to repair"

@@ -60,22 +60,22 @@ TRANSIENT: dict[str, dict[str, Any]] = {
     "no UTF-8": {"kind": "replace", "old": '"id"', "new": '"\udcff"'},
     "a hang": {"kind": "hang", "seconds": 30},
 }
-# The error of a load when that fault stays; where rows and count differ, no retry of a request can tell.
-LASTING: dict[str, tuple[type[Exception] | tuple[type[Exception], ...], str]] = {
-    "429": (RateLimitError, "status 429"),
-    "500": (ServerError, "status 500"),
-    "502": (ServerError, "status 502"),
-    "503": (ServerError, "status 503"),
-    "504": (ServerError, "status 504"),
-    "408": (SlowQueryError, "status 408"),
-    "reset": (UnreachableError, "curl -sS"),
-    "reset in the body": (UnreachableError, "curl -sS"),
-    "truncated JSON": (ReplyError, "status 200, but not JSON"),
-    "HTML": (ReplyError, "status 200, but not JSON"),
-    "null": (ReplyError, "status 200, but not a JSON array"),
-    "{}": (ReplyError, "status 200, but not a JSON array"),
-    "[]": ((IncompleteError, ReplyError), "twice|asked for"),
-    "a hang": (UnreachableError, "no reply in time"),
+# The error of a load when that fault stays, and its status; where rows and count differ, no retry can tell.
+LASTING: dict[str, tuple[type[Exception] | tuple[type[Exception], ...], int | None]] = {
+    "429": (RateLimitError, 429),
+    "500": (ServerError, 500),
+    "502": (ServerError, 502),
+    "503": (ServerError, 503),
+    "504": (ServerError, 504),
+    "408": (SlowQueryError, 408),
+    "reset": (UnreachableError, None),
+    "reset in the body": (UnreachableError, None),
+    "truncated JSON": (ReplyError, 200),
+    "HTML": (ReplyError, 200),
+    "null": (ReplyError, 200),
+    "{}": (ReplyError, 200),
+    "[]": ((IncompleteError, ReplyError), 200),
+    "a hang": (UnreachableError, None),
 }
 
 
@@ -124,7 +124,7 @@ def check_keeps_secrets(caplog: pytest.LogCaptureFixture, error: Exception, *sec
 def test_a_fault_that_passes_costs_nothing(fault: str, incremental: bool, loads: Loads) -> None:
     if incremental:
         loads.load(run_id="before")
-        ids = sorted(loads.held())
+        ids = sorted(loads.source_rows())
         loads.sandbox.delete("games", [ids[7], ids[-1]])
         loads.sandbox.upsert(
             "games", [{"id": ids[3], "name": f"Changed by {fault}"}, {"id": ids[-1] + 9, "name": "New"}]
@@ -133,9 +133,9 @@ def test_a_fault_that_passes_costs_nothing(fault: str, incremental: bool, loads:
     began = time.monotonic()
     report = loads.load()
     assert loads.sandbox.faults.active() == [], "the fault has hit"
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
     assert report.mode == ("incremental" if incremental else "full")
-    assert report.row_count == report.source_count == len(loads.held())
+    assert report.row_count == report.source_count == len(loads.source_rows())
     if "Retry-After" in fault:
         assert time.monotonic() - began >= 1
 
@@ -147,26 +147,24 @@ def test_all_of_them_in_one_load(loads: Loads) -> None:
     client = loads.client(timeout=0.4, max_attempts=len(passing) + 1)
     loads.load(client=client)
     assert loads.sandbox.faults.active() == []
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
 
 
 @pytest.mark.parametrize("fault", LASTING)
 def test_a_fault_that_stays_fails_the_load(fault: str, caplog: pytest.LogCaptureFixture, loads: Loads) -> None:
-    kind, message = LASTING[fault]
+    kind, status = LASTING[fault]
     loads.sandbox.faults.add(Fault(**TRANSIENT[fault], times=None))
     token = token_of(loads.sandbox)
     error, requests = failing(loads)
     assert isinstance(error, kind)
-    with pytest.raises(type(error), match=message):
-        raise error
     if isinstance(error, ApiError):
         assert isinstance(error, TransientError), "Airflow may try again later"
-        assert "what to do: " in str(error)
+        assert (error.status, bool(error.hint)) == (status, True)
     assert requests <= MAX_ATTEMPTS * AT_ONCE
     check_keeps_secrets(caplog, error, token._token)
     loads.sandbox.faults.clear()
     loads.load()
-    assert loads.shown() == loads.held(), "the next try repairs it"
+    assert loads.table_rows() == loads.source_rows(), "the next try repairs it"
 
 
 @pytest.mark.parametrize("fault", ["drop_row", "no_rows"])
@@ -175,19 +173,18 @@ def test_missing_rows_fail_the_load_with_the_range_and_both_numbers(fault: str, 
     loads.sandbox.faults.add(Fault(fault, times=None))
     error, requests = failing(loads, full_refresh=True)
     assert isinstance(error, IncompleteError)
-    with pytest.raises(IncompleteError, match=r"games: .*id.* \d+.* returned \d+ rows but counts \d+, twice"):
-        raise error
-    assert "Nothing was committed; run the load again" in str(error)
+    assert (error.entity, error.rows == error.count) == ("igdb.games", False)
+    assert "id" in error.where
     assert requests <= 2 * AT_ONCE + 2
-    assert loads.shown() == loads.held(), "as it was before"
+    assert loads.table_rows() == loads.source_rows(), "as it was before"
 
 
-PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+PERMANENT: dict[str, tuple[dict[str, Any], type[ApiError], str]] = {
     "400": ({"kind": "status", "status": 400}, QueryError, "try the query in another client"),
     "401": ({"kind": "status", "status": 401}, AuthError, "check the client id"),
     "403 User-Agent": ({"kind": "status", "status": 403}, ForbiddenError, "blocks this program's User-Agent"),
     "404": ({"kind": "status", "status": 404}, QueryError, "404: check the address of the API"),
-    "tokens end": ({"kind": "end_tokens"}, AuthError, "a static_token .* be valid still"),
+    "tokens end": ({"kind": "end_tokens"}, AuthError, "a static_token in its extra must belong to this client id"),
 }
 
 
@@ -195,14 +192,13 @@ PERMANENT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 def test_an_error_that_would_come_again_fails_at_once(
     fault: str, caplog: pytest.LogCaptureFixture, loads: Loads
 ) -> None:
-    what, kind, message = PERMANENT[fault]
+    what, kind, hint = PERMANENT[fault]
     loads.sandbox.faults.add(Fault(**what, times=None))
     token = token_of(loads.sandbox)
     error, requests = failing(loads)
     assert isinstance(error, kind)
     assert not isinstance(error, TransientError)
-    with pytest.raises(kind, match=message):
-        raise error
+    assert hint in error.hint
     assert requests <= 2, "one, and one more where multiqueries may be what is refused"
     check_keeps_secrets(caplog, error, token._token)
 
@@ -235,14 +231,14 @@ def test_a_token_that_ends_in_the_middle_is_replaced_once(tmp_path: Path, loads:
     loads.load(client=client, full_refresh=True)
     again = [record for record in loads.sandbox.requests if record.endpoint == "token"]
     assert len(again) - len(minted) == 1, "one new token, for however many requests were refused"
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
 
 
 def test_tokens_that_end_at_once_are_left_to_a_later_try(tmp_path: Path, loads: Loads) -> None:
     client = loads.client(tokens=minting(loads.url, tmp_path), max_open_requests=1)
     loads.sandbox.faults.add(Fault("end_tokens", times=2))
     loads.load(client=client)
-    assert loads.shown() == loads.held(), "the second token to end had just been minted"
+    assert loads.table_rows() == loads.source_rows(), "the second token to end had just been minted"
     loads.sandbox.faults.add(Fault("end_tokens", times=None))
     error, requests = failing(loads, client=client, full_refresh=True)
     assert isinstance(error, TokenError)
@@ -256,7 +252,7 @@ def test_a_token_endpoint_in_trouble_is_asked_again(
 ) -> None:
     loads.sandbox.faults.add(Fault(fault, endpoint="token", status=503, times=2))
     loads.load(client=loads.client(tokens=minting(loads.url, tmp_path)))
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
     loads.sandbox.faults.add(Fault(fault, endpoint="token", status=503, times=None))
     client = loads.client(tokens=minting(loads.url, tmp_path / "other"))
     error, requests = failing(loads, client=client, full_refresh=True)
@@ -291,14 +287,14 @@ def test_a_reply_that_hangs_costs_its_own_time_only(loads: Loads) -> None:
     began = time.monotonic()
     loads.load(client=client)
     assert 0.3 <= time.monotonic() - began < 3
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
 
 
 @pytest.mark.parametrize(("status", "times"), [(413, 1), (408, 2)], ids=["413", "408"])
 def test_a_reply_that_is_too_large_is_asked_for_in_smaller_ones(status: int, times: int, loads: Loads) -> None:
     loads.sandbox.faults.add(Fault("status", status=status, times=times))
     loads.load()
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
 
 
 @pytest.mark.parametrize("status", [413, 408])
@@ -306,5 +302,4 @@ def test_a_reply_that_is_always_too_large_fails_the_load(status: int, loads: Loa
     loads.sandbox.faults.add(Fault("status", status=status, times=None))
     error, requests = failing(loads)
     assert isinstance(error, PayloadTooLargeError if status == 413 else SlowQueryError)
-    assert "what to do: " in str(error)
     assert requests <= 100

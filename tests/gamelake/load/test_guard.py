@@ -11,7 +11,7 @@ import pytest
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import Manifest, Mode, Part
 from gamelake.limits import Limits
-from gamelake.load.guard import Verdict, judge, recent
+from gamelake.load.guard import Loss, Verdict, judge, recent
 from tests.support.loads import REGISTRY
 
 if TYPE_CHECKING:
@@ -159,16 +159,13 @@ def test_an_allowed_day_may_be_loaded_again() -> None:
 
 def test_the_reason_has_both_numbers_and_the_limit() -> None:
     games = judged(GAMES, 172_500, history([345_000, 344_000]), rejected=3)
-    assert games.held == (
+    assert str(games.held) == (
         "igdb.games: the source shows 172,500 good rows (3 more break the contract); the table had 345,000 in the last "
         "7 days. One load may remove 17,250 of them (max_shrink 0.05)."
     )
-    covers = judged("covers", 0, history([300]))
-    assert covers.held is not None
-    assert covers.held.startswith("igdb.covers: the source shows no rows; the table had 300")
     popularity = judged(POPSCORE, 0, history([5_500, 5_520]))
-    assert popularity.held is not None
-    assert popularity.held.startswith("igdb.popscore: the source shows no rows; a usual day had 5,500")
+    assert popularity.held == Loss("igdb.popscore", 0, 0, 5_500, 1_375, 0.25, is_series=True)
+    assert str(popularity.held).startswith("igdb.popscore: the source shows no rows; a usual day had 5,500")
 
 
 def test_rejected_rows_are_lost_rows() -> None:

@@ -20,12 +20,12 @@ from igdb.client import IgdbClient
 from tests.support.kills import Steps, in_child
 from tests.support.loads import (
     check_whole,
-    held,
     ids_of,
     load_once,
     new_client,
-    shown,
     small_sandbox,
+    source_rows,
+    table_rows,
     token_of,
 )
 from tests.support.stores import new_client as new_s3
@@ -62,7 +62,7 @@ class Served:
         return load_once(new_client(self.url, self.token), store, name, **options)
 
     def rows(self, name: str) -> Any:
-        return held(self.sandbox, "popularity_primitives" if name == "popscore" else name)
+        return source_rows(self.sandbox, "popularity_primitives" if name == "popscore" else name)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
             resumed += 1
             # What changed since the first try's clock comes with the next load.
             report = served.load(store, name, run_id="night")
-        assert shown(store, name) == served.rows(name)
+        assert table_rows(store, name) == served.rows(name)
         assert not list((tmp_path / "scratch").iterdir())
         if ended is not None:
             break
@@ -161,7 +161,7 @@ def test_killed_at_every_request_on_s3(scenario: str, served: Served, bucket: st
         version = check_whole(store, name)
         report = served.load(store, name, run_id="killed" if kill_at % 2 else "next", **options)
         assert check_whole(store, name) == report.version == version + 1
-        assert shown(store, name) == served.rows(name)
+        assert table_rows(store, name) == served.rows(name)
         if ended is not None:
             break
     assert kill_at > 30
@@ -190,4 +190,4 @@ def test_five_writers_at_once_are_five_commits(served: Served, tmp_path: Path) -
     history = list(Table(store, IGDB_GAMES).history())
     assert {commit.run_id for commit in history} == {"before", *(f"writer-{number}" for number in range(5))}
     assert check_whole(store) == 6
-    assert shown(store) == served.rows("games")
+    assert table_rows(store) == served.rows("games")

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.days import format_day
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, ManifestError, Mode
 from gamelake.lake.parts import PART_BYTES
 from gamelake.lake.table import Table
-from gamelake.load.errors import LostPartError, OtherOriginError, PermanentLoadError
+from gamelake.load.errors import LostPartError, OtherOriginError, UnreadablePartitionError
 from sandbox.igdb import Sandbox, World
+from tests.support.errors import having
 from tests.support.loads import DAY, Loads
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def same(left: Rows, right: Rows) -> bool:
 
 def test_a_full_load_is_the_source_and_claims_every_id(loads: Loads) -> None:
     report = loads.load()
-    assert same(loads.shown(), loads.held())
+    assert same(loads.table_rows(), loads.source_rows())
     manifest = loads.newest()
     assert (manifest.mode, manifest.row_count, manifest.source_count) == (Mode.FULL, 1300, 1300)
     assert [(claim.low, claim.high) for file in manifest.files for claim in file.claims] == [(0, None)]
@@ -59,26 +61,26 @@ def test_the_watermark_is_the_sources_clock_and_not_this_machines(loads: Loads) 
 
 def test_a_sparse_table_is_read_in_wide_windows(loads: Loads) -> None:
     report = loads.load("popscore")
-    assert same(loads.shown("popscore"), loads.held("popularity_primitives"))
+    assert same(loads.table_rows("popscore"), loads.source_rows("popularity_primitives"))
     assert report.requests <= 2 + 2 * report.rows / 5000
 
 
 def test_a_small_table_costs_one_request(loads: Loads) -> None:
     report = loads.load("genres")
     assert report.requests == 1
-    assert same(loads.shown("genres"), loads.held("genres"))
+    assert same(loads.table_rows("genres"), loads.source_rows("genres"))
 
 
 def test_an_empty_table_is_a_table(loads: Loads) -> None:
-    loads.sandbox.delete("genres", list(loads.held("genres")))
+    loads.sandbox.delete("genres", list(loads.source_rows("genres")))
     report = loads.load("genres")
     assert report.row_count == 0
-    assert loads.shown("genres") == {}
+    assert loads.table_rows("genres") == {}
 
 
 def test_an_incremental_night_brings_changes_and_deletions(loads: Loads) -> None:
     loads.load()
-    games = sorted(loads.held())
+    games = sorted(loads.source_rows())
     tomorrow = DAY + timedelta(days=1)
     loads.sandbox.advance(tomorrow)
     loads.sandbox.delete("games", [games[0], games[700], games[-1]])
@@ -86,8 +88,8 @@ def test_an_incremental_night_brings_changes_and_deletions(loads: Loads) -> None
     report = loads.load(day=tomorrow, run_id="tomorrow")
     assert report.mode == "incremental"
     assert report.repaired_ranges == 3
-    assert same(loads.shown(), loads.held())
-    assert report.row_count == report.source_count == len(loads.held())
+    assert same(loads.table_rows(), loads.source_rows())
+    assert report.row_count == report.source_count == len(loads.source_rows())
 
 
 def test_a_quiet_night_costs_few_requests_and_no_rows(loads: Loads) -> None:
@@ -95,7 +97,7 @@ def test_a_quiet_night_costs_few_requests_and_no_rows(loads: Loads) -> None:
     report = loads.load(run_id="again")
     assert report.requests <= 3
     assert report.files == report.rows == 0
-    assert same(loads.shown(), loads.held())
+    assert same(loads.table_rows(), loads.source_rows())
 
 
 def test_a_day_of_a_time_series_is_replaced_and_past_days_are_kept(loads: Loads) -> None:
@@ -127,13 +129,15 @@ def test_a_past_day_is_read_again_and_the_watermark_stays(loads: Loads) -> None:
     assert (report.mode, report.partition) == ("incremental", "2026-11-22")
     assert 0 < report.rows < 1300
     assert loads.newest().cursor == before.cursor
-    assert same(loads.shown(), loads.held())
+    assert same(loads.table_rows(), loads.source_rows())
 
 
 @pytest.mark.parametrize("days", [-2, 1])
 def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(loads: Loads, days: int) -> None:
-    with pytest.raises(PermanentLoadError, match="genres: date 2026-11-"):
-        loads.load("genres", day=DAY + timedelta(days=days))
+    day = DAY + timedelta(days=days)
+    refused = having(table="igdb.genres", partition=format_day(day), is_future=days > 0)
+    with pytest.raises(UnreadablePartitionError, check=refused):
+        loads.load("genres", day=day)
     assert loads.latest("genres") is None
 
 
@@ -148,7 +152,7 @@ def test_the_error_of_a_lost_part_has_a_hint(damage: bytes | None, loads: Loads)
     with pytest.raises(LostPartError, match=message):
         loads.load(run_id="night")
     loads.load(run_id="full", full_refresh=True)
-    assert same(loads.shown(), loads.held())
+    assert same(loads.table_rows(), loads.source_rows())
 
 
 def test_an_old_commit_that_is_damaged_stops_no_load(loads: Loads) -> None:
@@ -157,7 +161,7 @@ def test_an_old_commit_that_is_damaged_stops_no_load(loads: Loads) -> None:
     loads.store.put(TableName("igdb", "games").manifest_key(1), b"{")
     assert (loads.load(run_id="2")).version == 3
     loads.store.put(TableName("igdb", "games").manifest_key(4), b"{")
-    with pytest.raises(ManifestError, match=r"0004\.json: .*restore the object from a backup"):
+    with pytest.raises(ManifestError, match="restore the object from a backup"):
         loads.load(run_id="3")
 
 
@@ -172,9 +176,8 @@ def test_rows_of_two_servers_are_not_mixed(loads: Loads, name: str, full_refresh
     assert before.origin == first
     loads.sandbox.using(lambda world: setattr(world, "name", then))
     asked = loads.sandbox.requests_served
-    with pytest.raises(OtherOriginError) as caught:
+    with pytest.raises(OtherOriginError, check=having(found=then, expected=first)):
         loads.load(name, run_id="another run", full_refresh=full_refresh)
-    assert (caught.value.found, caught.value.expected) == (then, first)
     assert loads.sandbox.requests_served - asked == 1, "the first reply shows it"
     assert loads.latest(name) == before
     loads.sandbox.using(lambda world: setattr(world, "name", first))

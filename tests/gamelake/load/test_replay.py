@@ -16,6 +16,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft
 from gamelake.lake.parts import PartStage
 from gamelake.lake.table import Table
+from gamelake.load.errors import ContractError
 from gamelake.load.replay import ReplayError, replay
 from tests.support.loads import DAY, GAMES, REGISTRY, Loads, check_whole
 
@@ -59,7 +60,7 @@ def test_rows_that_pass_the_new_contract_are_added_once(incremental: bool, loads
     assert (after.cursor, after.mode, after.rejected_key) == (before.cursor, before.mode, before.rejected_key)
     assert (after.summary.rows_read, after.summary.proof) == (2, before.summary.proof)
     assert after.summary.seconds > 0
-    assert set(loads.shown()) == set(loads.held())
+    assert set(loads.table_rows()) == set(loads.source_rows())
     check_whole(loads.store)
     (again,) = replay(loads.store, games)
     assert (again.added, again.present, again.version) == (0, 2, None)
@@ -76,8 +77,8 @@ def test_only_rows_of_ids_that_the_table_lacks_are_added(loads: Loads) -> None:
     loads.load(run_id="night")
     (outcome,) = replay(loads.store, lenient("games", hypes=FieldType.STRING))
     assert (outcome.added, outcome.present) == (1, 1)
-    assert loads.shown()[first]["hypes"] == 5
-    assert loads.shown()[second]["hypes"] == "many"
+    assert loads.table_rows()[first]["hypes"] == 5
+    assert loads.table_rows()[second]["hypes"] == "many"
 
 
 def test_what_an_older_load_rejected_is_not_replayed(loads: Loads) -> None:
@@ -144,7 +145,7 @@ def test_rows_of_a_load_that_committed_nothing_are_not_replayed(loads: Loads) ->
     popularity(loads, range(300))
     loads.load("popscore", run_id="good")
     popularity(loads, range(300, 600), value=-0.5)
-    with pytest.raises(Exception, match="break the contract"):
+    with pytest.raises(ContractError):
         loads.load("popscore", run_id="bad")
     assert [each.added for each in replay(loads.store, lenient("popscore"))] == [0]
     with pytest.raises(ReplayError, match="found no commit of 2026-11-20, expected a day that was loaded"):
@@ -164,7 +165,7 @@ def test_a_load_that_commits_meanwhile_wins(monkeypatch: pytest.MonkeyPatch, loa
     with pytest.raises(ReplayError, match="another load committed while the rows were checked"):
         replay(loads.store, lenient("games", hypes=FieldType.STRING))
     monkeypatch.undo()
-    assert loads.shown()[bad]["hypes"] == 6
+    assert loads.table_rows()[bad]["hypes"] == 6
     assert [each.added for each in replay(loads.store, lenient("games", hypes=FieldType.STRING))] == [0]
 
 
@@ -175,7 +176,7 @@ def test_a_load_after_a_replay_replaces_its_rows(loads: Loads) -> None:
     loads.sandbox.upsert("games", [{"id": bad, "hypes": 6}])
     night = loads.load(run_id="night")
     assert (night.rejected, night.row_count, night.source_count) == (0, GAMES, GAMES)
-    assert loads.shown() == loads.held()
+    assert loads.table_rows() == loads.source_rows()
 
 
 def test_the_command(two_days: Loads, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

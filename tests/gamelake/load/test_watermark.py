@@ -9,12 +9,13 @@ import pytest
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Manifest, Mode
-from gamelake.load.errors import PermanentLoadError
+from gamelake.load.errors import UnreadablePartitionError
 from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
 from sandbox.igdb import Fault
+from tests.support.errors import having
 from tests.support.loads import LONG_AGO, ids_of
-from tests.support.nightly_loads import QUIET, Lake, Nights, ScriptedSandbox, row
+from tests.support.nightly_loads import QUIET, NightlyLoads, ScriptedLoads, ScriptedSandbox, row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,71 +26,71 @@ HOUR, DAY = 3600, 86_400
 DAYS_AHEAD = pytest.mark.parametrize("days", [0.5, 2, 400])
 
 
-def now(lake: Lake) -> int:
-    return int(lake.sandbox.world.clock().timestamp())
+def now(scripted: ScriptedLoads) -> int:
+    return int(scripted.sandbox.world.clock().timestamp())
 
 
-def change(lake: Lake, number: int, *, after: int) -> None:
+def change(scripted: ScriptedLoads, number: int, *, after: int) -> None:
     """Update a row, some time after the clock's."""
-    lake.sandbox.upsert("games", [row(lake.ids()[number], hypes=after, updated_at=now(lake) + after)])
+    scripted.sandbox.upsert("games", [row(scripted.ids()[number], hypes=after, updated_at=now(scripted) + after)])
 
 
-def wrong_night(lake: Lake, days: float, **options: Any) -> LoadReport:
+def wrong_night(scripted: ScriptedLoads, days: float, **options: Any) -> LoadReport:
     """A night whose replies are dated so many days ahead."""
-    lake.sandbox.faults.add(Fault("wrong_date", times=None, seconds=days * DAY))
-    report = lake.night(**options)
-    lake.sandbox.faults.clear()
+    scripted.sandbox.faults.add(Fault("wrong_date", times=None, seconds=days * DAY))
+    report = scripted.night(**options)
+    scripted.sandbox.faults.clear()
     return report
 
 
-def again(lake: Lake, **options: Any) -> LoadReport:
+def again(scripted: ScriptedLoads, **options: Any) -> LoadReport:
     """Another load of the same day."""
-    return lake.load(day=lake.sandbox.today, run_id="again", **options)
+    return scripted.load(day=scripted.sandbox.today, run_id="again", **options)
 
 
 @pytest.mark.parametrize("days", [2, 400])
-def test_the_nights_after_a_wrong_date_miss_nothing(days: float, lake: Lake) -> None:
-    wrong_night(lake, days)
-    lake.check_equal()
-    assert watermark_in(lake.newest()) == now(lake) + days * DAY
+def test_the_nights_after_a_wrong_date_miss_nothing(days: float, scripted: ScriptedLoads) -> None:
+    wrong_night(scripted, days)
+    scripted.check_equal()
+    assert watermark_in(scripted.newest()) == now(scripted) + days * DAY
     for night in range(1, 4):
         # One update that the load itself could still have read, and one of the day.
-        change(lake, 10 * night, after=-HOUR)
-        change(lake, 10 * night + 1, after=HOUR)
-        report = lake.night()
-        lake.check_equal()
-        assert watermark_in(lake.newest()) == now(lake)
-        assert lake.newest().summary.cursor_set_back == (night == 1)
+        change(scripted, 10 * night, after=-HOUR)
+        change(scripted, 10 * night + 1, after=HOUR)
+        report = scripted.night()
+        scripted.check_equal()
+        assert watermark_in(scripted.newest()) == now(scripted)
+        assert scripted.newest().summary.cursor_set_back == (night == 1)
         assert [("the watermark is set back" in warning) for warning in report.warnings] == [True] * (night == 1)
-    assert lake.night().requests <= QUIET
+    assert scripted.night().requests <= QUIET
 
 
-def test_nights_that_were_loaded_before_with_a_wrong_watermark_are_read_again(lake: Lake) -> None:
+def test_nights_that_were_loaded_before_with_a_wrong_watermark_are_read_again(scripted: ScriptedLoads) -> None:
     """As a lake may have them: the wrong night, and after it commits that kept its watermark."""
-    wrong_night(lake, 20)
-    change(lake, 5, after=HOUR)
-    wrong_night(lake, 30)
-    change(lake, 6, after=HOUR)
-    assert lake.night().rows == 2
-    lake.check_equal()
+    wrong_night(scripted, 20)
+    change(scripted, 5, after=HOUR)
+    wrong_night(scripted, 30)
+    change(scripted, 6, after=HOUR)
+    assert scripted.night().rows == 2
+    scripted.check_equal()
 
 
 @DAYS_AHEAD
-def test_a_load_of_the_same_day_sets_the_watermark_back(days: float, lake: Lake) -> None:
-    wrong_night(lake, days)
-    change(lake, 7, after=60)
-    lake.sandbox.world.seconds = HOUR
-    report = again(lake)
-    lake.check_equal()
+def test_a_load_of_the_same_day_sets_the_watermark_back(days: float, scripted: ScriptedLoads) -> None:
+    wrong_night(scripted, days)
+    change(scripted, 7, after=60)
+    scripted.sandbox.world.seconds = HOUR
+    report = again(scripted)
+    scripted.check_equal()
     assert report.rows == 1
-    assert watermark_in(lake.newest()) == now(lake)
+    assert watermark_in(scripted.newest()) == now(scripted)
 
 
 @DAYS_AHEAD
-def test_a_full_load_sets_the_watermark_back(days: float, lake: Lake) -> None:
-    wrong_night(lake, days, full_refresh=True)
-    report = again(lake, full_refresh=True)
-    assert (report.mode, watermark_in(lake.newest())) == ("full", now(lake))
+def test_a_full_load_sets_the_watermark_back(days: float, scripted: ScriptedLoads) -> None:
+    wrong_night(scripted, days, full_refresh=True)
+    report = again(scripted, full_refresh=True)
+    assert (report.mode, watermark_in(scripted.newest())) == ("full", now(scripted))
     assert len(report.warnings) == 1
 
 
@@ -97,48 +98,48 @@ def test_a_first_load_with_a_wrong_date(rows: int, tmp_path: Path) -> None:
     sandbox = ScriptedSandbox(rows)
     sandbox.faults.add(Fault("wrong_date", times=None, seconds=400 * DAY))
     with sandbox.running() as url:
-        lake = Lake(sandbox, url, open_store((tmp_path / "lake").as_uri()))
+        scripted = ScriptedLoads(sandbox, url, open_store((tmp_path / "lake").as_uri()))
         sandbox.faults.clear()
-        change(lake, 3, after=HOUR)
+        change(scripted, 3, after=HOUR)
         sandbox.delete("games", [ids_of(sandbox)[9]])
-        assert lake.night().rows == rows - 1, "no commit has a sound watermark"
-        lake.check_equal()
-        change(lake, 4, after=HOUR)
-        assert lake.night().rows == 1
-        lake.check_equal()
+        assert scripted.night().rows == rows - 1, "no commit has a sound watermark"
+        scripted.check_equal()
+        change(scripted, 4, after=HOUR)
+        assert scripted.night().rows == 1
+        scripted.check_equal()
 
 
-def test_one_reply_with_a_wrong_date_changes_nothing(lake: Lake) -> None:
-    lake.sandbox.faults.add(Fault("wrong_date", seconds=400 * DAY))
-    assert lake.night().warnings == []
-    assert watermark_in(lake.newest()) == now(lake)
+def test_one_reply_with_a_wrong_date_changes_nothing(scripted: ScriptedLoads) -> None:
+    scripted.sandbox.faults.add(Fault("wrong_date", seconds=400 * DAY))
+    assert scripted.night().warnings == []
+    assert watermark_in(scripted.newest()) == now(scripted)
 
 
-def test_the_right_date_comes_only_with_a_later_reply(lake: Lake) -> None:
-    wrong_night(lake, 2)
-    change(lake, 8, after=HOUR)
-    lake.sandbox.faults.add(Fault("wrong_date", seconds=9 * DAY))
-    lake.night()
-    assert watermark_in(lake.newest()) == now(lake) + DAY, "changes were asked for from then on: it stays"
-    lake.night()
-    lake.check_equal()
-    assert watermark_in(lake.newest()) == now(lake)
+def test_the_right_date_comes_only_with_a_later_reply(scripted: ScriptedLoads) -> None:
+    wrong_night(scripted, 2)
+    change(scripted, 8, after=HOUR)
+    scripted.sandbox.faults.add(Fault("wrong_date", seconds=9 * DAY))
+    scripted.night()
+    assert watermark_in(scripted.newest()) == now(scripted) + DAY, "changes were asked for from then on: it stays"
+    scripted.night()
+    scripted.check_equal()
+    assert watermark_in(scripted.newest()) == now(scripted)
 
 
-def test_a_past_day_after_a_wrong_date(lake: Lake) -> None:
-    first = lake.sandbox.today
-    wrong_night(lake, 2)
-    change(lake, 8, after=HOUR)
-    lake.night(day=first)
-    lake.check_equal()
-    assert watermark_in(lake.newest()) == now(lake)
+def test_a_past_day_after_a_wrong_date(scripted: ScriptedLoads) -> None:
+    first = scripted.sandbox.today
+    wrong_night(scripted, 2)
+    change(scripted, 8, after=HOUR)
+    scripted.night(day=first)
+    scripted.check_equal()
+    assert watermark_in(scripted.newest()) == now(scripted)
 
 
-def test_a_snapshot_of_a_wrong_date_is_refused(nights: Nights) -> None:
+def test_a_snapshot_of_a_wrong_date_is_refused(nights: NightlyLoads) -> None:
     nights.load("genres")
     nights.next_day()
     nights.sandbox.faults.add(Fault("wrong_date", times=None, seconds=400 * DAY))
-    with pytest.raises(PermanentLoadError, match="can no longer be read"):
+    with pytest.raises(UnreadablePartitionError, check=having(is_future=False)):
         nights.load("genres")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gamelake.local import environment
 from gamelake.settings import SettingsError
-from tests.support.command import GAMELAKE
+from tests.support.command import GAMELAKE, environment_without
 
 SHOW = """
 import json
@@ -27,7 +27,7 @@ print(json.dumps(found))
 
 def found_in(folder: Path, **variables: str) -> dict[str, str]:
     """The environment as a process in a folder finds it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GAMELAKE"))}
+    inherited = environment_without("AIRFLOW", "GAMELAKE")
     ran = subprocess.run(
         [sys.executable, "-c", SHOW],
         cwd=folder,

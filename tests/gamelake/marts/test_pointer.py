@@ -17,7 +17,7 @@ from gamelake.marts.documents import (
     Action,
 )
 from gamelake.marts.generation import publish
-from tests.support.generations import COPY, finished, shown
+from tests.support.generations import COPY, finished, published_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_an_older_day_never_wins(store: Store, at: str) -> None:
     older, newer = finished(store, "2026-11-20"), finished(store, "2026-11-21")
     slow: Any = Interleaved(store, at, lambda: publish(store, newer, {}))
     document = publish(slow, older, {})
-    assert shown(store) == newer
+    assert published_key(store) == newer
     assert next(pointer.history(store)).generation == newer
     assert document.is_published is (at != "_publications/"), "what was shown for a moment was published"
 
@@ -78,7 +78,7 @@ def test_of_many_at_once_the_newest_day_is_shown(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert shown(store) == generations[-1]
+    assert published_key(store) == generations[-1]
     numbers = [each.number for each in pointer.history(store)]
     assert numbers == list(range(len(numbers), 0, -1))
 
@@ -118,7 +118,7 @@ def test_a_generation_that_was_replaced_is_not_published_again(store: Store) -> 
     document = publish(store, first, {})
     assert not document.is_published
     assert f"number 2 (publish) replaced it by {again}; `make rollback TO={first}`" in (document.reason or "")
-    assert shown(store) == again
+    assert published_key(store) == again
 
 
 def test_without_publications_the_pointer_counts(store: Store) -> None:
@@ -127,7 +127,7 @@ def test_without_publications_the_pointer_counts(store: Store) -> None:
     store.put(POINTER, store.get(f"{old}/{RECORD}"))
     store.copy(f"{old}/dim_games.parquet", COPY)
     assert not publish(store, finished(store, "2026-11-20"), {}).is_published
-    assert shown(store) == old
+    assert published_key(store) == old
     new = finished(store, "2026-11-22")
     assert publish(store, new, {}).is_published
     (only,) = pointer.history(store)
@@ -140,7 +140,7 @@ def test_a_lost_pointer_and_lost_copies_come_back_with_the_next_publication(stor
     for key in (POINTER, COPY):
         store.delete(key)
     assert not publish(store, finished(store, "2026-11-20"), {}).is_published
-    assert shown(store) == newer
+    assert published_key(store) == newer
 
 
 def test_a_broken_publication_is_named(store: Store) -> None:

@@ -13,7 +13,7 @@ from gamelake.marts.documents import POINTER, Action
 from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import publish
 from gamelake.marts.rollback import rollback, rollforward
-from tests.support.generations import finished, published, shown
+from tests.support.generations import finished, published, published_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_rollback_that_is_repeated_changes_nothing(store: Store) -> None:
     first_try, again = (rollback(store, None, by="hana", reason="wrong scores") for _ in range(2))
     assert (first_try[1], again[1]) == (True, False)
     assert first_try[0] == again[0] == pointer.newest(store)
-    assert shown(store) == second
+    assert published_key(store) == second
     assert (again[0].action, again[0].by, again[0].reason) == (Action.ROLLBACK, "hana", "wrong scores")
 
 
@@ -43,7 +43,7 @@ def test_a_rebuilt_day_is_rolled_back_to_its_earlier_build(store: Store) -> None
     (first,) = published(store, "2026-11-21")
     (again,) = published(store, "2026-11-21", run="again")
     assert rollback(store, None, by="hana")[0].generation == first
-    assert shown(store) == first
+    assert published_key(store) == first
     assert rollback(store, "2026-11-20", by="hana")[0].generation == before
     assert rollforward(store, by="hana")[0].generation == again
 
@@ -55,7 +55,7 @@ def test_a_target_is_a_day_or_a_key(store: Store, target: str) -> None:
     oldest, *_ = published(store, "2026-11-19", "2026-11-20", "2026-11-21")
     for _ in range(2):
         rollback(store, target, by="hana")
-        assert shown(store) == oldest
+        assert published_key(store) == oldest
     assert len(list(pointer.history(store))) == 4
 
 
@@ -66,7 +66,7 @@ def test_a_rollforward_shows_the_newest_publication_again(store: Store) -> None:
     rollback(store, "2026-11-19", by="hana")
     now, moved = rollforward(store, by="hana")
     assert (now.generation, now.action, moved) == (newest, Action.ROLLFORWARD, True)
-    assert shown(store) == newest
+    assert published_key(store) == newest
     assert rollforward(store, by="hana")[1] is False
 
 
@@ -75,13 +75,13 @@ def test_a_rollback_stays_until_something_newer_is_published(store: Store) -> No
     rollback(store, None, by="hana")
     assert not publish(store, second, {}).is_published, "a task that is tried again"
     assert not publish(store, finished(store, "2026-11-19"), {}).is_published
-    assert shown(store) == first
+    assert published_key(store) == first
     (again,) = published(store, "2026-11-21", run="again")
-    assert shown(store) == again
+    assert published_key(store) == again
     rollback(store, None, by="hana")
-    assert shown(store) == first, "what readers had before that publication"
+    assert published_key(store) == first, "what readers had before that publication"
     (next_day,) = published(store, "2026-11-22")
-    assert shown(store) == next_day
+    assert published_key(store) == next_day
 
 
 def test_there_is_nothing_before_the_first(store: Store) -> None:
@@ -113,4 +113,4 @@ def test_a_generation_with_a_hole_is_not_shown(store: Store) -> None:
     store.delete(f"{first}/dim_games.parquet")
     with pytest.raises(TransformError, match=r"run cannot be shown: 1 of its files .* `make generations` lists"):
         rollback(store, None, by="hana")
-    assert shown(store) == second
+    assert published_key(store) == second

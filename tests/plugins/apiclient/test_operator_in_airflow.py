@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.command import environment_without
+
 LOADS = Path(__file__).parent / "dags" / "loads.py"
 
 
@@ -44,7 +46,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def run_loads(home: Path) -> None:
     (home / "notes").touch()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")} | {
+    environment = environment_without("AIRFLOW_") | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(LOADS.parent),

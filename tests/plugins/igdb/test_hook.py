@@ -13,6 +13,7 @@ from apiclient.errors import SettingsError
 from igdb.apicalypse import Query
 from igdb.errors import AuthError, IgdbError
 from igdb.hook import IgdbHook
+from tests.support.errors import having
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ async def test_a_connection_given_as_uri(
 async def test_nonsense_in_the_connection_is_refused_by_name(connect: Callable[..., None]) -> None:
     connect(extra={"requests_per_second": 0})
     hook: IgdbHook = IgdbHook("igdb_default")
-    with pytest.raises(SettingsError, match="connection 'igdb_default': requests_per_second is 0"):
+    with pytest.raises(SettingsError, check=having(conn_id="igdb_default", key="requests_per_second", found=0)):
         await hook.client().__aenter__()
 
 

@@ -17,7 +17,7 @@ from gamelake.sources.contract import RowContract
 from gamelake.sources.igdb.late_updates import AGES, TIMELESS, LateUpdates, Window
 from gamelake.sources.igdb.request_planner import BATCH_WINDOWS, PAGE
 from tests.support.loads import LONG_AGO, REGISTRY
-from tests.support.nightly_loads import QUIET, Lake, row
+from tests.support.nightly_loads import QUIET, ScriptedLoads, row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,118 +28,118 @@ if TYPE_CHECKING:
 HOUR = 3600
 
 
-def now(lake: Lake) -> int:
-    return int(lake.sandbox.world.clock().timestamp())
+def now(scripted: ScriptedLoads) -> int:
+    return int(scripted.sandbox.world.clock().timestamp())
 
 
-def show(lake: Lake, row_id: int, *, late: int, after: int = 10) -> None:
+def show(scripted: ScriptedLoads, row_id: int, *, late: int, after: int = 10) -> None:
     """Update a row: `after` seconds after the load it becomes visible, `late` seconds after its `updated_at`."""
-    lake.sandbox.upsert("games", [row(row_id, hypes=late, updated_at=now(lake) + after - late)])
+    scripted.sandbox.upsert("games", [row(row_id, hypes=late, updated_at=now(scripted) + after - late)])
 
 
 # 600: the source's clock, which replies are dated by, is ahead of the one that dates the updates.
 @pytest.mark.parametrize("late", [299, 400, 600, HOUR, 20 * HOUR, 10 * 24 * HOUR])
-def test_an_update_that_becomes_visible_late_is_seen_the_same_night(late: int, lake: Lake) -> None:
-    changed = lake.ids()[700]
-    show(lake, changed, late=late)
-    report = lake.night()
-    lake.check_equal()
+def test_an_update_that_becomes_visible_late_is_seen_the_same_night(late: int, scripted: ScriptedLoads) -> None:
+    changed = scripted.ids()[700]
+    show(scripted, changed, late=late)
+    report = scripted.night()
+    scripted.check_equal()
     assert report.rows == 1, "nothing else is read whole"
     assert report.late == (late > 310), "the others are changes since the last load"
     assert report.requests <= QUIET + 3, "the ids of a window, the row, and the windows again"
-    assert lake.night().rows == 0
+    assert scripted.night().rows == 0
 
 
-def test_many_late_updates_of_one_night(lake: Lake) -> None:
+def test_many_late_updates_of_one_night(scripted: ScriptedLoads) -> None:
     rng = random.Random(3)  # noqa: S311 - a sample, not a secret
-    late = rng.sample(lake.ids(), 700)
+    late = rng.sample(scripted.ids(), 700)
     for row_id in late:
-        show(lake, row_id, late=rng.randrange(400, 48 * HOUR))
-    assert lake.night().rows == len(late)
-    lake.check_equal()
+        show(scripted, row_id, late=rng.randrange(400, 48 * HOUR))
+    assert scripted.night().rows == len(late)
+    scripted.check_equal()
 
 
-def test_a_row_that_left_a_window_does_not_hide_one_that_arrived(lake: Lake) -> None:
-    first, second, *_ = lake.ids()
-    show(lake, first, late=20 * HOUR)
-    lake.night()
+def test_a_row_that_left_a_window_does_not_hide_one_that_arrived(scripted: ScriptedLoads) -> None:
+    first, second, *_ = scripted.ids()
+    show(scripted, first, late=20 * HOUR)
+    scripted.night()
     # A day later the first one's window is that of three days; it leaves it as the second one arrives.
-    show(lake, first, late=HOUR)
-    show(lake, second, late=40 * HOUR)
-    assert lake.night().rows == 2
-    lake.check_equal()
+    show(scripted, first, late=HOUR)
+    show(scripted, second, late=40 * HOUR)
+    assert scripted.night().rows == 2
+    scripted.check_equal()
 
 
-def test_late_updates_beside_deletions_changes_and_rows_that_come_back(lake: Lake) -> None:
-    ids = lake.ids()
-    show(lake, ids[5], late=HOUR)
-    show(lake, ids[900], late=20 * HOUR)
-    lake.sandbox.delete("games", [ids[6], ids[901]])
-    lake.sandbox.upsert("games", [row(ids[7], hypes=1, updated_at=now(lake) + 60), row(ids[-1] + 1)])
-    lake.night()
-    lake.check_equal()
+def test_late_updates_beside_deletions_changes_and_rows_that_come_back(scripted: ScriptedLoads) -> None:
+    ids = scripted.ids()
+    show(scripted, ids[5], late=HOUR)
+    show(scripted, ids[900], late=20 * HOUR)
+    scripted.sandbox.delete("games", [ids[6], ids[901]])
+    scripted.sandbox.upsert("games", [row(ids[7], hypes=1, updated_at=now(scripted) + 60), row(ids[-1] + 1)])
+    scripted.night()
+    scripted.check_equal()
 
 
-def test_a_late_update_that_breaks_the_contract_is_rejected_and_the_row_stays(lake: Lake) -> None:
-    changed = lake.ids()[700]
-    lake.sandbox.upsert("games", [row(changed, hypes="many", updated_at=now(lake) - HOUR)])
-    report = lake.night()
+def test_a_late_update_that_breaks_the_contract_is_rejected_and_the_row_stays(scripted: ScriptedLoads) -> None:
+    changed = scripted.ids()[700]
+    scripted.sandbox.upsert("games", [row(changed, hypes="many", updated_at=now(scripted) - HOUR)])
+    report = scripted.night()
     assert (report.rows, report.rejected) == (0, 1)
 
 
-def test_a_late_new_row_beside_a_deletion_of_its_id_range(lake: Lake) -> None:
-    deleted, new = lake.ids()[50], lake.ids()[60]
-    lake.sandbox.delete("games", [new])
-    lake.night()
-    show(lake, new, late=HOUR)
-    lake.sandbox.delete("games", [deleted])
-    report = lake.night()
-    lake.check_equal()
+def test_a_late_new_row_beside_a_deletion_of_its_id_range(scripted: ScriptedLoads) -> None:
+    deleted, new = scripted.ids()[50], scripted.ids()[60]
+    scripted.sandbox.delete("games", [new])
+    scripted.night()
+    show(scripted, new, late=HOUR)
+    scripted.sandbox.delete("games", [deleted])
+    report = scripted.night()
+    scripted.check_equal()
     assert (report.repaired_ranges, report.deleted, report.rows) == (1, 1, 1)
 
 
-def put_without_a_time(lake: Lake, *ids: int) -> None:
+def put_without_a_time(scripted: ScriptedLoads, *ids: int) -> None:
     timeless = [{"id": row_id, "name": "Timeless"} for row_id in ids]
-    lake.sandbox.using(lambda world: world.table("games").put(timeless, world.today))
+    scripted.sandbox.using(lambda world: world.table("games").put(timeless, world.today))
 
 
-def test_a_new_row_without_a_time_is_seen_the_same_night(lake: Lake) -> None:
-    ids = lake.ids()
-    put_without_a_time(lake, ids[8] + 1, ids[-1] + 5)
-    report = lake.night()
+def test_a_new_row_without_a_time_is_seen_the_same_night(scripted: ScriptedLoads) -> None:
+    ids = scripted.ids()
+    put_without_a_time(scripted, ids[8] + 1, ids[-1] + 5)
+    report = scripted.night()
     assert report.rows == 2
-    lake.check_equal()
-    assert lake.night().rows == 0
-    lake.check_equal()
-    lake.sandbox.delete("games", [ids[-1] + 5])
-    put_without_a_time(lake, ids[-1] + 7)
-    lake.night()
-    lake.check_equal()
+    scripted.check_equal()
+    assert scripted.night().rows == 0
+    scripted.check_equal()
+    scripted.sandbox.delete("games", [ids[-1] + 5])
+    put_without_a_time(scripted, ids[-1] + 7)
+    scripted.night()
+    scripted.check_equal()
 
 
-def test_a_rejected_row_without_a_time_costs_no_request_but_its_own(lake: Lake) -> None:
-    bad = {"id": lake.ids()[-1] + 5, "name": 7}
-    lake.sandbox.using(lambda world: world.table("games").put([bad], world.today))
-    lake.night()
-    report = lake.night()
+def test_a_rejected_row_without_a_time_costs_no_request_but_its_own(scripted: ScriptedLoads) -> None:
+    bad = {"id": scripted.ids()[-1] + 5, "name": 7}
+    scripted.sandbox.using(lambda world: world.table("games").put([bad], world.today))
+    scripted.night()
+    report = scripted.night()
     assert (report.rejected, report.requests) == (1, QUIET + 1)
 
 
-def test_a_row_that_loses_its_time_is_read(lake: Lake) -> None:
-    ids = lake.ids()
-    put_without_a_time(lake, ids[700])
-    lake.night()
-    lake.check_equal()
+def test_a_row_that_loses_its_time_is_read(scripted: ScriptedLoads) -> None:
+    ids = scripted.ids()
+    put_without_a_time(scripted, ids[700])
+    scripted.night()
+    scripted.check_equal()
 
 
-def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(lake: Lake) -> None:
-    lake.night()
-    show(lake, lake.ids()[3], late=30 * HOUR)
-    asked = lake.sandbox.requests_served
-    lake.night(day=lake.sandbox.today - timedelta(days=1))
-    assert lake.sandbox.requests_served - asked <= QUIET
-    lake.night()
-    lake.check_equal()
+def test_a_past_day_that_is_read_again_does_not_look_for_late_updates(scripted: ScriptedLoads) -> None:
+    scripted.night()
+    show(scripted, scripted.ids()[3], late=30 * HOUR)
+    asked = scripted.sandbox.requests_served
+    scripted.night(day=scripted.sandbox.today - timedelta(days=1))
+    assert scripted.sandbox.requests_served - asked <= QUIET
+    scripted.night()
+    scripted.check_equal()
 
 
 def window_of(conditions: Sequence[Condition]) -> Window:
