@@ -18,7 +18,7 @@ from tests.support.night_lake import ENTITIES, INJECTION, NightLake, days, momen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
     from tests.support.airflow import Airflow
 
@@ -69,9 +69,13 @@ def open_page(chromium: Browser, airflow: Airflow) -> Iterator[Callable[..., Pag
     contexts = []
     wrong: list[str] = []
 
+    def dismiss(dialog: Dialog) -> None:
+        wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     def check(page: Page) -> None:
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", dismiss)
         page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
         page.on(
             "request",

@@ -95,7 +95,7 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
     api = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token['access_token']}"})
     dags = api.get("/api/v2/dags").json()["dags"]
     assert not [dag["dag_id"] for dag in dags if dag["is_paused"]]
-    last_night = re.search(r"last night +(\S+)", up.stdout)[1]
+    (last_night,) = re.findall(r"last night +(\S+)", up.stdout)
     assert last_night == f"{address}/plugin/last-night"
     assert httpx.get(last_night).is_success
     assert len(api.get("/gamelake/api/nights").json()["marks"]) == 30

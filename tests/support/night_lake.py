@@ -64,7 +64,7 @@ class NightLake:
         figures = {name: changes.pop(name) for name in tuple(changes) if name in Summary.__struct_fields__}
         rows = changes.pop("rows", 1000)
         mode = Mode.INCREMENTAL if entity.kind is Kind.INCREMENTAL else Mode.SNAPSHOT
-        summary = {"rows_read": 10, "requests": 8, "seconds": 4.0, "proof": Proof.COUNTED} | figures
+        summary: dict[str, Any] = {"rows_read": 10, "requests": 8, "seconds": 4.0, "proof": Proof.COUNTED} | figures
         fields: dict[str, Any] = {
             "source": entity.source,
             "entity": entity.name,

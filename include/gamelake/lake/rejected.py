@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.table import Table
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2}(?:T\d{2})?)/(\d+)\.jsonl")
 
 
-class RejectedError(ValueError):
-    """An object of rejected rows is not what a load writes: names its key, what was found and what was expected."""
+class RejectedError(DocumentError):
+    """An object of rejected rows is not what a load writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _objects(store: Store, table: TableName, day: str | None) -> Iterator[tuple[
 def _parsed(table: TableName, key: str) -> tuple[str, int]:
     found = _KEY.fullmatch(key.removeprefix(table.rejected_prefix))
     if not found:
-        raise RejectedError(f"rejected rows: found {key!r}, expected {table.rejected_prefix}dt=<day>/<time>.jsonl")
+        raise RejectedError("rejected rows", key, f"{table.rejected_prefix}dt=<day>/<time>.jsonl")
     return found[1], int(found[2])
 
 
@@ -128,9 +129,7 @@ def _rows(
             row = kept["row"] if "row" in kept else base64.b64decode(kept["row_base64"], validate=True)
             reason = str(kept["reason"])
         except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError) as error:
-            raise RejectedError(
-                f"{key}: line {number}: found {line[:80]!r}, expected a rejected row: {error}"
-            ) from error
+            raise RejectedError(f"{key}: line {number}", line[:80], f"a rejected row: {error}") from error
         row_id = kept.get("id", row.get("id") if isinstance(row, dict) else None)
         yield RejectedRow(
             table, day, time, key, reason, row_id if type(row_id) is int else None, kept.get("run_id"), committed, row

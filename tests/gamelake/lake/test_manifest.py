@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from gamelake.lake.documents import DocumentError
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import Draft, Manifest, ManifestError, Mode, Part, Proof, Summary, Unproven
 from gamelake.lake.table import Table
@@ -77,13 +76,12 @@ def test_a_partition_may_be_an_hour(disk: Store, make_part: MakeFile, partition:
     ("fields", "key", "found"),
     [
         ({"low": 0, "high": 9, "rows": 3, "count": 3}, "unproven.count", 3),
-        ({"low": 0, "high": 9, "rows": -1, "count": 3}, "rows", -1),
-        ({"low": 0, "high": 9, "rows": 3, "count": -1}, "count", -1),
-        ({"low": 9, "high": 9, "rows": 3, "count": 4}, "high", 9),
+        ({"low": 0, "high": 9, "rows": -1, "count": 3}, "unproven[0].rows", -1),
+        ({"low": 0, "high": 9, "rows": 3, "count": -1}, "unproven[0].count", -1),
     ],
 )
 def test_an_unproven_range_that_cannot_be(fields: dict[str, Any], key: str, found: int) -> None:
-    with pytest.raises(DocumentError, check=having(key=key, found=found)):
+    with pytest.raises(ManifestError, check=having(key=key, found=found)):
         stored(draft(unproven=(Unproven(**fields),)))
 
 
@@ -91,7 +89,7 @@ def test_a_day_of_a_time_series_may_have_no_rows(make_part: MakeFile) -> None:
     """Then it has no part either, and the last part is another day's."""
     yesterday = make_part("part-00000.jsonl.gz", (0, 9), partition="2026-11-20")
     assert draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-21", row_count=0).row_count == 0
-    with pytest.raises(ManifestError, check=having(key="row_count", found=0, expected="2 to 2")):
+    with pytest.raises(ManifestError, check=having(key="row_count", found=0)):
         draft(yesterday, mode=Mode.SNAPSHOT, partition="2026-11-20", row_count=0)
 
 

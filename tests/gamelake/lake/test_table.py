@@ -117,10 +117,10 @@ def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
     table = Table(disk, IGDB_GAMES)
     manifest = commit(table)
     disk.put(IGDB_GAMES.manifest_key(2), manifest.to_json())
-    with pytest.raises(ManifestError, check=having(found=1, expected="2")):
+    with pytest.raises(ManifestError, check=having(found=1)):
         table.latest()
     disk.put(IGDB_GENRES.manifest_key(1), manifest.to_json())
-    with pytest.raises(ManifestError, check=having(found="igdb.games", expected="'igdb.genres'")):
+    with pytest.raises(ManifestError, check=having(found="igdb.games")):
         newest_commit(disk, "genres")
 
 

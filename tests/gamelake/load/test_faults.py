@@ -184,7 +184,7 @@ PERMANENT: dict[str, tuple[dict[str, Any], type[ApiError], str]] = {
     "401": ({"kind": "status", "status": 401}, AuthError, "check the client id"),
     "403 User-Agent": ({"kind": "status", "status": 403}, ForbiddenError, "blocks this program's User-Agent"),
     "404": ({"kind": "status", "status": 404}, QueryError, "404: check the address of the API"),
-    "tokens end": ({"kind": "end_tokens"}, AuthError, "a static_token in its extra must belong to this client id"),
+    "tokens end": ({"kind": "end_tokens"}, AuthError, "a static token must belong to this client id"),
 }
 
 
@@ -209,8 +209,7 @@ def test_a_wrong_secret_fails_before_the_api_is_asked(
     client = loads.client(tokens=minting(loads.url, tmp_path, secret="not-the-secret"))
     error, requests = failing(loads, client=client)
     assert isinstance(error, AuthError)
-    assert "refused the client id or secret (status 403)" in str(error)
-    assert "igdb_default" in str(error)
+    assert (error.status, "the client secret" in error.hint) == (403, True)
     assert requests == 1
     check_keeps_secrets(caplog, error, "not-the-secret")
 
@@ -242,7 +241,7 @@ def test_tokens_that_end_at_once_are_left_to_a_later_try(tmp_path: Path, loads: 
     loads.sandbox.faults.add(Fault("end_tokens", times=None))
     error, requests = failing(loads, client=client, full_refresh=True)
     assert isinstance(error, TokenError)
-    assert "a client id of its own, or run the task again later" in str(error)
+    assert "a client id of its own" in error.hint
     assert requests <= 8
 
 
@@ -274,8 +273,7 @@ def test_a_host_that_no_name_server_knows(
         client = new_client(nowhere, token_of(loads.sandbox))
     error, requests = failing(loads, client=client)
     assert isinstance(error, UnreachableError)
-    assert "host and token_url of the Airflow connection" in str(error)
-    assert "curl" in str(error)
+    assert "Check the address" in error.hint
     assert requests == 0
     assert client.stats.requests <= MAX_ATTEMPTS * AT_ONCE
     check_keeps_secrets(caplog, error, SECRET)

@@ -164,7 +164,7 @@ def test_the_reason_has_both_numbers_and_the_limit() -> None:
         "7 days. One load may remove 17,250 of them (max_shrink 0.05)."
     )
     popularity = judged(POPSCORE, 0, history([5_500, 5_520]))
-    assert popularity.held == Loss("igdb.popscore", 0, 0, 5_500, 1_375, 0.25, is_series=True)
+    assert popularity.held == Loss("igdb.popscore", 0, 0, 5_500, 1_650, 0.3, is_series=True)
     assert str(popularity.held).startswith("igdb.popscore: the source shows no rows; a usual day had 5,500")
 
 

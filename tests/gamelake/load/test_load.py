@@ -142,14 +142,13 @@ def test_a_day_that_cannot_be_read_is_refused_and_nothing_is_committed(loads: Lo
 
 
 @pytest.mark.parametrize("damage", [None, b"torn"], ids=["missing", "damaged"])
-def test_the_error_of_a_lost_part_has_a_hint(damage: bytes | None, loads: Loads) -> None:
+def test_a_lost_part_fails_all_but_a_full_load(damage: bytes | None, loads: Loads) -> None:
     loads.load()
     (part,) = loads.newest().files
     loads.store.delete(part.key)
     if damage:
         loads.store.put(part.key, damage)
-    message = r"games: a part of version 1 is missing or damaged: .*part-00000.*airflow dags trigger igdb_games"
-    with pytest.raises(LostPartError, match=message):
+    with pytest.raises(LostPartError, check=having(table=TableName("igdb", "games"), version=1)):
         loads.load(run_id="night")
     loads.load(run_id="full", full_refresh=True)
     assert same(loads.table_rows(), loads.source_rows())

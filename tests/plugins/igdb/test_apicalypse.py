@@ -19,6 +19,7 @@ from igdb.apicalypse import (
     matching,
     multiquery_text,
 )
+from tests.support.errors import having
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,31 +56,35 @@ def test_conditions_given_as_a_list_are_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "values", "found"),
+    ("make", "values", "part"),
     [
-        (lambda value: Query(limit=value), [0, 501, 1000], "limit is .*403"),
-        (lambda value: Query(fields=value), ["", "id, name"], "fields is"),
-        (lambda value: Query(exclude=value), ["a;b"], "exclude is"),
-        (lambda value: Query(sort=value), ["", "id"], "sort is"),
-        (lambda value: at_least(value, 1), ["", "id;", "a b", "Id", "id = 1 | id"], "a condition's field is"),
-        (lambda value: below("id", value), [True, 1.5, "1", None], "id is compared with is"),
-        (matching, ["", "  ", "a = 1; limit 1", "a = 1 // rest", "a = 1) | (b = 2", "(a = 1"], "a filter is"),
-        (matching, ['name = "x', 'name = "x" & other = "'], "a filter is"),
-        (lambda value: SubQuery(value, "games", Query()), ["", 'a"b', "a\\", "a\nb"], "the name of a sub-query is"),
+        (lambda value: Query(limit=value), [0, 501, 1000], "limit"),
+        (lambda value: Query(fields=value), ["", "id, name"], "fields"),
+        (lambda value: Query(exclude=value), ["a;b"], "exclude"),
+        (lambda value: Query(sort=value), ["", "id"], "sort"),
+        (lambda value: at_least(value, 1), ["", "id;", "a b", "Id", "id = 1 | id"], "a condition's field"),
+        (lambda value: below("id", value), [True, 1.5, "1", None], "the value that id is compared with"),
+        (matching, ["", "  ", "a = 1; limit 1", "a = 1 // rest", "a = 1) | (b = 2", "(a = 1"], "a filter"),
+        (matching, ['name = "x', 'name = "x" & other = "'], "a filter"),
+        (lambda value: SubQuery(value, "games", Query()), ["", 'a"b', "a\\", "a\nb"], "the name of a sub-query"),
         (
             lambda value: SubQuery("a", value, Query()),
             ["", "games/count", 'games"', "Games"],
-            "endpoint of a sub-query",
+            "the endpoint of a sub-query",
         ),
-        (lambda value: multiquery_text([SubQuery(str(n), "games", Query()) for n in range(value)]), [0, 11], "number"),
+        (
+            lambda value: multiquery_text([SubQuery(str(n), "games", Query()) for n in range(value)]),
+            [0, 11],
+            "the number of sub-queries",
+        ),
         (lambda value: multiquery_text([SubQuery(value, "games", Query())] * 2), ["a"], "the names of sub-queries"),
     ],
 )
 def test_what_the_api_would_refuse_is_refused_with_the_value(
-    make: Callable[[Any], object], values: list[Any], found: str
+    make: Callable[[Any], object], values: list[Any], part: str
 ) -> None:
     for value in values:
-        with pytest.raises(ApicalypseError, match=found):
+        with pytest.raises(ApicalypseError, check=having(part=part)):
             make(value)
 
 
