@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -18,6 +18,8 @@ from gamelake.marts.errors import TransformError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
+
+    from msgspec import Struct
 
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import ReadableStore
@@ -108,33 +110,17 @@ def figures_of(commit: Manifest) -> CommitInput:
     """Return the figures of a commit; `is_read` is false."""
     summary = commit.summary
     return CommitInput(
-        source=commit.source,
-        entity=commit.entity,
-        version=commit.version,
-        partition=commit.partition,
-        run_id=commit.run_id,
-        mode=commit.mode.value,
-        committed_at=commit.committed_at,
-        cursor=commit.cursor,
+        **shared_fields(commit, CommitInput),
+        **shared_fields(summary, CommitInput),
         is_read=False,
-        source_count=commit.source_count,
-        row_count=commit.row_count,
-        rows_read=summary.rows_read,
-        rows_resumed=summary.rows_resumed,
-        rows_rejected=summary.rows_rejected,
-        rows_deleted=summary.rows_deleted,
-        rows_late=summary.rows_late,
-        ranges_repaired=summary.ranges_repaired,
         ranges_unproven=len(commit.unproven),
         undeclared_fields=tuple(sorted(summary.undeclared)),
         undeclared_values=sum(summary.undeclared.values()),
-        requests=summary.requests,
-        retries=summary.retries,
-        bytes=summary.bytes,
-        seconds=summary.seconds,
-        proof=summary.proof.value,
         is_cursor_set_back=summary.cursor_set_back,
         is_shrink_allowed=commit.shrink_allowed,
-        rejected_key=commit.rejected_key,
-        origin=commit.origin,
     )
+
+
+def shared_fields(document: Struct, kind: type[Struct]) -> dict[str, Any]:
+    """Return the fields of a document that another kind of document has too, by their names."""
+    return {name: getattr(document, name) for name in kind.__struct_fields__ if name in document.__struct_fields__}

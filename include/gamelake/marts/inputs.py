@@ -12,7 +12,7 @@ from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import history, pointer, unbuildable
 from gamelake.marts.build_inputs import AbsentInput, ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
-from gamelake.marts.commits import commit_inputs, commits_as_of
+from gamelake.marts.commits import commit_inputs, commits_as_of, shared_fields
 from gamelake.marts.dbt_project import history_model
 from gamelake.marts.documents import INPUTS, RECORD, History, read
 from gamelake.marts.errors import TransformError
@@ -69,7 +69,10 @@ def choose_inputs(
     known = _known_commits(store, shown)
     return Inputs(
         run=(RunInput(day=day, run_id=run_id, build=uuid4().hex, previous=before.generation if before else None),),
-        sources=tuple(_source(commit, newest[name]) for name, commit in commits.items()),
+        sources=tuple(
+            SourceInput(**shared_fields(commit, SourceInput), newest_day=newest[name])
+            for name, commit in commits.items()
+        ),
         absent=tuple(AbsentInput(source=e.source, entity=e.name) for e in entities if str(e) not in commits),
         files=tuple(
             FileInput(
@@ -95,20 +98,6 @@ def choose_inputs(
             if str(entity) in commits
             for each in commit_inputs(sources, entity, commits[str(entity)], day=day, known=known)
         ),
-    )
-
-
-def _source(commit: Manifest, newest_day: str) -> SourceInput:
-    return SourceInput(
-        source=commit.source,
-        entity=commit.entity,
-        version=commit.version,
-        partition=commit.partition,
-        cursor=commit.cursor,
-        committed_at=commit.committed_at,
-        source_count=commit.source_count,
-        row_count=commit.row_count,
-        newest_day=newest_day,
     )
 
 
