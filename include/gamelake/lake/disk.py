@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.lake.store import (
+    CHUNK,
     ObjectExistsError,
     ObjectInfo,
     ObjectNotFoundError,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
-_CHUNK = 1024 * 1024
 _HINTS = {
     errno.ENOTDIR: "part of the key is an object already",
     errno.EEXIST: "part of the key is an object already",
@@ -175,7 +175,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as read, target.open("xb") as file:
-        shutil.copyfileobj(read, file, _CHUNK)
+        shutil.copyfileobj(read, file, CHUNK)
         file.flush()
         os.fsync(file.fileno())
 
@@ -184,7 +184,7 @@ def _same_bytes(one: Path, other: Path) -> bool:
     if not other.is_file() or one.stat().st_size != other.stat().st_size:
         return False
     with one.open("rb") as left, other.open("rb") as right:
-        return all(chunk == right.read(_CHUNK) for chunk in iter(lambda: left.read(_CHUNK), b""))
+        return all(chunk == right.read(CHUNK) for chunk in iter(lambda: left.read(CHUNK), b""))
 
 
 def _tags_path(path: Path) -> Path:

@@ -8,21 +8,22 @@ every other answer, StoreError is raised.
 
 from __future__ import annotations
 
-import io
 import re
+from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from gamelake.lake.store import ObjectInfo, ObjectNotFoundError, StoreError, check_key
+from gamelake.lake.store import ObjectInfo, ObjectNotFoundError, StoreError, buffered, check_key
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 RETRIES = urllib3.Retry(
@@ -37,7 +38,6 @@ RETRIES = urllib3.Retry(
 TIMEOUT = urllib3.Timeout(connect=10, read=60)
 """Seconds to connect, and between two pieces of a body."""
 
-_CHUNK = 1024 * 1024
 _EXCERPT = 200
 _DENIED = b"<Code>AccessDenied</Code>"
 _HINTS = {
@@ -71,8 +71,8 @@ class HttpsStore:
 
     def open(self, key: str) -> BinaryIO:
         """Return a stream of the object's bytes; what breaks on its way is not asked for again."""
-        response = self._request("GET", key, preload=False)
-        return cast("BinaryIO", io.BufferedReader(_Body(self.url(key), response), _CHUNK))
+        url = self.url(key)
+        return buffered(self._request("GET", key, preload=False), lambda: _body_errors(url))
 
     def info(self, key: str) -> ObjectInfo:
         """Size and time of an object."""
@@ -126,29 +126,12 @@ class HttpsStore:
         return StoreError(method, url, f"status {status}: {excerpt}{f'; {hint}' if hint else ''}")
 
 
-class _Body(io.RawIOBase):
-    """A reply's body as a plain stream: errors on the way become StoreError, and a short body is one of them."""
-
-    def __init__(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
-        super().__init__()
-        self._url = url
-        self._response = response
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data = self._response.read(len(buffer))
-        except urllib3.exceptions.HTTPError as error:
-            raise StoreError("GET", self._url, f"the body broke off: {_reason(error)}") from error
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._response.close()
-        super().close()
+@contextmanager
+def _body_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except urllib3.exceptions.HTTPError as error:
+        raise StoreError("GET", url, f"the body broke off: {_reason(error)}") from error
 
 
 def ca_bundle() -> str | None:

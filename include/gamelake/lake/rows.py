@@ -12,6 +12,7 @@ from isal.igzip_lib import IsalError
 from pyroaring import BitMap64
 
 from gamelake.lake.id_ranges import IdRange, merge_ranges
+from gamelake.lake.store import CHUNK
 from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gamelake.lake.update_times import UpdateTimes
 
 _Row = TypeVar("_Row")
-_CHUNK = 1024 * 1024
 _END = 2**64 - 1  # above every id
 
 
@@ -143,7 +143,7 @@ def read_lines(store: Store, part: Part) -> Iterator[bytes]:
     try:
         with store.open(part.key) as stream:
             plain = igzip.IGzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call] # isal gives it no types
-            for line in io.BufferedReader(plain, _CHUNK):  # IGzipFile.readline is a Python call for each line
+            for line in io.BufferedReader(plain, CHUNK):  # IGzipFile.readline is a Python call for each line
                 rows += 1
                 yield line
     except (EOFError, igzip.BadGzipFile, IsalError) as error:  # type: ignore[misc] # isal types it as an instance

@@ -25,10 +25,12 @@ from botocore.exceptions import (
 
 from gamelake.lake.reach import endpoint_source
 from gamelake.lake.store import (
+    CHUNK,
     ObjectExistsError,
     ObjectInfo,
     ObjectNotFoundError,
     StoreError,
+    buffered,
     check_key,
     check_prefix,
     is_hidden,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 SINGLE_PUT_BYTES = 64 * 1024 * 1024
@@ -47,7 +48,6 @@ SINGLE_PUT_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 8 * 1024 * 1024  # of a multipart upload
 _MAX_PARTS = 10_000
 
-_CHUNK = 1024 * 1024
 _CONFLICT_ATTEMPTS = 6
 _CREDENTIALS = (
     "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role; in Airflow, connection aws_default"
@@ -117,7 +117,7 @@ class S3Store:
         name = self._name("GetObject", key)
         with s3_errors("GetObject", key):
             body = self.client.get_object(Bucket=self.bucket, Key=name)["Body"]
-        return cast("BinaryIO", io.BufferedReader(_Body(key, body), _CHUNK))
+        return buffered(body, lambda: s3_errors("GetObject", key))
 
     def info(self, key: str) -> ObjectInfo:
         """Size and time of an object."""
@@ -270,34 +270,10 @@ class S3Store:
 
     def _has_bytes(self, key: str, source: Callable[[], BinaryIO]) -> bool:
         with source() as ours, self.open(key) as theirs:
-            while chunk := ours.read(_CHUNK):
+            while chunk := ours.read(CHUNK):
                 if theirs.read(len(chunk)) != chunk:
                     return False
             return not theirs.read(1)
-
-
-class _Body(io.RawIOBase):
-    """A reply's body as a plain stream: errors on the way become StoreError, and a short body is one of them."""
-
-    def __init__(self, key: str, body: StreamingBody) -> None:
-        super().__init__()
-        self._key = key
-        self._body = body
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        with s3_errors("GetObject", self._key):
-            # urllib3's own errors are not all translated by botocore's readinto; its read does.
-            data = self._body.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._body.close()
-        super().close()
 
 
 def _is_conflict(error: StoreError) -> bool:

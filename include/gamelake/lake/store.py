@@ -11,15 +11,20 @@ reading half is a protocol of its own, `ReadableStore`, because a CDN (https.py)
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
     from typing import BinaryIO
+
+CHUNK = 1024 * 1024
+"""Bytes of an object that are read at a time."""
 
 
 class StoreError(Exception):
@@ -134,6 +139,38 @@ class Store(ReadableStore, Protocol):
 
         Raises: ObjectNotFoundError.
         """
+
+
+def buffered(body: Any, errors: Callable[[], AbstractContextManager[None]]) -> BinaryIO:
+    """Return the body of a reply as a stream.
+
+    Args:
+        body: It has `read` and `close`.
+        errors: Raises the errors of reading as StoreError.
+    """
+    return cast("BinaryIO", io.BufferedReader(_Body(body, errors), CHUNK))
+
+
+class _Body(io.RawIOBase):
+    def __init__(self, body: Any, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__()
+        self._body = body
+        self._errors = errors
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self._errors():
+            # urllib3's own errors are not all translated by botocore's readinto; its read does.
+            data = self._body.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._body.close()
+        super().close()
 
 
 def check_key(operation: str, key: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
+from gamelake.lake.store import CHUNK, ObjectExistsError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import LoadRun
     from gamelake.lake.manifest import Part
     from gamelake.lake.store import Store
-
-_CHUNK = 1024 * 1024
 
 REUSE = timedelta(hours=24)
 """A part that was left longer ago is not used again: the lifecycle rules or an audit may remove it soon."""
@@ -46,7 +44,7 @@ def verify_part(store: Store, part: Part) -> None:
     digest = hashlib.sha256()
     size = 0
     with store.open(part.key) as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
     if size != part.bytes:

@@ -7,12 +7,12 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gamelake.lake.store import CHUNK
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gamelake.lake.store import ReadableStore
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def inspect_parquet(store: ReadableStore, key: str) -> ParquetFile:
 
     digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(suffix=".parquet") as copy, store.open(key) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(CHUNK):
             digest.update(chunk)
             copy.write(chunk)
         copy.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.store import CHUNK, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +40,6 @@ _CURRENT = """
         where claims.ordinal > found.ordinal and found.id >= low and (high is null or found.id < high)
     )
 """
-
-_CHUNK = 1 << 20
 
 
 class UnreadableError(Exception):
@@ -103,7 +101,7 @@ def _fetch(store: ReadableStore, file: Part, path: Path) -> None:
     digest = hashlib.sha256()
     try:
         with store.open(file.key) as part, path.open("wb") as copy:
-            while chunk := part.read(_CHUNK):
+            while chunk := part.read(CHUNK):
                 digest.update(chunk)
                 copy.write(chunk)
     except ObjectNotFoundError:
