@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from gamelake.local.environment import LOCAL, private_folder
-from gamelake.local.parts import Part
+from gamelake.local.services import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ class BusyError(RuntimeError):
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Lock out other runs while the block lasts; the kernel frees the lock of a dead process. Raises: BusyError."""
-    if Part("scheduler").running():
+    if Service("scheduler").running():
         raise BusyError(
             "make run: `make up` is running, and its scheduler would run the same tasks. Run `make down` first; or "
             "trigger the loads in that Airflow, where `transform` follows them"

@@ -154,8 +154,8 @@ def _fernet_key() -> str:
 
 def password() -> str:
     """Return the password of the web UI's user, in the file that Airflow reads: made once for this clone."""
-    if PASSWORDS.exists() and (read_state(PASSWORDS) or {}).get(USER) in {None, "admin"}:
-        PASSWORDS.unlink()  # from an earlier version, or incomplete
+    if PASSWORDS.exists() and not (read_state(PASSWORDS) or {}).get(USER):
+        PASSWORDS.unlink()  # incomplete
     found = json.loads(_secret(PASSWORDS, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))
     return str(found[USER])
 

@@ -11,15 +11,15 @@ class PortTakenError(RuntimeError):
     """The port that the user chose is taken; the message has what to do."""
 
 
-def claim(variable: str, part: str, *, claimed: int | None = None) -> int:
-    """Return the port of a part that is about to start, which this clone then remembers.
+def claim(variable: str, service: str, *, claimed: int | None = None) -> int:
+    """Return the port of a service that is about to start, which this clone then remembers.
 
     A taken port is replaced by a free one, unless the variable sets it.
 
     Args:
         variable: It may set the port.
-        part: The part's name, for messages.
-        claimed: The port of a part that starts too.
+        service: Its name, for messages.
+        claimed: The port of a service that starts too.
 
     Raises:
         PortTakenError: The variable sets a port that is taken.
@@ -30,14 +30,14 @@ def claim(variable: str, part: str, *, claimed: int | None = None) -> int:
         remember_port(variable, port)
         return port
     if set_port(variable):
-        owner = "another part of `make up`" if port == claimed else "another process: stop that process"
+        owner = "another service of `make up`" if port == claimed else "another process: stop that process"
         raise PortTakenError(
-            f"{variable}: port {port} for {part} is taken by {owner}. Choose another one, or unset {variable} to get a "
-            "free one"
+            f"{variable}: port {port} for {service} is taken by {owner}. Choose another one, or unset {variable} to "
+            "get a free one"
         )
     free = _next_free(port)
     remember_port(variable, free)
-    print(f"Port {port} is taken: {part} gets {free} in this clone ({variable} chooses another).")
+    print(f"Port {port} is taken: {service} gets {free} in this clone ({variable} chooses another).")
     return free
 
 

@@ -1,6 +1,6 @@
 """`make up` and `make down`: a local Airflow with its UI and a sandbox, as background processes.
 
-Airflow's parts start without log servers: those listen on every address of the machine. The UI reads the tasks' logs
+Airflow's services start without log servers: those listen on every address of the machine. The UI reads the tasks' logs
 from the same disk.
 """
 
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
-from gamelake.local import alone, parts, ports, sandbox
+from gamelake.local import alone, ports, sandbox, services
 from gamelake.local.environment import (
     API_PORT,
     HOST,
@@ -30,22 +30,22 @@ from gamelake.local.environment import (
     sandbox_url,
     uses_real_api,
 )
-from gamelake.local.parts import Part
+from gamelake.local.services import Service
 from gamelake.local.switch_on import when_loads_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-SANDBOX = Part("sandbox")
-DATABASE = Part("database")
+SANDBOX = Service("sandbox")
+DATABASE = Service("database")
 AIRFLOW = {
-    Part("scheduler"): ["scheduler", "--skip-serve-logs"],
-    Part("dag-processor"): ["dag-processor"],
-    Part("triggerer"): ["triggerer", "--skip-serve-logs"],
-    Part("api-server"): ["api-server"],
+    Service("scheduler"): ["scheduler", "--skip-serve-logs"],
+    Service("dag-processor"): ["dag-processor"],
+    Service("triggerer"): ["triggerer", "--skip-serve-logs"],
+    Service("api-server"): ["api-server"],
 }
 HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
-"""The parts whose health the API server reports, and their names there."""
+"""The services whose health the API server reports, and their names there."""
 
 START_SECONDS = 300
 PRINT_SECONDS = 6
@@ -60,13 +60,13 @@ def up() -> None:
 
     Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError.
     """
-    down_parts = [part.name for part in AIRFLOW if not part.running()]
-    if not down_parts:
+    down_services = [service.name for service in AIRFLOW if not service.running()]
+    if not down_services:
         print("It is already up; `make down` stops it.")
         _print_addresses()
         return
-    if len(down_parts) < len(AIRFLOW):
-        raise StackError(f"{', '.join(down_parts)} stopped while the rest runs: `make down`, then `make up` again")
+    if len(down_services) < len(AIRFLOW):
+        raise StackError(f"{', '.join(down_services)} stopped while the rest runs: `make down`, then `make up` again")
     alone.check_no_run()
     private_folder()
     ui_port = ports.claim(API_PORT, "Airflow's web UI")
@@ -90,15 +90,15 @@ def up() -> None:
 
 def down() -> None:
     """Stop everything that `up` started."""
-    stopped = parts.stop([*AIRFLOW, DATABASE, SANDBOX])
+    stopped = services.stop([*AIRFLOW, DATABASE, SANDBOX])
     for name in ("Airflow" if set(stopped) - {"sandbox"} else "", "the sandbox" if "sandbox" in stopped else ""):
         if name:
             print(f"Stopped {name}.")
 
 
 def running(name: str) -> bool:
-    """Return whether a part that `up` started still runs."""
-    return Part(name).running()
+    """Return whether a service that `up` started still runs."""
+    return Service(name).running()
 
 
 def _print_addresses() -> None:
@@ -121,7 +121,7 @@ def _switch_on(began: float) -> datetime:
     """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
     # In another process: the memory of Airflow's import would stay in this one.
     process = DATABASE.start([sys.executable, "-m", "gamelake.cli", "laptop", "switch-on"])
-    _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], [], began)
+    _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], {}, began)
     if process.returncode:
         raise _ended(DATABASE)
     DATABASE.forget()
@@ -131,18 +131,18 @@ def _switch_on(began: float) -> datetime:
 
 
 def _start_airflow(began: float) -> None:
-    started = {part: part.start([sys.executable, "-m", "airflow", *command]) for part, command in AIRFLOW.items()}
-    _wait(_not_healthy, list(started.items()), began)
+    airflow = [sys.executable, "-m", "airflow"]
+    _wait(_not_healthy, {service: service.start([*airflow, *command]) for service, command in AIRFLOW.items()}, began)
 
 
-def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess.Popen[bytes]]], began: float) -> None:
-    """Wait until nothing is missing, and print what is. Raises: StackError, as soon as a part has ended."""
+def _wait(missing: Callable[[], list[str]], started: Mapping[Service, subprocess.Popen[bytes]], began: float) -> None:
+    """Wait until nothing is missing, and print what is. Raises: StackError, as soon as a service has ended."""
     printed = time.monotonic()
     shown: list[str] = []
     while waits_for := missing():
-        for part, process in started:
+        for service, process in started.items():
             if process.poll() is not None:
-                raise _ended(part)
+                raise _ended(service)
         now = time.monotonic()
         if now - began > START_SECONDS:
             names = ", ".join(waits_for)
@@ -153,12 +153,12 @@ def _wait(missing: Callable[[], list[str]], started: list[tuple[Part, subprocess
         time.sleep(0.5)
 
 
-def _ended(part: Part) -> StackError:
-    return StackError(f"{part.name} ended at its start. Its log {part.log}:\n{part.cause()}")
+def _ended(service: Service) -> StackError:
+    return StackError(f"{service.name} ended at its start. Its log {service.log}:\n{service.cause()}")
 
 
 def _not_healthy() -> list[str]:
-    """Return the parts that the API server reports as not ready."""
+    """Return the services that the API server reports as not ready."""
     # Without a proxy: the address is this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gamelake.lake.reach import Credentials
     from gamelake.lake.store import ReadableStore, Store
 
-VARIABLE = "GAMELAKE_GENERATION"
 _BUILDING = {"build", "run"}
 
 

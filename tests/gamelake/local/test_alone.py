@@ -9,14 +9,14 @@ import pytest
 
 from gamelake.local import alone
 from gamelake.local.alone import BusyError
-from gamelake.local.parts import Part
+from gamelake.local.services import Service
 
 
 @pytest.fixture(autouse=True)
 def own_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(alone, "LOCK", tmp_path / "run.lock")
     monkeypatch.setattr(alone, "private_folder", lambda: tmp_path)
-    monkeypatch.setattr(Part, "running", lambda _: False)
+    monkeypatch.setattr(Service, "running", lambda _: False)
 
 
 def test_a_second_run_is_refused_and_told_of_the_first() -> None:
@@ -35,6 +35,6 @@ def test_a_second_run_is_refused_and_told_of_the_first() -> None:
 
 
 def test_a_run_beside_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Part, "running", lambda part: part.name == "scheduler")
+    monkeypatch.setattr(Service, "running", lambda service: service.name == "scheduler")
     with pytest.raises(BusyError, match=r"`make up` is running, .* Run `make down` first"), alone.alone():
         pytest.fail("a run beside a scheduler")

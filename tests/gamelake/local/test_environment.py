@@ -75,12 +75,6 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "other" / "passwords.json").read_text(encoding="utf-8")) != login
 
 
-def test_the_password_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
-    found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path))
-    assert json.loads((tmp_path / "passwords.json").read_text(encoding="utf-8"))["admin"] != "admin"
-
-
 @pytest.mark.parametrize("variable", ["GAMELAKE_LOCAL", "AIRFLOW_HOME"])
 def test_a_relative_folder_is_of_where_the_command_was_given(tmp_path: Path, variable: str) -> None:
     found = found_in(tmp_path, **{"GAMELAKE_LOCAL": str(tmp_path / "own"), variable: "not/there/yet"})

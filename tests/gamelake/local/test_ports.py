@@ -63,7 +63,7 @@ def test_a_taken_port_that_was_asked_for_is_refused(taken: Any, monkeypatch: pyt
 def test_two_parts_get_different_ports(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     port = claim(API_PORT, "the web UI")
     monkeypatch.setenv(SANDBOX_PORT, str(port))
-    with pytest.raises(PortTakenError, match=f"^{SANDBOX_PORT}: port {port} .* by another part of `make up`"):
+    with pytest.raises(PortTakenError, match=f"^{SANDBOX_PORT}: port {port} .* by another service of `make up`"):
         claim(SANDBOX_PORT, "the sandbox", claimed=port)
     monkeypatch.delenv(SANDBOX_PORT)
     environment.remember_port(SANDBOX_PORT, port)

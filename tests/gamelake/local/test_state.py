@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gamelake.local import environment, parts, sandbox
-from gamelake.local.parts import Part
+from gamelake.local import environment, sandbox, services
 from gamelake.local.sandbox import Days, SandboxStartError
+from gamelake.local.services import Service
 from gamelake.local.state import read_state, write_state
 
 
@@ -50,9 +50,9 @@ def test_half_of_a_file_of_ports_or_passwords_is_made_again(tmp_path: Path, monk
 
 
 def test_half_of_a_pid_file_is_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "PIDS", tmp_path)
+    monkeypatch.setattr(services, "PIDS", tmp_path)
     (tmp_path / "sleeper.json").touch()
-    assert parts.stop([Part("sleeper")]) == []
+    assert services.stop([Service("sleeper")]) == []
 
 
 @pytest.mark.parametrize("half", ["", "{}", '{"first_day": "2026-11-21", "today": "soon"}'])

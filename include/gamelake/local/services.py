@@ -32,7 +32,7 @@ _FRAME = re.compile(r"^\s*(File \"|Traceback|raise |\^)|│|╭|╰")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Service:
     """A background process, by name."""
 
     name: str
@@ -104,16 +104,16 @@ class Part:
         return "\n".join(f"  {line.strip()[:500]}" for line in list(dict.fromkeys(errors))[-3:] or lines[-10:])
 
 
-def stop(parts: Iterable[Part]) -> list[str]:
+def stop(services: Iterable[Service]) -> list[str]:
     """Stop all of them at once, first by request, after STOP_SECONDS by force. Returns: the names of those that ran."""
-    ran = [part for part in parts if part.running()]
-    for part in ran:
-        part.signal(signal.SIGTERM)
+    ran = [service for service in services if service.running()]
+    for service in ran:
+        service.signal(signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while any(part.running() for part in ran) and time.monotonic() < deadline:
+    while any(service.running() for service in ran) and time.monotonic() < deadline:
         time.sleep(0.2)
-    for part in ran:
-        part.signal(signal.SIGKILL)
-    for part in parts:
-        part.forget()
-    return [part.name for part in ran]
+    for service in ran:
+        service.signal(signal.SIGKILL)
+    for service in services:
+        service.forget()
+    return [service.name for service in ran]
