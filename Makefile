@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser spark test-spark drift lint format generate lock sbom clean
+.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser spark test-spark drift lint format generate lock parquet-reader sbom clean
 
 # The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -124,6 +124,14 @@ lock: $(VENV)/.installed ## resolve requirements*.txt into the lock files again
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
 	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
 	$(COMPILE) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+parquet-reader: ## bundle the reader of Parquet for the page "Games" again, after a change of tools/parquet-reader (needs Node and npm)
+	cd tools/parquet-reader && npm ci --ignore-scripts --no-audit --no-fund --silent
+	cd tools/parquet-reader && npx esbuild entry.js --bundle --minify --format=esm --log-level=warning --outfile=parquet.js \
+		--banner:js="/*! hyparquet and fzstd, bundled by make parquet-reader; MIT, see parquet.LICENSE.txt */"
+	cd tools/parquet-reader && { echo "hyparquet"; echo; cat node_modules/hyparquet/LICENSE; echo; echo "fzstd"; echo; cat node_modules/fzstd/LICENSE; } >parquet.LICENSE.txt
+	mv tools/parquet-reader/parquet.js tools/parquet-reader/parquet.LICENSE.txt plugins/gamelake_ui/static/
+	rm -r tools/parquet-reader/node_modules
 
 sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked Python packages
 	@mkdir -p .local

@@ -39,9 +39,26 @@ class GamelakeUiPlugin(AirflowPlugin):
             "nav_top_level": True,
         },
         {
+            "name": "Games",
+            "href": "gamelake/games",
+            "destination": "nav",
+            "url_route": "games",
+            "icon": "gamelake/static/gamepad.svg",
+            "icon_dark_mode": "gamelake/static/gamepad_dark.svg",
+            "nav_top_level": True,
+        },
+        {
             "name": "In the lake",
             "href": "gamelake/run?dag_id={DAG_ID}&run_id={RUN_ID}",
             "destination": "dag_run",
             "url_route": "in-the-lake",
+        },
+    ]
+    react_apps = [  # noqa: RUF012
+        {
+            "name": "Last night on Home",
+            "bundle_url": "gamelake/static/home_panel.js",
+            "destination": "dashboard",
+            "url_route": "last-night-on-home",
         },
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from gamelake.registry import load_sources
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gamelake.lake.store import Store
     from gamelake.registry import Source
 
 log = logging.getLogger(__name__)
@@ -22,27 +24,37 @@ OPEN_SECONDS = 300
 """Then the connections are read again: their credentials may have changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The lake as it was opened at a moment of the monotonic clock."""
+
+    at: float
+    store: Store
+    reports: NightReports
+
+
 class Lake:
     """Opens the lake at the first request, and again after a while."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._reports: NightReports | None = None
-        self._opened = 0.0
+        self._opened: _Opened | None = None
 
     def reports(self) -> NightReports:
-        """Return the reports on the lake's nights.
+        """Return the reports on the lake's nights. Raises: StoreError, SettingsError: the lake cannot be opened."""
+        return self._open().reports
 
-        Raises:
-            StoreError: The lake cannot be opened.
-            SettingsError: A variable has a wrong value.
-        """
+    def store(self) -> Store:
+        """Return the lake. Raises as `reports`."""
+        return self._open().store
+
+    def _open(self) -> _Opened:
         with self._lock:
-            if self._reports is None or time.monotonic() - self._opened > OPEN_SECONDS:
-                sources = load_sources()
-                self._reports = NightReports(connected_store(), sources, rates=_rates(sources))
-                self._opened = time.monotonic()
-            return self._reports
+            if self._opened is None or time.monotonic() - self._opened.at > OPEN_SECONDS:
+                sources, store = load_sources(), connected_store()
+                reports = NightReports(store, sources, rates=_rates(sources))
+                self._opened = _Opened(time.monotonic(), store, reports)
+            return self._opened
 
 
 def _rates(sources: Mapping[str, Source]) -> dict[str, float]:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from airflow.api_fastapi.core_api.security import get_user
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from gamelake.days import PartitionError, parse_day
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import StoreError
 from gamelake.settings import SettingsError
+from gamelake_ui import files
 from gamelake_ui.lake import Lake
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fastapi import Request
-
 STATIC = Path(__file__).with_name("static")
-PAGES = {"last-night": "last_night.html", "run": "run.html"}
+PAGES = {"last-night": "last_night.html", "run": "run.html", "games": "games.html"}
 """The pages, by the last part of their address."""
 
 HEADERS = {
@@ -41,7 +41,7 @@ def application() -> FastAPI:
     app = FastAPI(title="gamelake", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
     lake = Lake()
     app.middleware("http")(_add_headers)
-    for error in (StoreError, SettingsError):
+    for error in (StoreError, SettingsError, DocumentError):
         app.add_exception_handler(error, _explain)
     for address, name in PAGES.items():
         app.get(f"/{address}")(_file(STATIC / name))
@@ -63,6 +63,14 @@ def application() -> FastAPI:
     @app.get("/api/runs")
     def run(dag_id: str, run_id: str) -> Response:
         return _json(lake.reports().run(dag_id, run_id))
+
+    @app.get("/api/marts")
+    def marts() -> Response:
+        return _json(files.published(lake.store()))
+
+    @app.get("/marts/{name}")
+    def mart(name: str, sha256: str, request: Request) -> Response:
+        return files.mart_file(lake.store(), name, sha256, request.headers.get("Range"))
 
     return app
 

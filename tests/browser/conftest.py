@@ -23,6 +23,24 @@ if TYPE_CHECKING:
     from tests.support.airflow import Airflow
 
 
+GAMES = f"""
+    select
+        range as game_id,
+        case range
+            when 0 then '{INJECTION}'
+            when 1 then '서울 미스터리'
+            when 2 then repeat('long ', 1000)
+            when 3 then $$ **bold** $$
+            else 'Game ' || range
+        end as game_name,
+        1990 + range % 30 as release_year,
+        ['Puzzle', 'Indie'] as genre_names,
+        range * 1000 as playing_users,
+        null::double as rating,
+        date '2026-11-21' as dt
+    from range(400)"""
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -56,7 +74,12 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, night_days: list[str]) -> 
     )
     lake.publish(lake.build(warned, at=moment(warned, "04:15")), at=moment(warned, "04:16"))
     lake.loads(held, without={"covers"})
-    lake.night(last, ranges_repaired=1)
+    lake.loads(last, ranges_repaired=1)
+    marts = (
+        lake.mart(last, "dim_games", GAMES),
+        lake.mart(last, "mart_top_rated", f"select 1 as rank, * from ({GAMES})"),
+    )
+    lake.publish(lake.build(last, at=moment(last, "04:16"), marts=marts), at=moment(last, "04:17"))
     environment = airflow_environment(folder, lake=lake.store.uri, igdb=ready_made("http://127.0.0.1:9"))
     environment["AIRFLOW__API__BASE_URL"] = f"http://localhost:{environment['AIRFLOW__API__PORT']}/below"
     with running_airflow(folder, environment, command="api-server", parts=()) as running:

@@ -26,7 +26,12 @@ def test_airflow_dropped_no_view(airflow: Airflow) -> None:
     """An unknown destination makes Airflow leave out the whole plugin, with a line in a log."""
     (plugin,) = [each for each in airflow.call("GET", "/plugins")["plugins"] if each["name"] == "gamelake_ui"]
     shown = {(view["name"], view["destination"]) for view in [*plugin["external_views"], *plugin["react_apps"]]}
-    assert shown == {("Last night", "nav"), ("In the lake", "dag_run")}
+    assert shown == {
+        ("Last night", "nav"),
+        ("Games", "nav"),
+        ("In the lake", "dag_run"),
+        ("Last night on Home", "dashboard"),
+    }
     assert airflow.call("GET", "/plugins/importErrors")["import_errors"] == []
 
 
@@ -34,7 +39,10 @@ def test_last_night_is_in_the_navigation_and_shows_the_lake(
     open_page: Callable[..., Page], night_days: list[str]
 ) -> None:
     page = open_page("")
-    page.get_by_role("link", name="Last night").click()
+    panel = page.get_by_role("region", name="Last night")
+    expect(panel).to_contain_text(f"Last night is complete{night_days[-1]}")
+    expect(panel).to_contain_text(f"{len(NAMES)} of {len(NAMES)} tables · marts published at 04:17 Korean time")
+    page.get_by_role("link", name="Last night", exact=True).click()
     frame = page.frame_locator("iframe")
     frame.locator(READY).wait_for()
     assert frame.locator("h1").inner_text() == "Last night is complete"
@@ -99,7 +107,7 @@ def test_it_is_readable_in_both_themes_and_on_a_phone(open_page: Callable[..., P
 
 
 def test_without_a_login_nothing_is_shown(airflow: Airflow) -> None:
-    for path in ("last-night", "api/nights", "static/common.js", "run"):
+    for path in ("last-night", "api/nights", "static/common.js", "run", "games", "api/marts", "marts/dim_games"):
         assert httpx.get(f"{airflow.address}/gamelake/{path}").status_code == 401, path
 
 

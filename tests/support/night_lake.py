@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections import Counter
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake.days import KST
@@ -124,6 +127,22 @@ class NightLake:
         made = Generation(**fields | changes)
         self.store.put(f"{key}/{RECORD}", encode(made))
         return made
+
+    def mart(self, day: str, name: str, query: str, *, run: str = "run") -> PublishedMart:
+        """Write a mart of a build as DuckDB writes it: a real Parquet file."""
+        import duckdb
+
+        key = f"marts/dt={day}/{run}/{name}.parquet"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "mart.parquet"
+            duckdb.execute(f"copy ({query}) to '{path}' (format parquet, compression zstd)")
+            data = path.read_bytes()
+            (rows,) = duckdb.sql(f"select count(*) from '{path}'").fetchone() or (0,)
+        self.store.put(key, data)
+        digest = hashlib.sha256(data).hexdigest()
+        return PublishedMart(
+            name=name, key=key, rows=rows, bytes=len(data), sha256=digest, copy=f"marts/{name}.parquet"
+        )
 
     def publish(self, made: Generation, *, at: datetime, action: Action = Action.PUBLISH, **changes: Any) -> None:
         """Show a generation to readers."""

@@ -77,6 +77,12 @@ class DiskStore:
         with _errors("open", key):
             return path.open("rb")
 
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        """Return a range of the object's bytes."""
+        with self.open(key) as file, _errors("get", key):
+            file.seek(start)
+            return file.read(end - start)
+
     def info(self, key: str) -> ObjectInfo:
         """Size and time of an object."""
         path = self._path("info", key)

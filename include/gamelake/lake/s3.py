@@ -119,6 +119,12 @@ class S3Store:
             body = self.client.get_object(Bucket=self.bucket, Key=name)["Body"]
         return buffered(body, lambda: s3_errors("GetObject", key))
 
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        """Return a range of the object's bytes."""
+        name = self._name("GetObject", key)
+        with s3_errors("GetObject", key):
+            return self.client.get_object(Bucket=self.bucket, Key=name, Range=f"bytes={start}-{end - 1}")["Body"].read()
+
     def info(self, key: str) -> ObjectInfo:
         """Size and time of an object."""
         name = self._name("HeadObject", key)
@@ -213,11 +219,9 @@ class S3Store:
         try:
             with s3_errors("UploadPart", key), path.open("rb") as file:
                 size = max(_CHUNK_BYTES, math.ceil(path.stat().st_size / _MAX_PARTS))
+                upload = self.client.upload_part
                 parts = [
-                    {
-                        "PartNumber": number,
-                        "ETag": self.client.upload_part(**target, PartNumber=number, Body=data)["ETag"],
-                    }
+                    {"PartNumber": number, "ETag": upload(**target, PartNumber=number, Body=data)["ETag"]}
                     for number, data in enumerate(iter(lambda: file.read(size), b""), start=1)
                 ]
 
@@ -278,10 +282,8 @@ class S3Store:
 
 def _is_conflict(error: StoreError) -> bool:
     cause = error.__cause__
-    return isinstance(cause, ClientError) and cause.response["Error"].get("Code") in {
-        "ConditionalRequestConflict",
-        "OperationAborted",
-    }
+    codes = {"ConditionalRequestConflict", "OperationAborted"}
+    return isinstance(cause, ClientError) and cause.response["Error"].get("Code") in codes
 
 
 @contextmanager

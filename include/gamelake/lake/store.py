@@ -97,6 +97,12 @@ class ReadableStore(Protocol):
 class Store(ReadableStore, Protocol):
     """Objects by key, under one URI: all that a lake needs. See ReadableStore for keys and for reading."""
 
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        """Return the bytes `[start, end)` of an object that has so many.
+
+        Raises: ObjectNotFoundError.
+        """
+
     def put(self, key: str, data: bytes, *, if_absent: bool = False, tags: Mapping[str, str] | None = None) -> None:
         """Write an object: readers see the old one (or none) or the new one, never a part.
 

@@ -57,7 +57,7 @@ export function martsFacts(marts, night) {
     ["Published", marts.published_at && bothTimes(marts.published_at, night)],
     ["Built", marts.built_at && bothTimes(marts.built_at, night)],
     ["Build began", marts.started_at && bothTimes(marts.started_at, night)],
-    ["Tests", marts.built_at ? "All passed: a build with a failed test has no marts." : null],
+    ["Tests", marts.built_at || marts.published_at ? "All passed: a build with a failed test has no marts." : null],
     ["Marts", marts.marts === null ? null : `${things(marts.marts, "mart")} with ${things(marts.rows, "row")}`],
     ["Builds of this day", marts.builds > 1 ? count(marts.builds) : null],
     ["Folder", marts.generation && make("code", {}, marts.generation)],

@@ -84,7 +84,7 @@ function cards(night, missing) {
     card(count(night.requests), `requests${pace}`),
     card(duration(night.load_seconds), "loading"),
     card(marts.published_at ? korea(marts.published_at) : MARTS[marts.status][1], marts.published_at ? "marts published, Korean time" : "marts"),
-    card(marts.built_at ? "passed" : "–", "tests of the marts"));
+    card(marts.built_at || marts.published_at ? "passed" : "–", "tests of the marts"));
 }
 
 function strip(chosen) {

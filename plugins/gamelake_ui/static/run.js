@@ -13,6 +13,7 @@ async function start() {
       warningList("To look at", run.warnings),
       run.load ? loadFacts(run.load, run.night) : null,
       run.marts ? martsFacts(run.marts, run.night) : null,
+      run.night ? make("p", {}, make("a", { href: `last-night?day=${run.night}` }, "The whole night")) : null,
       make("p", { class: "quiet small" }, "Every figure comes from the manifests and publications of the lake."),
     );
   } catch (error) {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ABSENT: list[Callable[[Store], object]] = [
     lambda store: store.get("raw/absent"),
     lambda store: store.open("raw/absent"),
+    lambda store: store.get_range("raw/absent", 0, 1),
     lambda store: store.info("raw/absent"),
     lambda store: store.tag("raw/absent", {"status": "final"}),
     lambda store: store.tags("raw/absent"),
@@ -47,6 +48,13 @@ def test_bytes_come_back_as_they_were(store: Store) -> None:
     with store.open("raw/games/dt=2026-11-21/part é.gz") as stream:
         assert stream.read(3) == data[:3]
         assert stream.read() == data[3:]
+
+
+def test_a_range_has_its_bytes_only(store: Store) -> None:
+    store.put("raw/part", b"0123456789")
+    assert store.get_range("raw/part", 0, 1) == b"0"
+    assert store.get_range("raw/part", 3, 7) == b"3456"
+    assert store.get_range("raw/part", 9, 10) == b"9"
 
 
 def test_an_empty_object_is_an_object(store: Store) -> None:

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from gamelake.paths import REPOSITORY
 from gamelake_ui.routes import STATIC, application
-from tests.support.night_lake import NAMES, NightLake
+from tests.support.night_lake import NAMES, NightLake, moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from gamelake.lake.store import Store
+    from gamelake.marts.documents import PublishedMart
 
 PLUGIN = REPOSITORY / "plugins" / "gamelake_ui_plugin.py"
 DAY = "2026-11-21"
@@ -45,13 +46,14 @@ def client(app: FastAPI) -> TestClient:
 
 
 def addresses(app: FastAPI) -> list[str]:
-    return [route.path.replace("{day}", DAY) for route in app.routes]  # type: ignore[attr-defined]
+    paths: list[str] = [route.path for route in app.routes]  # type: ignore[attr-defined]
+    return [path.format(day=DAY, name="dim_games") for path in paths]
 
 
 def test_without_a_login_every_address_is_refused(app: FastAPI) -> None:
     client = TestClient(app)
     every = addresses(app)
-    assert {"/last-night", "/run", "/api/nights", "/static/common.js"} <= set(every)
+    assert {"/last-night", "/run", "/games", "/api/nights", "/static/common.js", "/marts/dim_games"} <= set(every)
     for address in every:
         assert client.get(address).status_code == 401, address
 
@@ -94,6 +96,49 @@ def test_a_lake_that_cannot_be_read_is_explained(
     reply = client.get("/api/nights")
     assert reply.status_code == 503
     assert "ftp://nowhere" in reply.json()["detail"]
+
+
+@pytest.fixture
+def mart(store: Store) -> PublishedMart:
+    """The only mart of the published generation. Beside it lies another file of the lake."""
+    lake = NightLake(store)
+    made = lake.mart(DAY, "dim_games", "select range as game_id, 'Game ' || range as game_name from range(5000)")
+    lake.publish(lake.build(DAY, at=moment(DAY, "04:16"), marts=(made,)), at=moment(DAY, "04:17"))
+    store.put("marts/secret.parquet", b"PAR1")
+    return made
+
+
+def test_a_published_mart_is_served_whole_and_in_ranges(client: TestClient, store: Store, mart: PublishedMart) -> None:
+    listed = client.get("/api/marts").json()
+    assert [(each["name"], each["rows"]) for each in listed["marts"]] == [("dim_games", 5000)]
+    data = store.get(mart.key)
+    address = f"/marts/dim_games?sha256={mart.sha256}"
+    whole = client.get(address)
+    assert (whole.status_code, whole.content) == (200, data)
+    for wanted, start, end in (
+        ("bytes=0-3", 0, 4),
+        ("bytes=-8", len(data) - 8, len(data)),
+        ("bytes=9-", 9, len(data)),
+        ("bytes=0-99999999", 0, len(data)),
+    ):
+        part = client.get(address, headers={"Range": wanted})
+        assert (part.status_code, part.content) == (206, data[start:end]), wanted
+        assert part.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(data)}"
+    assert client.get(address, headers={"Range": f"bytes={len(data)}-"}).status_code == 416
+    assert client.get(address, headers={"Range": "bytes=4-2"}).status_code == 416
+
+
+def test_no_other_file_is_served(client: TestClient, mart: PublishedMart) -> None:
+    for name in ("secret", "../secret", "..%2fsecret", "%2e%2e/_current.json", "dim_games.parquet", "dim%00games"):
+        assert client.get(f"/marts/{name}?sha256={mart.sha256}").status_code == 404, name
+    assert client.get(f"/marts/dim_games?sha256={'0' * 64}").status_code == 409, "another generation's file"
+    assert client.get("/marts/dim_games").status_code == 422
+
+
+def test_before_the_first_publication_the_next_step_is_told(client: TestClient) -> None:
+    reply = client.get("/api/marts")
+    assert reply.status_code == 404
+    assert "transform" in reply.json()["detail"]
 
 
 def test_every_view_has_a_destination_that_airflow_knows() -> None:

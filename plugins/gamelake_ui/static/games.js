@@ -1,0 +1,152 @@
+// The published marts, read as Parquet in the browser: only the columns that are shown.
+import { ask, count, longDay, make, show, showError, things } from "./common.js";
+import { asyncBufferFromUrl, cachedAsyncBuffer, decompress, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "./parquet.js";
+
+const PAGE = 100;
+const SHOWN = 11;
+const LARGE = { rows: 50_000, shown: 6 };
+// The columns that tell most, in this order; then figures, then others, until there are enough.
+const FIRST = ["rank", "rank_change", "display_name", "game_name", "company_name", "category", "name", "release_year",
+  "genre_names", "platform_abbreviations", "platform_names", "developer_names"];
+const LAST = /(^dt$|^day$|_day$|_id$|_ids$|^cover|^url$|_slug$|_summary$|_description$|_at$|_precision$|_date$)/;
+const NAMES = new Set(["display_name", "game_name", "company_name", "name"]);
+const FIGURES = /(_score|_rating|_users|_players|_gained_7d|_watched|_share|hypes|games)$/;
+const SAME = [["display_name", "game_name"], ["platform_abbreviations", "platform_names"]];
+
+const compressors = { ZSTD: (input, length) => decompress(input, new Uint8Array(length)) };
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+const state = { marts: null, mart: null, columns: [], chosen: [], rows: [], search: "", sort: null, isDown: false, limit: PAGE };
+
+async function start() {
+  try {
+    await open(new URLSearchParams(location.search).get("mart"));
+  } catch (error) {
+    showError(error);
+  }
+}
+
+async function open(wanted) {
+  state.marts = await ask("api/marts");
+  const { marts } = state.marts;
+  const name = [wanted, "mart_trending_now", "dim_games"].find((each) => marts.some((mart) => mart.name === each)) ?? marts[0].name;
+  await choose(name);
+}
+
+async function choose(name, columns = null) {
+  const isNew = state.mart?.name !== name;
+  state.mart = state.marts.marts.find((mart) => mart.name === name);
+  const url = new URL(`marts/${name}?sha256=${state.mart.sha256}`, document.baseURI).href;
+  const file = cachedAsyncBuffer(await asyncBufferFromUrl({ url, byteLength: state.mart.bytes }));
+  const metadata = await parquetMetadataAsync(file);
+  state.columns = parquetSchema(metadata).children.map((child) => child.element.name);
+  state.chosen = columns ?? preferred(state.columns);
+  const found = await parquetReadObjects({ file, metadata, columns: state.chosen, compressors });
+  state.rows = found.map((row) => ({ row, text: fold(state.chosen.map((column) => text(row[column])).join("\n")) }));
+  if (isNew) Object.assign(state, { search: "", sort: null, limit: PAGE });
+  history.replaceState(null, "", `?mart=${encodeURIComponent(name)}`);
+  draw();
+}
+
+function preferred(columns) {
+  const twice = new Set(SAME.filter(([better]) => columns.includes(better)).map(([, worse]) => worse));
+  const first = FIRST.filter((name) => columns.includes(name) && !twice.has(name));
+  const others = columns.filter((name) => !FIRST.includes(name) && !LAST.test(name) && !/previous_rank/.test(name));
+  const figures = others.filter((name) => FIGURES.test(name));
+  const chosen = [...new Set([...first, ...figures, ...others])].slice(0, state.mart.rows > LARGE.rows ? LARGE.shown : Math.max(SHOWN, first.length));
+  return chosen.length ? chosen : columns;
+}
+
+const fold = (value) => value.normalize("NFKC").toLowerCase();
+
+function text(value) {
+  if (value === null || value === undefined) return "";
+  if (Array.isArray(value)) return value.map(text).join(", ");
+  if (value instanceof Date) return value.toISOString().slice(0, 10);
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toFixed(3)));
+  return String(value);
+}
+
+function shown(column, value) {
+  const isCount = !/year|rank|_id$/.test(column) && ["number", "bigint"].includes(typeof value) && Math.abs(Number(value)) >= 1000;
+  return isCount ? value.toLocaleString("en-GB") : text(value) || "–";
+}
+
+const isNumber = (column) => state.rows.slice(0, 200).some(({ row }) => ["number", "bigint"].includes(typeof row[column]));
+
+function matching() {
+  const words = fold(state.search).split(/\s+/).filter(Boolean);
+  const found = state.rows.filter((each) => words.every((word) => each.text.includes(word)));
+  if (!state.sort) return found;
+  const side = state.isDown ? -1 : 1;
+  const value = ({ row }) => row[state.sort];
+  const isEmpty = (each) => value(each) === null || value(each) === undefined;
+  return found.sort((a, b) => isEmpty(a) - isEmpty(b) || side * compare(value(a), value(b)));
+}
+
+function compare(a, b) {
+  const isPlain = ["number", "bigint"].includes(typeof a) && ["number", "bigint"].includes(typeof b);
+  return isPlain ? (a > b ? 1 : a < b ? -1 : 0) : collator.compare(text(a), text(b));
+}
+
+function draw() {
+  const { marts, day } = state.marts;
+  const options = marts.map((mart) => make("option", { value: mart.name, selected: mart.name === state.mart.name ? "" : null },
+    `${mart.name} (${count(mart.rows)})`));
+  const search = make("input", { type: "search", placeholder: "Search", "aria-label": "Search in the shown columns", value: state.search,
+    oninput: (event) => { state.search = event.target.value; state.limit = PAGE; drawRows(); } });
+  show(
+    make("h1", {}, "Games"),
+    make("p", { class: "quiet" }, `The published marts of ${longDay(day)}.`),
+    make("div", { class: "tools" },
+      make("select", { "aria-label": "Mart", onchange: (event) => choose(event.target.value).catch(recover) }, ...options),
+      search,
+      make("a", { href: `marts/${state.mart.name}?sha256=${state.mart.sha256}`, download: `${state.mart.name}.parquet` }, "Download Parquet")),
+    make("details", { class: "columns" }, make("summary", {}, `${things(state.chosen.length, "column")} of ${count(state.columns.length)}`),
+      make("div", {}, ...state.columns.map(columnBox))),
+    make("div", { id: "rows", "aria-live": "polite" }),
+  );
+  drawRows();
+}
+
+function columnBox(name) {
+  const box = make("input", { type: "checkbox", checked: state.chosen.includes(name) ? "" : null, onchange: () => {
+    const chosen = state.columns.filter((each) => (each === name ? box.checked : state.chosen.includes(each)));
+    choose(state.mart.name, chosen.length ? chosen : [name]).catch(recover);
+  } });
+  return make("label", {}, box, ` ${name}`);
+}
+
+function drawRows() {
+  const found = matching();
+  const numbers = new Set(state.chosen.filter(isNumber));
+  const head = state.chosen.map((column) => make("th", {
+    scope: "col", class: numbers.has(column) ? "number" : null,
+    "aria-sort": state.sort === column ? (state.isDown ? "descending" : "ascending") : null,
+  }, make("button", { type: "button", onclick: () => {
+    state.isDown = state.sort === column && !state.isDown;
+    state.sort = column;
+    drawRows();
+  } }, column.replaceAll("_", " "), state.sort === column ? (state.isDown ? " ↓" : " ↑") : "")));
+  const kind = (column, value) => [numbers.has(column) ? "number" : "", NAMES.has(column) ? "name wide" : "",
+    Array.isArray(value) ? "wide" : "", text(value) ? "" : "zero"].filter(Boolean).join(" ") || null;
+  const rows = found.slice(0, state.limit).map(({ row }) => make("tr", {}, ...state.chosen.map((column) => make("td", {
+    class: kind(column, row[column]), "data-label": column.replaceAll("_", " "),
+  }, make("bdi", {}, shown(column, row[column]))))));
+  const more = found.length > state.limit
+    ? make("button", { type: "button", class: "more", onclick: () => { state.limit += PAGE; drawRows(); } }, `Show ${PAGE} more`) : null;
+  const parts = [
+    make("p", { class: "quiet small" }, state.search ? `${things(found.length, "row")} of ${count(state.rows.length)} match.` : `${things(found.length, "row")}.`),
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rows" },
+      make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))),
+    more,
+  ];
+  document.getElementById("rows").replaceChildren(...parts.filter(Boolean));
+}
+
+// A new generation was published while the page was open: its files have other hashes.
+function recover() {
+  open(state.mart?.name).catch(showError);
+}
+
+start();

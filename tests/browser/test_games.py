@@ -1,0 +1,59 @@
+"""The page "Games": the published Parquet, read in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.night_lake import INJECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_rows_of_a_mart_are_shown_searched_and_sorted(open_page: Callable[..., Page]) -> None:
+    page = open_page("gamelake/games")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(100)
+    page.get_by_role("button", name="Show 100 more").click()
+    expect(rows).to_have_count(200)
+    page.get_by_role("searchbox").fill("미스터리")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("서울 미스터리")
+    page.get_by_role("searchbox").fill("puzzle GAME 39")
+    expect(page.locator("#rows p")).to_have_text("14 rows of 400 match.")
+    page.get_by_role("button", name="playing users").click()
+    expect(rows.first).to_contain_text("39,000")
+    page.get_by_role("button", name="playing users").click()
+    expect(rows.first).to_contain_text("399,000")
+
+
+def test_a_name_is_text_whatever_it_is(open_page: Callable[..., Page]) -> None:
+    page = open_page("gamelake/games?mart=dim_games", viewport={"width": 390, "height": 800})
+    expect(page.locator("tbody tr")).to_have_count(100)
+    expect(page.locator("tbody tr").first).to_contain_text(INJECTION)
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_another_mart_another_column_and_the_file_itself(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    page = open_page("gamelake/games")
+    page.get_by_role("combobox").select_option("mart_top_rated")
+    expect(page.get_by_role("columnheader", name="rank", exact=True)).to_be_visible()
+    assert "mart=mart_top_rated" in page.url
+    page.locator("summary").click()
+    page.get_by_label("game_id").check()
+    expect(page.get_by_role("columnheader", name="game id")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download Parquet").click()
+    path = tmp_path / "mart.parquet"
+    download.value.save_as(path)
+    assert duckdb.sql(f"select count(*), sum(rank) from '{path}'").fetchall() == [(400, 400)]

@@ -1,0 +1,2 @@
+export { asyncBufferFromUrl, cachedAsyncBuffer, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+export { decompress } from "fzstd";
