@@ -19,7 +19,20 @@ _UNREADABLE = "?*[]&\\"
 
 
 class LocationError(ValueError):
-    """The URI names no possible place of a lake; the message has the reason and what is expected."""
+    """The URI names no possible place of a lake.
+
+    Args:
+        reason: What is wrong, and what is expected.
+        found: The part of the URI that is wrong; None: all of it.
+    """
+
+    def __init__(self, reason: str, found: str | None = None) -> None:
+        super().__init__(reason, found)
+        self.reason = reason
+        self.found = found
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +82,16 @@ def _bucket(rest: str) -> BucketLocation:
     if not rest.startswith("//") or not bucket:
         raise LocationError(_EXPECTED)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket):
-        raise LocationError(f"found the bucket {bucket!r}, expected letters, digits, dots and hyphens")
+        raise LocationError(f"found the bucket {bucket!r}, expected letters, digits, dots and hyphens", bucket)
     prefix = prefix.strip("/")
     if found := next((each for each in prefix if each in _UNREADABLE or not each.isprintable()), None):
         raise LocationError(
             f"found {found!r} in the prefix, which DuckDB cannot read there; name a prefix without any of "
-            f"{' '.join(_UNREADABLE)}"
+            f"{' '.join(_UNREADABLE)}",
+            found,
         )
     if "//" in prefix:
-        raise LocationError("found two slashes in a row in the prefix; write one")
+        raise LocationError("found two slashes in a row in the prefix; write one", "//")
     return BucketLocation(bucket, prefix)
 
 
@@ -85,11 +99,13 @@ def _folder(rest: str) -> FolderLocation:
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host not in {"", "localhost"}:
-            raise LocationError(f"{_EXPECTED}; found the host {host!r}")
+            raise LocationError(f"{_EXPECTED}; found the host {host!r}", host)
         rest = slash + path
     path = unquote(rest)
     if not path.startswith("/"):
         raise LocationError(_EXPECTED)
     if found := next((each for each in path if each == "\\" or not each.isprintable()), None):
-        raise LocationError(f"found {found!r} in the folder's name, which DuckDB cannot read; name another folder")
+        raise LocationError(
+            f"found {found!r} in the folder's name, which DuckDB cannot read; name another folder", found
+        )
     return FolderLocation(Path(path))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.lake.claims import merge_parts
-from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Manifest, ManifestError
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.lake.table import Table
@@ -261,8 +260,3 @@ def test_a_commit_whose_reply_was_lost_is_made_once(faulty_store: Store, proxy: 
     table = Table(faulty_store, IGDB_GAMES)
     assert commit(table).version == 1
     assert [manifest.version for manifest in table.history()] == [1]
-
-
-def test_a_name_that_is_no_entity_is_refused(disk: Store) -> None:
-    with pytest.raises(ValueError, match=r"entity: found '../games'"):
-        Table(disk, TableName("igdb", "../games"))

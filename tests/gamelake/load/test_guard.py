@@ -115,6 +115,12 @@ def test_a_number_of_rows(case: str) -> None:
     assert outcome(judged(name, rows, history(before))) == expected
 
 
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_table_that_loses_its_rows_is_held(name: str) -> None:
+    assert judged(name, 0, history([300])).held
+    assert judged(name, 150, history([300])).held
+
+
 def outcome(verdict: Verdict) -> str:
     return HELD if verdict.held else WARNS if verdict.warning else PASSES
 

@@ -70,6 +70,7 @@ async def test_it_is_green_for_the_stored_connection(api: Any, store: Callable[.
     good, message = await press(api.base_url)
     assert good, message
     assert message == f"{api.base_url} answers and accepts the client id and secret: 372,770 rows in /games"
+    assert api.asked[0].body == "fields id; sort id asc; limit 1;"
 
 
 async def test_it_is_red_where_the_port_is_null(api: Any, store: Callable[..., None]) -> None:
@@ -151,6 +152,8 @@ async def test_a_reason_of_the_api_is_shown(api: Any, store: Callable[..., None]
     good, message = await press(api.base_url)
     assert not good
     assert "reason: invalid client secret" in message
+    assert "login, password and static_token of the connection" in message
+    assert "another" not in message
     store()
     api.then(200, {"access_token": "minted-by-script", "expires_in": 5000})
     api.then(403, [{"title": "Request limit to high", "status": 403, "cause": "tier " * 60}])

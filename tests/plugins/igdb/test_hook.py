@@ -92,33 +92,6 @@ async def test_a_variable_that_airflow_cannot_read_is_named(monkeypatch: pytest.
     assert "hush-hush" not in str(caught.value)
 
 
-async def test_the_test_button(api: Any, connect: Callable[..., None]) -> None:
-    connect()
-    good, message = await asyncio.to_thread(IgdbHook().test_connection)
-    assert good, message
-    assert message == f"{api.base_url} answers and accepts the client id and secret: 372,770 rows in /games"
-    assert api.asked[0].body == "fields id; sort id asc; limit 1;"
-
-
-async def test_the_test_button_through_airflows_connection(api: Any, connect: Callable[..., None]) -> None:
-    """As the API server does: from the connection, whose type finds the hook."""
-    connect()
-    connection = await BaseHook.aget_connection("igdb_default")
-    assert await asyncio.to_thread(connection.test_connection) == (
-        True,
-        f"{api.base_url} answers and accepts the client id and secret: 372,770 rows in /games",
-    )
-
-
-async def test_the_test_button_with_a_wrong_secret(api: Any, connect: Callable[..., None]) -> None:
-    connect(password="a-wrong-secret")
-    good, message = await asyncio.to_thread(IgdbHook().test_connection)
-    assert not good
-    assert "invalid client secret" in message
-    assert "login, password and static_token of the connection igdb_default" in message
-    assert "a-wrong-secret" not in message
-
-
 async def test_an_error_names_the_place_of_a_setting_in_airflow(api: Any, connect: Callable[..., None]) -> None:
     connect(extra={"static_token": "an-old-token"})
     with pytest.raises(AuthError) as caught:

@@ -15,6 +15,7 @@ from sandbox.igdb.query import (
     parse_multiquery,
     parse_query,
 )
+from tests.support.errors import having
 
 
 def condition(text: str) -> object:
@@ -141,7 +142,7 @@ def test_multiquery() -> None:
     ],
 )
 def test_what_is_no_multiquery(text: str) -> None:
-    with pytest.raises(QueryError, match="Syntax Error"):
+    with pytest.raises(QueryError, check=having(title="Syntax Error")):
         parse_multiquery(text)
 
 
