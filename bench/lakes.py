@@ -2,9 +2,8 @@
 
     lake = day_lake(Path("/var/tmp/bench"), games=345_000)
 
-A lake is made once and kept in its folder. It has two nights: on FIRST everything was read whole; on DAY came the
-changes of games, companies, their parts and release dates, the id ranges from which rows had been deleted, read
-again, and a new day of popularity.
+A lake is made once and kept in its folder. It has two nights. On FIRST everything was read whole. On DAY came the changes
+of games, companies and release dates, a new day of popularity, and the id ranges from which rows had been deleted.
 """
 
 from __future__ import annotations

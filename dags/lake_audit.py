@@ -1,9 +1,9 @@
 """Compare the lake with its commits, and remove unneeded objects.
 
-Every Sunday at noon Korean time, when no load is due. Lists orphans (parts of loads that never committed, parts that no
-commit of the last 7 days names, rejected rows of 30 days ago, old generations of marts) and
-removes those that are old enough. Fails if a commit, or an object that a commit or the marts' pointer names, is missing
-or damaged: read the log, then load that entity with `full_refresh`.
+Every Sunday at noon Korean time, when no load is due. It lists orphans and removes those that are old enough: parts of
+loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, and old
+generations of marts. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or
+damaged: read the log, then load that entity with `full_refresh`.
 
 - **remove**: remove the orphans; else only list them.
 - **older_than_hours**: orphans younger than this stay: a load may be using them.

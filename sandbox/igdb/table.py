@@ -1,7 +1,7 @@
 """The rows of one endpoint: ids in order, rows made on demand.
 
-A table of 345,000 games is two arrays of numbers, not 600 MB of rows: a row comes from its `Source` by id, or from the
-overlay of rows that were written into the running sandbox, and is then revised to the day on which it last changed.
+A table of 345,000 games is two arrays of numbers, not 600 MB of rows. A row comes from its `Source` by id, or from the
+overlay of rows that were written into the running sandbox. It is then revised to the day on which it last changed.
 """
 
 from __future__ import annotations

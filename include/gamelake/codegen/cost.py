@@ -24,7 +24,6 @@ FULL_READS = 30 / 7
 ENTITIES = 16
 DAYS_KEPT = 7
 """For which outdated parts, earlier generations and noncurrent versions are kept."""
-GENERATIONS = 2 * DAYS_KEPT + 1
 
 
 @dataclass(frozen=True)
