@@ -2,8 +2,8 @@
 
     lake = day_lake(Path("/var/tmp/bench"), games=345_000)
 
-A lake is made once and kept in its folder. It has two nights. On FIRST everything was read whole. On DAY came the changes
-of games, companies and release dates, a new day of popularity, and the id ranges from which rows had been deleted.
+A lake is made once and kept in its folder. It has two nights. On FIRST everything was read whole. On DAY came
+the changes of games, companies and release dates, a new day of popularity, and the id ranges with deleted rows.
 """
 
 from __future__ import annotations

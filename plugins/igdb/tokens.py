@@ -1,7 +1,7 @@
 """The bearer tokens of requests: static, or minted and shared.
 
-IGDB keeps at most 25 live tokens of a client id, and ends the oldest when a 26th is minted. So a token is minted once in
-about 60 days, and all processes of a machine share it.
+IGDB keeps at most 25 live tokens of a client id, and ends the oldest when a 26th is minted. So a token is minted once
+in about 60 days, and all processes of a machine share it.
 """
 
 from __future__ import annotations

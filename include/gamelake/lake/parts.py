@@ -57,8 +57,8 @@ class PartStage:
     than this by what one `add` with a claim brings.
     resumed: verified parts of an earlier try of this run; they come before those that are added.
     committed: parts of the newest commit. One of this run's is used again only by an equal part.
-    on_stored: called in the thread of the uploads after each part that is not the only one of its run. It gets all parts
-    that are stored and verified so far, with the resumed ones.
+    on_stored: called in the thread of the uploads after each part that is not the only one of its run. It gets all
+    parts that are stored and verified so far, with the resumed ones.
 
     Raises: ManifestError, for a partition that is no day.
     """
