@@ -1,8 +1,13 @@
-"""Which errors explain themselves."""
+"""Which errors explain themselves, and the exit status of an interrupted command."""
 
 from __future__ import annotations
 
+import signal
+
 from gamelake.paths import REPOSITORY
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended."""
 
 
 def is_explained(error: BaseException) -> bool:

@@ -1,7 +1,7 @@
 """What can go wrong between a client and an HTTP API.
 
     ApiError
-    ├── SettingsError          the Airflow connection is missing, or has a value that is not allowed
+    ├── FieldError             a field of the connection has a value that is not allowed
     ├── ProxyError             a proxy on the way refuses to serve this machine
     ├── TokenCacheError        the folder for tokens cannot be used
     └── TransientError         a later try may succeed; raised after the last retry
@@ -87,7 +87,7 @@ class ApiError(Exception):
         return f"{self.api} {self.endpoint}: {self.what}".strip()
 
 
-class SettingsError(ApiError, ValueError):
+class FieldError(ApiError, ValueError):
     """A setting that is not allowed: names the connection, the key, the value and what was expected."""
 
     def __init__(self, conn_id: str, key: str, found: object, expected: str) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from yarl import URL
 
-from apiclient.errors import SettingsError
+from apiclient.errors import FieldError
 from apiclient.transport import host_of, is_this_machine
 
 DEFAULT_BASE_URL = "https://api.igdb.com/v4"
@@ -37,7 +37,7 @@ _NOT_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 
 def base_url(connection: Any) -> str:
-    """Return the base URL of an Airflow connection, in whichever way its parts were written. Raises SettingsError.
+    """Return the base URL of an Airflow connection, in whichever way its parts were written. Raises FieldError.
 
     A form or JSON gives the whole URL in `host`. The URI `igdb://id:secret@127.0.0.1:8900/v4` splits it into host, port
     and schema, which is Airflow's word for the path. Without a scheme it is https, on this machine http.
@@ -66,18 +66,18 @@ def base_url(connection: Any) -> str:
 
 
 def parse(conn_id: str, key: str, text: object) -> URL:
-    """Return a URL as the HTTP client reads it. Raises SettingsError, without the value if it may hold a secret."""
+    """Return a URL as the HTTP client reads it. Raises FieldError, without the value if it may hold a secret."""
     expected = f"a URL such as {DEFAULT_TOKEN_URL if key == 'token_url' else DEFAULT_BASE_URL}"
     if not isinstance(text, str) or _NOT_IN_A_URL.search(text):
-        raise SettingsError(conn_id, key, text, expected)
+        raise FieldError(conn_id, key, text, expected)
     try:
         url = URL(text)
     except ValueError:
-        raise SettingsError(conn_id, key, _MASK if "@" in text else text, expected) from None
+        raise FieldError(conn_id, key, _MASK if "@" in text else text, expected) from None
     if url.user is not None or url.password is not None or "@" in url.raw_authority:
-        raise SettingsError(conn_id, key, _MASK, "a URL without a user; id and secret are login and password")
+        raise FieldError(conn_id, key, _MASK, "a URL without a user; id and secret are login and password")
     if url.scheme not in ("http", "https") or not url.host or url.raw_query_string or url.raw_fragment:
-        raise SettingsError(conn_id, key, text, expected)
+        raise FieldError(conn_id, key, text, expected)
     return url
 
 
@@ -89,12 +89,12 @@ def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: boo
     base, tokens = parse(conn_id, "host", base_url), parse(conn_id, "token_url", token_url)
     for key, url, example in (("host", base, DEFAULT_BASE_URL), ("token_url", tokens, DEFAULT_TOKEN_URL)):
         if url.scheme == "http" and _is_real(url):
-            raise SettingsError(conn_id, key, str(url), f"https, as in {example}: it is a host of the real API")
+            raise FieldError(conn_id, key, str(url), f"https, as in {example}: it is a host of the real API")
     if not sends_secret:
         return
     if _origin(tokens) == _origin(_REAL_TOKENS):
         if base.scheme == "http" and not is_this_machine(base):
-            raise SettingsError(
+            raise FieldError(
                 conn_id,
                 "host",
                 base_url,
@@ -103,7 +103,7 @@ def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: boo
             )
     elif _origin(tokens) != _origin(base) or _is_real(base):
         expected = DEFAULT_TOKEN_URL if _is_real(base) else f"{DEFAULT_TOKEN_URL}, or an address at {base.origin()}"
-        raise SettingsError(
+        raise FieldError(
             conn_id,
             "token_url",
             token_url,
@@ -117,9 +117,9 @@ def _with_port(conn_id: str, url: URL, port: object) -> URL:
     if text in ("", "0"):
         return url
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise SettingsError(conn_id, "port", port, "a number up to 65535, or none")
+        raise FieldError(conn_id, "port", port, "a number up to 65535, or none")
     if url.explicit_port not in (None, int(text)):
-        raise SettingsError(conn_id, "port", port, f"none, because host has the port {url.explicit_port}")
+        raise FieldError(conn_id, "port", port, f"none, because host has the port {url.explicit_port}")
     return url.with_port(int(text))
 
 

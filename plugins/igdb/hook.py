@@ -64,7 +64,7 @@ class IgdbHook(BaseHook):
         """Provide a client of this connection, open as long as the context.
 
         Raises:
-            SettingsError: The connection has a value that is not allowed.
+            FieldError: The connection has a value that is not allowed.
             IgdbError: There is no such connection.
         """
         # On a thread: Airflow's async getter finds no stored connection under `airflow dags test`, and its sync getter

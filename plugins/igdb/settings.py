@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from apiclient.errors import SettingsError
+from apiclient.errors import FieldError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, base_url, check_pair
 from igdb.client import IgdbClient
 from igdb.tokens import DEFAULT_MAX_ATTEMPTS, ClientCredentials, StaticToken
@@ -27,7 +27,7 @@ _MASK = "***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgdbSettings:
-    """A connection of type `igdb`. Building one that cannot work raises SettingsError.
+    """A connection of type `igdb`. Building one that cannot work raises FieldError.
 
     `client_secret` may be empty if there is a `static_token`, which is used in place of minted tokens. `conn_id` is for
     errors.
@@ -44,12 +44,12 @@ class IgdbSettings:
 
     def __post_init__(self) -> None:
         if not self.client_id:
-            raise SettingsError(self.conn_id, "login", "", "the client id of a Twitch application")
+            raise FieldError(self.conn_id, "login", "", "the client id of a Twitch application")
         if not self.client_secret and not self.static_token:
-            raise SettingsError(self.conn_id, "password", "", "the client secret, or a static_token in the extra")
+            raise FieldError(self.conn_id, "password", "", "the client secret, or a static_token in the extra")
         for key, secret in (("password", self.client_secret), ("static_token", self.static_token)):
             if secret == _MASK:
-                raise SettingsError(self.conn_id, key, secret, "the secret itself: Airflow shows *** in its place")
+                raise FieldError(self.conn_id, key, secret, "the secret itself: Airflow shows *** in its place")
         check_pair(
             self.conn_id,
             base_url=self.base_url,
@@ -57,9 +57,9 @@ class IgdbSettings:
             sends_secret=not self.static_token,
         )
         if not (math.isfinite(self.requests_per_second) and self.requests_per_second > 0):
-            raise SettingsError(self.conn_id, "requests_per_second", self.requests_per_second, "a number above 0")
+            raise FieldError(self.conn_id, "requests_per_second", self.requests_per_second, "a number above 0")
         if self.max_open_requests < 1:
-            raise SettingsError(self.conn_id, "max_open_requests", self.max_open_requests, "1 or more")
+            raise FieldError(self.conn_id, "max_open_requests", self.max_open_requests, "1 or more")
 
     @classmethod
     def from_connection(cls, connection: Any) -> Self:
@@ -108,13 +108,13 @@ def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
         extra = json.loads(text)
     except ValueError:
         # Without the value: it may hold a secret.
-        raise SettingsError(conn_id, "extra", "no JSON", "a JSON object") from None
+        raise FieldError(conn_id, "extra", "no JSON", "a JSON object") from None
     if extra is None:
         return {}
     if not isinstance(extra, dict):
-        raise SettingsError(conn_id, "extra", type(extra).__name__, "a JSON object")
+        raise FieldError(conn_id, "extra", type(extra).__name__, "a JSON object")
     if unknown := sorted(extra.keys() - _KEYS):
-        raise SettingsError(conn_id, "extra", unknown, f"no other keys than {sorted(_KEYS)}")
+        raise FieldError(conn_id, "extra", unknown, f"no other keys than {sorted(_KEYS)}")
     stripped = {key: value.strip() if isinstance(value, str) else value for key, value in extra.items()}
     return {key: value for key, value in stripped.items() if value not in (None, "")}
 
@@ -127,11 +127,11 @@ def _number(conn_id: str, extra: Mapping[str, Any], key: str, default: float) ->
             raise TypeError
         return float(found)
     except (TypeError, ValueError):
-        raise SettingsError(conn_id, key, found, "a number") from None
+        raise FieldError(conn_id, key, found, "a number") from None
 
 
 def _whole_number(conn_id: str, extra: Mapping[str, Any], key: str, default: int) -> int:
     number = _number(conn_id, extra, key, default)
     if not number.is_integer():
-        raise SettingsError(conn_id, key, extra.get(key), "a whole number")
+        raise FieldError(conn_id, key, extra.get(key), "a whole number")
     return int(number)

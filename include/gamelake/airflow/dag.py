@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from airflow.sdk import DAG
 
-from gamelake.errors import is_explained
+from gamelake.errors import INTERRUPTED, is_explained
 
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
-
-INTERRUPTED = 128 + signal.SIGINT
-"""The exit status of a command that Ctrl-C ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,7 @@ import typer
 from typer.main import get_command
 
 from gamelake.cli import generate, health, lake, laptop, marts, sandbox, settings
-from gamelake.errors import is_explained
-
-INTERRUPTED = 130
-"""The exit status after Ctrl-C."""
+from gamelake.errors import INTERRUPTED, is_explained
 
 app = typer.Typer(
     help="A lakehouse of video games: load it, build its marts, maintain both.",

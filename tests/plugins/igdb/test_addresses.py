@@ -11,7 +11,7 @@ import pytest
 from airflow.models import Connection
 from airflow.sdk import BaseHook
 
-from apiclient.errors import SettingsError
+from apiclient.errors import FieldError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, base_url
 from igdb.settings import IgdbSettings
 
@@ -195,12 +195,12 @@ OURS = "it is a host of the real API"
     ],
 )
 def test_where_the_secret_may_not_go(base: str, tokens: str, why: str) -> None:
-    with pytest.raises(SettingsError, match=why):
+    with pytest.raises(FieldError, match=why):
         pair(base, tokens)
 
 
 def test_a_static_token_is_sent_to_the_base_url_only() -> None:
     given = {"client_secret": "", "static_token": "a-token"}
     assert pair("http://sandbox:8900/v4", DEFAULT_TOKEN_URL, **given).static_token
-    with pytest.raises(SettingsError, match=OURS):
+    with pytest.raises(FieldError, match=OURS):
         pair("http://api.igdb.com/v4", DEFAULT_TOKEN_URL, **given)

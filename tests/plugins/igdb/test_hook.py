@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from apiclient.errors import SettingsError
+from apiclient.errors import FieldError
 from igdb.apicalypse import Query
 from igdb.errors import AuthError, IgdbError
 from igdb.hook import IgdbHook
@@ -63,7 +63,7 @@ async def test_a_connection_given_as_uri(
 async def test_nonsense_in_the_connection_is_refused_by_name(connect: Callable[..., None]) -> None:
     connect(extra={"requests_per_second": 0})
     hook: IgdbHook = IgdbHook("igdb_default")
-    with pytest.raises(SettingsError, check=having(conn_id="igdb_default", key="requests_per_second", found=0)):
+    with pytest.raises(FieldError, check=having(conn_id="igdb_default", key="requests_per_second", found=0)):
         await hook.client().__aenter__()
 
 

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from apiclient.errors import SettingsError
+from apiclient.errors import FieldError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 from igdb.settings import IgdbSettings
 from igdb.tokens import ClientCredentials, StaticToken
@@ -99,7 +99,7 @@ def test_a_uris_numbers_are_text_and_a_forms_untouched_fields_are_null_or_empty(
 def test_nonsense_is_refused_with_connection_key_value_and_what_was_expected(
     extra: object, changes: dict[str, Any], key: str, found: object
 ) -> None:
-    with pytest.raises(SettingsError, check=having(conn_id="igdb_default", key=key, found=found)):
+    with pytest.raises(FieldError, check=having(conn_id="igdb_default", key=key, found=found)):
         IgdbSettings.from_connection(connection(extra, **changes))
 
 
@@ -107,7 +107,7 @@ def test_nonsense_is_refused_with_connection_key_value_and_what_was_expected(
 def test_a_url_with_a_secret_in_it_is_refused_without_showing_it(key: str) -> None:
     url = "https://an-id:a-secret@api.igdb.com/v4"
     given = connection(host=url) if key == "host" else connection({"token_url": url})
-    with pytest.raises(SettingsError, check=having(key=key)) as caught:
+    with pytest.raises(FieldError, check=having(key=key)) as caught:
         IgdbSettings.from_connection(given)
     assert "a-secret" not in str(caught.value)
 
