@@ -36,7 +36,7 @@ def test_the_rows_of_a_mart_are_shown_searched_and_sorted(open_page: Callable[..
     expect(rows.first).to_contain_text("399,000")
 
 
-def test_a_name_is_text_whatever_it_is(open_page: Callable[..., Page]) -> None:
+def test_any_name_is_text(open_page: Callable[..., Page]) -> None:
     page = open_page("gamelake/games?mart=dim_games", viewport={"width": 390, "height": 800})
     expect(page.locator("tbody tr")).to_have_count(100)
     expect(page.locator("tbody tr").first).to_contain_text(INJECTION)

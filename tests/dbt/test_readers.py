@@ -1,4 +1,4 @@
-"""Every published file reads in the libraries that people have, whatever legal values it has."""
+"""Every published file reads in the libraries that people have, with any legal values."""
 
 from __future__ import annotations
 

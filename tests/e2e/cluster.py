@@ -97,7 +97,7 @@ class Process:
         return []
 
     def kill(self) -> None:
-        """SIGKILL to all of it at once, as when a machine is gone."""
+        """SIGKILL to all of it at once, as when a machine fails."""
         everything = self.descendants()
         for process in everything:  # first stopped, so that none of them sees another one die
             with suppress(psutil.NoSuchProcess):

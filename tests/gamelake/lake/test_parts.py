@@ -162,7 +162,7 @@ def test_the_same_rows_give_the_same_bytes(disk: Store, tmp_path: Path) -> None:
     assert made[0].sha256 == made[1].sha256
 
 
-def test_scratch_is_gone_however_it_ends(disk: Store, tmp_path: Path) -> None:
+def test_scratch_is_deleted_at_any_end(disk: Store, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     with new_stage(disk, tmp_path) as stage:
         stage.add(rows([1]), None)
@@ -301,7 +301,7 @@ steps = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.integers(1, 400), st.uuids())
 def test_parts_show_the_rows_of_the_adds(disk: Store, tmp_path: Path, steps: Any, part_bytes: int, run: Any) -> None:
-    """Whatever the claims and the size of parts: applied in order, the parts show the rows of the adds in order."""
+    """With any claims and any size of parts: applied in order, the parts show the rows of the adds in order."""
     expected: dict[int, int] = {}
     with new_stage(disk, tmp_path, run_id=str(run), part_bytes=part_bytes) as stage:
         for number, (ids, span) in enumerate(steps):

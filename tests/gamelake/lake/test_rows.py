@@ -136,7 +136,7 @@ def test_a_part_that_is_not_what_its_manifest_says_is_an_error(disk: Store, data
         list(read_ids(disk, file))
 
 
-def test_a_part_that_is_gone_is_an_error(disk: Store) -> None:
+def test_a_part_that_is_lost_is_an_error(disk: Store) -> None:
     file = put_part(disk, "part", [1, 2])
     disk.delete(file.key)
     with pytest.raises(ObjectNotFoundError):

@@ -102,7 +102,7 @@ def test_what_cannot_be_dropped_is_told_beside_the_error(
     (tmp_path / "part").write_bytes(b"mine" * 1000)
     store = open_store(f"s3://{bucket}/lake", s3=s3)
     create = s3.create_multipart_upload
-    monkeypatch.setattr(s3, "create_multipart_upload", lambda **request: create(**request) | {"UploadId": "gone"})
+    monkeypatch.setattr(s3, "create_multipart_upload", lambda **request: create(**request) | {"UploadId": "lost"})
     with pytest.raises(StoreError, check=having(operation="UploadPart", key="part")) as caught:
         store.put_file("part", tmp_path / "part")
     assert "until the lifecycle rule removes them" in caught.value.__notes__[0]

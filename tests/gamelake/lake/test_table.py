@@ -199,9 +199,9 @@ def test_what_no_longer_counts_is_tagged(store: Store, make_part: MakeFile) -> N
     assert [store.tags(file.key)["status"] for file in (old, kept, new)] == ["outdated", "final", "final"]
 
 
-def test_what_no_longer_counts_may_be_gone(disk: Store, make_part: MakeFile) -> None:
+def test_what_no_longer_counts_may_be_deleted(disk: Store, make_part: MakeFile) -> None:
     table = Table(disk, IGDB_GAMES)
-    commit(table, make_part("gone", (0, 9)))
+    commit(table, make_part("lost", (0, 9)))
     assert commit(table, make_part("new", (0, 9), ((0, None),))).version == 2
 
 

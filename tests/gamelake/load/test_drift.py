@@ -36,7 +36,7 @@ ARCHIVE = 500
 """Below this id nothing changes and nothing goes, but rows that were deleted long ago come back as they were.
 
 A row that comes back with its old `updated_at` is in no reply to "what changed": only counts show it, and they cannot
-where another row of the same range has gone. So it is promised here, in the first range that is counted, and nowhere
+where another row of the same range was deleted. So it is promised here, in the first range that is counted, and nowhere
 else.
 """
 COMES_BACK = 0.2  # of the requests

@@ -191,7 +191,7 @@ def test_of_two_phases_the_larger_difference_counts(
 def test_where_pages_end(kind: str, rows: int, loads: Loads) -> None:
     """A page that is short of a hidden row is not the last one, nor is the first of a table of 501 that count as 500.
 
-    The rows of a full page are all there whatever is counted: a row that is not counted is not noticed among them.
+    The rows of a full page are all there for any count: a row that is not counted is not noticed among them.
     """
     for odd in (loads.ids()[-1], loads.ids()[3]):
         miscount(loads, kind, odd)

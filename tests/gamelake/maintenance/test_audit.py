@@ -75,13 +75,13 @@ def test_what_killed_writers_left_on_a_disk_goes(store: Any) -> None:
     folder = Path(store.url(ORPHAN)).parent
     folder.mkdir(parents=True)
     old = datetime.now(UTC) - timedelta(hours=49)
-    for name in (".0123.tmp", ".gone.tags"):
+    for name in (".0123.tmp", ".lost.tags"):
         (folder / name).write_text("{}")
         os.utime(folder / name, (old.timestamp(),) * 2)
     (folder / ".young.tmp").write_text("")
     store.put("raw/igdb/genres/dt=2026-11-21/kept", b"x", tags={"status": "final"})
     report = audit(store, [], older_than=HOURS_48, remove=True)
-    assert sorted(Path(finding.key).name for finding in report.removed) == [".0123.tmp", ".gone.tags"]
+    assert sorted(Path(finding.key).name for finding in report.removed) == [".0123.tmp", ".lost.tags"]
     assert sorted(path.name for path in folder.iterdir()) == [".young.tmp"]
     assert store.tags("raw/igdb/genres/dt=2026-11-21/kept") == {"status": "final"}
 
@@ -107,7 +107,7 @@ def test_generations_that_nobody_reads_go(store: Any) -> None:
     assert {info.key.rpartition("/")[0] for info in store.list("marts/dt=")} == {young, shown}
 
 
-def test_the_last_published_generations_are_kept_whatever_their_age(store: Any) -> None:
+def test_the_last_published_generations_are_kept_at_any_age(store: Any) -> None:
     published = [
         generation(store, f"run-{days}", days=days, published=True) for days in range(30, 30 - KEEP_PUBLISHED - 2, -1)
     ]
@@ -192,9 +192,9 @@ def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:
         store.put(key, b"day")
         age(store, key, hours=49)
     key = generation(store, "shown", published=True)
-    days = [entry(f"{listed}.parquet"), entry("marts/history/popularity/gone.parquet")]
+    days = [entry(f"{listed}.parquet"), entry("marts/history/popularity/lost.parquet")]
     store.put(f"{key}/_history.json", encode(History(days=tuple(days), left_out=())))
     report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True)
     assert {finding.key for finding in report.removed} == {f"{unlisted}.json", f"{unlisted}.parquet"}
-    assert [finding.key for finding in report.broken] == ["marts/history/popularity/gone.parquet"]
+    assert [finding.key for finding in report.broken] == ["marts/history/popularity/lost.parquet"]
     assert len(list(store.list("marts/history/"))) == 2

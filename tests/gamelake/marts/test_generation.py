@@ -184,12 +184,12 @@ def test_a_rebuilt_past_day_does_not_replace_a_later_one(store: Any, tmp_path: P
     assert store.get("marts/dim_games.parquet") == store.get(f"{later}/dim_games.parquet")
 
 
-def test_a_part_that_is_gone_is_named_before_a_build_begins(store: Any, tmp_path: Path) -> None:
+def test_a_part_that_is_lost_is_named_before_a_build_begins(store: Any, tmp_path: Path) -> None:
     for partition, ids in (("2026-11-20", [1]), ("2026-11-21", [1, 2])):
         commit(store, tmp_path, GENRES, partition, ids)
-    (gone,) = Table(store, IGDB_GENRES).read(1).files
-    store.delete(gone.key)  # as the lifecycle rule does
-    with pytest.raises(TransformError, match=rf"2026-11-20 cannot be built: 1 of .* {gone.key}.* a later day"):
+    (lost,) = Table(store, IGDB_GENRES).read(1).files
+    store.delete(lost.key)  # as the lifecycle rule does
+    with pytest.raises(TransformError, match=rf"2026-11-20 cannot be built: 1 of .* {lost.key}.* a later day"):
         open_generation(store, [GENRES], day=date(2026, 11, 20), run_id="r")
     assert list(store.list("marts/")) == []
     open_generation(store, [GENRES], day=DAY, run_id="r")

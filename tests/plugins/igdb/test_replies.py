@@ -131,7 +131,7 @@ def test_a_lone_surrogate_becomes_the_replacement_character(caplog: pytest.LogCa
 
 
 @given(st.lists(ANY_JSON, max_size=5))
-def test_whatever_json_the_api_sends_can_be_written_again(rows: list[Any]) -> None:
+def test_any_json_that_the_api_sends_can_be_written_again(rows: list[Any]) -> None:
     """As sent, but for lone surrogates, in the place of which nothing but U+FFFD may come."""
     sent = json.dumps(rows)  # escapes surrogates, as a source would
     got = answer(sent).reply(list).rows
@@ -164,7 +164,7 @@ def test_what_is_no_count_is_refused(body: str) -> None:
         answer(body).count()
 
 
-def test_parts_come_by_name_in_whatever_order() -> None:
+def test_parts_come_by_name_in_any_order() -> None:
     body = '[{"name": "n", "count": 3}, {"name": "a", "result": [{"id": 1}]}]'
     reply = answer(body).parts(PARTS, list)
     assert (reply.rows, reply.counts) == ({"a": [{"id": 1}]}, {"n": 3})

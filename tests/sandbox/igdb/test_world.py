@@ -257,7 +257,7 @@ def test_an_upsert_with_one_bad_row_writes_none(world: World) -> None:
     assert 10**6 not in by_id(world, "games")
 
 
-def test_the_clock_is_on_today_whatever_the_real_day(build: Callable[..., World]) -> None:
+def test_the_clock_is_on_today_on_any_real_day(build: Callable[..., World]) -> None:
     for today in (FIRST, date(2027, 3, 1)):
         clock = build(games=1, today=today).clock()
         assert day_of(clock) == today

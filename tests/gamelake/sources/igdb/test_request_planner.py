@@ -1,4 +1,4 @@
-"""The planner: whatever the table looks like, it asks for every id once, and settles every batch by its count."""
+"""The planner: for any table it asks for every id once, and settles every batch by its count."""
 
 from __future__ import annotations
 
