@@ -143,8 +143,8 @@ def entities_page(sources: Mapping[str, Source]) -> str:
         "`include/gamelake/sources/<source>/entities.yaml` and run `make generate`.",
         "A row that breaks a type or a rule is rejected; `.venv/bin/gamelake lake rejected` lists it.",
         "",
-        "A load commits nothing ([why](../guides/runbooks/held-load.md)) if it would remove more than `max_shrink` of a",
-        "table's rows, if more than `max_rejected` break the contract, or if the source's count differs by",
+        "A load commits nothing ([why](../guides/runbooks/held-load.md)) if it would remove more than `max_shrink` of",
+        "a table's rows, if more than `max_rejected` break the contract, or if the source's count differs by",
         "more than `max_unproven`. In small tables one row may always differ.",
     ]
     for source in sources.values():
