@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -124,35 +123,6 @@ def test_dags_ask_for_the_pods_that_are_there(monkeypatch: pytest.MonkeyPatch) -
     for kind in KINDS:
         folder, _, name = executor_config(kind)["pod_template_file"].rpartition("/")
         assert (folder, name in templates) == (mount["mountPath"], True)
-
-
-def test_every_task_asks_for_its_pod(repository: Path, tmp_path: Path) -> None:
-    """In a process of its own: the DAGs read the variable when they are parsed."""
-    code = """
-import json
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag("dags")
-assert not bag.import_errors, bag.import_errors
-print("RESULT" + json.dumps({
-    f"{dag.dag_id}.{task.task_id}": (task.executor_config or {}).get("pod_template_file")
-    for dag in bag.dags.values() for task in dag.tasks
-}))
-"""
-    environment = os.environ | {
-        VARIABLE: "/pods",
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "PYTHONPATH": f"{repository}:{repository / 'plugins'}",
-    }
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
-    assert "RESULT" in done.stdout, done.stderr[-2000:]
-    found = json.loads(done.stdout.rpartition("RESULT")[2])
-    wanted = dict.fromkeys(found)
-    wanted |= {name: "/pods/load.yaml" for name in found if name.startswith("igdb_")}
-    wanted |= {f"transform.{task}": "/pods/transform.yaml" for task in ("open_generation", "publish")}
-    wanted |= {"transform.dbt.build": "/pods/transform.yaml", "lake_audit.audit": "/pods/maintain.yaml"}
-    assert found == wanted
 
 
 def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path) -> None:
