@@ -19,6 +19,7 @@ from airflow.sdk import CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from gamelake.airflow.dag import LakeDAG
+from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE
 from gamelake.registry import load_entities
@@ -36,13 +37,14 @@ def audit(**context: Any) -> dict[str, int]:
 
     log = logging.getLogger(__name__)
     params = context["params"]
-    report = audit_lake(
-        connected_store(),
-        TABLES,
-        older_than=timedelta(hours=params["older_than_hours"]),
-        remove=params["remove"],
-        verify=params["verify"],
-    )
+    with lasting_errors():
+        report = audit_lake(
+            connected_store(),
+            TABLES,
+            older_than=timedelta(hours=params["older_than_hours"]),
+            remove=params["remove"],
+            verify=params["verify"],
+        )
     for finding in report.findings:
         log.info("%s: %s: %s", report.outcome(finding), finding.key, finding.reason)
     if report.broken:

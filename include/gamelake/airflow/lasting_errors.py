@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lasting_errors() -> Iterator[None]:
-    """Fail the task without a retry if its day, a document of the lake or a setting is wrong.
+    """Fail the task without a retry if its day, a document of the lake or a variable of the environment is wrong.
 
     Raises:
         AirflowFailException: One of these errors, with its message.
@@ -22,8 +22,9 @@ def lasting_errors() -> Iterator[None]:
     from gamelake.lake.documents import DocumentError
     from gamelake.load.errors import PermanentLoadError
     from gamelake.marts.errors import TransformError
+    from gamelake.settings import SettingsError
 
     try:
         yield
-    except (PartitionError, DocumentError, PermanentLoadError, TransformError) as error:
+    except (PartitionError, DocumentError, PermanentLoadError, TransformError, SettingsError) as error:
         raise AirflowFailException(f"not retried: {error}") from error

@@ -28,9 +28,9 @@ def open_generation(**context: Any) -> dict[str, str]:
     from gamelake.lake.https import open_cdn
     from gamelake.marts import generation
 
-    store = connected_store()
     run_id = context["dag_run"].run_id
     with lasting_errors():
+        store = connected_store()
         day = parse_day(run_partition(context))
         key = generation.open_generation(store, load_entities(), day=day, run_id=run_id, sources=open_cdn())
     return {"key": key, "url": store.url(key)}
