@@ -22,6 +22,7 @@ from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE
+from gamelake.maintenance.audit import MAX_ORPHAN_HOURS, MIN_ORPHAN_HOURS
 from gamelake.registry import load_entities
 
 TABLES = tuple(entity.table for entity in load_entities())
@@ -71,7 +72,8 @@ with LakeDAG(
         "older_than_hours": Param(
             48,
             type="integer",
-            minimum=24,
+            minimum=MIN_ORPHAN_HOURS,
+            maximum=MAX_ORPHAN_HOURS,
             title="Older than hours",
             description="Orphans younger than this stay: a load may be using them.",
         ),

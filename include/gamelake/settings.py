@@ -22,8 +22,28 @@ _KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d|$)")
 _LINK = re.compile("(tcp|udp|sctp)://")
 """Their values: one may have the name of a variable of ours, such as that of a service `gamelake-sandbox`."""
 
+
+def _folder(path: Path) -> Path:
+    """Return the absolute path of a folder, which may be missing. Raises: ValueError."""
+    try:
+        folder = path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("a folder; ~ stands for the home of a user, and there is no such user") from None
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise ValueError(f"a folder; {there} is none")
+    return folder
+
+
+def _memory(text: str) -> str:
+    """Return a size as DuckDB reads it, which takes other texts for no limit. Raises: ValueError."""
+    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", text, re.IGNORECASE):
+        raise ValueError("a size with its unit, such as 500MB or 2GiB")
+    return text
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
-Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Folder = Annotated[Path, AfterValidator(_folder)]
 
 
 class SettingsError(ValueError):
@@ -48,10 +68,10 @@ class Settings(BaseSettings):
     """The build's database file, which is scratch. Only the dbt process opens it, so each worker may have its own. A
     relative path begins at the repository."""
 
-    gamelake_duckdb_memory: str = "500MB"
+    gamelake_duckdb_memory: Annotated[str, AfterValidator(_memory)] = "500MB"
     """The memory that DuckDB uses before it spills to disk."""
 
-    gamelake_duckdb_extensions: Absolute = LOCAL / "extensions"
+    gamelake_duckdb_extensions: Folder = LOCAL / "extensions"
     """The folder of DuckDB's extensions; `python -m gamelake.marts.duckdb_extensions` fills it. The image has one."""
 
     gamelake_generation: str | None = None
@@ -104,7 +124,7 @@ class Settings(BaseSettings):
     gamelake_sandbox_games: Annotated[int, Field(ge=1, le=1_000_000)] = 5000
     """The number of games that the sandbox makes up."""
 
-    gamelake_local: Annotated[Absolute, AfterValidator(Path.resolve)] = LOCAL
+    gamelake_local: Annotated[Folder, AfterValidator(Path.resolve)] = LOCAL
     """The folder of the laptop's Airflow: its database, logs and keys."""
 
     airflow__api__port: Port | None = None
@@ -170,5 +190,5 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        expected = re.sub("^Input should be", "expected", first["msg"])
+        expected = re.sub("^(Input should be|Value error,)", "expected", first["msg"])
         raise SettingsError(f"{str(first['loc'][0]).upper()}: found {first['input']!r}, {expected}") from None

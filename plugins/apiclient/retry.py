@@ -115,11 +115,11 @@ def retry_after_seconds(header: str | None) -> float | None:
     """Return the seconds of a Retry-After header, given as seconds or a date; None without a valid one."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.isascii() and header.strip().isdigit():
         return float(header)
     try:
         date = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

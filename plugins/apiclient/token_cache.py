@@ -81,15 +81,18 @@ class TokenCache:
             return None
 
     def _write(self, token: Token) -> None:
-        # mkstemp creates with 0600, so the token is never readable for others, not even for a moment.
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=self._path.stem, suffix=".tmp")
         try:
-            with os.fdopen(handle, "w") as file:
-                json.dump({"access_token": token.value, "refresh_at": token.refresh_at}, file)
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            # mkstemp creates with 0600, so the token is never readable for others, not even for a moment.
+            handle, name = tempfile.mkstemp(dir=self._folder, prefix=self._path.stem, suffix=".tmp")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    json.dump({"access_token": token.value, "refresh_at": token.refresh_at}, file)
+                Path(name).replace(self._path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise self._unusable(f"cannot be written: {error.strerror}") from error
 
     def _own_folder(self) -> None:
         try:

@@ -195,7 +195,7 @@ class Answer:
         header = self.headers.get("X-Count")
         if header is None:
             return None
-        if not header.isdigit():
+        if not (header.isascii() and header.isdigit() and len(header) < _INTEGER_DIGITS):
             self._refuse(f"X-Count is {header!r}, not a number")
         return int(header)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
+import re
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENDPOINT = "token"
+_TOKEN = re.compile("[!-~]+")  # what a header may carry
 _CACHE = "igdb"
 _SECONDS = 30.0
 DEFAULT_MAX_ATTEMPTS = 5
@@ -150,11 +153,13 @@ class ClientCredentials:
     def _parse(self, body: bytes) -> Token:
         try:
             found = orjson.loads(body)
-            value, lifetime = str(found["access_token"]), float(found["expires_in"])
+            value, lifetime = found["access_token"], float(found["expires_in"])
+            if not (_TOKEN.fullmatch(value) and 0 < lifetime < math.inf):
+                raise ValueError
         except (ValueError, KeyError, TypeError):
             # Without the reply: it may hold a token.
             raise ReplyError(
-                f"{self._token_url} answered 200 without access_token and expires_in",
+                f"{self._token_url} answered 200 without a usable access_token and expires_in",
                 api=API,
                 endpoint=_ENDPOINT,
                 status=200,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 
-def serve(sandbox: Sandbox, world: World, *, host: str, port: int) -> None:
+def serve(sandbox: Sandbox, world: World, *, host: str, port: int, end_with_input: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; print the URL when it is ready.
 
     Args:
@@ -21,17 +23,26 @@ def serve(sandbox: Sandbox, world: World, *, host: str, port: int) -> None:
         world: The rows of the sandbox.
         host: The address to listen on.
         port: The port to listen on; 0 is any free one.
+        end_with_input: End when standard input ends, too.
 
     Raises:
         SandboxError: The port cannot be used.
     """
-    asyncio.run(_serve(sandbox, world, host, port))
+    asyncio.run(_serve(sandbox, world, host, port, end_with_input))
 
 
-async def _serve(sandbox: Sandbox, world: World, host: str, port: int) -> None:
-    stop = asyncio.Event()
+async def _serve(sandbox: Sandbox, world: World, host: str, port: int, end_with_input: bool) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if end_with_input:
+
+        def read() -> None:
+            if not os.read(sys.stdin.fileno(), 4096):
+                stop.set()
+                loop.remove_reader(sys.stdin)
+
+        loop.add_reader(sys.stdin, read)
     url, runner = await sandbox.start(host, port)
     print(
         f"sandbox IGDB on {url}; client id sandbox, secret sandbox-secret; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from gamelake.paths import REPOSITORY
@@ -32,6 +33,13 @@ def test_each_call_reads_what_is_set_now_and_blank_is_absent(monkeypatch: pytest
         ("GAMELAKE_SANDBOX_GAMES", "many", "found 'many', expected a valid integer"),
         ("GAMELAKE_SANDBOX_PORT", "65536", "found '65536', expected less than or equal to 65535"),
         ("AIRFLOW__API__PORT", "0", "found '0', expected greater than or equal to 1"),
+        ("GAMELAKE_LOCAL", "~nobody-of-that-name/x", "expected a folder; ~ stands for"),
+        ("GAMELAKE_LOCAL", "/dev/null/x", "expected a folder; /dev/null is none"),
+        ("GAMELAKE_DUCKDB_EXTENSIONS", "/dev/null", "expected a folder"),
+        ("GAMELAKE_DUCKDB_MEMORY", "8gigs", "found '8gigs', expected a size with its unit"),
+        ("GAMELAKE_DUCKDB_MEMORY", "500", "expected a size"),
+        ("GAMELAKE_DUCKDB_MEMORY", "-5MB", "expected a size"),  # to DuckDB it is no limit
+        ("GAMELAKE_DUCKDB_MEMORY", "0.0GB", "expected a size"),
     ],
 )
 def test_a_wrong_name_or_value_is_told_with_what_was_expected(
@@ -41,6 +49,12 @@ def test_a_wrong_name_or_value_is_told_with_what_was_expected(
     with pytest.raises(SettingsError, match=f"^{variable}: ") as caught:
         read_settings()
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("size", ["500MB", "1 GB", "1.5gib", "0.5GB", "2TiB"])
+def test_sizes_that_duckdb_reads(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
+    monkeypatch.setenv("GAMELAKE_DUCKDB_MEMORY", f" {size} ")
+    duckdb.connect(config={"memory_limit": read_settings().gamelake_duckdb_memory}).close()
 
 
 def test_variables_of_kubernetes_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,10 +48,12 @@ OneTable = Annotated[
 
 def _hours(hours: int) -> int:
     """Return an age that is safe for an audit. Raises: typer.BadParameter."""
-    from gamelake.maintenance.audit import MIN_ORPHAN_HOURS
+    from gamelake.maintenance.audit import MAX_ORPHAN_HOURS, MIN_ORPHAN_HOURS
 
-    if hours < MIN_ORPHAN_HOURS:
-        raise typer.BadParameter(f"found {hours}, expected {MIN_ORPHAN_HOURS} or more: a load may use younger objects")
+    if not MIN_ORPHAN_HOURS <= hours <= MAX_ORPHAN_HOURS:
+        raise typer.BadParameter(
+            f"found {hours}, expected {MIN_ORPHAN_HOURS} to {MAX_ORPHAN_HOURS}: a load may use younger objects"
+        )
     return hours
 
 

@@ -60,6 +60,9 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
         ),
     ] = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Do not limit requests.")] = False,
+    end_with_input: Annotated[
+        bool, typer.Option("--end-with-input", help="End when standard input ends: with the program that writes to it.")
+    ] = False,
     latency: Annotated[float, typer.Option(min=0, max=3600, help="The seconds that a query takes.")] = 0.04,
 ) -> None:
     """Serve a local IGDB that needs no account."""
@@ -94,4 +97,4 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
         latency=latency,
         follow_calendar=today is None,
     )
-    serve(served, world, host=host, port=port or 0)
+    serve(served, world, host=host, port=port or 0, end_with_input=end_with_input)

@@ -80,7 +80,7 @@ class HttpsStore:
         try:
             modified = parsedate_to_datetime(headers["Last-Modified"])
             return ObjectInfo(key, int(headers["Content-Length"]), modified.astimezone(UTC))
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, OverflowError) as error:
             reason = f"the CDN's reply has no usable Content-Length or Last-Modified: {dict(headers)}"
             raise StoreError("HEAD", self.url(key), reason) from error
 

@@ -157,7 +157,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ranges_repaired: Annotated[Count, Meta(description="Id ranges that differed from the source.")] = 0
     undeclared: Annotated[
         dict[str, Count],
-        Meta(description="Fields that the registry does not declare, with the number of rows that have them."),
+        Meta(
+            description="Fields that the registry does not declare, with the number of rows that have them: the 100 "
+            "most frequent, and 100 characters of their names."
+        ),
     ] = msgspec.field(default_factory=dict)
     requests: Annotated[Count, Meta(description="Requests at the source.")] = 0
     retries: Annotated[Count, Meta(description="Those of them that repeat a failed one.")] = 0

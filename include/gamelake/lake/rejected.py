@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import LoadRun, TableName
     from gamelake.lake.store import Store
 
-_KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2}(?:T\d{2})?)/(\d+)\.jsonl")
+_KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2}(?:T\d{2})?)/(\d{1,19})\.jsonl", re.ASCII)
 
 
 class RejectedError(DocumentError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from gamelake.load.staging import Staging
     from gamelake.registry import Entity
     from gamelake.sources.base import Reader
+
+NAMED_FIELDS = 100
+"""The undeclared fields that a commit names, the most frequent ones."""
+NAME_LENGTH = 100
+"""The characters of a field's name that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class NextCommit:
             rows_deleted=found.deleted,
             rows_late=found.late,
             ranges_repaired=found.repaired_ranges,
-            undeclared=dict(staging.undeclared),
+            undeclared=_most_common(staging.undeclared),
             requests=stats.requests - self.figures.stats.requests,
             retries=stats.retries - self.figures.stats.retries,
             bytes=stats.bytes - self.figures.stats.bytes,
@@ -153,3 +159,11 @@ class NextCommit:
         warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
         self.warnings = [warning] if warning else []
         return verdict.held is not None
+
+
+def _most_common(undeclared: Counter[str]) -> dict[str, int]:
+    """Return the fields to name: a source may send another name with every row, and names of any length."""
+    named: Counter[str] = Counter()
+    for name, rows in undeclared.most_common(NAMED_FIELDS):
+        named[name[:NAME_LENGTH]] += rows
+    return dict(named)

@@ -101,7 +101,7 @@ class Staging:
             self.miscounts.add(page.unproven, rows=self.table_rows())
         if (checked.rejects or page.unproven) and page.claim:
             self._checkpoint.exclude(page.claim)
-        self.undeclared += checked.undeclared
+        self.undeclared.update(checked.undeclared)
         self._parts.add(checked.rows, page.claim)
         self._live.stage(checked.rows.ids, page.claim)
         self.rows += len(checked.rows.ids)

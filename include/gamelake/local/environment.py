@@ -11,6 +11,7 @@ import os
 import secrets
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,10 +141,20 @@ def _sandbox_addresses() -> dict[str, str]:
 
 
 def private_folder() -> Path:
-    """Return LOCAL, and make it if it is missing. Only its owner may read it: it has keys and passwords."""
-    LOCAL.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if LOCAL == REPOSITORY / ".local":
-        LOCAL.chmod(0o700)
+    """Return LOCAL, and make it if it is missing. Only its owner may read it: it has keys and passwords.
+
+    Raises: SettingsError, if it cannot be made or is another user's.
+    """
+    try:
+        LOCAL.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if LOCAL == REPOSITORY / ".local":
+            LOCAL.chmod(0o700)
+        with tempfile.TemporaryFile(dir=LOCAL):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"GAMELAKE_LOCAL: cannot write in {LOCAL}: {error.strerror}; expected a folder that this user may write"
+        ) from error
     return LOCAL
 
 

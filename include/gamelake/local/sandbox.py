@@ -102,20 +102,20 @@ def running(days: Days) -> Iterator[str]:
     """Run a sandbox on a free port for as long as the block lasts, and yield its URL. Raises: SandboxStartError."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / "sandbox.log"
-    process = start(days, port=0, log=log)
-    try:
-        yield wait_for_url(process, log)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def start(days: Days, *, port: int, log: Path) -> subprocess.Popen[bytes]:
-    """Start a sandbox in its own session, so that it outlives the terminal."""
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603 - our own module and the user's own settings
-            command(days, port), cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        process = subprocess.Popen(  # noqa: S603 - our own module and the user's own settings
+            [*command(days, port=0), "--end-with-input"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,  # it ends with this process, also when that is killed
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the run, which needs the sandbox until its end
         )
+    with process:
+        try:
+            yield wait_for_url(process, log)
+        finally:
+            process.terminate()
 
 
 def wait_for_url(process: subprocess.Popen[bytes], log: Path) -> str:

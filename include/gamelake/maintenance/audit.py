@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MIN_ORPHAN_HOURS = 24
 """Younger orphans may be parts of a load that is running or will be tried again."""
+MAX_ORPHAN_HOURS = 24 * 366 * 10
+"""The age beyond which no orphan can be: ten years."""
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ def command(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
     variables = {name: value for name, value in os.environ.items() if name != "IGDB_RECORDED"} | environment
     process = subprocess.Popen(
         [GAMELAKE, "sandbox", "--port", "0", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -43,6 +44,16 @@ def command(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
     finally:
         process.kill()
         process.communicate()
+
+
+def test_it_ends_with_its_input_if_told_to() -> None:
+    with command("--games", "5", "--end-with-input") as process:
+        assert process.stdin
+        assert process.stdout
+        assert READY.fullmatch(process.stdout.readline())
+        process.stdin.close()
+        process.stdin = None
+        assert process.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -28,6 +28,12 @@ def kept(row_id: int | None, **changes: Any) -> dict[str, Any]:
     return {"reason": "hypes is no int", "id": row_id, "run_id": "night", "row": row} | changes
 
 
+def test_other_files_beside_the_objects_count_for_nothing(disk: Store) -> None:
+    for name in ("notes.txt", f"{'9' * 23}.jsonl", "١.jsonl"):
+        disk.put(f"{IGDB_GAMES.rejected_prefix}dt=2026-11-21/{name}", b"hello")
+    assert list(rejected_rows(disk, IGDB_GAMES)) == []
+
+
 @pytest.fixture
 def lake(disk: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Games of two days, of which the second load committed, and one row that is no JSON."""

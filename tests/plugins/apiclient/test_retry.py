@@ -28,7 +28,8 @@ def test_a_longer_retry_after_is_honoured_up_to_five_minutes() -> None:
 def test_retry_after_as_seconds_as_date_and_as_nonsense() -> None:
     assert retry_after_seconds("7") == 7
     assert retry_after_seconds(None) is None
-    assert retry_after_seconds("soon") is None
+    for nonsense in ("soon", "²", "1e9", f"Sat, 21 Nov 2026 10:00:00 +{'9' * 18}"):
+        assert retry_after_seconds(nonsense) is None
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     assert retry_after_seconds(date) == pytest.approx(100, abs=3)
     assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0

@@ -110,7 +110,7 @@ def test_an_integer_beyond_64_bits_becomes_a_double_beside_a_lone_surrogate_too(
     assert orjson.dumps(row["x"]) == b"1.8446744073709552e+19"
 
 
-@pytest.mark.parametrize("count", ["12.5", "many", "-1", ""])
+@pytest.mark.parametrize("count", ["12.5", "many", "-1", "", "²", "9" * 5000])
 def test_an_x_count_that_is_no_number_is_refused(count: str) -> None:
     with pytest.raises(ReplyError, match="X-Count"):
         answer("[]", **{"X-Count": count}).reply(list)

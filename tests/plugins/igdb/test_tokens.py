@@ -195,9 +195,20 @@ async def test_a_token_endpoint_that_stays_in_trouble(api: Any) -> None:
         await credentials(api).token()
 
 
-async def test_a_token_reply_of_another_shape_is_not_shown(api: Any) -> None:
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"access_token": "a-token-without-an-end"},
+        {"access_token": "a-token\nX-Other: header", "expires_in": 5000},
+        {"access_token": ["a-token"], "expires_in": 5000},
+        {"access_token": "", "expires_in": 5000},
+        {"access_token": "a-token", "expires_in": "NaN"},
+        {"access_token": "a-token", "expires_in": -1},
+    ],
+)
+async def test_a_token_reply_of_another_shape_is_not_shown(api: Any, reply: dict[str, Any]) -> None:
     for _ in range(5):
-        api.then(200, {"access_token": "a-token-without-an-end"})
+        api.then(200, reply)
     with pytest.raises(ReplyError, match="expires_in") as caught:
         await credentials(api).token()
     assert "a-token" not in str(caught.value)
