@@ -58,6 +58,27 @@ resource "aws_eks_pod_identity_association" "worker" {
   role_arn        = aws_iam_role.worker[each.key].arn
 }
 
+# The API server reads the lake for its pages (docs/guides/last-night.md).
+resource "aws_iam_role" "pages" {
+  name               = "${var.bucket}-pages"
+  description        = "Taken by Airflow's API server, whose pages read the lake."
+  assume_role_policy = data.aws_iam_policy_document.trust_worker.json
+}
+
+resource "aws_iam_role_policy_attachment" "pages" {
+  role       = aws_iam_role.pages.name
+  policy_arn = aws_iam_policy.lake["read"].arn
+}
+
+resource "aws_eks_pod_identity_association" "pages" {
+  count = var.eks_cluster == null ? 0 : 1
+
+  cluster_name    = var.eks_cluster
+  namespace       = var.namespace
+  service_account = "gamelake-pages"
+  role_arn        = aws_iam_role.pages.arn
+}
+
 data "aws_iam_policy_document" "trust_readers" {
   count = length(var.readers) > 0 ? 1 : 0
 

@@ -80,6 +80,7 @@ def test_terraform_gives_roles_to_the_same_accounts(repository: Path) -> None:
     (names,) = re.findall(r"workers = toset\(\[(.*?)\]\)", text)
     assert set(json.loads(f"[{names}]")) == set(KINDS)
     assert 'service_account = "gamelake-${each.key}"' in text
+    assert f'service_account = "{VALUES["apiServer"]["serviceAccount"]["name"]}"' in text
 
 
 @pytest.mark.parametrize("kind", PODS)
