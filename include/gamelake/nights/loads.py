@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from gamelake.days import format_day, parse_day
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Mode, Proof
 from gamelake.nights.documents import LoadFacts, LoadStatus
 from gamelake.registry import Kind
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from gamelake.lake.store import Store
     from gamelake.marts.build_inputs import CommitInput
     from gamelake.nights.records import TableRecords
     from gamelake.registry import Entity
@@ -85,6 +89,23 @@ def committed(entity: Entity, commit: CommitInput, *, rate: float | None, commit
         started_at=commit.committed_at - timedelta(seconds=commit.seconds),
         pace=min(1.0, commit.requests / allowed) if allowed else None,
     )
+
+
+def traced(store: Store, load: LoadFacts, day: date) -> LoadFacts:
+    """Add to a missing load what the lake has of it: a load that is held or fails commits nothing. Raises: StoreError.
+
+    Costs one or two listings. Rows that were not committed are removed after some days.
+    """
+    if load.status is not LoadStatus.MISSING:
+        return load
+    table, partition = TableName(load.source, load.entity), f"dt={format_day(day)}/"
+    if rejected := next(iter(store.list(f"{table.rejected_prefix}{partition}")), None):
+        found = f"Rows that break the contract are kept at {rejected.key}."
+    elif next(iter(store.list(f"{table.prefix}{partition}")), None):
+        found = "A load stored rows and did not commit them: it was held, it failed, or it still runs."
+    else:
+        found = "The lake has no rows of a load of this day."
+    return replace(load, note=f"{load.note} {found}")
 
 
 def warnings(load: LoadFacts) -> Iterator[str]:

@@ -113,5 +113,5 @@ def _note(
         )
     missing = [each.entity for each in loads if each.is_required and each.commit is None]
     if missing:
-        return f"The marts {'were held back by' if is_late else 'wait for'} {', '.join(missing)}."
+        return f"The marts {'waited for' if is_late else 'wait for'} {', '.join(missing)}."
     return "All loads are there, but transform built no marts." if is_late else "The marts are not built yet."

@@ -1,9 +1,9 @@
 """The documents of the lake that tell of its nights: figures of commits, builds and publications.
 
 Reads are bounded, so that a page opens at once on S3. The figures of all commits come with one document, the inputs of
-the generation that readers have. Only newer commits are read one by one. For 20 tables and 30 nights these are 20
-listings and about 120 small objects, of which 8 are read at a time; the next read has a listing for each table and
-what is new. The records of 600 loads take about 2 MB of memory.
+the generation that readers have. Only newer commits are read one by one, 8 at a time. For 16 tables and 30 nights the
+first read has 72 requests, and each later one 35: a listing and the newest manifest of each table, and what is new. In
+a lake that never published, the first read has 483. The records of 600 loads take about 2 MB of memory.
 """
 
 from __future__ import annotations

@@ -91,13 +91,13 @@ class NightReports:
             read_at=view.now,
             shown_day=view.records.shown.day if view.records.shown else None,
             marks=tuple(self._mark(view, day, first) for day in days),
-            night=self._night(view, view.last),
+            night=self._night(view, view.last, is_traced=True),
             problems=tuple(view.records.problems),
         )
 
     def night(self, day: date) -> Night:
         """Return one night, also one before the strip as far as its documents were read. Raises: StoreError."""
-        return self._night(self._read(), day)
+        return self._night(self._read(), day, is_traced=True)
 
     def run(self, dag_id: str, run_id: str) -> RunFacts:
         """Return what one run of a DAG left in the lake. Raises: StoreError."""
@@ -119,8 +119,10 @@ class NightReports:
             self._view = (time.monotonic(), view)
             return view
 
-    def _night(self, view: _View, day: date) -> Night:
+    def _night(self, view: _View, day: date, *, is_traced: bool = False) -> Night:
         found = self._loads(view, day)
+        if is_traced:
+            found = [loads.traced(self._reader.store, each, day) for each in found]
         built = marts.facts(view.records, day, loads=found, is_late=self._is_late(view, day))
         commits = [each.commit for each in found if each.commit]
         starts = [each.started_at for each in found if each.started_at]

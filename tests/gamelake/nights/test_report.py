@@ -114,6 +114,24 @@ def test_a_missing_night_says_what_it_costs(lake: NightLake) -> None:
     assert (mark.status, mark.complete, mark.expected) == (NightStatus.MISSED, 0, len(NAMES))
 
 
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (f"_rejected/dt={DAY}/1.jsonl", f"kept at raw/igdb/games/_rejected/dt={DAY}/1.jsonl"),
+        (f"dt={DAY}/run/part-00000.jsonl.gz", "stored rows and did not commit them"),
+        ("dt=2026-11-20/run/part-00000.jsonl.gz", "has no rows"),
+    ],
+)
+def test_a_missing_load_shows_what_it_left(lake: NightLake, left: str, told: str) -> None:
+    lake.night("2026-11-20")
+    lake.loads(DAY, without={"games"})
+    lake.store.put(f"raw/igdb/games/{left}", b"{}")
+    for found in (night(lake), report(lake).night):
+        (games,) = [load for load in found.loads if load.commit is None]
+        assert told in str(games.note)
+        assert any(told in line for line in found.warnings)
+
+
 def test_a_table_is_expected_from_its_first_load_on(lake: NightLake) -> None:
     lake.loads("2026-11-20", without={"themes"})
     lake.loads(DAY)
