@@ -1,7 +1,7 @@
 """What the transform costs: CPU, memory and seconds of `dbt build` with all data tests, as the DAG calls it.
 
     .venv/bin/python bench/transform.py build    # 345,000 games, 400,000 popularity rows
-    .venv/bin/python bench/transform.py build linear history parts --folder /var/tmp/gamelake-bench
+    .venv/bin/python bench/transform.py build linear history --folder /var/tmp/gamelake-bench
 
 Lakes are made once and kept in the folder. Each build is that of one night, in a process of its own, after the night
 before was built and published; its database is new.
@@ -9,7 +9,6 @@ before was built and published; its database is new.
 build     a night's build, thrice; of the start alone, without tests and with them; whether the files are the same
 linear    the same for 1,000,000 games, and the ratios
 history   a night after a week of popularity history, and after a year of it
-parts     the parts of games by compression: what writing, reading and storing them costs
 spark     the build on Spark in one process of two threads (`make spark`), beside DuckDB's: --games names the size
 scheduler the DAG `transform` for 1,200 games in a standalone Airflow, twice: seconds and CPU of all its processes
 """
@@ -36,8 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-from compression import compare  # beside this script
-from lakes import DAY, FIRST, day_lake, history_lake, rows_of
+from lakes import DAY, FIRST, day_lake, history_lake, rows_of  # beside this script
 
 from gamelake.lake.factory import open_store
 from gamelake.marts import dbt_project, generation, pointer
@@ -53,10 +51,8 @@ if TYPE_CHECKING:
 GAMES = 345_000
 MANY_GAMES = 1_000_000
 WEEK, YEAR = 7, 364
-PREDECESSOR_PER_MODEL = (21 + 5.6) / 23
-"""CPU seconds of the pipeline before this one, run and test, for each of its 23 models, of as many rows."""
 
-PARTS = ("build", "linear", "history", "parts", "spark", "scheduler")
+CASES = ("build", "linear", "history", "spark", "scheduler")
 DAG_GAMES = 1_200
 
 
@@ -142,29 +138,27 @@ class Night:
 
 
 def main() -> None:
-    """Run the parts that are asked for."""
+    """Run the cases that are asked for."""
     parser = argparse.ArgumentParser(description="what the transform costs")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}; default: all")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parents[1] / ".local" / "bench")
     parser.add_argument("--games", type=int, default=GAMES)
     parser.add_argument("--times", type=int, default=3, help="builds of which the median counts")
     arguments = parser.parse_args()
-    parts = arguments.parts or PARTS
-    if not {*parts} <= {*PARTS}:
-        parser.error(f"parts: found {' '.join(parts)}, expected some of {', '.join(PARTS)}")
+    cases = arguments.cases or CASES
+    if not {*cases} <= {*CASES}:
+        parser.error(f"cases: found {' '.join(cases)}, expected some of {', '.join(CASES)}")
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    if "build" in parts:
+    if "build" in cases:
         build(night(folder, arguments.games), arguments.times)
-    if "linear" in parts:
+    if "linear" in cases:
         linear(folder, [arguments.games, MANY_GAMES], arguments.times)
-    if "history" in parts:
+    if "history" in cases:
         nights_of_history(folder, arguments.games, arguments.times)
-    if "parts" in parts:
-        compare(day_lake(folder, games=arguments.games), folder)
-    if "spark" in parts:
+    if "spark" in cases:
         on_spark(night(folder, arguments.games), folder)
-    if "scheduler" in parts:
+    if "scheduler" in cases:
         scheduled(day_lake(folder, games=DAG_GAMES), folder)
 
 
@@ -193,10 +187,7 @@ def build(measured: Night, times: int) -> None:
     whole = median(costs)
     per_model = whole.cpu / whole.models
     say(f"  median                 {whole}")
-    say(
-        f"  {per_model:.3f} CPU s a model with its tests: {per_model / PREDECESSOR_PER_MODEL:.2f} of "
-        f"{PREDECESSOR_PER_MODEL:.3f}"
-    )
+    say(f"  {per_model:.3f} CPU s a model with its tests")
     for name, seconds in whole.nodes[:12]:
         say(f"    {seconds:6.2f} s  {name}")
     differing = sorted(name for name in files[0] if any(each[name] != files[0][name] for each in files))
