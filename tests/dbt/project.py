@@ -31,7 +31,8 @@ class Project:
 
     def folders(self, model: str) -> list[str]:
         """The folders of a model's file below `models`, the innermost first."""
-        return self.models[model]["fqn"][-2:0:-1]
+        path: list[str] = self.models[model]["fqn"]
+        return path[-2:0:-1]
 
     def layer(self, model: str) -> str:
         return str(self.models[model]["fqn"][1])

@@ -33,7 +33,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     source.load(DAYS[0])
     dbt = Dbt(tmp_path_factory.mktemp("first"), GAMELAKE_URI=source.store.uri)
     assert dbt("run", generation=None).success
-    publish(source.store, *source.generations(DAYS[0]), published_models())
+    (generation,) = source.generations(DAYS[0])
+    publish(source.store, generation, published_models())
     source.load(DAYS[1])
     return source
 

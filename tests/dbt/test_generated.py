@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -37,7 +38,7 @@ def test_a_description_may_hold_any_text() -> None:
 def test_linked_extensions_load_without_a_download(tmp_path: Path) -> None:
     directory = link_extensions(tmp_path)
     link_extensions(tmp_path)
-    config = {"extension_directory": str(directory), "autoinstall_known_extensions": "false"}
+    config: dict[str, Any] = {"extension_directory": str(directory), "autoinstall_known_extensions": "false"}
     with duckdb.connect(config=config) as connection:
         for name in duckdb_extensions.EXTENSIONS:
             connection.load_extension(name)
