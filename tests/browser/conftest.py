@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 from gamelake.days import KST
 from gamelake.lake.factory import open_store
 from tests.support.airflow import airflow_environment, ready_made, running_airflow
-from tests.support.night_lake import ENTITIES, INJECTION, NightLake, days, moment
+from tests.support.night_lake import ENTITIES, INJECTION, RUN, NightLake, days, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, night_days: list[str]) -> 
     )
     lake.publish(lake.build(warned, at=moment(warned, "04:15")), at=moment(warned, "04:16"))
     lake.loads(held, without={"covers"})
-    lake.loads(last, ranges_repaired=1)
+    lake.loads(last, ranges_repaired=1, run_id=RUN)
     marts = (
         lake.mart(last, "dim_games", GAMES),
         lake.mart(last, "mart_top_rated", f"select 1 as rank, * from ({GAMES})"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.night_lake import INJECTION, NAMES
+from tests.support.night_lake import INJECTION, NAMES, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,20 @@ def test_the_strip_leads_to_each_night_with_its_reason(open_page: Callable[..., 
     assert "345,120 = 345,120" in page.locator("table").inner_text()
 
 
-def test_a_run_has_a_tab_with_what_it_left_in_the_lake(open_page: Callable[..., Page], night_days: list[str]) -> None:
+def test_a_run_has_a_tab_with_what_it_left_in_the_lake(open_page: Callable[..., Page], airflow: Airflow) -> None:
+    airflow.command("dags", "reserialize")
+    airflow.call("POST", "/dags/igdb_games/dagRuns", {"logical_date": None, "dag_run_id": RUN})
+    page = open_page(f"dags/igdb_games/runs/{quote(RUN, safe='')}")
+    page.get_by_role("link", name="In the lake").click()
+    frame = page.frame_locator("iframe")
+    frame.locator(READY).wait_for()
+    expect(frame.locator("h1")).to_have_text("Load of games")
+    expect(frame.locator("dl")).to_contain_text("1,000 = 1,000")
+    frame.get_by_role("link", name="The whole night").click()
+    expect(frame.locator("h1")).to_have_text("Last night is complete")
+
+
+def test_the_tab_of_any_run_says_what_there_is(open_page: Callable[..., Page], night_days: list[str]) -> None:
     page = open_page(f"gamelake/run?dag_id=igdb_games&run_id=scheduled__{night_days[1]}")
     page.locator(READY).wait_for()
     assert "12 = 10 + 2 rejected" in page.locator("dl").inner_text()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ENTITIES = load_sources()["igdb"].entities
 NAMES = tuple(ENTITIES)
+RUN = "manual__2026-11-28T16:01:59.612688+00:00"
+"""A run's id, as Airflow makes them."""
 INJECTION = "<img src=x onerror=alert(1)>"
 
 

@@ -70,7 +70,7 @@ def facts(entity: Entity, table: TableRecords, day: date, *, is_late: bool, rate
     elif not is_late:
         status, note = LoadStatus.WAITING, "Not loaded yet."
     else:
-        reload = any(day < day_of_commit(each) for each in table.commits.values())
+        reload = any(each.partition > format_day(day) for each in table.commits.values())
         status = LoadStatus.MISSING
         note = f"No load of this day was committed. {_LATER[entity.kind]}"
         if reload and entity.kind is not Kind.TIME_SERIES:

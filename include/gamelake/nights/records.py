@@ -3,7 +3,7 @@
 Reads are bounded, so that a page opens at once on S3. The figures of all commits come with one document, the inputs of
 the generation that readers have. Only newer commits are read one by one, 8 at a time. For 16 tables and 30 nights the
 first read has 72 requests, and each later one 35: a listing and the newest manifest of each table, and what is new. In
-a lake that never published, the first read has 483. The records of 600 loads take about 2 MB of memory.
+a lake that never published, the first read has 483. A year of 16 tables takes 0.2 s of CPU.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from gamelake.days import FIRST_DAY, Scheme
+from gamelake.days import FIRST_DAY, Scheme, parse_day
 from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
+from gamelake.lake.store import StoreError
 from gamelake.nights import loads, marts
 from gamelake.nights.clock import last_night, late_at
 from gamelake.nights.documents import (
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 NIGHTS = 30
 FRESH_SECONDS = 5.0
 """Viewers of the same moment share one read."""
+WAIT_SECONDS = 10.0
+"""How long a request waits for the read of another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,12 @@ class _View:
 
     records: Records
     now: datetime
+    first: date | None
     last: date
+
+    def is_before(self, day: date) -> bool:
+        """Whether the lake had no load yet on a day."""
+        return self.first is None or day < self.first
 
 
 class NightReports:
@@ -84,13 +92,12 @@ class NightReports:
     def nights(self) -> Nights:
         """Return the strip of nights, and the newest night. Raises: StoreError."""
         view = self._read()
-        first = _first_day(view.records)
         days = [view.last - timedelta(days=back) for back in reversed(range(NIGHTS))]
         return Nights(
             lake=place_of(self._reader.store),
             read_at=view.now,
             shown_day=view.records.shown.day if view.records.shown else None,
-            marks=tuple(self._mark(view, day, first) for day in days),
+            marks=tuple(self._mark(view, day) for day in days),
             night=self._night(view, view.last, is_traced=True),
             problems=tuple(view.records.problems),
         )
@@ -108,16 +115,22 @@ class NightReports:
         return self._build_run(view, dag_id, run_id)
 
     def _read(self) -> _View:
-        with self._lock:
-            if self._view and time.monotonic() - self._view[0] < FRESH_SECONDS:
-                return self._view[1]
-            records, now = self._reader.read(NIGHTS), self._clock()
-            newest = self._reader.newest_day()
-            # The sandbox makes days up: they may be later than the clock's.
-            last = max(last_night(self._sources.values(), now), newest or FIRST_DAY)
-            view = _View(records, now, last)
-            self._view = (time.monotonic(), view)
-            return view
+        # The threads of the API server serve all of Airflow: few of them may wait for a store that does not answer.
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            reason = f"another request has been reading it for {WAIT_SECONDS:.0f} s; does the store answer?"
+            raise StoreError("read", place_of(self._reader.store), reason)
+        try:
+            if self._view is None or time.monotonic() - self._view[0] > FRESH_SECONDS:
+                self._view = (time.monotonic(), self._look())
+            return self._view[1]
+        finally:
+            self._lock.release()
+
+    def _look(self) -> _View:
+        records, now = self._reader.read(NIGHTS), self._clock()
+        # The sandbox makes days up: they may be later than the clock's.
+        last = max(last_night(self._sources.values(), now), self._reader.newest_day() or FIRST_DAY)
+        return _View(records, now, _first_day(records), last)
 
     def _night(self, view: _View, day: date, *, is_traced: bool = False) -> Night:
         found = self._loads(view, day)
@@ -127,7 +140,7 @@ class NightReports:
         commits = [each.commit for each in found if each.commit]
         starts = [each.started_at for each in found if each.started_at]
         ends = [each.committed_at for each in commits]
-        status = _status(view.records, day, found, built.status)
+        status = NightStatus.BEFORE if view.is_before(day) else _status(found, built.status)
         warnings = [
             *(line for each in found for line in loads.warnings(each)),
             *marts.warnings(view.records, day, built),
@@ -159,8 +172,8 @@ class NightReports:
     def _is_late(self, view: _View, day: date) -> bool:
         return view.now >= late_at(self._sources.values(), day)
 
-    def _mark(self, view: _View, day: date, first: date | None) -> NightMark:
-        if first is None or day < first:
+    def _mark(self, view: _View, day: date) -> NightMark:
+        if view.is_before(day):
             return NightMark(day=day, status=NightStatus.BEFORE, complete=0, expected=0, published_at=None, reason=None)
         night = self._night(view, day)
         missing = [each.entity for each in night.loads if each.commit is None]
@@ -212,10 +225,7 @@ class NightReports:
         return RunFacts(dag_id=dag_id, run_id=run_id, note=note)
 
 
-def _status(records: Records, day: date, found: Sequence[LoadFacts], built: MartsStatus) -> NightStatus:
-    first = _first_day(records)
-    if first is None or day < first:
-        return NightStatus.BEFORE
+def _status(found: Sequence[LoadFacts], built: MartsStatus) -> NightStatus:
     waits = {LoadStatus.WAITING, LoadStatus.MISSING, LoadStatus.DAMAGED}
     required = [each for each in found if each.is_required]
     if built is MartsStatus.PUBLISHED and not any(each.status in waits for each in required):
@@ -227,8 +237,8 @@ def _status(records: Records, day: date, found: Sequence[LoadFacts], built: Mart
 
 def _first_day(records: Records) -> date | None:
     """Return the first day of which the lake has a load."""
-    days = [loads.day_of_commit(commit) for table in records.tables.values() for commit in table.commits.values()]
-    return min(days, default=None)
+    days = [commit.partition[:10] for table in records.tables.values() for commit in table.commits.values()]
+    return parse_day(min(days)) if days else None
 
 
 def _listed(names: Sequence[str]) -> str:

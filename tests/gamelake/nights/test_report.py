@@ -244,6 +244,14 @@ def test_a_store_that_fails_is_an_error(lake: NightLake) -> None:
         report(lake)
 
 
+def test_few_threads_wait_for_a_store_that_does_not_answer(lake: NightLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gamelake.nights.report.WAIT_SECONDS", 0.01)
+    reports = NightReports(lake.store, load_sources(), clock=lambda: NOON)
+    with reports._lock, pytest.raises(StoreError):  # as another request, which is still reading
+        reports.nights()
+    assert len(reports.nights().marks) == NIGHTS
+
+
 def test_a_run_shows_what_it_left_in_the_lake(lake: NightLake) -> None:
     lake.night(DAY)
     reports = NightReports(lake.store, load_sources(), clock=lambda: NOON)

@@ -6,6 +6,8 @@ import importlib.util
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,6 +135,29 @@ def test_no_other_file_is_served(client: TestClient, mart: PublishedMart) -> Non
         assert client.get(f"/marts/{name}?sha256={mart.sha256}").status_code == 404, name
     assert client.get(f"/marts/dim_games?sha256={'0' * 64}").status_code == 409, "another generation's file"
     assert client.get("/marts/dim_games").status_code == 422
+
+
+def test_while_marts_are_published_no_page_gets_a_mix(client: TestClient, store: Store) -> None:
+    lake = NightLake(store)
+
+    def publish(number: int) -> None:
+        run = f"run-{number}"
+        made = lake.mart(DAY, "dim_games", f"select {number} as build, range as id from range(100)", run=run)
+        at = moment(DAY, "04:17")
+        lake.publish(lake.build(DAY, at=at, run=run, marts=(made,)), at=at)
+
+    publish(0)
+    with ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(lambda: list(map(publish, range(1, 15))))
+        seen = []
+        while not writing.done():
+            (listed,) = client.get("/api/marts").json()["marts"]
+            found = client.get(f"/marts/dim_games?sha256={listed['sha256']}")
+            seen.append(found.status_code)
+            assert found.status_code == 409 or sha256(found.content).hexdigest() == listed["sha256"]
+        writing.result()
+    assert set(seen) <= {200, 409}
+    assert 200 in seen
 
 
 def test_before_the_first_publication_the_next_step_is_told(client: TestClient) -> None:
