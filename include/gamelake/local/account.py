@@ -25,6 +25,7 @@ def is_given() -> bool:
         settings.igdb_client_id
         or settings.igdb_client_secret
         or settings.igdb_base_url
+        or settings.igdb_token_url
         or os.environ.get(CONNECTION_VARIABLE)
     )
 

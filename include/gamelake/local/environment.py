@@ -95,6 +95,13 @@ def _airflow_home() -> Path:
             f"AIRFLOW_HOME: found {str(home)!r}, expected a path without {wrong[0]!r}, which Airflow cannot use there. "
             "Set GAMELAKE_LOCAL to another folder."
         )
+    private_folder()  # by default it has this folder in it
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"AIRFLOW_HOME: cannot make {home}: {error.strerror}; expected a folder that this user may write"
+        ) from error
     return home
 
 

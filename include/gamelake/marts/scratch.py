@@ -42,8 +42,9 @@ def check_database(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScratchError(f"GAMELAKE_DUCKDB: cannot make the folder {path.parent}: {error.strerror}{way}") from error
-    if path.is_dir():
-        raise ScratchError(f"GAMELAKE_DUCKDB: {path} is a folder, expected a file{way}")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device"
+        raise ScratchError(f"GAMELAKE_DUCKDB: {path} is {what}, expected a file{way}")
     for each in (path.parent, *([path] if path.exists() else [])):
         if not os.access(each, os.W_OK):
             raise ScratchError(f"GAMELAKE_DUCKDB: no right to write {each}{way}")

@@ -41,6 +41,17 @@ def found_in(folder: Path, **variables: str) -> dict[str, str]:
     return found
 
 
+def test_folders_that_cannot_be_made_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(environment, "LOCAL", tmp_path / "file" / "own")
+    with pytest.raises(SettingsError, match=r"^GAMELAKE_LOCAL: cannot write in"):
+        environment.private_folder()
+    monkeypatch.setattr(environment, "LOCAL", tmp_path / "own")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "file" / "airflow"))
+    with pytest.raises(SettingsError, match=r"^AIRFLOW_HOME: cannot make"):
+        environment.environment()
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

@@ -40,6 +40,8 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ScratchError, match="is a folder, expected a file"):
         check_database(tmp_path)
+    with pytest.raises(ScratchError, match="GAMELAKE_DUCKDB: /dev/null is a device, expected a file"):
+        check_database(Path(os.devnull))
 
 
 def test_no_right_to_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
