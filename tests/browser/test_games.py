@@ -41,6 +41,7 @@ def test_any_name_is_text(open_page: Callable[..., Page]) -> None:
     expect(page.locator("tbody tr")).to_have_count(100)
     expect(page.locator("tbody tr").first).to_contain_text(INJECTION)
     assert page.locator("img").count() == 0
+    assert not page.locator("td.zero").first.is_visible(), "a phone shows no empty values"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 

@@ -50,9 +50,11 @@ async function choose(name, columns = null) {
 function preferred(columns) {
   const twice = new Set(SAME.filter(([better]) => columns.includes(better)).map(([, worse]) => worse));
   const first = FIRST.filter((name) => columns.includes(name) && !twice.has(name));
+  // A table without names has only its keys to tell its rows apart.
+  const keys = columns.some((name) => NAMES.has(name)) ? [] : columns.filter((name) => /_id$/.test(name));
   const others = columns.filter((name) => !FIRST.includes(name) && !LAST.test(name) && !/previous_rank/.test(name));
   const figures = others.filter((name) => FIGURES.test(name));
-  const chosen = [...new Set([...first, ...figures, ...others])].slice(0, state.mart.rows > LARGE.rows ? LARGE.shown : Math.max(SHOWN, first.length));
+  const chosen = [...new Set([...keys, ...first, ...figures, ...others])].slice(0, state.mart.rows > LARGE.rows ? LARGE.shown : Math.max(SHOWN, first.length));
   return chosen.length ? chosen : columns;
 }
 
