@@ -124,9 +124,20 @@ def test_rules_are_applied_and_read_back(
         (("marts", "freshness"), "nothing is published yet"),
     ],
 )
-def test_commands_reach_the_bucket_by_the_stored_connection(
-    bucket: str, moto_endpoint: str, tmp_path: Path, command: tuple[str, ...], printed: str
+def test_each_command_takes_its_lake_from_one_place(
+    disk: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    printed: str,
 ) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", "s3://not-asked/lake")
+    monkeypatch.setattr("gamelake.cli.store.command_store", lambda: disk)
+    main(list(command))
+    assert printed in "".join(capsys.readouterr())
+
+
+def test_a_command_reaches_the_bucket_by_the_stored_connection(bucket: str, moto_endpoint: str, tmp_path: Path) -> None:
     """Outside of a task Airflow's hooks look for connections in the environment only."""
     extra = {"endpoint_url": moto_endpoint, "region_name": "us-east-1"}
     stored = {"aws_default": {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}}
@@ -141,9 +152,13 @@ def test_commands_reach_the_bucket_by_the_stored_connection(
         AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"connections_file_path": str(tmp_path / "connections.json")}),
     )
     ran = subprocess.run(
-        [sys.executable, "-m", "gamelake.cli", *command], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "gamelake.cli", "lake", "show"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert printed in ran.stdout + ran.stderr
+    assert "nothing is committed yet" in ran.stdout + ran.stderr
     assert "redentials" not in ran.stdout + ran.stderr
 
 
