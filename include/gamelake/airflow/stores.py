@@ -28,7 +28,7 @@ EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
 """The variables that a connection may add to the environment of dbt."""
 
 
-def connected_store(aws_conn_id: str = CONNECTION, *, uri: str | None = None) -> Store:
+def connected_store(*, uri: str | None = None) -> Store:
     """Return the store of a URI, by default of `GAMELAKE_URI`. Not for an event loop's thread.
 
     Raises: StoreError when the URI is of no known kind, or the connection reaches the bucket in a way that dbt cannot.
@@ -36,12 +36,12 @@ def connected_store(aws_conn_id: str = CONNECTION, *, uri: str | None = None) ->
     place = lake_location(uri)
     if not isinstance(place, BucketLocation):
         return open_store(place.uri)
-    client, _ = _connected(aws_conn_id, place)
+    client, _ = _connected(place)
     return open_store(place.uri, s3=client)
 
 
 @contextmanager
-def connection_exported(aws_conn_id: str = CONNECTION) -> Iterator[None]:
+def connection_exported() -> Iterator[None]:
     """Let processes that are started in this block reach the store as the Airflow connection does.
 
     dbt has no connections. The connection's settings are in this process's environment while the block runs,
@@ -49,7 +49,7 @@ def connection_exported(aws_conn_id: str = CONNECTION) -> Iterator[None]:
     Raises: StoreError, as `connected_store`.
     """
     place = lake_location()
-    added = _connected(aws_conn_id, place)[1] if isinstance(place, BucketLocation) else {}
+    added = _connected(place)[1] if isinstance(place, BucketLocation) else {}
     saved = {name: os.environ.get(name) for name in EXPORTED}
     os.environ.update(added)
     try:
@@ -62,7 +62,7 @@ def connection_exported(aws_conn_id: str = CONNECTION) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = CONNECTION) -> None:
+def invalidate_changed(keys: Sequence[str], *, change: str) -> None:
     """Have CloudFront forget its copies of objects that were overwritten, and wait for it.
 
     Does nothing for a lake on disk, or if the connection's extra names no distribution. Not for an event loop's thread.
@@ -74,7 +74,7 @@ def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = C
         return
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
-    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id, client_type="cloudfront")
+    hook: AwsGenericHook[Any] = AwsGenericHook(CONNECTION, client_type="cloudfront")
     distribution = hook.conn_config.extra_config.get(DISTRIBUTION_EXTRA)
     if not distribution:
         return
@@ -88,22 +88,22 @@ def invalidate_changed(keys: Sequence[str], *, change: str, aws_conn_id: str = C
     )
 
 
-def _connected(aws_conn_id: str, place: BucketLocation) -> tuple[S3Client, dict[str, str]]:
-    """Return the client of an Airflow connection, and the variables that the connection adds to the environment."""
+def _connected(place: BucketLocation) -> tuple[S3Client, dict[str, str]]:
+    """Return the client of the Airflow connection, and the variables that the connection adds to the environment."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
 
     from gamelake.lake.s3 import s3_errors
 
-    hook = S3Hook(aws_conn_id)
+    hook = S3Hook(CONNECTION)
     if environment_region() and hook.get_session().region_name is None:
-        hook = S3Hook(aws_conn_id, region_name=environment_region())
+        hook = S3Hook(CONNECTION, region_name=environment_region())
     client: S3Client = hook.get_conn()
     with s3_errors("open", place.uri):
         try:
             return client, exports(client, place.bucket)
         except ReachError as error:
             reason = (
-                f"dbt cannot reach the bucket as the connection {aws_conn_id} does: {error}. dbt gets the "
+                f"dbt cannot reach the bucket as the connection {CONNECTION} does: {error}. dbt gets the "
                 "connection's keys, region, endpoint_url and CA bundle; set all else by the environment or a profile"
             )
             raise StoreError("open", place.uri, reason) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import ObjectNotFoundError
-from gamelake.lake.table import Table
+from gamelake.lake.table import Table, TableReader
 from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
     # The objects first: what a load puts and commits while this runs is then in the commits.
     there = {info.key: info for info in store.list(f"{name.prefix}dt=")}
     table = Table(store, name)
+    try:
+        TableReader(store, name).latest()
+    except ManifestError as error:
+        yield Finding(Problem.DAMAGED, name.pointer_key, str(error))
     try:
         latest = table.latest()  # before the commits are listed, so that a newer one of them is no gap
         commits = table.current_since(now - RETENTION)

@@ -128,7 +128,11 @@ class Table(TableReader):
         self._prefix = name.manifests_prefix
 
     def latest(self) -> Manifest | None:
-        """Return the newest commit, or None. `_manifest.json` is a hint: a newer commit beside it counts."""
+        """Return the newest commit, or None.
+
+        `_manifest.json` is a hint: a newer commit beside it counts. A damaged one is not used, and the next commit writes
+        it again.
+        """
         pointer = self._pointer()
         newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
         return pointer if newest is None else self.read(newest)
@@ -187,6 +191,13 @@ class Table(TableReader):
         raise ManifestError(
             "version", self._prefix, f"a free number within {_LOST_RACES} tries: is a clone writing here?"
         )
+
+    def _pointer(self) -> Manifest | None:
+        try:
+            return super()._pointer()
+        except ManifestError as error:
+            log.warning("%s: the copy of the newest commit is not used: %s", self.name, error)
+            return None
 
     def _versions(self, *, after: int = 0) -> list[int]:
         """Return the numbers of the commits after a number."""

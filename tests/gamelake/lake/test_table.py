@@ -14,7 +14,7 @@ import pytest
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.manifest import Draft, Manifest, ManifestError
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
-from gamelake.lake.table import Table
+from gamelake.lake.table import Table, TableReader
 from tests.support.commits import MakeFile, commit, draft
 from tests.support.errors import having
 from tests.support.tables import IGDB_GAMES, IGDB_GENRES, newest_commit
@@ -104,12 +104,15 @@ def test_the_pointer_is_only_a_hint(store: Store) -> None:
     assert store.get(IGDB_GAMES.pointer_key) == store.get(IGDB_GAMES.manifest_key(4))
 
 
-def test_a_pointer_that_is_damaged_names_what_to_do(disk: Store) -> None:
+def test_a_damaged_pointer_stops_only_readers_that_cannot_list(disk: Store) -> None:
     table = Table(disk, IGDB_GAMES)
-    commit(table)
+    first = commit(table)
     disk.put(IGDB_GAMES.pointer_key, b"{")
     with pytest.raises(ManifestError, match=r"_manifest\.json: document: found .*it is a copy: delete it"):
-        table.latest()
+        TableReader(disk, IGDB_GAMES).latest()
+    assert table.latest() == first
+    second = commit(table)
+    assert TableReader(disk, IGDB_GAMES).latest() == table.latest() == second
 
 
 def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
