@@ -130,8 +130,8 @@ class Table(TableReader):
     def latest(self) -> Manifest | None:
         """Return the newest commit, or None.
 
-        `_manifest.json` is a hint: a newer commit beside it counts. A damaged one is not used, and the next commit writes
-        it again.
+        `_manifest.json` is a hint: a newer commit beside it counts. A damaged one is not used, and the next commit
+        writes it again.
         """
         pointer = self._pointer()
         newest = max(self._versions(after=pointer.version if pointer else 0), default=None)
