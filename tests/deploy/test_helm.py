@@ -170,6 +170,7 @@ connect(store).execute("select * from read_csv('s3://lake/duckdb')").fetchall()
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     server.shutdown()
+    server.server_close()
     assert done.returncode == 0, done.stderr[-2000:]
     assert seen["token"] == "token-of-the-pod"
     assert "Credential=ROLEOFTHEPOD/" in seen["boto3"]
