@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from gamelake.lake.factory import lake_uri, open_store, place_of
+from gamelake.lake.store import StoreError
 from gamelake.marts import pointer
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import INPUTS, History, read
@@ -104,9 +105,15 @@ class Marts:
 
         Raises:
             TransformError: The generation has no such mart.
-            StoreError: The lake cannot be read.
+            StoreError: The lake cannot be read, or a file of the mart is missing or damaged.
         """
-        return self.connection.sql(f"from {self.scan(name)}")
+        import duckdb
+
+        files = self.scan(name)
+        try:
+            return self.connection.sql(f"from {files}")
+        except duckdb.Error as error:
+            raise StoreError("read", name, f"{error}; `gamelake lake audit` lists missing and damaged files") from error
 
     def scan(self, name: str) -> str:
         """Return a mart as SQL has it after `from`: for a query of several marts on `connection`. Raises as `urls`."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import open_store
 from gamelake.lake.https import HttpsStore
+from gamelake.lake.store import StoreError
 from gamelake.marts.documents import RECORD, History, PublishedMart, encode
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.errors import TransformError
@@ -170,3 +171,19 @@ def test_a_generation_without_history_has_no_history_mart(tmp_path: Path) -> Non
     store = open_store((tmp_path / "lake").as_uri())
     publish(store, finished(store, DAYS[0]), {})
     assert open_marts(store).names == ["dim_games"]
+
+
+@pytest.mark.parametrize("name", ["dim_games", HISTORY])
+@pytest.mark.parametrize("data", [None, b"PAR1"])
+def test_a_missing_or_damaged_file_is_an_error_of_the_lake(tmp_path: Path, name: str, data: bytes | None) -> None:
+    store = open_store((tmp_path / "lake").as_uri())
+    show(store, tmp_path, *DAYS)
+    with open_marts(store) as marts:
+        for file in marts.urls(name):
+            key = file.removeprefix(f"{store.url('marts')}/")
+            store.delete(f"marts/{key}")
+            if data:
+                store.put(f"marts/{key}", data)
+        with pytest.raises(StoreError) as raised:
+            marts.relation(name)
+    assert "gamelake lake audit" in str(raised.value)
