@@ -11,7 +11,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import duckdb
 import pytest
 from moto.server import ThreadedMotoServer
@@ -23,6 +22,7 @@ from gamelake.sources.igdb.options import IgdbOptions
 from tests.support.dbt import Dbt
 from tests.support.raw_lake import Lake
 from tests.support.raw_lake import Lake as RawLake
+from tests.support.stores import new_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,8 @@ def outcome(built: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def generation(built: Any) -> Path:
-    return built[1]
+    folder: Path = built[1]
+    return folder
 
 
 def rows_of(generation: Path | str, model: str) -> list[dict[str, Any]]:
@@ -204,8 +205,7 @@ def bucket() -> Iterator[Any]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    s3 = boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys)
+    s3 = new_client(f"http://{host}:{port}")
     s3.create_bucket(Bucket="lake")
     yield s3
     server.stop()
@@ -252,15 +252,14 @@ def recorded_rows() -> dict[str, list[dict[str, Any]]]:
                 lines = filter(None, path.read_text("utf-8").split("\n"))
                 rows[entity.name] = sorted(map(json.loads, lines), key=itemgetter("id"))
         return rows
-    for n, entity in enumerate(["platforms", "genres", "game_modes", "themes", "player_perspectives"], start=2):
-        rows[entity] = [
-            {"id": i, "name": f"{entity} {i * 7 % 11}", "slug": f"{entity}-{i}"} for i in range(1, 12, n - 1)
-        ]
+    lookups = ("platforms", "genres", "game_modes", "themes", "player_perspectives")
+    for step, name in enumerate(lookups, start=1):
+        rows[name] = [{"id": i, "name": f"{name} {i * 7 % 11}", "slug": f"{name}-{i}"} for i in range(1, 12, step)]
     for i in range(600):
-        game = {"id": i * 3, "name": f"Game {i}", "checksum": f"{i:032x}", "game_type": i % 15}
-        for entity in ("platforms", "genres", "game_modes", "themes", "player_perspectives"):
+        game: dict[str, Any] = {"id": i * 3, "name": f"Game {i}", "checksum": f"{i:032x}", "game_type": i % 15}
+        for name in lookups:
             if i % 7:
-                game[entity] = [row["id"] for row in rows[entity] if (i + row["id"]) % 3 == 0]
+                game[name] = [row["id"] for row in rows[name] if (i + row["id"]) % 3 == 0]
         rows["games"].append(game)
         if i % 3:
             rows["covers"].append({"id": 5000 + i, "game": i * 3, "image_id": f"co{i}"})
