@@ -2,8 +2,8 @@
     One row per set of ids that some game has in a column: the names of what they link to, sorted, each once. Many games
     have the same few sets, so that sorting names for each set costs a small part of sorting them for each game.
 #}
-{% macro names_of_sets(column, dimension) %}
-    select links.ids, {{ sorted_set("array_agg(dimension.name)") }} as names
+{% macro names_of_sets(column, dimension, name="dimension.name") %}
+    select links.ids, {{ sorted_set("array_agg(" ~ name ~ ")") }} as names
     from
         (
             select sets.ids, members.id
@@ -11,7 +11,7 @@
             cross join lateral unnest(sets.ids) as members(id)
         ) as links
     join {{ ref(dimension) }} as dimension on links.id = dimension.id
-    where dimension.name is not null
+    where {{ name }} is not null
     group by links.ids
 {% endmacro %}
 

@@ -20,12 +20,45 @@
 {% endmacro %}
 
 
+{# The column that has a metric in whole users, reviews, players or hours. #}
+{% macro popularity_counts() %}
+    {{
+        return(
+            {
+                "visits": "visit_count",
+                "want_to_play": "want_to_play_users",
+                "playing": "playing_users",
+                "played": "played_users",
+                "steam_24hr_peak_players": "steam_peak_players",
+                "steam_positive_reviews": "steam_positive_count",
+                "steam_negative_reviews": "steam_negative_count",
+                "steam_total_reviews": "steam_review_count",
+                "steam_global_top_sellers": "steam_top_seller_points",
+                "steam_most_wishlisted": "steam_wishlist_points",
+                "twitch_24hr_hours_watched": "twitch_hours_watched",
+            }
+        )
+    }}
+{% endmacro %}
+
+
 {# Days over which growth is measured, and the metrics that it is measured of. #}
 {% macro growth_spans() %} {{ return([7, 28]) }} {% endmacro %}
 
 
 {% macro growth_metrics() %}
-    {{ return(["visits", "want_to_play", "playing", "steam_24hr_peak_players"]) }}
+    {{
+        return(
+            [
+                "visits",
+                "want_to_play",
+                "playing",
+                "steam_24hr_peak_players",
+                "steam_global_top_sellers",
+                "twitch_24hr_hours_watched",
+            ]
+        )
+    }}
 {% endmacro %}
 
 
@@ -54,4 +87,15 @@
 {# The weight of the known parts: 1 if all are known. #}
 {% macro available_weight(parts) %}
     ({% for weight, part in parts %}if({{ part }} is null, 0, {{ weight }}) {{ "+" if not loop.last }} {% endfor %})
+{% endmacro %}
+
+
+{# The lower end of the 95 % interval of a share of so many (Wilson, 1927). #}
+{% macro wilson_lower_bound(share, total) %}
+    (
+        {{ share }}
+        + 1.9208 / {{ total }}
+        - 1.96 * sqrt({{ share }} * (1 - {{ share }}) / {{ total }} + 0.9604 / ({{ total }} * {{ total }}))
+    )
+    / (1 + 3.8416 / {{ total }})
 {% endmacro %}

@@ -13,7 +13,7 @@
                 "rating_prior_votes": "a number from 0 on",
                 "minimum_evidence": "a number from 0 to 1",
                 "growth_tolerance_days": "a whole number from 0 on",
-                "growth_floor_quantile": "a number from 0 to 1",
+                "growth_minimum_count": "a whole number from 1 on",
             }
         )
     }}
@@ -30,6 +30,7 @@
     {% elif expected == "a number from 0 to 1" %} {% set valid = is_number and 0 <= found and found <= 1 %}
     {% elif expected == "a number from 0 on" %} {% set valid = is_number and found >= 0 %}
     {% elif expected == "a whole number from 0 on" %} {% set valid = found is integer and found >= 0 %}
+    {% elif expected == "a whole number from 1 on" %} {% set valid = found is integer and found >= 1 %}
     {% else %} {% set valid = found in expected.split(" or ") %}
     {% endif %}
     {% if not valid %}

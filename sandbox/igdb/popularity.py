@@ -18,7 +18,22 @@ if TYPE_CHECKING:
     from sandbox.igdb.table import Row
 
 LOWEST, HIGHEST = 1e-6, 0.1
-"""The range of values."""
+"""The range that values are drawn from."""
+
+TOTALS = {
+    1: 200_000,
+    2: 700_000,
+    3: 112_000,
+    4: 1_340_000,
+    5: 5_460_000,
+    6: 124_600_000,
+    7: 20_400_000,
+    8: 145_000_000,
+    9: 37_200_000,
+    10: 37_200_000,
+    34: 21_000_000,
+}
+"""IGDB's values are counts divided by the total of their type. These are the totals of June 2026, rounded."""
 
 Pair = tuple[int, int]
 
@@ -26,6 +41,7 @@ _TYPES = tuple(POPULARITY_TYPES)
 _DAY = 86_400
 _RESERVE = 0.02  # pairs kept back, so that rows can appear later
 _DRIFT = 0.4
+_START = 16_000  # 2013, in days since 1970
 
 
 class PopularitySource:
@@ -64,7 +80,7 @@ class PopularitySource:
             "game_id": game,
             "popularity_type": popularity_type,
             "popularity_source": source,
-            "value": _bounded(10 ** (-6 + 5 * (draw[0] / FULL) ** 2)),
+            "value": _share(10 ** (-6 + 5 * (draw[0] / FULL) ** 2), popularity_type, calculated),
             "calculated_at": calculated,
             "created_at": min(calculated, self._day_before) - draw[1] * 600,
             "updated_at": calculated + row_id % 4,
@@ -117,12 +133,17 @@ def move_popularity(row: Row, day: date) -> None:
     """Overwrite a row's value with that day's: its own drift, up to a fifth up or down from the value it began with."""
     digest = digest_of(b"popularity of a day", row["id"], day.toordinal())
     noise = draws(digest)[0] / FULL
-    row["value"] = _bounded(row.get("value", LOWEST) * (1 - _DRIFT / 2 + _DRIFT * noise))
-    row["calculated_at"] = calculated_on(day, row.get("popularity_type", 0))
+    popularity_type = row.get("popularity_type", 0)
+    row["calculated_at"] = calculated_on(day, popularity_type)
+    moved = row.get("value", LOWEST) * (1 - _DRIFT / 2 + _DRIFT * noise)
+    row["value"] = _share(moved, popularity_type, row["calculated_at"])
     row["updated_at"] = row["calculated_at"] + row["id"] % 4
     if "checksum" in row:
         row["checksum"] = checksum(digest)
 
 
-def _bounded(value: float) -> float:
-    return round(min(HIGHEST, max(LOWEST, value)), 15)
+def _share(value: float, popularity_type: int, calculated: int) -> float:
+    """Return the nearest whole count, at least 1, divided by the total of that day; totals grow every day."""
+    total = TOTALS.get(popularity_type, 1_000_000)
+    total += total * (calculated // _DAY - _START) // 5_000
+    return max(1, round(min(HIGHEST, value) * total)) / total

@@ -21,13 +21,13 @@ MODELS = [
     "fct_game_popularity_daily",
     "int_popularity_bases",
 ]
-MODELS += ["fct_game_popularity", "stg_igdb__popularity_types"]
+MODELS += ["int_popularity_changes", "fct_game_popularity", "stg_igdb__popularity_types"]
 
 
 def add_day(lake: Lake, number: int) -> str:
-    """A day of values of playing (type 3), of five games, growing by a tenth a day from 1 to 5."""
+    """A day of values of playing (type 3), of 12 games: as many users as the game's number and that of the day."""
     day = (FIRST + timedelta(days=number)).isoformat()
-    rows = [{"id": n, "game_id": n, "popularity_type": 3, "value": n * (1 + number / 10)} for n in range(1, 6)]
+    rows = [{"id": n, "game_id": n, "popularity_type": 3, "value": float(n + number)} for n in range(1, 13)]
     lake.add("popscore", rows, claims=[(0, None)], partition=day)
     lake.day = day
     return day
@@ -35,7 +35,7 @@ def add_day(lake: Lake, number: int) -> str:
 
 def days_built(lake: Lake) -> dict[str, Any]:
     """The counts of every day, as a listing has them."""
-    return {day["day"]: {"current_rows": 5, "superseded_rows": 0, "voided_rows": 0} for day in lake.days()}
+    return {day["day"]: {"current_rows": 12, "superseded_rows": 0, "voided_rows": 0} for day in lake.days()}
 
 
 def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,11 +58,10 @@ def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt, monkeypatch: 
     assert {url: Path(url).read_bytes() for url in before} == before
     facts = duckdb.sql(f"from '{generation}/fct_game_popularity.parquet' order by game_id")
     found = {row["game_id"]: row for row in (dict(zip(facts.columns, row, strict=True)) for row in facts.fetchall())}
-    assert found[5]["playing"] == pytest.approx(5 * 3.9)
-    assert found[5]["playing_growth_7d"] == pytest.approx(3.9 / 3.2 - 1)
-    assert found[5]["playing_growth_28d"] == pytest.approx(3.9 / 1.1 - 1)
-    assert found[1]["playing_growth_7d"] is None  # below the median, which is game 3's, on both days
-    assert found[1]["playing_growth_28d"] == pytest.approx(3.9 / (3 * 1.1) - 1)
+    assert (found[5]["playing_users"], found[5]["playing_gained_7d"], found[5]["playing_gained_28d"]) == (34, 7, 28)
+    assert found[5]["playing_growth_7d"] == pytest.approx(7 / 27)
+    assert found[5]["playing_growth_28d"] is None  # from 6 users, fewer than 10
+    assert found[9]["playing_growth_28d"] == pytest.approx(2.8)
 
 
 def test_a_condition_on_the_day_reads_one_file(lake: Lake, dbt: Dbt) -> None:
@@ -76,7 +75,7 @@ def test_a_condition_on_the_day_reads_one_file(lake: Lake, dbt: Dbt) -> None:
         plan = database.execute(f"explain analyze select * from {history} join (select date '2026-10-05' as day union "
                                 "select date '2026-10-09') using (day)").fetchall()  # fmt: skip
         assert "Total Files Read: 2 " in plan[0][1]
-        assert database.execute(f"select count(*) from {history}").fetchone() == (60,)
+        assert database.execute(f"select count(*) from {history}").fetchone() == (144,)
 
 
 def test_a_day_says_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
@@ -86,5 +85,10 @@ def test_a_day_says_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
     assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
     [url] = [each["url"] for each in lake.days()]
     notes = duckdb.execute("select decode(key), decode(value) from parquet_kv_metadata(?)", [url]).fetchall()
-    assert dict(notes) == {"current_rows": "4", "superseded_rows": "1", "voided_rows": "2"}
-    assert duckdb.sql(f"select game_id, playing from '{url}'").fetchall() == [(2, 9.0), (3, 3.0), (4, 4.0), (5, 8.0)]
+    assert dict(notes) == {"current_rows": "11", "superseded_rows": "1", "voided_rows": "2"}
+    assert duckdb.sql(f"select game_id, playing from '{url}' where game_id < 6").fetchall() == [
+        (2, 9.0),
+        (3, 3.0),
+        (4, 4.0),
+        (5, 8.0),
+    ]

@@ -50,7 +50,7 @@ def test_games_and_themes_climb_and_fall(lake: Lake, dbt: Dbt) -> None:
         (4, 3, None, None),
         (2, 4, 2, -2),
     ]
-    assert ranks(second, "mart_theme_trends", "theme") == [("Even", 1, 2, 1), ("Odd", 2, 1, -1)]
+    assert ranks(second, "mart_theme_trends", "name") == [("Even", 1, 2, 1), ("Odd", 2, 1, -1)]
 
 
 def test_ranks_by_other_vars_are_not_compared(lake: Lake, dbt: Dbt, tmp_path: Path) -> None:

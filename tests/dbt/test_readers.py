@@ -104,7 +104,7 @@ def test_pandas_reads_every_file(files: list[Path]) -> None:
         frame = pandas.read_parquet(file, partitioning=None)
         rows = duckdb.sql(f"select count(*) from '{file}'").fetchone()
         assert (len(frame),) == rows
-        times = frame.select_dtypes("datetime").stack()
+        times = frame.select_dtypes("datetime").stack().dropna()
         assert times.empty or (times.min().year >= 1800 and times.max().year <= 2199)
         frame.to_csv()  # makes a Python value of each
 

@@ -23,7 +23,7 @@ OTHERS: dict[str, Any] = {
     "rating_prior_votes": 20,
     "minimum_evidence": 0.75,
     "growth_tolerance_days": 3,
-    "growth_floor_quantile": 0.25,
+    "growth_minimum_count": 5,
 }
 """For each var except `as_of` a value that is not the default."""
 

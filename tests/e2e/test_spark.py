@@ -146,7 +146,7 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: Spar
         source.store.url(f"{found}/{name}.parquet") for name in ("mart_recent_games", "fct_game_popularity")
     )
     assert duckdb.sql(f"select count(previous_rank) from '{recent}'").fetchone() != (0,)
-    assert duckdb.sql(f"select count(playing_growth_7d) from '{facts}'").fetchone() != (0,)
+    assert duckdb.sql(f"select count(playing_gained_7d) from '{facts}'").fetchone() != (0,)
     for tasks in cluster.tasks():
         assert set(tasks) == set(WORKERS)
         assert min(tasks.values()) > 20

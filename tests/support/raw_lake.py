@@ -228,6 +228,8 @@ def _add_games(lake: Lake) -> None:
     lake.add("games", changed)
     lake.add("games", [games[10], _game(13, name="Read again")], claims=[(10, 15)])
     lake.add("games", [_game(14, name="Came back")])
+    dates = [{"id": n, "game": n, "date": 1700000000 + n, "date_format": 0} for n in range(1, 62) if n not in {11, 12}]
+    lake.add("release_dates", dates, claims=EVERY_ID)
 
 
 def _add_popularity(lake: Lake) -> None:

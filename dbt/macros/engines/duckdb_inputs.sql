@@ -60,14 +60,17 @@
 
 {% macro default__create_previous_ranks() %}
     create or replace table inputs.previous_ranks as
-    select mart, coalesce(cast(game_id as varchar), theme) as key, rank
+    select mart, coalesce(cast(game_id as varchar), cast(company_id as varchar), category || ':' || name) as key, rank, day
     from
         (
             select
                 cast(null as varchar) as mart,
                 cast(null as bigint) as game_id,
-                cast(null as varchar) as theme,
-                cast(null as bigint) as rank
+                cast(null as bigint) as company_id,
+                cast(null as varchar) as category,
+                cast(null as varchar) as name,
+                cast(null as bigint) as rank,
+                cast(null as date) as day
             where false
     {% for mart in run_query("select name, url from inputs.previous where name like 'mart_%' order by name").rows %}
                 union all by name

@@ -66,7 +66,7 @@
     ).rows %}
     {% for mart in marts %}
         {% set view %}
-            create or replace temporary view _previous_{{ mart.name }} (game_id bigint, theme string, rank bigint)
+            create or replace temporary view _previous_{{ mart.name }} (game_id bigint, company_id bigint, category string, name string, rank bigint, day date)
             using parquet
             options (path {{ quoted(mart.url) }})
         {% endset %}
@@ -74,18 +74,21 @@
     {% endfor %}
     {% do run_query("drop table if exists inputs.previous_ranks") %}
     create table inputs.previous_ranks using parquet as
-    select mart, coalesce(cast(game_id as string), theme) as key, rank
+    select mart, coalesce(cast(game_id as string), cast(company_id as string), category || ':' || name) as key, rank, day
     from
         (
             select
                 cast(null as string) as mart,
                 cast(null as bigint) as game_id,
-                cast(null as string) as theme,
-                cast(null as bigint) as rank
+                cast(null as bigint) as company_id,
+                cast(null as string) as category,
+                cast(null as string) as name,
+                cast(null as bigint) as rank,
+                cast(null as date) as day
             where false
     {% for mart in marts %}
                 union all
-                select '{{ mart.name }}' as mart, game_id, theme, rank
+                select '{{ mart.name }}' as mart, game_id, company_id, category, name, rank, day
                 from _previous_{{ mart.name }}
     {% endfor %}
         )

@@ -1,3 +1,5 @@
+{% set counts = popularity_counts() %}
+
 -- A condition on the day of a join lets DuckDB read the files of these days only.
 with
     days as (select * from {{ ref("stg_popularity_days") }}),
@@ -20,6 +22,10 @@ with
         group by spans.span
     )
 
-select {% for metric in growth_metrics() %} history.{{ metric }}, {% endfor %} bases.span, history.day, history.game_id
+select
+    {% for metric in growth_metrics() %} history.{{ metric }}, history.{{ counts[metric] }}, {% endfor %}
+    bases.span,
+    history.day,
+    history.game_id
 from {{ ref("fct_game_popularity_daily") }} as history
 join bases on history.day = bases.day

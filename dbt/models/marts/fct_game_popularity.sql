@@ -1,4 +1,5 @@
 {% set metrics = popularity_metrics().values() | list %}
+{% set counts = popularity_counts() %}
 
 with
     -- not the newest day that has values: a load that found none is no reason to show older ones as today's
@@ -10,45 +11,42 @@ with
 
     bases as (select * from {{ ref("int_popularity_bases") }}),
 
-    -- The median of what is known on the base day. Below it a change means little: from almost nothing to thrice that
-    -- is no growth.
-    floors as (
-        select
-            {% for metric in growth_metrics() %}
-                percentile_cont({{ setting("growth_floor_quantile") }}) within group (
-                    order by {{ metric }}
-                ) as {{ metric }},
-            {% endfor %}
-            span
-        from bases
-        group by span
-    ),
+    changes as (select * from {{ ref("int_popularity_changes") }}),
 
-    growth as (
+    gains as (
         select
             {% for span in growth_spans() %}
                 {% for metric in growth_metrics() %}
-                    max(
-                        case
-                            when today.{{ metric }} >= floors.{{ metric }} or bases.{{ metric }} >= floors.{{ metric }}
-                            then
-                                greatest(today.{{ metric }}, floors.{{ metric }})
-                                / nullif(greatest(bases.{{ metric }}, floors.{{ metric }}), 0)
-                                - 1
-                        end
-                    ) filter (
-                        where
-                            bases.span = {{ span }}
-                            and today.{{ metric }} is not null
-                            and bases.{{ metric }} is not null
-                    ) as {{ metric }}_growth_{{ span }}d,
+                    case
+                        when
+                            changes_{{ span }}.{{ metric }}_changed_share >= 0.01
+                            or changes_{{ span }}.{{ metric }}_changed_share is null
+                        then
+                            today.{{ counts[metric] }} - coalesce(
+                                bases_{{ span }}.{{ counts[metric] }}
+                                {% if metric in ["visits", "want_to_play", "playing"] %}
+                                    -- IGDB lists every game with a user: no value is no user
+                                    ,
+                                    case
+                                        when
+                                            changes_{{ span }}.{{ metric }}_is_counted
+                                            and bases_{{ span }}.{{ metric }} is null
+                                        then 0
+                                    end
+                                {% endif %}
+                            )
+                    end as {{ metric }}_gained_{{ span }}d,
                 {% endfor %}
             {% endfor %}
-            bases.game_id
-        from bases
-        join floors on bases.span = floors.span
-        join today on bases.game_id = today.game_id
-        group by bases.game_id
+            today.game_id
+        from today
+        {% for span in growth_spans() %}
+            left join
+                bases as bases_{{ span }}
+                on today.game_id = bases_{{ span }}.game_id
+                and bases_{{ span }}.span = {{ span }}
+            left join changes as changes_{{ span }} on changes_{{ span }}.span = {{ span }}
+        {% endfor %}
     )
 
 select
@@ -64,11 +62,27 @@ select
     {{ percentile("today.steam_negative_reviews") }} as negative_reviews_percentile,
     {{ percentile("today.steam_total_reviews") }} as total_reviews_percentile,
     {{ percentile("today.igdb_total_engagement") }} as engagement_percentile,
+    {{ percentile("today.visits") }} as visits_percentile,
     {{ percentile("today.playing") }} as playing_percentile,
     {{ percentile("today.played") }} as played_percentile,
+    {{ percentile("today.steam_24hr_peak_players") }} as peak_players_percentile,
+    {{ percentile("today.twitch_24hr_hours_watched") }} as twitch_percentile,
+    {% for column in counts.values() %} today.{{ column }}, {% endfor %}
+    today.steam_positive_count
+    / nullif(cast(today.steam_positive_count + today.steam_negative_count as double), 0) as positive_share,
     {% for span in growth_spans() %}
-        {% for metric in growth_metrics() %} growth.{{ metric }}_growth_{{ span }}d, {% endfor %}
+        {% for metric in growth_metrics() %}
+            gains.{{ metric }}_gained_{{ span }}d,
+            case
+                when
+                    today.{{ counts[metric] }} - gains.{{ metric }}_gained_{{ span }}d
+                    >= {{ setting("growth_minimum_count") }}
+                then
+                    gains.{{ metric }}_gained_{{ span }}d
+                    / cast(today.{{ counts[metric] }} - gains.{{ metric }}_gained_{{ span }}d as double)
+            end as {{ metric }}_growth_{{ span }}d,
+        {% endfor %}
     {% endfor %}
     today.day
 from today
-left join growth on today.game_id = growth.game_id
+join gains on today.game_id = gains.game_id

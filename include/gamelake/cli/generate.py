@@ -14,10 +14,11 @@ def generate(
 ) -> int:
     """Write dbt's sources, the JSON Schemas and the generated pages of docs/."""
     from gamelake.cli import reference
-    from gamelake.codegen import configuration, cost, dbt_sources, marts_documents, schemas
+    from gamelake.codegen import configuration, cost, dbt_sources, marts_documents, metrics, schemas
 
     status = 0
-    pages = configuration.generated() | cost.generated() | reference.generated(context.find_root().command)
+    pages = configuration.generated() | cost.generated() | metrics.generated()
+    pages |= reference.generated(context.find_root().command)
     documents = schemas.generated() | marts_documents.generated()
     for path, text in (dbt_sources.generated() | documents | pages).items():
         if path.exists() and path.read_text(encoding="utf-8") == text:

@@ -68,7 +68,7 @@ def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlie
     return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked + earlier)
 
 
-def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 21) -> Requests:
+def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 26) -> Requests:
     """Return the requests of one `transform`: it lists and reads commits, reads parts in 2 MB ranges, and writes marts,
     read column by column by what builds on them (345,000 games: 500 requests for 39 MB), and copied."""
     return Requests(entities + 2 * marts + 12, 5 * entities + raw_mb / 2 + 7 * marts + 10 * marts_mb)

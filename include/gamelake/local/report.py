@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from gamelake.local.terminal import Terminal
 
 SAMPLES = {
-    "mart_top_rated": "game_name as game, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, "
+    "mart_top_rated": "display_name as game, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, "
     "genre_names as genres",
-    "mart_trending_now": "game_name as game, round(playing_percentile, 1) as playing, "
-    "round(played_percentile, 1) as played, genre_names as genres",
+    "mart_most_played": "display_name as game, playing_users as playing, played_users as played, genre_names as genres",
 }
 """The marts whose first rows are shown, and the columns that fit a terminal."""
 

@@ -161,8 +161,9 @@ class PreviousRank(Document, frozen=True, kw_only=True):
     """One row per ranked row of those earlier marts that were built with the vars of this build."""
 
     mart: Annotated[str, Meta(description="The name of the mart.")]
-    key: Annotated[str, Meta(description="What it ranks: a game_id, or a theme.")]
+    key: Annotated[str, Meta(description="What it ranks: a game_id, a company_id, or a category and a name.")]
     rank: Annotated[int, Meta(description="The rank, from 1.")]
+    day: Annotated[date, Meta(description="The day of that mart.")]
 
 
 class DayRowCount(Document, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PARTS = "_parts"
 
-LAYOUT = 3
+LAYOUT = 4
 """Raise it when the SQL of the model gives other rows of the same parts: then every day is built again, once."""
 
 

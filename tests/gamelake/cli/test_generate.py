@@ -10,7 +10,7 @@ from typer.main import get_command
 from gamelake.cli import reference
 from gamelake.cli.app import app
 from gamelake.cli.main import main
-from gamelake.codegen import configuration, cost, dbt_sources
+from gamelake.codegen import configuration, cost, dbt_sources, metrics
 from gamelake.fields import RegistryError
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (dbt_sources, "ENTITIES_PAGE_PATH"),
         (configuration, "PAGE_PATH"),
         (cost, "PAGE"),
+        (metrics, "PAGE_PATH"),
     ):
-        found.append(tmp_path / name)
+        found.append(tmp_path / f"{module.__name__}-{name}")
         monkeypatch.setattr(module, name, found[-1])
-    found[-1].write_text(f"# Cost\n\n{cost.BEGIN}old\n{cost.END}\nText.\n", encoding="utf-8")
+    found[-2].write_text(f"# Cost\n\n{cost.BEGIN}old\n{cost.END}\nText.\n", encoding="utf-8")
     found.append(tmp_path / "commands.md")
     monkeypatch.setattr(reference, "PAGE_PATH", found[-1])
     return found
@@ -48,7 +49,7 @@ def test_stale_files_are_named_and_written(pages: list[Path], capsys: pytest.Cap
     assert pages[0].read_text(encoding="utf-8") == "old"
     assert main(["generate"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(page) for page in pages]
-    cost_page = pages[-2].read_text(encoding="utf-8")
+    cost_page = pages[-3].read_text(encoding="utf-8")
     assert cost_page.startswith("# Cost\n")
     assert cost_page.endswith("\nText.\n")
     for arguments in (["generate", "--check"], ["generate"]):

@@ -1,35 +1,21 @@
 with
     games as ({{ rankable_games() }}),
 
-    popularity as (select * from {{ ref("fct_game_popularity") }}),
-
-    balances as (select * from {{ ref("int_review_balance") }}),
-
     scored as (
         select
-            games.game_name,
+            games.game_id,
             -- 1 where both sides are equally strong, 0 where all agree; times how many reviews there are
-            (1 - abs(2 * balances.positive_share - 1)) * popularity.total_reviews_percentile as controversy_score,
-            popularity.steam_negative_reviews,
-            popularity.steam_positive_reviews,
-            popularity.steam_total_reviews,
-            popularity.negative_reviews_percentile,
-            popularity.positive_reviews_percentile,
+            (1 - abs(2 * popularity.positive_share - 1)) * popularity.total_reviews_percentile as controversy_score,
+            popularity.positive_share,
+            popularity.steam_positive_count,
+            popularity.steam_negative_count,
+            popularity.steam_review_count,
             popularity.total_reviews_percentile,
-            popularity.igdb_total_engagement,
-            games.aggregated_rating,
-            games.platform_names,
-            games.genre_names,
-            games.first_release_date,
-            games.game_summary,
-            games.cover,
-            games.url,
-            balances.positive_share,
-            games.game_id
+            popularity.playing_users,
+            games.aggregated_rating
         from games
-        join popularity on games.game_id = popularity.game_id
-        join balances on games.game_id = balances.game_id
-        where popularity.total_reviews_percentile >= 30
+        join {{ ref("fct_game_popularity") }} as popularity on games.game_id = popularity.game_id
+        where popularity.positive_share <= 0.7 and popularity.total_reviews_percentile >= 30
     ),
 
     ranked as (
@@ -37,7 +23,10 @@ with
             *,
             cast(
                 row_number() over (
-                    order by {{ rounded("controversy_score") }} desc, steam_total_reviews desc, game_id
+                    order by
+                        {{ rounded("controversy_score") }} desc,
+                        steam_positive_count + steam_negative_count desc,
+                        game_id
                 ) as bigint
             ) as rank
         from scored

@@ -1,50 +1,60 @@
 {% set parts = [
-    (0.40, "popularity.positive_reviews_percentile"),
-    (0.30, "ratings.weighted_rating"),
-    (0.20, "(100 - popularity.engagement_percentile)"),
-    (0.10, "(100 - popularity.total_reviews_percentile)"),
+    (0.60, "100 * loved.positive_share_low"),
+    (0.20, "ratings.weighted_users_rating"),
+    (0.20, "ratings.weighted_critics_rating"),
+] %}
+{% set reaches = [
+    "visits_percentile",
+    "playing_percentile",
+    "played_percentile",
+    "total_reviews_percentile",
+    "peak_players_percentile",
+    "twitch_percentile",
 ] %}
 
 with
     games as ({{ rankable_games() }}),
 
-    popularity as (select * from {{ ref("fct_game_popularity") }}),
+    reviewed as (
+        select
+            *,
+            steam_positive_count + steam_negative_count as reviews,
+            greatest(
+                {% for reach in reaches %}coalesce({{ reach }}, 0) {{ "," if not loop.last }} {% endfor %}
+            ) as reach_percentile
+        from {{ ref("fct_game_popularity") }}
+        -- who is among the top sellers is not hidden
+        where steam_global_top_sellers is null and total_reviews_percentile is not null
+    ),
 
-    ratings as (select * from {{ ref("int_game_ratings") }}),
+    loved as (
+        select *, {{ wilson_lower_bound("positive_share", "reviews") }} as positive_share_low
+        from reviewed
+        where reviews >= 50 and reach_percentile <= 60
+    ),
 
     scored as (
         select
-            games.game_name,
-            {{ weighted_mean(parts) }} as hidden_score,
-            popularity.steam_positive_reviews,
-            popularity.steam_negative_reviews,
-            popularity.steam_total_reviews,
-            popularity.positive_reviews_percentile,
-            popularity.total_reviews_percentile,
-            popularity.engagement_percentile,
-            popularity.igdb_total_engagement,
-            popularity.cross_platform_score,
-            games.aggregated_rating,
-            games.aggregated_rating_count,
-            games.platform_names,
-            games.genre_names,
-            games.first_release_date,
-            games.game_summary,
-            games.cover,
-            games.url,
-            cast({{ available_weight(parts) }} as double) as score_evidence,
-            games.game_id
+            games.game_id,
+            0.75 * ({{ weighted_mean(parts) }}) + 0.25 * (100 - loved.reach_percentile) as hidden_score,
+            {{ weighted_mean(parts) }} as quality_score,
+            loved.positive_share_low,
+            loved.positive_share,
+            loved.steam_positive_count,
+            loved.steam_negative_count,
+            loved.steam_review_count,
+            ratings.weighted_critics_rating as weighted_rating,
+            ratings.weighted_users_rating as weighted_user_rating,
+            ratings.critics_rating_count as aggregated_rating_count,
+            ratings.users_rating_count as rating_count,
+            loved.reach_percentile,
+            loved.visit_count,
+            loved.playing_users,
+            loved.played_users
         from games
-        join popularity on games.game_id = popularity.game_id
-        left join ratings on games.game_id = ratings.game_id
-        where
-            -- an unknown figure does not exclude a game, and has no part in the score
-            coalesce(popularity.engagement_percentile <= 50, true)
-            and coalesce(popularity.total_reviews_percentile <= 60, true)
-            and coalesce(popularity.negative_reviews_percentile <= 40, true)
-            -- one critic's 100 is no rating of 75 yet
-            and (popularity.positive_reviews_percentile >= 50 or ratings.weighted_rating >= 75)
-            and {{ available_weight(parts) }} >= {{ setting("minimum_evidence") }}
+        join loved on games.game_id = loved.game_id
+        join {{ ref("int_game_ratings") }} as ratings on games.original_game_id = ratings.original_game_id
+        where loved.positive_share_low >= 0.8
     ),
 
     ranked as (
@@ -53,10 +63,7 @@ with
             cast(
                 row_number() over (
                     order by
-                        {{ rounded("hidden_score") }} desc,
-                        aggregated_rating desc nulls last,
-                        positive_reviews_percentile desc nulls last,
-                        game_id
+                        {{ rounded("hidden_score") }} desc, steam_positive_count + steam_negative_count desc, game_id
                 ) as bigint
             ) as rank
         from scored

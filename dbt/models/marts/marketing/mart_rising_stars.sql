@@ -1,72 +1,44 @@
-{% set parts = [
-    (0.30, "played_now.playing_percentile"),
-    (0.25, "played_now.velocity_percentile"),
-    (0.05, "played_now.engagement_percentile"),
-    (0.15, "played_now.positive_reviews_percentile"),
-    (0.10, "played_now.twitch_percentile"),
-    (0.15, "ratings.weighted_rating"),
-] %}
-
 with
     games as ({{ rankable_games() }}),
 
-    ratings as (select * from {{ ref("int_game_ratings") }}),
-
-    velocities as (
-        select *, 1 + playing_growth_7d as velocity_ratio
+    popularity as (
+        select *, playing_users - playing_gained_7d as playing_users_7d_ago
         from {{ ref("fct_game_popularity") }}
-        where playing is not null
+        where playing_gained_7d is not null
     ),
 
-    percentiles as (
-        select
-            *,
-            {{ percentile("velocity_ratio") }} as week_percentile,
-            {{ percentile("playing_growth_28d") }} as month_percentile,
-            {{ percentile("twitch_24hr_hours_watched") }} as twitch_percentile
-        from velocities
-    ),
-
-    played_now as (
-        select *, {{ weighted_mean([(0.5, "week_percentile"), (0.5, "month_percentile")]) }} as velocity_percentile
-        from percentiles
+    -- how many users came or left in the week, as a share of those that were there
+    turnover as (
+        select cast(sum(abs(playing_gained_7d)) as double) / sum(playing_users_7d_ago) as turnover_7d
+        from popularity
+        where playing_users_7d_ago > 0
     ),
 
     scored as (
         select
-            games.game_name,
-            {{ weighted_mean(parts) }} as rising_score,
-            played_now.playing_percentile,
-            played_now.velocity_percentile,
-            played_now.engagement_percentile,
-            played_now.velocity_ratio,
-            played_now.positive_reviews_percentile,
-            played_now.twitch_percentile,
-            played_now.cross_platform_score,
-            played_now.steam_positive_reviews,
-            played_now.steam_total_reviews,
-            played_now.playing,
-            played_now.played,
-            played_now.igdb_total_engagement,
-            games.aggregated_rating,
-            games.platform_names,
-            games.genre_names,
-            games.first_release_date,
-            games.game_summary,
-            games.cover,
-            games.url,
-            cast({{ available_weight(parts) }} as double) as score_evidence,
-            played_now.playing_growth_7d,
-            played_now.playing_growth_28d,
-            games.game_id
+            games.game_id,
+            popularity.playing_gained_7d
+            / sqrt(turnover.turnover_7d * (popularity.playing_users_7d_ago + 10)) as rising_score,
+            popularity.playing_users,
+            popularity.playing_users_7d_ago,
+            popularity.playing_gained_7d,
+            popularity.playing_growth_7d,
+            popularity.playing_gained_28d,
+            popularity.playing_growth_28d,
+            turnover.turnover_7d,
+            popularity.played_users,
+            popularity.visit_count,
+            popularity.want_to_play_users,
+            popularity.steam_peak_players,
+            popularity.twitch_hours_watched,
+            games.aggregated_rating
         from games
-        join played_now on games.game_id = played_now.game_id
-        left join ratings on games.game_id = ratings.game_id
+        join popularity on games.game_id = popularity.game_id
+        cross join turnover
         where
-            played_now.playing_percentile >= 30
-            -- what is known to shrink is no rising star, however many play it
-            and coalesce(greatest(played_now.playing_growth_7d, played_now.playing_growth_28d) > 0, true)
-            and {{ available_weight(parts) }} >= {{ setting("minimum_evidence") }}
+            popularity.playing_gained_7d >= 3
+            and turnover.turnover_7d > 0
+            and coalesce(popularity.playing_gained_28d > 0, true)
     ),
 
     ranked as (
@@ -74,14 +46,11 @@ with
             *,
             cast(
                 row_number() over (
-                    order by
-                        {{ rounded("rising_score") }} desc,
-                        first_release_date desc nulls last,
-                        playing_percentile desc,
-                        game_id
+                    order by {{ rounded("rising_score") }} desc, playing_gained_7d desc, game_id
                 ) as bigint
             ) as rank
         from scored
+        where {{ rounded("rising_score") }} >= 2
     )
 
     {{ top_n_with_previous_rank("ranked", "mart_rising_stars", 100) }}

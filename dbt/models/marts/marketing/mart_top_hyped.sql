@@ -1,23 +1,23 @@
 with
     games as ({{ rankable_games() }}),
 
-    run as (select * from {{ ref("stg_run") }}),
-
     ranked as (
         select
-            games.game_name,
+            games.game_id,
             games.hypes,
             games.aggregated_rating,
             games.aggregated_rating_count,
-            games.platform_names,
-            games.genre_names,
-            games.game_summary,
-            games.cover,
-            games.url,
-            games.game_id,
-            cast(row_number() over (order by games.hypes desc, games.game_id) as bigint) as rank
+            popularity.want_to_play_users,
+            popularity.want_to_play_gained_7d,
+            popularity.steam_wishlist_points,
+            cast(
+                row_number() over (
+                    order by games.hypes desc, popularity.want_to_play_users desc nulls last, games.game_id
+                ) as bigint
+            ) as rank
         from games
-        cross join run
+        cross join {{ ref("stg_run") }} as run
+        left join {{ ref("fct_game_popularity") }} as popularity on games.game_id = popularity.game_id
         where
             games.hypes > 0
             and (games.first_release_date is null or games.first_release_date >= run.day + interval 1 day)

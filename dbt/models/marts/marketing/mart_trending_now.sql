@@ -1,34 +1,70 @@
+{% set weights = {
+    "visits": 0.30,
+    "playing": 0.25,
+    "want_to_play": 0.15,
+    "steam_24hr_peak_players": 0.10,
+    "steam_global_top_sellers": 0.10,
+    "twitch_24hr_hours_watched": 0.10,
+} %}
+{% set counts = popularity_counts() %}
+{% set parts = [] %}
+{% for metric, weight in weights.items() %} {% do parts.append((weight, metric ~ "_change")) %} {% endfor %}
+
 with
     games as ({{ rankable_games() }}),
 
-    popularity as (select * from {{ ref("fct_game_popularity") }}),
+    popularity as (
+        select
+            *,
+            {% for metric in weights %}
+                {{ counts[metric] }} - {{ metric }}_gained_7d as {{ metric }}_7d_ago {{ "," if not loop.last }}
+            {% endfor %}
+        from {{ ref("fct_game_popularity") }}
+    ),
+
+    priors as (
+        select
+            {% for metric in weights %}
+                percentile_cont(0.9) within group (
+                    order by case when {{ metric }}_7d_ago > 0 then {{ metric }}_7d_ago end
+                ) as {{ metric }} {{ "," if not loop.last }}
+            {% endfor %}
+        from popularity
+    ),
+
+    changes as (
+        select
+            popularity.*,
+            {% for metric in weights %}
+                popularity.{{ metric }}_gained_7d / (
+                    popularity.{{ counts[metric] }} + popularity.{{ metric }}_7d_ago + priors.{{ metric }}
+                ) as {{ metric }}_change,
+            {% endfor %}
+            {% for metric in weights %}
+                case when popularity.{{ metric }}_gained_7d > 0 then 1 else 0 end {{ "+" if not loop.last }}
+            {% endfor %} as rising_signals
+        from popularity
+        cross join priors
+    ),
+
+    scored as (
+        select
+            games.game_id,
+            100 * {{ weighted_mean(parts) }} as trending_score,
+            cast({{ available_weight(parts) }} as double) as score_evidence,
+            changes.rising_signals,
+            {% for metric in weights %} changes.{{ counts[metric] }}, changes.{{ metric }}_gained_7d, {% endfor %}
+            changes.cross_platform_score,
+            games.aggregated_rating
+        from games
+        join changes on games.game_id = changes.game_id
+        where {{ available_weight(parts) }} >= {{ setting("minimum_evidence") }} and changes.rising_signals >= 2
+    ),
 
     ranked as (
-        select
-            games.game_name,
-            popularity.playing,
-            popularity.played,
-            popularity.playing_percentile,
-            popularity.played_percentile,
-            popularity.igdb_total_engagement,
-            popularity.steam_positive_reviews,
-            popularity.cross_platform_score,
-            games.aggregated_rating,
-            games.platform_names,
-            games.genre_names,
-            games.first_release_date,
-            games.game_summary,
-            games.cover,
-            games.url,
-            games.game_id,
-            cast(
-                row_number() over (
-                    order by popularity.playing_percentile desc, popularity.playing desc, games.game_id
-                ) as bigint
-            ) as rank
-        from games
-        join popularity on games.game_id = popularity.game_id
-        where popularity.playing_percentile >= 50 and popularity.played_percentile >= 20
+        select *, cast(row_number() over (order by {{ rounded("trending_score") }} desc, game_id) as bigint) as rank
+        from scored
+        where {{ rounded("trending_score") }} > 0
     )
 
     {{ top_n_with_previous_rank("ranked", "mart_trending_now", 100) }}

@@ -6,6 +6,7 @@ select
     game_type,
     game_status,
     parent_game,
+    version_parent,
     cover,
     {{ text("url") }} as url,
     {{ text("checksum") }} as checksum,

@@ -4,6 +4,7 @@ select
     id,
     {{ text("name") }} as name,
     {{ text("slug") }} as slug,
+    {{ text("abbreviation") }} as abbreviation,
     {{ text("alternative_name") }} as alternative_name,
     generation,
     platform_logo,

@@ -1,1 +1,1 @@
-select mart, key, rank from {{ source("inputs", "previous_ranks") }}
+select mart, key, rank, day from {{ source("inputs", "previous_ranks") }}

@@ -1,0 +1,78 @@
+"""Worlds to reckon: recorded rows, and a generated one of 40 days with the most extreme values that JSON allows."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sandbox.igdb.world import World as Sandbox
+from tests.reckoning.games import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.raw_lake import Lake
+
+Row = dict[str, Any]
+FIRST, DAYS = date(2026, 10, 12), 40
+EVERY_ID = [(0, None)]
+MOST = 2**63 - 1
+ODD_GAMES: list[Row] = [
+    {"id": MOST, "name": "Most", "aggregated_rating": 100.0, "aggregated_rating_count": MOST, "hypes": MOST},
+    {"id": MOST - 1, "name": "Most", "rating": 100.00000000000001, "rating_count": MOST, "first_release_date": MOST},
+    {"id": MOST - 2, "name": "Least", "aggregated_rating": 5e-324, "aggregated_rating_count": -MOST, "hypes": -MOST},
+    {"id": MOST - 3, "name": "\U0001f3ae\u0000", "version_parent": MOST, "first_release_date": -MOST},
+    {"id": MOST - 4, "name": "Cycle", "game_type": 11, "parent_game": MOST - 4, "platforms": [MOST, -1]},
+]
+ODD_VALUES: list[Row] = [
+    {"id": MOST, "game_id": MOST, "popularity_type": 3, "value": 9e299, "calculated_at": MOST},
+    {"id": MOST - 1, "game_id": MOST - 1, "popularity_type": 3, "value": 5e-324},
+    {"id": MOST - 2, "game_id": MOST - 2, "popularity_type": 3, "value": 0.0},
+    {"id": MOST - 3, "game_id": MOST, "popularity_type": 6, "value": 9e299},
+    {"id": MOST - 4, "game_id": MOST, "popularity_type": MOST, "value": 1.0},
+]
+
+
+def generated(games: int = 300) -> World:
+    """Return 40 days of a made-up world, with odd rows on every day."""
+    last = FIRST + timedelta(days=DAYS - 1)
+    sandbox = Sandbox.generate(seed=7, games=games, first_day=FIRST, today=FIRST, popularity_per_game=6)
+    popularity = {}
+    for number in range(DAYS):
+        day = FIRST + timedelta(days=number)
+        sandbox.advance(day)
+        popularity[day] = [*map(dict, sandbox.rows("popularity_primitives")), *ODD_VALUES]
+    rows = {endpoint: [dict(row) for row in sandbox.rows(endpoint)] for endpoint in sandbox.tables}
+    rows["games"] += ODD_GAMES
+    return World(last, rows, popularity)
+
+
+def recorded(folder: Path, days: tuple[str, ...]) -> World:
+    """Return the rows of the first of some recorded days, with the popularity of each."""
+    rows = {
+        file.stem: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        for file in (folder / days[0]).glob("*.jsonl")
+    }
+    popularity = {
+        date.fromisoformat(day): [
+            json.loads(line) for line in (folder / day / "popularity_primitives.jsonl").read_text("utf-8").splitlines()
+        ]
+        for day in days
+    }
+    return World(date.fromisoformat(days[-1]), rows, popularity)
+
+
+def up_to(world: World, day: date) -> World:
+    """Return the world as it was known on an earlier day: the same rows, and the popularity up to then."""
+    return World(day, world.rows, {each: rows for each, rows in world.popularity.items() if each <= day})
+
+
+def fill(lake: Lake, world: World, entities: dict[str, str]) -> None:
+    """Add every row of a world to a lake. entities: the endpoint of each entity."""
+    lake.day = world.day.isoformat()
+    for entity, endpoint in entities.items():
+        if endpoint != "popularity_primitives":
+            lake.add(entity, world.of(endpoint), claims=EVERY_ID)
+    for day, rows in world.popularity.items():
+        lake.add("popscore", rows, claims=EVERY_ID, partition=day.isoformat())
