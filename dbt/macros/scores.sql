@@ -63,14 +63,31 @@
 
 
 {#
-    The share (0 to 100) of the other known values that are smaller: 0 for the smallest, 100 for the only largest, equal
-    values alike. An unknown value has no percentile and takes no part in those of others.
+    One row per game of a relation that has a value: of each of the columns the share (0 to 100) of the other known values
+    that are smaller. 0 for the smallest, 100 for the only largest, equal values alike. An unknown value has no percentile
+    and takes no part in those of others.
+    columns: the name of each percentile, and the column that it is of.
 #}
-{% macro percentile(value) %}
-    case
-        when {{ value }} is not null
-        then 100 * percent_rank() over (partition by {{ value }} is null order by {{ value }})
-    end
+{% macro percentiles(relation, columns) %}
+    -- the values in one narrow column: to sort each column of wide rows costs ten times as much
+    select
+        game_id,
+        {% for name in columns %}
+            max(percentile) filter (where place = {{ loop.index }}) as {{ name }} {{ "," if not loop.last }}
+        {% endfor %}
+    from
+        (
+            select game_id, place, 100 * percent_rank() over (partition by place order by value) as percentile
+            from
+                (
+                    {% for column in columns.values() %}
+                        select game_id, {{ loop.index }} as place, {{ column }} as value
+                        from {{ relation }}
+                        where {{ column }} is not null {{ "union all" if not loop.last }}
+                    {% endfor %}
+                ) as known_values
+        ) as ranked_values
+    group by game_id
 {% endmacro %}
 
 

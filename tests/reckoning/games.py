@@ -154,12 +154,14 @@ def release_year(released: datetime | None, days: list[Row]) -> int | None:
 
 
 def original(game_id: int, games: dict[int, Row]) -> int:
-    """Return the game that this one is an edition, a remaster or a port of, two steps up at most; else itself."""
-    first = link(games.get(game_id))
-    if first is None:
-        return game_id
-    second = link(games.get(first))
-    return first if second is None else second
+    """Return the last game of the chain of editions, remasters and ports; itself if the chain has no end."""
+    seen, at = {game_id}, game_id
+    while (above := link(games.get(at))) is not None:
+        if above in seen:
+            return game_id
+        seen.add(above)
+        at = above
+    return at
 
 
 def link(game: Row | None) -> Any:

@@ -174,6 +174,7 @@ class Marts:
             quality, _ = mean_of_known(
                 [(0.6, 100 * low), (0.2, r["weighted_users_rating"]), (0.2, r["weighted_critics_rating"])]
             )
+            assert quality is not None
             gem = (
                 r
                 | self.shown_ratings(r["original_game_id"])

@@ -182,7 +182,7 @@ def add_growth(today: dict[int, Row], before: dict[int, Row], metric: str, span:
             then = 0  # IGDB lists every game with a user: no value is no user
         gained = None if then is None or row[column] is None or still else row[column] - then
         row[f"{metric}_gained_{span}d"] = gained
-        row[f"{metric}_growth_{span}d"] = None if gained is None or then < LEAST_BASE else gained / then
+        row[f"{metric}_growth_{span}d"] = None if gained is None or then is None or then < LEAST_BASE else gained / then
 
 
 def types(world: World) -> list[Row]:

@@ -25,6 +25,12 @@ ODD_GAMES: list[Row] = [
     {"id": MOST - 3, "name": "\U0001f3ae\u0000", "version_parent": MOST, "first_release_date": -MOST},
     {"id": MOST - 4, "name": "Cycle", "game_type": 11, "parent_game": MOST - 4, "platforms": [MOST, -1]},
 ]
+CHAIN: list[Row] = [
+    {"id": MOST - 20, "name": "Original", "aggregated_rating": 90.0, "aggregated_rating_count": 9},
+    *({"id": MOST - 20 + n, "name": "Port", "game_type": 11, "parent_game": MOST - 21 + n} for n in range(1, 9)),
+    {"id": MOST - 30, "name": "Circle", "version_parent": MOST - 31},
+    {"id": MOST - 31, "name": "Circle", "version_parent": MOST - 30, "rating_count": 9, "rating": 80.0},
+]
 ODD_VALUES: list[Row] = [
     {"id": MOST, "game_id": MOST, "popularity_type": 3, "value": 9e299, "calculated_at": MOST},
     {"id": MOST - 1, "game_id": MOST - 1, "popularity_type": 3, "value": 5e-324},
@@ -44,7 +50,7 @@ def generated(games: int = 300) -> World:
         sandbox.advance(day)
         popularity[day] = [*map(dict, sandbox.rows("popularity_primitives")), *ODD_VALUES]
     rows = {endpoint: [dict(row) for row in sandbox.rows(endpoint)] for endpoint in sandbox.tables}
-    rows["games"] += ODD_GAMES
+    rows["games"] += ODD_GAMES + CHAIN
     return World(last, rows, popularity)
 
 

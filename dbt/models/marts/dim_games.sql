@@ -2,20 +2,45 @@
 coalesce(games.game_status not in ({{ setting("unreleasable_game_statuses") | join(", ") }}), true)
 {% endset %}
 
-with
+with recursive
     named as (
         select
-            games.id,
-            any_value(games.name) as name,
-            coalesce(any_value(year(games.first_release_date)), min(releases.year)) as release_year,
-            min(
-                case when releases.release_region = 9 and releases.date_format = 0 then releases.released_at end
-            ) as korean_release_date,
-            -- the same date may be known to the day on one platform, and as a year on another
+            id,
+            name,
+            first_release_date,
+            -- the game that it is an edition of, or a remaster (9), an expanded game (10) or a port (11)
+            coalesce(version_parent, case when game_type in (9, 10, 11) then parent_game end) as edition_of
+        from {{ ref("stg_igdb__games") }}
+        where name is not null
+    ),
+
+    -- From the originals to their editions, and on to the editions of these. Games of a circle are their own originals.
+    editions as (
+        select editions.id, editions.edition_of as original_game_id
+        from named as editions
+        left join named as originals on editions.edition_of = originals.id
+        where editions.edition_of is not null and originals.edition_of is null
+        union all
+        select named.id, editions.original_game_id
+        from editions
+        join named on editions.id = named.edition_of
+    ),
+
+    releases as (
+        select
+            game_id,
+            min(year) as first_year,
+            min(case when release_region = 9 and date_format = 0 then released_at end) as korean_release_date
+        from {{ ref("stg_igdb__release_dates") }}
+        group by game_id
+    ),
+
+    -- the same date may be known to the day on one platform, and as a year on another
+    precisions as (
+        select
+            named.id,
             min(
                 case
-                    when coalesce(releases.released_at <> games.first_release_date, true)
-                    then null
                     when releases.date_format = 0
                     then 1
                     when releases.date_format = 1
@@ -25,53 +50,56 @@ with
                     when releases.date_format = 2
                     then 4
                 end
-            ) as date_precision,
-            -- the game that it is an edition of, or a remaster (9), an expanded game (10) or a port (11)
-            any_value(
-                coalesce(games.version_parent, case when games.game_type in (9, 10, 11) then games.parent_game end)
-            ) as edition_of
-        from {{ ref("stg_igdb__games") }} as games
-        left join {{ ref("stg_igdb__release_dates") }} as releases on games.id = releases.game_id
-        where games.name is not null
-        group by games.id
+            ) as place
+        from {{ ref("stg_igdb__release_dates") }} as releases
+        join named on releases.game_id = named.id and releases.released_at = named.first_release_date
+        group by named.id
+    ),
+
+    dated as (
+        select
+            named.id,
+            named.name,
+            coalesce(year(named.first_release_date), releases.first_year) as release_year,
+            releases.korean_release_date,
+            case
+                precisions.place when 1 then 'day' when 2 then 'month' when 3 then 'quarter' when 4 then 'year'
+            end as release_date_precision,
+            coalesce(editions.original_game_id, named.id) as original_game_id
+        from named
+        left join releases on named.id = releases.game_id
+        left join precisions on named.id = precisions.id
+        left join editions on named.id = editions.id
     ),
 
     repeated_names as (select name from named group by name having count(*) > 1),
 
-    repeated_years as (select name, release_year from named group by name, release_year having count(*) > 1),
-
-    identities as (
+    repeated as (
         select
-            named.id,
-            named.release_year,
-            named.korean_release_date,
+            dated.id, dated.release_year, count(*) over (partition by dated.name, dated.release_year) as games_of_year
+        from dated
+        join repeated_names on dated.name = repeated_names.name
+    ),
+
+    -- what tells a game from others of its name
+    marks as (
+        select
+            id,
             case
-                when repeated_names.name is null
-                then named.name
-                when named.release_year is null
-                then named.name || ' (#' || named.id || ')'
-                when repeated_years.name is null
-                then named.name || ' (' || named.release_year || ')'
-                else named.name || ' (' || named.release_year || ', #' || named.id || ')'
-            end as display_name,
-            case
-                named.date_precision when 1 then 'day' when 2 then 'month' when 3 then 'quarter' when 4 then 'year'
-            end as release_date_precision,
-            coalesce(originals.edition_of, named.edition_of, named.id) as original_game_id
-        from named
-        left join named as originals on named.edition_of = originals.id
-        left join repeated_names on named.name = repeated_names.name
-        left join
-            repeated_years on named.name = repeated_years.name and named.release_year = repeated_years.release_year
+                when release_year is null
+                then '#' || id
+                when games_of_year = 1
+                then cast(release_year as string)
+                else release_year || ', #' || id
+            end as mark
+        from repeated
     ),
 
     makers as (
         select
             involved.game_id,
-            count(case when involved.developer then 1 end) as developers,
-            count(case when involved.publisher then 1 end) as publishers,
-            {{ sorted_set("array_agg(case when involved.developer then companies.name end)") }} as developer_names,
-            {{ sorted_set("array_agg(case when involved.publisher then companies.name end)") }} as publisher_names
+            {{ sorted_set("array_agg(companies.name) filter (where involved.developer)") }} as developer_names,
+            {{ sorted_set("array_agg(companies.name) filter (where involved.publisher)") }} as publisher_names
         from {{ ref("stg_igdb__involved_companies") }} as involved
         join {{ ref("stg_igdb__companies") }} as companies on involved.company_id = companies.id
         where (involved.developer or involved.publisher) and companies.name is not null
@@ -125,7 +153,7 @@ select
     games.rating,
     games.rating_count,
     games.total_rating,
-    identities.release_year,
+    dated.release_year,
     games.platforms as platform_ids,
     games.genres as genre_ids,
     games.game_modes as game_mode_ids,
@@ -135,24 +163,25 @@ select
     franchises.names as franchise_names,
     games.collections as collection_ids,
     collections.names as collection_names,
-    identities.display_name,
-    identities.release_date_precision,
-    identities.korean_release_date,
-    identities.original_game_id,
+    coalesce(games.name || ' (' || marks.mark || ')', games.name) as display_name,
+    dated.release_date_precision,
+    dated.korean_release_date,
+    dated.original_game_id,
     abbreviations.names as platform_abbreviations,
-    case when makers.developers > 0 then makers.developer_names end as developer_names,
-    case when makers.publishers > 0 then makers.publisher_names end as publisher_names,
+    makers.developer_names,
+    makers.publisher_names,
     {{ is_releasable }} as is_releasable
 from {{ ref("stg_igdb__games") }} as games
-join identities on games.id = identities.id
 left join platforms on games.platforms = platforms.ids
+left join abbreviations on games.platforms = abbreviations.ids
 left join genres on games.genres = genres.ids
 left join game_modes on games.game_modes = game_modes.ids
 left join themes on games.themes = themes.ids
 left join perspectives on games.player_perspectives = perspectives.ids
 left join franchises on games.franchises = franchises.ids
 left join collections on games.collections = collections.ids
-left join abbreviations on games.platforms = abbreviations.ids
+join dated on games.id = dated.id
+left join marks on games.id = marks.id
 left join makers on games.id = makers.game_id
 left join {{ ref("stg_igdb__game_types") }} as game_types on games.game_type = game_types.id
 left join {{ ref("stg_igdb__game_statuses") }} as game_statuses on games.game_status = game_statuses.id

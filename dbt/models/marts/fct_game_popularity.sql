@@ -1,5 +1,16 @@
 {% set metrics = popularity_metrics().values() | list %}
 {% set counts = popularity_counts() %}
+{% set percentile_columns = {
+    "positive_reviews_percentile": "steam_positive_reviews",
+    "negative_reviews_percentile": "steam_negative_reviews",
+    "total_reviews_percentile": "steam_total_reviews",
+    "engagement_percentile": "igdb_total_engagement",
+    "visits_percentile": "visits",
+    "playing_percentile": "playing",
+    "played_percentile": "played",
+    "peak_players_percentile": "steam_24hr_peak_players",
+    "twitch_percentile": "twitch_24hr_hours_watched",
+} %}
 
 with
     -- not the newest day that has values: a load that found none is no reason to show older ones as today's
@@ -12,6 +23,8 @@ with
     bases as (select * from {{ ref("int_popularity_bases") }}),
 
     changes as (select * from {{ ref("int_popularity_changes") }}),
+
+    percentiles as ({{ percentiles("today", percentile_columns) }}),
 
     gains as (
         select
@@ -58,15 +71,7 @@ select
     today.has_twitch_data,
     today.available_metrics_count,
     today.cross_platform_score,
-    {{ percentile("today.steam_positive_reviews") }} as positive_reviews_percentile,
-    {{ percentile("today.steam_negative_reviews") }} as negative_reviews_percentile,
-    {{ percentile("today.steam_total_reviews") }} as total_reviews_percentile,
-    {{ percentile("today.igdb_total_engagement") }} as engagement_percentile,
-    {{ percentile("today.visits") }} as visits_percentile,
-    {{ percentile("today.playing") }} as playing_percentile,
-    {{ percentile("today.played") }} as played_percentile,
-    {{ percentile("today.steam_24hr_peak_players") }} as peak_players_percentile,
-    {{ percentile("today.twitch_24hr_hours_watched") }} as twitch_percentile,
+    {% for name in percentile_columns %} percentiles.{{ name }}, {% endfor %}
     {% for column in counts.values() %} today.{{ column }}, {% endfor %}
     today.steam_positive_count
     / nullif(cast(today.steam_positive_count + today.steam_negative_count as double), 0) as positive_share,
@@ -86,3 +91,4 @@ select
     today.day
 from today
 join gains on today.game_id = gains.game_id
+left join percentiles on today.game_id = percentiles.game_id
