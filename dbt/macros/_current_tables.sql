@@ -115,6 +115,34 @@
                     "by_partition": false,
                     "rows_model": none,
                 },
+                {
+                    "source": "igdb",
+                    "table": "external_games",
+                    "entity": "external_games",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "igdb",
+                    "table": "websites",
+                    "entity": "websites",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "igdb",
+                    "table": "game_localizations",
+                    "entity": "game_localizations",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "igdb",
+                    "table": "regions",
+                    "entity": "regions",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
             ]
         )
     }}

@@ -121,6 +121,22 @@ PLATFORM_TYPES = {
     6: "Computer",
 }
 
+REGIONS = {2: ("Korea", "ko-KR", "locale"), 3: ("Japan", "ja-JP", "locale"), 4: ("Europe", "EU", "continent")}
+"""Name, identifier and category."""
+
+EXTERNAL_GAME_SOURCES = (1, 26, 5, 14, 11, 20)
+"""Steam, Epic, GOG, Twitch, Microsoft, Amazon."""
+
+WEBSITE_TYPES = {
+    1: "https://www.{slug}.example",
+    13: "https://store.steampowered.com/app/{app}",
+    16: "https://store.epicgames.com/p/{slug}",
+    17: "https://www.gog.com/game/{slug}",
+    3: "https://en.wikipedia.org/wiki/{slug}",
+    9: "https://www.youtube.com/@{slug}",
+}
+"""Official, Steam, Epic, GOG, Wikipedia, YouTube."""
+
 POPULARITY_TYPES = {
     1: ("Visits", 121),
     2: ("Want to Play", 121),

@@ -75,7 +75,7 @@ class GeneratedChurn:
         tables["companies"].revise(_draw(rng, tables["companies"], UPDATED, 1), day)
 
     def _turn_owned(self, tables: Mapping[str, Table], deleted: set[int], inserted: list[int], day: date) -> None:
-        """Add or delete the cover, involved companies and release dates of games together with the games."""
+        """Add or delete what belongs to games, such as covers and release dates, together with the games."""
         for endpoint, source in self._owned.items():
             tables[endpoint].delete(row_id for game in deleted for row_id in source.ids_of(game))
             rows = (row for game in inserted for row in source.rows_of(game, churn_second(game, day)))

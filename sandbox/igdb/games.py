@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.igdb import catalog, words
 from sandbox.igdb.chance import FULL, checksum, churn_second, digest_of, draws, key_of, midnight
@@ -20,14 +20,38 @@ if TYPE_CHECKING:
     from sandbox.igdb.table import Row
 
 _GAP = 1 / 11  # the share of missing ids up to the highest: density 0.9
-_FIRST_COVER = 163_000
-_OWN = 4  # the ids of a game in each table of owned rows
 _DAY = 86_400
 _YEARS = 15 * 365 * _DAY
 _POOL = 1024  # combinations of genres, platforms and the like
+_MORE = 32  # the first of the draws that a second digest gives
 _GAME_TYPES = (0,) * 212 + (1,) * 14 + (3,) * 8 + (5,) * 6 + (2, 8, 9, 10, 11, 13) * 2 + (4, 6, 7, 14)
 _STATUSES = (0, 2, 3, 4, 4, 4, 5, 6, 6, 7, 8)
 _RELATIONS = ("dlcs", "expansions", "standalone_expansions", "remakes", "remasters", "expanded_games", "ports", "forks")
+
+
+class _Owned(NamedTuple):
+    """Which rows of a table belong to a game.
+
+    first: the first id of game 0. apart: the ids from one game to the next. share: how many games have rows.
+    most: rows of a game. draw: the number that decides on both; the next one decides on the order of the ids.
+    """
+
+    first: int
+    apart: int
+    most: int
+    share: float
+    draw: int
+
+
+OWNED = {
+    "covers": _Owned(163_000, 1, 1, 0.91, 9),
+    "external_games": _Owned(0, 8, 6, 0.9, 10),
+    "websites": _Owned(0, 6, 6, 0.93, 13),
+    "involved_companies": _Owned(0, 4, 3, 0.64, 15),
+    "release_dates": _Owned(0, 4, 3, 0.94, 16),
+    "game_localizations": _Owned(0, 2, 2, 0.13, _MORE + 16),
+}
+"""By endpoint."""
 
 
 class GameSource:
@@ -112,48 +136,32 @@ class GameSource:
         """Return the game's `created_at` and `updated_at` as of the first day."""
         return self._times(row_id, draws(digest_of(self._key, row_id)))
 
-    def cover_ids(self, row_id: int) -> list[int]:
-        """Return the game's cover, if it has one."""
-        return self._cover(row_id, draws(digest_of(self._key, row_id)))
+    def name(self, row_id: int) -> str:
+        """Return the game's name as of the first day."""
+        draw = draws(digest_of(self._key, row_id))
+        return words.game_name(draw[3], draw[4], draw[5])[0]
 
-    def game_of_cover(self, cover: int) -> int:
-        """Return the game that a cover belongs to."""
-        return cover - _FIRST_COVER
+    def owned_ids(self, endpoint: str, row_id: int) -> list[int]:
+        """Return the rows of an endpoint of OWNED that belong to a game; IGDB does not sort them."""
+        own = OWNED[endpoint]
+        key = self._key if own.draw < _MORE else self._more_key
+        return _owned(own, row_id, draws(digest_of(key, row_id)))
 
-    def part_ids(self, row_id: int) -> list[int]:
-        """Return the game's rows of involved_companies."""
-        return self._parts(row_id, draws(digest_of(self._key, row_id)))
-
-    def game_of_part(self, part: int) -> int:
-        """Return the game that a row of involved_companies belongs to."""
-        return part // _OWN
+    def owner(self, endpoint: str, row_id: int) -> int:
+        """Return the game that a row of an endpoint of OWNED belongs to."""
+        return (row_id - OWNED[endpoint].first) // OWNED[endpoint].apart
 
     def part_of_company(self, part: int) -> tuple[int, str]:
         """Return the company of a row of involved_companies, and its role."""
         draw = part * 40_503 % 65_521
-        role = ("developer", "publisher", ("porting", "supporting")[draw % 2])[part % _OWN % 3]
+        role = ("developer", "publisher", ("porting", "supporting")[draw % 2])[
+            part % OWNED["involved_companies"].apart % 3
+        ]
         return 1 + (draw * draw // 65_521 + part) % self.companies, role
-
-    def release_ids(self, row_id: int) -> list[int]:
-        """Return the game's release dates."""
-        return self._releases(row_id, draws(digest_of(self._key, row_id)))
-
-    def game_of_release(self, release: int) -> int:
-        """Return the game that a release date belongs to."""
-        return release // _OWN
 
     def series_of(self, row_id: int) -> dict[str, list[int]]:
         """Return the collections and franchises that the game belongs to."""
         return self._series(draws(digest_of(self._more_key, row_id)))
-
-    def _cover(self, row_id: int, draw: Sequence[int]) -> list[int]:
-        return [row_id + _FIRST_COVER] if draw[9] < _share(0.91) else []
-
-    def _parts(self, row_id: int, draw: Sequence[int]) -> list[int]:
-        return _span(row_id * _OWN, 1 + draw[15] % 3, draw[16]) if draw[15] < _share(0.64) else []
-
-    def _releases(self, row_id: int, draw: Sequence[int]) -> list[int]:
-        return _span(row_id * _OWN, 1 + draw[16] % 3, draw[17]) if draw[16] < _share(0.94) else []
 
     def _series(self, more: Sequence[int]) -> dict[str, list[int]]:
         return {
@@ -178,22 +186,17 @@ class GameSource:
             row["alternative_names"] = _span(row_id * 2, 1 + draw[7] % 3, draw[8])
         if draw[8] < _share(0.63):
             row["artworks"] = _span(row_id * 2, 1 + draw[8] % 2, draw[9])
-        if cover := self._cover(row_id, draw):
+        if cover := _owned(OWNED["covers"], row_id, draw):
             row["cover"] = cover[0]
-        if draw[10] < _share(0.9):
-            row["external_games"] = _span(row_id * 8, 1 + draw[10] % 6, draw[11])
         if draw[11] < _share(0.87):
             row["screenshots"] = _span(row_id * 5, 2 + draw[11] % 11, draw[12])
         if draw[12] < _share(0.4):
             row["videos"] = _span(row_id, 1 + draw[12] % 2, draw[13])
-        if draw[13] < _share(0.93):
-            row["websites"] = _span(row_id * 3, 1 + draw[13] % 6, draw[14])
         if draw[14] < _share(0.7):
             row["language_supports"] = _span(row_id * 2, 1 + draw[14] % 14, draw[15])
-        if parts := self._parts(row_id, draw):
-            row["involved_companies"] = parts
-        if releases := self._releases(row_id, draw):
-            row["release_dates"] = releases
+        for endpoint in ("external_games", "websites", "involved_companies", "release_dates"):
+            if owned := _owned(OWNED[endpoint], row_id, draw):
+                row[endpoint] = owned
 
     def _add_traits(self, row: Row, row_id: int, draw: Sequence[int], more: Sequence[int]) -> None:
         tags: list[int] = []
@@ -239,8 +242,8 @@ class GameSource:
         for field, series in self._series(more).items():
             if series:
                 row[field], row[field.removesuffix("s")] = series, series[0]
-        if more[16] < _share(0.13):
-            row["game_localizations"] = _span(row_id, 1 + more[16] % 2, more[17])
+        if titles := _owned(OWNED["game_localizations"], row_id, more):
+            row["game_localizations"] = titles
 
     def _add_figures(self, row: Row, more: Sequence[int]) -> None:
         players, critics = more[18] < _share(0.12), more[21] < _share(0.05)
@@ -282,6 +285,13 @@ class GameSource:
 
 def _share(part: float) -> int:
     return int(part * FULL)
+
+
+def _owned(own: _Owned, row_id: int, draw: Sequence[int]) -> list[int]:
+    at = own.draw % _MORE
+    if draw[at] >= _share(own.share):
+        return []
+    return _span(own.first + row_id * own.apart, 1 + draw[at] % own.most, draw[at + 1])
 
 
 def _span(first: int, count: int, draw: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What belongs to the games of a generated world: covers, release dates, companies and their parts, series, brands.
+"""What belongs to the games of a generated world: covers, release dates, companies and their parts, series, links.
 
 The id of a row that belongs to one game names that game, so the row is made from its id on request.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.igdb import catalog, words
 from sandbox.igdb.chance import checksum, churn_second, digest_of, draws, key_of
+from sandbox.igdb.links import link_makers
 from sandbox.igdb.static import StaticSource, stamp
 from sandbox.igdb.table import NO_UPDATED_AT
 
@@ -29,34 +30,31 @@ _WORLDWIDE = 8
 class OwnedSource:
     """Rows that belong to one game each.
 
-    ids_of: the ids of a game's rows. make: a row of a game from its id. Without times a table has no `updated_at`.
+    endpoint: one of OWNED. make: a row from its id and its game. Without times a table has no `updated_at`.
     """
 
     def __init__(
-        self,
-        games: GameSource,
-        ids_of: Callable[[int], Iterable[int]],
-        game_of: Callable[[int], int],
-        make: Callable[[int, Row], Row],
-        fields: frozenset[str],
-        key: bytes,
+        self, games: GameSource, endpoint: str, make: Callable[[int, int], Row], fields: frozenset[str], key: bytes
     ) -> None:
-        self.ids_of = ids_of
         self.fields = fields
-        self.ids = array("q", sorted(row_id for game in games.ids for row_id in ids_of(game)))
+        self.ids = array("q", sorted(row_id for game in games.ids for row_id in games.owned_ids(endpoint, game)))
         self._games = games
-        self._game_of = game_of
+        self._endpoint = endpoint
         self._make = make
         self._key = key
         self._timed = "updated_at" in fields
 
     def row(self, row_id: int) -> Row:
         """Return the row as of the first day, or as of the day on which its game came."""
-        game = self._games.row(self._game_of(row_id))
-        row = {"id": row_id, "game": game["id"]} | self._make(row_id, game)
+        game = self._games.owner(self._endpoint, row_id)
+        row = {"id": row_id, "game": game} | self._make(row_id, game)
         if self._timed:
-            row |= {"created_at": game["created_at"], "updated_at": game["updated_at"]}
+            row["created_at"], row["updated_at"] = self._games.times(game)
         return row | {"checksum": checksum(digest_of(self._key, row_id))}
+
+    def ids_of(self, game: int) -> Iterable[int]:
+        """Return the ids of a game's rows."""
+        return self._games.owned_ids(self._endpoint, game)
 
     def rows_of(self, game: int, at: int) -> Iterable[Row]:
         """Return the rows of a game that came at that second."""
@@ -65,7 +63,7 @@ class OwnedSource:
 
     def updated_at(self, row_id: int) -> int:
         """Return the `updated_at` of its game, or NO_UPDATED_AT."""
-        return self._games.updated_at(self._game_of(row_id)) if self._timed else NO_UPDATED_AT
+        return self._games.updated_at(self._games.owner(self._endpoint, row_id)) if self._timed else NO_UPDATED_AT
 
     def revise(self, row: Row, day: date) -> None:
         """Touch the row."""
@@ -81,7 +79,7 @@ def related_sources(seed: int, games: GameSource, fields: Mapping[str, frozenset
     """Return the sources of what the games refer to, by endpoint."""
     key = key_of(seed, "related")
 
-    def cover(row_id: int, _game: Row) -> Row:
+    def cover(row_id: int, _game: int) -> Row:
         draw = draws(digest_of(key, row_id))
         image = f"co{row_id:x}"
         row: Row = {
@@ -94,22 +92,18 @@ def related_sources(seed: int, games: GameSource, fields: Mapping[str, frozenset
         }
         return row | ({"game_localization": row_id * 2} if draw[3] % 20 == 0 else {})
 
-    def part(row_id: int, _game: Row) -> Row:
+    def part(row_id: int, _game: int) -> Row:
         company, role = games.part_of_company(row_id)
         roles = dict.fromkeys(("developer", "publisher", "porting", "supporting"), False)
         return {"company": company} | roles | {role: True} | ({"publisher": True} if row_id % 8 == 0 else {})
 
-    def release(row_id: int, game: Row) -> Row:
-        return _release(row_id, game, draws(digest_of(key, -row_id)))
+    def release(row_id: int, game: int) -> Row:
+        return _release(row_id, games.row(game), draws(digest_of(key, -row_id)))
 
-    made = {
-        "covers": (games.cover_ids, games.game_of_cover, cover),
-        "involved_companies": (games.part_ids, games.game_of_part, part),
-        "release_dates": (games.release_ids, games.game_of_release, release),
-    }
+    made = {"covers": cover, "involved_companies": part, "release_dates": release} | link_makers(seed, games)
     owned: dict[str, Source] = {
-        endpoint: OwnedSource(games, *functions, fields[endpoint], key_of(seed, endpoint))
-        for endpoint, functions in made.items()
+        endpoint: OwnedSource(games, endpoint, make, fields[endpoint], key_of(seed, endpoint))
+        for endpoint, make in made.items()
     }
     return owned | _shared(seed, games, fields)
 
@@ -127,7 +121,7 @@ def _shared(seed: int, games: GameSource, fields: Mapping[str, frozenset[str]]) 
         for endpoint, row_ids in games.series_of(game).items():
             for row_id in row_ids:
                 note(endpoint, row_id, "games", game)
-        for part_id in games.part_ids(game):
+        for part_id in games.owned_ids("involved_companies", game):
             company, role = games.part_of_company(part_id)
             if role in {"developer", "publisher"}:
                 note("companies", company, {"developer": "developed", "publisher": "published"}[role], game)

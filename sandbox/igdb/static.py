@@ -98,6 +98,10 @@ def lookup_rows(seed: int, first_day: date) -> dict[str, list[Row]]:
         | {"name": name, "popularity_source": source, "external_popularity_source": source}
         for row_id, (name, source) in catalog.POPULARITY_TYPES.items()
     ]
+    tables["regions"] = [
+        _stamped(seed, start, "regions", row_id) | {"name": name, "identifier": identifier, "category": category}
+        for row_id, (name, identifier, category) in catalog.REGIONS.items()
+    ]
     valued: dict[str, tuple[str, Mapping[int, str]]] = {
         "game_types": ("type", catalog.GAME_TYPES),
         "game_statuses": ("status", catalog.GAME_STATUSES),

@@ -33,6 +33,15 @@ _OTHER_NAMES = (
     ("Ægir's Wake", "aegirs-wake"), ("Pixel Party 🎮", "pixel-party"), ("🐸 Frog Quest", "frog-quest"),
     ("Señor \"Loco\" \\ Ñandú", "senor-loco-nandu"), ("Café & Crème", "cafe-and-creme"),
 )  # fmt: skip
+_KOREAN_ADJECTIVES = (
+    "검은", "붉은", "푸른", "잊힌", "잠든", "고요한", "마지막", "작은", "영원한", "숨겨진", "부서진", "빛나는",
+)  # fmt: skip
+_KOREAN_NOUNS = (
+    "기사단", "던전", "정원", "왕국", "바다", "용사", "마을", "도서관", "열차", "탐정", "별", "숲",
+)  # fmt: skip
+_JAPANESE_NOUNS = (
+    "勇者", "迷宮", "星", "森", "剣", "王国", "列車", "探偵", "夜明け", "庭", "海", "図書館",
+)  # fmt: skip
 _ADJECTIVES = tuple(_ADJECTIVES_TEXT.split())
 _NOUNS = tuple(_NOUNS_TEXT.split())
 _NUMERALS = ("II", "III", "IV", "V", "2", "3", "Zero", "X")
@@ -85,6 +94,20 @@ def game_name(first: int, second: int, pattern: int) -> tuple[str, str]:
     else:
         name = f"{other} & {noun}"
     return name, name.lower().replace(": ", "-").replace("&", "and").replace(" ", "-")
+
+
+def korean_title(first: int, second: int) -> str:
+    """Return a title in Korean."""
+    return f"{_pick(_KOREAN_ADJECTIVES, first)} {_pick(_KOREAN_NOUNS, second)}"
+
+
+def japanese_title(first: int, second: int) -> str:
+    """Return a title in Japanese."""
+    return f"{_pick(_JAPANESE_NOUNS, first)}の{_pick(_JAPANESE_NOUNS, second)}"
+
+
+def _pick(words: tuple[str, ...], number: int) -> str:
+    return words[number % len(words)]
 
 
 def edition(number: int) -> str:

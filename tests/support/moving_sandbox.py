@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.evaluate import Evaluator
 
 FIELDS = frozenset({"id", "name", "hypes", "updated_at"})
+FILTERED_FIELDS = frozenset({"id", "name", "external_game_source", "updated_at"})
 
 
 class _NoChurn:
@@ -38,7 +39,8 @@ class MovingSandbox(Sandbox):
     so a reply agrees with itself, and need not agree with the one before."""
 
     def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
-        self.world = SteppedWorld({"games": StaticSource(rows, FIELDS)}, _NoChurn(), first_day=DAY, today=DAY)
+        tables = {"games": StaticSource(rows, FIELDS), "external_games": StaticSource((), FILTERED_FIELDS)}
+        self.world = SteppedWorld(tables, _NoChurn(), first_day=DAY, today=DAY)
         super().__init__(self.world, requests_per_second=None, max_open_requests=None, latency=0.0)
 
     def before_reply(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gamelake.paths import REPOSITORY
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ END = "<!-- end -->\n"
 NIGHTS = 30
 FULL_READS = 30 / 7
 """Mondays of a month."""
-ENTITIES = 16
+ENTITIES = len(load_sources()["igdb"].entities)
 DAYS_KEPT = 7
 """For which outdated parts, earlier generations and noncurrent versions are kept."""
 
@@ -78,14 +79,15 @@ def month() -> list[tuple[str, str, Requests]]:
     """Return what is done in a month of 345,000 games: name, arithmetic, requests."""
     full, night = load(new=13, outdated=20, checked=33), load(new=1, live=17, checked=1)
     popularity, snapshot = load(new=3), load(new=1, outdated=1, checked=2)
-    transform = build(raw_mb=250, marts_mb=150)
+    transform = build(raw_mb=280, marts_mb=150)
+    others = ENTITIES - 2
     return [
         ("`igdb_games`, whole", f"{FULL_READS:.1f} × 13 parts of 64 MB plain", full.times(FULL_READS)),
         ("`igdb_games`, a night", f"{NIGHTS - FULL_READS:.1f} × 1 part", night.times(NIGHTS - FULL_READS)),
         ("`igdb_popscore`", f"{NIGHTS} × 3 parts", popularity.times(NIGHTS)),
-        ("the other 14", f"14 × {NIGHTS} × 1 part", snapshot.times(14 * NIGHTS)),
-        ("`transform`", f"{NIGHTS} × (250 MB read, 150 MB of marts)", transform.times(NIGHTS)),
-        ("`lake_audit`", "4 × lists of 16 tables and the marts", Requests(4 * 80, 4 * 400)),
+        (f"the other {others}", f"{others} × {NIGHTS} × 1 part", snapshot.times(others * NIGHTS)),
+        ("`transform`", f"{NIGHTS} × (280 MB read, 150 MB of marts)", transform.times(NIGHTS)),
+        ("`lake_audit`", f"4 × lists of {ENTITIES} tables and the marts", Requests(20 * ENTITIES, 100 * ENTITIES)),
     ]
 
 
@@ -94,15 +96,15 @@ def storage() -> list[tuple[str, str, float]]:
     return [
         ("games", "115 MB whole, twice (the last one outdated), and 7 nights of 0.85 MB", (2 * 115 + 7 * 0.85) / 1000),
         ("popscore", "365 × 23 MB: its past is kept", 365 * 23 / 1000),
-        ("covers and 10 small snapshots", "20 MB × 8 nights", 20 * 8 / 1000),
-        ("companies, their games, release dates", "70 MB (assumed) whole, twice", 2 * 70 / 1000),
+        ("covers, websites and the small snapshots", "33 MB (assumed) × 8 nights", 33 * 8 / 1000),
+        ("the other incremental tables", "85 MB (assumed) whole, twice", 2 * 85 / 1000),
         (
             "marts",
             f"150 MB (assumed) × {2 * DAYS_KEPT + 1} generations: the audit is weekly",
             150 * (2 * DAYS_KEPT + 1) / 1000,
         ),
         ("history of popularity", "365 × 6 MB (assumed)", 365 * 6 / 1000),
-        ("noncurrent versions", f"{DAYS_KEPT} days of what expires: 20 MB a day, 185 MB a week", (7 * 20 + 185) / 1000),
+        ("noncurrent versions", f"{DAYS_KEPT} days of what expires: 33 MB a day, 200 MB a week", (7 * 33 + 200) / 1000),
     ]
 
 

@@ -80,8 +80,10 @@ class SourceUnderTest(ABC):
 
 
 class Igdb(SourceUnderTest):
+    entity_name = "games"
+
     def __init__(self) -> None:
-        self.entity = load_sources()["igdb"].entities["games"]
+        self.entity = load_sources()["igdb"].entities[self.entity_name]
         self.sandbox = MovingSandbox([])
         self.url = ""
 
@@ -92,13 +94,13 @@ class Igdb(SourceUnderTest):
             yield IgdbReader(client, self.entity)
 
     def put(self, *rows: dict[str, Any]) -> None:
-        self.sandbox.upsert("games", list(rows))
+        self.sandbox.upsert(self.entity_name, list(rows))
 
     def delete(self, *ids: int) -> None:
-        self.sandbox.delete("games", list(ids))
+        self.sandbox.delete(self.entity_name, list(ids))
 
     def ids(self) -> list[int]:
-        return self.sandbox.using(lambda world: list(world.table("games").ids))
+        return self.sandbox.using(lambda world: list(world.table(self.entity_name).ids))
 
     def clock(self) -> datetime:
         return self.sandbox.clock()
@@ -108,6 +110,19 @@ class Igdb(SourceUnderTest):
 
     def fail(self, replies: int) -> None:
         self.sandbox.faults.add(Fault("status", status=503, times=replies))
+
+
+class FilteredIgdb(Igdb):
+    """An entity with a filter: each of its rows has a twin above all of them that does not meet it."""
+
+    entity_name = "external_games"
+
+    def put(self, *rows: dict[str, Any]) -> None:
+        super().put(*({"external_game_source": (1, 5, 26)[each["id"] % 3]} | each for each in rows))
+        super().put(*({"external_game_source": 14} | each | {"id": each["id"] + 10**6} for each in rows))
+
+    def ids(self) -> list[int]:
+        return [row_id for row_id in super().ids() if row_id < 10**6]
 
 
 class Second(SourceUnderTest):
@@ -145,12 +160,12 @@ class Second(SourceUnderTest):
         self.served.failing = [503] * replies
 
 
-@pytest.fixture(params=["igdb", "boardgames"])
+@pytest.fixture(params=["igdb", "igdb with a filter", "boardgames"])
 def source(request: pytest.FixtureRequest) -> Iterator[SourceUnderTest]:
     if request.param == "boardgames":
         yield Second(request.getfixturevalue("boardgames"))
         return
-    igdb = Igdb()
+    igdb = Igdb() if request.param == "igdb" else FilteredIgdb()
     with igdb.sandbox.running() as igdb.url:
         yield igdb
 

@@ -16,6 +16,7 @@ from gamelake.fields import FieldType
 from gamelake.registry import load_entities
 from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb import World, WorldError
+from sandbox.igdb.games import OWNED
 from sandbox.igdb.table import NO_UPDATED_AT
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST = date(2026, 11, 20)
 STAGING = Path(__file__).parents[3] / "dbt" / "models" / "staging" / "igdb"
-DEPRECATED = {"category", "follows", "region", "change_date_category", "start_date_category"}
+DEPRECATED = {"category", "follows", "media", "region", "change_date_category", "start_date_category"}
 
 
 def by_id(world: World, endpoint: str) -> dict[int, dict[str, Any]]:
@@ -112,10 +113,12 @@ def test_references_to_small_tables_resolve(build: Callable[..., World]) -> None
 def test_what_belongs_to_games_comes_and_goes_with_them(build: Callable[..., World]) -> None:
     world = build(games=3_000, today=FIRST + timedelta(days=6))
     games = by_id(world, "games")
-    for endpoint, field in (("covers", "cover"), ("involved_companies", None), ("release_dates", None)):
+    for endpoint in OWNED:
         rows = by_id(world, endpoint)
         assert {row["game"] for row in rows.values()} <= set(games)
-        named = {game: set(row.get(endpoint, [row.get(str(field))])) - {None} for game, row in games.items()}
+        named = {game: set(row.get(endpoint, ())) for game, row in games.items()}
+        if endpoint == "covers":
+            named = {game: {row["cover"]} if "cover" in row else set() for game, row in games.items()}
         owned: dict[int, set[int]] = {game: set() for game in games}
         for row in rows.values():
             owned[row["game"]].add(row["id"])
@@ -130,6 +133,26 @@ def test_what_belongs_to_games_comes_and_goes_with_them(build: Callable[..., Wor
     unchanged = {game for game, row in games.items() if row["updated_at"] < start_of(FIRST)}
     first = [row for row in world.rows("release_dates") if row["id"] % 4 == 0 and row["game"] in unchanged]
     assert [row.get("date") for row in first] == [games[row["game"]].get("first_release_date") for row in first]
+
+
+def test_games_have_store_pages_websites_and_titles(build: Callable[..., World]) -> None:
+    world = build(games=3_000)
+    steam = [row for row in world.rows("external_games") if row["external_game_source"] == 1]
+    sites = {(row["game"], row["type"]): row["url"] for row in world.rows("websites")}
+    apps: dict[int, set[str]] = {}
+    for row in steam:
+        apps.setdefault(row["game"], set()).add(row["uid"])
+    assert len(apps) / 3_000 == pytest.approx(0.5, abs=0.1)
+    assert 0.01 < sum(len(found) > 1 for found in apps.values()) / len(apps) < 0.1
+    pages = {game: url.rpartition("/")[2] for (game, kind), url in sites.items() if kind == 13}
+    assert set(pages) - set(apps)
+    agree = Counter(page in apps[game] for game, page in pages.items() if game in apps)
+    assert agree[True] > 20 * agree[False] > 0
+    assert len(sites) == len(list(world.rows("websites")))
+    (korea,) = (row["id"] for row in world.rows("regions") if row["identifier"] == "ko-KR")
+    titles = [row["name"] for row in world.rows("game_localizations") if row["region"] == korea]
+    assert 0.03 < len(titles) / 3_000 < 0.15
+    assert all(re.search("[가-힣]", title) for title in titles)
 
 
 def test_popularity_is_one_row_a_game_and_type_of_a_live_game(build: Callable[..., World]) -> None:
