@@ -32,10 +32,12 @@ from gamelake.marts import dbt_project, history, pointer
 from gamelake.marts.documents import History, HistoryDay, encode, read
 from gamelake.registry import Entity, Kind, load_entities, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
+from sandbox.igdb.conditions import compile_condition
+from sandbox.igdb.query import parse_query
 from sandbox.igdb.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from gamelake.lake.manifest import Manifest, Part
@@ -84,8 +86,15 @@ def rows_of(lake: Path) -> dict[str, int]:
 
 
 def _rows(world: World, entity: Entity, games: int) -> Iterator[Row]:
-    rows = world.rows(IgdbOptions.of(entity).endpoint)
+    options = IgdbOptions.of(entity)
+    rows = filter(_meets(options), world.rows(options.endpoint))
     return islice(rows, round(games * POPULARITY_PER_GAME)) if entity.kind is Kind.TIME_SERIES else rows
+
+
+def _meets(options: IgdbOptions) -> Callable[[Row], bool]:
+    """Return whether a row is one of the table."""
+    where = parse_query(f"where {options.filter};").where if options.filter else None
+    return compile_condition(where) if where else lambda _: True
 
 
 def _whole(rows: Iterator[Row]) -> Iterator[Page]:
@@ -101,13 +110,17 @@ def _whole(rows: Iterator[Row]) -> Iterator[Page]:
 
 def _changes(world: World, entity: Entity, before: set[int]) -> Iterator[Page]:
     """Yield what changed since the night before, then the windows from which rows were deleted, whole."""
-    table, since = world.table(IgdbOptions.of(entity).endpoint), bounds_of(DAY)[0].timestamp()
+    options, since = IgdbOptions.of(entity), bounds_of(DAY)[0].timestamp()
+    table, meets = world.table(options.endpoint), _meets(options)
     changed = [row_id for row_id, at in zip(table.ids, table.updated, strict=True) if at >= since]
-    yield [table.row(row_id) for row_id in changed], None
+    yield [row for row_id in changed if meets(row := table.row(row_id))], None
     live = set(table.ids)
     for window, _ in groupby(sorted(before - live), key=lambda row_id: row_id // WINDOW):
         ids = range(window * WINDOW, (window + 1) * WINDOW)
-        yield [table.row(row_id) for row_id in ids if row_id in live], IdRange(ids.start, ids.stop)
+        yield (
+            [row for row_id in ids if row_id in live and meets(row := table.row(row_id))],
+            IdRange(ids.start, ids.stop),
+        )
 
 
 def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], world: World, scratch: Path) -> None:
@@ -121,7 +134,12 @@ def _commit(store: Store, entity: Entity, day: date, pages: Iterable[Page], worl
             rows += len(page)
         files = stage.finish()
     if entity.kind is Kind.INCREMENTAL:
-        rows = len(world.table(IgdbOptions.of(entity).endpoint))
+        options = IgdbOptions.of(entity)
+        rows = (
+            sum(map(_meets(options), world.rows(options.endpoint)))
+            if options.filter
+            else len(world.table(options.endpoint))
+        )
     mode = Mode.SNAPSHOT if entity.kind is not Kind.INCREMENTAL else Mode.INCREMENTAL if newest else Mode.FULL
     kept = newest.files if newest else ()
     draft = Draft(
