@@ -40,6 +40,7 @@
             [
                 "game_name",
                 "display_name",
+                "name_ko",
                 "game_type_name",
                 "first_release_date",
                 "release_date_precision",
@@ -54,6 +55,11 @@
                 "cover",
                 "cover_url",
                 "url",
+                "steam_app_id",
+                "steam_url",
+                "official_url",
+                "gog_url",
+                "epic_url",
             ]
         )
     }}

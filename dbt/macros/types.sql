@@ -2,6 +2,10 @@
 {% macro year_number(year) %} {{ sane("year", year) }} {% endmacro %}
 
 
+{# The number of a Steam app: the first group of a pattern, null if the text does not match it. #}
+{% macro steam_app(value, pattern) %} try_cast(regexp_extract({{ value }}, '{{ pattern }}', 1) as bigint) {% endmacro %}
+
+
 {# A rating from 0 to 100. The source's means may miss the ends by a rounding error; what is further out is null. #}
 {% macro rating(value) %}
     case

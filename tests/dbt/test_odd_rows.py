@@ -23,6 +23,7 @@ LOOKUPS = {
     "game_types": "type",
     "game_statuses": "status",
     "popularity_types": "name",
+    "regions": "name",
 }
 LINKS = ("platforms", "genres", "game_modes", "themes", "player_perspectives")
 NO_TIME = 2**62
@@ -90,6 +91,14 @@ def fill(lake: Lake, *, odd: int) -> None:
     for row in dates[:odd]:
         row.update(date=MILLISECONDS, y=0)
     lake.add("release_dates", [*dates, {"id": 41, "human": ""}], claims=EVERY_ID)
+    pages: list[Row] = [{"id": n, "game": n, "external_game_source": 1, "uid": f"{n}0"} for n in range(1, 41)]
+    pages[0].update(uid="sub/1")
+    titles: list[Row] = [{"id": n, "game": n, "region": 1 + n % 8, "name": f"Title {n}"} for n in range(1, 41)]
+    for row in [*pages[:odd], *titles[:odd]]:
+        row.update(created_at=YEAR_0)
+    lake.add("external_games", pages, claims=EVERY_ID)
+    lake.add("game_localizations", titles, claims=EVERY_ID)
+    lake.add("websites", [{"id": 1, "game": 1, "type": 13, "url": " "}, {"id": 2, "type": 1}], claims=EVERY_ID)
     values = [value(n, n, calculated_at=1_700_000_000) for n in range(1, 41)]
     values += [value(100 * kind + n, n, kind=kind, amount=0.5) for n in range(1, 9) for kind in (6, 7, 8)]
     values += [value(2000, None), value(2001, 1, kind=None), value(2002, 2, amount=None)][:odd]
@@ -138,6 +147,8 @@ def test_odd_values_are_null_and_their_rows_stay(night: tuple[Any, Any]) -> None
     assert [games[11][name] for name in ("total_rating", "rating", "aggregated_rating")] == [100, 0, 100]
     assert [games[12][name] for name in ("game_summary", "game_slug", "url")] == [None] * 3
     assert games[15]["cover_url"] is None
+    assert [games[1][name] for name in ("steam_app_id", "steam_url", "official_url")] == [None] * 3
+    assert games[3]["steam_app_id"] == 30
     assert games[3]["genre_names"] == ["genres 2"]
     companies = rows_of(generation, "dim_companies", "company_id")
     assert len(companies) == 40
@@ -167,6 +178,8 @@ def test_many_odd_rows_fail(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
         "rarely_stg_igdb__games_out_of_range_values_0",
         "rarely_stg_igdb__companies_out_of_range_values_0",
         "rarely_stg_igdb__release_dates_out_of_range_values_0",
+        "rarely_stg_igdb__external_games_out_of_range_values_0",
+        "rarely_stg_igdb__game_localizations_out_of_range_values_0",
         "rarely_stg_igdb__popscore_out_of_range_values_0",
         "unusable_popularity_values",
     }
@@ -178,7 +191,7 @@ def test_many_odd_rows_fail(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
 def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     lake = make_lake("2026-11-21")
     fill(lake, odd=1)
-    for entity in ("covers", "game_types", "game_statuses", "companies", "popularity_types"):
+    for entity in ("covers", "game_types", "game_statuses", "companies", "popularity_types", "regions"):
         lake.files[entity].clear()
     done = dbt("build", *STAGING, generation=lake.generation())
     failed = {name.split("__id__")[0]: name for name, status in done.statuses.items() if status == "fail"}
@@ -187,6 +200,7 @@ def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake: Calla
         "references_known_stg_igdb__games_game_type",
         "references_known_stg_igdb__games_game_status",
         "references_known_stg_igdb__involved_companies_company_id",
+        "references_known_stg_igdb__game_localizations_region_id",
         "references_known_stg_igdb__popscore_popularity_type",
     }
     assert done.messages[failed["references_known_stg_igdb__games_cover"]] == (

@@ -52,6 +52,14 @@ def fill(lake: Lake) -> None:
              for n in range(30)]  # fmt: skip
     lake.add("involved_companies", parts, claims=EVERY_ID)
     lake.add("release_dates", [{"id": 1, "game": 1, "date": LAST, "y": 2199}], claims=EVERY_ID)
+    sites = [{"id": 10 * n + kind, "game": n, "type": kind, "url": text}
+             for n, text in enumerate(TEXTS, start=1) for kind in (1, 13, 16, 17)]  # fmt: skip
+    lake.add("websites", sites, claims=EVERY_ID)
+    pages = [{"id": 1, "game": LARGEST, "external_game_source": 1, "uid": "9999999999"}]
+    lake.add("external_games", pages, claims=EVERY_ID)
+    lake.add("regions", [{"id": LARGEST, "identifier": "ko-KR"}], claims=EVERY_ID)
+    titles = [{"id": n, "game": n, "region": LARGEST, "name": text} for n, text in enumerate(TEXTS, start=1)]
+    lake.add("game_localizations", titles, claims=EVERY_ID)
     kinds = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 34, LARGEST]
     lake.add("popularity_types", [{"id": kind, "name": f"Type {kind}"} for kind in kinds], claims=EVERY_ID)
     amounts = [9e299, 5e-324, 0.0, -0.0, 1.0, -9e299, 0.5, 2.0**-1074, 1e-300, 3.0, 0.1]

@@ -6,7 +6,10 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -78,6 +81,7 @@ def dim_games(world: World) -> dict[int, Row]:
     images = names(world, "covers", "image_id")
     releases, makers = releases_of(world), makers_of(world, games)
     labels = display_names(games, releases)
+    links, titles = links_of(world), korean_titles(world)
     rows = {}
     for game_id, game in games.items():
         released, days = utc(game.get("first_release_date")), releases[game_id]
@@ -114,11 +118,58 @@ def dim_games(world: World) -> dict[int, Row]:
             "developer_names": by_bytes(makers[game_id, "developer"]) or None,
             "publisher_names": by_bytes(makers[game_id, "publisher"]) or None,
             "platform_abbreviations": named(game.get("platforms"), abbreviations),
+            "name_ko": titles.get(game_id),
+            **{column: found.get(game_id) for column, found in links.items()},
         }
         for name, (column, known) in lookups.items():
             rows[game_id][f"{name}_ids"] = id_set(game.get(column))
             rows[game_id][f"{name}_names"] = named(game.get(column), known)
     return rows
+
+
+STEAM_PAGE = re.compile(r"/app/([1-9][0-9]{0,9})(?:[^0-9]|$)")
+STEAM_UID = re.compile(r"[1-9][0-9]{0,9}")
+
+
+def oldest(rows: list[Row], value: Callable[[Row], Any]) -> dict[int, Any]:
+    """Return for each game the value of the row with the lowest id that has one."""
+    found: dict[int, Any] = {}
+    for row in sorted(rows, key=lambda row: row["id"]):
+        if "game" in row and (each := value(row)) is not None:
+            found.setdefault(row["game"], each)
+    return found
+
+
+def links_of(world: World) -> dict[str, dict[int, Any]]:
+    """Return by column the links of each game: of a website, else of external_games."""
+
+    def sites(kind: int, value: Callable[[Row], Any] = lambda row: text(row.get("url"))) -> dict[int, Any]:
+        return oldest([row for row in world.of("websites") if row.get("type") == kind], value)
+
+    def stores(source: int, value: Callable[[Row], Any] = lambda row: text(row.get("url"))) -> dict[int, Any]:
+        return oldest([row for row in world.of("external_games") if row.get("external_game_source") == source], value)
+
+    def page_app(row: Row) -> int | None:
+        found = STEAM_PAGE.search(row.get("url", ""))
+        return int(found[1]) if found else None
+
+    def uid_app(row: Row) -> int | None:
+        return int(row["uid"]) if STEAM_UID.fullmatch(row.get("uid", "")) else None
+
+    apps = stores(1, uid_app) | sites(13, page_app)
+    return {
+        "steam_app_id": apps,
+        "steam_url": {game: f"https://store.steampowered.com/app/{app}" for game, app in apps.items()} | sites(13),
+        "official_url": sites(1),
+        "gog_url": stores(5) | sites(17),
+        "epic_url": stores(26) | sites(16),
+    }
+
+
+def korean_titles(world: World) -> dict[int, str]:
+    korea = {row["id"] for row in world.of("regions") if row.get("identifier") == "ko-KR"}
+    rows = [row for row in world.of("game_localizations") if row.get("region") in korea]
+    return oldest(rows, lambda row: text(row.get("name")))
 
 
 def releases_of(world: World) -> defaultdict[int, list[Row]]:

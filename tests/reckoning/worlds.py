@@ -31,6 +31,20 @@ CHAIN: list[Row] = [
     {"id": MOST - 30, "name": "Circle", "version_parent": MOST - 31},
     {"id": MOST - 31, "name": "Circle", "version_parent": MOST - 30, "rating_count": 9, "rating": 80.0},
 ]
+ODD_LINKS: dict[str, list[Row]] = {
+    "websites": [
+        {"id": MOST, "game": MOST, "type": 13, "url": "https://store.steampowered.com/app/9999999999?l=koreana"},
+        {"id": MOST - 1, "game": MOST - 1, "type": 13, "url": "https://store.steampowered.com/app/99999999999"},
+        {"id": MOST - 2, "game": MOST, "type": 1, "url": "\u200b"},
+        {"id": MOST - 3, "type": 1, "url": "https://no-game.example"},
+    ],
+    "external_games": [
+        {"id": MOST, "game": MOST - 2, "external_game_source": 1, "uid": "9999999999"},
+        {"id": MOST - 1, "game": MOST - 2, "external_game_source": 1, "uid": "010"},
+        {"id": MOST - 2, "game": MOST - 2, "external_game_source": 26, "uid": "epic", "url": " "},
+    ],
+    "game_localizations": [{"id": MOST, "game": MOST, "region": 2, "name": "\u3164"}],
+}
 ODD_VALUES: list[Row] = [
     {"id": MOST, "game_id": MOST, "popularity_type": 3, "value": 9e299, "calculated_at": MOST},
     {"id": MOST - 1, "game_id": MOST - 1, "popularity_type": 3, "value": 5e-324},
@@ -51,6 +65,8 @@ def generated(games: int = 300) -> World:
         popularity[day] = [*map(dict, sandbox.rows("popularity_primitives")), *ODD_VALUES]
     rows = {endpoint: [dict(row) for row in sandbox.rows(endpoint)] for endpoint in sandbox.tables}
     rows["games"] += ODD_GAMES + CHAIN
+    for endpoint, odd in ODD_LINKS.items():
+        rows[endpoint] += odd
     return World(last, rows, popularity)
 
 

@@ -106,6 +106,14 @@ with recursive
         group by involved.game_id
     ),
 
+    korean_titles as (
+        select titles.game_id, min_by(titles.name, titles.id) as name
+        from {{ ref("stg_igdb__game_localizations") }} as titles
+        join {{ ref("stg_igdb__regions") }} as regions on titles.region_id = regions.id
+        where regions.identifier = 'ko-KR' and titles.name is not null
+        group by titles.game_id
+    ),
+
     abbreviations as (
         {{ names_of_sets("platforms", "stg_igdb__platforms", "coalesce(dimension.abbreviation, dimension.name)") }}
     ),
@@ -170,7 +178,13 @@ select
     abbreviations.names as platform_abbreviations,
     makers.developer_names,
     makers.publisher_names,
-    {{ is_releasable }} as is_releasable
+    {{ is_releasable }} as is_releasable,
+    korean_titles.name as name_ko,
+    links.steam_app_id,
+    links.steam_url,
+    links.official_url,
+    links.gog_url,
+    links.epic_url
 from {{ ref("stg_igdb__games") }} as games
 left join platforms on games.platforms = platforms.ids
 left join abbreviations on games.platforms = abbreviations.ids
@@ -183,6 +197,8 @@ left join collections on games.collections = collections.ids
 join dated on games.id = dated.id
 left join marks on games.id = marks.id
 left join makers on games.id = makers.game_id
+left join korean_titles on games.id = korean_titles.game_id
+left join {{ ref("int_game_links") }} as links on games.id = links.game_id
 left join {{ ref("stg_igdb__game_types") }} as game_types on games.game_type = game_types.id
 left join {{ ref("stg_igdb__game_statuses") }} as game_statuses on games.game_status = game_statuses.id
 left join {{ ref("stg_igdb__covers") }} as covers on games.cover = covers.id

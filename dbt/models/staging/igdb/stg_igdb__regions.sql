@@ -1,0 +1,1 @@
+{{ stage_lookup("igdb", "regions", columns=["identifier", "category"]) }}
