@@ -191,6 +191,7 @@ async def test_every_id_is_read_and_claimed_once(source: SourceUnderTest, rows: 
     assert sorted(ids_of(pages)) == source.ids()
     claims = [page.claim for page in pages if page.claim]
     assert len(claims) == len(pages)
+    assert not any(page.unproven for page in pages)
     assert merge_ranges(claims) == (ALL_IDS,)
     assert not any(one.overlaps(two) for place, one in enumerate(claims) for two in claims[place + 1 :])
     assert all(row_id in page.claim for page in pages if page.claim for row_id in page.checked.ids())

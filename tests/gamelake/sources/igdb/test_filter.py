@@ -32,10 +32,12 @@ def test_a_row_is_in_the_table_as_long_as_it_meets_the_filter(store: Store) -> N
             assert loads.newest(NAME).source_count == len(met)
             return report
 
-        assert night().mode == "full"
+        report = night()
+        assert (report.mode, report.requests) == ("full", 2), "counts that lack the filter ask again"
         sandbox.next_day()
         sandbox.upsert(NAME, [{"id": 1_500, "external_game_source": TWITCH}])  # with a new updated_at, and without
         sandbox.upsert(NAME, [{"id": 1_503, "external_game_source": TWITCH, "updated_at": LONG_AGO}])
         sandbox.upsert(NAME, [{"id": 1_501, "external_game_source": STEAM}])
         sandbox.upsert(NAME, [{"id": 1_502, "external_game_source": STEAM, "updated_at": LONG_AGO}])
-        assert night().mode == "incremental"
+        report = night()
+        assert (report.mode, report.requests) == ("incremental", 6)
