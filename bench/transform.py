@@ -133,8 +133,9 @@ class Night:
         """Return the sha256 of each Parquet file of the last build, the day of history included."""
         inputs = read(self.store, f"{self.key}/{INPUTS}", Inputs)
         keys = [info.key for info in self.store.list(f"{self.key}/") if info.key.endswith(".parquet")]
-        keys += [day.key for day in inputs.days if not day.is_built]
-        return {key.removeprefix(self.key): hashlib.sha256(self.store.get(key)).hexdigest() for key in keys}
+        names = {key: key.removeprefix(self.key) for key in keys}
+        names |= {day.key: f"the history of {day.day}" for day in inputs.days if not day.is_built}
+        return {name: hashlib.sha256(self.store.get(key)).hexdigest() for key, name in names.items()}
 
 
 def main() -> None:

@@ -124,18 +124,11 @@ PLATFORM_TYPES = {
 REGIONS = {2: ("Korea", "ko-KR", "locale"), 3: ("Japan", "ja-JP", "locale"), 4: ("Europe", "EU", "continent")}
 """Name, identifier and category."""
 
-EXTERNAL_GAME_SOURCES = (1, 26, 5, 14, 11, 20)
-"""Steam, Epic, GOG, Twitch, Microsoft, Amazon."""
+EXTERNAL_GAME_SOURCES = (1, 20, 14, 3, 26, 20, 14, 20, 1, 20, 14, 3, 5, 20, 14, 20, 1, 20, 14, 3, 11, 20, 14, 20)
+"""Some neighbours of these are a game's: 1 Steam, 3 GiantBomb, 5 GOG, 11 Microsoft, 14 Twitch, 20 Amazon, 26 Epic."""
 
-WEBSITE_TYPES = {
-    1: "https://www.{slug}.example",
-    13: "https://store.steampowered.com/app/{app}",
-    16: "https://store.epicgames.com/p/{slug}",
-    17: "https://www.gog.com/game/{slug}",
-    3: "https://en.wikipedia.org/wiki/{slug}",
-    9: "https://www.youtube.com/@{slug}",
-}
-"""Official, Steam, Epic, GOG, Wikipedia, YouTube."""
+WEBSITE_TYPES = (1, 3, 17, 4, 13, 5, 9, 6, 1, 3, 16, 4, 13, 5, 9, 6, 1, 3, 18, 4, 13, 5, 9, 6)
+"""Some neighbours of these are a game's: 1 official, 13 Steam, 16 Epic, 17 GOG; the others are no shops."""
 
 POPULARITY_TYPES = {
     1: ("Visits", 121),

@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from sandbox.igdb.games import GameSource
     from sandbox.igdb.table import Row
 
-_STEAM, _GOG, _EPIC, _AMAZON = 1, 5, 26, 20
-_URLS = {
+_STEAM, _MICROSOFT, _AMAZON = 1, 11, 20
+_PAGES = {
     _STEAM: "https://store.steampowered.com/app/{uid}",
-    _GOG: "https://www.gog.com/en/game/{slug}",
-    _EPIC: "https://store.epicgames.com/en-US/p/{slug}",
+    5: "https://www.gog.com/en/game/{slug}",
+    26: "https://store.epicgames.com/en-US/p/{slug}",
     14: "https://www.twitch.tv/directory/game/{slug}",
-    11: "https://apps.microsoft.com/detail/{uid}",
 }
+_WEBSITES = {
+    1: "https://www.{slug}.example",
+    13: "https://store.steampowered.com/app/{app}",
+    16: "https://store.epicgames.com/p/{slug}",
+    17: "https://www.gog.com/game/{slug}",
+}
+_ANY_WEBSITE = "https://site-{type}.example/{slug}"
 _PHYSICAL, _DIGITAL = 2, 1
 _KOREA, _JAPAN = 2, 3
 
@@ -54,7 +60,7 @@ def _external(row_id: int, game: int, name: str, draw: tuple[int, ...]) -> Row:
     sources = catalog.EXTERNAL_GAME_SOURCES
     source = sources[(row_id + draw[0]) % len(sources)]
     row: Row = {"name": name}
-    if source == _AMAZON and draw[1] % 8 == 0:
+    if source == _MICROSOFT and draw[1] % 4 == 0:
         source, row = _STEAM, {"name": f"{name} Demo"}
         row["uid"] = str(_steam_app(game) + 10)
     elif source == _STEAM:
@@ -62,8 +68,8 @@ def _external(row_id: int, game: int, name: str, draw: tuple[int, ...]) -> Row:
     else:
         row["uid"] = f"{row_id * 48_271:x}"
     row["external_game_source"] = source
-    if source in _URLS and row_id % 40:
-        row["url"] = _URLS[source].format(uid=row["uid"], slug=_slug(game))
+    if source in _PAGES and row_id % 40:
+        row["url"] = _PAGES[source].format(uid=row["uid"], slug=_slug(game))
     if row_id % 2:
         row["year"] = 1990 + draw[2] % 36
     if row_id % 3 == 0:
@@ -74,9 +80,8 @@ def _external(row_id: int, game: int, name: str, draw: tuple[int, ...]) -> Row:
 
 
 def _website(row_id: int, game: int, draw: tuple[int, ...]) -> Row:
-    types = tuple(catalog.WEBSITE_TYPES)
-    kind = types[(row_id + draw[3]) % len(types)]
-    url = catalog.WEBSITE_TYPES[kind].format(slug=_slug(game), app=_steam_app(game))
+    kind = catalog.WEBSITE_TYPES[(row_id + draw[3]) % len(catalog.WEBSITE_TYPES)]
+    url = _WEBSITES.get(kind, _ANY_WEBSITE).format(slug=_slug(game), app=_steam_app(game), type=kind)
     return {"type": kind, "url": url, "trusted": False}
 
 

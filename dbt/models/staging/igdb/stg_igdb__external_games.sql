@@ -6,7 +6,6 @@ select
     external_game_source,
     {{ text("uid") }} as uid,
     case when external_game_source = 1 then {{ steam_app("uid", "^([1-9][0-9]{0,9})$") }} end as steam_app_id,
-    {{ text("name") }} as name,
     {{ text("url") }} as url,
     {{ utc("created_at") }} as created_at,
     {{ utc("updated_at") }} as updated_at,

@@ -6,6 +6,5 @@ select
     type,
     {{ text("url") }} as url,
     case when type = 13 then {{ steam_app("url", "/app/([1-9][0-9]{0,9})([^0-9]|$)") }} end as steam_app_id,
-    trusted,
     {{ text("checksum") }} as checksum
 from current_rows
