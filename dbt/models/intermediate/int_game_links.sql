@@ -3,11 +3,11 @@ with
     websites as (
         select
             game_id,
-            min_by(steam_app_id, case when steam_app_id is not null then id end) as steam_app_id,
-            min_by(url, case when type = 13 then id end) as steam_url,
-            min_by(url, case when type = 1 then id end) as official_url,
-            min_by(url, case when type = 17 then id end) as gog_url,
-            min_by(url, case when type = 16 then id end) as epic_url
+            min_by(steam_app_id, id) filter (where steam_app_id is not null) as steam_app_id,
+            min_by(url, id) filter (where type = 13) as steam_url,
+            min_by(url, id) filter (where type = 1) as official_url,
+            min_by(url, id) filter (where type = 17) as gog_url,
+            min_by(url, id) filter (where type = 16) as epic_url
         from {{ ref("stg_igdb__websites") }}
         where game_id is not null and url is not null
         group by game_id
@@ -16,9 +16,9 @@ with
     external_games as (
         select
             game_id,
-            min_by(steam_app_id, case when steam_app_id is not null then id end) as steam_app_id,
-            min_by(url, case when external_game_source = 5 and url is not null then id end) as gog_url,
-            min_by(url, case when external_game_source = 26 and url is not null then id end) as epic_url
+            min_by(steam_app_id, id) filter (where steam_app_id is not null) as steam_app_id,
+            min_by(url, id) filter (where external_game_source = 5 and url is not null) as gog_url,
+            min_by(url, id) filter (where external_game_source = 26 and url is not null) as epic_url
         from {{ ref("stg_igdb__external_games") }}
         where game_id is not null
         group by game_id
