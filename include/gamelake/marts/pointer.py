@@ -79,9 +79,16 @@ def by_day(store: ReadableStore) -> Iterator[Generation]:
         StoreError: The store cannot be read.
     """
     shown = current(store)
-    while shown is not None:
+    if shown is not None:
         yield shown
-        shown = _first_readable(store, shown.previous)
+        yield from before(store, shown)
+
+
+def before(store: ReadableStore, shown: Generation) -> Iterator[Generation]:
+    """Yield the generations that readers had of earlier days than that of `shown`, as `by_day`."""
+    while (found := _first_readable(store, shown.previous)) is not None:
+        yield found
+        shown = found
 
 
 def _first_readable(store: ReadableStore, generation: str | None) -> Generation | None:

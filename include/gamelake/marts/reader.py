@@ -22,6 +22,7 @@ from gamelake.marts.documents import INPUTS, History, read
 from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -74,6 +75,14 @@ class Marts:
         from gamelake.lake.querying import connect  # a reader of paths alone needs no database
 
         return connect(self._store)
+
+    def earlier(self) -> Iterator[Marts]:
+        """Yield the marts that readers had of each earlier day, the newest first, as far as they are kept.
+
+        Raises: StoreError.
+        """
+        for generation in pointer.before(self._store, self.generation):
+            yield Marts(self._store, generation)
 
     def urls(self, name: str) -> list[str]:
         """Return where the files of a mart are: one, or of the history one for each day, the oldest first.
@@ -143,7 +152,7 @@ def open_marts(lake: str | ReadableStore | None = None, *, day: date | None = No
         NotPublishedError: Nothing is published, or nothing that is still kept of that day or of one before it.
         StoreError: The lake cannot be read, or one of its documents is wrong.
     """
-    store = _open(lake or lake_uri()) if lake is None or isinstance(lake, str) else lake
+    store = open_readable(lake or lake_uri()) if lake is None or isinstance(lake, str) else lake
     days: list[date] = []
     for generation in pointer.by_day(store):
         if day is None or generation.day <= day:
@@ -159,7 +168,11 @@ def open_marts(lake: str | ReadableStore | None = None, *, day: date | None = No
     )
 
 
-def _open(uri: str) -> ReadableStore:
+def open_readable(uri: str) -> ReadableStore:
+    """Return the store at a URI, `https://` of a CDN too: for a program that opens its marts many times.
+
+    Raises: StoreError, if the URI is none of a lake.
+    """
     if uri.startswith(("https://", "http://")):
         from gamelake.lake.https import HttpsStore
 
