@@ -1,12 +1,13 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser spark test-spark drift lint format generate lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser test-dashboard spark test-spark drift lint format generate lock parquet-reader sbom clean
 
 # The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 SPARK := .venv-spark
+DASHBOARD := .venv-dashboard
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
@@ -33,6 +34,9 @@ up: $(READY) ## start a local Airflow with its web UI and a sandbox
 
 down: ## stop what `make up` started
 	@test ! -x "$(BIN)"/gamelake || "$(BIN)"/gamelake down
+
+dashboard: $(DASHBOARD)/.installed ## open the dashboard on the lake of GAMELAKE_URI; PORT= chooses its port
+	@"$(DASHBOARD)"/bin/python -m apps.dashboard $(if $(PORT),--port $(PORT))
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@"$(BIN)"/gamelake sandbox
@@ -91,13 +95,17 @@ e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real schedu
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers, each with one killed, about 10 minutes
 	"$(BIN)"/python -m pytest -m cluster
 
-test-browser: $(VENV)/.dev $(MANIFEST) ## the pages of the web UI in a real Chromium (`apt-get install chromium`), about 2 minutes
+test-browser: $(VENV)/.dev $(MANIFEST) $(DASHBOARD)/.dev ## the pages of the web UI and the dashboard in a real Chromium (`apt-get install chromium`), about 8 minutes
 	"$(BIN)"/python -m pytest -m browser
+	"$(DASHBOARD)"/bin/python -m pytest -m browser tests/apps/dashboard
 
 spark: $(SPARK)/.installed ## install the Spark dependencies into .venv-spark (needs Java 17 or newer)
 
 test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on a Spark master and two workers, against DuckDB's, about 6 minutes
 	GAMELAKE_SPARK_PYTHON="$(CURDIR)/$(SPARK)/bin/python" "$(BIN)"/python -m pytest -m spark
+
+test-dashboard: $(DASHBOARD)/.dev ## every page of the dashboard in every state, and its data, about 1 minute
+	"$(DASHBOARD)"/bin/python -m pytest -m "not browser" tests/apps/dashboard
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
@@ -105,7 +113,7 @@ drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 ran
 lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
-	"$(BIN)"/mypy plugins include dags deploy sandbox tests
+	"$(BIN)"/mypy plugins include dags deploy sandbox apps tests
 	PYTHONPATH=include:plugins:. "$(BIN)"/lint-imports --no-cache
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
@@ -124,6 +132,8 @@ lock: $(VENV)/.installed ## resolve requirements*.txt into the lock files again
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
 	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
 	$(COMPILE) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	$(COMPILE) -c requirements.lock requirements-dashboard.txt -o requirements-dashboard.lock
+	$(COMPILE) -c requirements.lock -c requirements-dashboard.lock requirements-dashboard-dev.txt -o requirements-dashboard-dev.lock
 
 parquet-reader: ## bundle the reader of Parquet for the page "Games" again, after a change of tools/parquet-reader (needs Node and npm)
 	cd tools/parquet-reader && npm ci --ignore-scripts --no-audit --no-fund --silent
@@ -154,7 +164,7 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 		elif [ -z "$$lakes" ] || [ "$$each" != .local/sandbox.json ]; then rm -rf "$$each"; fi; \
 	done; \
 	rmdir .local 2>/dev/null || true
-	@rm -rf $(VENV) $(SPARK) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -189,6 +199,18 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt
 	"$(PYTHON)" -m venv $(SPARK)
 	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python -r requirements-dbt.lock -r requirements-spark.txt
 	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
+	@touch $@
+
+# Where the dashboard runs: neither Airflow nor dbt, which need no Streamlit.
+$(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.toml
+	@echo "Installing the dashboard into $(DASHBOARD) ..."
+	@"$(PYTHON)" -m venv $(DASHBOARD)
+	@"$(BIN)"/uv pip install --quiet --python $(DASHBOARD)/bin/python -r requirements-dashboard.lock
+	@"$(BIN)"/uv pip install --quiet --python $(DASHBOARD)/bin/python --no-deps -e .
+	@touch $@
+
+$(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
+	"$(BIN)"/uv pip install --quiet --python $(DASHBOARD)/bin/python -r requirements-dashboard-dev.lock
 	@touch $@
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the

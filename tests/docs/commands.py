@@ -86,6 +86,7 @@ NOT_RUN: dict[str, str] = {
     r"export PYTHONPATH=|python -m gamelake\.marts\.(duckdb_extensions|dbt_project)": "a step of the image or of MWAA",
     r"make run ALLOW_UNPROVEN=": "as ALLOW_SHRINK, which is run; tests/gamelake/local/test_allowed.py reads both",
     r"git pull && make setup": "pulls from the internet; `make setup` is run",
+    r"(PORT=8600 )?make dashboard$|.*apps\.dashboard": "it serves until Ctrl-C; `make test-browser` starts it",
     r"make clean LAKE=yes$": "it removes the lake; tests/gamelake/local/test_clean.py runs it",
     r"make test$|make e2e|make drift|.*bench/": "it runs tests or benchmarks itself",
     r"make parquet-reader": "it needs npm and a registry",

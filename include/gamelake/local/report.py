@@ -100,7 +100,8 @@ def write(
             say(_table(*_sample(after, name, columns), stream))
     place = lake_location()
     say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
-    say("\nNext: `make run` for the next day (the sandbox makes one up), `make up` for Airflow's web UI, or a query:")
+    say("\nNext: `make dashboard` to look at the marts, `make run` for the next day (the sandbox makes one up),")
+    say("`make up` for Airflow's web UI, or a query:")
     say(f"  {_query(connected_store())}")
 
 

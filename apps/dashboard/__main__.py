@@ -1,0 +1,48 @@
+"""Starts the dashboard: `python -m apps.dashboard`.
+
+What takes long is done before the port answers: imports, the first look at the lake, the table of names for the search.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from streamlit.web.cli import main as streamlit
+
+import apps.dashboard.views  # noqa: F401 - Altair and the rest take a second
+from apps.dashboard.data import overview, search
+from apps.dashboard.data.snapshot import lake_at
+from gamelake.lake.documents import DocumentError
+from gamelake.lake.factory import lake_uri
+from gamelake.lake.store import StoreError
+from gamelake.marts.duckdb_extensions import link_extensions
+from gamelake.marts.errors import TransformError
+from gamelake.settings import SettingsError, read_settings
+
+APP = Path(__file__).with_name("app.py")
+
+
+def main() -> None:
+    """Read the lake once, and serve until the process is ended."""
+    parser = argparse.ArgumentParser(prog="python -m apps.dashboard", description="Serve the dashboard.")
+    parser.add_argument("--address", default="127.0.0.1", help="where it listens (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="the port (default: 8501, or the next free one)")
+    arguments = parser.parse_args()
+    # What is wrong is shown by the page, with what to do.
+    with suppress(StoreError, DocumentError, TransformError, SettingsError):
+        link_extensions(read_settings().gamelake_duckdb_extensions)
+        snapshot = lake_at(lake_uri()).current()
+        overview.headlines(snapshot)
+        search.prepare(snapshot)
+    options = ["--server.address", arguments.address]
+    if arguments.port:
+        options += ["--server.port", str(arguments.port)]
+    sys.argv = ["streamlit", "run", str(APP), *options]
+    streamlit()
+
+
+if __name__ == "__main__":
+    main()

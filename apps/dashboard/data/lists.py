@@ -1,0 +1,121 @@
+"""The lists of games: one for each marketing mart that ranks games, with filters, order and what earlier days had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from apps.dashboard.data.snapshot import Row, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class GameList:
+    """A list: its name in links, its mart, the column that it is ordered by, and the unit of that (a key of texts)."""
+
+    key: str
+    mart: str
+    figure: str
+    unit: str
+    is_share_of_100: bool = False
+
+
+LISTS = (
+    GameList("trending", "mart_trending_now", "trending_score", "points", is_share_of_100=True),
+    GameList("rising", "mart_rising_stars", "playing_gained_7d", "gained_users"),
+    GameList("hidden", "mart_hidden_gems", "hidden_score", "points", is_share_of_100=True),
+    GameList("rated", "mart_top_rated", "weighted_rating", "rating", is_share_of_100=True),
+    GameList("played", "mart_most_played", "playing_users", "users"),
+    GameList("hyped", "mart_top_hyped", "hypes", "followers"),
+    GameList("recent", "mart_recent_games", "first_release_date", "date"),
+    GameList("controversial", "mart_controversial_games", "controversy_score", "points", is_share_of_100=True),
+)
+BY_KEY = {each.key: each for each in LISTS}
+SORTS = ("rank", "climbed", "newest", "name")
+FILTERS = {
+    "platform": "platform_names",
+    "genre": "genre_names",
+    "theme": "theme_names",
+    "year": "release_year",
+    "type": "game_type_name",
+}
+"""Each filter of the page, with the column that it looks at."""
+
+
+def rows_of(snapshot: Snapshot, chosen: GameList) -> list[Row]:
+    """Return a whole list, the first rank first. The themes, which marts do not have, come from dim_games.
+
+    Raises: StoreError.
+    """
+    rows = snapshot.rows(f"select * from {{{chosen.mart}}} order by rank")
+    themes = _themes(snapshot, [row["game_id"] for row in rows])
+    return [{**row, "theme_names": themes.get(row["game_id"])} for row in rows]
+
+
+def _themes(snapshot: Snapshot, games: list[int]) -> dict[int, list[str]]:
+    if not games:
+        return {}
+    query = "select game_id, theme_names from {dim_games} where game_id in (select unnest(?::bigint[]))"
+    return {row["game_id"]: row["theme_names"] for row in snapshot.rows(query, sorted(games))}
+
+
+def choices(rows: Iterable[Row], name: str) -> list[Any]:
+    """Return what a filter can be set to: the values that the rows have, years the newest first."""
+    column = FILTERS[name]
+    found = {value for row in rows for value in _values(row[column])}
+    return sorted(found, reverse=name == "year")
+
+
+def matching(rows: Iterable[Row], filters: dict[str, list[Any]]) -> list[Row]:
+    """Return the rows that have one of the wanted values in every filter; an empty filter takes any."""
+    wanted = {FILTERS[name]: set(values) for name, values in filters.items() if values}
+    return [row for row in rows if all(any(v in some for v in _values(row[column])) for column, some in wanted.items())]
+
+
+def ordered(rows: Iterable[Row], sort: str) -> list[Row]:
+    """Return the rows in another order; `sort` is one of SORTS. Games that are new to a list count as climbed most."""
+    match sort:
+        case "climbed":
+            return sorted(rows, key=lambda row: (not is_new(row), -(row["rank_change"] or 0), row["rank"]))
+        case "newest":
+            dated = sorted(rows, key=lambda row: str(row["first_release_date"] or ""), reverse=True)
+            return sorted(dated, key=lambda row: row["first_release_date"] is None)
+        case "name":
+            return sorted(rows, key=lambda row: (row["display_name"] or "").casefold())
+    return sorted(rows, key=lambda row: row["rank"])
+
+
+def is_new(row: Row) -> bool:
+    """Return whether a row's game was not in the list of the day before, where there was one."""
+    return row["rank_change"] is None and row["previous_day"] is not None
+
+
+def _values(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def held_ranks(snapshot: Snapshot) -> list[Row]:
+    """Return the rank of each game in each list, on the day of the snapshot and on the earlier days that are kept.
+
+    One query for all games: the lists are short, and a viewer who looks at one game looks at more.
+
+    Raises: StoreError.
+    """
+    selects = []
+    for marts in [snapshot.marts, *snapshot.earlier]:
+        names = {mart.name for mart in marts.generation.marts if mart.rows}
+        selects += [
+            f"select '{each.key}' as list, date '{marts.generation.day}' as day, game_id, rank "
+            f"from {marts.scan(each.mart)}"
+            for each in LISTS
+            if each.mart in names
+        ]
+    if not selects:
+        return []
+    # The braces of a file's name are no marts.
+    query = " union all ".join(selects).replace("{", "{{").replace("}", "}}")
+    return snapshot.rows(f"{query} order by day, list, rank")

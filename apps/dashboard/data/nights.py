@@ -1,0 +1,108 @@
+"""The nights: what each load proved, read and repaired, when its marts were built, and why a night is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from apps.dashboard.data.snapshot import Row, Snapshot
+
+SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night.
+
+    Attributes:
+        state: `complete`: every table was loaded and proven. `unproven`: a table has rows that the source miscounts.
+            `partial`: a table that was loaded before was not. `missing`: nothing was loaded. `left_out`: its popularity
+            could not be built into the history.
+        published_at: When the marts of the day were built; None where that generation is no longer kept.
+        reason: Why the day was left out of the history.
+    """
+
+    day: date
+    state: str
+    tables: int
+    expected: int
+    figures: Row
+    published_at: datetime | None
+    reason: str | None
+
+
+def nights(snapshot: Snapshot) -> list[Night]:
+    """Return the last nights, the newest first, those without a load too. Raises: StoreError."""
+    by_day = {row["day"]: row for row in _by_day(snapshot)}
+    if not by_day:
+        return []
+    built = {marts.generation.day: marts.generation.built_at for marts in [*snapshot.earlier, snapshot.marts]}
+    left_out = {each.day: each.reason for each in snapshot.marts.history.left_out}
+    last = max(snapshot.day, *by_day)
+    first = max(min(by_day), last - timedelta(days=SHOWN - 1))
+    days = [last - timedelta(days=n) for n in range((last - first).days + 1)]
+    expected = max(row["tables"] for row in by_day.values())
+    found = []
+    for day in days:
+        figures = by_day.get(day)
+        found.append(
+            Night(
+                day=day,
+                state=_state(figures, expected, is_left_out=day in left_out),
+                tables=figures["tables"] if figures else 0,
+                expected=expected,
+                figures=figures or {},
+                published_at=built.get(day),
+                reason=left_out.get(day),
+            )
+        )
+    return found
+
+
+def _state(figures: Row | None, expected: int, *, is_left_out: bool) -> str:
+    if figures is None:
+        return "missing"
+    if is_left_out:
+        return "left_out"
+    if figures["tables"] < expected:
+        return "partial"
+    return "unproven" if figures["unproven"] else "complete"
+
+
+def _by_day(snapshot: Snapshot) -> list[Row]:
+    query = """
+        select
+            day,
+            count(distinct (source, entity)) as tables,
+            count(*) filter (where proof = 'unproven') as unproven,
+            sum(rows_read)::bigint as rows_read,
+            sum(row_count)::bigint as row_count,
+            sum(requests)::bigint as requests,
+            sum(retries)::bigint as retries,
+            sum(seconds) as seconds,
+            sum(rows_rejected)::bigint as rows_rejected,
+            sum(rows_deleted)::bigint as rows_deleted,
+            sum(ranges_repaired)::bigint as ranges_repaired,
+            sum(undeclared_values)::bigint as undeclared_values,
+            max(committed_at) as committed_at
+        from {fct_loads}
+        group by day
+    """
+    return snapshot.rows(query)
+
+
+def loads(snapshot: Snapshot, day: date) -> list[Row]:
+    """Return the loads of a night, one row a commit. Raises: StoreError."""
+    query = """
+        select
+            source, entity, mode, proof, source_count, row_count, rows_read, rows_rejected,
+            rows_deleted, ranges_repaired, undeclared_fields, requests, retries, seconds, committed_at
+        from {fct_loads}
+        where day = ?
+        order by source, entity, version
+    """
+    return snapshot.rows(query, day)
