@@ -119,5 +119,30 @@ COPY sandbox sandbox
 CMD ["bash", "-c", "exec gamelake sandbox --host=0.0.0.0"]
 
 
+# The dashboard has an environment of its own, as dbt has.
+FROM build AS dashboard-packages
+
+COPY requirements-dashboard.lock /tmp/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
+    && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/dashboard \
+    && /opt/uv/bin/uv pip sync --python /opt/dashboard/bin/python --compile-bytecode /tmp/requirements-dashboard.lock \
+    && printf '%s\n' "${AIRFLOW_HOME}" "${AIRFLOW_HOME}/include" > "$(/opt/dashboard/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
+
+
+# The same image with the dashboard: for docker-compose.yaml, or any place that runs containers.
+FROM gamelake AS dashboard
+
+COPY --from=dashboard-packages /opt/dashboard /opt/dashboard
+COPY apps apps
+
+ENV STREAMLIT_SERVER_HEADLESS=true \
+    STREAMLIT_SERVER_PORT=8501
+
+EXPOSE 8501
+
+CMD ["bash", "-c", "exec /opt/dashboard/bin/python -m apps.dashboard --address=0.0.0.0"]
+
+
 # The default target: the image for production.
 FROM gamelake

@@ -40,6 +40,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": _secret,
     "REDIS_PASSWORD": _secret,
     "AWS_SECRET_ACCESS_KEY": _secret,
+    "DASHBOARD_S3_SECRET": _secret,
 }
 
 

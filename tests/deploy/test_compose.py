@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from deploy.compose_env import SECRETS
 from gamelake.registry import load_sources
 
-PROJECT_IMAGE = re.compile(r"gamelake(-sandbox)?:(?P<version>\d+\.\d+\.\d+)")
+PROJECT_IMAGE = re.compile(r"gamelake(-sandbox|-dashboard)?:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "igdb-account"}
 PROFILES = ("default", "celery", "real-api")
 
@@ -275,6 +275,37 @@ def test_the_real_api_needs_an_account(services: Services, account: tuple[str, s
 
     assert result.returncode == status
     assert ("IGDB_CLIENT_ID and IGDB_CLIENT_SECRET in .env" in result.stderr) is bool(status)
+
+
+def test_the_dashboard_can_read_the_marts_and_nothing_else(
+    compose: dict[str, Any], services: Services, env: dict[str, str], tmp_path: Path
+) -> None:
+    """SeaweedFS with the stack's own identities."""
+    from botocore.exceptions import ClientError
+
+    from tests.deploy.conftest import interpolate
+    from tests.support.seaweed import running_seaweed
+
+    (identity,) = json.loads(interpolate(compose["configs"]["identities"]["content"], env))["identities"]
+    environment = services["dashboard"]["environment"]
+    key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    with running_seaweed(tmp_path, identity) as server:
+        writer = server.client()
+        writer.create_bucket(Bucket="gamelake")
+        for name in ("marts/_current.json", "raw/igdb/games/_manifest.json"):
+            writer.put_object(Bucket="gamelake", Key=f"lake/{name}", Body=b"{}")
+        reader = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id=key,
+                              aws_secret_access_key=secret)  # fmt: skip
+        assert reader.get_object(Bucket="gamelake", Key="lake/marts/_current.json")["Body"].read() == b"{}"
+        refused = [
+            lambda: reader.get_object(Bucket="gamelake", Key="lake/raw/igdb/games/_manifest.json"),
+            lambda: reader.put_object(Bucket="gamelake", Key="lake/marts/_current.json", Body=b""),
+            lambda: reader.delete_object(Bucket="gamelake", Key="lake/marts/_current.json"),
+        ]
+        for request in refused:
+            with pytest.raises(ClientError) as error:
+                request()
+            assert error.value.response["Error"]["Code"] == "AccessDenied"
 
 
 def started(services: Services, profile: str) -> set[str]:

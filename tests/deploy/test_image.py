@@ -63,7 +63,7 @@ def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
     airflow = pins((repository / "requirements.txt").read_text(encoding="utf-8"))["apache-airflow"]
 
     assert re.fullmatch(rf"AIRFLOW_IMAGE=apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}}", base)
-    assert stages == [*["${AIRFLOW_IMAGE}"] * 2, "gamelake", "gamelake"]
+    assert stages == [*["${AIRFLOW_IMAGE}"] * 2, "gamelake", "build", "gamelake", "gamelake"]
     assert 'base.name="${AIRFLOW_IMAGE}"' in labels(dockerfile)
 
 
@@ -160,14 +160,20 @@ def test_uv_is_the_same_everywhere(repository: Path) -> None:
 
 
 def test_the_locks_agree(repository: Path) -> None:
-    developed, deployed, dbt = (
+    developed, deployed, dbt, dashboard = (
         pins((repository / name).read_text(encoding="utf-8"))
-        for name in ("requirements-dev.lock", "requirements.lock", "requirements-dbt.lock")
+        for name in (
+            "requirements-dev.lock",
+            "requirements.lock",
+            "requirements-dbt.lock",
+            "requirements-dashboard.lock",
+        )
     )
 
     assert len(deployed) > 100
     assert {name: developed.get(name) for name in deployed} == deployed
     assert {name: deployed.get(name) for name in dbt} == dbt
+    assert {name: deployed.get(name, version) for name, version in dashboard.items()} == dashboard
 
 
 def test_every_requirement_is_in_its_lock(repository: Path) -> None:
@@ -175,6 +181,7 @@ def test_every_requirement_is_in_its_lock(repository: Path) -> None:
         ("requirements.txt", "requirements.lock"),
         ("requirements-dbt.txt", "requirements-dbt.lock"),
         ("requirements-celery.txt", "requirements-dev.lock"),
+        ("requirements-dashboard.txt", "requirements-dashboard.lock"),
     ):
         wanted, locked = (pins((repository / file).read_text(encoding="utf-8")) for file in (name, lock))
         assert wanted

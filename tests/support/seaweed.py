@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -54,12 +54,14 @@ class Seaweed:
 
 
 @contextmanager
-def running_seaweed(folder: Path) -> Iterator[Seaweed]:
-    """A server for as long as the block lasts; what it stores is in `folder`."""
+def running_seaweed(folder: Path, *others: dict[str, Any]) -> Iterator[Seaweed]:
+    """A server for as long as the block lasts; what it stores is in `folder`. `others`: identities beside its own."""
     certificate, key, ca = make_certificates(folder)
     identity = {"name": KEY, "credentials": [{"accessKey": KEY, "secretKey": SECRET}]}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity | {"actions": actions}]}), encoding="utf-8")
+    (folder / "s3.json").write_text(
+        json.dumps({"identities": [identity | {"actions": actions}, *others]}), encoding="utf-8"
+    )
     (folder / "data").mkdir()
     ports = dict(zip((*_PORTS, *_GRPC), _free_ports(len(_PORTS) + len(_GRPC)), strict=True))
     options = {

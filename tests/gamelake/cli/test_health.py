@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ("airflow api_server -- host:0.0.0.0 port:8080", "api-server"),
         ("/usr/bin/dumb-init -- /entrypoint bash -c exec gamelake sandbox --port=8900", "sandbox"),
         ("bash -c exec airflow scheduler", "scheduler"),
+        ("/usr/bin/dumb-init -- /entrypoint bash -c exec /opt/dashboard/bin/python -m apps.dashboard", "dashboard"),
         ("/usr/bin/dumb-init -- /entrypoint airflow db migrate", None),
         ("/usr/bin/dumb-init -- /entrypoint airflow jobs check --job-type SchedulerJob", None),
     ],
@@ -56,7 +57,14 @@ def server() -> Iterator[tuple[type[Answer], dict[str, str]]]:
     with HTTPServer(("127.0.0.1", 0), Own) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()
         port = str(http.server_address[1])
-        yield Own, {"AIRFLOW__API__PORT": port, "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": port}
+        yield (
+            Own,
+            {
+                "AIRFLOW__API__PORT": port,
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": port,
+                "STREAMLIT_SERVER_PORT": port,
+            },
+        )
         http.shutdown()
 
 
@@ -69,12 +77,13 @@ def test_an_api_server_is_healthy_with_its_database(server: tuple[type[Answer], 
         check("api-server", environ)
 
 
-def test_a_scheduler_answers_or_is_unhealthy(server: tuple[type[Answer], dict[str, str]]) -> None:
+@pytest.mark.parametrize(("name", "path"), [("scheduler", "/health"), ("dashboard", "/_stcore/health")])
+def test_a_service_answers_or_is_unhealthy(server: tuple[type[Answer], dict[str, str]], name: str, path: str) -> None:
     answer, environ = server
     with pytest.raises(UnhealthyError, match="404"):
-        check("scheduler", environ)
-    answer.replies["/health"] = (200, b"")
-    check("scheduler", environ)
+        check(name, environ)
+    answer.replies[path] = (200, b"ok")
+    check(name, environ)
 
 
 def test_of_the_others_airflow_s_own_command_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
