@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser test-dashboard spark test-spark drift lint format generate lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard screenshots sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser test-dashboard spark test-spark drift lint format generate lock parquet-reader sbom clean
 
 # The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
@@ -37,6 +37,9 @@ down: ## stop what `make up` started
 
 dashboard: $(DASHBOARD)/.installed ## open the dashboard on the lake of GAMELAKE_URI; PORT= chooses its port
 	@"$(DASHBOARD)"/bin/python -m apps.dashboard $(if $(PORT),--port $(PORT))
+
+screenshots: $(DASHBOARD)/.dev ## take the dashboard's pictures in docs, of the lake of GAMELAKE_URI, with Chromium
+	"$(DASHBOARD)"/bin/python -m tools.screenshots
 
 sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
 	@"$(BIN)"/gamelake sandbox
