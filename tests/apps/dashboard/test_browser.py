@@ -155,7 +155,7 @@ def test_search_then_open_a_game(page: Page, url: str) -> None:
     page.wait_for_url(re.compile(r"id=1"))
     settled(page)
     assert page.locator(".gl-hero h2").inner_text() == "The Legend of Zelda"
-    assert page.locator("[data-testid=stVegaLiteChart]").count() == 1
+    page.locator("[data-testid=stVegaLiteChart]").wait_for()
 
 
 def test_filter_download_and_share(page: Page, url: str, context: BrowserContext) -> None:
