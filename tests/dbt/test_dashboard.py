@@ -22,7 +22,8 @@ def test_every_page_has_its_figures(tmp_path: Path) -> None:
     source = Source(tmp_path / "lake", DAY)
     source.load(DAY)
     assert Dbt(tmp_path / "dbt", GAMELAKE_URI=source.store.uri)("run", generation=None).success
-    publish(source.store, *source.generations(DAY), published_models())
+    (generation,) = source.generations(DAY)
+    publish(source.store, generation, published_models())
     snapshot = Lake(source.store).current()
     filled = [each for each in lists.LISTS if lists.rows_of(snapshot, each)]
     assert {"rated", "played", "recent", "hyped"} <= {each.key for each in filled}

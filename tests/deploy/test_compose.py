@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -16,6 +16,9 @@ from moto.server import ThreadedMotoServer
 
 from deploy.compose_env import SECRETS
 from gamelake.registry import load_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROJECT_IMAGE = re.compile(r"gamelake(-sandbox|-dashboard)?:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "igdb-account"}
@@ -297,7 +300,7 @@ def test_the_dashboard_can_read_the_marts_and_nothing_else(
         reader = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id=key,
                               aws_secret_access_key=secret)  # fmt: skip
         assert reader.get_object(Bucket="gamelake", Key="lake/marts/_current.json")["Body"].read() == b"{}"
-        refused = [
+        refused: list[Callable[[], object]] = [
             lambda: reader.get_object(Bucket="gamelake", Key="lake/raw/igdb/games/_manifest.json"),
             lambda: reader.put_object(Bucket="gamelake", Key="lake/marts/_current.json", Body=b""),
             lambda: reader.delete_object(Bucket="gamelake", Key="lake/marts/_current.json"),

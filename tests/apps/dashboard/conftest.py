@@ -57,7 +57,14 @@ def game(number: int, **fields: Any) -> dict[str, Any]:
 def ranked(number: int, rank: int, day: str, before: int | None, **fields: Any) -> dict[str, Any]:
     """A row of a list."""
     shown = game(number)
-    columns = ("game_id", "game_name", "display_name", "game_type_name", "platform_names", "platform_abbreviations")
+    columns: tuple[str, ...] = (
+        "game_id",
+        "game_name",
+        "display_name",
+        "game_type_name",
+        "platform_names",
+        "platform_abbreviations",
+    )
     columns += ("genre_names", "developer_names", "release_year", "first_release_date", "cover_url", "url")
     row = {column: shown[column] for column in columns}
     row |= {"rank": rank, "previous_rank": before, "rank_change": before - rank if before else None}
@@ -66,7 +73,13 @@ def ranked(number: int, rank: int, day: str, before: int | None, **fields: Any) 
 
 def load(entity: str, day: str, **fields: Any) -> dict[str, Any]:
     """A row of fct_loads."""
-    figures = {"source_count": 11, "row_count": 11, "rows_read": 11, "rows_rejected": 0, "rows_deleted": 0}
+    figures: dict[str, Any] = {
+        "source_count": 11,
+        "row_count": 11,
+        "rows_read": 11,
+        "rows_rejected": 0,
+        "rows_deleted": 0,
+    }
     figures |= {"ranges_repaired": 0, "undeclared_values": 0, "requests": 3, "retries": 0, "seconds": 1.5}
     row = {"source": "igdb", "entity": entity, "version": 1, "day": date.fromisoformat(day), "mode": "full"}
     return row | figures | {"proof": "counted", "committed_at": COMMITTED, "undeclared_fields": []} | fields

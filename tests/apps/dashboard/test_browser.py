@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
     from tests.support.published_marts import MartsLake
 
 pytestmark = pytest.mark.browser
 
 PAGES = ("", "lists", "game?id=1", "trends", "companies", "companies?id=7", "compare?games=1,2", "pipeline")
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 LOADS = 200
 
 

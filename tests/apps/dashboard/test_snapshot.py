@@ -68,7 +68,7 @@ def test_what_could_be_read_is_shown_while_the_lake_is_away(marts: MartsLake) ->
     assert lake.problem is None
 
 
-def test_a_file_that_is_gone_is_an_error_of_the_store(marts: MartsLake) -> None:
+def test_a_deleted_file_is_an_error_of_the_store(marts: MartsLake) -> None:
     opened = Lake(marts.store).current()
     for file in folder_of(marts.store).rglob("mart_top_hyped.parquet"):
         file.unlink()
