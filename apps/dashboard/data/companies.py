@@ -59,8 +59,9 @@ def games_of(snapshot: Snapshot, company: int) -> list[Row]:
                 where company_id = $company and role in ('developer', 'publisher')
             )
         select
-            games.game_id, games.display_name, games.cover_url, games.release_year, games.platform_abbreviations,
-            games.developer_names, games.publisher_names, popularity.playing_users, count(*) over () as all_games
+            games.game_id, games.display_name, games.name_ko, games.cover_url, games.release_year,
+            games.platform_abbreviations, games.developer_names, games.publisher_names, popularity.playing_users,
+            count(*) over () as all_games
         from made
         join {dim_games} as games on made.game_id = games.game_id
         left join {fct_game_popularity} as popularity on made.game_id = popularity.game_id

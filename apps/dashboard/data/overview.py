@@ -86,7 +86,7 @@ def tops(snapshot: Snapshot) -> list[Top]:
 def _top(snapshot: Snapshot, chosen: GameList) -> Top:
     query = f"""
         select
-            game_id, display_name, cover_url, rank, previous_rank, rank_change, previous_day, {chosen.figure},
+            game_id, display_name, name_ko, cover_url, rank, previous_rank, rank_change, previous_day, {chosen.figure},
             release_year, platform_abbreviations, developer_names, publisher_names,
             count(*) filter (where rank_change is null and previous_day is not null) over () as newcomers
         from {{{chosen.mart}}}

@@ -29,7 +29,7 @@ _NAMES = """
     create table names as
     select
         games.game_id,
-        lower(strip_accents(concat_ws(' ', games.display_name, {other_names}))) as folded,
+        lower(strip_accents(concat_ws(' ', games.display_name, games.name_ko))) as folded,
         coalesce(popularity.playing_users, 0) + coalesce(popularity.played_users, 0) as users,
         games.is_main_game
     from {games} as games
@@ -84,11 +84,9 @@ def prepare(snapshot: Snapshot) -> None:
     with _lock:
         if snapshot in _ready:
             return
-        columns = snapshot.columns("dim_games")
-        other = "games.name_ko" if "name_ko" in columns else "null"
         with snapshot.cursor() as cursor:
             games, popularity = snapshot.marts.scan("dim_games"), snapshot.marts.scan("fct_game_popularity")
-            cursor.execute(_NAMES.format(games=games, popularity=popularity, other_names=other))
+            cursor.execute(_NAMES.format(games=games, popularity=popularity))
             cursor.execute(_WORDS.format())
         _ready[snapshot] = None
 
@@ -116,7 +114,9 @@ def _value(cursor: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> s
     return str(row[0]) if row and row[0] else ""
 
 
-CARD = "game_id, display_name, cover_url, release_year, platform_abbreviations, developer_names, publisher_names"
+CARD = (
+    "game_id, display_name, name_ko, cover_url, release_year, platform_abbreviations, developer_names, publisher_names"
+)
 """The columns of dim_games that a row of a list of games shows."""
 
 

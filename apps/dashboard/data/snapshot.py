@@ -72,10 +72,6 @@ class Snapshot:
         """The generations that readers had of earlier days and that are still kept, the newest first."""
         return list(self.marts.earlier())
 
-    def columns(self, mart: str) -> set[str]:
-        """Return the names of a mart's columns."""
-        return {row["column_name"] for row in self.rows(f"describe from {{{mart}}}")}
-
     def rows(self, query: str, *parameters: Any) -> list[Row]:
         """Return the rows of a query, from memory if it was asked before.
 

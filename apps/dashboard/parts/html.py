@@ -37,8 +37,9 @@ def text(value: object, longest: int = LONGEST) -> str:
 
 
 def name_of(view: View, row: Row) -> str:
-    """Return the name of a game as plain text; one that shows nothing is replaced by its number."""
-    name = " ".join(str(row["display_name"] or "").split())
+    """Return the name of a game as plain text: its Korean title for Korean, its number if the name shows nothing."""
+    korean = row["name_ko"] if view.texts.language == "ko" else None
+    name = " ".join(str(korean or row["display_name"] or "").split())
     return (
         name
         if any(each.isprintable() and not each.isspace() for each in name)
@@ -220,8 +221,8 @@ def names(values: Iterable[Any] | None, *, longest: int = 12) -> str:
     return "".join(f'<span class="gl-chip">{text(each, 60)}</span>' for each in values[:longest]) + more
 
 
-def outside(url: str | None) -> str:
-    """Return a link to a page at IGDB, as HTML; an address of another host is no link."""
-    if not url or not url.startswith("https://www.igdb.com/"):
+def outside(url: str | None, host: str = "www.igdb.com") -> str:
+    """Return a link to a page of a host, as HTML; an address of another host is no link."""
+    if not url or not url.startswith(f"https://{host}/"):
         return ""
-    return f'<a href="{escape(url)}" rel="noopener noreferrer">igdb.com</a>'
+    return f'<a href="{escape(url)}" rel="noopener noreferrer">{host}</a>'

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from apps.dashboard.parts.view import View
 
 SUGGESTIONS = 8
+STEAM = "store.steampowered.com"
 
 
 def show(view: View) -> None:
@@ -102,8 +103,14 @@ def _facts(view: View, row: Row) -> None:
             *((t(f"figure.{name}"), t.number(row[name]) if row[name] else "") for name in games.FIGURES),
             (t("game.positive"), t.percent(row["positive_share"]) if row["positive_share"] is not None else ""),
             (t("game.page"), html.outside(row["url"])),
+            (t("game.steam"), html.outside(_steam(row), STEAM)),
         ]
     )
+
+
+def _steam(row: Row) -> str | None:
+    """Return the address of a game at Steam."""
+    return f"https://{STEAM}/app/{row['steam_app_id']}/" if row["steam_app_id"] else None
 
 
 def _popularity(view: View, row: Row) -> None:

@@ -88,6 +88,7 @@ def _columns_of(mart: str) -> list[str]:
         ("zelda", 1),
         ("LEGEND OF", 1),
         ("zedla", 1),
+        ("젤다", 1),
         ("legnd of zelda", 1),
         ("100%", 3),
         ("it's", 4),

@@ -128,6 +128,12 @@ def test_why_a_game_is_in_a_list(three_days: MartsLake, monkeypatch: pytest.Monk
     assert "95.0, from 12 ratings" in text
 
 
+def test_a_korean_title_and_a_page_at_steam(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(opened(monkeypatch, three_days.store.uri, "game", id="1", lang="ko"))
+    assert '<h2><bdi dir="auto">젤다의 전설</bdi></h2>' in text
+    assert 'href="https://store.steampowered.com/app/70/"' in text
+
+
 def test_search_forgives_a_typing_error(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(monkeypatch, three_days.store.uri, "game")
     app.text_input(key="q").set_value("zedla").run()
