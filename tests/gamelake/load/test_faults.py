@@ -60,7 +60,7 @@ TRANSIENT: dict[str, dict[str, Any]] = {
     "no UTF-8": {"kind": "replace", "old": '"id"', "new": '"\udcff"'},
     "a hang": {"kind": "hang", "seconds": 30},
 }
-# The error of a load when that fault stays, and its status; where rows and count differ, no retry can tell.
+# The error of a load when a fault stays, with its HTTP status. An empty list can also be a count that differs.
 LASTING: dict[str, tuple[type[Exception] | tuple[type[Exception], ...], int | None]] = {
     "429": (RateLimitError, 429),
     "500": (ServerError, 500),
