@@ -98,8 +98,13 @@ with recursive
     makers as (
         select
             involved.game_id,
-            {{ sorted_set("array_agg(companies.name) filter (where involved.developer)") }} as developer_names,
-            {{ sorted_set("array_agg(companies.name) filter (where involved.publisher)") }} as publisher_names
+            -- Spark makes an empty list of no rows, DuckDB null
+            {% for role in ("developer", "publisher") %}
+                case
+                    when count(*) filter (where involved.{{ role }}) > 0
+                    then {{ sorted_set("array_agg(companies.name) filter (where involved." ~ role ~ ")") }}
+                end as {{ role }}_names {{ "," if not loop.last }}
+            {% endfor %}
         from {{ ref("stg_igdb__involved_companies") }} as involved
         join {{ ref("stg_igdb__companies") }} as companies on involved.company_id = companies.id
         where (involved.developer or involved.publisher) and companies.name is not null
