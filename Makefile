@@ -13,6 +13,8 @@ UV_VERSION := 0.13.9
 COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
 CYCLONEDX_VERSION := 7.5.0
 STAND_IN := .local/stand-in
+# A worker that crashes ends the run and names its test. With a new worker in its place, `loadfile` waits without end.
+PARALLEL := -n 2 --dist loadfile --max-worker-restart 0
 MANIFEST := dbt/target/manifest.json
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
@@ -87,13 +89,13 @@ $(STAND_IN)/debian.tar:
 	mv $@.part $@
 
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-browser`, `make test-cluster` and `make test-spark`
-	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not browser and not spark"
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark"
 
 coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test`, and fail when they cover less than the floor in pyproject.toml
-	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster and not browser and not spark" --cov --cov-report=term:skip-covered
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark" --cov --cov-report=term:skip-covered
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
-	"$(BIN)"/python -m pytest -n 2 --dist loadfile -m "e2e$(if $(filter no,$(LONG)), and not long)"
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "e2e$(if $(filter no,$(LONG)), and not long)"
 
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers, each with one killed, about 10 minutes
 	"$(BIN)"/python -m pytest -m cluster
@@ -111,7 +113,7 @@ test-dashboard: $(DASHBOARD)/.dev ## every page of the dashboard in every state,
 	"$(DASHBOARD)"/bin/python -m pytest -m "not browser" tests/apps/dashboard
 
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
-	DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 tests/gamelake/load/test_drift.py
+	DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 --max-worker-restart 0 tests/gamelake/load/test_drift.py
 
 lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .
