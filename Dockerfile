@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-#
 # One image for every service: Airflow with the project, and beside it dbt with DuckDB, its extensions and the manifest.
 #
 #     make image                                                              on Apache's image
@@ -8,8 +6,13 @@
 # dbt has its own environment, because the constraints that either base is built with (pathspec 1.1.1) exclude it.
 # The DAG runs the command `dbt`; docs/decisions/0012-install-dbt-beside-airflow-in-the-image.md has more.
 
-# The digest selects the image, an index of several platforms; the tag is for readers.
-ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12@sha256:9df9c8be4096b9cc626bd7cb1f2b8c712eef66c59c615f8c7e6200871ca10bd1
+# Another image, or the stage below.
+ARG AIRFLOW_IMAGE=apache
+
+
+# The digest selects the image, an index of several platforms; the tag is for readers. It is here and not in the argument,
+# because Dependabot updates images only where FROM names them (dependabot-core#2057).
+FROM apache/airflow:3.3.2-python3.12@sha256:9df9c8be4096b9cc626bd7cb1f2b8c712eef66c59c615f8c7e6200871ca10bd1 AS apache
 
 
 FROM ${AIRFLOW_IMAGE} AS build
@@ -19,54 +22,51 @@ FROM ${AIRFLOW_IMAGE} AS build
 USER 0
 
 # In its own environment: the bases have a uv of some version, and Apache's refuses pip to root.
-ARG UV_VERSION=0.13.9
+COPY requirements-build.lock /tmp/
 RUN python -m venv /opt/uv \
-    && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
+    && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /tmp/requirements-build.lock
 
 # The .pth file is for the project's plugin of dbt (include/gamelake/marts/dbt_plugin.py).
 COPY requirements-dbt.lock /tmp/
 RUN --mount=type=cache,target=/root/.cache/uv \
     export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
     && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/dbt \
-    && /opt/uv/bin/uv pip sync --python /opt/dbt/bin/python --compile-bytecode /tmp/requirements-dbt.lock \
+    && /opt/uv/bin/uv pip sync --require-hashes --python /opt/dbt/bin/python --compile-bytecode /tmp/requirements-dbt.lock \
     && echo "${AIRFLOW_HOME}/include" > "$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
 
 
 FROM ${AIRFLOW_IMAGE} AS gamelake
 
-ARG AIRFLOW_IMAGE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="gamelake" \
       org.opencontainers.image.description="The IGDB video-game database as a lakehouse: Airflow 3, dbt, DuckDB" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="${AIRFLOW_IMAGE}"
+      org.opencontainers.image.revision="${REVISION}"
 
 USER 0
 
 # /opt/airflow on Apache's image, /usr/local/airflow on Astronomer's.
 WORKDIR ${AIRFLOW_HOME}
 
-# The Airflow side. Packages of the base keep the versions that its Airflow was tested with. Missing packages come from
-# the lock, and those that requirements.txt pins are as pinned. `gamelake` and `igdb` are installed in place: a .pth file, and
-# the entry point through which Airflow finds the connection type `igdb`.
+# The Airflow side. Packages of the base keep the versions that its Airflow was tested with, unless requirements.txt excludes
+# them. All others come from the lock, with its hashes. `gamelake` and `igdb` are installed in place: a .pth file, and the
+# entry point through which Airflow finds the connection type `igdb`.
 #
 # The bases carry no bytecode, and where the image runs none can be written: a process would take ten times as long to
 # start. Not compiled are tests, the clouds that nothing here talks to (the larger half), and what is not for this Python.
-COPY pyproject.toml README.md LICENSE requirements.txt requirements-celery.txt requirements-dev.lock ./
+COPY pyproject.toml README.md LICENSE requirements.txt requirements-celery.txt requirements-image.lock requirements-build.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=build,source=/opt/uv,target=/opt/uv \
+    --mount=type=bind,source=deploy/image/lacked.py,target=/opt/lacked.py \
     UV_PYTHON="$(command -v python)" \
     && export UV_PYTHON UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy PATH="/opt/uv/bin:${PATH}" \
     && mkdir -p include plugins /tmp/build \
-    && uv pip freeze --python "${UV_PYTHON}" > /tmp/build/base \
-    && sed -nE 's/^([a-z0-9-]+)==.*/^\1==/p' /tmp/build/base > /tmp/build/held \
-    && grep -v -f /tmp/build/held requirements-dev.lock > /tmp/build/lacked \
-    && uv pip install --python "${UV_PYTHON}" -r requirements.txt -r requirements-celery.txt -c /tmp/build/lacked \
-    && uv pip install --python "${UV_PYTHON}" --no-deps --build-constraint requirements-dev.lock --editable . \
-    && uv pip check --python "${UV_PYTHON}" \
+    && /opt/uv/bin/python /opt/lacked.py requirements-image.lock requirements.txt requirements-celery.txt > /tmp/build/lacked.lock \
+    && uv pip install --no-deps --require-hashes -r /tmp/build/lacked.lock \
+    && uv pip install --no-deps --build-constraint requirements-build.lock --require-build-hashes --editable . \
+    && uv pip check \
     && "${UV_PYTHON}" -c 'import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0, rx=re.compile("/(azure|google|kiota.*|msgraph|snowflake|tests?)/"))' \
     && rm -r /tmp/build
 
@@ -78,13 +78,17 @@ COPY dbt dbt
 COPY dags dags
 
 # No check of the database before each command: compose and the Helm chart have their own order of start, and the sandbox
-# has no database. Caches go where a read-only container may write. The scheduler answers the health check below.
+# has no database. The settings of OpenLineage hold once a transport is set. Caches go where a read-only container may write. The scheduler answers the health check below.
 ENV PYTHONUNBUFFERED=1 \
     CONNECTION_CHECK_MAX_COUNT=0 \
     XDG_CACHE_HOME=/tmp/.cache \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    AIRFLOW__OPENLINEAGE__NAMESPACE=gamelake \
+    AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD=True \
+    AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT=5 \
+    AIRFLOW__OPENLINEAGE__DISABLED_FOR_OPERATORS=gamelake.airflow.dbt_build.ModelState \
     DO_NOT_TRACK=1 \
     GAMELAKE_DUCKDB_EXTENSIONS=/opt/duckdb
 
@@ -126,7 +130,7 @@ COPY requirements-dashboard.lock /tmp/
 RUN --mount=type=cache,target=/root/.cache/uv \
     export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
     && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/dashboard \
-    && /opt/uv/bin/uv pip sync --python /opt/dashboard/bin/python --compile-bytecode /tmp/requirements-dashboard.lock \
+    && /opt/uv/bin/uv pip sync --require-hashes --python /opt/dashboard/bin/python --compile-bytecode /tmp/requirements-dashboard.lock \
     && printf '%s\n' "${AIRFLOW_HOME}" "${AIRFLOW_HOME}/include" > "$(/opt/dashboard/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
 
 

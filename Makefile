@@ -1,20 +1,29 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard screenshots sandbox freshness generations rollback rollforward lifecycle settings env image image-steps test coverage e2e test-cluster test-browser test-dashboard spark test-spark drift lint format generate lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-model spark test-spark drift lint format generate boards lock parquet-reader sbom clean
+
+# Each of the many Python processes of the targets would compile Airflow and dbt again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first one that runs: a shim on the path may not work.
-PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
+PYTHON ?= $(shell for each in python3.12 python3.11 python3.13 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 SPARK := .venv-spark
 DASHBOARD := .venv-dashboard
 BIN := $(VENV)/bin
-UV_VERSION := 0.13.9
-COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header
-CYCLONEDX_VERSION := 7.5.0
+# After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
+# as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
+RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
+# A lock has the hashes of its packages' files, for every platform and Python: installers refuse any other file.
+INSTALL = "$(BIN)"/uv pip install --quiet --require-hashes
+# The project itself: with build tools from their lock.
+EDITABLE = "$(BIN)"/uv pip install --quiet --no-deps --build-constraint requirements-build.lock --require-build-hashes
+COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade --exclude-newer "7 days")
 STAND_IN := .local/stand-in
 # A worker that crashes ends the run and names its test. With a new worker in its place, `loadfile` waits without end.
-PARALLEL := -n 2 --dist loadfile --max-worker-restart 0
+# Files run in the order of their names. By default those with the fewest tests are last, which are the longest.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 MANIFEST := dbt/target/manifest.json
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
@@ -40,14 +49,17 @@ down: ## stop what `make up` started
 dashboard: $(DASHBOARD)/.installed ## open the dashboard on the lake of GAMELAKE_URI; PORT= chooses its port
 	@"$(DASHBOARD)"/bin/python -m apps.dashboard $(if $(PORT),--port $(PORT))
 
-screenshots: $(DASHBOARD)/.dev ## take the dashboard's pictures in docs, of the lake of GAMELAKE_URI, with Chromium
+screenshots: $(READY) $(DASHBOARD)/.dev ## take the pictures in docs, of the lake of GAMELAKE_URI, with Chromium
 	"$(DASHBOARD)"/bin/python -m tools.screenshots
 
-sandbox: $(VENV)/.installed ## start only the sandbox IGDB, in the foreground
+sandbox: $(VENV)/.installed ## start only the sandbox, a local IGDB and RAWG, in the foreground
 	@"$(BIN)"/gamelake sandbox
 
 freshness: $(READY) ## check how old the loads behind the published marts are (late after 30 h, stale after 54 h)
 	@"$(BIN)"/gamelake marts freshness
+
+smoke: $(VENV)/.installed ## check the deployed Airflow at URL=, as USER= (default admin) with AIRFLOW_PASSWORD
+	@"$(BIN)"/gamelake smoke "$$URL" $(if $(filter command line,$(origin USER)),--user "$$USER")
 
 generations: $(VENV)/.installed ## list the builds of the marts, and the one that readers see
 	@"$(BIN)"/gamelake marts list
@@ -66,6 +78,9 @@ settings: $(VENV)/.installed ## import airflow_settings.yaml into the local Airf
 
 env: ## write .env for docker compose, with new secrets
 	@"$(PYTHON)" -m deploy.compose_env
+
+mwaa: $(READY) ## write the files of an MWAA environment to .local/mwaa
+	@"$(BIN)"/python -m deploy.mwaa
 
 image: ## build the image and the one with the sandbox, and check them; AIRFLOW_IMAGE= names another base, IMAGE= another tag
 	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one. Without an image registry: make image-steps"; exit 1; }
@@ -88,17 +103,20 @@ $(STAND_IN)/debian.tar:
 	rm -r $(STAND_IN)/root
 	mv $@.part $@
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-browser`, `make test-cluster` and `make test-spark`
-	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark"
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-browser`, `make test-cluster`, `make test-spark` and `make drill`
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark and not drill and not model"
 
 coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test`, and fail when they cover less than the floor in pyproject.toml
-	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark" --cov --cov-report=term:skip-covered
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark and not drill and not model" --cov --cov-report=term:skip-covered
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
 	"$(BIN)"/python -m pytest $(PARALLEL) -m "e2e$(if $(filter no,$(LONG)), and not long)"
 
 test-cluster: $(VENV)/.dev $(MANIFEST) ## two days on two Celery workers, each with one killed, about 10 minutes
 	"$(BIN)"/python -m pytest -m cluster
+
+drill: $(VENV)/.dev $(MANIFEST) ## plant one fault of each kind in what `make up` starts, and see who is told, about 20 minutes
+	"$(BIN)"/python -m pytest -m drill --log-cli-level=INFO
 
 test-browser: $(VENV)/.dev $(MANIFEST) $(DASHBOARD)/.dev ## the pages of the web UI and the dashboard in a real Chromium (`apt-get install chromium`), about 8 minutes
 	"$(BIN)"/python -m pytest -m browser
@@ -112,10 +130,14 @@ test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on
 test-dashboard: $(DASHBOARD)/.dev ## every page of the dashboard in every state, and its data, about 1 minute
 	"$(DASHBOARD)"/bin/python -m pytest -m "not browser" tests/apps/dashboard
 
+test-model: $(VENV)/.dev ## a brief by the language model at URL=http://host/v1 MODEL=name; its key is in LANGUAGE_MODEL_KEY
+	@test -n "$(URL)" -a -n "$(MODEL)" || { echo "URL or MODEL is missing: make test-model URL=http://host/v1 MODEL=name"; exit 1; }
+	LANGUAGE_MODEL_URL="$(URL)" LANGUAGE_MODEL_NAME="$(MODEL)" "$(BIN)"/python -m pytest -m model tests/gamelake/brief/test_real_model.py
+
 drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
 	DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 --max-worker-restart 0 tests/gamelake/load/test_drift.py
 
-lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated files
+lint: $(VENV)/.dev $(MANIFEST) ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
 	"$(BIN)"/mypy plugins include dags deploy sandbox apps tests
@@ -124,21 +146,30 @@ lint: $(VENV)/.dev ## check style, types, imports, SQL, words and generated file
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
 	"$(BIN)"/codespell -D - -D docs/retired-words.txt $$(git ls-files)
 	"$(BIN)"/gamelake generate --check
+	"$(BIN)"/python -m deploy.dashboards --check
 
 format: $(VENV)/.dev ## format Python and SQL
 	"$(BIN)"/ruff check --fix .
 	"$(BIN)"/ruff format .
 	"$(BIN)"/sqlfmt --no-progressbar dbt
 
-generate: $(VENV)/.installed ## write the generated files: dbt's sources, and the pages of entities, environment variables and costs
+generate: $(READY) ## write the generated files: dbt's sources, and the pages of docs/reference that follow from the code
 	"$(BIN)"/gamelake generate
 
-lock: $(VENV)/.installed ## resolve requirements*.txt into the lock files again
+boards: $(VENV)/.dev ## write the dashboards of Grafana again, after a change of deploy/boards.py
+	"$(BIN)"/python -m deploy.dashboards
+
+lock: $(VENV)/bin/uv ## resolve requirements*.txt into the lock files again; UPGRADE=yes takes newer versions, at least a week old
+	$(COMPILE) requirements-build.txt -o requirements-build.lock
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
 	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
-	$(COMPILE) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+	$(COMPILE) -c requirements.lock requirements.txt requirements-celery.txt -o requirements-image.lock
+	$(COMPILE) -c requirements.lock -c requirements-image.lock requirements-dev.txt -o requirements-dev.lock
+	$(COMPILE) -c requirements-dbt.lock requirements-dbt.txt requirements-spark.txt -o requirements-spark.lock
 	$(COMPILE) -c requirements.lock requirements-dashboard.txt -o requirements-dashboard.lock
 	$(COMPILE) -c requirements.lock -c requirements-dashboard.lock requirements-dashboard-dev.txt -o requirements-dashboard-dev.lock
+	$(COMPILE) deploy/requirements.txt -o deploy/requirements.lock
+	$(COMPILE) deploy/requirements-audit.txt -o deploy/requirements-audit.lock
 
 parquet-reader: ## bundle the reader of Parquet for the page "Games" again, after a change of tools/parquet-reader (needs Node and npm)
 	cd tools/parquet-reader && npm ci --ignore-scripts --no-audit --no-fund --silent
@@ -148,10 +179,10 @@ parquet-reader: ## bundle the reader of Parquet for the page "Games" again, afte
 	mv tools/parquet-reader/parquet.js tools/parquet-reader/parquet.LICENSE.txt plugins/gamelake_ui/static/
 	rm -r tools/parquet-reader/node_modules
 
-sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked Python packages
+sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the locked packages of both of its Python environments
 	@mkdir -p .local
-	"$(BIN)"/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements requirements.lock \
-		--pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
+	cat requirements-image.lock requirements-dbt.lock | "$(BIN)"/uv tool run --quiet --isolated --with-requirements deploy/requirements-audit.lock \
+		--from cyclonedx-bom cyclonedx-py requirements - --pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
 clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or after a question
 	@holds_a_lake() { [ -d "$$1/raw" ] || [ -d "$$1/marts" ] || [ -n "$$(find "$$1" \
@@ -171,23 +202,25 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 	rmdir .local 2>/dev/null || true
 	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/bin/uv:
+$(VENV)/bin/uv: requirements-build.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
 	@"$(PYTHON)" -m venv $(VENV) && test -x $(BIN)/python || { echo "$(PYTHON) made no virtual environment. Name another: make PYTHON=/path/to/python3.12"; exit 1; }
-	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check --retries 1 uv==$(UV_VERSION) 2>$(VENV)/pip.log || { \
+	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check --retries 1 --require-hashes --requirement requirements-build.lock 2>$(VENV)/pip.log || { \
 		grep -qE 'connection broken|ConnectTimeout|ConnectionError|NewConnection|NameResolution|ProxyError' $(VENV)/pip.log \
 		&& echo "No network: pip cannot reach its package index. Connect this machine, or set HTTPS_PROXY, or PIP_INDEX_URL and UV_DEFAULT_INDEX, and run the command again." \
 		|| cat $(VENV)/pip.log; exit 1; }
+	@touch $@
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
-	@"$(BIN)"/uv pip install --quiet -r requirements.lock 2>$(VENV)/uv.log && "$(BIN)"/uv pip install --quiet --no-deps -e . 2>>$(VENV)/uv.log || { \
+	@$(INSTALL) -r requirements.lock 2>$(VENV)/uv.log && $(EDITABLE) -e . 2>>$(VENV)/uv.log || { \
 		grep -qE 'client error \(Connect\)|operation timed out' $(VENV)/uv.log \
 		&& echo "No network: uv cannot reach its package index. Connect this machine, or set HTTPS_PROXY or UV_DEFAULT_INDEX (uv does not read PIP_INDEX_URL), and run the command again." \
 		|| cat $(VENV)/uv.log; exit 1; }
+	@$(call RELATIVE,$(VENV))
 	@"$(BIN)"/gamelake laptop launcher
 	@"$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."
@@ -195,27 +228,29 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
-	"$(BIN)"/uv pip install --quiet -r requirements-dev.lock
+	$(INSTALL) -r requirements-dev.lock
 	@"$(BIN)"/gamelake laptop launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
-$(SPARK)/.installed: $(VENV)/bin/uv requirements-dbt.lock requirements-spark.txt pyproject.toml
+$(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
 	"$(PYTHON)" -m venv $(SPARK)
-	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python -r requirements-dbt.lock -r requirements-spark.txt
-	"$(BIN)"/uv pip install --quiet --python $(SPARK)/bin/python --no-deps -e .
+	$(INSTALL) --build-constraint requirements-build.lock --require-build-hashes --python $(SPARK)/bin/python -r requirements-spark.lock
+	$(EDITABLE) --python $(SPARK)/bin/python -e .
+	@$(call RELATIVE,$(SPARK))
 	@touch $@
 
 # Where the dashboard runs: neither Airflow nor dbt, which need no Streamlit.
 $(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.toml
 	@echo "Installing the dashboard into $(DASHBOARD) ..."
 	@"$(PYTHON)" -m venv $(DASHBOARD)
-	@"$(BIN)"/uv pip install --quiet --python $(DASHBOARD)/bin/python -r requirements-dashboard.lock
-	@"$(BIN)"/uv pip install --quiet --python $(DASHBOARD)/bin/python --no-deps -e .
+	@$(INSTALL) --python $(DASHBOARD)/bin/python -r requirements-dashboard.lock
+	@$(EDITABLE) --python $(DASHBOARD)/bin/python -e .
+	@$(call RELATIVE,$(DASHBOARD))
 	@touch $@
 
 $(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
-	"$(BIN)"/uv pip install --quiet --python $(DASHBOARD)/bin/python -r requirements-dashboard-dev.lock
+	$(INSTALL) --python $(DASHBOARD)/bin/python -r requirements-dashboard-dev.lock
 	@touch $@
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the

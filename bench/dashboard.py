@@ -5,7 +5,8 @@
 The lake has made-up rows in files as dbt writes them: sorted, in row groups of 32,768 rows. It is made once and kept.
 
 A page is opened in a headless Chromium, each time with another game, list or category, so that no answer is known. The
-seconds include the start of Streamlit in the browser. On a busy machine the CPU seconds of the server count.
+seconds include the start of Streamlit in the browser. Then the pages are opened by the links of the menu, as a person
+goes from page to page: without that start. On a busy machine the CPU seconds of the server count.
 """
 
 from __future__ import annotations
@@ -174,6 +175,8 @@ def visit_all(process: subprocess.Popen[bytes], url: str) -> None:
             found = [seconds(page, url + address) for address in addresses]
             used = (cpu(process) - before) / len(addresses)
             print(f"{name:14} median {statistics.median(found):.2f} s, server {used:.2f} CPU s")
+        for name, found in clicks(page, url).items():
+            print(f"{name:14} by the menu: median {statistics.median(found):.2f} s")
         browser.close()
 
 
@@ -184,6 +187,22 @@ def seconds(page: Page, address: str) -> float:
     page.goto(address, wait_until="commit")
     page.wait_for_selector(".gl-foot", timeout=60_000)
     return time.monotonic() - began
+
+
+def clicks(page: Page, url: str, rounds: int = 3) -> dict[str, list[float]]:
+    """Return the seconds from a click in the menu to the drawn page, by page."""
+    seconds(page, url)
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name in ("lists", "game", "trends", "companies", "compare", "pipeline", ""):
+            link = page.locator(f"[data-testid=stTopNavLink][href$='/{name}']").first
+            title = link.inner_text().splitlines()[-1]
+            began = time.monotonic()
+            link.click()
+            page.locator("h1", has_text=title).wait_for()
+            page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+            found.setdefault(name or "overview", []).append(time.monotonic() - began)
+    return found
 
 
 if __name__ == "__main__":

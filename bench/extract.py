@@ -265,7 +265,9 @@ def sandbox(games: int, day: date, *options: str) -> Iterator[str]:
 def turn(url: str, day: date) -> None:
     """Let the sandbox go on to a day."""
     data = json.dumps({"today": format_day(day)}).encode()
-    request = urllib.request.Request(f"{url}/sandbox/today", data=data, method="PUT")  # noqa: S310 - our own sandbox
+    headers = {"Content-Type": "application/json"}
+    address = f"{url}/sandbox/today"
+    request = urllib.request.Request(address, data=data, headers=headers, method="PUT")  # noqa: S310 - our own sandbox
     with urllib.request.urlopen(request):  # noqa: S310
         pass
 

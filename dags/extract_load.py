@@ -4,6 +4,10 @@ Every night at 04:00 Korean time, or when triggered. The load reads the entity's
 parts and commits a manifest; the asset event has the figures of the load. A failed load leaves the table as it was, and
 holds back that day's `transform` until the load is cleared and succeeds.
 
+If it fails: the task's log ends with the cause and what to do. A load that is held is in
+docs/guides/runbooks/held-load.md, a source that does not answer in docs/guides/runbooks/igdb-is-down.md, all else in
+docs/guides/runbooks/troubleshooting.md.
+
 - **full_refresh**: read an incremental entity whole. Scheduled runs do it by themselves on Mondays
   (`GAMELAKE_FULL_REFRESH_WEEKDAY`, 0 to 6, or `never`).
 - **date**: a Korean day, `YYYY-MM-DD`. An incremental entity reads that day's changes again, as `airflow backfill
@@ -17,13 +21,13 @@ holds back that day's `transform` until the load is cleared and succeeds.
 from __future__ import annotations
 
 from gamelake.airflow.load_dags import load_dag
-from gamelake.registry import load_sources
+from gamelake.registry import loaded_sources
 from gamelake.settings import read_settings
 
 # The weekly full refresh also catches changes that did not update `updated_at`.
 settings = read_settings()
 weekday = settings.gamelake_full_refresh_weekday
-for source in load_sources().values():
+for source in loaded_sources().values():
     for entity in source.entities.values():
         globals()[entity.dag_id] = load_dag(
             source,

@@ -1,9 +1,12 @@
 """Compare the lake with its commits, and remove unneeded objects.
 
 Every Sunday at noon Korean time, when no load is due. It lists orphans and removes those that are old enough: parts of
-loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, and old
-generations of marts. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or
-damaged: read the log, then load that entity with `full_refresh`.
+loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, lineage events
+of 90 days ago, old generations of marts, and old tables and reports of the data quality. It fails if a commit, or an
+object that a commit or the marts' pointer names, is missing or damaged.
+
+If it fails: read the log, then load that entity with `full_refresh`. docs/guides/runbooks/troubleshooting.md has what
+each message means.
 
 - **remove**: remove the orphans; else only list them.
 - **older_than_hours**: orphans younger than this stay: a load may be using them.
@@ -19,6 +22,7 @@ from airflow.sdk import CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from gamelake.airflow.dag import LakeDAG
+from gamelake.airflow.failures import run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE
@@ -28,7 +32,7 @@ from gamelake.registry import load_entities
 TABLES = tuple(entity.table for entity in load_entities())
 
 
-@task(executor_config=executor_config("maintain"))
+@task(executor_config=executor_config("maintain"), **task_callbacks("lake_audit", ends=True))
 def audit(**context: Any) -> dict[str, int]:
     """Audit the lake. Returns: how many orphans were found and removed, and the bytes removed."""
     import logging
@@ -90,5 +94,6 @@ with LakeDAG(
         "retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(hours=1),
     },
+    **run_callbacks("lake_audit"),
 ) as dag:
     audit()

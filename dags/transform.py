@@ -3,6 +3,9 @@
 A run starts once every load of that day has succeeded, of all sources whose `entities.yaml` has `gates_transform`. A
 failed load holds the run back; clear that load to release it.
 
+If it fails: readers keep the marts that they have. docs/guides/runbooks/on-call.md has the first five minutes,
+docs/guides/runbooks/marts-are-wrong.md what to do about figures.
+
 1. `open_generation` fixes which commits the build reads.
 2. `dbt.build` builds and tests everything, in one process of dbt or on Spark (docs/guides/runbooks/spark.md). After it,
    a task for each model shows how the model and its tests ended, and its SQL.

@@ -32,10 +32,17 @@ def _secret() -> str:
     return secrets.token_hex(16)
 
 
+def _signing_key() -> str:
+    """Return 128 hexadecimal digits: HS512, which signs Airflow's tokens, requires a key of 512 bits (RFC 7518)."""
+    return secrets.token_hex(64)
+
+
 SECRETS: dict[str, Callable[[], str]] = {
     "AIRFLOW_ADMIN_PASSWORD": _secret,
+    "GAMELAKE_METRICS_TOKEN": _secret,
+    "GRAFANA_ADMIN_PASSWORD": _secret,
     "FERNET_KEY": _fernet_key,
-    "JWT_SECRET": _secret,
+    "JWT_SECRET": _signing_key,
     "API_SECRET_KEY": _secret,
     "POSTGRES_PASSWORD": _secret,
     "REDIS_PASSWORD": _secret,

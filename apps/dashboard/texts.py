@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gamelake.marts import lists
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -88,7 +90,7 @@ _WRITERS: dict[str, Any] = {
 
 @cache
 def _table() -> dict[str, dict[str, str]]:
-    """Every text by its key: `section.name`."""
+    """Every text by its key: `section.name`; those of the lists, which `make run` shows too, with the others."""
     found: dict[str, dict[str, str]] = {}
 
     def collect(prefix: str, entries: dict[str, Any]) -> None:
@@ -98,6 +100,7 @@ def _table() -> dict[str, dict[str, str]]:
             else:
                 collect(f"{prefix}{name}.", entry)
 
+    collect("", lists.texts())
     collect("", tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8")))
     return found
 

@@ -143,6 +143,62 @@
                     "by_partition": false,
                     "rows_model": none,
                 },
+                {
+                    "source": "rawg",
+                    "table": "genres",
+                    "entity": "genres",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "platforms",
+                    "entity": "platforms",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "stores",
+                    "entity": "stores",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "developers",
+                    "entity": "developers",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "publishers",
+                    "entity": "publishers",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "games",
+                    "entity": "games",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "game_details",
+                    "entity": "game_details",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "rawg",
+                    "table": "game_stores",
+                    "entity": "game_stores",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
             ]
         )
     }}

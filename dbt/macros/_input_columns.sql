@@ -89,6 +89,22 @@
                     "is_shrink_allowed": "boolean",
                     "rejected_key": "varchar",
                     "origin": "varchar",
+                    "proof_reason": "varchar",
+                },
+                "model_runs": {
+                    "name": "varchar",
+                    "kind": "varchar",
+                    "status": "varchar",
+                    "seconds": "double",
+                    "rows": "bigint",
+                    "bytes_read": "bigint",
+                    "cpu_seconds": "double",
+                    "memory_bytes": "bigint",
+                    "spilled_bytes": "bigint",
+                    "generation": "varchar",
+                    "attempt": "bigint",
+                    "day": "date",
+                    "built_at": "timestamptz",
                 },
             }
         )

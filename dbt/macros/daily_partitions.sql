@@ -1,8 +1,9 @@
 {#
-    A model that is one Parquet file a day, each written once. The days and where their files lie are inputs.days; the SQL
-    of the model must be about one day, the one whose files the source table shows (meta.source_name,
+    A model that is one Parquet file a day, each written once. The days and where the built ones lie are inputs.days; the
+    SQL of the model must be about one day, the one whose files the source table shows (meta.source_name,
     meta.source_table). The days that are not built yet are built one after the other, so that memory and time of each do
-    not depend on their number; then a view shows all of them. A condition on `day` reads the files of those days only: it is in their folders' names.
+    not depend on their number; then a view shows all of them. A condition on `day` reads the files of those days only: it
+    is in their names or their folders' names.
 #}
 {% materialization daily_partitions, adapter = "duckdb" %}
     {% set target_relation = this.incorporate(type="view") %}
@@ -10,10 +11,10 @@
     {% if config.get("contract").enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
 
     {% set source_name = config.get("meta").source_name %} {% set table = config.get("meta").source_table %}
-    {% for day in run_query("select day, url from inputs.days where not is_built order by day").rows %}
+    {% for day in run_query("select day from inputs.days where not is_built order by day").rows %}
         {% do show_days(source_name, table, [day.day]) %}
         {% set counts = run_query(row_counts_of_days(source_name, table)).rows[0].dict() %}
-        {% do run_query(copy_sorted(model, sql, day.url, counts, in_folder="day")) %}
+        {% do run_query(copy_sorted(model, sql, file_of_day(day.day), counts, in_name="day")) %}
         {% do run_query(
             "insert into inputs.row_counts select source, entity, day, " ~ counts.values()
             | join(", ") ~ " from inputs.days where day = '" ~ day.day ~ "'"
@@ -25,6 +26,10 @@
     {{ adapter.commit() }}
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
+
+
+{# The file of a day that this build writes: `publish` copies it into the history. #}
+{% macro file_of_day(day) %} {{ return(generation() ~ "/_day=" ~ day ~ ".parquet") }} {% endmacro %}
 
 
 {# Lets a source table show the files of these days. #}
@@ -50,20 +55,37 @@
 
 {# Of no days, a view with the same columns and no rows. #}
 {% macro create_view_of_days(relation, sql) %}
-    {% set urls = run_query("select url from inputs.days order by day").columns[0].values() %}
+    {% set built = run_query("select url from inputs.days where is_built order by day").columns[0].values() %}
+    {% set added = run_query("select day from inputs.days where not is_built order by day").columns[0].values() %}
     create or replace view {{ relation }} as
     select
     {% for column in get_column_schema_from_query(sql) %}
         {{ adapter.quote(column.name) }}, {% endfor %}
     from
-    {% if urls %}
-        read_parquet(
-            [{% for url in urls %} {{ to_read(url) }}, {% endfor %}],
-            hive_partitioning = true,
-            hive_types = {'day': date}
-        )
-    {% else %} ({{ sql }}) where false
+        (
+    {% if built %}
+            select *
+            from
+                read_parquet(
+                    [{% for url in built %} {{ to_read(url) }}, {% endfor %}],
+                    hive_partitioning = true,
+                    hive_types = {'day': date}
+                )
     {% endif %}
+    {% if built and added %}
+            union all by name
+    {% endif %}
+    {% if added %}
+            select * exclude (filename), cast(regexp_extract(filename, '.*/_day=([0-9-]+)', 1) as date) as day
+            from
+                read_parquet(
+                    [{% for day in added %} {{ to_read(file_of_day(day)) }}, {% endfor %}],
+                    hive_partitioning = false,
+                    filename = true
+                )
+    {% endif %}
+    {% if not built and not added %} select * from ({{ sql }}) where false {% endif %}
+        )
 {% endmacro %}
 
 

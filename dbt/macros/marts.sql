@@ -10,10 +10,13 @@
 
 
 {#
-    The best rows of a relation that has a `rank`, with the day that is built and the rank that each had in the last
-    published generation of an earlier day: rank_change is positive for a row that climbed, null for a new one. Ranks of a
-    generation that was built with other vars are of other scores or other games, and do not count. Of a relation of games,
-    the columns that every such mart has are joined to the rows that are left.
+    The rows of a relation up to a rank, with the day that is built.
+
+    previous_rank is the rank that the row had in the last published mart of an earlier day. rank_change is positive for a
+    row that climbed, null for a new one. A mart that was built with other vars ranks other games, or by other scores: it
+    is not compared with.
+
+    key: the key of the row in the published mart; without one the relation is of games, and gets their common columns.
 #}
 {% macro top_n_with_previous_rank(relation, mart, limit, key=none) %}
     select

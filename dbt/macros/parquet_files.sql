@@ -29,10 +29,10 @@
 {#
     The statement that writes a file sorted by the model's meta.order_by: the same rows give the same bytes. Row groups are
     small enough that a condition on the leading column of the order leaves most of a large file unread. The metadata has
-    the notes, as text. A column that the folder's name has is in no file.
+    the notes, as text. A column that the name of the file or its folder has is not in the file.
 #}
-{% macro copy_sorted(node, sql, url, notes, in_folder="") %}
-    copy (select {{ node.columns | reject("equalto", in_folder) | join(", ") }} from ({{ sql }}) order by {{ node.config.meta.order_by }})
+{% macro copy_sorted(node, sql, url, notes, in_name="") %}
+    copy (select {{ node.columns | reject("equalto", in_name) | join(", ") }} from ({{ sql }}) order by {{ node.config.meta.order_by }})
     to {{ quoted(url) }}
     (
         format parquet,

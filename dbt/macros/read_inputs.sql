@@ -10,7 +10,8 @@
     {% do check_day() %}
     {% do check_build() %}
     {% do run_query(create_previous_ranks()) %}
-    {% set files = {} %}
+    {% do run_query(create_previous_model_runs()) %}
+    {% set files = {} %} {% set schemas = [] %} {% set views = [] %}
     {% set tables = "select source, entity from inputs.sources union select source, entity from inputs.absent" %}
     {% for table in run_query(tables).rows %}
         {% do files.update({table.source ~ "." ~ table.entity: []}) %}
@@ -28,21 +29,23 @@
                 ~ "it was written by another version of the project: run the DAG `transform` again"
             ) %}
         {% endif %}
-        {% do run_query("create schema if not exists " ~ table.schema) %}
+        {% set schema = "create schema if not exists " ~ table.schema %}
+        {% if schema not in schemas %} {% do schemas.append(schema) %} {% endif %}
         {% if meta.files == "newest" %} {% set wanted = files[name] | selectattr("is_newest") | list %}
         {# macros/daily_partitions.sql shows the files of one day after the other #}
         {% elif meta.files == "by_day" %} {% set wanted = [] %}
         {% else %} {% set wanted = files[name] %}
         {% endif %}
-        {% do run_query(create_raw_view(table, wanted | map(attribute="url") | list)) %}
+        {% do views.append(create_raw_view(table, wanted | map(attribute="url") | list)) %}
     {% endfor %}
+    {% do run_statements(schemas + views) %}
 {% endmacro %}
 
 
 {# The day of a generation is fixed; `as_of` is for opening one. Logs where a build goes that no DAG will publish. #}
 {% macro check_day() %}
     {% set day = run_query("select day from inputs.run").rows[0][0] | string %}
-    {% if var("as_of") and var("as_of") | string != day %}
+    {% if var("as_of") is not none and var("as_of") | string != day %}
         {% do exceptions.raise_compiler_error(
             "var as_of: found "
             ~ var("as_of")
@@ -55,6 +58,12 @@
     {% if not env_var("GAMELAKE_GENERATION", "") %}
         {% do log("Building " ~ day ~ " in " ~ generation() ~ "; the DAG `transform` is what publishes", info=true) %}
     {% endif %}
+{% endmacro %}
+
+
+{# The columns of fct_model_runs with their types: those of its input, but for the moment, which has no time zone. #}
+{% macro previous_model_run_columns() %}
+    {{ return(dict(input_columns()["model_runs"], built_at="timestamp")) }}
 {% endmacro %}
 
 

@@ -10,11 +10,11 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "user $(id -u):$(id -g), $(python --version), Airflow $(airflow version)"
 test "$(id -u)" != 0
-! touch include/here 2>/dev/null || { echo "the project's files can be written"; exit 1; }
+if touch include/here 2>/dev/null; then echo "the project's files can be written"; exit 1; fi
 
 say "dbt is beside Airflow, not in it"
 /opt/dbt/bin/python -c 'from importlib.metadata import version; print(*(f"{n} {version(n)}" for n in ("dbt-core", "dbt-duckdb")))'
-! python -c 'import dbt.cli.main' 2>/dev/null
+if python -c 'import dbt.cli.main' 2>/dev/null; then echo "Airflow's environment has dbt too"; exit 1; fi
 dbt --help > /tmp/dbt-help
 
 say "DuckDB's extensions load"

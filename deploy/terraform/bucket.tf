@@ -137,5 +137,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
     }
   }
 
+  # Logs of tasks, and the versions that a try left which added to its log. Empty, where logs are elsewhere.
+  rule {
+    id     = "task-logs"
+    status = "Enabled"
+
+    filter {
+      prefix = module.access.logs_prefix
+    }
+
+    expiration {
+      days = var.log_days
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.lake]
 }

@@ -5,7 +5,7 @@ locals {
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
-  count = local.github
+  count = var.github_oidc_provider_arn == null ? local.github : 0
 
   url            = "https://token.actions.githubusercontent.com"
   client_id_list = ["sts.amazonaws.com"]
@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "trust_github" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.github[0].arn]
+      identifiers = [var.github_oidc_provider_arn == null ? aws_iam_openid_connect_provider.github[0].arn : var.github_oidc_provider_arn]
     }
 
     condition {

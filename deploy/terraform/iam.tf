@@ -16,6 +16,8 @@ resource "aws_iam_policy" "lake" {
 }
 
 data "aws_iam_policy_document" "trust_worker" {
+  for_each = setunion(local.workers, ["pages", "wait"])
+
   statement {
     actions = var.trusted_service == "pods.eks.amazonaws.com" ? ["sts:AssumeRole", "sts:TagSession"] : ["sts:AssumeRole"]
 
@@ -30,6 +32,23 @@ data "aws_iam_policy_document" "trust_worker" {
       variable = "aws:SourceAccount"
       values   = [data.aws_caller_identity.current.account_id]
     }
+
+    # EKS Pod Identity names the pod that it asks for: an association of another account cannot take the role.
+    dynamic "condition" {
+      for_each = {
+        for tag, value in {
+          eks-cluster-name           = var.eks_cluster
+          kubernetes-namespace       = var.namespace
+          kubernetes-service-account = "gamelake-${each.key}"
+        } : tag => value if value != null && var.trusted_service == "pods.eks.amazonaws.com"
+      }
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:RequestTag/${condition.key}"
+        values   = [condition.value]
+      }
+    }
   }
 }
 
@@ -38,7 +57,7 @@ resource "aws_iam_role" "worker" {
 
   name               = "${var.bucket}-${each.key}"
   description        = "Taken by the tasks of Airflow that ${each.key}."
-  assume_role_policy = data.aws_iam_policy_document.trust_worker.json
+  assume_role_policy = data.aws_iam_policy_document.trust_worker[each.key].json
 }
 
 resource "aws_iam_role_policy_attachment" "worker" {
@@ -62,7 +81,7 @@ resource "aws_eks_pod_identity_association" "worker" {
 resource "aws_iam_role" "pages" {
   name               = "${var.bucket}-pages"
   description        = "Taken by Airflow's API server, whose pages read the lake."
-  assume_role_policy = data.aws_iam_policy_document.trust_worker.json
+  assume_role_policy = data.aws_iam_policy_document.trust_worker["pages"].json
 }
 
 resource "aws_iam_role_policy_attachment" "pages" {
@@ -77,6 +96,41 @@ resource "aws_eks_pod_identity_association" "pages" {
   namespace       = var.namespace
   service_account = "gamelake-pages"
   role_arn        = aws_iam_role.pages.arn
+}
+
+# With the logs of tasks in the bucket, the tasks that only show the state of a model need a role too: for their logs.
+resource "aws_iam_role" "wait" {
+  count = var.task_logs ? 1 : 0
+
+  name               = "${var.bucket}-wait"
+  description        = "Taken by the tasks of Airflow that wait for others."
+  assume_role_policy = data.aws_iam_policy_document.trust_worker["wait"].json
+}
+
+resource "aws_eks_pod_identity_association" "wait" {
+  count = var.task_logs && var.eks_cluster != null ? 1 : 0
+
+  cluster_name    = var.eks_cluster
+  namespace       = var.namespace
+  service_account = "gamelake-wait"
+  role_arn        = aws_iam_role.wait[0].arn
+}
+
+resource "aws_iam_role_policy_attachment" "logs" {
+  for_each = var.task_logs ? merge(
+    { for name, role in aws_iam_role.worker : name => role.name },
+    { wait = aws_iam_role.wait[0].name },
+  ) : {}
+
+  role       = each.value
+  policy_arn = aws_iam_policy.lake["logs"].arn
+}
+
+resource "aws_iam_role_policy_attachment" "read_logs" {
+  count = var.task_logs ? 1 : 0
+
+  role       = aws_iam_role.pages.name
+  policy_arn = aws_iam_policy.lake["read_logs"].arn
 }
 
 data "aws_iam_policy_document" "trust_readers" {

@@ -18,6 +18,7 @@ output "role_arns" {
   value = merge(
     { for name, role in aws_iam_role.worker : name => role.arn },
     { pages = aws_iam_role.pages.arn },
+    { for role in aws_iam_role.wait : "wait" => role.arn },
     { for role in aws_iam_role.read : "read" => role.arn },
     { for role in aws_iam_role.deploy : "deploy" => role.arn },
   )

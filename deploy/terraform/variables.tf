@@ -33,11 +33,29 @@ variable "prefix" {
 variable "noncurrent_days" {
   description = "Days for which S3 keeps what was overwritten or deleted: as long an accident can be taken back."
   type        = number
-  default     = 7
+  default     = 30
 
   validation {
-    condition     = var.noncurrent_days >= 1 && floor(var.noncurrent_days) == var.noncurrent_days
-    error_message = "Expected a whole number of days, 1 or more: without an end, every pointer ever written would stay and cost."
+    # The audit, which notices a loss, is weekly; one that fails must not be the last.
+    condition     = var.noncurrent_days >= 14 && floor(var.noncurrent_days) == var.noncurrent_days
+    error_message = "Expected a whole number of days, 14 or more: a weekly audit has to notice a deletion while it can be taken back."
+  }
+}
+
+variable "task_logs" {
+  description = "Whether Airflow keeps the logs of its tasks in the bucket, below logs/: its roles may then write and read them."
+  type        = bool
+  default     = false
+}
+
+variable "log_days" {
+  description = "Days for which S3 keeps logs of tasks."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.log_days >= 1 && floor(var.log_days) == var.log_days
+    error_message = "Expected a whole number of days, 1 or more."
   }
 }
 
@@ -47,8 +65,8 @@ variable "trusted_service" {
   default     = "pods.eks.amazonaws.com"
 
   validation {
-    condition     = contains(["pods.eks.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"], var.trusted_service)
-    error_message = "Expected pods.eks.amazonaws.com (EKS Pod Identity), ec2.amazonaws.com or ecs-tasks.amazonaws.com. On MWAA attach the policies to its execution role instead (output policy_arns)."
+    condition     = contains(["pods.eks.amazonaws.com", "ecs-tasks.amazonaws.com"], var.trusted_service)
+    error_message = "Expected pods.eks.amazonaws.com (EKS Pod Identity) or ecs-tasks.amazonaws.com. On MWAA or one EC2 machine, which have one role for all tasks, attach the policies to that role instead (output policy_arns)."
   }
 }
 
@@ -59,7 +77,7 @@ variable "eks_cluster" {
 }
 
 variable "namespace" {
-  description = "Kubernetes namespace of Airflow; used with eks_cluster."
+  description = "Kubernetes namespace of Airflow: only its accounts take the roles on EKS."
   type        = string
   default     = "airflow"
 }
@@ -76,9 +94,9 @@ variable "readers" {
 }
 
 variable "cdn" {
-  description = "Whether CloudFront shows the lake's parts, commits and marts to everyone who knows the address."
+  description = "Whether CloudFront shows the lake's parts, commits and marts to everyone who knows the address; read docs/guides/deploy/aws.md first."
   type        = bool
-  default     = true
+  default     = false
 }
 
 variable "cdn_domain" {
@@ -127,6 +145,17 @@ variable "github_repository" {
   validation {
     condition     = var.github_repository == null || var.eks_cluster != null
     error_message = "Expected eks_cluster with github_repository: the workflow deploys to that cluster and to nothing else."
+  }
+}
+
+variable "github_oidc_provider_arn" {
+  description = "ARN of the account's provider for GitHub's tokens, or null to make it: an account can have only one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.github_oidc_provider_arn == null ? true : can(regex("^arn:aws:iam::[0-9]{12}:oidc-provider/token\\.actions\\.githubusercontent\\.com$", var.github_oidc_provider_arn))
+    error_message = "Expected arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com, as `aws iam list-open-id-connect-providers` prints it."
   }
 }
 

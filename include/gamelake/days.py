@@ -47,19 +47,23 @@ class PartitionError(ValueError):
         return f"{self.key}: found {self.found!r}, expected {self.expected}"
 
 
-def parse_day(key: str) -> date:
+def parse_day(key: str, name: str = "date") -> date:
     """Return the day that a partition key such as `2026-11-21` names.
+
+    Args:
+        key: The partition key.
+        name: The name of what has it, for the error.
 
     Raises: PartitionError, also for a day before FIRST_DAY or after LAST_DAY.
     """
     try:
         day = datetime.strptime(key, KEY_FORMAT).date()  # noqa: DTZ007 - a day has no time zone
     except (ValueError, TypeError):
-        raise PartitionError(key, "a Korean day as YYYY-MM-DD, such as 2026-11-21") from None
+        raise PartitionError(key, "a Korean day as YYYY-MM-DD, such as 2026-11-21", name) from None
     if format_day(day) != key:
-        raise PartitionError(key, f"{format_day(day)!r}: two digits for month and day")
+        raise PartitionError(key, f"{format_day(day)!r}: two digits for month and day", name)
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise PartitionError(key, f"a Korean day from {FIRST_DAY} to {LAST_DAY}")
+        raise PartitionError(key, f"a Korean day from {FIRST_DAY} to {LAST_DAY}", name)
     return day
 
 

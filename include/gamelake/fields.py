@@ -35,6 +35,7 @@ class FieldType(StrEnum):
     BOOL = "bool"
     TIMESTAMP = "timestamp"
     INT_ARRAY = "int[]"
+    JSON = "json"
 
     @property
     def duckdb(self) -> str:
@@ -49,6 +50,7 @@ _DUCKDB_TYPES = {
     FieldType.BOOL: "boolean",
     FieldType.TIMESTAMP: "bigint",
     FieldType.INT_ARRAY: "bigint[]",
+    FieldType.JSON: "varchar",  # its text
 }
 
 

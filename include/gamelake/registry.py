@@ -30,6 +30,8 @@ from gamelake.fields import ID_RULE, FieldRule, FieldType, RegistryError, parse_
 from gamelake.lake.documents import convert
 from gamelake.lake.keys import TableName
 from gamelake.limits import Limits
+from gamelake.settings import SettingsError, read_settings
+from gamelake.thresholds import TableThresholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +53,7 @@ class Kind(StrEnum):
 
 
 _DEFAULT_LIMITS = Limits()
+_DEFAULT_THRESHOLDS = TableThresholds()
 # A ranking changes more from day to day than a list does.
 _LIMITS_OF_KINDS = {Kind.TIME_SERIES: Limits(max_shrink=0.3)}
 
@@ -60,8 +63,9 @@ class Entity:
     """One table of a source.
 
     `fields` maps the source's names to types, `rules` maps those fields that have a rule to it. A load that exceeds
-    `limits` is held. `options` are for the source's own reader. `schedule` is its own or that of its source;
-    `gates_transform` is that of its source.
+    `limits` is held. `quality` has the thresholds of the checks of its data. `options` are for the source's own reader.
+    `schedule` is its own or that of its source; `gates_transform` is that of its source. An incremental entity that is
+    never `read_whole` has its changes since its first load.
     """
 
     source: str
@@ -72,8 +76,10 @@ class Entity:
     schedule: str
     rules: Mapping[str, FieldRule] = field(default_factory=lambda: MappingProxyType({"id": ID_RULE}))
     limits: Limits = _DEFAULT_LIMITS
+    quality: TableThresholds = _DEFAULT_THRESHOLDS
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     gates_transform: bool = True
+    read_whole: bool = True
 
     def __str__(self) -> str:
         return str(self.table)
@@ -114,7 +120,7 @@ class Source:
 
     `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time, and an entity may have
     its own; `partition` is what one load is for, a day or an hour. With `gates_transform` the marts of a day are built
-    only after all loads of this source have succeeded.
+    only after all loads of this source have succeeded. An `optional` source is loaded where it is switched on.
     """
 
     name: str
@@ -125,6 +131,7 @@ class Source:
     partition: Scheme
     gates_transform: bool
     entities: Mapping[str, Entity]
+    optional: bool = False
 
 
 def load_sources(folder: Path | None = None) -> Mapping[str, Source]:
@@ -157,6 +164,28 @@ def load_entities(folder: Path | None = None) -> tuple[Entity, ...]:
     return tuple(entity for source in load_sources(folder).values() for entity in source.entities.values())
 
 
+def loaded_sources() -> Mapping[str, Source]:
+    """Return the sources that have DAGs: the optional ones only if GAMELAKE_OPTIONAL_SOURCES names them.
+
+    The tables of a source that is off are declared still: they are empty for dbt.
+
+    Raises:
+        SettingsError: The variable names a source that is not optional.
+        RegistryError: As `load_sources`.
+    """
+    sources, named = load_sources(), read_settings().optional_sources
+    known = sorted(name for name, source in sources.items() if source.optional)
+    if wrong := sorted(named - set(known)):
+        expected = f"one of {', '.join(known)}; commas between several" if known else "nothing: no source is optional"
+        raise SettingsError(f"GAMELAKE_OPTIONAL_SOURCES: found {wrong[0]!r}, expected {expected}")
+    return MappingProxyType({name: one for name, one in sources.items() if not one.optional or name in named})
+
+
+def loaded_entities() -> tuple[Entity, ...]:
+    """Return the entities that have a DAG. Raises as `loaded_sources`."""
+    return tuple(entity for source in loaded_sources().values() for entity in source.entities.values())
+
+
 class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One table of a source."""
 
@@ -180,6 +209,13 @@ class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     max_shrink: Share | msgspec.UnsetType = msgspec.UNSET
     max_rejected: Share | msgspec.UnsetType = msgspec.UNSET
     max_unproven: Share | msgspec.UnsetType = msgspec.UNSET
+    quality: TableThresholds = TableThresholds()
+    read_whole: Annotated[
+        bool,
+        Meta(
+            description="false: an incremental entity that is too large to be read whole; its first load has one day."
+        ),
+    ] = True
 
 
 class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -193,6 +229,9 @@ class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     partition: Annotated[Scheme, Meta(description="What one load is for.")]
     gates_transform: Annotated[bool, Meta(description="The marts of a day wait for all of its loads: true or false.")]
     entities: Annotated[dict[Name, EntityDeclaration], Meta(min_length=1)]
+    optional: Annotated[bool, Meta(description="true: it is loaded only where GAMELAKE_OPTIONAL_SOURCES names it.")] = (
+        False
+    )
 
 
 def _load_source(path: Path) -> Source:
@@ -217,6 +256,8 @@ def _source(folder: str, document: object) -> Source:
     declared = convert(document, SourceDeclaration, RegistryError)
     if declared.source != folder:
         raise RegistryError("source", declared.source, f"{folder!r}, as the folder")
+    if declared.gates_transform and declared.optional:
+        raise RegistryError("gates_transform", True, "false: the source is optional")
     if declared.gates_transform and declared.partition is Scheme.HOUR:
         raise RegistryError("gates_transform", True, "false: the marts are built by the day, and wait for no hour")
     return Source(
@@ -228,6 +269,7 @@ def _source(folder: str, document: object) -> Source:
         partition=declared.partition,
         gates_transform=declared.gates_transform,
         entities=MappingProxyType({name: _entity(declared, name, body) for name, body in declared.entities.items()}),
+        optional=declared.optional,
     )
 
 
@@ -237,6 +279,8 @@ def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -
         raise RegistryError(
             f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
         )
+    if not declared.read_whole and declared.kind is not Kind.INCREMENTAL:
+        raise RegistryError(f"{name}.read_whole", False, f"true: a {declared.kind} is always read whole")
     if source.gates_transform and declared.schedule is not msgspec.UNSET:
         raise RegistryError(f"{name}.schedule", declared.schedule, "none: the marts of a day wait for all of its loads")
     limits = {key: getattr(declared, key) for key in ("max_shrink", "max_rejected", "max_unproven")}
@@ -252,12 +296,15 @@ def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -
             _LIMITS_OF_KINDS.get(declared.kind, _DEFAULT_LIMITS),
             **{key: share for key, share in limits.items() if share is not msgspec.UNSET},
         ),
+        quality=declared.quality,
         options=MappingProxyType(declared.options),
         gates_transform=source.gates_transform,
+        read_whole=declared.read_whole,
     )
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+# With libyaml, which most builds of PyYAML have, a file is read ten times as fast: the DAG processor reads it all day.
+class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML lets a later key silently replace an earlier one: an entity declared twice is a mistake, not a choice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -267,4 +314,5 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             if key in seen:
                 raise RegistryError(f"line {key_node.start_mark.line + 1}", key, "each key once")
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         LOCAL / "scratch" / "gamelake.duckdb"
     )
     """The build's database file, which is scratch. Only the dbt process opens it, so each worker may have its own. A
-    relative path begins at the repository."""
+    relative path begins at the repository. `make run` and `make up` have theirs in `GAMELAKE_LOCAL`."""
 
     gamelake_duckdb_memory: Annotated[str, AfterValidator(_memory)] = "500MB"
     """The memory that DuckDB uses before it spills to disk."""
@@ -93,6 +93,10 @@ class Settings(BaseSettings):
     """The folder or s3:// prefix of the tables of one build on Spark. `gamelake marts build-on-spark` sets it; the
     default serves `dbt compile` and the like."""
 
+    gamelake_optional_sources: str = ""
+    """The optional sources to load, separated by commas, such as `rawg`. Without it they have no DAGs. On a laptop
+    `make run` and `make up` set it by what they can reach."""
+
     gamelake_full_refresh_weekday: Literal["0", "1", "2", "3", "4", "5", "6", "never"] = "0"
     """The weekday on which scheduled runs read the incremental entities whole: `0` is Monday, `6` Sunday, `never` no
     day."""
@@ -100,6 +104,27 @@ class Settings(BaseSettings):
     gamelake_pod_templates: str | None = None
     """The folder of pod templates, one for each kind of task, as the scheduler sees it; see
     [its page](../guides/deploy/kubernetes.md). Without it every task gets the same pod."""
+
+    gamelake_metrics_token: Annotated[str | None, Field(repr=False)] = None
+    """The token that Prometheus sends to the API server for [the metrics](prometheus.md). Without it they are switched
+    off."""
+
+    airflow_password: Annotated[str | None, Field(repr=False)] = None
+    """For `gamelake smoke`: the password of the user of a deployed Airflow."""
+
+    airflow_token: Annotated[str | None, Field(repr=False)] = None
+    """For `gamelake smoke`: a token of Airflow's API, in place of user and password."""
+
+    gamelake_notify: str = ""
+    """The ids of the connections that get a message when a night fails, separated by commas. Their types are
+    `slackwebhook`, `http` or `smtp`; see [its page](../guides/notifications.md)."""
+
+    gamelake_notify_language: Literal["en", "ko"] = "en"
+    """The language of these messages."""
+
+    gamelake_language_model: str = ""
+    """The id of a connection of type `http` to a language model, which then words the opening of the daily brief; see
+    [its page](../guides/daily-brief.md#text-by-a-language-model). Without it a template does."""
 
     igdb_client_id: str | None = None
     """An account of IGDB, where connections are imported: with it `igdb_default` leads to the real API, without it to
@@ -114,6 +139,12 @@ class Settings(BaseSettings):
     igdb_token_url: str | None = None
     """Its token endpoint, on the scheme, host and port of `IGDB_BASE_URL`, or Twitch's. The client secret is sent to no
     other."""
+
+    rawg_api_key: Annotated[str | None, Field(repr=False)] = None
+    """The key of an account of RAWG, where connections are imported: with it `rawg_default` leads to the real API."""
+
+    rawg_base_url: str | None = None
+    """Another server of RAWG's API than the account's or the sandbox's."""
 
     igdb_recorded: Path | None = None
     """A folder of recorded rows, which the sandbox serves instead of made-up ones."""
@@ -153,6 +184,11 @@ class Settings(BaseSettings):
 
     requests_ca_bundle: str | None = None
     """The same, where `AWS_CA_BUNDLE` is not set."""
+
+    @property
+    def optional_sources(self) -> frozenset[str]:
+        """The names in GAMELAKE_OPTIONAL_SOURCES."""
+        return frozenset(name.strip() for name in self.gamelake_optional_sources.split(",") if name.strip())
 
     @classmethod
     def settings_customise_sources(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_UNLIMITED = 100_000
+UNLIMITED = 100_000
 """Characters in a line: no cell is cut or folded, so that a key can be copied. A terminal wraps what is too long."""
 
 
@@ -37,7 +37,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], stream: TextIO) 
     for row in cells:
         grid.add_row(*map(Text, row))
     console = Console(
-        file=io.StringIO(), width=_UNLIMITED, force_terminal=is_terminal, color_system="auto" if is_terminal else None
+        file=io.StringIO(), width=UNLIMITED, force_terminal=is_terminal, color_system="auto" if is_terminal else None
     )
     with console.capture() as captured:
         console.print(grid)

@@ -8,6 +8,7 @@ them. This machine is always reached directly, so that the sandbox works behind 
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 USER_AGENT = f"airflow-apiclient aiohttp/{aiohttp.__version__}"
+
+STAND_IN_HEADER = "X-Stand-In"
+"""A server that stands in for an API, such as a sandbox, states its name in it. No real API sends it."""
 
 # A gzip reply can grow a thousand times on the way to memory.
 MAX_REPLY_BYTES = 64_000_000
@@ -71,11 +75,15 @@ def open_session(
     """Return a session through the proxy, if there is one, whose requests may take so many seconds each."""
     # Without a tunnel the proxy reads the request's own headers.
     for_proxy = proxy.headers if proxy and not proxy.tunnels else {}
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS),
         headers={**headers, **for_proxy},
         **options,
     )
+    # aiohttp repeats a GET whose connection breaks, and no public option stops it: such a request would neither be
+    # paced nor counted, and an API with a quota counts it.
+    session._retry_connection = False
+    return session
 
 
 class HttpReply(NamedTuple):
@@ -190,10 +198,10 @@ def _proxy_error(status: int, *, api: str, url: str, endpoint: str, proxy: Proxy
 
 def _curl(url: str, proxy: Proxy | None) -> str:
     # The proxy by name, because curl reads other variables than Python does.
-    route = f"--proxy {proxy.url}" if proxy else "--noproxy '*'"
+    route = f"--proxy {shlex.quote(str(proxy.url))}" if proxy else "--noproxy '*'"
     if proxy and proxy.authorization:
-        route += " --proxy-user <user>:<password>"
-    return f"curl -sS -o /dev/null -w '%{{http_code}}' {route} {url}"
+        route += " --proxy-user '<user>:<password>'"
+    return f"curl -sS -o /dev/null -w '%{{http_code}}' {route} {shlex.quote(str(url))}"
 
 
 def is_this_machine(url: URL) -> bool:

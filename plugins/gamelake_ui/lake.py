@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.airflow.stores import connected_store
 from gamelake.nights.report import NightReports
-from gamelake.registry import load_sources
+from gamelake.registry import loaded_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Lake:
     def _open(self) -> _Opened:
         with self._lock:
             if self._opened is None or time.monotonic() - self._opened.at > OPEN_SECONDS:
-                sources, store = load_sources(), connected_store()
+                sources, store = loaded_sources(), connected_store()
                 reports = NightReports(store, sources, rates=_rates(sources))
                 self._opened = _Opened(time.monotonic(), store, reports)
             return self._opened
@@ -67,6 +67,6 @@ def _rates(sources: Mapping[str, Source]) -> dict[str, float]:
         try:
             stated = BaseHook.get_connection(source.connection).extra_dejson.get("requests_per_second")
             rates[name] = float(stated) if stated else 0.0
-        except (AirflowException, TypeError, ValueError) as error:
+        except (AirflowException, AttributeError, TypeError, ValueError) as error:  # also an extra that is a list
             log.warning("the requests that %s allows are not shown: %s", name, error)
     return rates

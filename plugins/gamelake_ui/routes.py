@@ -1,4 +1,7 @@
-"""The pages and their data. Each route asks for Airflow's login; a page may load nothing from another host."""
+"""The pages and their data. Each route asks for Airflow's login; a page may load nothing from another host.
+
+Only `/metrics` asks for a token of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,28 @@ import msgspec
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
 
 from gamelake.days import PartitionError, parse_day
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import StoreError
+from gamelake.marts import findings
+from gamelake.marts.mart_path import UnknownMartError, mart_path
 from gamelake.settings import SettingsError
-from gamelake_ui import files
+from gamelake_ui import briefs, files
 from gamelake_ui.lake import Lake
+from gamelake_ui.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 STATIC = Path(__file__).with_name("static")
-PAGES = {"last-night": "last_night.html", "run": "run.html", "games": "games.html"}
+PAGES = {"last-night": "last_night.html", "run": "run.html", "games": "games.html", "lineage": "lineage.html"}
 """The pages, by the last part of their address."""
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": f"{briefs.POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",
@@ -43,6 +50,8 @@ def application() -> FastAPI:
     app.middleware("http")(_add_headers)
     for error in (StoreError, SettingsError, DocumentError):
         app.add_exception_handler(error, _explain)
+    # A plain route has none of the application's dependencies, of which the login is one.
+    app.router.routes.append(Route("/metrics", Metrics(lake).answer))
     for address, name in PAGES.items():
         app.get(f"/{address}")(_file(STATIC / name))
     for path in STATIC.iterdir():
@@ -60,6 +69,11 @@ def application() -> FastAPI:
         except PartitionError as error:
             raise HTTPException(404, str(error)) from None
 
+    @app.get("/api/findings")
+    def newest_report() -> Response:
+        report = findings.current(lake.store())
+        return _json(report) if report else JSONResponse(None)
+
     @app.get("/api/runs")
     def run(dag_id: str, run_id: str) -> Response:
         return _json(lake.reports().run(dag_id, run_id))
@@ -67,6 +81,20 @@ def application() -> FastAPI:
     @app.get("/api/marts")
     def marts() -> Response:
         return _json(files.published(lake.store()))
+
+    @app.get("/api/lineage")
+    def path_of_mart(mart: str | None = None) -> Response:
+        try:
+            path = mart_path(lake.store(), mart)
+        except UnknownMartError as error:
+            raise HTTPException(404, str(error)) from None
+        except FileNotFoundError as error:  # dbt's manifest
+            raise HTTPException(503, str(error)) from None
+        return _json(path) if path else JSONResponse(None)
+
+    @app.get("/brief")
+    def brief(day: str | None = None, lang: str = "en") -> Response:
+        return briefs.page(lake.store(), day, lang)
 
     @app.get("/marts/{name}")
     def mart(name: str, sha256: str, request: Request) -> Response:
@@ -89,7 +117,7 @@ def _json(document: msgspec.Struct) -> Response:
 async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 

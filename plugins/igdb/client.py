@@ -19,44 +19,39 @@ What is asked again, and what is not:
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
-
-from apiclient.pacing import Pacer, Turn
-from apiclient.retry import Backoff, retry, retry_after_seconds
-from apiclient.stats import ClientStats
-from apiclient.transport import USER_AGENT, open_session, proxy_for, send
+from apiclient.client import ApiClient
+from apiclient.retry import retry_after_seconds
 from igdb.apicalypse import count_text, multiquery_text
 from igdb.errors import API, AuthError, PayloadTooLargeError, RateLimitError, TokenError, error_for
 from igdb.replies import Answer, Count, MultiReply, Reply, RowsT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import SimpleNamespace, TracebackType
 
-    from apiclient.errors import TransientError
+    from apiclient.retry import Backoff
     from igdb.apicalypse import Condition, Query, SubQuery
     from igdb.tokens import TokenSource
 
 MAX_REQUEST_BYTES = 32_000
-STAND_IN_HEADER = "X-Stand-In"
-"""A server that stands in for IGDB, such as a sandbox, states its name in it. IGDB does not send it."""
 IGDB = "igdb"
 
 _T = TypeVar("_T")
 
 
-class IgdbClient:
+class IgdbClient(ApiClient):
     """A client of one client id: all requests that share its budget go through it.
 
     `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds from the start of a request to the end of
     its reply; `max_attempts` counts the first one. Made on any thread, entered and used on one event loop.
     `origin` is the server of the latest reply: `igdb`, or the value of STAND_IN_HEADER.
     """
+
+    api = API
+    source = IGDB
+    rate_limit_error = RateLimitError
 
     def __init__(
         self,
@@ -70,43 +65,20 @@ class IgdbClient:
         max_attempts: int = 6,
         backoff: Backoff | None = None,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self.stats = ClientStats()
-        self.origin = IGDB
+        super().__init__(
+            base_url=base_url,
+            requests_per_second=requests_per_second,
+            max_open_requests=max_open_requests,
+            timeout=timeout,
+            max_attempts=max_attempts,
+            backoff=backoff,
+            headers={"Client-ID": client_id},
+        )
         self._client_id = client_id
         self._tokens = tokens
-        self._requests_per_second = requests_per_second
-        self._max_open_requests = max_open_requests
-        self._timeout = timeout
-        self._max_attempts = max_attempts
-        self._backoff = backoff or Backoff()
-        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"IgdbClient(base_url={self.base_url!r}, client_id={self._client_id!r})"
-
-    async def __aenter__(self) -> Self:
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_end_turn)
-        self._pacer = Pacer(self._requests_per_second)
-        self._open = asyncio.Semaphore(self._max_open_requests)
-        self._opened_at = time.monotonic()
-        self._proxy = proxy_for(self.base_url, api=API, endpoint="connection")
-        self._session = open_session(
-            self._proxy,
-            seconds=self._timeout,
-            connector=aiohttp.TCPConnector(limit=0),  # `_open` alone limits what is open
-            headers={"Client-ID": self._client_id, "Accept": "application/json", "User-Agent": USER_AGENT},
-            trace_configs=[trace],
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
 
     async def query(
         self,
@@ -202,41 +174,13 @@ class IgdbClient:
                     reply=error.reply,
                 ) from None
 
-        return await retry(once, max_attempts=self._max_attempts, backoff=self._backoff, before_wait=self._before_wait)
-
-    def _before_wait(self, error: TransientError, wait: float) -> None:
-        self.stats.retries += 1
-        if isinstance(error, RateLimitError):
-            # The budget belongs to the client: every request would get the same answer now.
-            self._pacer.pause(wait)
+        return await self._retried(once)
 
     async def _send(self, endpoint: str, query: str, token: str) -> Answer:
         """Send one request. Raises: ApiError, for every status but 200."""
-        if self._session is None:
-            raise RuntimeError("an IgdbClient is used within `async with`")
-        # The slot first, then the turn: a turn that waits for a slot would start late, too near to the next.
-        async with self._open:
-            turn = await self._pacer.turn()
-            self.stats.requests += 1
-            try:
-                response = await send(
-                    self._session,
-                    "POST",
-                    f"{self.base_url}/{endpoint}",
-                    api=API,
-                    endpoint=endpoint,
-                    query=query,
-                    proxy=self._proxy,
-                    data=query.encode(),
-                    headers={"Authorization": f"Bearer {token}", "Content-Type": "text/plain"},
-                    trace_request_ctx=turn,
-                )
-            finally:
-                turn.end()
-        self.stats.bytes += len(response.body)
-        self.stats.seconds = time.monotonic() - self._opened_at
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
+        response = await self._request("POST", endpoint, query=query, data=query.encode(), headers=headers)
         if response.status == 200:
-            self.origin = response.headers.get(STAND_IN_HEADER, IGDB)
             return Answer(endpoint=endpoint, query=query, body=response.body, headers=response.headers)
         raise error_for(
             response.status,
@@ -246,10 +190,3 @@ class IgdbClient:
             reply=response.body.decode(errors="replace").replace(token, "***"),
             retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
-
-
-async def _end_turn(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, _sent: aiohttp.TraceRequestHeadersSentParams
-) -> None:
-    turn: Turn = context.trace_request_ctx
-    turn.end()

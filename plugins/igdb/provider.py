@@ -1,7 +1,4 @@
-"""What Airflow learns about this plugin through the entry point `apache_airflow_provider`.
-
-Airflow finds connection types in no other way, and every one of its processes calls this: nothing is imported here.
-"""
+"""What `gamelake.airflow.provider` tells Airflow about this plugin: nothing is imported here."""
 
 from __future__ import annotations
 

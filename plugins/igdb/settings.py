@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from apiclient.connections import MASK, check_rate, number, read_extra, whole_number
 from apiclient.errors import FieldError
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, base_url, check_pair
 from igdb.client import IgdbClient
 from igdb.tokens import DEFAULT_MAX_ATTEMPTS, ClientCredentials, StaticToken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from igdb.tokens import TokenSource
 
 DEFAULT_REQUESTS_PER_SECOND = 4.0
 DEFAULT_MAX_OPEN_REQUESTS = 8
 
 _KEYS = {"token_url", "static_token", "requests_per_second", "max_open_requests"}
-# Airflow shows this in the place of a secret; copied from there, it would be stored.
-_MASK = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +43,7 @@ class IgdbSettings:
         if not self.client_secret and not self.static_token:
             raise FieldError(self.conn_id, "password", "", "the client secret, or a static_token in the extra")
         for key, secret in (("password", self.client_secret), ("static_token", self.static_token)):
-            if secret == _MASK:
+            if secret == MASK:
                 raise FieldError(self.conn_id, key, secret, "the secret itself: Airflow shows *** in its place")
         check_pair(
             self.conn_id,
@@ -56,8 +51,7 @@ class IgdbSettings:
             token_url=self.token_url,
             sends_secret=not self.static_token,
         )
-        if not (math.isfinite(self.requests_per_second) and self.requests_per_second > 0):
-            raise FieldError(self.conn_id, "requests_per_second", self.requests_per_second, "a number above 0")
+        check_rate(self.conn_id, self.requests_per_second)
         if self.max_open_requests < 1:
             raise FieldError(self.conn_id, "max_open_requests", self.max_open_requests, "1 or more")
 
@@ -65,7 +59,7 @@ class IgdbSettings:
     def from_connection(cls, connection: Any) -> Self:
         """Read an Airflow connection, of the task SDK or of the models: both have the same attributes."""
         conn_id = connection.conn_id
-        extra = _extra(conn_id, connection.extra)
+        extra = read_extra(conn_id, connection.extra, _KEYS)
         return cls(
             conn_id=conn_id,
             client_id=(connection.login or "").strip(),
@@ -73,8 +67,8 @@ class IgdbSettings:
             base_url=base_url(connection),
             token_url=extra.get("token_url", DEFAULT_TOKEN_URL),
             static_token=str(extra.get("static_token", "")).strip(),
-            requests_per_second=_number(conn_id, extra, "requests_per_second", DEFAULT_REQUESTS_PER_SECOND),
-            max_open_requests=_whole_number(conn_id, extra, "max_open_requests", DEFAULT_MAX_OPEN_REQUESTS),
+            requests_per_second=number(conn_id, extra, "requests_per_second", DEFAULT_REQUESTS_PER_SECOND),
+            max_open_requests=whole_number(conn_id, extra, "max_open_requests", DEFAULT_MAX_OPEN_REQUESTS),
         )
 
     def tokens(self, *, max_attempts: int = DEFAULT_MAX_ATTEMPTS) -> TokenSource:
@@ -98,40 +92,3 @@ class IgdbSettings:
             max_open_requests=self.max_open_requests,
             max_attempts=max_attempts,
         )
-
-
-def _extra(conn_id: str, text: str | None) -> dict[str, Any]:
-    """Return the extra's own keys; null and empty, which a form sends for fields left alone, count as absent."""
-    if not text:
-        return {}
-    try:
-        extra = json.loads(text)
-    except ValueError:
-        # Without the value: it may hold a secret.
-        raise FieldError(conn_id, "extra", "no JSON", "a JSON object") from None
-    if extra is None:
-        return {}
-    if not isinstance(extra, dict):
-        raise FieldError(conn_id, "extra", type(extra).__name__, "a JSON object")
-    if unknown := sorted(extra.keys() - _KEYS):
-        raise FieldError(conn_id, "extra", unknown, f"no other keys than {sorted(_KEYS)}")
-    stripped = {key: value.strip() if isinstance(value, str) else value for key, value in extra.items()}
-    return {key: value for key, value in stripped.items() if value not in (None, "")}
-
-
-def _number(conn_id: str, extra: Mapping[str, Any], key: str, default: float) -> float:
-    # The numbers of a connection given as a URI are texts.
-    found = extra.get(key, default)
-    try:
-        if isinstance(found, bool):
-            raise TypeError
-        return float(found)
-    except (TypeError, ValueError):
-        raise FieldError(conn_id, key, found, "a number") from None
-
-
-def _whole_number(conn_id: str, extra: Mapping[str, Any], key: str, default: int) -> int:
-    number = _number(conn_id, extra, key, default)
-    if not number.is_integer():
-        raise FieldError(conn_id, key, extra.get(key), "a whole number")
-    return int(number)

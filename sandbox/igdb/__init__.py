@@ -6,9 +6,9 @@ from sandbox.igdb import Fault, Sandbox, World
 with Sandbox(World.generate(first_day=day, today=day)).running() as url: ...
 """
 
-from sandbox.igdb.api import RequestRecord
 from sandbox.igdb.errors import QueryError, SandboxError, WorldError
 from sandbox.igdb.faults import Fault, FaultError, FaultKind
+from sandbox.igdb.sending import RequestRecord
 from sandbox.igdb.server import Sandbox
 from sandbox.igdb.world import World
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import struct
 import time
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import ClientConnectionResetError, web
+from aiohttp import web
 
 from sandbox.igdb.errors import QueryError
 from sandbox.igdb.faults import Fault, FaultKind
@@ -20,13 +17,13 @@ from sandbox.igdb.replies import (
     MAX_REQUEST_BYTES,
     Reply,
     error_reply,
-    html_reply,
     json_reply,
     query_error_reply,
     text_reply,
     token_error_reply,
     user_agent_reply,
 )
+from sandbox.igdb.sending import CLIENT_CLOSED, RequestRecord, send, with_fault
 
 if TYPE_CHECKING:
     from sandbox.igdb.evaluate import Answer, Evaluator
@@ -36,23 +33,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 _GENERIC_AGENT = re.compile(r"(python-requests|python-urllib|python-httpx|python/\d.*aiohttp)", re.IGNORECASE)
-_CLIENT_CLOSED = 499
-SECONDS_AHEAD = web.RequestKey("seconds_ahead", float)
-"""In a request: how far its reply's `Date` is ahead of the clock."""
 _TOKEN = "token"  # noqa: S105 - the name of an endpoint
-
-
-@dataclass(slots=True)
-class RequestRecord:
-    """One request that was served. `started` is of time.monotonic(); `open` counts itself; status 0 is still open."""
-
-    started: float
-    endpoint: str
-    query: str = ""
-    status: int = 0
-    bytes: int = 0
-    open: int = 0
-    seconds: float = 0.0
 
 
 def add_api_routes(app: web.Application, sandbox: Sandbox) -> None:
@@ -70,10 +51,10 @@ class _Api:
         record = self._sandbox.record(RequestRecord(time.monotonic(), _TOKEN))
         fault = self._sandbox.faults.take(_TOKEN, "")
         if fault and fault.kind == FaultKind.STATUS:
-            return await _send(request, token_error_reply(fault.status, "a fault of the sandbox"), record, None)
+            return await send(request, token_error_reply(fault.status, "a fault of the sandbox"), record, None)
         is_form = request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}
         reply = self._sandbox.tokens.grant(await request.post() if is_form else {})
-        return await _send(request, await _with_fault(reply, fault), record, fault)
+        return await send(request, await with_fault(reply, fault), record, fault)
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         endpoint = request.match_info["endpoint"]
@@ -81,16 +62,16 @@ class _Api:
         record = self._sandbox.record(RequestRecord(time.monotonic(), endpoint, open=limiter.open + 1))
         refusal = self._refusal(request, record.started)
         if refusal:
-            return await _send(request, refusal, record, None)
+            return await send(request, refusal, record, None)
         try:
             body = await request.read()
             record.query = body.decode("utf-8", errors="replace")
             fault = self._sandbox.faults.take(endpoint, record.query)
             reply = await self._reply(endpoint, body, fault)
-            return await _send(request, reply, record, fault)
+            return await send(request, reply, record, fault)
         finally:
             record.seconds = time.monotonic() - record.started
-            record.status = record.status or _CLIENT_CLOSED
+            record.status = record.status or CLIENT_CLOSED
             limiter.release()
 
     def _refusal(self, request: web.Request, now: float) -> Reply | None:
@@ -112,7 +93,7 @@ class _Api:
         if len(body) > MAX_REQUEST_BYTES:
             return text_reply(413, "Request Entity Too Large")
         reply = await self._sandbox.in_worker(lambda world, evaluator: _answer(world, evaluator, endpoint, body, fault))
-        return await _with_fault(reply, fault)
+        return await with_fault(reply, fault)
 
 
 def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: Fault | None) -> Reply:
@@ -178,56 +159,3 @@ def _count(evaluator: Evaluator, endpoint: str, table: Table, query: Query, faul
     listed = Comparison("id", "=", Values("(", fault.row_ids, negated=False))
     where = listed if query.where is None else Every((query.where, listed))
     return count - evaluator.count(endpoint, table, replace(query, where=where))
-
-
-async def _with_fault(reply: Reply, fault: Fault | None) -> Reply:
-    """Return the reply after a fault that works on its body or its time."""
-    if fault is None:
-        return reply
-    if fault.kind == FaultKind.HANG:
-        await asyncio.sleep(fault.seconds)
-    bodies = {FaultKind.NULL: b"null", FaultKind.OBJECT: b"{}", FaultKind.EMPTY: b"[]"}
-    if fault.kind == FaultKind.HTML:
-        return html_reply()
-    if fault.kind == FaultKind.TRUNCATE:
-        return Reply(200, reply.body[: len(reply.body) // 2])
-    if fault.kind == FaultKind.REPLACE:
-        return replace(reply, body=fault.replaced(reply.body))
-    return Reply(200, bodies[FaultKind(fault.kind)]) if fault.kind in bodies else reply
-
-
-async def _send(request: web.Request, reply: Reply, record: RequestRecord, fault: Fault | None) -> web.StreamResponse:
-    kind = fault.kind if fault else None
-    if fault and kind == FaultKind.WRONG_DATE:
-        request[SECONDS_AHEAD] = fault.seconds
-    response = web.StreamResponse(status=reply.status, headers=reply.headers)
-    if kind == FaultKind.RESET:
-        record.status = _CLIENT_CLOSED
-        _break(request)
-        return response
-    response.content_type = reply.content_type
-    response.charset = "utf-8"
-    response.content_length = len(reply.body)
-    await response.prepare(request)
-    if kind == FaultKind.RESET_BODY:
-        record.status = _CLIENT_CLOSED
-        with suppress(ClientConnectionResetError):  # it is what the fault is for
-            await response.write(reply.body[: len(reply.body) // 2])
-        _break(request)
-        return response
-    await response.write(reply.body)
-    await response.write_eof()
-    record.status, record.bytes = reply.status, len(reply.body)
-    record.seconds = time.monotonic() - record.started
-    return response
-
-
-def _break(request: web.Request) -> None:
-    """End the connection with a reset, not with a polite close."""
-    transport = request.transport
-    if transport is None:
-        return
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()

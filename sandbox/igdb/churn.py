@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from sandbox.igdb.catalog import POPULARITY_TYPES
 from sandbox.igdb.chance import churn_second
-from sandbox.igdb.popularity import calculated_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +25,7 @@ UPDATED, INSERTED, DELETED = 0.0065, 0.0004, 0.0002
 """Shares of the games that a day updates, inserts and deletes."""
 
 MOVED = 0.003
-"""Share of the popularity rows that are deleted in a day; about as many are inserted."""
+"""Share of the popularity rows that are deleted in a day, but for those of known games; about as many are inserted."""
 
 
 class Churn(Protocol):
@@ -96,14 +95,16 @@ class GeneratedChurn:
     ) -> None:
         """Delete the rows of deleted games and a few others; add rows of new games and a few others."""
         fresh = [(row_id, rng.choice(list(POPULARITY_TYPES))) for row_id in inserted]
-        count = max(1, round(len(popularity) * MOVED))
-        while self._waiting and len(fresh) < count + len(inserted):
+        fresh += (pair for pair in self._popularity.debuts(day) if pair[0] in games)
+        count = len(fresh) + max(1, round(len(popularity) * MOVED))
+        while self._waiting and len(fresh) < count:
             pair = self._waiting.popleft()
             if pair[0] in games:
                 fresh.append(pair)
-        removed = set(_draw(rng, popularity, MOVED, 1))
-        for row in map(popularity.row, sorted(removed)):
-            self._waiting.append((row["game_id"], row["popularity_type"]))
+        drawn = map(popularity.row, sorted(_draw(rng, popularity, MOVED, 1)))
+        little_known = [row for row in drawn if not self._games.fame(row["game_id"]).is_known]
+        removed = {row["id"] for row in little_known}
+        self._waiting += ((row["game_id"], row["popularity_type"]) for row in little_known)
         removed |= {row_id for row_id, game in self._games_ranked() if game in deleted}
         popularity.delete(removed)
         for row_id in removed:
@@ -113,7 +114,7 @@ class GeneratedChurn:
         for pair in fresh:
             row_id += rng.randint(1, 16)
             self._appeared[row_id] = pair[0]
-            rows.append(self._popularity.make(row_id, pair, calculated_on(day, pair[1])))
+            rows.append(self._popularity.make(row_id, pair, day))
         popularity.put(rows, day)
 
     def _games_ranked(self) -> Iterable[tuple[int, int]]:

@@ -125,6 +125,9 @@ def _answered(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Call
 
 
 async def _parsed(request: web.Request) -> Any:
+    # A web page may send a form or text to any server of this machine without asking; for JSON a browser asks first.
+    if request.content_type != "application/json":
+        raise SandboxError(f"Content-Type: found {request.content_type!r}, expected application/json")
     try:
         return orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.igdb import catalog, words
 from sandbox.igdb.chance import FULL, checksum, churn_second, digest_of, draws, key_of, midnight
+from sandbox.igdb.fame import Fame, fame_of, rating_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ _YEARS = 15 * 365 * _DAY
 _POOL = 1024  # combinations of genres, platforms and the like
 _MORE = 32  # the first of the draws that a second digest gives
 _GAME_TYPES = (0,) * 212 + (1,) * 14 + (3,) * 8 + (5,) * 6 + (2, 8, 9, 10, 11, 13) * 2 + (4, 6, 7, 14)
+_MAIN_TYPES = {0, 4, 8, 9, 10}
+_PC = 6
 _STATUSES = (0, 2, 3, 4, 4, 4, 5, 6, 6, 7, 8)
 _RELATIONS = ("dlcs", "expansions", "standalone_expansions", "remakes", "remasters", "expanded_games", "ports", "forks")
 
@@ -62,9 +65,11 @@ class GameSource:
     ) -> None:
         self.ids = _ids_with_gaps(seed, count)
         self.fields = fields
+        self.first_year = first_day.year
         self._start = midnight(first_day)
         self._key = key_of(seed, "games")
         self._more_key = key_of(seed, "games: more")
+        self._fame_key = key_of(seed, "fame")
         self._change_key = key_of(seed, "games: changes")
         self._highest = self.ids[-1]
         self.companies, self.franchises, self.collections = (
@@ -95,7 +100,7 @@ class GameSource:
         self._add_traits(row, row_id, draw, more)
         row["name"] = name
         self._add_relations(row, row_id, more)
-        self._add_figures(row, more)
+        self._add_figures(row, self._fame(row_id, draw, more), more)
         row["slug"] = slug
         self._add_texts(row, draw)
         row["updated_at"] = updated
@@ -117,7 +122,7 @@ class GameSource:
             if len(row.get(field, ())) > 1:
                 row[field] = row[field][1:] + row[field][:1]
         if draw[0] < _share(0.6):
-            row["hypes"] = row.get("hypes", 0) + 1 + draw[1] % 20
+            row["hypes"] = row.get("hypes", 0) + 1 + draw[1] % 3
         if draw[2] < _share(0.5):
             row["summary"] = self._text(draw[3], 2 + draw[4] % 3)
         if draw[5] < _share(0.2):
@@ -140,6 +145,10 @@ class GameSource:
         """Return the game's name as of the first day."""
         draw = draws(digest_of(self._key, row_id))
         return words.game_name(draw[3], draw[4], draw[5])[0]
+
+    def fame(self, row_id: int) -> Fame:
+        """Return how well known and how good the game is."""
+        return self._fame(row_id, draws(digest_of(self._key, row_id)), draws(digest_of(self._more_key, row_id)))
 
     def owned_ids(self, endpoint: str, row_id: int) -> list[int]:
         """Return the rows of an endpoint of OWNED that belong to a game; IGDB does not sort them."""
@@ -178,6 +187,16 @@ class GameSource:
         if draw[2] < _share(0.3):
             updated = max(created, updated - updated % 300)
         return created, updated
+
+    def _fame(self, row_id: int, draw: Sequence[int], more: Sequence[int]) -> Fame:
+        return fame_of(
+            self._fame_key,
+            row_id,
+            games=len(self.ids),
+            released=self._release_date(more[0:3]) // _DAY if draw[17] < _share(0.83) else None,
+            on_pc=draw[24] < _share(0.95) and _PC in self._platforms[draw[24] % _POOL],
+            is_main=_GAME_TYPES[draw[28] % len(_GAME_TYPES)] in _MAIN_TYPES,
+        )
 
     def _add_media(self, row: Row, row_id: int, draw: Sequence[int]) -> None:
         if draw[6] < _share(0.27):
@@ -245,14 +264,17 @@ class GameSource:
         if titles := _owned(OWNED["game_localizations"], row_id, more):
             row["game_localizations"] = titles
 
-    def _add_figures(self, row: Row, more: Sequence[int]) -> None:
-        players, critics = more[18] < _share(0.12), more[21] < _share(0.05)
+    def _add_figures(self, row: Row, fame: Fame, more: Sequence[int]) -> None:
+        """Add ratings of known games that are out, and followers, most of all of upcoming ones."""
+        upcoming = fame.age(self._start // _DAY) < 0
+        players, critics = fame.ahead < 0.12 and not upcoming, fame.is_known and not upcoming
         if critics:
-            row["aggregated_rating"], row["aggregated_rating_count"] = 20 + more[22] / 820, 1 + more[23] % 20
-        if more[17] < _share(0.1):
-            row["hypes"] = 1 + more[17] % 90
+            row["aggregated_rating"] = rating_of(fame, more[22])
+            row["aggregated_rating_count"] = 3 + round(40 * fame.reach * more[23] / FULL)
+        if more[17] < _share(0.6 if upcoming else 0.1):
+            row["hypes"] = round(10 ** (3.4 * fame.reach) * (1 + more[24] / FULL))
         if players:
-            row["rating"], row["rating_count"] = 20 + more[19] / 820, 1 + more[20] % 600
+            row["rating"], row["rating_count"] = rating_of(fame, more[19]), round(10 ** (4 * fame.reach - 0.5))
         if players or critics:
             known = [row[field] for field in ("rating", "aggregated_rating") if field in row]
             row["total_rating"] = sum(known) / len(known)

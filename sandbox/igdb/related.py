@@ -98,7 +98,7 @@ def related_sources(seed: int, games: GameSource, fields: Mapping[str, frozenset
         return {"company": company} | roles | {role: True} | ({"publisher": True} if row_id % 8 == 0 else {})
 
     def release(row_id: int, game: int) -> Row:
-        return _release(row_id, games.row(game), draws(digest_of(key, -row_id)))
+        return _release(row_id, games.row(game), draws(digest_of(key, -row_id)), games.first_year)
 
     made = {"covers": cover, "involved_companies": part, "release_dates": release} | link_makers(seed, games)
     owned: dict[str, Source] = {
@@ -173,15 +173,16 @@ def _company(row_id: int, draw: tuple[int, ...]) -> Row:
     return row
 
 
-def _release(row_id: int, game: Row, draw: tuple[int, ...]) -> Row:
-    """Return a release date: the first one is the game's, others follow it. Without a date a year may be known."""
+def _release(row_id: int, game: Row, draw: tuple[int, ...], first_year: int) -> Row:
+    """Return a release date: the first one is the game's, others follow it. Without one a year may be announced."""
     platforms = game.get("platforms", [6])
     row: Row = {"platform": platforms[row_id % len(platforms)], "release_region": _WORLDWIDE, "status": 6}
     if draw[0] % 3 == 0:
         row["release_region"] = 1 + draw[1] % 10
     if "first_release_date" not in game:
         if draw[2] % 3 == 0:
-            return row | {"date_format": _YEAR, "y": 2000 + draw[3] % 30, "human": str(2000 + draw[3] % 30)}
+            year = first_year + 1 + draw[3] % 3
+            return row | {"date_format": _YEAR, "y": year, "human": str(year)}
         return row | {"date_format": _TO_BE_DETERMINED, "human": "TBD"}
     later = 0 if row_id % 4 == 0 else draw[4] % 900
     moment = _EPOCH + timedelta(seconds=game["first_release_date"], days=later)

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import web
 
 from gamelake.days import day_of
-from sandbox.igdb.api import SECONDS_AHEAD, RequestRecord, add_api_routes
+from sandbox.igdb.api import add_api_routes
 from sandbox.igdb.control import add_control_routes
 from sandbox.igdb.errors import SandboxError
 from sandbox.igdb.evaluate import Evaluator
 from sandbox.igdb.faults import FaultRegistry
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
+from sandbox.igdb.sending import SECONDS_AHEAD, RequestRecord
 from sandbox.igdb.tokens import TokenIssuer
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Sandbox:
         self.limiter = Limiter(requests_per_second, max_open_requests)
         self.latency = latency
         self.requests_served = 0
+        self.more_routes: list[Callable[[web.Application], None]] = []
+        """What adds the routes of another API over the same world, before it is served."""
         self._world = world
         self._evaluator = Evaluator()
         self._follow_calendar = follow_calendar
@@ -134,6 +137,8 @@ class Sandbox:
         app = web.Application(client_max_size=_CONTROL_BODY_BYTES)
         add_api_routes(app, self)
         add_control_routes(app, self)
+        for add in self.more_routes:
+            add(app)
         app.on_response_prepare.append(self._stamp)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 
-def serve(sandbox: Sandbox, world: World, *, host: str, port: int, end_with_input: bool = False) -> None:
+def serve(
+    sandbox: Sandbox, world: World, *, host: str, port: int, end_with_input: bool = False, also: str = ""
+) -> None:
     """Serve until SIGTERM or SIGINT; print the URL when it is ready.
 
     Args:
@@ -24,14 +26,15 @@ def serve(sandbox: Sandbox, world: World, *, host: str, port: int, end_with_inpu
         host: The address to listen on.
         port: The port to listen on; 0 is any free one.
         end_with_input: End when standard input ends, too.
+        also: A line about another API on the same port, printed after that of IGDB; `{url}` stands for the URL.
 
     Raises:
         SandboxError: The port cannot be used.
     """
-    asyncio.run(_serve(sandbox, world, host, port, end_with_input))
+    asyncio.run(_serve(sandbox, world, host, port, end_with_input, also))
 
 
-async def _serve(sandbox: Sandbox, world: World, host: str, port: int, end_with_input: bool) -> None:
+async def _serve(sandbox: Sandbox, world: World, host: str, port: int, end_with_input: bool, also: str) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -49,5 +52,7 @@ async def _serve(sandbox: Sandbox, world: World, host: str, port: int, end_with_
         f"{len(world.table('games')):,} games; today {format_day(world.today)}",
         flush=True,
     )
+    if also:
+        print(also.format(url=url), flush=True)
     await stop.wait()
     await runner.cleanup()

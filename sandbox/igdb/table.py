@@ -91,6 +91,20 @@ class Table:
             self._source.revise(row, day)
         return row
 
+    @property
+    def first_ids(self) -> array[int]:
+        """The ids of the first day, deleted ones included."""
+        return self._source.ids
+
+    def original(self, row_id: int) -> Row:
+        """Return a row, live or deleted, as it was given, written or made, without what days changed in it.
+
+        Raises: KeyError, if nothing can make such a row.
+        """
+        written = self._overlay.get(row_id)
+        row: Row = orjson.loads(written.line) if written else self._source.row(row_id)
+        return row
+
     def revise(self, ids: Iterable[int], day: date) -> None:
         """Change rows on a day."""
         for row_id in ids:

@@ -10,6 +10,7 @@ A world is not thread-safe: the `Sandbox` that serves it has a lock.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from sandbox.igdb.static import StaticSource, checked_row, lookup_rows, nudge_ga
 from sandbox.igdb.table import Row, Source, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -72,7 +73,7 @@ class World:
         )
         popularity_source = PopularitySource(
             seed=seed,
-            games=game_source.ids,
+            games=game_source,
             rows_per_game=popularity_per_game,
             first_day=first_day,
             fields=fields["popularity_primitives"],
@@ -101,7 +102,10 @@ class World:
         """
         fields = _declared_fields()
         rows = recorded_rows(folder)
-        revise = {"games": nudge_game, "popularity_primitives": move_popularity}
+        revise: dict[str, Callable[[Row, date], None]] = {
+            "games": nudge_game,
+            "popularity_primitives": partial(move_popularity, since=first_day),
+        }
         sources = {
             endpoint: StaticSource(rows.get(endpoint, ()), fields.get(endpoint, frozenset()), revise.get(endpoint))
             for endpoint in {*fields, *rows}

@@ -30,6 +30,8 @@ def test_airflow_dropped_no_view(airflow: Airflow) -> None:
     assert shown == {
         ("Last night", "nav"),
         ("Games", "nav"),
+        ("Daily brief", "nav"),
+        ("Lineage", "nav"),
         ("In the lake", "dag_run"),
         ("Last night on Home", "dashboard"),
     }
@@ -94,7 +96,7 @@ def test_a_run_has_a_tab_with_what_it_left_in_the_lake(open_page: Callable[..., 
     expect(frame.locator("h1")).to_have_text("Last night is complete")
 
 
-def test_the_tab_of_any_run_says_what_there_is(open_page: Callable[..., Page], night_days: list[str]) -> None:
+def test_the_tab_of_any_run_states_what_there_is(open_page: Callable[..., Page], night_days: list[str]) -> None:
     page = open_page(f"gamelake/run?dag_id=igdb_games&run_id=scheduled__{night_days[1]}")
     page.locator(READY).wait_for()
     assert "12 = 10 + 2 rejected" in page.locator("dl").inner_text()

@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import DAG, BaseOperator, Param
 
 from gamelake.airflow.dag import LakeDAG
+from gamelake.errors import INTERRUPTED
 
 
 def test_the_end_of_the_process_is_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,3 +41,11 @@ def test_a_wrong_param_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as ended:
         dag.test(run_conf={"date": "2026-13-45"})
     assert str(ended.value) == "a_dag: Invalid input for param date: '2026-13-45' is not a 'date'"
+
+
+def test_ctrl_c_between_two_tasks_has_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DAG, "test", lambda _: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(SystemExit) as ended:
+        LakeDAG(dag_id="a_dag", schedule=None).test()
+    assert ended.value.code == INTERRUPTED
+    assert ended.value.__suppress_context__

@@ -12,12 +12,15 @@ import pytest
 
 from gamelake.marts.dbt_project import published_models
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Kind, load_entities
+from gamelake.registry import Kind, load_entities, load_sources
 from tests.support.command import environment_without
 
+OPTIONAL = [source.name for source in load_sources().values() if source.optional]
 LOADS = [entity.dag_id for entity in load_entities()]
-DAGS = [*LOADS, "transform", "lake_audit"]
-PARAMS = {"transform": {"date"}, "lake_audit": {"remove", "older_than_hours", "verify"}}
+POOLS = {entity.dag_id: load_sources()[entity.source].pool for entity in load_entities()}
+DAGS = [*LOADS, "transform", "lake_audit", "night_watch", "data_quality", "data_quality_of_marts", "daily_brief"]
+PARAMS = {"transform": {"date"}, "night_watch": set(), "lake_audit": {"remove", "older_than_hours", "verify"}}
+PARAMS |= {"data_quality": set(), "data_quality_of_marts": set(), "daily_brief": {"date"}}
 
 # Parsed in a process without connections, Variables or a database to ask, and without a proxy to ask through.
 PARSE = """
@@ -36,6 +39,7 @@ def parses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     home = tmp_path_factory.mktemp("airflow")
     environment = environment_without("AIRFLOW", "AWS", "GAMELAKE", "IGDB")
     environment |= {
+        "GAMELAKE_OPTIONAL_SOURCES": ",".join(OPTIONAL),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/nothing/here.db",
@@ -74,7 +78,7 @@ def test_two_parses_are_alike(parses: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
-def test_a_dag_says_whose_it_is_and_what_it_does(dags: dict[str, dict[str, Any]], dag_id: Any) -> None:
+def test_a_dag_states_whose_it_is_and_what_it_does(dags: dict[str, dict[str, Any]], dag_id: Any) -> None:
     dag = dags[dag_id]
     assert dag["description"]
     assert "Korean" in dag["doc_md"]
@@ -88,7 +92,7 @@ def test_a_dag_says_whose_it_is_and_what_it_does(dags: dict[str, dict[str, Any]]
 @pytest.mark.parametrize("dag_id", LOADS)
 def test_a_load_uses_the_pool_and_ends_in_time(dags: dict[str, dict[str, Any]], dag_id: Any) -> None:
     (task,) = tasks(dags[dag_id])
-    assert task["pool"] == "igdb_api"
+    assert task["pool"] == POOLS[dag_id]
     assert 0 < task["execution_timeout"] <= timedelta(hours=1).total_seconds()
     assert [text for text in _strings(task["outlets"]) if text.startswith("raw_")][:1] == [_asset(dag_id)]
 
@@ -100,7 +104,7 @@ def test_every_parameter_is_described(dags: dict[str, dict[str, Any]], dag_id: A
     assert all(param["description"] for param in params.values())
 
 
-def test_a_parameter_says_only_what_holds_for_its_entity(dags: dict[str, dict[str, Any]]) -> None:
+def test_a_parameter_states_only_what_holds_for_its_entity(dags: dict[str, dict[str, Any]]) -> None:
     for entity in load_entities():
         params = dict(dags[entity.dag_id]["params"])
         descriptions = " ".join(param["description"] for param in params.values())
@@ -134,8 +138,10 @@ def test_a_publication_waits_for_the_build_and_not_for_the_tasks_of_models(dags:
     assert by_id["publish"]["priority_weight"] > len(by_id)  # the task of a model has one for each task after it
 
 
-def test_transform_waits_for_every_load(dags: dict[str, dict[str, Any]]) -> None:
-    assert {_asset(dag_id) for dag_id in LOADS} <= set(_strings(dags["transform"]["timetable"]))
+def test_transform_waits_for_every_load_that_gates_it(dags: dict[str, dict[str, Any]]) -> None:
+    waits_for = set(_strings(dags["transform"]["timetable"]))
+    for entity in load_entities():
+        assert (_asset(entity.dag_id) in waits_for) is entity.gates_transform
 
 
 def test_transform_has_a_task_for_every_mart_and_publishes_last(dags: dict[str, dict[str, Any]]) -> None:

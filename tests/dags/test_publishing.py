@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gamelake.lake.factory import open_store
 from tests.support.command import environment_without
 from tests.support.generations import current_generation, finished
@@ -14,6 +16,7 @@ from tests.support.generations import current_generation, finished
 DAGS = Path(__file__).with_name("dags")
 
 
+@pytest.mark.e2e
 def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Path) -> None:
     store = open_store((tmp_path / "lake").as_uri())
     newer, older = finished(store, "2026-11-29"), finished(store, "2026-11-28")
@@ -38,7 +41,7 @@ def test_a_day_that_is_not_published_is_skipped_and_sends_no_event(tmp_path: Pat
     assert [run["state"] for run in outcome["runs"]] == ["success"] * 3
     assert published["tasks"] == again["tasks"] == {"publish": "success", "clean_up": "success"}
     assert not_published["tasks"] == {"publish": "skipped", "clean_up": "success"}
-    assert reason in ran.stdout + ran.stderr, "the log says why"
+    assert reason in ran.stdout + ran.stderr, "the log has the reason"
     assert (not_published["returned"]["published"], not_published["returned"]["reason"]) == (False, reason)
     assert [info.key for info in store.list(table)] == [], "clean_up ran anyway"
     assert [event[:2] for event in outcome["events"]] == [["marts", "2026-11-29"]] * 2

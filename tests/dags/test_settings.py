@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gamelake.paths import REPOSITORY
+from gamelake.registry import loaded_entities
 from tests.dags.test_policy import PARSE
 from tests.support.command import environment_without
 
@@ -49,9 +50,15 @@ def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tasks: dict[s
 
 
 def test_every_task_asks_for_its_pod(tasks: dict[str, dict[str, Any]]) -> None:
-    found = {name: str(task.get("executor_config")) for name, task in tasks.items() if "executor_config" in task}
+    given = {name: task | task.get("partial_kwargs", {}) for name, task in tasks.items()}  # those of a mapped task
+    found = {name: str(task.get("executor_config")) for name, task in given.items() if "executor_config" in task}
     work = ("open_generation", "dbt.build", "publish", "clean_up")
-    expected = {name: "load" for name in tasks if name.startswith("igdb_")}
-    expected |= {f"transform.{task}": "transform" for task in work} | {"lake_audit.audit": "maintain"}
+    expected = {f"{entity.dag_id}.extract_load": "load" for entity in loaded_entities()}
+    expected |= {f"transform.{task}": "transform" for task in work} | {
+        "lake_audit.audit": "maintain",
+        "night_watch.watch": "transform",
+    }
+    expected |= {f"{each}.check": "transform" for each in ("data_quality", "data_quality_of_marts")}
+    expected |= {f"daily_brief.{task}": "transform" for task in ("make", "publish_pages", "channels", "send")}
     assert found.keys() == expected.keys()
     assert [name for name, kind in expected.items() if f"/pods/{kind}.yaml" not in found[name]] == []

@@ -9,6 +9,7 @@ from apps.dashboard.data import companies, games, lists, nights, overview, reaso
 from apps.dashboard.data.snapshot import Lake
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import publish
+from gamelake.marts.lists import BY_KEY, LISTS, tops
 from tests.support.dbt import Dbt
 from tests.support.source import Source
 
@@ -25,15 +26,15 @@ def test_every_page_has_its_figures(tmp_path: Path) -> None:
     (generation,) = source.generations(DAY)
     publish(source.store, generation, published_models())
     snapshot = Lake(source.store).current()
-    filled = [each for each in lists.LISTS if lists.rows_of(snapshot, each)]
+    filled = [each for each in LISTS if lists.rows_of(snapshot, each)]
     assert {"rated", "played", "recent", "hyped"} <= {each.key for each in filled}
     for each in filled:
         rows = lists.rows_of(snapshot, each)
         assert all(reasons.parts_of(each.key, row) for row in rows)
         assert all(lists.choices(rows, name) for name in lists.FILTERS)
     assert all(each.value for each in overview.headlines(snapshot))
-    assert {top.chosen for top in overview.tops(snapshot) if top.first} == set(filled)
-    first = lists.rows_of(snapshot, lists.BY_KEY["played"])[0]
+    assert {top.chosen for top in tops(snapshot.rows) if top.first} == set(filled)
+    first = lists.rows_of(snapshot, BY_KEY["played"])[0]
     assert first["game_id"] in search.find(snapshot, first["display_name"])
     game = games.facts(snapshot, first["game_id"])
     assert game is not None

@@ -48,7 +48,7 @@ def test_they_need_nothing_from_the_internet(docs: dict[str, str]) -> None:
     assert json.loads(docs["manifest.json"])["metadata"]["send_anonymous_usage_stats"] is False  # else a tracker
 
 
-def test_cosmos_serves_them_and_asks_nobody_who_they_are(docs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cosmos_serves_them_without_a_login(docs: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, environment()[SETTING])
     client = TestClient(create_cosmos_fastapi_app())
     page = client.get("/gamelake/dbt_docs_index.html")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -33,18 +33,22 @@ def add_day(lake: Lake, number: int) -> str:
     return day
 
 
-def days_built(lake: Lake) -> dict[str, Any]:
-    """The counts of every day, as a listing has them."""
-    return {day["day"]: {"current_rows": 12, "superseded_rows": 0, "voided_rows": 0} for day in lake.days()}
+def add_to_history(lake: Lake, generation: Path) -> None:
+    """What a publication does with the days that a build wrote: the next build finds them, and their counts."""
+    counts = {"current_rows": 12, "superseded_rows": 0, "voided_rows": 0}
+    for day in lake.days():
+        shutil.copyfile(generation / f"_day={day['day']}.parquet", day["key"])
+        lake.built[day["day"]] = counts
 
 
 def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(29):
         add_day(lake, number)
-    assert dbt("run", "-s", *MODELS, generation=lake.generation("first")).success
+    first = lake.generation("first")
+    assert dbt("run", "-s", *MODELS, generation=first).success
+    add_to_history(lake, first)
     before = {day["url"]: Path(day["url"]).read_bytes() for day in lake.days()}
 
-    lake.built = days_built(lake)
     known = lake.days()
     for file in lake.files["popscore"]:
         Path(file["url"]).unlink()
@@ -67,23 +71,30 @@ def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt, monkeypatch: 
 def test_a_condition_on_the_day_reads_one_file(lake: Lake, dbt: Dbt) -> None:
     for number in range(12):
         add_day(lake, number)
-    assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
+    first = lake.generation("first")
+    assert dbt("run", "-s", *MODELS, generation=first).success
+    add_to_history(lake, first)
+    add_day(lake, 12)
+    assert dbt("run", "-s", *MODELS, generation=lake.generation("second")).success
     with duckdb.connect(str(dbt.database), read_only=True) as database:
         history = "main.fct_game_popularity_daily"
         plan = database.execute(f"explain analyze select * from {history} where day = date '2026-10-05'").fetchall()
         assert "Total Files Read: 1 " in plan[0][1]
+        plan = database.execute(f"explain analyze select * from {history} where day = date '2026-10-13'").fetchall()
+        assert "Total Files Read: 1 " in plan[0][1], "the day that this build adds"
         plan = database.execute(f"explain analyze select * from {history} join (select date '2026-10-05' as day union "
                                 "select date '2026-10-09') using (day)").fetchall()  # fmt: skip
         assert "Total Files Read: 2 " in plan[0][1]
-        assert database.execute(f"select count(*) from {history}").fetchone() == (144,)
+        assert database.execute(f"select count(*) from {history}").fetchone() == (156,)
 
 
-def test_a_day_says_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
+def test_a_day_states_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
     day = add_day(lake, 0)
     lake.add("popscore", [{"id": 2, "game_id": 2, "popularity_type": 3, "value": 9.0}], claims=[(1, 3)], partition=day)
     lake.add("popscore", [{"id": 5, "game_id": 5, "popularity_type": 3, "value": 8.0}], partition=day)
-    assert dbt("run", "-s", *MODELS, generation=lake.generation()).success
-    [url] = [each["url"] for each in lake.days()]
+    generation = lake.generation()
+    assert dbt("run", "-s", *MODELS, generation=generation).success
+    url = str(generation / f"_day={day}.parquet")
     notes = duckdb.execute("select decode(key), decode(value) from parquet_kv_metadata(?)", [url]).fetchall()
     assert dict(notes) == {"current_rows": "11", "superseded_rows": "1", "voided_rows": "2"}
     assert duckdb.sql(f"select game_id, playing from '{url}' where game_id < 6").fetchall() == [

@@ -70,7 +70,7 @@ def test_an_entity_that_is_not_listed_is_named(dbt: Dbt, lake: Lake) -> None:
     assert not done.success
     assert "found no table igdb.themes" in done.error
 
-    inputs["absent"] = [{"source": "igdb", "entity": "themes"}]
+    inputs["absent"] = [*inputs["absent"], {"source": "igdb", "entity": "themes"}]
     (generation / "_inputs.json").write_text(json.dumps(inputs))
     assert dbt("run", "-s", "stg_igdb__themes", generation=generation).success
     with duckdb.connect(str(dbt.database)) as scratch:

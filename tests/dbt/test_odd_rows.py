@@ -55,7 +55,7 @@ def value(number: int, game_id: int | None, kind: int | None = 3, amount: float 
 
 
 def fill(lake: Lake, *, odd: int) -> None:
-    """Forty games and what they refer to; of every kind of oddity as many rows as `odd` says."""
+    """Forty games and what they refer to; of every kind of oddity `odd` rows."""
     for entity, name in LOOKUPS.items():
         rows = [{"id": i, name: f"{entity} {i}", "created_at": 1_700_000_000} for i in range(1, 9)]
         for row in rows[:odd]:

@@ -40,7 +40,7 @@ EXCEPTIONS = {
     ("few_parents", "dim_games"): "a wide dimension: each join but the releases' is to one name table, by its key",
     ("few_leaves", "dim_games"): "every marketing mart ranks games, every bridge links them",
     ("few_leaves", "fct_game_popularity"): "half of the marketing marts rank by popularity",
-    ("few_leaves", "stg_previous_ranks"): "every marketing mart says what its ranks were",
+    ("few_leaves", "stg_previous_ranks"): "every marketing mart shows what its ranks were",
     ("few_leaves", "stg_run"): "every marketing mart has the day that is built",
     ("every_source_is_read", "inputs.previous"): "the hook reads it, to make inputs.previous_ranks",
     ("every_source_is_read", "inputs.absent"): "the hook reads it, to make empty views",

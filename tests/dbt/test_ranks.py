@@ -54,7 +54,7 @@ def test_games_and_themes_climb_and_fall(lake: Lake, dbt: Dbt) -> None:
 
 
 def test_ranks_by_other_vars_are_not_compared(lake: Lake, dbt: Dbt, tmp_path: Path) -> None:
-    other_dbt = Dbt(tmp_path / "other", variables={"mart_game_types": "all"})
+    other_dbt = Dbt(tmp_path / "other", variables={"mart_game_types": "all"}, manifest=dbt.parse())
     lake.day = "2026-11-20"
     add_games(lake, {1: 30, 2: 20})
     first = lake.generation()
@@ -71,7 +71,7 @@ def test_ranks_by_other_vars_are_not_compared(lake: Lake, dbt: Dbt, tmp_path: Pa
         assert ranks(second, "mart_top_hyped", "game_id") == expected
 
 
-def test_a_mart_says_every_var_that_it_is_built_with(lake: Lake, dbt: Dbt) -> None:
+def test_a_mart_states_every_var_that_it_is_built_with(lake: Lake, dbt: Dbt) -> None:
     """But for `as_of`, which a rebuilt day has and the same bytes."""
     generation = lake.generation()
     assert dbt("run", "-s", *MODELS, generation=generation).success

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas
 import polars
+import pyarrow.dataset
 import pyarrow.parquet
 import pytest
 
 from gamelake.marts.dbt_project import published_models
+from gamelake.registry import Kind, load_sources
+from tests.e2e.spark_cluster import PYTHON
 from tests.support.dbt import Dbt
+from tests.support.extreme_rows import LEAST, MOST, extreme_rows
 from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
@@ -78,15 +86,47 @@ def fill(lake: Lake) -> None:
 
 
 @pytest.fixture(scope="module")
-def files(make_lake: Callable[[str], Lake], dbt: Dbt) -> list[Path]:
-    """The files of a whole day whose values are at the ends of what is legal, built with all tests."""
+def built(make_lake: Callable[[str], Lake], dbt: Dbt) -> Path:
+    """The generation of a whole day whose values are at the ends of what is legal, built with all tests."""
     lake = make_lake("2026-11-21")
     fill(lake)
     generation = lake.generation()
     done = dbt("build", "--exclude-resource-type", "unit_test", generation=generation)
     assert done.success, done.messages
+    return generation
+
+
+@pytest.fixture(scope="module")
+def extreme(make_lake: Callable[[str], Lake], dbt: Dbt) -> Path:
+    """The generation of rows of which nearly every value is odd, which tests of a build would stop."""
+    lake = make_lake("2026-11-21")
+    for name, entity in load_sources()["igdb"].entities.items():
+        for day in ("2026-11-14", "2026-11-21") if entity.kind is Kind.TIME_SERIES else ("2026-11-21",):
+            lake.add(name, extreme_rows(entity), claims=EVERY_ID, partition=day)
+    generation = lake.generation()
+    done = dbt("run", generation=generation)
+    assert done.success, done.messages
+    return generation
+
+
+@pytest.fixture(scope="module")
+def history(extreme: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the history with days of both, as a publication leaves it."""
+    folder = tmp_path_factory.mktemp("history")
+    for generation, year in ((built, "2026"), (extreme, "2027")):
+        for file in generation.glob("_day=*.parquet"):
+            place = folder / file.stem.removeprefix("_").replace("2026", year) / "identity-build.parquet"
+            place.parent.mkdir()
+            shutil.copyfile(file, place)
+    return folder
+
+
+@pytest.fixture(params=["built", "extreme"])
+def files(request: pytest.FixtureRequest) -> list[Path]:
+    """The files that are published of a generation, and those of the history that it has built."""
+    generation: Path = request.getfixturevalue(request.param)
     marts = [generation / f"{name}.parquet" for name in published_models()]
-    return [*marts, *sorted((lake.root / "marts" / "history").rglob("*.parquet"))]
+    return [*marts, *sorted(generation.glob("_day=*.parquet"))]
 
 
 def plain(value: Any) -> Any:
@@ -94,6 +134,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(each) for each in value]
     return "nan" if isinstance(value, float) and math.isnan(value) else value
+
+
+def rows_of(rows: Iterable[Iterable[Any]]) -> list[str]:
+    """Rows of a data set in one order, each as a text in which 0.0 and -0.0 differ."""
+    return sorted(repr([plain(value) for value in row]) for row in rows)
 
 
 def test_pyarrow_and_polars_read_every_value_as_duckdb_does(files: list[Path]) -> None:
@@ -117,10 +162,55 @@ def test_pandas_reads_every_file(files: list[Path]) -> None:
         frame.to_csv()  # makes a Python value of each
 
 
-def test_values_at_the_ends_are_there(files: list[Path]) -> None:
-    (games,) = [file for file in files if file.stem == "dim_games"]
+def test_the_history_reads_as_one_data_set(history: Path) -> None:
+    relation = duckdb.sql(f"select * exclude day from read_parquet('{history}/*/*.parquet', hive_partitioning = true)")
+    expected = rows_of(relation.fetchall())
+    assert len(expected) > 20
+    columns = relation.columns
+    arrow = pyarrow.dataset.dataset(history, partitioning="hive", exclude_invalid_files=False).to_table(columns=columns)
+    assert rows_of(row.values() for row in arrow.to_pylist()) == expected
+    assert rows_of(polars.read_parquet(history).select(columns).rows()) == expected
+    frame = pandas.read_parquet(history, columns=[*columns, "day"], dtype_backend="pyarrow")
+    assert rows_of(frame[columns].astype(object).where(frame[columns].notna(), None).to_numpy()) == expected
+    assert frame["day"].nunique() == 4
+
+
+SPARK_PROGRAM = """
+import json, sys
+from hashlib import md5
+from pyspark.sql import SparkSession
+session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+for place in sys.argv[1:]:
+    frame = session.read.parquet(place)
+    rows = [md5(repr(list(row)).encode()).hexdigest() for row in frame.toLocalIterator()]
+    print(json.dumps([place, frame.columns, sorted(rows)]))
+"""
+
+
+@pytest.mark.spark
+@pytest.mark.skipif(not PYTHON.exists(), reason=f"no {PYTHON}: run `make test-spark`, or set GAMELAKE_SPARK_PYTHON")
+def test_spark_reads_every_value_as_duckdb_does(built: Path, extreme: Path, history: Path) -> None:
+    marts = [str(folder / f"{name}.parquet") for folder in (built, extreme) for name in published_models()]
+    done = subprocess.run(
+        [PYTHON, "-c", SPARK_PROGRAM, *marts, history], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = {place: (columns, rows) for place, columns, rows in map(json.loads, done.stdout.splitlines())}
+    assert found.keys() == {*marts, str(history)}
+    for place, (columns, rows) in found.items():
+        pattern, hive = (f"{place}/*/*.parquet", True) if place == str(history) else (place, False)
+        relation = duckdb.sql(f"select {', '.join(columns)} from read_parquet('{pattern}', hive_partitioning = {hive})")
+        expected = [md5(repr(list(row)).encode()).hexdigest() for row in relation.fetchall()]  # noqa: S324 - no secret
+        assert rows == sorted(expected), place
+
+
+def test_values_at_the_ends_are_there(built: Path, extreme: Path) -> None:
+    games = built / "dim_games.parquet"
     query = "min(first_release_date)::varchar, max(first_release_date)::varchar, max(hypes), max(length(game_name))"
     found = duckdb.sql(f"select {query} from '{games}'").fetchone()
     assert found == ("1800-01-01 00:00:00", "2199-12-31 23:59:59", LARGEST, len(LONG))
-    (facts,) = [file for file in files if file.stem == "fct_game_popularity"]
-    assert duckdb.sql(f"select max(want_to_play) from '{facts}'").fetchone() == (9e299,)
+    assert duckdb.sql(f"select max(want_to_play) from '{built}/fct_game_popularity.parquet'").fetchone() == (9e299,)
+    query = (
+        "max(hypes), min(hypes), max(len(platform_ids)), min(len(platform_ids)), bool_or(contains(game_name, chr(0)))"
+    )
+    assert duckdb.sql(f"select {query} from '{extreme}/dim_games.parquet'").fetchone() == (MOST, LEAST, 5000, 0, True)

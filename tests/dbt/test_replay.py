@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from gamelake.fields import FieldRule
 from gamelake.load.replay import replay
-from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import publish
 from gamelake.marts.pointer import record_of
 from gamelake.marts.reader import Marts
@@ -26,11 +25,13 @@ DAYS = (date(2026, 11, 20), date(2026, 11, 21))
 
 
 def build(source: Source, day: date, folder: Path) -> str:
-    """Build and publish a day with all of its tests. Returns: the generation."""
-    done = Dbt(folder, GAMELAKE_URI=source.store.uri)("build", "--exclude-resource-type", "unit_test", generation=None)
+    """Build and publish the popularity of a day with all of its tests. Returns: the generation."""
+    models = ("-s", "+fct_game_popularity", "stg_run", "--indirect-selection", "cautious")
+    dbt = Dbt(folder, GAMELAKE_URI=source.store.uri)
+    done = dbt("build", *models, "--exclude-resource-type", "unit_test", generation=None)
     assert done.success, done.messages
     generation = source.generations(day)[-1]
-    publish(source.store, generation, published_models())
+    publish(source.store, generation, {"fct_game_popularity": "marts/fct_game_popularity.parquet"})
     return generation
 
 

@@ -41,7 +41,7 @@ GAMES = [
     game(63, aggregated_rating=96.0, aggregated_rating_count=5),
     game(64, aggregated_rating=94.0, aggregated_rating_count=60),
     *(game(n, aggregated_rating=50.0 + n % 7, aggregated_rating_count=1 + n % 3) for n in range(65, 95)),
-    game(95),  # nobody rated it and nobody reviewed it
+    game(95),  # without a rating and without a review
     game(96, aggregated_rating=90.0, aggregated_rating_count=40),
 ]
 
@@ -144,7 +144,7 @@ def test_an_unknown_summary_is_no_text(days: tuple[dict[str, Any], Mart]) -> Non
     assert games[1]["game_summary"] == "A game."
 
 
-def test_percentiles_of_what_nobody_knows(built: Callable[[str], Mart]) -> None:
+def test_percentiles_of_what_is_unknown(built: Callable[[str], Mart]) -> None:
     games = built("fct_game_popularity")
     unknown = [n for n, row in games.items() if row["steam_positive_reviews"] is None]
     assert unknown
@@ -158,7 +158,7 @@ def test_percentiles_of_equal_values(built: Callable[[str], Mart]) -> None:
 
 
 def test_praise_without_a_review(built: Callable[[str], Mart]) -> None:
-    """A game that nobody reviewed is no hidden gem, however few know it."""
+    """A game without a review is no hidden gem, however few know it."""
     gems, games = built("mart_hidden_gems"), built("fct_game_popularity")
     assert gems
     assert all(games[n]["steam_positive_count"] for n in gems)

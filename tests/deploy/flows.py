@@ -17,23 +17,32 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from gamelake.brief import brief
 from gamelake.cli.main import main as gamelake
-from gamelake.lake import s3
+from gamelake.incidents.documents import Fault
+from gamelake.incidents.incidents import Incidents
+from gamelake.lake import lineage_events, s3
 from gamelake.lake.factory import open_store
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
 from gamelake.maintenance.audit import audit
+from gamelake.maintenance.restore import restore
 from gamelake.marts import dbt_project
 from gamelake.marts.duckdb_extensions import link_extensions
-from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.generation import SPARK_TABLES, clean_up, open_generation, publish
 from gamelake.marts.pointer import current
-from gamelake.registry import load_sources
+from gamelake.nights.report import NightReports
+from gamelake.quality.check import check_lake
+from gamelake.registry import load_entities, load_sources, loaded_sources
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recorded_s3 import Recording, recording_server
-from tests.support.dbt import invoke
+from tests.support.dbt import Dbt
 from tests.support.loads import load as load_table
 from tests.support.loads import new_client as new_igdb_client
 from tests.support.loads import token_of
+from tests.support.paged_rawg import PagedRawg
+from tests.support.rawg_loads import game
+from tests.support.rawg_loads import load as load_rawg
 from tests.support.stores import new_client
 from tests.support.tables import newest_commit
 
@@ -118,11 +127,16 @@ def _load(store: Store, folder: Path) -> None:
         for holder, method, number in steps:
             _kill(patch, holder, method, number, whole)
         whole()
+    rawg = PagedRawg()
+    with rawg.running():
+        rawg.put(*(game(row_id, rawg.clock) for row_id in range(1, 4)))
+        for name in ("games", "game_details"):
+            asyncio.run(load_rawg(rawg, store, name))
 
 
 def _load_popularity_again(store: Store, folder: Path) -> None:
     """Other values of the same day: its history is another object from then on."""
-    with _source(store, seed=4) as (_, load):
+    with _source(store, seed=5) as (_, load):
         load("popscore", "again")
 
 
@@ -143,20 +157,52 @@ def _kill(patch: pytest.MonkeyPatch, holder: Any, method: str, number: int, work
 
 def _transform(store: Store, folder: Path) -> None:
     """The DAG `transform`, with dbt in this process."""
-    generation = open_generation(store, REGISTRY.values(), day=DAY, run_id="first")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAMELAKE_GENERATION", store.url(generation))
-        paths = ["--project-dir", dbt_project.PROJECT, "--profiles-dir", dbt_project.PROJECT]
-        paths += ["--target-path", folder, "--log-path", folder]
-        built = invoke("run", "--quiet", *map(str, paths))
+    generation = open_generation(store, load_entities(), day=DAY, run_id="first")
+    settings: dict[str, Any] = {
+        name: value for name, value in os.environ.items() if name.startswith(("AWS_", "GAMELAKE_"))
+    }
+    built = Dbt(folder, **settings)("run", generation=store.url(generation))
     assert built.success, built
     assert publish(store, generation, dbt_project.published_models()).is_published
+    store.put(f"{generation}/{SPARK_TABLES}/try/part.parquet", b"of a build on Spark")
+    assert clean_up(store, generation) == 1
 
 
 def _killed_builds(store: Store, folder: Path) -> None:
     """Builds that got no further than to say what they read: they find the published marts and their history."""
     for run_id in ("second", "third"):
-        open_generation(store, REGISTRY.values(), day=DAY, run_id=run_id)
+        open_generation(store, load_entities(), day=DAY, run_id=run_id)
+
+
+def _report(store: Store, folder: Path) -> None:
+    """What the callbacks of tasks do: an incident begins, is announced, and is over."""
+    incidents = Incidents(store, channels=["anyone"])
+    fault = Fault(scope="load.igdb", kind="held", part="games", night=DAY.isoformat(), cause="held")
+    incidents.fail(fault)
+    incidents.deliver(lambda *_: None)
+    assert incidents.succeed("load.igdb", night=DAY.isoformat(), part="games")
+
+
+def _tell(store: Store, folder: Path) -> None:
+    """The DAG `daily_brief`, on a lake that has no brief."""
+    for info in list(store.list("reports/")):
+        store.delete(info.key)
+    made = brief.make(store, NightReports(store, loaded_sources()), DAY, now=datetime.now(UTC))
+    assert len(brief.publish_pages(store, made)) == 4
+
+
+def _check(store: Store, folder: Path) -> None:
+    """The DAG `data_quality`, on a lake that has no report; its second check finds what the first one did not."""
+    for info in list(store.list("marts/quality/")):
+        store.delete(info.key)
+    assert check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC))[1]
+    late = check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC) + timedelta(days=3))[0]
+    assert (late.number, bool(late.findings)) == (2, True)
+
+
+def _keep_events(store: Store, folder: Path) -> None:
+    """Lineage, where it is switched on."""
+    lineage_events.keep(store, ["{}"], at=datetime.now(UTC))
 
 
 def _read(store: Store, folder: Path) -> None:
@@ -178,8 +224,7 @@ def _read(store: Store, folder: Path) -> None:
 
 
 def _maintain(store: Store, folder: Path) -> None:
-    """The DAG `lake_audit`, long enough after for all orphans to be old, and the command that sets lifecycle rules."""
-    assert isinstance(store, s3.S3Store)
+    """The DAG `lake_audit`, long enough after for all orphans to be old."""
     years = datetime.now(UTC) + timedelta(days=1000)
     report = audit(
         store,
@@ -190,15 +235,76 @@ def _maintain(store: Store, folder: Path) -> None:
         now=years,
     )
     assert not report.broken
+
+
+def _lose(store: Store, folder: Path) -> None:
+    """An accident within the rights of maintenance, of a lake of which there is a copy."""
+    pointer = current(store)
+    assert pointer
+    incident = next(info.key for info in store.list("incidents/"))
+    event, _ = (lineage_events.keep(store, ["{}"], at=datetime.now(UTC)) for _ in range(2))
+    restore(store, open_store((folder / "copy").as_uri()))
+    for key in (newest_commit(store).files[0].key, pointer.marts[0].key, incident, f"reports/{DAY}.json", event):
+        store.delete(key)
+
+
+def _set_up(store: Store, folder: Path) -> None:
+    """The commands `gamelake lake restore` and `gamelake lake lifecycle --apply`."""
+    assert isinstance(store, s3.S3Store)
+    assert restore(open_store((folder / "copy").as_uri()), store).written == 5
     apply_rules(store)
+
+
+@contextmanager
+def _remote_logs(folder: Path) -> Iterator[Any]:
+    """What a task's supervisor and the API server use, with the log folder of the test."""
+    from airflow.providers.amazon.aws.log.s3_task_handler import S3RemoteLogIO
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID", "aws_default")
+        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
+        yield S3RemoteLogIO(remote_base="s3://lake/logs", base_log_folder=folder / "logs", delete_local_copy=False)
+
+
+def _write_logs(store: Store, folder: Path) -> None:
+    """Logs of tries, one of which goes on."""
+    with _remote_logs(folder) as remote:
+        for number in (*range(21), 0):
+            log = folder / "logs" / "dag_id=igdb_games" / f"attempt={number}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text("A line.\n", encoding="utf-8")
+            remote.upload(log, None)
+
+
+def _read_logs(store: Store, folder: Path) -> None:
+    """The page of a task."""
+    with _remote_logs(folder) as remote:
+        for number in range(21):
+            _, (log,) = remote.read(f"dag_id=igdb_games/attempt={number}.log", None)
+            assert log == "A line.\n" * (1 + (number == 0))
 
 
 FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("load", _load),
     ("transform", _transform),
     ("load", _load_popularity_again),
+    ("load", _report),
+    ("transform", _report),
+    ("maintain", _report),
+    ("incident", _report),
+    ("transform", _tell),
+    ("brief", _tell),
+    ("transform", _check),
+    ("check", _check),
+    ("load", _keep_events),
+    ("transform", _keep_events),
+    ("lineage", _keep_events),
     ("transform", _killed_builds),
     ("read", _read),
     ("maintain", _maintain),
+    ("copy", _lose),
+    ("setup", _set_up),
+    ("logs", _write_logs),
+    ("read_logs", _read_logs),
 )
 """Each role's work, in an order in which all of it has something to do."""

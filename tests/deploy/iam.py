@@ -1,4 +1,4 @@
-"""What a policy of AWS says to a request: the part of the rules that the policies of deploy/terraform use."""
+"""Whether a policy of AWS allows a request: the part of the rules that the policies of deploy/terraform use."""
 
 from __future__ import annotations
 

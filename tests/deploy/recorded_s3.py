@@ -22,6 +22,8 @@ from tests.support.stores import new_client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from mypy_boto3_s3 import S3Client
+
 OBJECT_RIGHTS = {
     ("GET", ""): "s3:GetObject",
     ("HEAD", ""): "s3:GetObject",
@@ -79,7 +81,7 @@ class Recording:
         if headers.get("status") and kind != "tagging":
             needs.add(Need("s3:PutObjectTagging", key, headers["status"]))
         if key and status == 404:
-            needs.add(Need("s3:ListBucket"))  # without it S3 says 403, which is an error of another kind
+            needs.add(Need("s3:ListBucket"))  # without it S3 replies 403, which is an error of another kind
         with self.lock:
             self.needs |= needs
             name = f"{method} {kind or ('object' if key else 'bucket')}"
@@ -94,10 +96,14 @@ class Recording:
 
 @contextmanager
 def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
-    """A server and an empty bucket. Gives a list: requests go into its last Recording; errors are raised at the end."""
+    """A server and an empty bucket. Gives a list: requests go into its last Recording; errors are raised at the end.
+
+    moto keeps the buckets of all servers of a process in one place, so that the bucket is removed at the end.
+    """
     recordings = [Recording(bucket, "")]
     moto = DomainDispatcherApplication(create_backend_app)
     errors: list[Exception] = []
+    ended = threading.Event()
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = unquote(environ["RAW_URI"].partition("?")[0])
@@ -112,10 +118,12 @@ def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
             headers["status"] = parse_qs(tagging)["status"][0]
 
         def answer(status: str, *more: Any) -> Any:
-            try:
-                recordings[-1].note(environ["REQUEST_METHOD"], path, query, headers, int(status.split(maxsplit=1)[0]))
-            except KeyError as error:
-                errors.append(error)
+            if not ended.is_set():
+                number = int(status.split(maxsplit=1)[0])
+                try:
+                    recordings[-1].note(environ["REQUEST_METHOD"], path, query, headers, number)
+                except KeyError as error:
+                    errors.append(error)
             return start_response(status, *more)
 
         body: Iterable[bytes] = moto(environ, answer)
@@ -126,15 +134,25 @@ def recording_server(bucket: str = "lake") -> Iterator[list[Recording]]:
     recordings[0].endpoint = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    client = new_client(recordings[0].endpoint)
     try:
-        new_client(recordings[0].endpoint).create_bucket(Bucket=bucket)
+        client.create_bucket(Bucket=bucket)
         errors.clear()  # that one is the test's own
         yield recordings
+        if errors:
+            raise errors[0]
     finally:
+        ended.set()
+        _remove(client, bucket)
         server.shutdown()
         thread.join()
-    if errors:
-        raise errors[0]
+
+
+def _remove(client: S3Client, bucket: str) -> None:
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=found["Key"])
+    client.delete_bucket(Bucket=bucket)
 
 
 def _tag_of_body(environ: dict[str, Any]) -> str:

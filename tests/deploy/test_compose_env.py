@@ -27,9 +27,10 @@ def test_each_file_has_secrets_of_its_own_and_the_rest_of_the_example() -> None:
     assert len(base64.urlsafe_b64decode(one["FERNET_KEY"])) == 32
     assert [name for name in SECRETS if name != "FERNET_KEY" and not one[name].isalnum()] == [], "part of a URL"
     assert min(len(one[name]) for name in SECRETS) >= 32
+    assert len(bytes.fromhex(one["JWT_SECRET"])) == 64, "HS512 signs with it"
 
 
-def test_nobody_else_can_read_it_and_a_second_time_it_stays(tmp_path: Path) -> None:
+def test_no_other_user_can_read_it_and_a_second_time_it_stays(tmp_path: Path) -> None:
     """By its own interpreter without a package: there need be no `make setup` before it."""
     path = tmp_path / ".env"
     command = [sys.executable, "-S", "-m", "deploy.compose_env", str(path)]

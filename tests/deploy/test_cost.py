@@ -7,6 +7,8 @@ from typing import Any
 
 from gamelake.codegen import cost
 from gamelake.lake.factory import open_store
+from gamelake.marts.dbt_project import published_models
+from gamelake.paths import REPOSITORY
 from tests.deploy.recorded_s3 import recording_server
 from tests.support.loads import load_once, small_sandbox, token_of
 from tests.support.loads import new_client as new_igdb_client
@@ -38,3 +40,11 @@ def test_a_load_makes_the_requests_that_are_counted() -> None:
     for name, (writes, reads) in found.items():
         assert counted[name].writes - 2 <= writes <= counted[name].writes, name
         assert counted[name].reads - 3 <= reads <= counted[name].reads, name
+
+
+def test_the_figures_that_others_state_are_theirs() -> None:
+    variable = (
+        (REPOSITORY / "deploy" / "terraform" / "variables.tf").read_text("utf-8").partition('"noncurrent_days"')[2]
+    )
+    assert f"default     = {cost.NONCURRENT_DAYS}\n" in variable.partition("validation")[0]
+    assert len(published_models()) == cost.MARTS

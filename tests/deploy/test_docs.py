@@ -6,10 +6,12 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gamelake.paths import REPOSITORY
 
@@ -46,8 +48,18 @@ def test_the_connection_of_the_astro_page_is_one(monkeypatch: pytest.MonkeyPatch
     assert set(connection["extra"]) == {"token_url"}
 
 
+def test_astro_takes_the_folder_for_a_project_and_no_file_of_compose() -> None:
+    project = yaml.safe_load((REPOSITORY / ".astro" / "config.yaml").read_text("utf-8"))
+    assert project == {"project": {"name": "gamelake"}}
+    text = (FOLDER / "astro.md").read_text("utf-8")
+    assert re.findall(r"^    astro (?!.*--image-name gamelake:astro)", text, re.MULTILINE) == []
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", ".env.astro"], cwd=REPOSITORY, check=False)
+    assert "--env .env.astro" in text
+    assert ignored.returncode == 0, "it has secrets"
+
+
 @pytest.mark.parametrize("page", ["deploy/upgrade.md", "runbooks/marts-are-wrong.md"])
-def test_the_rollback_of_the_marts_does_what_it_says(
+def test_the_rollback_of_the_marts_does_what_the_page_states(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str
 ) -> None:
     """The commands of the page in their order, on a lake of three days."""

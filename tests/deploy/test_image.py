@@ -22,6 +22,8 @@ def test_the_check_is_shell(repository: Path) -> None:
     result = subprocess.run(["bash", "-n", check], capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stderr
+    negated = [line for line in check.read_text(encoding="utf-8").splitlines() if line.startswith("! ")]
+    assert negated == [], "`set -e` does not stop at a negated command"
 
 
 def test_the_image_runs_as_the_user_that_compose_names(
@@ -31,7 +33,7 @@ def test_the_image_runs_as_the_user_that_compose_names(
 
     assert users == ["0", "0", "50000:0"], "root's while it is built, in either stage"
     begins = [number for number, each in enumerate(dockerfile) if each.name == "FROM"]
-    product = dockerfile[begins[1] : begins[2]]
+    product = dockerfile[begins[2] : begins[3]]
     assert max(number for number, each in enumerate(product) if each.name == "USER") > max(
         number for number, each in enumerate(product) if each.name in ("RUN", "COPY")
     ), "what the processes read is root's"
@@ -58,13 +60,20 @@ def test_no_layer_holds_a_secret(dockerfile: Instructions) -> None:
 def test_the_base_is_airflow_s_pinned_by_digest_and_one_argument_names_another(
     repository: Path, dockerfile: Instructions
 ) -> None:
-    base = next(each.value for each in dockerfile if each.name == "ARG" and "=" in each.value)
-    stages = [each.value.split()[0] for each in dockerfile if each.name == "FROM"]
+    argument = next(each.value for each in dockerfile if each.name == "ARG" and "=" in each.value)
+    first, *stages = [each.value for each in dockerfile if each.name == "FROM"]
     airflow = pins((repository / "requirements.txt").read_text(encoding="utf-8"))["apache-airflow"]
 
-    assert re.fullmatch(rf"AIRFLOW_IMAGE=apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}}", base)
-    assert stages == [*["${AIRFLOW_IMAGE}"] * 2, "gamelake", "build", "gamelake", "gamelake"]
-    assert 'base.name="${AIRFLOW_IMAGE}"' in labels(dockerfile)
+    # A literal FROM: update bots read no argument.
+    assert re.fullmatch(rf"apache/airflow:{re.escape(airflow)}-python3\.12@sha256:[0-9a-f]{{64}} AS apache", first)
+    assert argument == "AIRFLOW_IMAGE=apache"
+    assert [stage.split()[0] for stage in stages] == [
+        *["${AIRFLOW_IMAGE}"] * 2,
+        "gamelake",
+        "build",
+        "gamelake",
+        "gamelake",
+    ]
 
 
 def test_paths_are_the_base_s(dockerfile: Instructions) -> None:
@@ -112,6 +121,7 @@ def test_the_build_never_sees(repository: Path, path: str) -> None:
         "plugins/.airflowignore",
         "plugins/igdb/client.py",
         "dbt/profiles.yml",
+        "deploy/image/lacked.py",
     ],
 )
 def test_the_build_sees(repository: Path, path: str) -> None:
@@ -136,9 +146,9 @@ def test_run_steps_start_modules_that_exist(dockerfile: Instructions) -> None:
         "requirements-dbt.txt",
         "requirements-celery.txt",
         "requirements-dev.txt",
+        "requirements-build.txt",
         "deploy/requirements.txt",
         "deploy/image/base.Dockerfile",
-        "Dockerfile",
         "Makefile",
     ],
 )
@@ -149,29 +159,35 @@ def test_a_version_that_is_stated_twice_is_the_locked_one(repository: Path, name
     assert {package: version for package, version in stated.items() if locked.get(package, version) != version} == {}
 
 
-def test_uv_is_the_same_everywhere(repository: Path) -> None:
-    stated = {
-        name: re.search(r"UV_VERSION\s*:?=\s*([\d.]+)", (repository / name).read_text(encoding="utf-8"))
-        for name in ("Dockerfile", "deploy/image/base.Dockerfile", "Makefile")
-    }
+def test_what_builds_and_installs_is_locked(repository: Path) -> None:
+    locked = pins((repository / "requirements-build.lock").read_text(encoding="utf-8"))
+    stated = re.search(
+        r"UV_VERSION=([\d.]+)", (repository / "deploy/image/base.Dockerfile").read_text(encoding="utf-8")
+    )
+    project = pins((repository / "pyproject.toml").read_text(encoding="utf-8"))
 
-    assert all(stated.values()), stated
-    assert len({match[1] for match in stated.values() if match}) == 1
+    assert stated
+    assert stated[1] == locked["uv"], "its build context has no lock"
+    assert project["hatchling"] == locked["hatchling"]
 
 
 def test_the_locks_agree(repository: Path) -> None:
-    developed, deployed, dbt, dashboard = (
+    developed, deployed, image, dbt, spark, dashboard = (
         pins((repository / name).read_text(encoding="utf-8"))
         for name in (
             "requirements-dev.lock",
             "requirements.lock",
+            "requirements-image.lock",
             "requirements-dbt.lock",
+            "requirements-spark.lock",
             "requirements-dashboard.lock",
         )
     )
 
     assert len(deployed) > 100
     assert {name: developed.get(name) for name in deployed} == deployed
+    assert {name: developed.get(name) for name in image} == image
+    assert {name: spark.get(name) for name in dbt} == dbt
     assert {name: deployed.get(name) for name in dbt} == dbt
     assert {name: deployed.get(name, version) for name, version in dashboard.items()} == dashboard
 
@@ -180,12 +196,32 @@ def test_every_requirement_is_in_its_lock(repository: Path) -> None:
     for name, lock in (
         ("requirements.txt", "requirements.lock"),
         ("requirements-dbt.txt", "requirements-dbt.lock"),
-        ("requirements-celery.txt", "requirements-dev.lock"),
+        ("requirements.txt", "requirements-image.lock"),
+        ("requirements-celery.txt", "requirements-image.lock"),
+        ("requirements-build.txt", "requirements-build.lock"),
+        ("requirements-spark.txt", "requirements-spark.lock"),
+        ("deploy/requirements.txt", "deploy/requirements.lock"),
+        ("deploy/requirements-audit.txt", "deploy/requirements-audit.lock"),
         ("requirements-dashboard.txt", "requirements-dashboard.lock"),
     ):
         wanted, locked = (pins((repository / file).read_text(encoding="utf-8")) for file in (name, lock))
         assert wanted
         assert {package: locked.get(package) for package in wanted} == wanted, f"{name}: run `make lock`"
+
+
+def test_every_package_of_a_lock_has_hashes_and_every_installation_asks_for_them(repository: Path) -> None:
+    locks = [*repository.glob("*.lock"), *repository.glob("deploy/*.lock")]
+    assert len(locks) >= 10
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        entries = re.findall(r"(?m)^[a-z0-9][^\n]*\n(?: +--hash)?", text)
+        assert entries
+        assert [each for each in entries if not each.endswith("--hash")] == [], lock.name
+    files = [repository / "Makefile", repository / "Dockerfile", *repository.glob(".github/workflows/*.yaml")]
+    for file in files:
+        for line in file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+            for command in re.findall(r"pip (?:install|sync)\b.*?(?=&&|\|\||$)", line):
+                assert re.search(r"--require(-build)?-hashes", command), f"{file.name}: {command}"
 
 
 def test_airflow_s_side_goes_without_dbt(repository: Path) -> None:

@@ -1,4 +1,4 @@
-"""What docs/guides/deploy/backup.md says of each loss: what is seen, and what brings it back."""
+"""What docs/guides/deploy/backup.md states of each loss: what is seen, and what brings it back."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
 from gamelake.load.errors import LostPartError
 from gamelake.maintenance.audit import audit
+from gamelake.maintenance.restore import restore
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import INPUTS, POINTER, PUBLICATIONS, read
 from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.history import written_key
 from gamelake.marts.pointer import current, history
 from gamelake.marts.rollback import rollforward
 from gamelake.registry import load_sources
+from tests.deploy.iam import Policy
+from tests.deploy.recorded_s3 import recording_server
 from tests.support.loads import load_once, new_client, small_sandbox, source_rows, table_rows, token_of
+from tests.support.stores import new_client as new_s3_client
 from tests.support.tables import IGDB_GAMES, IGDB_POPSCORE, newest_commit
 
 if TYPE_CHECKING:
@@ -154,7 +159,8 @@ def build(store: Store, run_id: str) -> str:
     for day in inputs_of(store, generation).days:
         if not day.is_built:
             notes = "kv_metadata {current_rows: '1', superseded_rows: '0', voided_rows: '0'}"
-            duckdb.sql(f"copy (select 1 as id) to '{day.url}' (format parquet, {notes})")
+            path = store.url(written_key(generation, day.day))
+            duckdb.sql(f"copy (select 1 as id) to '{path}' (format parquet, {notes})")
     duckdb.sql(f"copy (select 1 as id) to '{store.url(f'{generation}/mart.parquet')}' (format parquet)")
     publish(store, generation, {"mart": "marts/mart.parquet"})
     return generation
@@ -212,3 +218,27 @@ def test_all_marts_come_back_from_the_tables(store: Store, published: str) -> No
     assert history_of(store, generation) == days, "every day of the history, from the same parts"
     assert inputs_of(store, generation).previous == (), "ranks are compared again from the next day on"
     assert not audit(store, [], older_than=timedelta(hours=48), remove=False).broken
+
+
+def test_a_lost_bucket_comes_back_from_a_copy_as_its_policies_allow(
+    store: Store,
+    load: Callable[..., LoadReport],
+    published: str,
+    sandbox: tuple[Sandbox, str],
+    access: dict[str, Any],
+) -> None:
+    with recording_server() as recordings:
+        back = open_store("s3://lake/deep/lake", s3=new_s3_client(recordings[0].endpoint))
+        restore(store, back)
+        needs = set(recordings[0].needs)
+        assert [need for need in needs if Policy.of(access["bucket_policy"]).denies(need)] == []
+        assert [need for need in needs if not Policy.of(access["policies"]["setup"]).allows(need)] == []
+
+        copied = {info.key: store.get(info.key) for info in store.list("")}
+        assert {info.key: back.get(info.key) for info in back.list("")} == copied
+        assert table_rows(back) == source_rows(sandbox[0])
+        source, url = sandbox
+        source.upsert("games", [{"id": 3, "name": "After the restore"}])
+        assert load_once(new_client(url, token_of(source)), back, run_id="after").version == 4
+        report = audit(back, [IGDB_GAMES, IGDB_POPSCORE], older_than=timedelta(hours=48), remove=False)
+        assert not report.broken

@@ -14,6 +14,7 @@ from gamelake.lake.keys import LoadRun
 from gamelake.lake.lifecycle import check_rules, expected_rules
 from gamelake.lake.s3 import S3Store
 from gamelake.marts.documents import POINTER
+from gamelake.marts.findings import COPY, CURRENT, TABLES, report_key
 from gamelake.marts.pointer import publication_key
 from tests.deploy.iam import matches
 from tests.deploy.recorded_s3 import recording_server
@@ -55,7 +56,7 @@ def test_the_code_finds_its_rules_beside_those_for_versions(access: dict[str, An
             "ID": "noncurrent-versions",
             "Status": "Enabled",
             "Filter": {"Prefix": "deep/lake/"},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
         }
         client.put_bucket_lifecycle_configuration(Bucket="lake", LifecycleConfiguration={"Rules": [*rules, versions]})
         check_rules(s3_store(client))
@@ -69,8 +70,12 @@ def test_the_code_finds_its_rules_beside_those_for_versions(access: dict[str, An
         ("marts/dt=2026-11-21/run/dim_games.parquet", True),
         (publication_key(42), True),
         ("marts/history/fct_game_popularity_daily/day=2026-11-21/1.parquet", True),
+        (report_key(42), True),
+        (f"{TABLES}00000042-1.parquet", True),
         (IGDB_GAMES.pointer_key, False),
         (POINTER, False),
+        (CURRENT, False),
+        (COPY, False),
         ("marts/dim_games.parquet", False),
         ("marts/marketing/mart_top_rated.parquet", False),
     ],
@@ -110,9 +115,14 @@ def test_every_name_that_is_used_is_declared() -> None:
         ("region", ["ap-northeast-2", "us-gov-west-1"], ["cn-north-1", "seoul"]),
         ("readers", [["arn:aws:iam::111122223333:root"], []], [["*"], ["arn:aws:iam::1:root"]]),
         ("github_environment", ["production"], ["*", "a:b"]),
-        ("noncurrent_days", [1, 7], [0, 1.5]),
+        ("noncurrent_days", [14, 30], [7, 14.5]),
+        (
+            "github_oidc_provider_arn",
+            ["arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com", None],
+            ["arn:aws:iam::111122223333:oidc-provider/example.org", "*"],
+        ),
         ("pointer_seconds", [0, 60], [-1, 86400]),
-        ("trusted_service", ["ec2.amazonaws.com"], ["s3.amazonaws.com"]),
+        ("trusted_service", ["ecs-tasks.amazonaws.com"], ["s3.amazonaws.com", "ec2.amazonaws.com"]),
     ],
 )
 def test_a_variable_refuses_nonsense(name: str, good: Any, bad: Any, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The commands that README and docs tell people to type, and what is done with each of them.
 
 `make e2e` types those of `RUN` literally (tests/e2e/test_commands.py), in this order, in a copy of the repository.
-`NOT_RUN` says why the others are not run. A command that is in neither fails tests/docs/test_commands.py.
+`NOT_RUN` has the reasons why the others are not run. A command that is in neither fails tests/docs/test_commands.py.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ RUN: tuple[str, ...] = (
     ".venv/bin/airflow dags test transform",
     "make run ALLOW_SHRINK=igdb.covers,igdb.games",
     "make freshness",
+    ".venv/bin/gamelake quality --check",
+    ".venv/bin/gamelake quality",
+    ".venv/bin/gamelake explain dim_games",
+    ".venv/bin/gamelake explain dim_games --all",
     "cd dbt && ../.venv/bin/dbt build --vars 'as_of: DAY'",
     "cd dbt && ../.venv/bin/dbt build",
     ".venv/bin/gamelake --help",
@@ -46,16 +50,21 @@ RUN: tuple[str, ...] = (
     "make rollforward",
     'make rollback TO=DAY REASON="..."',
     ".venv/bin/gamelake marts list",
+    ".venv/bin/gamelake slo",
     '.venv/bin/gamelake marts rollback --reason "mart_top_rated is empty"',
     ".venv/bin/gamelake marts rollforward",
     '.venv/bin/gamelake marts rollback --reason "scores are all 0"',
     ".venv/bin/gamelake marts rollback DAY",
     ".venv/bin/gamelake marts rollback",
     ".venv/bin/gamelake marts rollforward",
+    ".venv/bin/gamelake new entity multiplayer_modes --sample FOLDER/multiplayer_modes.jsonl",
+    "make generate",
     "GAMELAKE_URI=file:///another/folder IGDB_RECORDED=FOLDER make run",
     "make settings",
-    "make generate",
     "make up",
+    ".venv/bin/airflow jobs check --job-type SchedulerJob",
+    ".venv/bin/airflow dags list-import-errors",
+    ".venv/bin/airflow dags list --columns dag_id,is_paused",
     ".venv/bin/airflow dags list-runs igdb_games",
     ".venv/bin/airflow dags list-runs transform",
     ".venv/bin/airflow dags pause --treat-dag-id-as-regex -y '^igdb_'",
@@ -66,6 +75,8 @@ RUN: tuple[str, ...] = (
     ".venv/bin/airflow dags trigger igdb_covers --conf '{\"allow_shrink\": true}'",
     '.venv/bin/airflow dags trigger igdb_games --conf \'{"date": "2026-11-20"}\'',
     '.venv/bin/airflow dags trigger transform --conf \'{"date": "DAY"}\'',
+    ".venv/bin/airflow db clean --clean-before-timestamp "
+    "\"$(date --utc --date='90 days ago' +%Y-%m-%dT%H:%M:%S+00:00)\" --skip-archive --yes",
     "make down",
     "make env",
     "make clean",
@@ -73,10 +84,15 @@ RUN: tuple[str, ...] = (
 """In the pages and here `DAY` stands for a day that was loaded, `FOLDER` for a folder of saved responses."""
 
 NOT_RUN: dict[str, str] = {
+    r"make boards$": "`make lint` compares what it writes",
+    r"OTEL_EXPORTER_OTLP_ENDPOINT=": "no Prometheus; tests/e2e/test_airflow_metrics.py has a receiver",
     r"docker |git pull && docker ": "no container engine",
     r"kubectl |helm ": "no cluster",
     r"aws |.*s3://(my-lake|gamelake)|make lifecycle|(\.venv/bin/)?gamelake lake lifecycle": "no AWS account",
+    r"gamelake lake restore( |$)": "no copy; tests/deploy/test_recovery.py restores one",
     r"gamelake lake (show|audit)": "in a container; on a laptop it is run",
+    r".*new entity (game_engines|<endpoint>)$": "it asks IGDB; tests/gamelake/cli/test_new.py asks a sandbox",
+    r".*new source shop$|.*pytest .*-k <name>": "tests/e2e/test_new.py writes a source and fills it in",
     r"gamelake sandbox$": "it serves until Ctrl-C; tests/gamelake/cli/test_sandbox.py runs it",
     r"airflow dags test igdb_genres$": "on AWS; on a laptop it is run",
     r"terraform ": "no AWS account; tests/deploy/test_terraform.py reads the files",
@@ -85,12 +101,21 @@ NOT_RUN: dict[str, str] = {
     r"airflow dags test transform$": "after a build through a CDN; on a laptop it is run",
     r"export PYTHONPATH=|python -m gamelake\.marts\.(duckdb_extensions|dbt_project)": "a step of the image or of MWAA",
     r"make run ALLOW_UNPROVEN=": "as ALLOW_SHRINK, which is run; tests/gamelake/local/test_allowed.py reads both",
+    r"make run PYTHON=": "another Python than that of the tests",
+    r"make mwaa": "tests/deploy/test_mwaa.py makes the files",
+    r"AIRFLOW_PASSWORD=PASSWORD make smoke|gamelake smoke": "tests/e2e/test_operations.py asks a running Airflow",
+    r"RAWG_API_KEY=|.*dags test rawg_genres$": "it asks RAWG; `make run` loads the local one",
+    r"GAMELAKE_NOTIFY=|(\.venv/bin/)?gamelake notify$": "tests/gamelake/airflow/test_notifications.py has receivers",
+    r"AIRFLOW__CORE__TEST_CONNECTION=Enabled make up": "tests/e2e/test_up.py sets the variable",
+    r"KEY=|OLD=|AIRFLOW__CORE__FERNET_KEY=": "tests/deploy/test_rotation.py types what its page has",
+    r"AIRFLOW__OPENLINEAGE__": "settings; tests/e2e/test_lineage.py runs a day with them",
+    r"AIRFLOW__(LOGGING|SECRETS)__": "settings; tests/e2e/test_operations.py runs an Airflow with them",
     r"git pull && make setup": "pulls from the internet; `make setup` is run",
     r"(PORT=8600 )?make dashboard$|.*apps\.dashboard": "it serves until Ctrl-C; `make test-browser` starts it",
     r"make clean LAKE=yes$": "it removes the lake; tests/gamelake/local/test_clean.py runs it",
-    r"make test$|make e2e|make drift|.*bench/": "it runs tests or benchmarks itself",
+    r"make test$|make e2e|make drift|make drill|.*bench/": "it runs tests or benchmarks itself",
     r"make parquet-reader": "it needs npm and a registry",
-    r"make test-cluster|make test-browser|make test-spark|make spark|.*[Ss]park": "it has a make target of its own",
+    r"make test-(cluster|browser|dashboard|model|spark)|make spark|.*[Ss]park": "it has a make target of its own",
     r"GAMELAKE_GENERATION=": "tests/dbt builds all of its generations this way",
     r"make rollback TO=GENERATION$|airflow (dags test|db downgrade)$": "a name in a sentence",
     r"dbt (docs|docs generate|test|ls|parse|compile|build|source freshness)$": "a name in a sentence",

@@ -1,4 +1,4 @@
-"""No command stands in README or docs that nobody looks after."""
+"""Each command of README and docs is run, or has the reason why not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The compose stack's profile `celery`, as processes of this machine: same commands, same environment, other addresses.
 
-docker-compose.yaml is read, not repeated: what a service starts and with which settings is what the file says. Two
+docker-compose.yaml is read, not repeated: what a service starts and with which settings is in that file. Two
 things differ. Containers find each other by name, processes by port; and a worker here has a scratch folder that no
 other worker sees, as on machines of its own.
 """
@@ -181,7 +181,7 @@ def running_cluster(folder: Path, *, igdb: str, settings: Mapping[str, str]) -> 
             "http://sandbox:8900": igdb,
             "/tmp/passwords.json": str(folder / "passwords.json"),  # noqa: S108 - the container's
             "/opt/airflow/dbt": str(REPOSITORY / "dbt"),
-            "redis-server -": f"redis-server - --bind 127.0.0.1 --port {redis}",
+            "valkey-server -": f"redis-server - --bind 127.0.0.1 --port {redis}",
         }
         compose = Compose(variables, ours)
         base = {**_image_environment(folder, api), **settings}
@@ -262,8 +262,8 @@ def _running_postgres(port: int, password: str) -> Iterator[None]:
         folder = Path(name)
         as_user: list[str] = []
         if os.getuid() == 0:
-            shutil.chown(folder, "nobody")
-            as_user = ["runuser", "-u", "nobody", "--"]
+            shutil.chown(folder, "nobody")  # codespell:ignore nobody
+            as_user = ["runuser", "-u", "nobody", "--"]  # codespell:ignore nobody
         secret = folder / "password"
         secret.write_text(password, encoding="ascii")
         data = str(folder / "data")

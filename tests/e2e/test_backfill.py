@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
     from tests.support.airflow import Airflow
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 # The day of the last 04:00 in Korea: what a scheduler runs first when the DAGs are unpaused.
 TODAY = day_of(datetime.now(UTC) - timedelta(hours=4))
@@ -30,7 +30,7 @@ ONE_AGO, TWO_AGO, THREE_AGO = (TODAY - timedelta(days=days) for days in (1, 2, 3
 REFUSED = "can no longer be read: the source shows its rows as of"
 
 
-@pytest.mark.parametrize("igdb", [ready_made, pytest.param(account, marks=pytest.mark.long)])
+@pytest.mark.parametrize("igdb", [ready_made, account])
 def test_past_days(tmp_path: Path, igdb: Any) -> None:
     world = World.generate(seed=5, games=600, first_day=THREE_AGO, today=TODAY, popularity_per_game=1)
     sandbox = Sandbox(world, latency=0.0)
@@ -46,7 +46,7 @@ def test_past_days(tmp_path: Path, igdb: Any) -> None:
             check_a_backfill_reads_its_days_again(airflow, store, sandbox)
             check_a_date_does_so_too(airflow, store, sandbox)
             check_what_has_no_past_is_refused(airflow, store)
-            check_a_day_that_was_loaded_is_read_again_if_one_says_so(airflow, store, sandbox)
+            check_a_day_that_was_loaded_is_read_again_on_request(airflow, store, sandbox)
 
 
 def check_a_backfill_reads_its_days_again(airflow: Airflow, store: Store, sandbox: Sandbox) -> None:
@@ -90,7 +90,7 @@ def check_what_has_no_past_is_refused(airflow: Airflow, store: Store) -> None:
     assert {name: newest_commit(store, name) for name in ("genres", "popscore")} == before
 
 
-def check_a_day_that_was_loaded_is_read_again_if_one_says_so(airflow: Airflow, store: Store, sandbox: Sandbox) -> None:
+def check_a_day_that_was_loaded_is_read_again_on_request(airflow: Airflow, store: Store, sandbox: Sandbox) -> None:
     again = change_unseen(sandbox, ONE_AGO)
     backfill(airflow, "igdb_games", ONE_AGO, TODAY, "--reprocess-behavior", "completed")
     airflow.wait(lambda: len(airflow.runs("igdb_games", format_day(ONE_AGO))) == 2, 60, "a second run of that day")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +10,10 @@ import orjson
 import pytest
 
 from gamelake.days import day_of, format_day
-from gamelake.paths import REPOSITORY
 from sandbox.igdb import World
 from tests.docs.commands import RUN
 from tests.support.command import environment_without
+from tests.support.copies import copy_of_the_repository
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
@@ -24,7 +22,7 @@ GAMES = "400"
 TODAY = day_of(datetime.now(UTC))
 
 
-def test_each_command_does_what_it_says(tmp_path: Path) -> None:
+def test_each_command_does_what_its_help_states(tmp_path: Path) -> None:
     copy = copy_of_the_repository(tmp_path / "gamelake")
     given = {"DAY": format_day(TODAY), "FOLDER": str(saved_responses(tmp_path / "saved")),
              "/another/folder": str(tmp_path / "another")}  # fmt: skip
@@ -46,23 +44,11 @@ def test_each_command_does_what_it_says(tmp_path: Path) -> None:
     assert failed == {}
 
 
-def copy_of_the_repository(folder: Path) -> Path:
-    """What git tracks and what `make setup` made, with the times of its files, on which make relies."""
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    for name in filter(None, tracked.stdout.split("\0")):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(REPOSITORY / name, target)
-    shutil.copytree(REPOSITORY / "dbt" / "target", folder / "dbt" / "target")
-    (folder / ".venv").symlink_to(sys.prefix)
-    return folder
-
-
 def environment(copy: Path) -> dict[str, str]:
     """A user's, without what this test run was given; the packages are the copy's."""
     ours = ("AIRFLOW", "GAMELAKE", "IGDB", "AWS", "DBT", "PYTEST")
     kept = environment_without(*ours)
-    return {**kept, "PYTHONPATH": f"{copy}:{copy / 'plugins'}", "GAMELAKE_SANDBOX_GAMES": GAMES}
+    return {**kept, "PYTHONPATH": f"{copy}:{copy / 'include'}:{copy / 'plugins'}", "GAMELAKE_SANDBOX_GAMES": GAMES}
 
 
 def saved_responses(folder: Path) -> Path:
@@ -72,4 +58,6 @@ def saved_responses(folder: Path) -> Path:
     for endpoint in world.tables:
         rows = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in world.rows(endpoint))
         (folder / f"{endpoint}.jsonl").write_bytes(rows)
+    # An endpoint that is no entity yet.
+    (folder / "multiplayer_modes.jsonl").write_bytes(b'{"id": 1, "game": 5, "dropin": true}\n')
     return folder

@@ -13,7 +13,7 @@ import pytest
 from gamelake.days import day_of, format_day
 from gamelake.lake.factory import open_store
 from gamelake.marts.pointer import current
-from gamelake.registry import Kind, load_entities, load_sources
+from gamelake.registry import Kind, load_sources, loaded_entities
 from sandbox.igdb import Fault, Sandbox, World
 from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-LOADS = [entity.dag_id for entity in load_entities()]
+LOADS = [entity.dag_id for entity in loaded_entities()]
 # The day of the last 04:00 in Korea: what a scheduler runs first when the DAGs are unpaused.
 DAY = day_of(datetime.now(UTC) - timedelta(hours=4))
 NEXT_DAY = DAY + timedelta(days=1)
@@ -75,7 +75,8 @@ def test_a_failed_load_holds_the_marts_back_and_the_next_day_is_right(tmp_path: 
         assert games_in(second, lake) == games_of(sandbox)
         assert popularity_in(second, lake) == popularity_of(sandbox)
         assert load_modes(lake) == {
-            entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot" for entity in load_entities()
+            entity.name: "incremental" if entity.kind is Kind.INCREMENTAL else "snapshot"
+            for entity in loaded_entities()
         }
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 DAYS = (date(2026, 11, 20), date(2026, 11, 21))
-NOBODY = {"AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "unused"}'}
+NO_SOURCE = {"AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "unused"}'}
 
 
 def lose_a_row(source: Source) -> tuple[str, bytes]:
@@ -40,7 +40,7 @@ def lose_a_row(source: Source) -> tuple[str, bytes]:
 
 def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     source = Source(tmp_path / "lake", DAYS[0])
-    environment = airflow_environment(tmp_path, lake=source.store.uri, igdb=NOBODY)
+    environment = airflow_environment(tmp_path, lake=source.store.uri, igdb=NO_SOURCE)
 
     def gamelake(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [GAMELAKE, *arguments]
@@ -69,11 +69,12 @@ def test_what_fails_its_tests_is_not_published(tmp_path: Path) -> None:
     assert current_generation(source.store).day == DAYS[1]
 
 
+@pytest.mark.long
 def test_a_scheduler_builds_it_once(tmp_path: Path) -> None:
     source = Source(tmp_path / "lake", DAYS[0])
     source.load(DAYS[0])
     lose_a_row(source)
-    with running_airflow(tmp_path, airflow_environment(tmp_path, lake=source.store.uri, igdb=NOBODY)) as airflow:
+    with running_airflow(tmp_path, airflow_environment(tmp_path, lake=source.store.uri, igdb=NO_SOURCE)) as airflow:
         key = str(DAYS[0])
         airflow.unpause("transform")
         airflow.trigger("transform", key)

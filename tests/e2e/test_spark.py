@@ -17,6 +17,7 @@ import pytest
 
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.generation import open_generation
+from gamelake.marts.history import written_key
 from gamelake.marts.pointer import current
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_entities
@@ -125,21 +126,17 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: Spar
     for day, build in ((DAY, by_hand), (LATER, by_airflow)):
         expected = build_with_duckdb(source, day, tmp_path / f"duckdb-{day}")
         files_before = len(source.history())
-        built = file_of_day(source, day)
-        kept = tmp_path / f"{day}.parquet"
-        kept.write_bytes(source.store.get(built))
-        source.store.delete(built)
-
         build(source, day, tmp_path, cluster)
         found = published(source, day)
         assert found != expected
         for name in marts:
             files = [source.store.url(f"{generation}/{name}.parquet") for generation in (expected, found)]
             assert_same_rows(*files)
-        assert_same_rows(str(kept), source.store.url(file_of_day(source, day)))
-        assert len(source.history()) == files_before
+        assert_same_rows(*(source.store.url(key) for key in (written_key(expected, day), file_of_day(source, day))))
+        assert len(source.history()) == files_before + 1
         left = {info.key.removeprefix(f"{found}/") for info in source.store.list(f"{found}/")}
-        assert left == {f"{name}.parquet" for name in marts} | {"_inputs.json", "_history.json", "_generation.json"}
+        records = {"_inputs.json", "_history.json", "_generation.json", f"_day={day}.parquet"}
+        assert left == {f"{name}.parquet" for name in marts} | records
 
     # What the second day has and the first has not: ranks before, and growth over a week.
     recent, facts = (

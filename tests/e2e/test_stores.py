@@ -250,5 +250,5 @@ def test_make_run_into_a_bucket_with_dots_ends_well(seaweed: Seaweed, tmp_path: 
         command = [GAMELAKE, "run"]
         ran = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "Changed since" in ran.stdout
+    assert "\nSince 20" in ran.stdout
     assert "lake   s3://my.lake.example/whole days\n" in ran.stdout

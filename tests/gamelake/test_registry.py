@@ -10,8 +10,10 @@ import pytest
 
 from gamelake.fields import FieldType, RegistryError
 from gamelake.marts.freshness import limits
-from gamelake.registry import Kind, load_entities, load_sources
+from gamelake.registry import Kind, load_entities, load_sources, loaded_entities, loaded_sources
+from gamelake.settings import SettingsError
 from gamelake.sources.igdb.options import IgdbOptions
+from gamelake.sources.rawg.options import RawgOptions
 
 GOOD = """
 source: shop
@@ -109,6 +111,44 @@ def test_every_entity_of_igdb_has_options_that_its_reader_understands() -> None:
         assert IgdbOptions.of(entity).endpoint
 
 
+def test_an_optional_source_has_dags_only_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GAMELAKE_OPTIONAL_SOURCES", raising=False)
+    assert list(loaded_sources()) == ["igdb"]
+    assert {entity.source for entity in loaded_entities()} == {"igdb"}
+    monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", "rawg, ")
+    assert list(loaded_sources()) == list(load_sources()) == ["igdb", "rawg"]
+    assert loaded_entities() == load_entities()
+    for wrong in ("igdb", "rwag"):
+        monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", wrong)
+        with pytest.raises(SettingsError, match=f"found '{wrong}', expected one of rawg"):
+            loaded_sources()
+
+
+def test_every_entity_of_rawg_has_options_that_its_reader_understands() -> None:
+    for entity in load_sources()["rawg"].entities.values():
+        assert RawgOptions.of(entity).path
+        assert not entity.gates_transform
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({}, "path"),
+        ({"path": "games", "read": "pages"}, "read"),
+        ({"path": "games", "read": "changes", "query": "x"}, "query"),
+        ({"path": "games", "read": "detail", "games_per_load": 5}, "path"),
+        ({"path": "games/{id}", "read": "list"}, "path"),
+        ({"path": "games/{id}", "read": "detail"}, "games_per_load"),
+        ({"path": "genres", "read": "list", "games_per_load": 5}, "games_per_load"),
+    ],
+)
+def test_options_that_rawg_does_not_know_are_refused(options: Any, key: str) -> None:
+    entity = replace(load_sources()["rawg"].entities["games"], options=options)
+    with pytest.raises(RegistryError) as error:
+        RawgOptions.of(entity)
+    assert error.value.key == f"rawg.games.options.{key}"
+
+
 @pytest.mark.parametrize(
     ("options", "key"),
     [({}, "endpoint"), ({"endpoint": ""}, "endpoint"), ({"endpoint": "games", "where": "id > 1"}, "where")],
@@ -121,7 +161,7 @@ def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "says"),
+    ("before", "after", "parts"),
     [
         ("kind: snapshot", "kind: hourly", ["genres.kind", "'hourly'", "incremental, snapshot, time_series"]),
         ("kind: snapshot", "kind: incremental", ["genres.fields.updated_at", "timestamp"]),
@@ -157,6 +197,12 @@ def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> 
             "gates_transform: true\nentities:\n  genres:\n    schedule: 0 4 * * 1\n",
             ["genres.schedule", "'0 4 * * 1'", "wait for all of its loads"],
         ),
+        (
+            "gates_transform: false",
+            "gates_transform: true\noptional: true",
+            ["gates_transform", "True", "the source is optional"],
+        ),
+        ("kind: snapshot", "kind: snapshot\n    read_whole: false", ["genres.read_whole", "always read whole"]),
         ("gates_transform: false", "gates_transform: 0", ["gates_transform", "true or false"]),
         ("      name: string", "      name: string\n      name: int", ["'name'", "each key once"]),
         ("  genres:", "  Genres:", ["entities", "'Genres'", "[a-z]"]),
@@ -169,10 +215,10 @@ def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> 
     ],
 )
 def test_a_mistake_names_the_entity_the_key_and_what_was_expected(
-    tmp_path: Path, before: str, after: str, says: Any
+    tmp_path: Path, before: str, after: str, parts: Any
 ) -> None:
     assert before in GOOD
     with pytest.raises(RegistryError) as error:
         load_sources(write(tmp_path, GOOD.replace(before, after)))
-    for part in says:
+    for part in parts:
         assert part in str(error.value)

@@ -33,7 +33,7 @@ def test_each_call_reads_what_is_set_now_and_blank_is_absent(monkeypatch: pytest
         ("GAMELAKE_SANDBOX_GAMES", "many", "found 'many', expected a valid integer"),
         ("GAMELAKE_SANDBOX_PORT", "65536", "found '65536', expected less than or equal to 65535"),
         ("AIRFLOW__API__PORT", "0", "found '0', expected greater than or equal to 1"),
-        ("GAMELAKE_LOCAL", "~nobody-of-that-name/x", "expected a folder; ~ stands for"),
+        ("GAMELAKE_LOCAL", "~no-such-user/x", "expected a folder; ~ stands for"),
         ("GAMELAKE_LOCAL", "/dev/null/x", "expected a folder; /dev/null is none"),
         ("GAMELAKE_DUCKDB_EXTENSIONS", "/dev/null", "expected a folder"),
         ("GAMELAKE_DUCKDB_MEMORY", "8gigs", "found '8gigs', expected a size with its unit"),

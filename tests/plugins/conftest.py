@@ -22,17 +22,8 @@ QUICK = Backoff(base=0.01, cap=0.02)
 @pytest.fixture
 async def api() -> AsyncIterator[ScriptedIgdb]:
     scripted = ScriptedIgdb()
-    app = web.Application()
-    app.router.add_post("/oauth2/token", scripted.mint)
-    app.router.add_post("/v4/{path:.*}", scripted.handle)
-    # Handlers end with their connection, so that a hanging one does not hold up the end of a test.
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
-    scripted.url = f"http://{host}:{port}"
-    yield scripted
-    await runner.cleanup()
+    async with scripted.serving(web.post("/oauth2/token", scripted.mint), web.post("/v4/{path:.*}", scripted.handle)):
+        yield scripted
 
 
 @pytest.fixture

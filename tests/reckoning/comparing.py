@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from tests.reckoning import sums
-from tests.reckoning.games import World, bridge_game_company
+from tests.reckoning import sums, weeks
+from tests.reckoning.games import World, bridge_game_company, release_dates
 from tests.reckoning.marts import Marts
 from tests.reckoning.popularity import types
 
@@ -29,6 +30,7 @@ MARTS: dict[str, tuple[tuple[str, ...], Callable[[Marts], list[Row]]]] = {
             dict(zip(("game_id", "company_id", "role"), row, strict=True)) for row in bridge_game_company(m.world)
         ],
     ),
+    "fct_release_dates": (("release_date_id",), lambda m: release_dates(m.world)),
     "fct_game_popularity": (("game_id",), lambda m: list(m.popularity.values())),
     "fct_popularity_types": (("popularity_type",), lambda m: types(m.world)),
     "mart_recent_games": (("game_id",), Marts.recent_games),
@@ -41,6 +43,8 @@ MARTS: dict[str, tuple[tuple[str, ...], Callable[[Marts], list[Row]]]] = {
     "mart_trending_now": (("game_id",), Marts.trending_now),
     "mart_theme_trends": (("category", "name"), sums.theme_trends),
     "mart_release_trends": (("category", "name", "release_year"), sums.release_trends),
+    "mart_release_cohorts": (("category", "name", "release_month"), weeks.release_cohorts),
+    "mart_weekly_trends": (("category", "name", "week"), weeks.weekly_trends),
     "mart_engagement_funnel": (("category", "member"), sums.engagement_funnel),
     "mart_companies": (("company_id",), sums.companies),
 }
@@ -53,6 +57,8 @@ def compare(world: World, generation: Path, previous: Path | None = None) -> tup
     for mart, (key, rows_of) in MARTS.items():
         published = {tuple(row[c] for c in key): row for row in read(generation / f"{mart}.parquet")}
         reckoned = {tuple(row[c] for c in key): row for row in rows_of(marts)}
+        shown = Counter(row["display_name"] for row in published.values() if row.get("display_name") is not None)
+        found += [f"{mart}: {name!r} is shown {times} times" for name, times in shown.items() if times > 1]
         if mart.startswith("mart_"):
             add_ranks(reckoned, previous and previous / f"{mart}.parquet", key, world)
         found += [f"{mart}: {key} is published only" for key in published.keys() - reckoned.keys()]

@@ -172,15 +172,19 @@ def korean_titles(world: World) -> dict[int, str]:
     return oldest(rows, lambda row: text(row.get("name")))
 
 
+def year_of(release: Row) -> int | None:
+    year = release.get("y")
+    return year if year is not None and 1800 <= year <= 2199 else None
+
+
 def releases_of(world: World) -> defaultdict[int, list[Row]]:
     releases: defaultdict[int, list[Row]] = defaultdict(list)
     for row in world.of("release_dates"):
-        year = row.get("y")
         releases[row.get("game", -1)].append(
             {
                 "at": utc(row.get("date")),
                 "precision": PRECISIONS.get(row.get("date_format", -1)),
-                "year": year if year is not None and 1800 <= year <= 2199 else None,
+                "year": year_of(row),
                 "region": row.get("release_region"),
             }
         )
@@ -233,11 +237,37 @@ def display_names(games: dict[int, Row], releases: dict[int, list[Row]]) -> dict
         name, when = row["name"], year[game_id]
         if alike[name] == 1:
             labels[game_id] = name
-        elif when is not None and same_year[name, when] == 1:
+        elif when is not None and same_year[name, when] == 1 and f"{name} ({when})" not in alike:
             labels[game_id] = f"{name} ({when})"
         else:
             labels[game_id] = f"{name} ({'' if when is None else f'{when}, '}#{game_id})"
     return labels
+
+
+REGIONS = (
+    *("europe", "north_america", "australia", "new_zealand", "japan"),
+    *("china", "asia", "worldwide", "korea", "brazil"),
+)
+
+
+def release_dates(world: World) -> list[Row]:
+    """Return one row per release of a game that has a name."""
+    games = {row["id"] for row in world.of("games") if text(row.get("name")) is not None}
+    platforms, regions = names(world, "platforms"), dict(enumerate(REGIONS, 1))
+    return [
+        {
+            "release_date_id": row["id"],
+            "game_id": row["game"],
+            "platform_id": row.get("platform"),
+            "platform_name": platforms.get(row.get("platform")),
+            "release_region": regions.get(row.get("release_region", 0)),
+            "release_date": utc(row.get("date")),
+            "date_precision": PRECISIONS.get(row.get("date_format", -1)),
+            "release_year": year_of(row),
+        }
+        for row in world.of("release_dates")
+        if row.get("game") in games
+    ]
 
 
 ROLES = ("developer", "publisher", "porting", "supporting")

@@ -8,7 +8,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from tests.reckoning.games import World, dim_games
-from tests.reckoning.popularity import COUNTS, popularity
+from tests.reckoning.popularity import COUNTS, History, popularity
 from tests.reckoning.statistics import mean, mean_of_known, quantile, weighted, wilson
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Marts:
         self.dim = dim_games(world)
         self.games = {g: row for g, row in self.dim.items() if row["is_main_game"]}
         self.popularity = popularity(world)
+        self.history = History(world)
         self.end = datetime.combine(world.day + timedelta(days=1), datetime.min.time())
         self.ratings = self._ratings()
 
@@ -96,7 +97,7 @@ class Marts:
             for r in self.games.values()
             if r["release_date_precision"] == "day" and r["first_release_date"] < self.end
         ]
-        return best(rows, 50, lambda r: (-r["first_release_date"].timestamp(),))
+        return best(rows, 50, lambda r: (-r["first_release_date"].timestamp(), r["hypes"] is None, -(r["hypes"] or 0)))
 
     def top_hyped(self) -> list[Row]:
         rows = [
@@ -201,12 +202,12 @@ class Marts:
         rows = []
         for r in self.joined():
             gained = r["playing_gained_7d"]
-            if gained is None or gained < 3 or not turnover:
+            if gained is None or gained < 5 or not turnover:
                 continue
             r["rising_score"] = gained / sqrt(turnover * (r["playing_users"] - gained + 10))
             r["turnover_7d"] = turnover
             r["playing_users_7d_ago"] = r["playing_users"] - gained
-            if rounded(r["rising_score"]) >= 2 and (r["playing_gained_28d"] is None or r["playing_gained_28d"] > 0):
+            if rounded(r["rising_score"]) >= 3 and (r["playing_gained_28d"] is None or r["playing_gained_28d"] > 0):
                 rows.append(r)
         return best(rows, 100, lambda r: (-rounded(r["rising_score"]), -r["playing_gained_7d"]))
 
@@ -218,11 +219,15 @@ class Marts:
             }
             now = {g: self.popularity[g][COUNTS[metric]] for g in gains}
             prior = quantile([now[g] - gains[g] for g in gains if now[g] > gains[g]], 0.9)
-            changes[metric] = {} if prior is None else {g: gains[g] / (2 * now[g] - gains[g] + prior) for g in gains}
+            changes[metric] = {}
+            if prior is not None:
+                moves = {g: 3 * gains[g] / (2 * now[g] - gains[g] + prior) for g in gains}
+                changes[metric] = {g: max(min(move, 1.0), -1.0) for g, move in moves.items()}
         rows = []
         for r in self.joined():
             score, evidence = mean_of_known([(w, changes[m].get(r["game_id"])) for m, w in TREND.items()])
-            rising = sum((r[f"{metric}_gained_7d"] or 0) > 0 for metric in TREND)
+            gained = [(r[f"{metric}_gained_7d"] or 0, r[COUNTS[metric]]) for metric in TREND]
+            rising = sum(more > 0 and 100 * more >= now - more for more, now in gained)
             if score is not None and rounded(100 * score) > 0 and evidence >= LEAST_EVIDENCE and rising >= 2:
                 rows.append(r | {"trending_score": 100 * score, "score_evidence": evidence, "rising_signals": rising})
         return best(rows, 100, lambda r: (-rounded(r["trending_score"]),))

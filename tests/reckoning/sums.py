@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,47 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 CATEGORIES = {"theme": "theme_names", "genre": "genre_names", "platform": "platform_names"}
 LEAST_BASE = 10
+
+
+COUNTRIES = {
+    32: ("AR", "Argentina"),
+    36: ("AU", "Australia"),
+    40: ("AT", "Austria"),
+    56: ("BE", "Belgium"),
+    76: ("BR", "Brazil"),
+    100: ("BG", "Bulgaria"),
+    124: ("CA", "Canada"),
+    152: ("CL", "Chile"),
+    156: ("CN", "China"),
+    158: ("TW", "Taiwan"),
+    191: ("HR", "Croatia"),
+    203: ("CZ", "Czechia"),
+    208: ("DK", "Denmark"),
+    233: ("EE", "Estonia"),
+    246: ("FI", "Finland"),
+    250: ("FR", "France"),
+    276: ("DE", "Germany"),
+    356: ("IN", "India"),
+    380: ("IT", "Italy"),
+    392: ("JP", "Japan"),
+    410: ("KR", "South Korea"),
+    504: ("MA", "Morocco"),
+    528: ("NL", "Netherlands"),
+    554: ("NZ", "New Zealand"),
+    608: ("PH", "Philippines"),
+    616: ("PL", "Poland"),
+    642: ("RO", "Romania"),
+    643: ("RU", "Russia"),
+    702: ("SG", "Singapore"),
+    710: ("ZA", "South Africa"),
+    724: ("ES", "Spain"),
+    752: ("SE", "Sweden"),
+    792: ("TR", "Türkiye"),
+    804: ("UA", "Ukraine"),
+    826: ("GB", "United Kingdom"),
+    840: ("US", "United States"),
+}
+"""The countries of the worlds that are reckoned."""
 
 
 def total(numbers: Iterable[int | None]) -> int | None:
@@ -113,6 +154,12 @@ def release_trends(marts: Marts) -> list[Row]:
 STEPS = ("visit_count", "want_to_play_users", "playing_users", "played_users")
 
 
+def plus(sums: Row, *steps: str) -> int | None:
+    """Return the sum of some steps; None if one is unknown."""
+    found = [sums[step] for step in steps]
+    return None if None in found else sum(found)
+
+
 def engagement_funnel(marts: Marts) -> list[Row]:
     counted = [row for row in marts.joined() if any(row[step] is not None for step in STEPS)]
 
@@ -133,6 +180,7 @@ def engagement_funnel(marts: Marts) -> list[Row]:
                 "want_to_play_per_visit": ratio(sums["want_to_play_users"], sums["visit_count"]),
                 "playing_per_want_to_play": ratio(sums["playing_users"], sums["want_to_play_users"]),
                 "played_per_playing": ratio(sums["played_users"], sums["playing_users"]),
+                "started_share": ratio(plus(sums, "playing_users", "played_users"), plus(sums, *STEPS[1:])),
             }
         )
     return rows
@@ -141,13 +189,19 @@ def engagement_funnel(marts: Marts) -> list[Row]:
 def dim_companies(marts: Marts) -> list[Row]:
     bridge = bridge_game_company(marts.world)
     known = names(marts.world, "companies")
+    alike = Counter(text(row.get("name")) for row in marts.world.of("companies"))
     return [
         {
             "company_id": row["id"],
             "company_name": text(row.get("name")),
+            "display_name": f"{row['name']} (#{row['id']})"
+            if alike[text(row.get("name"))] > 1
+            else text(row.get("name")),
             "company_slug": text(row.get("slug")),
             "company_description": text(row.get("description")),
             "country": row.get("country"),
+            "country_code": COUNTRIES.get(row.get("country", 0), (None, None))[0],
+            "country_name": COUNTRIES.get(row.get("country", 0), (None, None))[1],
             "parent_company_id": row.get("parent"),
             "parent_company_name": known.get(row.get("parent", -1)),
             "changed_company_id": row.get("changed_company_id"),

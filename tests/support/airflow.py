@@ -21,7 +21,7 @@ from tests.support.command import GAMELAKE, environment_without
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-START_SECONDS = 120
+START_SECONDS = 300
 PARTS = ("scheduler", "dag_processor")
 LOGIN = {"username": "admin", "password": "admin"}
 
@@ -39,7 +39,7 @@ class Airflow:
         self._api = httpx.Client(
             base_url=f"{address}/api/v2",
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=30,
+            timeout=120,
         )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -52,7 +52,7 @@ class Airflow:
         return reply.json()
 
     def command(self, *arguments: str) -> str:
-        """What Airflow's own command, as people type it, says; stderr too."""
+        """What Airflow's own command, as people type it, prints; stderr too."""
         command = [GAMELAKE, "laptop", "airflow", *arguments]
         ran = subprocess.run(
             command,
@@ -79,6 +79,10 @@ class Airflow:
 
     def runs(self, dag_id: str, key: str) -> list[dict[str, Any]]:
         return [run for run in self.all_runs(dag_id) if run["partition_key"] == key]
+
+    def health(self, part: str) -> str:
+        """The state of a part, such as `healthy`, as the API server reports it."""
+        return str(self.call("GET", "/monitor/health")[part]["status"])
 
     def log_of(self, run: dict[str, Any], task_id: str, attempt: int = 1) -> str:
         """The log of one try of a task."""

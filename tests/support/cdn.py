@@ -30,7 +30,7 @@ class CachingCdn(ThreadingHTTPServer):
     """Copies of a bucket's objects, kept until a path that CloudFront's API was given names them.
 
     faults: by a part of the path, how such requests are answered: `html` (200 and a page), `cut` (half of the body and
-    the length of all), `firewall`, or a status as text. may_list: S3 says 404 of what is absent, and not 403.
+    the length of all), `firewall`, or a status as text. may_list: S3 replies 404 and not 403 for what is absent.
     """
 
     daemon_threads = True

@@ -15,7 +15,8 @@ class FaultyProxy(ThreadingHTTPServer):
     Each names a method, or a method and a part of the path such as `PUT /_manifests/`, and what becomes of the next
     such request. `lose`: it is served, its reply is never sent. `reset`: the connection is reset while its body is
     read. `cut`: half of the reply's body. `corrupt`: its body, one byte changed. Others are error codes of S3
-    (`REFUSALS`), which the server behind never sees.
+    (`REFUSALS`), which the server behind never sees. Replies lack the headers of `dropped`, lower case. A request whose
+    path has one of `denied` in it is denied, as long as that is in it.
     """
 
     daemon_threads = True
@@ -26,6 +27,8 @@ class FaultyProxy(ThreadingHTTPServer):
         self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
         self.plan: list[tuple[str, str]] = []
         self.seen: list[str] = []
+        self.dropped: set[str] = set()
+        self.denied: set[str] = set()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is what these tests are about."""
@@ -73,6 +76,8 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
     def _fault(self) -> str | None:
         """The planned fault that this request is to meet."""
+        if any(part in self.path for part in self.server.denied):
+            return "denied"
         if not self.server.plan:
             return None
         method, _, part = self.server.plan[0][0].partition(" ")
@@ -83,7 +88,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             if name.lower() not in {"content-length", "transfer-encoding", "connection", "date", "server"}:
                 # a checksum would find a changed byte before we could
-                if name.lower().startswith("x-amz-checksum"):
+                if name.lower().startswith("x-amz-checksum") or name.lower() in self.server.dropped:
                     continue
                 self.send_header(name, value)
         length = (headers or {}).get("Content-Length", str(len(data))) if self.command == "HEAD" else str(len(data))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def context_of(partition_key: str | None, *, run_type: str = "manual", run_id: str = "a run", **params: Any) -> Any:
     """The context of a task instance, as far as a load reads it."""
-    run = SimpleNamespace(partition_key=partition_key, run_type=run_type, run_id=run_id)
+    run = SimpleNamespace(partition_key=partition_key, run_type=run_type, run_id=run_id, conf=None)
     given = {"full_refresh": False, "date": None, "allow_shrink": False, "allow_unproven": False} | params
     return {"dag_run": run, "params": given, "outlet_events": OutletEventAccessors()}
 

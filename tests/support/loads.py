@@ -41,6 +41,10 @@ LONG_AGO = 1_700_000_000
 Rows = dict[int, dict[str, Any]]
 
 
+def without(rows: Rows, *ids: int) -> Rows:
+    return {row_id: row for row_id, row in rows.items() if row_id not in ids}
+
+
 @contextmanager
 def small_sandbox(games: int = GAMES) -> Iterator[tuple[Sandbox, str]]:
     """A sandbox without limits whose games are small rows with gaps in their ids; gives its URL too."""
@@ -88,9 +92,9 @@ async def load(client: IgdbClient, store: Store, name: str = "games", **options:
     return await Load(IgdbReader(client, entity), store, entity, run, **given | options).run()
 
 
-def table_rows(store: Store, name: str = "games") -> Rows:
-    """The rows that a reader sees, by id: applied file by file, as the contract says; {} before the first commit."""
-    manifest = Table(store, TableName("igdb", name)).latest()
+def table_rows(store: Store, name: str = "games", source: str = "igdb") -> Rows:
+    """The rows that a reader sees, by id: applied file by file, as the contract states; {} before the first commit."""
+    manifest = Table(store, TableName(source, name)).latest()
     rows: Rows = {}
     for file in manifest.files if manifest else ():
         for claim in file.claims:

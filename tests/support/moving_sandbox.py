@@ -35,7 +35,7 @@ class SteppedWorld(World):
 
 
 class MovingSandbox(Sandbox):
-    """Without limits. Right before each reply `before_reply` may do something to the world, and nobody else meanwhile:
+    """Without limits. Right before each reply `before_reply` may do something to the world, and nothing else meanwhile:
     so a reply agrees with itself, and need not agree with the one before."""
 
     def __init__(self, rows: Iterable[dict[str, Any]]) -> None:

@@ -9,12 +9,29 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from gamelake.days import KST
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import Manifest, Mode, Part, Proof, Summary
+from gamelake.marts import findings
 from gamelake.marts.build_inputs import Inputs, RunInput
 from gamelake.marts.commits import figures_of
-from gamelake.marts.documents import INPUTS, POINTER, RECORD, Action, Generation, Publication, PublishedMart, encode
+from gamelake.marts.documents import (
+    INPUTS,
+    POINTER,
+    RECORD,
+    RESULTS,
+    Action,
+    BuildResults,
+    Generation,
+    History,
+    HistoryDay,
+    Publication,
+    PublishedMart,
+    encode,
+)
+from gamelake.marts.findings import Finding, Report, Severity, State
 from gamelake.marts.pointer import publication_key
 from gamelake.registry import Kind, load_sources
 
@@ -54,18 +71,32 @@ def _part(entity: Entity, day: str, rows: int) -> Part:
     )
 
 
+def finding(check: str, severity: Severity, *, since: datetime, state: State = State.NEW) -> Finding:
+    """A finding about the games."""
+    return Finding(
+        check=check, severity=severity, subject="igdb.games", value=31.0, expected="at most 30 hours",
+        message="The games are late.", state=state, since=since, seen_at=since,
+    )  # fmt: skip
+
+
+def _history(day: str) -> History:
+    key = f"marts/history/fct_game_popularity_daily/day={day}/a.parquet"
+    counts = {"rows": 1, "bytes": 70, "current_rows": 1, "superseded_rows": 0, "voided_rows": 0}
+    return History(days=(HistoryDay(day=date.fromisoformat(day), key=key, sha256="0" * 64, **counts),), left_out=())
+
+
 class NightLake:
     """Writes what loads and builds would have left."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.commits: list[Manifest] = []
-        self._versions: Counter[str] = Counter()
-        self._numbers = 0
+        self.versions: Counter[str] = Counter()
+        self.publications = 0
 
     def load(self, entity: Entity, day: str, *, at: datetime, **changes: Any) -> Manifest:
         """Commit a load of a day."""
-        self._versions[str(entity)] += 1
+        self.versions[str(entity)] += 1
         figures = {name: changes.pop(name) for name in tuple(changes) if name in Summary.__struct_fields__}
         rows = changes.pop("rows", 1000)
         mode = Mode.INCREMENTAL if entity.kind is Kind.INCREMENTAL else Mode.SNAPSHOT
@@ -73,7 +104,7 @@ class NightLake:
         fields: dict[str, Any] = {
             "source": entity.source,
             "entity": entity.name,
-            "version": self._versions[str(entity)],
+            "version": self.versions[str(entity)],
             "committed_at": at,
             "run_id": f"scheduled__{day}",
             "partition": day,
@@ -101,10 +132,12 @@ class NightLake:
     def build(self, day: str, *, at: datetime, run: str = "run", **changes: Any) -> Generation:
         """Finish the build of a day."""
         key = f"marts/dt={day}/{run}"
+        commits = [each for each in self.commits if each.partition <= day]
+        newest = {each.table: each.version for each in commits}
         inputs = Inputs(
             run=(RunInput(day=date.fromisoformat(day), run_id=run, build="b", previous=None),),
             sources=(), files=(), claims=(), absent=(), previous=(), days=(), days_left_out=(),
-            commits=tuple(figures_of(each) for each in self.commits if each.partition <= day),
+            commits=tuple(replace(figures_of(each), is_read=each.version == newest[each.table]) for each in commits),
         )  # fmt: skip
         self.store.put(f"{key}/{INPUTS}", encode(inputs))
         mart = PublishedMart(
@@ -127,8 +160,22 @@ class NightLake:
             "days_left_out": {},
         }
         made = Generation(**fields | changes)
+        self.store.put(made.history, encode(_history(day)))
+        self.results(day, at=at, run=run, tests={"pass": 40, "warn": 1})
         self.store.put(f"{key}/{RECORD}", encode(made))
         return made
+
+    def results(self, day: str, *, at: datetime, run: str = "run", tests: dict[str, int]) -> None:
+        """End dbt for the build of a day."""
+        ended = BuildResults(at=at, models={"success": 30}, tests=tests)
+        self.store.put(f"marts/dt={day}/{run}/{RESULTS}1.json", encode(ended))
+
+    def check(self, *found: Finding, at: datetime) -> None:
+        """Store a check of the data quality with these findings."""
+        report = Report(
+            number=1, checked_at=at, generation=None, day=None, findings=found, table="marts/quality/a.parquet"
+        )
+        self.store.put(findings.CURRENT, encode(report))
 
     def mart(self, day: str, name: str, query: str, *, run: str = "run") -> PublishedMart:
         """Write a mart of a build as DuckDB writes it: a real Parquet file."""
@@ -148,12 +195,12 @@ class NightLake:
 
     def publish(self, made: Generation, *, at: datetime, action: Action = Action.PUBLISH, **changes: Any) -> None:
         """Show a generation to readers."""
-        self._numbers += 1
+        self.publications += 1
         publication = Publication(
-            action=action, generation=made.generation, day=made.day, by=made.run_id, number=self._numbers, at=at,
+            action=action, generation=made.generation, day=made.day, by=made.run_id, number=self.publications, at=at,
             replaced=None, **changes,
         )  # fmt: skip
-        self.store.put(publication_key(self._numbers), encode(publication))
+        self.store.put(publication_key(self.publications), encode(publication))
         self.store.put(POINTER, encode(made))
 
     def night(self, day: str, *, without: Iterable[str] = (), **changes: Any) -> Generation:

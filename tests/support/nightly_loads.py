@@ -27,7 +27,7 @@ def row(row_id: int, **fields: Any) -> dict[str, Any]:
 
 
 class ScriptedSandbox(MovingSandbox):
-    """Does what the script says right before it serves the n-th request since the script was set."""
+    """Runs the step of the script right before it serves the n-th request since the script was set."""
 
     def __init__(self, rows: int) -> None:
         super().__init__(row(3 + i + i // 9) for i in range(rows))

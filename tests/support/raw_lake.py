@@ -14,7 +14,7 @@ import msgspec
 
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import encode
-from gamelake.registry import Kind, load_sources
+from gamelake.registry import Kind, load_entities, load_sources
 from tests.support.generations import document_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ DAY = "2026-11-21"
 Row = dict[str, Any]
 Range = tuple[int, int | None]
 EVERY_ID: tuple[Range, ...] = ((0, None),)
+ENTITIES = load_sources()["igdb"].entities
 
 
 _COMMIT = {
@@ -88,7 +89,7 @@ class Lake:
         Of a time series, of its newest partition.
         """
         files = self.files[entity]
-        if load_sources()["igdb"].entities[entity].kind is Kind.TIME_SERIES:
+        if ENTITIES[entity].kind is Kind.TIME_SERIES:
             newest = max((file["partition"] for file in files), default="")
             files = [file for file in files if file["partition"] == newest]
         ids = [[row["id"] for row in rows_in(file)] for file in files]
@@ -105,7 +106,7 @@ class Lake:
     def inputs(self) -> dict[str, Any]:
         """The document that transform writes for dbt."""
         sources, files, claims, commits = [], [], [], []
-        for entity in load_sources()["igdb"].entities:
+        for entity in ENTITIES:
             row_count = sum(counts["current"] for counts in self.row_counts(entity).values())
             table = {"source": "igdb", "entity": entity}
             commit = {
@@ -128,7 +129,7 @@ class Lake:
         document = {
             "run": [{"day": self.day, "run_id": "test", "build": "test", "previous": None}],
             "sources": sources,
-            "absent": [],
+            "absent": [{"source": e.source, "entity": e.name} for e in load_entities() if e.source != "igdb"],
             "files": files,
             "claims": claims,
             "previous": [{"name": name, "url": url} for name, url in self.previous.items()],
@@ -156,8 +157,10 @@ class Lake:
         for day in days:
             (folder / f"day={day}").mkdir(parents=True, exist_ok=True)
             url = str(folder / f"day={day}" / "identity.parquet")
-            own = {"source": "igdb", "entity": "popscore", "day": day, "key": url, "url": url}
-            found.append({**own, "is_built": day in self.built, **self.built.get(day, {})})
+            own = {"source": "igdb", "entity": "popscore", "day": day, "key": url, "url": None}
+            if day in self.built:
+                own |= {"url": url, **self.built[day]}
+            found.append({**own, "is_built": day in self.built})
         return found
 
     def show(self, generation: Path) -> str:

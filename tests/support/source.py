@@ -42,8 +42,9 @@ class Source:
         return sorted({info.key.rpartition("/")[0] for info in self.store.list(f"marts/dt={day}/")})
 
     def hashes(self, generation: str) -> dict[str, str]:
-        """Of the Parquet files of a generation, by name."""
-        files = [info.key for info in self.store.list(f"{generation}/") if info.key.endswith(".parquet")]
+        """Of the marts of a generation, by the names of their files."""
+        keys = [info.key for info in self.store.list(f"{generation}/")]
+        files = [key for key in keys if key.endswith(".parquet") and "/_day=" not in key]
         return {key.rpartition("/")[2]: hashlib.sha256(self.store.get(key)).hexdigest() for key in files}
 
     def history(self) -> dict[str, str]:

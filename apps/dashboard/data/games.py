@@ -1,4 +1,4 @@
-"""One game: its facts, companies, popularity, relatives and the ranks it has held."""
+"""One game: its facts, companies, releases, popularity, relatives and the ranks it has held."""
 
 from __future__ import annotations
 
@@ -57,6 +57,32 @@ def companies(snapshot: Snapshot, game: int) -> list[Row]:
         order by roles, company_name
     """
     return snapshot.rows(query, game)
+
+
+def releases(snapshot: Snapshot, game: int, *, korea_first: bool = False) -> list[Row]:
+    """Return the releases of a game: region, date and its precision, and the platforms; the earliest first.
+
+    Args:
+        snapshot: The generation.
+        game: The id of the game.
+        korea_first: Whether those in Korea are before all others.
+
+    Raises: StoreError.
+    """
+    if not snapshot.count("fct_release_dates"):  # a generation of an earlier version does not have it
+        return []
+    query = """
+        select
+            release_region as region, release_date as date, date_precision as precision,
+            list_sort(array_agg(distinct platform_name) filter (where platform_name is not null)) as platforms
+        from {fct_release_dates}
+        where game_id = $game
+        group by release_region, release_date, date_precision
+        order by
+            coalesce($korea_first and release_region = 'korea', false) desc, release_date nulls last,
+            release_region nulls last, date_precision
+    """
+    return snapshot.rows(query, {"game": game, "korea_first": korea_first})
 
 
 def relatives(snapshot: Snapshot, game: Row) -> list[Row]:

@@ -1,38 +1,17 @@
-"""The lists of games: one for each marketing mart that ranks games, with filters, order and what earlier days had."""
+"""The rows of a list of games, with filters and orders, and the ranks that earlier days had."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from gamelake.marts.lists import LISTS, is_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from apps.dashboard.data.snapshot import Row, Snapshot
+    from gamelake.marts.lists import GameList
 
-
-@dataclass(frozen=True, slots=True)
-class GameList:
-    """A list: its name in links, its mart, the column that it is ordered by, and the unit of that (a key of texts)."""
-
-    key: str
-    mart: str
-    figure: str
-    unit: str
-    is_share_of_100: bool = False
-
-
-LISTS = (
-    GameList("trending", "mart_trending_now", "trending_score", "points", is_share_of_100=True),
-    GameList("rising", "mart_rising_stars", "playing_gained_7d", "gained_users"),
-    GameList("hidden", "mart_hidden_gems", "hidden_score", "points", is_share_of_100=True),
-    GameList("rated", "mart_top_rated", "weighted_rating", "rating", is_share_of_100=True),
-    GameList("played", "mart_most_played", "playing_users", "users"),
-    GameList("hyped", "mart_top_hyped", "hypes", "followers"),
-    GameList("recent", "mart_recent_games", "first_release_date", "date"),
-    GameList("controversial", "mart_controversial_games", "controversy_score", "points", is_share_of_100=True),
-)
-BY_KEY = {each.key: each for each in LISTS}
 SORTS = ("rank", "climbed", "newest", "name")
 FILTERS = {
     "platform": "platform_names",
@@ -85,11 +64,6 @@ def ordered(rows: Iterable[Row], sort: str) -> list[Row]:
         case "name":
             return sorted(rows, key=lambda row: (row["display_name"] or "").casefold())
     return sorted(rows, key=lambda row: row["rank"])
-
-
-def is_new(row: Row) -> bool:
-    """Return whether a row's game was not in the list of the day before, where there was one."""
-    return row["rank_change"] is None and row["previous_day"] is not None
 
 
 def _values(value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The headline figures with their changes, and what is new at the top of each list."""
+"""The headline figures with their changes, and how old a generation is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apps.dashboard.data.games import HISTORY
-from apps.dashboard.data.lists import LISTS, GameList, is_new
 from gamelake.marts.freshness import ERROR_AFTER_HOURS, WARN_AFTER_HOURS
 
 if TYPE_CHECKING:
-    from apps.dashboard.data.snapshot import Row, Snapshot
-
-TOP = 10
-"""The places that are the top of a list."""
+    from apps.dashboard.data.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +21,6 @@ class Headline:
     value: int | None
     day_before: int | None
     week_before: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Top:
-    """The top of a list: its first row, the row that is new there or climbed most, and how many rows are new."""
-
-    chosen: GameList
-    first: Row | None
-    mover: Row | None
-    newcomers: int
 
 
 def hours_old(snapshot: Snapshot, now: datetime | None = None) -> float:
@@ -76,26 +62,3 @@ def _users(snapshot: Snapshot) -> list[Headline]:
     """
     by_day = {row["day"]: row for row in snapshot.rows(query, days)}
     return [Headline(key, *(by_day.get(day, {}).get(key) for day in days)) for key in ("playing", "want_to_play")]
-
-
-def tops(snapshot: Snapshot) -> list[Top]:
-    """Return the top of every list. Raises: StoreError."""
-    return [_top(snapshot, each) for each in LISTS]
-
-
-def _top(snapshot: Snapshot, chosen: GameList) -> Top:
-    query = f"""
-        select
-            game_id, display_name, name_ko, cover_url, rank, previous_rank, rank_change, previous_day, {chosen.figure},
-            release_year, platform_abbreviations, developer_names, publisher_names,
-            count(*) filter (where rank_change is null and previous_day is not null) over () as newcomers
-        from {{{chosen.mart}}}
-        order by rank
-        limit {TOP}
-    """
-    rows = snapshot.rows(query)
-    if not rows:
-        return Top(chosen, None, None, 0)
-    moved = [row for row in rows if is_new(row) or (row["rank_change"] or 0) > 0]
-    moved.sort(key=lambda row: (not is_new(row), -(row["rank_change"] or 0), row["rank"]))
-    return Top(chosen, rows[0], moved[0] if moved else None, rows[0]["newcomers"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from apps.dashboard.data.games import HISTORY
-
 if TYPE_CHECKING:
     from datetime import date
 
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
 
 CATEGORIES = ("genre", "theme", "platform")
 WEEKS = 12
+SPANS = (7, 30, 90)
 FIRST_YEAR = 1980
 
 
@@ -42,45 +41,30 @@ def over_years(snapshot: Snapshot, category: str, names: list[str]) -> list[Row]
     return snapshot.rows(query, {"category": category, "names": names, **years})
 
 
-def week_days(snapshot: Snapshot) -> list[date]:
-    """Return the newest loaded day of each of the last weeks, counted back from the snapshot's day."""
-    newest: dict[int, date] = {}
-    for day in snapshot.history_days:
-        week = (snapshot.day - day).days // 7
-        if 0 <= week < WEEKS:
-            newest[week] = max(day, newest.get(week, day))
-    return sorted(newest.values())
-
-
 def over_weeks(snapshot: Snapshot, category: str, names: list[str]) -> list[Row]:
     """Return the users who play, on one day of each of the last weeks, by name. Raises: StoreError."""
-    days = week_days(snapshot)
-    if not days:
-        return []
-    query = f"""
-        with
-            chosen as (
-                select game_id, unnest({category}_names) as name
-                from {{dim_games}}
-                where is_main_game and list_has_any(coalesce({category}_names, []), $names::varchar[])
-            )
-        select day, name, sum(playing_users)::bigint as playing_users
-        from {{{HISTORY}}} as history
-        join chosen using (game_id)
-        where day in (select unnest($days::date[])) and name in (select unnest($names::varchar[]))
-        group by day, name
-        order by name, day
+    query = """
+        select category, name, week, popularity_day, playing_users
+        from {mart_weekly_trends}
+        where category = $category and name in (select unnest($names::varchar[])) and week >= $first
     """
-    found = {(row["day"], row["name"]): row for row in snapshot.rows(query, {"names": names, "days": days})}
-    weeks = [snapshot.day - timedelta(days=7 * week) for week in range(WEEKS - 1, -1, -1)]
-    by_week = {(snapshot.day - day).days // 7: day for day in days}
-    rows = []
-    for name in names:
-        for week in weeks:
-            day = by_week.get((snapshot.day - week).days // 7)
-            users = found.get((day, name), {}).get("playing_users") if day else None
-            rows.append({"day": day or week, "name": name, "playing_users": users})
-    return rows
+    monday = snapshot.day - timedelta(days=snapshot.day.weekday())
+    weeks = [monday - timedelta(weeks=week) for week in range(WEEKS - 1, -1, -1)]
+    rows = snapshot.rows(query, {"category": category, "names": names, "first": weeks[0]})
+    if not rows:
+        return []
+    found = {(row["name"], row["week"]): row for row in rows}
+    return [
+        {"day": row.get("popularity_day") or week, "name": name, "playing_users": row.get("playing_users")}
+        for name in names
+        for week in weeks
+        for row in [found.get((name, week), {})]
+    ]
+
+
+def cohorts(snapshot: Snapshot) -> list[Row]:
+    """Return for each month of release how many games are still played, the newest first. Raises: StoreError."""
+    return snapshot.rows("select * from {mart_release_cohorts} where category = 'all' order by release_month desc")
 
 
 def funnel(snapshot: Snapshot, category: str, names: list[str]) -> list[Row]:

@@ -50,7 +50,7 @@ def lines(
         alt.Axis(format="d", title=None)
         if is_year
         else alt.Axis(
-            title=None, format="%d %b", labelOverlap=True, grid=False, **({"values": ticks} if len(ticks) < 8 else {})
+            title=None, format="%m-%d", labelOverlap=True, grid=False, **({"values": ticks} if len(ticks) < 8 else {})
         )
     )
     kind = "Q" if is_year else "T"
@@ -80,7 +80,7 @@ def bars(rows: Sequence[Row], *, name: tuple[str, str], value: tuple[str, str]) 
     y = alt.Y(f"{name[0]}:N", sort=None, title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False))
     tooltip = [alt.Tooltip(f"{name[0]}:N", title=name[1]), alt.Tooltip(f"{value[0]}:Q", title=value[1], format=",")]
     base = alt.Chart(_data(rows, [name[0], value[0]]), height=24 * len(rows) + 20).encode(y=y, tooltip=tooltip)
-    x = alt.X(f"{value[0]}:Q", title=value[1], axis=alt.Axis(format="~s", grid=False))
+    x = alt.X(f"{value[0]}:Q", title=value[1], axis=alt.Axis(format="~s", grid=False, tickCount=6))
     bar = base.mark_bar(cornerRadiusEnd=3, height=14).encode(x=x)
     # Streamlit's theme has no colour for texts on a chart.
     ink = "#e8ecf2" if st.context.theme.type == "dark" else "#1a202c"

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from apps.dashboard.data.lists import is_new
+from gamelake.marts.lists import is_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -179,7 +179,7 @@ def table(
         rows: The cells of each row; the first one names the row.
         caption: What the table is, for a screen reader.
         texts_first: How many of the first columns are texts; the others are figures.
-        kind: `gl-even` makes all columns equally wide.
+        kind: `gl-even` makes all columns equally wide, `gl-wraps` lets texts wrap.
     """
     names = "".join(
         f'<th scope="col" class="{"" if n < texts_first else "gl-number"}">{name}</th>' for n, name in enumerate(head)
@@ -212,6 +212,11 @@ def hint(words: str) -> None:
 def note(words: str) -> None:
     """Draw why there is nothing to see: plain text."""
     st.html(f'<p class="gl-note">{escape(words)}</p>')
+
+
+def folded(title: str, words: str) -> None:
+    """Draw an explanation that a click opens. Both are plain text."""
+    st.html(f'<details class="gl-why"><summary>{escape(title)}</summary><p>{escape(words)}</p></details>')
 
 
 def names(values: Iterable[Any] | None, *, longest: int = 12) -> str:

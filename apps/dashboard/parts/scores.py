@@ -8,9 +8,9 @@ from apps.dashboard.data.reasons import parts_of
 from apps.dashboard.parts import html
 
 if TYPE_CHECKING:
-    from apps.dashboard.data.lists import GameList
     from apps.dashboard.data.snapshot import Row
     from apps.dashboard.parts.view import View
+    from gamelake.marts.lists import GameList
 
 
 def figure(view: View, chosen: GameList, row: Row) -> str:

@@ -9,10 +9,12 @@ import streamlit as st
 from apps.dashboard.data.overview import hours_old, verdict
 from apps.dashboard.data.problems import NO_LAKE, kind_of
 from apps.dashboard.parts import html
+from gamelake.marts.lists import why_empty
 
 if TYPE_CHECKING:
     from apps.dashboard.parts.view import View
     from apps.dashboard.texts import Texts
+    from gamelake.marts.lists import GameList
 
 
 def problem(texts: Texts, lake: str, error: BaseException) -> None:
@@ -36,6 +38,12 @@ def details(texts: Texts, error: BaseException) -> None:
     """Draw an error as it is, folded."""
     with st.expander(texts("state.details")):
         st.code(f"{type(error).__name__}: {error}", language=None, wrap_lines=True)
+
+
+def empty_list(view: View, chosen: GameList) -> str:
+    """Return why a list has no game."""
+    key, values = why_empty(chosen, view.snapshot.history_days)
+    return view.texts("empty.list", reason=view.texts(key, **values))
 
 
 def age(view: View) -> None:

@@ -32,7 +32,7 @@ def show(view: View) -> None:
 
 def _name(view: View, row: Row) -> str:
     """Return a link to the page of a company, as HTML."""
-    shown = str(row["company_name"] or "").strip() or view.texts("row.no_company", id=row["company_id"])
+    shown = str(row["display_name"] or "").strip() or view.texts("row.no_company", id=row["company_id"])
     return html.link(view.link("companies", id=row["company_id"]), html.text(shown))
 
 
@@ -58,12 +58,20 @@ def _ranking(view: View) -> None:
     shown = rows[:SHOWN]
     count = t("companies.count", shown=t.number(len(shown)), all=t.number(len(rows)))
     downloads.buttons(view, count, "mart_companies", "company_id", rows)
-    head = ["game.rank", "companies.company", "companies.users", "companies.gained", "companies.games"]
+    head = [
+        "game.rank",
+        "companies.company",
+        "companies.country",
+        "companies.users",
+        "companies.gained",
+        "companies.games",
+    ]
     head += ["companies.releases", "companies.rating"]
     body = [
         [
             f"{row['rank']} {html.change(view, row)}",
             _name(view, row),
+            html.text(row["country_name"] or ""),
             t.number(row["playing_users"]),
             t.signed(row["playing_gained_7d"]),
             t.number(row["games"]),
@@ -72,7 +80,7 @@ def _ranking(view: View) -> None:
         ]
         for row in shown
     ]
-    html.table([t(each) for each in head], body, texts_first=2, caption=t("companies.ranking"))
+    html.table([t(each) for each in head], body, texts_first=3, caption=t("companies.ranking"))
 
 
 def _company(view: View, company: int) -> None:
@@ -98,6 +106,7 @@ def _company(view: View, company: int) -> None:
             (t("companies.releases"), t.number(row["releases_52w"]) if row["releases_52w"] is not None else ""),
             (t("companies.rating"), t.rating(row["mean_aggregated_rating"]) if row["mean_aggregated_rating"] else ""),
             (t("companies.founded"), escape(t.date(row["start_date"], "year")) if row["start_date"] else ""),
+            (t("companies.country"), escape(row["country_name"] or "")),
             (t("companies.parent"), owner),
             (t("game.page"), html.outside(row["url"])),
         ]

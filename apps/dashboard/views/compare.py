@@ -10,6 +10,7 @@ import streamlit as st
 from apps.dashboard.data import games, lists, search
 from apps.dashboard.parts import charts, choices, html
 from apps.dashboard.views.game import chart_choice
+from gamelake.marts.lists import BY_KEY
 
 if TYPE_CHECKING:
     from apps.dashboard.data.snapshot import Row
@@ -57,7 +58,7 @@ def _add(view: View, chosen: list[int]) -> None:
 
 
 def _start(view: View) -> None:
-    rows = lists.rows_of(view.snapshot, lists.BY_KEY["played"])[:LEAST]
+    rows = lists.rows_of(view.snapshot, BY_KEY["played"])[:LEAST]
     html.note(view.texts("compare.few", count=LEAST))
     if len(rows) == LEAST:
         address = view.link("compare", games=",".join(str(row["game_id"]) for row in rows))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from apps.dashboard.data import games, lists, search
 from apps.dashboard.parts import charts, choices, html
+from gamelake.marts.lists import BY_KEY
 
 if TYPE_CHECKING:
     from apps.dashboard.data.snapshot import Row
@@ -38,6 +39,7 @@ def show(view: View) -> None:
         return
     _hero(view, found)
     _facts(view, found)
+    _releases(view, found)
     _popularity(view, found)
     _ranks(view, found)
     _relatives(view, found)
@@ -53,7 +55,7 @@ def _results(view: View, text: str) -> None:
 
 
 def _suggestions(view: View) -> None:
-    rows = lists.rows_of(view.snapshot, lists.BY_KEY["played"])[:SUGGESTIONS]
+    rows = lists.rows_of(view.snapshot, BY_KEY["played"])[:SUGGESTIONS]
     if rows:
         html.heading(view.texts("game.suggestions"))
         html.games(view, [{**row, "rank_change": row["rank_change"]} for row in rows])
@@ -88,7 +90,6 @@ def _facts(view: View, row: Row) -> None:
     html.facts(
         [
             (t("game.release"), escape(t.date(row["first_release_date"], row["release_date_precision"]))),
-            (t("game.korea"), escape(t.date(row["korean_release_date"])) if row["korean_release_date"] else ""),
             (t("game.kind"), html.text(row["game_type_name"] or "")),
             (t("game.status"), html.text(row["game_status_name"]) if row["game_status_name"] else ""),
             (t("game.companies"), "<br>".join(made)),
@@ -111,6 +112,24 @@ def _facts(view: View, row: Row) -> None:
 def _steam(row: Row) -> str | None:
     """Return the address of a game at Steam."""
     return f"https://{STEAM}/app/{row['steam_app_id']}/" if row["steam_app_id"] else None
+
+
+def _releases(view: View, row: Row) -> None:
+    t = view.texts
+    found = games.releases(view.snapshot, row["game_id"], korea_first=t.language == "ko")
+    if not found:
+        return
+    html.heading(t("game.releases"))
+    body = [
+        [
+            escape(t(f"region.{each['region'] or 'unknown'}")),
+            escape(t.date(each["date"], each["precision"])),
+            html.text(", ".join(each["platforms"] or []), 600),
+        ]
+        for each in found
+    ]
+    head = [t("game.region"), t("game.date"), t("game.platforms")]
+    html.table(head, body, caption=t("game.releases"), texts_first=3, kind="gl-wraps")
 
 
 def _popularity(view: View, row: Row) -> None:
@@ -157,7 +176,7 @@ def _ranks(view: View, row: Row) -> None:
         html.note(t("empty.ranks"))
         return
     days = sorted({each["day"] for each in held})
-    keys = [key for key in lists.BY_KEY if any(each["list"] == key for each in held)]
+    keys = [key for key in BY_KEY if any(each["list"] == key for each in held)]
     ranks = {(each["list"], each["day"]): each["rank"] for each in held}
     body = [
         [

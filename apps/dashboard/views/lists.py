@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.dashboard.data import lists
-from apps.dashboard.parts import choices, downloads, html, scores
+from apps.dashboard.parts import choices, downloads, html, scores, states
+from gamelake.marts.lists import BY_KEY, LISTS
 
 if TYPE_CHECKING:
     from apps.dashboard.data.snapshot import Row
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 WIDTH = 160
 """Pixels of a filter: two of them fit side by side on a phone."""
+WIDE = 260
+"""Pixels of a filter that has a choice: the chosen name can be read."""
 
 
 def show(view: View) -> None:
@@ -23,18 +26,19 @@ def show(view: View) -> None:
     picked = choices.pick_one(
         st.pills,
         t("filter.list"),
-        list(lists.BY_KEY),
+        list(BY_KEY),
         key="list",
         default=_first_with_rows(view),
         words=lambda key: t(f"list.{key}"),
         required=True,
         label_visibility="collapsed",
     )
-    chosen = lists.BY_KEY[picked]
+    chosen = BY_KEY[picked]
     html.heading(t(f"list.{chosen.key}"), t(f"about.{chosen.key}"))
+    html.folded(t("score.title"), t(f"score.{chosen.key}"))
     rows = lists.rows_of(view.snapshot, chosen)
     if not rows:
-        html.note(t(f"empty.{chosen.key}"))
+        html.note(states.empty_list(view, chosen))
         return
     with st.container(horizontal=True):
         shown = lists.matching(rows, _filters(view, rows))
@@ -50,7 +54,7 @@ def show(view: View) -> None:
 
 def _first_with_rows(view: View) -> str:
     """Return the list to begin with: in the first week the lists of changes are empty."""
-    return next((each.key for each in lists.LISTS if view.snapshot.count(each.mart)), lists.LISTS[0].key)
+    return next((each.key for each in LISTS if view.snapshot.count(each.mart)), LISTS[0].key)
 
 
 def _filters(view: View, rows: list[Row]) -> dict[str, list[Any]]:
@@ -63,7 +67,7 @@ def _filters(view: View, rows: list[Row]) -> dict[str, list[Any]]:
             lists.choices(rows, name),
             key=name,
             placeholder=t("filter.any"),
-            width=WIDTH,
+            width=WIDE if st.query_params.get_all(name) or st.session_state.get(name) else WIDTH,
         )
         for name in lists.FILTERS
     }

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
 from apps.dashboard.data import nights
 from apps.dashboard.parts import html
+from apps.dashboard.texts import all_texts
 from gamelake.days import KST
+from gamelake.lake.documents import DocumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from apps.dashboard.data.nights import Night
     from apps.dashboard.parts.view import View
+
+_Document = TypeVar("_Document")
 
 
 def show(view: View) -> None:
@@ -33,6 +39,8 @@ def show(view: View) -> None:
     if chosen.figures:
         html.heading(t("pipeline.per_table"))
         _loads(view, chosen)
+    _findings(view)
+    _levels(view)
 
 
 def _strip(view: View, found: list[Night], chosen: Night) -> None:
@@ -109,3 +117,59 @@ def _loads(view: View, night: Night) -> None:
     if drift:
         html.heading(t("pipeline.drift_fields"), t("pipeline.drift_help"), level=3)
         st.html(html.names(drift))
+
+
+def _read(view: View, title: str, document: Callable[[], _Document | None]) -> _Document | None:
+    """Return a document of the lake. A damaged one costs its section, not the page."""
+    try:
+        return document()
+    except DocumentError as error:
+        html.heading(view.texts(title))
+        html.note(view.texts("pipeline.damaged", problem=str(error)))
+        return None
+
+
+def _findings(view: View) -> None:
+    """Draw what the newest check of the data found, if there was one."""
+    t = view.texts
+    report = _read(view, "pipeline.findings", lambda: view.snapshot.marts.report)
+    if not report:
+        return
+    opened = [each for each in report.findings if each.is_open]
+    checked = t("pipeline.checked", ago=t.ago(report.checked_at))
+    html.heading(t("pipeline.findings"), checked if opened else f"{t('pipeline.no_findings')} {checked}")
+    if not opened:
+        return
+    body = [
+        [
+            escape(t(f"pipeline.severity_{each.severity}")),
+            html.text(each.subject),
+            html.text(each.message_in(t.language), 600),
+            t.date(each.since.astimezone(KST)),
+        ]
+        for each in opened
+    ]
+    names = [t(f"pipeline.{each}") for each in ("severity", "subject", "message", "since")]
+    html.table(names, body, caption=t("pipeline.findings"), texts_first=4, kind="gl-wraps")
+
+
+def _levels(view: View) -> None:
+    """Draw the service levels, if they were computed."""
+    t, found = view.texts, _read(view, "pipeline.levels", lambda: view.snapshot.marts.levels)
+    if not found:
+        return
+    head = ["level", "level_state", "target", "good_nights", "budget_left", "last_bad"]
+    body = [
+        [
+            escape(t(f"pipeline.level_{each.name}") if f"pipeline.level_{each.name}" in all_texts() else each.title),
+            escape(t(f"pipeline.level_is_{each.status}")),
+            f"{each.target:.0%}",
+            f"{t.number(each.nights - each.bad)} / {t.number(each.nights)}",
+            f"{each.budget_left:.0%}",
+            t.date(each.last_bad) if each.last_bad else "–",
+        ]
+        for each in found.levels
+    ]
+    html.heading(t("pipeline.levels"), t("pipeline.levels_help"))
+    names = [t(f"pipeline.{each}") for each in head]
+    html.table(names, body, caption=t("pipeline.levels"), texts_first=2)

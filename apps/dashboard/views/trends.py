@@ -47,6 +47,7 @@ def show(view: View) -> None:
         _weeks(view, category, names)
         _years(view, category, names)
         _funnel(view, category, names)
+    _cohorts(view)
 
 
 def _now(view: View, members: list[Row]) -> None:
@@ -77,14 +78,15 @@ def _weeks(view: View, category: str, names: list[str]) -> None:
     t = view.texts
     html.heading(t("trends.weeks"), t("trends.weeks_help"))
     points = trends.over_weeks(view.snapshot, category, names)
-    if not any(point["playing_users"] is not None for point in points):
+    days = {point["day"] for point in points if point["playing_users"] is not None}
+    if not days:
         html.note(t("empty.history"))
         return
     charts.lines(
         points, x=("day", t("trends.week")), y=("playing_users", t("trends.users")), color=("name", t("trends.name"))
     )
     start = trends.start_of_history(view.snapshot)
-    if start and len(trends.week_days(view.snapshot)) < 2:
+    if start and len(days) < 2:
         html.hint(t("trends.weeks_start", day=t.date(start)))
 
 
@@ -110,3 +112,30 @@ def _funnel(view: View, category: str, names: list[str]) -> None:
     columns = ["visit_count", "want_to_play_users", "playing_users", "played_users"]
     body = [[html.text(row["name"]), *(t.number(row[each]) for each in columns)] for row in rows]
     html.table([t("trends.name"), *(t(f"figure.{each}") for each in columns)], body, caption=t("trends.funnel"))
+
+
+def _cohorts(view: View) -> None:
+    t = view.texts
+    rows = trends.cohorts(view.snapshot)
+    if not rows:
+        return
+    html.heading(t("trends.cohorts"), t("trends.cohorts_help"))
+    body = [
+        [
+            t.date(row["release_month"], "month"),
+            t.number(row["releases"]),
+            *(
+                t(
+                    "trends.share",
+                    share=t.percent(row[f"played_share_{span}d"]),
+                    judged=t.number(row[f"judged_{span}d"]),
+                )
+                if row[f"judged_{span}d"]
+                else t.percent(None)
+                for span in trends.SPANS
+            ),
+        ]
+        for row in rows
+    ]
+    head = [t("trends.month"), t("trends.games"), *(t("trends.after", days=span) for span in trends.SPANS)]
+    html.table(head, body, caption=t("trends.cohorts"))

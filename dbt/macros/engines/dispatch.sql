@@ -46,5 +46,13 @@
 {% macro create_previous_ranks() %} {{ return(adapter.dispatch("create_previous_ranks")()) }} {% endmacro %}
 
 
+{# The statement that makes a table of the rows of fct_model_runs in the last published marts. #}
+{% macro create_previous_model_runs() %} {{ return(adapter.dispatch("create_previous_model_runs")()) }} {% endmacro %}
+
+
 {# The statement that makes a view of a source table's files; of no files, an empty one with the same columns. #}
 {% macro create_raw_view(table, urls) %} {{ return(adapter.dispatch("create_raw_view")(table, urls)) }} {% endmacro %}
+
+
+{# Runs statements that return nothing. On DuckDB they are one query: dbt takes longer for a query than DuckDB. #}
+{% macro run_statements(statements) %} {% do adapter.dispatch("run_statements")(statements) %} {% endmacro %}

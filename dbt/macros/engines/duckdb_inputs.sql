@@ -86,6 +86,22 @@
 {% endmacro %}
 
 
+{% macro default__create_previous_model_runs() %}
+    {% set columns = previous_model_run_columns() %}
+    create or replace table inputs.previous_model_runs as
+    select {{ columns.keys() | join(", ") }}
+    from
+        (
+            select {% for name, type in columns.items() %} cast(null as {{ type }}) as {{ name }}, {% endfor %}
+            where false
+    {% for mart in run_query("select url from inputs.previous where name = 'fct_model_runs'").rows %}
+                union all by name
+                from {{ parquet(mart.url) }}
+    {% endfor %}
+        )
+{% endmacro %}
+
+
 {% macro default__create_raw_view(table, urls) %}
     {% set columns = table.columns.values() | list %}
     create or replace view {{ table.schema }}.{{ table.name }} as
@@ -115,3 +131,6 @@
         where false
     {% endif %}
 {% endmacro %}
+
+
+{% macro default__run_statements(statements) %} {% do run_query(statements | join(";\n")) %} {% endmacro %}

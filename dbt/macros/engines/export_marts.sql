@@ -13,7 +13,7 @@
 
 
 {% macro export_days(node) %}
-    {% for each in run_query("select day, url from inputs.days where not is_built order by day").rows %}
+    {% for each in run_query("select day from inputs.days where not is_built order by day").rows %}
         {% set of_day %} from {{ built_by_spark("_" ~ node.alias) }} where day = '{{ each.day }}' {% endset %}
         {% set counts %}
             select
@@ -24,7 +24,7 @@
             where day = '{{ each.day }}'
         {% endset %}
         {% set notes = run_query(counts).rows[0].dict() %}
-        {% do run_query(copy_sorted(node, of_day, each.url, notes, in_folder="day")) %}
+        {% do run_query(copy_sorted(node, of_day, file_of_day(each.day), notes, in_name="day")) %}
     {% endfor %}
 {% endmacro %}
 

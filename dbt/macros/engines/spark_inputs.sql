@@ -96,6 +96,29 @@
 {% endmacro %}
 
 
+{% macro spark__create_previous_model_runs() %}
+    {% set columns = [] %} {% set nulls = [] %}
+    {% for name, type in previous_model_run_columns().items() %}
+        {% do columns.append(name ~ " " ~ spark_type(type)) %}
+        {% do nulls.append("cast(null as " ~ spark_type(type) ~ ") as " ~ name) %}
+    {% endfor %}
+    {% set marts = run_query("select url from inputs.previous where name = 'fct_model_runs'").rows %}
+    {% for mart in marts %}
+        {% set view %}
+            create or replace temporary view _previous_model_runs ({{ columns | join(", ") }})
+            using parquet
+            options (path {{ quoted(mart.url) }})
+        {% endset %}
+        {% do run_query(view) %}
+    {% endfor %}
+    {% do run_query("drop table if exists inputs.previous_model_runs") %}
+    create table inputs.previous_model_runs using parquet as
+    {% if marts %} select * from _previous_model_runs
+    {% else %} select {{ nulls | join(", ") }} where false
+    {% endif %}
+{% endmacro %}
+
+
 {# A line that is not what its columns declare fails the build. #}
 {% macro spark__create_raw_view(table, urls) %}
     {% set columns = [] %}
@@ -143,4 +166,10 @@
     {% set parts = [] %}
     {% for url in urls %} {% do parts.append(url.split(folder, 1)[1]) %} {% endfor %}
     {{ return(urls[0].split(folder, 1)[0] ~ folder ~ "{" ~ parts | join(",") ~ "}") }}
+{% endmacro %}
+
+
+{# Spark takes one statement at a time. #}
+{% macro spark__run_statements(statements) %}
+    {% for each in statements %} {% do run_query(each) %} {% endfor %}
 {% endmacro %}

@@ -17,7 +17,7 @@ with
         join
             days
             on days.day <= newest.day - spans.span
-            -- a night without a load is no reason to know nothing, but a week must stay about a week
+            -- if that day was not loaded, the newest loaded day before it counts, but none that is much older
             and days.day >= newest.day - spans.span - {{ setting("growth_tolerance_days") }}
         group by spans.span
     )

@@ -8,14 +8,23 @@ with
             count(*) filter (where role = 'publisher') as published_games
         from {{ ref("bridge_game_company") }}
         group by company_id
-    )
+    ),
+
+    countries as ({{ countries() }})
 
 select
     companies.id as company_id,
     companies.name as company_name,
+    case
+        when count(*) over (partition by companies.name) > 1
+        then companies.name || ' (#' || companies.id || ')'
+        else companies.name
+    end as display_name,
     companies.slug as company_slug,
     companies.description as company_description,
     companies.country,
+    countries.country_code,
+    countries.country_name,
     companies.parent as parent_company_id,
     parents.name as parent_company_name,
     companies.changed_company_id,
@@ -28,3 +37,4 @@ select
 from companies
 left join companies as parents on companies.parent = parents.id
 left join games on companies.id = games.company_id
+left join countries on companies.country = countries.country

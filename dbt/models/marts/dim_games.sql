@@ -72,13 +72,18 @@ with recursive
         left join editions on named.id = editions.id
     ),
 
-    repeated_names as (select name from named group by name having count(*) > 1),
+    names as (select name, count(*) as games from named group by name),
 
     repeated as (
         select
-            dated.id, dated.release_year, count(*) over (partition by dated.name, dated.release_year) as games_of_year
+            dated.id,
+            dated.release_year,
+            count(*) over (partition by dated.name, dated.release_year) as games_of_year,
+            taken.name is not null as is_taken
         from dated
-        join repeated_names on dated.name = repeated_names.name
+        join names on dated.name = names.name and names.games > 1
+        -- a game may be named `Doom (1993)`
+        left join names as taken on dated.name || ' (' || dated.release_year || ')' = taken.name
     ),
 
     -- what tells a game from others of its name
@@ -88,7 +93,7 @@ with recursive
             case
                 when release_year is null
                 then '#' || id
-                when games_of_year = 1
+                when games_of_year = 1 and not is_taken
                 then cast(release_year as string)
                 else release_year || ', #' || id
             end as mark

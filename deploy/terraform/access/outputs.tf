@@ -24,3 +24,8 @@ output "mutable_paths" {
   description = "Paths of objects that are replaced; after the immutable ones."
   value       = local.mutable_paths
 }
+
+output "logs_prefix" {
+  description = "Where the logs of Airflow's tasks are in the bucket, if they are."
+  value       = local.logs_prefix
+}

@@ -11,9 +11,14 @@ locals {
   commits   = "${local.lake_arn}raw/*/*/_manifests/*"
   pointers  = "${local.lake_arn}raw/*/*/_manifest.json"
   rejected  = "${local.lake_arn}raw/*/*/_rejected/*"
+  quotas    = "${local.lake_arn}raw/*/_quota/*"
   marts     = "${local.lake_arn}marts/*"
   moves     = "${local.lake_arn}marts/_publications/*"
+  incidents = "${local.lake_arn}incidents/*"
+  reports   = "${local.lake_arn}reports/*"
+  lineage   = "${local.lake_arn}lineage/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
+  logs      = "${local.bucket_arn}/${local.logs_prefix}*"
 
   # No condition on the prefix: S3 answers "absent" (404) only to roles that may list, and a request for one object has no
   # prefix to compare. Told "forbidden" (403) instead, a load would fail where it asks whether an object is there.
@@ -22,6 +27,22 @@ locals {
     Effect   = "Allow"
     Action   = ["s3:ListBucket"]
     Resource = [local.bucket_arn]
+  }
+
+  # What fails and succeeds again becomes a state of an incident.
+  report = {
+    Sid      = "RecordIncidents"
+    Effect   = "Allow"
+    Action   = ["s3:GetObject", "s3:PutObject"]
+    Resource = [local.incidents]
+  }
+
+  # Where OpenLineage is switched on: each task that reads or writes the lake keeps its events there.
+  keep_events = {
+    Sid      = "KeepLineageEvents"
+    Effect   = "Allow"
+    Action   = ["s3:PutObject"]
+    Resource = [local.lineage]
   }
 
   # Pointers and marts at fixed addresses change: caches are invalidated.
@@ -36,17 +57,26 @@ locals {
     # The DAGs igdb_<entity>.
     load = concat([
       local.find,
+      local.report,
+      local.keep_events,
+      {
+        # A message of a failed load states which day readers have.
+        Sid      = "ReadThePointerOfTheMarts"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${local.lake_arn}marts/_current.json"]
+      },
       {
         Sid      = "ReadTheTable"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.commits, local.pointers]
+        Resource = [local.parts, local.commits, local.pointers, local.quotas]
       },
       {
         Sid      = "WritePartsAndCommits"
         Effect   = "Allow"
         Action   = ["s3:PutObject"]
-        Resource = [local.parts, local.commits, local.pointers, local.rejected]
+        Resource = [local.parts, local.commits, local.pointers, local.rejected, local.quotas]
       },
       {
         Sid      = "ReadTagsAndGiveUpUploads"
@@ -65,34 +95,44 @@ locals {
         }
       },
       {
-        # A load removes its own notes; parts are for lifecycle rules and the audit to remove.
+        # A load removes its own notes and replies; parts are for lifecycle rules and the audit to remove.
         Sid      = "RemoveProgress"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = ["${local.lake_arn}raw/*/*/dt=*/*/_progress.json"]
+        Resource = ["${local.lake_arn}raw/*/*/dt=*/*/_progress.json", "${local.lake_arn}raw/*/*/dt=*/*/_reply-*.json"]
       },
     ], local.invalidate)
 
-    # The DAG transform.
+    # The DAGs transform, data_quality, night_watch and daily_brief.
     transform = concat([
       local.find,
+      local.report,
+      local.keep_events,
       {
         Sid      = "ReadTablesAndMarts"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.commits, local.marts]
+        Resource = [local.parts, local.commits, local.pointers, local.marts, local.reports]
       },
       {
-        Sid      = "WriteMarts"
+        Sid      = "WriteMartsAndBriefs"
         Effect   = "Allow"
         Action   = ["s3:PutObject"]
-        Resource = [local.marts]
+        Resource = [local.marts, local.reports]
+      },
+      {
+        # A build on Spark removes its own tables when it is done. No mart is among them.
+        Sid      = "RemoveSparkTables"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject"]
+        Resource = ["${local.lake_arn}marts/dt=*/*/_spark/*"]
       },
     ], local.invalidate)
 
-    # The DAG lake_audit, and `gamelake lake lifecycle --apply`.
+    # The DAG lake_audit.
     maintain = [
       local.find,
+      local.report,
       {
         Sid      = "ReadTheLake"
         Effect   = "Allow"
@@ -104,7 +144,18 @@ locals {
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*"]
+        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage]
+      },
+    ]
+
+    # People who set a lake up: `gamelake lake lifecycle --apply` and `gamelake lake restore`. No role of Airflow has it.
+    setup = [
+      local.find,
+      {
+        Sid      = "RestoreTheLake"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject"]
+        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage]
       },
       {
         Sid      = "LifecycleRules"
@@ -124,6 +175,28 @@ locals {
         Resource = local.published
       },
     ]
+
+    # Airflow's tasks, where their logs are in the bucket: a try that goes on adds to its log, so it reads it first.
+    logs = [
+      local.find,
+      {
+        Sid      = "WriteLogs"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject"]
+        Resource = [local.logs]
+      },
+    ]
+
+    # Airflow's API server, which shows them.
+    read_logs = [
+      local.find,
+      {
+        Sid      = "ReadLogs"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = [local.logs]
+      },
+    ]
   }
 
   # On the bucket: it applies to every role.
@@ -137,12 +210,12 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # Commits and publications are created, never replaced. The code does so; this enforces it for every client.
+      # Commits, publications and states of incidents are created, never replaced. The code does so; this enforces it for every client.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits, local.moves]
+      Resource  = [local.commits, local.moves, local.incidents, local.quotas]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [{

@@ -51,9 +51,10 @@ class LakeDAG(DAG):
             run, failures = self.test_once(*args, **kwargs)
         except ParamValidationError as error:  # its further lines are the schema
             raise SystemExit(f"{self.dag_id}: {str(error).splitlines()[0]}") from None
+        except KeyboardInterrupt:  # between two tasks
+            raise _interrupted() from None
         if any(isinstance(failure.error, KeyboardInterrupt) for failure in failures):
-            sys.stderr.write("\nInterrupted. Nothing is lost: run the same command again.\n")
-            raise SystemExit(INTERRUPTED)
+            raise _interrupted()
         for failure in failures:
             sys.stderr.write(f"\n{self.dag_id} failed in {failure}\n")
         return run
@@ -62,8 +63,10 @@ class LakeDAG(DAG):
         """Run one DAG run in this process. Returns: the run, and the failed tasks in the order of their ends."""
         from airflow.sdk.listener import get_listener_manager
 
+        self.on_failure_callback = None
         for task in self.tasks:
             task.retries = 0
+            task.on_failure_callback = task.on_skipped_callback = []  # the person who waits sees it
             # In its own process Airflow's handler of SIGTERM calls this, and stays when the task has ended.
             setattr(task, "on_kill", _interrupt)  # noqa: B010 - mypy allows no assignment to a method
         listener = _Listener()
@@ -73,6 +76,12 @@ class LakeDAG(DAG):
             return super().test(*args, **kwargs), listener.failures
         finally:
             plugins.unregister(listener)
+
+
+def _interrupted() -> SystemExit:
+    """Tell it, and return how the process ends."""
+    sys.stderr.write("\nInterrupted. Nothing is lost: run the same command again.\n")
+    return SystemExit(INTERRUPTED)
 
 
 def _interrupt() -> None:

@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ import orjson
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from gamelake.airflow.stores import connection_exported
+from gamelake.airflow import lineage
+from gamelake.airflow.stores import connected_store, connection_exported
+from gamelake.lake.store import StoreError
+from gamelake.marts import build_results, profiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +47,10 @@ _BAD = ("error", "fail")
 Result = dict[str, Any]
 
 
+class FailedTestsError(AirflowFailException):
+    """Tests of the data failed; the models are built."""
+
+
 class DbtBuild(BaseOperator):
     """Run a process of dbt that builds and tests every model; push the result of each model as an XCom of its name.
 
@@ -52,35 +60,45 @@ class DbtBuild(BaseOperator):
         command: The program and its arguments, templated.
         variables: Added to the environment of the process, templated.
         target: The folder to which dbt writes its manifest and results.
+        generation: The key of the generation that is built, templated; results and plans of the try are written
+            into it.
     """
 
-    template_fields: Sequence[str] = ("command", "variables")
+    template_fields: Sequence[str] = ("command", "variables", "generation")
     template_fields_renderers = {"command": "json", "variables": "json"}  # noqa: RUF012 - as Airflow declares it
 
-    def __init__(self, *, command: Sequence[str], variables: Mapping[str, str], target: Path, **options: Any) -> None:
+    def __init__(
+        self, *, command: Sequence[str], variables: Mapping[str, str], target: Path, generation: str, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.command = list(command)
         self.variables = dict(variables)
         self.target = target
+        self.generation = generation
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Context) -> None:
         """Run dbt.
 
         Raises:
-            AirflowFailException: dbt failed, and another try would fail too.
+            AirflowFailException: dbt failed, and another try would fail too; a FailedTestsError if only tests failed.
             AirflowException: dbt failed, and another try may succeed.
         """
-        (self.target / "run_results.json").unlink(missing_ok=True)  # of an earlier build, if dbt cannot start
+        for name in ("run_results.json", profiles.FILE):
+            (self.target / name).unlink(missing_ok=True)  # of an earlier build, if dbt cannot start
         status = self._run()
         results = read_results(self.target)
+        self._keep(results, context["ti"].try_number)
         for model, result in _by_model(results, self.target).items():
             context["ti"].xcom_push(key=model, value=result)
+        lineage.models_done(results, self.target)
         lasting = [_line(each) for each in results if _is_lasting(each)]
         if lasting:
-            raise AirflowFailException("not retried: the next try would read the same files\n" + "\n".join(lasting))
+            is_test = all(each["status"] == "fail" for each in results if _is_lasting(each))
+            kind = FailedTestsError if is_test else AirflowFailException
+            raise kind("not retried: the next try would read the same files\n" + "\n".join(lasting))
         if status:
-            failed = [_line(each) for each in results if each["status"] in ("error", "fail")]
+            failed = [_line(each) for each in results if each["status"] in _BAD]
             raise AirflowException(f"dbt ended with status {status}; the log has its messages\n" + "\n".join(failed))
 
     def _run(self) -> int:
@@ -104,6 +122,15 @@ class DbtBuild(BaseOperator):
                 self._end()
                 raise
         return self._process.returncode
+
+    def _keep(self, results: Sequence[Result], number: int) -> None:
+        """Write into the lake how the models and tests ended, and what they cost."""
+        try:
+            found = profiles.read(self.target)
+            build_results.keep(connected_store(), self.generation, number, results, found, at=datetime.now(UTC))
+        except StoreError:
+            # What dbt reports is more useful, and without a lake the next task fails.
+            log.exception("the results of dbt are not in the lake")
 
     def on_kill(self) -> None:
         """End dbt with the task."""
@@ -176,16 +203,14 @@ def _by_model(results: Sequence[Result], target: Path) -> dict[str, Result]:
 
 
 def _shown(own: Result, tests: Sequence[Result]) -> Result:
-    statuses = {each["status"] for each in (own, *tests)}
+    ran = (own, *tests)
+    failed = [each for each in ran if each["status"] in _BAD]
     return {
         # A test is skipped when a test of another model fails; its own model is built.
-        "status": next((bad for bad in _BAD if bad in statuses), own["status"]),
-        "lines": [f"{each['status']} in {each['execution_time']:.2f} s: {_line(each)}" for each in (own, *tests)],
-        "failures": [
-            f"{_line(each)}\n{each.get('compiled_code') or ''}"
-            for each in (own, *tests)
-            if each["status"] in ("error", "fail")
-        ],
+        "status": next((bad for bad in _BAD for each in failed if each["status"] == bad), own["status"]),
+        "lines": [f"{each['status']} in {each['execution_time']:.2f} s: {_line(each)}" for each in ran]
+        + [f"{_name(each)}:\n{each['compiled_code']}" for each in failed if each.get("compiled_code")],
+        "failures": [_line(each) for each in failed],
         "sql": own.get("compiled_code") or "",
     }
 

@@ -16,6 +16,7 @@ from cosmos import DbtTaskGroup, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import DbtResourceType, LoadMode, TestBehavior
 
 from gamelake.airflow.dbt_build import DbtBuild, ModelState
+from gamelake.airflow.failures import task_callbacks
 from gamelake.airflow.pods import executor_config
 from gamelake.marts import dbt_project, spark
 from gamelake.settings import read_settings
@@ -59,14 +60,14 @@ def dbt_tasks(*, url: str, key: str) -> DbtBuild:
             node_converters={DbtResourceType.MODEL: _model_task},
         ),
     ) as group:
-        build = _spark_build(key) if read_settings().gamelake_transform == "spark" else _duckdb_build(url)
+        build = _spark_build(key) if read_settings().gamelake_transform == "spark" else _duckdb_build(url, key)
     for task in group.iter_tasks():
         if task is not build and not task.upstream_task_ids:
             build >> task
     return build
 
 
-def _duckdb_build(url: str) -> DbtBuild:
+def _duckdb_build(url: str, key: str) -> DbtBuild:
     target = read_settings().gamelake_duckdb.with_name("target")
     beside = Path(sys.executable).with_name("dbt")  # in an image dbt has an environment of its own
     parsed = dbt_project.MANIFEST.with_name("partial_parse.msgpack")
@@ -87,6 +88,7 @@ def _duckdb_build(url: str) -> DbtBuild:
             **NO_COLORS,
         },
         target=target,
+        generation=key,
         **_options(),
     )
 
@@ -97,6 +99,7 @@ def _spark_build(key: str) -> DbtBuild:
         command=[python, "-m", "gamelake.cli", "marts", "build-on-spark", "--generation", key],
         variables=NO_COLORS,
         target=spark.folder() / "target",
+        generation=key,
         **_options(),
     )
 
@@ -108,6 +111,7 @@ def _options() -> dict[str, Any]:
         "doc_md": "Builds and tests every model. The log of this task is dbt's; the tasks after it show each model.",
         "execution_timeout": timedelta(hours=1),
         "executor_config": executor_config("transform"),
+        **task_callbacks("transform"),
     }
 
 

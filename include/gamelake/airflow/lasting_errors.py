@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lasting_errors() -> Iterator[None]:
-    """Fail the task without a retry if its day, a document of the lake or a variable of the environment is wrong.
+    """Fail the task without a retry if its params, a document of the lake or a variable of the environment is wrong.
 
     Raises:
         AirflowFailException: One of these errors, with its message.
     """
+    from gamelake.airflow.run_partition import ParamError
     from gamelake.days import PartitionError
     from gamelake.lake.documents import DocumentError
     from gamelake.load.errors import PermanentLoadError
@@ -26,5 +27,5 @@ def lasting_errors() -> Iterator[None]:
 
     try:
         yield
-    except (PartitionError, DocumentError, PermanentLoadError, TransformError, SettingsError) as error:
+    except (ParamError, PartitionError, DocumentError, PermanentLoadError, TransformError, SettingsError) as error:
         raise AirflowFailException(f"not retried: {error}") from error

@@ -9,6 +9,7 @@ from airflow.sdk import CronPartitionTimetable, Param
 
 from gamelake.airflow import assets
 from gamelake.airflow.dag import LakeDAG
+from gamelake.airflow.failures import load_callbacks, load_run_callbacks
 from gamelake.airflow.load_operator import LoadEntityOperator
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE, Scheme
@@ -40,6 +41,7 @@ def load_dag(
         max_active_runs=1,
         tags=[source.name, "extract-load", entity.kind.value],
         params=_params(entity, source.partition),
+        **load_run_callbacks(source, entity),
         default_args={
             "owner": "gamelake",
             "retries": 3,
@@ -59,6 +61,7 @@ def load_dag(
             executor_config=executor_config("load"),
             execution_timeout=timedelta(hours=1),
             doc_md=doc_md,
+            **load_callbacks(source, entity),
         )
     return dag
 

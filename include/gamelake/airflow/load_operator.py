@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from apiclient.operator import CancellableOperator
+from gamelake.airflow import lineage
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.run_partition import run_partition
 from gamelake.days import KST, partition_bounds
@@ -68,25 +69,29 @@ class LoadEntityOperator(CancellableOperator):
 
         with lasting_errors():
             partition = run_partition(context, self.source.partition)
-            report = await self._load(LoadRun(self.entity.table, partition, context["dag_run"].run_id), context)
+            address, report = await self._load(
+                LoadRun(self.entity.table, partition, context["dag_run"].run_id), context
+            )
         commit = f"{self.entity} version {report.version}"
         await asyncio.to_thread(invalidate_changed, [self.entity.table.pointer_key], change=commit)
         self._emit(report, context)
+        await asyncio.to_thread(lineage.load_done, address, self.entity, report)
         return report.as_dict()
 
-    async def _load(self, run: LoadRun, context: Context) -> LoadReport:
+    async def _load(self, run: LoadRun, context: Context) -> tuple[str, LoadReport]:
+        """Load. Returns: the URL of the entity at the source, and what was done."""
         from gamelake.airflow.stores import connected_store
         from gamelake.limits import Allow
         from gamelake.load.load import Load
-        from gamelake.sources.base import open_reader
+        from gamelake.sources.base import Lake, open_reader
 
         params = context["params"]
         allow = Allow(shrink=bool(params.get("allow_shrink")), unproven=bool(params.get("allow_unproven")))
         store = await asyncio.to_thread(connected_store, uri=self.lake_uri)
-        async with open_reader(self.source, self.entity) as reader:
+        async with open_reader(self.source, self.entity, Lake(store, run)) as reader:
             full_refresh = self._is_full_refresh(run.partition, context)
             load = Load(reader, store, self.entity, run, full_refresh=full_refresh, allow=allow)
-            return await load.run()
+            return reader.address, await load.run()
 
     def _is_full_refresh(self, partition: str, context: Context) -> bool:
         # Backfills and manual runs of that weekday load only that day, unless `full_refresh` is set.

@@ -10,6 +10,23 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+class ParamError(ValueError):
+    """A run was started with a param that its DAG has not.
+
+    Args:
+        found: The name of the param.
+        params: The names that the DAG has.
+    """
+
+    def __init__(self, found: str, params: list[str]) -> None:
+        super().__init__(found, params)
+        self.found = found
+        self.params = params
+
+    def __str__(self) -> str:
+        return f"param {self.found}: the DAG has no such param, expected one of {', '.join(self.params)}"
+
+
 def run_partition(context: Any, scheme: Scheme = Scheme.DAY) -> str:
     """Return the partition of a task instance's run, such as `2026-11-21`.
 
@@ -17,8 +34,12 @@ def run_partition(context: Any, scheme: Scheme = Scheme.DAY) -> str:
 
     Raises:
         PartitionError: the key or the param does not follow the scheme.
+        ParamError: the run has a param that its DAG has not: Airflow ignores a misspelt one.
     """
     run = context["dag_run"]
+    for name in run.conf or ():
+        if name not in (known := context["dag"].params):
+            raise ParamError(name, sorted(known))
     if named := run.partition_key or context["params"].get("date"):
         if scheme_of(named) is not scheme:
             raise PartitionError(named, f"a Korean {scheme}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SETTINGS_PATH = REPOSITORY / "airflow_settings.yaml"
 
 IGDB_CONNECTION = "igdb_default"
+RAWG_CONNECTION = "rawg_default"
 
 
 class SettingsFileError(ValueError):
@@ -104,7 +105,8 @@ def connections(file: SettingsFile, settings: Settings) -> dict[str, dict[str, A
     """Return the connections by id, in the JSON form that `AIRFLOW_CONN_<ID>` takes.
 
     `IGDB_CLIENT_ID` with `IGDB_CLIENT_SECRET` names an account: `igdb_default` then leads to the real API.
-    `IGDB_BASE_URL` and `IGDB_TOKEN_URL` lead to any other server, with or without an account.
+    `IGDB_BASE_URL` and `IGDB_TOKEN_URL` lead to any other server, with or without an account. `RAWG_API_KEY` and
+    `RAWG_BASE_URL` do the same to `rawg_default`.
 
     Raises:
         SettingsFileError: Only one half of the account is set.
@@ -112,6 +114,8 @@ def connections(file: SettingsFile, settings: Settings) -> dict[str, dict[str, A
     found = {connection.conn_id: connection.as_json() for connection in file.connections}
     if igdb := found.get(IGDB_CONNECTION):
         _use_account(igdb, settings)
+    if rawg := found.get(RAWG_CONNECTION):
+        _use_key(rawg, settings)
     return found
 
 
@@ -128,6 +132,17 @@ def _use_account(connection: dict[str, Any], settings: Settings) -> None:
         connection["host"] = base_url
     if token_url:
         connection["extra"] = {**connection.get("extra", {}), "token_url": token_url}
+
+
+def _use_key(connection: dict[str, Any], settings: Settings) -> None:
+    if settings.rawg_api_key:
+        from rawg.settings import DEFAULT_BASE_URL as RAWG_URL  # it imports an HTTP client, which others need not
+
+        # The pace and the quota of the sandbox are not the real ones: the defaults of the connection type are.
+        extra = dict.fromkeys(connection.get("extra", {}))
+        connection |= {"host": RAWG_URL, "password": settings.rawg_api_key, "extra": extra}
+    if settings.rawg_base_url:
+        connection["host"] = settings.rawg_base_url
 
 
 def apply(file: SettingsFile, settings: Settings) -> list[str]:

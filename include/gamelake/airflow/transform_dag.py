@@ -8,10 +8,11 @@ from typing import Any
 from airflow.sdk import AssetAll, Param, PartitionedAssetTimetable, StartOfDayMapper, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from gamelake.airflow import assets
+from gamelake.airflow import assets, lineage
 from gamelake.airflow.assets import MARTS
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.dbt_tasks import dbt_tasks
+from gamelake.airflow.failures import publication_skipped, run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.run_partition import run_partition
@@ -21,7 +22,7 @@ from gamelake.registry import load_entities
 from gamelake.settings import read_settings
 
 
-@task(executor_config=executor_config("transform"))
+@task(executor_config=executor_config("transform"), **task_callbacks("transform"))
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its URL for dbt."""
     from gamelake.airflow.stores import connected_store
@@ -32,12 +33,21 @@ def open_generation(**context: Any) -> dict[str, str]:
     with lasting_errors():
         store = connected_store()
         day = parse_day(run_partition(context))
-        key = generation.open_generation(store, load_entities(), day=day, run_id=run_id, sources=open_cdn())
+        entities = load_entities()
+        key = generation.open_generation(store, entities, day=day, run_id=run_id, sources=open_cdn())
+    lineage.inputs_chosen(entities)
     return {"key": key, "url": store.url(key)}
 
 
 # It runs before the tasks that show states, because readers wait for it.
-@task(outlets=[MARTS], executor_config=executor_config("transform"), priority_weight=1000, weight_rule="absolute")
+@task(
+    outlets=[MARTS],
+    executor_config=executor_config("transform"),
+    priority_weight=1000,
+    weight_rule="absolute",
+    on_skipped_callback=publication_skipped,
+    **task_callbacks("transform", ends=True),
+)
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed.
 
@@ -58,6 +68,7 @@ def publish(generation: str, **context: Any) -> dict[str, Any]:
     event.extra = {name: document[name] for name in ("generation", "publication", "sources")}
     if context["dag_run"].partition_key is None:
         event.add_partitions(document["day"])
+    lineage.publication_done(outcome.generation)
     return document
 
 
@@ -102,6 +113,7 @@ def transform_dag(*, doc_md: str) -> LakeDAG:
         },
         default_args={"owner": "gamelake", "retries": 2, "retry_delay": timedelta(minutes=1)},
         dagrun_timeout=timedelta(hours=2),
+        **run_callbacks("transform"),
     ) as dag:
         opened = open_generation()
         key, url = opened["key"], opened["url"]  # type: ignore[index]  # XComArg has an index at run time

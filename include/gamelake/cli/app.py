@@ -11,7 +11,21 @@ import sys
 import typer
 from typer.main import get_command
 
-from gamelake.cli import generate, health, lake, laptop, marts, sandbox, settings
+from gamelake.cli import (
+    explain,
+    generate,
+    health,
+    lake,
+    laptop,
+    marts,
+    new,
+    notify,
+    quality,
+    sandbox,
+    settings,
+    slo,
+    smoke,
+)
 from gamelake.errors import INTERRUPTED, is_explained
 
 app = typer.Typer(
@@ -27,9 +41,15 @@ app.command("down")(laptop.down)
 app.command("sandbox")(sandbox.sandbox)
 app.command("generate")(generate.generate)
 app.command("health")(health.health)
+app.command("slo")(slo.slo)
+app.command("smoke")(smoke.smoke)
+app.command("notify")(notify.notify)
+app.command("quality")(quality.quality)
+app.command("explain")(explain.explain)
 app.add_typer(lake.group, name="lake")
 app.add_typer(marts.group, name="marts")
 app.add_typer(settings.group, name="settings")
+app.add_typer(new.group, name="new")
 app.add_typer(laptop.group, name="laptop")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gamelake.lake.audit import Finding
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.rejected import RejectedRow
+    from gamelake.maintenance.restore import RestoreReport
 
 _COMMIT_HEADER = (
     "table",
@@ -37,6 +39,7 @@ _COMMIT_HEADER = (
 )
 _FINDING_HEADER = ("problem", "bytes", "modified (UTC)", "object", "why")
 _REJECTED_HEADER = ("table", "day", "id", "reason", "load committed", "rejected (UTC)", "object")
+_PROGRESS_SECONDS = 5
 _RULE_HEADER = ("rule", "prefix", "applies to", "days")
 
 group = typer.Typer(help="Look at the lake, and keep it tidy.", no_args_is_help=True)
@@ -143,6 +146,54 @@ def audit(
     left = len(report.orphans) - len(report.removed)
     print(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
     return 1 if report.broken else 0
+
+
+def _copy_uri(uri: str) -> str:
+    """Return the URI of a lake. Raises: typer.BadParameter."""
+    from gamelake.lake.location import LocationError, locate
+
+    try:
+        locate(uri)
+    except LocationError as error:
+        raise typer.BadParameter(str(error)) from error
+    return uri
+
+
+@group.command()
+def restore(
+    copy: Annotated[
+        str, typer.Argument(metavar="URI", callback=_copy_uri, help="The copy: s3://bucket/prefix or file:///folder.")
+    ],
+    prefix: Annotated[
+        str, typer.Option(metavar="PREFIX", help="Only keys that start with it, such as raw/igdb/popscore/.")
+    ] = "",
+) -> None:
+    """Write what the lake lacks from a copy of it; replace nothing."""
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import open_store, place_of
+    from gamelake.maintenance.restore import restore
+
+    last = monotonic()
+
+    def progress(report: RestoreReport) -> None:
+        nonlocal last
+        if monotonic() - last > _PROGRESS_SECONDS:
+            last = monotonic()
+            print(_restored(report), file=sys.stderr)
+
+    store = command_store()
+    report = restore(open_store(copy), store, prefix, progress=progress)
+    print(f"{place_of(store)}: {_restored(report)}")
+    for key in report.kept:
+        print(f"kept as it was, although the copy differs: {key}")
+
+
+def _restored(report: RestoreReport) -> str:
+    done = report.written + report.present + len(report.kept)
+    return (
+        f"{done:,} of {report.objects:,} objects, {report.written:,} of them written "
+        f"({report.written_bytes / 1e6:,.1f} MB)"
+    )
 
 
 @group.command()

@@ -24,7 +24,15 @@ _LOAD_HEADER = ("table", "day", "committed (KST)", "hours ago", "verdict")
 
 group = typer.Typer(help="Look at the marts, and choose the build that readers see.", no_args_is_help=True)
 
-Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept with the publication.")]
+
+def _reason(text: str | None) -> str | None:
+    """Return why a person changes what readers see. Raises: typer.BadParameter."""
+    if text is not None and not text.strip():
+        raise typer.BadParameter(f"found {text!r}, expected a text, or no --reason")
+    return text
+
+
+Reason = Annotated[str | None, typer.Option(metavar="TEXT", callback=_reason, help="Why; kept with the publication.")]
 
 
 @group.command("list")
@@ -66,7 +74,7 @@ def freshness() -> int:
     return 1 if stale else 0
 
 
-def _generation(name: str | None) -> str | None:
+def generation_key(name: str | None) -> str | None:
     """Return the day or the key of a generation. Raises: typer.BadParameter."""
     from gamelake.lake.store import InvalidKeyError, check_key
 
@@ -76,7 +84,7 @@ def _generation(name: str | None) -> str | None:
     except InvalidKeyError:
         expected = "expected a Korean day as YYYY-MM-DD, or a key that `make generations` lists"
         raise typer.BadParameter(f"found {name!r}, {expected}") from None
-    return name
+    return name.strip("/") if name else name
 
 
 @group.command("rollback")
@@ -85,7 +93,7 @@ def roll_back(
         str | None,
         typer.Argument(
             metavar="GENERATION",
-            callback=_generation,
+            callback=generation_key,
             show_default=False,
             help="Its key or its Korean day. Default: what readers had before the newest publication.",
         ),
@@ -125,7 +133,7 @@ def build_on_spark(
     ] = None,
     generation: Annotated[
         str | None,
-        typer.Option(metavar="KEY", callback=_generation, help="Build this open generation, and publish nothing."),
+        typer.Option(metavar="KEY", callback=generation_key, help="Build this open generation, and publish nothing."),
     ] = None,
 ) -> None:
     """Build the marts on Spark; `GAMELAKE_SPARK_MASTER` names the cluster."""

@@ -1,4 +1,4 @@
-"""`gamelake sandbox`: a local IGDB, until SIGTERM or Ctrl-C."""
+"""`gamelake sandbox`: a local IGDB and a local RAWG, until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -65,13 +65,14 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
     ] = False,
     latency: Annotated[float, typer.Option(min=0, max=3600, help="The seconds that a query takes.")] = 0.04,
 ) -> None:
-    """Serve a local IGDB that needs no account."""
+    """Serve a local IGDB, and a local RAWG with the same games, that need no account."""
     try:
         from sandbox.igdb import Sandbox, World, WorldError
         from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND
         from sandbox.igdb.serving import serve
+        from sandbox.rawg import KEY, PATH, Behaviour, RawgSandbox
     except ModuleNotFoundError as error:
-        if error.name not in ("sandbox", "sandbox.igdb"):
+        if error.name not in ("sandbox", "sandbox.igdb", "sandbox.rawg"):
             raise
         raise SandboxMissingError(
             "the sandbox is not installed here: it is in the folder sandbox/ of the repository, and in the image that "
@@ -97,4 +98,6 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
         latency=latency,
         follow_calendar=today is None,
     )
-    serve(served, world, host=host, port=port or 0, end_with_input=end_with_input)
+    RawgSandbox(served, behaviour=Behaviour(monthly_requests=None) if no_limits else Behaviour())
+    also = f"sandbox RAWG on {{url}}{PATH}; key {KEY}"
+    serve(served, world, host=host, port=port or 0, end_with_input=end_with_input, also=also)

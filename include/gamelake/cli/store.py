@@ -14,8 +14,6 @@ from gamelake.lake.store import StoreError
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
-CONNECTION_VARIABLE = "AIRFLOW_CONN_AWS_DEFAULT"
-
 
 def command_store() -> Store:
     """Return the lake of a command, reached as the tasks reach it.
@@ -28,8 +26,8 @@ def command_store() -> Store:
     return connected_store()
 
 
-def use_stored_connection() -> None:
-    """Let this process, which is no task, find `aws_default` where tasks find it: in a secrets backend or the database.
+def use_stored_connection(conn_id: str = CONNECTION) -> None:
+    """Let this process, which is no task, find a connection where tasks find it: in a secrets backend or the database.
 
     Outside of a task Airflow's hooks read the environment only, so it is copied there. Without a database only the
     environment is read.
@@ -37,7 +35,8 @@ def use_stored_connection() -> None:
     """
     # Airflow and boto3 would log their search for the connection.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
-    if os.environ.get(CONNECTION_VARIABLE):
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(variable):
         return
     added: dict[str, str] = {}
     if "AIRFLOW_HOME" not in os.environ:  # a laptop: its database is that of `make up`
@@ -54,7 +53,7 @@ def use_stored_connection() -> None:
         from airflow.sdk.exceptions import AirflowNotFoundException
 
         with suppress(AirflowNotFoundException):
-            os.environ[CONNECTION_VARIABLE] = Connection.get_connection_from_secrets(CONNECTION).as_json()
+            os.environ[variable] = Connection.get_connection_from_secrets(conn_id).as_json()
     finally:
         for name in added:
             del os.environ[name]

@@ -19,6 +19,8 @@ that is not in this list is an error, and so is a value that is not allowed.
 - Airflow's own variables, `AIRFLOW__SECTION__KEY` and `AIRFLOW_CONN_<ID>`, are in
   [its reference](https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html). Connections and pools
   are in [airflow_settings.yaml](../../airflow_settings.yaml); the environment goes before the stored connection.
+- The laptop's commands set `AIRFLOW_HOME`, the executor, and where the database, DAGs and plugins are: those of another
+  project in the shell are not used. `GAMELAKE_LOCAL` chooses the folder.
 - The compose stack has more of them, in the `.env` that `make env` writes: see [.env.example](../../.env.example).
 - Arguments of an image's build are the `ARG` lines of the [Dockerfile](../../Dockerfile).
 - The API's token is kept between tasks in `igdb` below `XDG_CACHE_HOME`, else below `~/.cache`.

@@ -20,11 +20,17 @@ BEGIN = "<!-- Generated from include/gamelake/codegen/cost.py by `make generate`
 END = "<!-- end -->\n"
 
 NIGHTS = 30
+CHECKS = NIGHTS * 48
+"""Checks of the data quality: every 30 minutes."""
 FULL_READS = 30 / 7
 """Mondays of a month."""
 ENTITIES = len(load_sources()["igdb"].entities)
+MARTS = 30
+"""Published marts: a test compares it with dbt's manifest."""
 DAYS_KEPT = 7
-"""For which outdated parts, earlier generations and noncurrent versions are kept."""
+"""For which outdated parts and earlier generations are kept."""
+NONCURRENT_DAYS = 30
+"""For which S3 keeps what was replaced or removed: Terraform's variable `noncurrent_days`."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlie
     return Requests(lists + commit + part * new + outdated, 9 + live + 2 * new + checked + earlier)
 
 
-def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = 26) -> Requests:
+def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: int = MARTS) -> Requests:
     """Return the requests of one `transform`: it lists and reads commits, reads parts in 2 MB ranges, and writes marts,
     read column by column by what builds on them (345,000 games: 500 requests for 39 MB), and copied.
 
@@ -90,7 +96,26 @@ def month() -> list[tuple[str, str, Requests]]:
         ("`igdb_popscore`", f"{NIGHTS} × 3 parts", popularity.times(NIGHTS)),
         (f"the other {others}", f"{others} × {NIGHTS} × 1 part", snapshot.times(others * NIGHTS)),
         ("`transform`", f"{NIGHTS} × (280 MB read, 150 MB of marts)", transform.times(NIGHTS)),
-        ("`lake_audit`", f"4 × lists of {ENTITIES} tables and the marts", Requests(20 * ENTITIES, 100 * ENTITIES)),
+        (
+            "incidents",
+            f"{NIGHTS} × (12 runs of `night_watch`, {ENTITIES + 1} successes) × 2 lists",
+            Requests(NIGHTS * 2 * (12 + ENTITIES + 1), NIGHTS * 12),
+        ),
+        (
+            "`lake_audit`",
+            f"4 × lists of {ENTITIES} tables, the marts and lineage",
+            Requests(20 * ENTITIES + 12, 100 * ENTITIES),
+        ),
+        (
+            "lineage, where it is on",
+            f"{NIGHTS} × ({ENTITIES} loads, 3 tasks of `transform`)",
+            Requests(NIGHTS * (ENTITIES + 3), 0),
+        ),
+        (
+            "`data_quality`",
+            f"{CHECKS:,} × lists and manifests of {ENTITIES} tables, and 42 profiles",
+            Requests(CHECKS * (ENTITIES + 3), CHECKS * (ENTITIES + 44)),
+        ),
     ]
 
 
@@ -107,7 +132,13 @@ def storage() -> list[tuple[str, str, float]]:
             150 * (2 * DAYS_KEPT + 1) / 1000,
         ),
         ("history of popularity", "365 × 6 MB (assumed)", 365 * 6 / 1000),
-        ("noncurrent versions", f"{DAYS_KEPT} days of what expires: 33 MB a day, 200 MB a week", (7 * 33 + 200) / 1000),
+        ("copies of the marts at fixed paths", "150 MB (assumed)", 150 / 1000),
+        (
+            "noncurrent versions",
+            f"{NONCURRENT_DAYS} days of what expires or is replaced: 33 MB of snapshots and 150 MB of copies a day, "
+            f"200 MB of games and {DAYS_KEPT} generations of marts a week",
+            NONCURRENT_DAYS * (33 + 150 + (200 + DAYS_KEPT * 150) / 7) / 1000,
+        ),
     ]
 
 

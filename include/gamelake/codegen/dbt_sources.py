@@ -72,21 +72,23 @@ def sources_yaml(source: Source) -> str:
         "    tables:",
     ]
     for table in source_tables(source):
-        lines += _table_yaml(table)
+        lines += _table_yaml(table, optional=source.optional)
     return "\n".join(lines) + "\n"
 
 
-def _table_yaml(table: SourceTable) -> Iterator[str]:
+def _table_yaml(table: SourceTable, *, optional: bool) -> Iterator[str]:
     yield f"      - name: {table.name}"
     yield f"        description: {_quoted(table.description)}"
     yield "        config:"
     source, entity = table.entity.source, table.entity.name
     warn, error = limits(table.entity)
-    yield "          freshness:"
-    yield f"            warn_after: {{count: {warn}, period: hour}}"
-    yield f"            error_after: {{count: {error}, period: hour}}"
-    yield "          loaded_at_query: >"
-    yield f"            select max(committed_at) from inputs.sources where source = '{source}' and entity = '{entity}'"  # noqa: S608 - text of YAML
+    if not optional:  # it may never be loaded
+        yield "          freshness:"
+        yield f"            warn_after: {{count: {warn}, period: hour}}"
+        yield f"            error_after: {{count: {error}, period: hour}}"
+        yield "          loaded_at_query: >"
+        of_it = f"source = '{source}' and entity = '{entity}'"
+        yield f"            select max(committed_at) from inputs.sources where {of_it}"  # noqa: S608 - names of ours
     yield "          meta:"
     yield f"            entity: {entity}"
     yield f"            files: {_files(table)}"

@@ -9,9 +9,12 @@ import msgspec
 from msgspec import inspect as types
 
 from gamelake.codegen import schemas
-from gamelake.marts.build_inputs import INPUT_TABLES, CommitInput, Inputs
-from gamelake.marts.documents import Generation, History, Publication
+from gamelake.marts.build_inputs import INPUT_TABLES, CommitInput, Inputs, ModelRunInput
+from gamelake.marts.documents import BuildPlans, BuildResults, Generation, History, Publication
+from gamelake.marts.findings import Report
+from gamelake.marts.levels import ServiceLevels
 from gamelake.paths import REPOSITORY
+from gamelake.quality.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
 
 SCHEMAS = REPOSITORY / "include/gamelake/marts/schemas"
 MACRO = REPOSITORY / "dbt/macros/_input_columns.sql"
-DOCS = REPOSITORY / "dbt/models/staging/inputs/_commits.md"
+DOCS: dict[Path, tuple[str, type[msgspec.Struct]]] = {
+    REPOSITORY / "dbt/models/staging/inputs/_commits.md": ("load", CommitInput),
+    REPOSITORY / "dbt/models/staging/inputs/_model_runs.md": ("model_run", ModelRunInput),
+}
+"""The files of dbt's doc blocks for the columns of `fct_loads` and `fct_model_runs`."""
 SOURCE = REPOSITORY / "dbt/models/staging/inputs/_inputs.yml"
 
 _HEADER = "Generated from include/gamelake/marts/build_inputs.py by `make generate`; do not edit."
@@ -37,9 +44,10 @@ def generated() -> dict[Path, str]:
     """Return the text of each file, by its path."""
     documents = {
         SCHEMAS / f"{kind.__name__.lower()}.schema.json": schemas.text_of(msgspec.json.schema(kind))
-        for kind in (Generation, History, Inputs, Publication)
+        for kind in (BuildPlans, BuildResults, Generation, History, Inputs, Profile, Publication, Report, ServiceLevels)
     }
-    return {**documents, MACRO: input_columns_macro(), SOURCE: inputs_yaml(), DOCS: load_docs()}
+    docs = {path: column_docs(start, kind) for path, (start, kind) in DOCS.items()}
+    return {**documents, **docs, MACRO: input_columns_macro(), SOURCE: inputs_yaml()}
 
 
 def input_columns_macro() -> str:
@@ -74,9 +82,9 @@ def inputs_yaml() -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_docs() -> str:
-    """Return the text of dbt's doc blocks for the columns of `fct_loads`."""
-    blocks = [f"{{% docs load_{name} %}}\n{text}\n{{% enddocs %}}\n" for name, _, text in _columns(CommitInput)]
+def column_docs(start: str, kind: type[msgspec.Struct]) -> str:
+    """Return the text of dbt's doc blocks for the columns of a kind of row; their names begin with `start`."""
+    blocks = [f"{{% docs {start}_{name} %}}\n{text}\n{{% enddocs %}}\n" for name, _, text in _columns(kind)]
     return "\n".join([f"<!-- {_HEADER} -->\n", *blocks])
 
 
@@ -97,6 +105,8 @@ def _column(kind: types.Type) -> tuple[str, str]:
         return next(_column(each) for each in kind.types if not isinstance(each, types.NoneType))
     if isinstance(kind, types.VarTupleType):
         return f"{_column(kind.item_type)[0]}[]", ""
+    if isinstance(kind, types.DateTimeType) and kind.tz is False:
+        return "timestamp", ""
     return _SQL_TYPES[type(kind)], ""
 
 

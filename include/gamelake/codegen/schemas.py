@@ -11,11 +11,13 @@ import msgspec
 from gamelake.lake.manifest import FIELD_ORDER, Manifest, Summary
 from gamelake.paths import REPOSITORY
 from gamelake.registry import SourceDeclaration
+from gamelake.thresholds import MartThresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 REGISTRY_PATH = REPOSITORY / "include/gamelake/sources/entities.schema.json"
+THRESHOLDS_PATH = REPOSITORY / "dbt/quality.schema.json"
 MANIFEST_PATH = REPOSITORY / "include/gamelake/lake/manifest.schema.json"
 
 
@@ -38,4 +40,8 @@ def text_of(schema: dict[str, Any]) -> str:
 
 def generated() -> dict[Path, str]:
     """Return the text of each file, by its path."""
-    return {MANIFEST_PATH: manifest_schema(), REGISTRY_PATH: text_of(msgspec.json.schema(SourceDeclaration))}
+    schemas = {REGISTRY_PATH: SourceDeclaration, THRESHOLDS_PATH: MartThresholds}
+    return {
+        MANIFEST_PATH: manifest_schema(),
+        **{path: text_of(msgspec.json.schema(kind)) for path, kind in schemas.items()},
+    }

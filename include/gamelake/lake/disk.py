@@ -36,7 +36,7 @@ _HINTS = {
     errno.EEXIST: "part of the key is an object already",
     errno.EISDIR: "the key is the start of other keys already",
     errno.ENOSPC: "the disk is full: free space, or point GAMELAKE_URI at another one",
-    errno.EACCES: "give this user write access to the folder, or point GAMELAKE_URI at another one",
+    errno.EACCES: "give this user access to it, or point GAMELAKE_URI at another one",
     errno.EPERM: "the file system must have hard links: point GAMELAKE_URI at one that does",
     errno.ENOTSUP: "the file system must have hard links: point GAMELAKE_URI at one that does",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +12,8 @@ _Document = TypeVar("_Document", bound=msgspec.Struct)
 _FIELD = re.compile(r"Object (missing required|contains unknown) field '(\w+)'")
 _GOT = re.compile(r", got '\w+'$|^Invalid enum value .*")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_PREPARED: set[Any] = set()
+_PREPARING = threading.Lock()
 
 
 class DocumentError(ValueError):
@@ -24,6 +27,19 @@ class DocumentError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.key}: found {self.found!r}, expected {self.expected}"
+
+
+def prepare(kind: Any) -> None:
+    """Make a struct ready to be decoded, in one thread at a time. Do so before threads decode it.
+
+    At the first use msgspec 0.22 reads the fields of a struct, and keeps what it has before it has all of them. Another
+    thread that decodes the same struct meanwhile ends the process by a segmentation fault, or never ends.
+
+    Args:
+        kind: The struct, or a type with structs in it.
+    """
+    with _PREPARING:
+        msgspec.json.Decoder(kind)
 
 
 def parse_json(data: bytes, error: type[DocumentError]) -> Any:
@@ -50,6 +66,9 @@ def convert(document: Any, kind: type[_Document], error: type[DocumentError], *,
     Raises:
         DocumentError: Of the given kind: a value differs from what the struct declares or checks.
     """
+    if kind not in _PREPARED:
+        prepare(kind)
+        _PREPARED.add(kind)
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as reason:

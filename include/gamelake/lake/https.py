@@ -57,7 +57,7 @@ class HttpsStore:
 
     def __init__(self, url: str) -> None:
         self.uri = _checked(url)
-        self._http = _pool(self.uri)
+        self._http = pool(self.uri)
         self._has_read = False
 
     def url(self, key: str) -> str:
@@ -149,8 +149,9 @@ def proxy_for(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def _pool(url: str) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"retries": RETRIES, "timeout": TIMEOUT, "ca_certs": ca_bundle()}
+def pool(url: str, *, retries: urllib3.Retry = RETRIES, timeout: urllib3.Timeout = TIMEOUT) -> urllib3.PoolManager:
+    """Return what sends requests to a URL, through the proxy and with the CAs of the environment."""
+    options: dict[str, Any] = {"retries": retries, "timeout": timeout, "ca_certs": ca_bundle()}
     proxy = proxy_for(url)
     if proxy is None:
         return urllib3.PoolManager(**options)
@@ -185,7 +186,7 @@ def _checked(url: str) -> str:
     except ValueError:
         host = None
     if host:
-        secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
         plain = not (parts.username or parts.password or parts.query or parts.fragment)
         # Nothing that DuckDB would take for a pattern of names.
         if secure and plain and re.fullmatch(r"[A-Za-z0-9._~%/@:+=-]*", parts.path):
@@ -196,7 +197,8 @@ def _checked(url: str) -> str:
     raise StoreError("open", shown, f"{expected}; it comes from GAMELAKE_CDN_URL")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

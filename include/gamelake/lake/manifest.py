@@ -140,6 +140,10 @@ class Proof(StrEnum):
     """The source counts as many rows as the load read or the table has."""
     UNPROVEN = "unproven"
     """The source miscounts some id ranges: see `unproven`."""
+    PAGED = "paged"
+    """Every page was read to the last one, and the source's count differs from their rows: see `proof_reason`."""
+    PARTIAL = "partial"
+    """Not everything was read, and a later load reads the rest: see `proof_reason`."""
     NONE = "none"
     """The source cannot count."""
 
@@ -170,12 +174,17 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Proof,
         Meta(
             description="counted: the source counts as many rows. unproven: it miscounts some id ranges. "
+            "paged: every page was read, and the source counts another number. partial: a later load reads the rest. "
             "none: it cannot count."
         ),
     ] = Proof.NONE
     cursor_set_back: Annotated[
         bool, Meta(description="The commit before had a wrong cursor, and this one's is earlier.")
     ] = False
+    proof_reason: Annotated[
+        Text | None,
+        Meta(description="Why the proof is paged or partial, for people. Absent: there is nothing to explain."),
+    ] = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -300,6 +309,8 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         document = msgspec.to_builtins(self, builtin_types=(datetime,))
         convert(document, Manifest, ManifestError)  # building a struct validates no bounds
+        if self.summary.proof_reason is None:
+            del document["summary"]["proof_reason"]  # it came later: manifests without it stay as they were
         ordered = {name: document[name] for name in FIELD_ORDER}
         return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
@@ -313,7 +324,7 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
         document = parse_json(data, ManifestError)
         manifest = convert(document, cls, ManifestError)
         _expect_all_fields("document", document, cls)
-        _expect_all_fields("summary", document["summary"], Summary)
+        _expect_all_fields("summary", document["summary"], Summary, but="proof_reason")
         return manifest
 
 
@@ -324,7 +335,7 @@ FIELD_ORDER = (
 """The order of a manifest's fields (contract)."""
 
 
-def _expect_all_fields(key: str, document: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+def _expect_all_fields(key: str, document: dict[str, Any], kind: type[msgspec.Struct], *, but: str = "") -> None:
     """Raise ManifestError for a field that a draft may omit, and a stored manifest may not."""
-    missing = [name for name in kind.__struct_fields__ if name not in document]
+    missing = [name for name in kind.__struct_fields__ if name not in document and name != but]
     expect(key, document, not missing, f"the fields {', '.join(missing)}")

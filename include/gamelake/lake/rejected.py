@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,10 +23,12 @@ from gamelake.lake.documents import DocumentError
 from gamelake.lake.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gamelake.lake.keys import LoadRun, TableName
     from gamelake.lake.store import Store
+
+log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"dt=(\d{4}-\d{2}-\d{2}(?:T\d{2})?)/(\d{1,19})\.jsonl", re.ASCII)
 
@@ -85,7 +88,9 @@ def rejected_days(store: Store, table: TableName) -> list[str]:
 def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Iterator[RejectedRow]:
     """Yield the rejected rows of a table that are kept, of the newest load first.
 
-    Raises: StoreError; ManifestError; RejectedError.
+    Lines that are damaged are left out, with a warning for each object that has such lines.
+
+    Raises: StoreError; ManifestError.
     """
     objects = sorted(_objects(store, table, day), key=lambda each: each[2], reverse=True)
     named: set[str | None] = set()
@@ -94,7 +99,10 @@ def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Ite
             break
         named.add(commit.rejected_key)
     for key, of_day, time_ns in objects:
-        yield from _rows(store, table, key, of_day, time_ns, committed=key in named)
+        damaged: list[RejectedError] = []
+        yield from _rows(store, table, key, of_day, time_ns, committed=key in named, on_damage=damaged.append)
+        if damaged:
+            log.warning("%d lines of rejected rows are damaged and left out: %s", len(damaged), damaged[0])
 
 
 def rows_rejected_by(store: Store, table: TableName, key: str) -> list[RejectedRow]:
@@ -103,7 +111,11 @@ def rows_rejected_by(store: Store, table: TableName, key: str) -> list[RejectedR
     Raises: ObjectNotFoundError, after 30 days; StoreError; RejectedError.
     """
     day, time_ns = _parsed(table, key)
-    return list(_rows(store, table, key, day, time_ns, committed=True))
+    return list(_rows(store, table, key, day, time_ns, committed=True, on_damage=_refuse))
+
+
+def _refuse(error: RejectedError) -> None:
+    raise error
 
 
 def _objects(store: Store, table: TableName, day: str | None) -> Iterator[tuple[str, str, int]]:
@@ -120,7 +132,14 @@ def _parsed(table: TableName, key: str) -> tuple[str, int]:
 
 
 def _rows(
-    store: Store, table: TableName, key: str, day: str, time_ns: int, *, committed: bool
+    store: Store,
+    table: TableName,
+    key: str,
+    day: str,
+    time_ns: int,
+    *,
+    committed: bool,
+    on_damage: Callable[[RejectedError], None],
 ) -> Iterator[RejectedRow]:
     time = _time(time_ns)
     for number, line in enumerate(store.get(key).splitlines(), start=1):
@@ -129,7 +148,8 @@ def _rows(
             row = kept["row"] if "row" in kept else base64.b64decode(kept["row_base64"], validate=True)
             reason = str(kept["reason"])
         except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError) as error:
-            raise RejectedError(f"{key}: line {number}", line[:80], f"a rejected row: {error}") from error
+            on_damage(RejectedError(f"{key}: line {number}", line[:80], f"a rejected row: {error}"))
+            continue
         row_id = kept.get("id", row.get("id") if isinstance(row, dict) else None)
         yield RejectedRow(
             table, day, time, key, reason, row_id if type(row_id) is int else None, kept.get("run_id"), committed, row

@@ -1,6 +1,7 @@
 """The store on S3, and on servers that speak its protocol: boto3, one request at a time.
 
-boto3 retries what may be retried (5xx, SlowDown, broken connections); what it gives up on is raised as StoreError.
+boto3 retries what may be retried (5xx, SlowDown, broken connections), and `S3Body` reads on a body that broke off; what
+they give up on is raised as StoreError.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from botocore.exceptions import (
 )
 
 from gamelake.lake.reach import endpoint_source
+from gamelake.lake.s3_body import S3Body
 from gamelake.lake.store import (
     CHUNK,
     ObjectExistsError,
@@ -116,14 +118,14 @@ class S3Store:
         """Return a stream of the object's bytes."""
         name = self._name("GetObject", key)
         with s3_errors("GetObject", key):
-            body = self.client.get_object(Bucket=self.bucket, Key=name)["Body"]
+            body = S3Body(self.client, self.bucket, name)
         return buffered(body, lambda: s3_errors("GetObject", key))
 
     def get_range(self, key: str, start: int, end: int) -> bytes:
         """Return a range of the object's bytes."""
         name = self._name("GetObject", key)
         with s3_errors("GetObject", key):
-            return self.client.get_object(Bucket=self.bucket, Key=name, Range=f"bytes={start}-{end - 1}")["Body"].read()
+            return S3Body(self.client, self.bucket, name, start=start, end=end).read()
 
     def info(self, key: str) -> ObjectInfo:
         """Size and time of an object."""

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gamelake.lake.manifest import Manifest, Mode
+from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.parts import PART_BYTES, PartStage
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
@@ -25,7 +25,7 @@ from gamelake.load.staging import Staging
 from gamelake.load.unverified import unverified_after
 from gamelake.load.watermark import open_changes, watermark_of
 from gamelake.registry import Kind
-from gamelake.sources.base import ReconcileFigures, counting
+from gamelake.sources.base import ReconcileFigures, counting, evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -107,8 +107,8 @@ class Load:
                 parts, self._store, self._entity, self._run, self._reader,
                 base=below, checkpoint=checkpoint, allow_unproven=self._allow.unproven,
             )  # fmt: skip
-            if below:
-                read = await self._read_changes(below, staging)
+            if mode is Mode.INCREMENTAL:
+                read = await self._read_changes(base, staging)
             else:
                 read = await self._read_all(mode, base, checkpoint, staging)
             await asyncio.to_thread(staging.keep_rejected)
@@ -117,7 +117,7 @@ class Load:
                 table=self._table,
                 entity=self._entity,
                 run=self._run,
-                mode=mode,
+                mode=read.mode or mode,
                 base=base,
                 staging=staging,
                 reader=self._reader,
@@ -149,10 +149,18 @@ class Load:
         await staging.stage_pages(self._checked(pages, base), f"{mode} read")
         staging.check_whole()
         source_count = staging.rows + len(staging.rejects) if counting(self._reader) else None
-        began = checkpoint.began
-        return ReadResult(began=began, watermark=began, source_count=source_count, figures=ReconcileFigures())
+        began, evidence = checkpoint.began, evidence_of(self._reader)
+        return ReadResult(
+            began=began,
+            watermark=began,
+            source_count=source_count,
+            figures=ReconcileFigures(),
+            evidence=evidence,
+            # What was read of a table changes it; it is not the table.
+            mode=Mode.INCREMENTAL if evidence and evidence.proof is Proof.PARTIAL else None,
+        )
 
-    async def _read_changes(self, base: Manifest, staging: Staging) -> ReadResult:
+    async def _read_changes(self, base: Manifest | None, staging: Staging) -> ReadResult:
         """Stage the rows that changed, then, if the source can count, what else differs from it."""
         reading_base = asyncio.create_task(asyncio.to_thread(staging.read_base))
         try:
@@ -162,7 +170,7 @@ class Load:
         finally:
             reading_base.cancel()
         figures = None
-        if reader := counting(self._reader):
+        if base and (reader := counting(self._reader)):
             unverified = await asyncio.to_thread(unverified_after, self._store, base)
             since = period.since if period.until is None else None
             reconciliation = reader.reconcile(staging, unverified=unverified, since=since)
@@ -170,12 +178,15 @@ class Load:
                 await staging.stage_pages(phase.pages, phase.name)
             figures = reconciliation.figures
         # Last: a later reply may have an earlier date.
-        clock = int(self._reader.clock.timestamp())
+        clock, evidence = int(self._reader.clock.timestamp()), evidence_of(self._reader)
+        watermark = watermark_of(period, base, clock)
+        until = evidence.until if evidence and period.until is None else None
         return ReadResult(
             began=clock,
-            watermark=watermark_of(period, base, clock),
+            watermark=watermark if until is None else min(watermark, until),
             source_count=figures.source_count if figures else None,
             figures=figures or ReconcileFigures(),
+            evidence=evidence,
         )
 
     async def _checked(self, pages: AsyncIterator[Page], base: Manifest | None) -> AsyncIterator[Page]:
@@ -192,4 +203,6 @@ class Load:
     def _mode(self, base: Manifest | None) -> Mode:
         if self._entity.kind is not Kind.INCREMENTAL:
             return Mode.SNAPSHOT
+        if not self._entity.read_whole:
+            return Mode.INCREMENTAL
         return Mode.FULL if base is None or self._full_refresh else Mode.INCREMENTAL

@@ -15,7 +15,7 @@ from gamelake.load.errors import HeldError, check_origin
 from gamelake.load.schedule import check_not_superseded
 from gamelake.load.watermark import watermark_after
 from gamelake.registry import Kind
-from gamelake.sources.base import IncompleteError, ReconcileFigures
+from gamelake.sources.base import Evidence, IncompleteError, ReconcileFigures
 
 if TYPE_CHECKING:
     from apiclient.stats import ClientStats
@@ -39,13 +39,16 @@ class ReadResult:
     """What a load has read.
 
     began: when it began to read (unix seconds), by the source's clock. watermark: up to when it has read all changes.
-    source_count: how many rows the source has; None if it cannot count. figures: of the reconciliation.
+    source_count: how many rows the source has; None if it cannot count. figures: of the reconciliation. evidence: what
+    the reader states itself of its completeness. mode: of the commit, where it differs from that of the load.
     """
 
     began: int
     watermark: int
     source_count: int | None
     figures: ReconcileFigures
+    evidence: Evidence | None = None
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class NextCommit:
             source_count=self.read.source_count,
             row_count=row_count,
             summary=self._summary(cursor_set_back=bool(set_back)),
-            origin=origin,
+            origin=origin or (newest.origin if newest else None),
             unproven=self.staging.miscounts.found,
             shrink_allowed=shrink_allowed,
             rejected_key=self.staging.rejects.key,
@@ -121,7 +124,7 @@ class NextCommit:
     def _summary(self, *, cursor_set_back: bool) -> Summary:
         """Return the figures of this load, up to now."""
         staging, found = self.staging, self.read.figures
-        proof = Proof.UNPROVEN if staging.miscounts.found else Proof.COUNTED
+        evidence = self.read.evidence or Evidence(self._proof())
         stats = self.reader.stats
         return Summary(
             rows_read=staging.rows,
@@ -135,9 +138,15 @@ class NextCommit:
             retries=stats.retries - self.figures.stats.retries,
             bytes=stats.bytes - self.figures.stats.bytes,
             seconds=round(time.monotonic() - self.figures.began, 3),
-            proof=Proof.NONE if self.read.source_count is None else proof,
+            proof=evidence.proof,
             cursor_set_back=cursor_set_back,
+            proof_reason=evidence.reason,
         )
+
+    def _proof(self) -> Proof:
+        if self.read.source_count is None:
+            return Proof.NONE
+        return Proof.UNPROVEN if self.staging.miscounts.found else Proof.COUNTED
 
     def _row_count(self, newest: Manifest | None) -> int:
         return len(self.staging.ids_after(newest)) if self.mode is Mode.INCREMENTAL else self.staging.rows

@@ -170,7 +170,12 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             cursor=newest.cursor,
             source_count=newest.source_count,
             row_count=newest.row_count + (len(rows) if shows else 0),
-            summary=Summary(rows_read=len(rows), proof=newest.summary.proof, seconds=time.monotonic() - began),
+            summary=Summary(
+                rows_read=len(rows),
+                proof=newest.summary.proof,
+                proof_reason=newest.summary.proof_reason,
+                seconds=time.monotonic() - began,
+            ),
             unproven=newest.unproven,
             shrink_allowed=newest.shrink_allowed,
             rejected_key=newest.rejected_key,

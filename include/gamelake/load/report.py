@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 
+from gamelake.lake.manifest import Proof
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,7 +26,8 @@ class LoadReport:
     now, `source_count` the source has (None if it cannot count); `repaired_ranges` differed from the source, where
     `deleted` rows were deleted; `late` rows had changed before the last load, and were visible only after it;
     `bytes` are compressed; `undeclared` counts fields that the registry does not declare; `unproven` are the ranges
-    whose rows differ from the source's count, with both numbers; `warnings` are what a person should look at.
+    whose rows differ from the source's count, with both numbers; `warnings` are what a person should look at; `proof`
+    is how the rows were proven complete, and `proof_reason` why they are not.
     """
 
     source: str
@@ -47,6 +50,8 @@ class LoadReport:
     undeclared: dict[str, int] = field(default_factory=dict)
     unproven: list[dict[str, int | None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    proof: str = Proof.NONE.value
+    proof_reason: str | None = None
 
     @classmethod
     def of(cls, manifest: Manifest, *, files: Sequence[Part], warnings: Sequence[str]) -> LoadReport:
@@ -73,6 +78,8 @@ class LoadReport:
             undeclared=dict(summary.undeclared),
             unproven=to_builtins(list(manifest.unproven)),
             warnings=list(warnings),
+            proof=summary.proof.value,
+            proof_reason=summary.proof_reason,
         )
 
     def log(self) -> None:
@@ -82,10 +89,11 @@ class LoadReport:
             log.warning("%s", warning)
         if self.undeclared:
             log.warning("%s: fields that entities.yaml does not declare: %s", table, self.undeclared)
+        if self.proof_reason:
+            log.info("%s: %s: %s", table, self.proof, self.proof_reason)
         log.info(
             "%s: %s load committed as version %d: %d rows read in %d requests and %.1f s; the table has %d rows",
             table, self.mode, self.version, self.rows, self.requests, self.seconds, self.row_count,
-            extra={"is_result": True},
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:

@@ -26,14 +26,19 @@ log = logging.getLogger(__name__)
 
 
 async def open_changes(
-    reader: Reader, table: TableReader, base: Manifest, partition: str
+    reader: Reader, table: TableReader, base: Manifest | None, partition: str
 ) -> tuple[Period, AsyncIterator[Page]]:
     """Return the changes that a load of a partition reads on top of a commit, and their pages.
+
+    base: None: the first load of a table that is never read whole. It reads the changes since the partition's start.
 
     The first reply has the clock; nothing is staged before it.
 
     Raises: IncompleteError; the client's errors; ManifestError and StoreError of the history.
     """
+    if base is None:
+        period = Period(int(partition_bounds(partition)[0].timestamp()), None)
+        return period, reader.read_changes(period.since, None)
     period = period_of_changes(partition, watermark_in(base))
     pages = reader.read_changes(period.since, period.until)
     first = await anext(pages, None)
@@ -46,13 +51,13 @@ async def open_changes(
     return period, reader.read_changes(period.since, None)
 
 
-def watermark_of(period: Period, base: Manifest, clock: int) -> int:
+def watermark_of(period: Period, base: Manifest | None, clock: int) -> int:
     """Return the watermark of a load that read these changes by this clock (unix seconds).
 
     It stays after a past day is read again, because later changes were not read. It also stays if the clock of a later
     reply is before the first requested change: changes may be missing, and the next load reads them.
     """
-    return (watermark_in(base) or 0) if period.until is not None or period.since > clock else clock
+    return ((base and watermark_in(base)) or 0) if period.until is not None or period.since > clock else clock
 
 
 def watermark_after(newest: Manifest | None, watermark: int, *, is_base: bool) -> tuple[int, list[str]]:

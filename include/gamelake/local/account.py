@@ -1,4 +1,4 @@
-"""The API that the user has chosen: by an account of IGDB, a server, or a connection in the environment."""
+"""The APIs that the user has chosen: by an account, a server, or a connection in the environment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsFileError, c
 from gamelake.settings import read_settings
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
+RAWG_VARIABLE = "AIRFLOW_CONN_RAWG_DEFAULT"
 
 
 class AccountError(RuntimeError):
@@ -30,12 +31,19 @@ def is_given() -> bool:
     )
 
 
-def export() -> None:
-    """Make the user's account the connection of this process and its children. Raises: AccountError."""
-    if os.environ.get(CONNECTION_VARIABLE):
+def is_rawg_given() -> bool:
+    """Return whether the user has set a key, a server or a connection of RAWG. To be called as `is_given`."""
+    settings = read_settings()
+    return bool(settings.rawg_api_key or settings.rawg_base_url or os.environ.get(RAWG_VARIABLE))
+
+
+def export(conn_id: str = IGDB_CONNECTION) -> None:
+    """Make what the user has set a connection of this process and its children. Raises: AccountError."""
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(variable):
         return
     try:
-        os.environ[CONNECTION_VARIABLE] = json.dumps(connections(load_settings(), read_settings())[IGDB_CONNECTION])
+        os.environ[variable] = json.dumps(connections(load_settings(), read_settings())[conn_id])
     except SettingsFileError as error:
         raise AccountError(str(error)) from error
 
@@ -44,13 +52,13 @@ def check() -> str:
     """Ask the API for one row, once, and return its answer as a sentence. Raises: AccountError."""
     was_set = os.environ.get(CONNECTION_VARIABLE)
     export()  # the database may be missing
+    from apiclient.errors import ApiError
     from igdb.hook import IgdbHook
 
     try:
-        answers, text = IgdbHook(IGDB_CONNECTION).test_connection()
+        return IgdbHook(IGDB_CONNECTION).ask_once()
+    except ApiError as error:
+        raise AccountError(str(error)) from error  # with the reply: this person may read it
     finally:
         if not was_set:
             del os.environ[CONNECTION_VARIABLE]
-    if not answers:
-        raise AccountError(text)
-    return text

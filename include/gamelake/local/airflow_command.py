@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION
 from gamelake.local import account, interrupts, sandbox, stack
 from gamelake.local.environment import environment
 
@@ -23,7 +24,7 @@ def run(arguments: list[str]) -> int:
         AccountError: The API refuses the account.
         SandboxStartError: The sandbox did not start.
     """
-    has_account = account.is_given()
+    has_account, has_rawg = account.is_given(), account.is_rawg_given()
     os.environ.update(environment())
     command = [sys.executable, "-m", "airflow", *arguments]
     is_test = arguments[:2] == ["dags", "test"]
@@ -32,9 +33,10 @@ def run(arguments: list[str]) -> int:
             "dags test: `make up` is running, and its scheduler would run the same tasks. Run `make down` first, or "
             "start the DAG in that Airflow: `.venv/bin/airflow dags trigger <dag_id>`"
         )
-    if not (is_test and any(argument.startswith("igdb_") for argument in arguments)):
+    tested = {argument.partition("_")[0] for argument in arguments} if is_test else set()
+    if not tested & {"igdb", "rawg"}:
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
-    return _test_load(command, has_account=has_account)
+    return _test_rawg(command, has_key=has_rawg) if "rawg" in tested else _test_load(command, has_account=has_account)
 
 
 def _test_load(command: list[str], *, has_account: bool) -> int:
@@ -42,6 +44,17 @@ def _test_load(command: list[str], *, has_account: bool) -> int:
         print(account.check(), flush=True)
         account.export()
         os.execv(sys.executable, command)  # noqa: S606 - as above
+    return _test_with_sandbox(command, account.CONNECTION_VARIABLE, IGDB_CONNECTION)
+
+
+def _test_rawg(command: list[str], *, has_key: bool) -> int:
+    if has_key:
+        account.export(RAWG_CONNECTION)
+        os.execv(sys.executable, command)  # noqa: S606 - as above
+    return _test_with_sandbox(command, account.RAWG_VARIABLE, RAWG_CONNECTION)
+
+
+def _test_with_sandbox(command: list[str], variable: str, conn_id: str) -> int:
     with interrupts.interruptible(), sandbox.running(sandbox.Days.now()) as url:
-        os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(url)
+        os.environ[variable] = sandbox.connection(url, conn_id)
         return subprocess.run(command, check=False).returncode  # noqa: S603

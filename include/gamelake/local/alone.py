@@ -17,7 +17,7 @@ LOCK = LOCAL / "run.lock"
 
 
 class BusyError(RuntimeError):
-    """Another command runs the DAGs of this clone; the message names it, and what to do."""
+    """Another command runs the DAGs of this clone, or the lock cannot be opened; the message has what to do."""
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def alone() -> Iterator[None]:
             "trigger the loads in that Airflow, where `transform` follows them"
         )
     private_folder()
-    with os.fdopen(os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="utf-8") as lock:
+    with os.fdopen(_opened(os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -44,11 +44,21 @@ def alone() -> Iterator[None]:
         lock.truncate(0)
 
 
+def _opened(flags: int) -> int:
+    """Open the lock. Raises: BusyError, as where another user ran `make run` before."""
+    try:
+        return os.open(LOCK, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BusyError(
+            f"GAMELAKE_LOCAL: cannot open {LOCK}: {error.strerror}; remove that file, or name a folder of this user"
+        ) from error
+
+
 def check_no_run() -> None:
     """Refuse to start a scheduler while `make run` runs. Raises: BusyError."""
     if not LOCK.exists():
         return
-    with LOCK.open(encoding="utf-8") as lock:
+    with os.fdopen(_opened(os.O_RDONLY), encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:

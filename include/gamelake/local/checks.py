@@ -1,4 +1,4 @@
-"""Check the folders of `make run` before anything starts."""
+"""Check the folders of `make run` and `make up` before anything starts."""
 
 from __future__ import annotations
 
@@ -23,20 +23,24 @@ class FolderError(RuntimeError):
 
 
 def check_folders(place: BucketLocation | FolderLocation) -> None:
-    """Check the lake's folder if it is on a disk, the build's database file, and the free space of their disks.
+    """Check the lake's folder if it is on a disk, that of the build's database, and the free space of their disks.
 
     Raises: FolderError; ScratchError.
     """
-    settings = read_settings()
-    database = settings.gamelake_duckdb
+    database = read_settings().gamelake_duckdb
     check_database(database)
-    if settings.gamelake_transform == "one_process":  # no other build opens the file
-        check_free(database)
     if isinstance(place, FolderLocation):  # a bucket answers at the first request
         _check_writable(place.folder)
         _check_space(place.folder)
     for folder in (LOCAL, database.parent):
         _check_space(folder)
+
+
+def check_build() -> None:
+    """Check that a build can begin at once. Raises: ScratchError, if another program has its database open."""
+    settings = read_settings()
+    if settings.gamelake_transform == "one_process":  # no other build opens the file
+        check_free(settings.gamelake_duckdb)
 
 
 def _check_writable(folder: Path) -> None:

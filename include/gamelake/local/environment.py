@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamelake.local import account
 from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
 from gamelake.settings import SettingsError, read_settings
@@ -37,26 +38,32 @@ SANDBOX_PORT = "GAMELAKE_SANDBOX_PORT"
 DEFAULT_PORTS = {API_PORT: 8080, SANDBOX_PORT: 8900}
 """The variables that choose a port, and the port without them."""
 
+_DAG_BUNDLES = json.dumps(
+    [{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}]
+)
+"""Airflow's default: the DAGs are in the DAGs folder."""
+
 
 def environment() -> dict[str, str]:
-    """Return the settings of an Airflow process in this repository; variables of the user override them.
+    """Return the settings of an Airflow process in this repository.
+
+    Variables of the user override them, except where the files are and what runs tasks: a shell may have those of
+    another project, whose database would be migrated.
 
     Raises: SettingsError.
     """
     home = _airflow_home()
     port = str(chosen_port(API_PORT))
     defaults = {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         # Each slot is a process of 100 MB; the API's pool lets one load run at a time in any case.
         "AIRFLOW__CORE__PARALLELISM": "4",
-        # The UI answers on this machine only, and asks for a password of this clone.
-        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__FERNET_KEY": _fernet_key(),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(PASSWORDS),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
+        # By default a try fails when the API server answers after 5 s, as on a busy machine where `make up` starts all.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__API__HOST": HOST,
         API_PORT: port,
         # By default each process makes its own, and Airflow's parts would refuse each other's tokens.
@@ -64,19 +71,39 @@ def environment() -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(LOCAL / "jwt_secret.key", lambda: secrets.token_urlsafe(64)),
         "AIRFLOW__API__INSTANCE_NAME": "gamelake",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": HOST,
+        # Its default is in the repository, which another user may only read.
+        "GAMELAKE_DUCKDB": str(LOCAL / "scratch" / "gamelake.duckdb"),
         # Its default is one folder below /tmp for all users of the machine.
         "AIRFLOW__COSMOS__CACHE_DIR": str(LOCAL / "cosmos"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(
             {"gamelake": {"dir": str(REPOSITORY / "dbt" / "target"), "name": "dbt docs"}}
         ),
+        # One variable for both: without the address there is no one to send to.
+        "AIRFLOW__METRICS__OTEL_ON": str("OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ),
+        # What holds once lineage is switched on by AIRFLOW__OPENLINEAGE__TRANSPORT: docs/guides/lineage.md.
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "gamelake",
+        "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "True",
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "5",
+        "AIRFLOW__OPENLINEAGE__DISABLED_FOR_OPERATORS": "gamelake.airflow.dbt_build.ModelState",
         "DO_NOT_TRACK": "1",
     }
     # `standalone` calls its parts by name: they must be those of this virtual environment.
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     # Children have another working directory, so relative folders become absolute here.
-    fixed = {"PATH": path, "AIRFLOW_HOME": str(home), "GAMELAKE_LOCAL": str(LOCAL)}
-    return {**defaults, **_sandbox_addresses(), **os.environ, **fixed, **_direct()}
+    fixed = {
+        "PATH": path,
+        "GAMELAKE_LOCAL": str(LOCAL),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"sqlite+aiosqlite:///{home}/airflow.db",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": _DAG_BUNDLES,
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    }
+    return {**defaults, **_sandbox_addresses(), **_optional_sources(), **os.environ, **fixed, **_direct()}
 
 
 def _direct() -> dict[str, str]:
@@ -88,19 +115,19 @@ def _direct() -> dict[str, str]:
 
 
 def _airflow_home() -> Path:
-    home = Path(os.environ.get("AIRFLOW_HOME") or AIRFLOW_HOME).expanduser().resolve()
+    home = AIRFLOW_HOME.expanduser().resolve()
     # The path becomes part of the URL of the SQLite database, and of settings in which Airflow expands variables.
     if wrong := sorted(set(str(home)) & set("?%$")):
         raise SettingsError(
-            f"AIRFLOW_HOME: found {str(home)!r}, expected a path without {wrong[0]!r}, which Airflow cannot use there. "
-            "Set GAMELAKE_LOCAL to another folder."
+            f"GAMELAKE_LOCAL: found {str(home)!r}, expected a path without {wrong[0]!r}, which Airflow cannot use "
+            "there; name another folder"
         )
     private_folder()  # by default it has this folder in it
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"AIRFLOW_HOME: cannot make {home}: {error.strerror}; expected a folder that this user may write"
+            f"GAMELAKE_LOCAL: cannot make {home}: {error.strerror}; expected a folder that this user may write"
         ) from error
     return home
 
@@ -144,7 +171,14 @@ def _sandbox_addresses() -> dict[str, str]:
         or chosen_port(SANDBOX_PORT) == DEFAULT_PORTS[SANDBOX_PORT]
     ):
         return {}
-    return {"IGDB_BASE_URL": f"{sandbox_url()}/v4", "IGDB_TOKEN_URL": f"{sandbox_url()}/oauth2/token"}
+    igdb = {"IGDB_BASE_URL": f"{sandbox_url()}/v4", "IGDB_TOKEN_URL": f"{sandbox_url()}/oauth2/token"}
+    return igdb if settings.rawg_api_key or settings.rawg_base_url else igdb | {"RAWG_BASE_URL": f"{sandbox_url()}/api"}
+
+
+def _optional_sources() -> dict[str, str]:
+    """Return the optional sources that answer here: RAWG by a key, a server or a connection, or by the sandbox."""
+    is_loaded = account.is_rawg_given() or not account.is_given()
+    return {"GAMELAKE_OPTIONAL_SOURCES": "rawg"} if is_loaded else {}
 
 
 def private_folder() -> Path:

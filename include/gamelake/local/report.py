@@ -1,58 +1,44 @@
-"""What a run tells at its end: the marts, what changed since the run before, and where everything is."""
+"""What a run tells: each load in a line; at its end the lists, what moved since the day before, and where to look."""
 
 from __future__ import annotations
 
-import shlex
-import textwrap
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from gamelake.airflow.stores import connected_store
 from gamelake.days import KST
-from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import lake_location
+from gamelake.marts.lists import Top, is_new, texts, tops, why_empty
 from gamelake.marts.reader import Marts, NotPublishedError, open_marts
-from gamelake.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gamelake.lake.store import Store
     from gamelake.local.terminal import Terminal
 
-SAMPLES = {
-    "mart_top_rated": "display_name as game, round(weighted_rating, 1) as rating, aggregated_rating_count as votes, "
-    "genre_names as genres",
-    "mart_most_played": "display_name as game, playing_users as playing, played_users as played, genre_names as genres",
-}
-"""The marts whose first rows are shown, and the columns that fit a terminal."""
-
-
-def marts() -> Marts | None:
-    """Return the published marts, None before the first publication."""
-    try:
-        return open_marts(connected_store())
-    except NotPublishedError:
-        return None
+LOADS_HEADER = f"  {'table':<24}{'rows':>10}{'read':>10}{'requests':>10}{'seconds':>9}"
 
 
 def load_line(load: dict[str, Any]) -> str:
-    """One load in one line."""
+    """One load in one line, under LOADS_HEADER; a second line has what was odd."""
+    rows, read, requests = (f"{load[name]:>10,}" for name in ("row_count", "rows", "requests"))
+    table = f"{load['source']}.{load['entity']}"
+    line = f"  {table:<24}{rows}{read}{requests}{load['seconds']:>9.1f}"
+    differ = len(load["unproven"])
     notes = [
-        counted(load["repaired_ranges"], "id range") + " read again" if load["repaired_ranges"] else "",
-        f"{load['rejected']:,} rejected" if load["rejected"] else "",
-        counted(len(load["unproven"]), "id range") + " unproven" if load["unproven"] else "",
+        f"{counted(load['repaired_ranges'], 'range')} of ids read again" if load["repaired_ranges"] else "",
+        f"{counted(load['rejected'], 'row')} rejected" if load["rejected"] else "",
+        f"{counted(differ, 'range')} of ids that the source counts otherwise" if differ else "",
+        f"{load['proof']}: {load['proof_reason']}" if load.get("proof_reason") else "",
     ]
-    return ", ".join(
-        [
-            f"{load['entity']:<20} {load['mode']:<12} {load['rows']:>9,} rows read",
-            f"{load['row_count']:>9,} in the table",
-            f"{counted(load['requests'], 'request'):>12}",
-            f"{load['seconds']:>6.1f} s",
-            *filter(None, notes),
-        ]
-    )
+    told = ", ".join(filter(None, notes))
+    return f"{line}\n    {told}" if told else line
 
 
 def counted(number: int, thing: str) -> str:
@@ -60,104 +46,150 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words, such as `45 s` and `3 min 20 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def published_line(document: dict[str, Any]) -> str:
     """Return what readers have after `publish`, given what that task returned."""
     if not document["published"]:
         return str(document["reason"])
     at = datetime.fromisoformat(document["built_at"]).astimezone(KST)
-    return f"Published {document['day']} at {at:%H:%M} Korean time (publication {document['publication']})."
+    return f"Published {document['day']} at {at:%H:%M} Korean time."
 
 
 def write(
-    terminal: Terminal,
-    loads: Sequence[dict[str, Any]],
-    before: Marts | None,
-    published: dict[str, Any],
-    *,
-    seconds: float,
-    log: Path,
+    terminal: Terminal, loads: Sequence[dict[str, Any]], published: dict[str, Any], *, seconds: float, log: Path
 ) -> None:
-    """Write the summary of a run: its loads, the marts as they were before it, and what `publish` returned."""
-    say = terminal.say
-    say(f"\n{published_line(published)}")
-    after = marts()
-    if after is None:
-        say("No marts were published.")
-        return
-    requests = sum(load["requests"] for load in loads)
-    rows = sum(load["rows"] for load in loads)
-    say(f"{rows:,} rows in {counted(requests, 'request')}; everything took {seconds:.0f} s.")
-    say(f"Readers have {after.generation.day}:\n")
-    stream = terminal.stream
-    say(_table(["mart", "rows", *(["before"] if before else []), "KB"], _mart_rows(after, before), stream))
-    with after:
-        if before and before.generation.generation != after.generation.generation:
-            say(f"\nChanged since {before.generation.day}:")
-            for line in _changes(before, after):
-                say(f"  {line}")
-        for name, columns in SAMPLES.items():
-            say(f"\n{name}")
-            say(_table(*_sample(after, name, columns), stream))
+    """Write the summary of a run: its loads, what `publish` returned, and the marts that readers have."""
+    requests, rows = (sum(load[name] for load in loads) for name in ("requests", "rows"))
+    terminal.say()
+    terminal.say(published_line(published), style="bold green" if published["published"] else "bold yellow")
+    terminal.say(f"{rows:,} rows read in {counted(requests, 'request')}; everything took {duration(seconds)}.")
+    try:
+        marts = open_marts(connected_store())
+    except NotPublishedError:
+        terminal.say("Readers have no marts yet.")
+    else:
+        with marts:
+            write_lists(terminal, marts)
+    terminal.say()
+    for command, what in (
+        ("make dashboard", "look at it in your browser: lists, games, trends, nights"),
+        ("make run", "the next day"),
+        ("make up", "Airflow's web UI, with the page Last night"),
+    ):
+        terminal.show(Text.assemble((f"  {command:<16}", "bold cyan"), what))
+    terminal.say()
     place = lake_location()
-    say(f"\nlake   {place}\nmarts  {place}/marts/*.parquet and {place}/marts/marketing/*.parquet\nlog    {log}")
-    say("\nNext: `make dashboard` to look at the marts, `make run` for the next day (the sandbox makes one up),")
-    say("`make up` for Airflow's web UI, or a query:")
-    say(f"  {_query(connected_store())}")
+    terminal.say(f"lake   {place}", style="dim")
+    terminal.say(f"marts  {place}/marts", style="dim")
+    terminal.say(f"log    {log}", style="dim")
 
 
-def _query(store: Store) -> str:
-    """Return a first query of the marts, to be pasted into a shell."""
-    if not isinstance(store, DiskStore):
-        return "see docs/reference/data-model.md"
-    code = f"import duckdb; duckdb.read_parquet({store.url('marts/marketing/mart_top_rated.parquet')!r}).show()"
-    quoted = shlex.quote(code) if set(code) & set('"$`\\') else f'"{code}"'
-    return f".venv/bin/python -c {quoted}"
+def write_lists(terminal: Terminal, marts: Marts) -> None:
+    """Write the first game of each list, or why it has none, and what moved since the day before."""
+    history = [each.day for each in marts.history.days]
+
+    def ask(query: str) -> list[dict[str, Any]]:
+        found = marts.connection.sql(query.format_map({each: marts.scan(each) for each in marts.names}))
+        return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+    found = tops(ask)
+    table = _table("list", "games", "first place")
+    for top in found:
+        table.add_row(_name(top), f"{top.games:,}" if top.games else "–", _first(top, history))
+    terminal.say()
+    terminal.show(_indented(table))
+    before = next(marts.earlier(), None)
+    if before is None:
+        return
+    terminal.say()
+    terminal.say(f"Since {before.generation.day}", style="bold")
+    with before:
+        terminal.say(f"  {_changes(before, marts)}")
+    table = _table()
+    for top in found:
+        for line in _moves(top):
+            table.add_row(_name(top), line)
+    terminal.show(_indented(table))
 
 
-def _mart_rows(after: Marts, before: Marts | None) -> list[list[str]]:
-    earlier = {mart.name: mart.rows for mart in before.generation.marts} if before else {}
-    return [
-        [
-            mart.name,
-            f"{mart.rows:,}",
-            *([f"{earlier.get(mart.name, 0):,}"] if before else []),
-            f"{mart.bytes / 1024:,.0f}",
-        ]
-        for mart in after.generation.marts
-    ]
+def _table(*header: str) -> Table:
+    """Return an empty table; what is too long for the terminal ends with an ellipsis."""
+    table = Table(
+        box=SIMPLE_HEAD if header else None,
+        show_header=bool(header),
+        show_edge=False,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, 2, 0, 0),
+    )
+    *others, last = header or ("", "")
+    for name in others:
+        table.add_column(name, justify="right" if name == "games" else "left", no_wrap=True)
+    table.add_column(last)  # the one that may wrap is the one that is made narrower
+    return table
 
 
-def _changes(before: Marts, after: Marts) -> list[str]:
-    """Return what is new, deleted and different in `dim_games`, and how many games have another popularity."""
+def _indented(table: Table) -> Padding:
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _name(top: Top) -> str:
+    return str(texts()["list"][top.chosen.key]["en"])
+
+
+def _first(top: Top, history: Sequence[date]) -> Text:
+    """Return the first game of a list with its figure, or why there is none."""
+    if top.first is None:
+        key, values = why_empty(top.chosen, history)
+        section, name = key.split(".")
+        return _line((texts()[section][name]["en"].format(**values), "dim"))
+    value, unit = top.first[top.chosen.figure], texts()["unit"][top.chosen.unit]["en"]
+    if isinstance(value, date):
+        figure = f"{value:%Y-%m-%d}"
+    else:
+        figure = f"{value:,.1f}" if top.chosen.is_share_of_100 else f"{value:,.0f}"
+    return _line(_game(top.first), (f"  {figure} {unit}", "dim"))
+
+
+def _moves(top: Top) -> list[Text]:
+    """Return a new first game, and the game of the top that is new or climbed most."""
+    lines = []
+    first, mover = top.first, top.mover
+    if first and first["previous_day"] and first["rank"] != first["previous_rank"]:
+        was = f", number {first['previous_rank']} before" if first["previous_rank"] else ""
+        lines.append(_line(("new number 1: ", "green"), _game(first), (was, "dim")))
+    if mover and mover is not first:
+        how = f"new at {mover['rank']}: " if is_new(mover) else f"up {mover['rank_change']} to {mover['rank']}: "
+        lines.append(_line((how, "green"), _game(mover)))
+    return lines
+
+
+def _line(*parts: str | tuple[str, str]) -> Text:
+    """Return a text of parts and their styles; it ends with an ellipsis where it is too long."""
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
+
+
+def _game(row: dict[str, Any]) -> str:
+    return " ".join(str(row["display_name"] or row["game_id"]).split())
+
+
+def _changes(before: Marts, after: Marts) -> str:
+    """Return how many games are new, deleted and different, and how many have another popularity."""
     query = f"""
         select
             count(*) filter (o.game_id is null),
             count(*) filter (n.game_id is null),
-            count(*) filter (n.updated_at <> o.updated_at),
-            count(*) filter (n.updated_at = o.updated_at and n.platform_names <> o.platform_names)
+            count(*) filter (n.updated_at <> o.updated_at)
         from {after.scan("dim_games")} as n full join {before.scan("dim_games")} as o on n.game_id = o.game_id"""  # noqa: S608 - the files are our own
-    added, deleted, changed, renamed = after.connection.sql(query).fetchone() or (0, 0, 0, 0)
+    added, deleted, changed = after.connection.sql(query).fetchone() or (0, 0, 0)
     popularity = f"""
         select count(*) from {after.scan("fct_game_popularity")} as n
         join {before.scan("fct_game_popularity")} as o using (game_id)
         where n.igdb_total_engagement is distinct from o.igdb_total_engagement"""  # noqa: S608
     (moved,) = after.connection.sql(popularity).fetchone() or (0,)
-    lines = [f"games: {added:,} new, {deleted:,} deleted, {changed:,} changed", f"popularity: {moved:,} games moved"]
-    if renamed:
-        lines.append(f"platforms: {renamed:,} games that did not change show a platform's new name")
-    return lines
-
-
-def _sample(marts: Marts, name: str, columns: str) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the first rows of a mart."""
-    rows = marts.connection.sql(f"select {columns} from {marts.scan(name)} limit 5")  # noqa: S608 - as above
-    return rows.columns, [[_cell(value) for value in row] for row in rows.fetchall()]
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 48 else text[:47] + "…"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> str:
-    return textwrap.indent(table(header, rows, stream), "  ")
+    return f"games: {added:,} new, {deleted:,} deleted, {changed:,} changed, {moved:,} with another popularity"

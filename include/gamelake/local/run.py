@@ -6,6 +6,7 @@ log goes to a file; the terminal shows progress and a summary.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -16,16 +17,17 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from gamelake.airflow.settings_file import RAWG_CONNECTION
 from gamelake.days import format_day
 from gamelake.errors import is_explained
 from gamelake.lake.factory import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
 from gamelake.local.alone import alone
-from gamelake.local.checks import check_folders
+from gamelake.local.checks import check_build, check_folders
 from gamelake.local.environment import LOGS, environment
 from gamelake.local.interrupts import interruptible
 from gamelake.local.terminal import Terminal
-from gamelake.registry import load_entities
+from gamelake.registry import loaded_entities, loaded_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +46,7 @@ class RunError(RuntimeError):
 def run() -> None:
     """Run the next day. Raises: RunError; BusyError; SandboxStartError; UnknownTableError; KeyboardInterrupt."""
     params = allowed.params()
-    has_account = account.is_given()
+    has_account, has_rawg = account.is_given(), account.is_rawg_given()
     os.environ.update(environment())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -56,24 +58,28 @@ def run() -> None:
         with terminal.doing("looking at the lake"):
             place = lake_location()
             check_folders(place)
-            before = report.marts()
+            check_build()
         if has_account:
             day, days = format_day(sandbox.real_today()), None
             with terminal.doing("asking the API"):
                 answer = account.check()
             terminal.say(f"Loading IGDB's {day} into {place}\n  {answer}")
+            if not has_rawg:
+                terminal.say("  RAWG is off: no RAWG_API_KEY is set")
         else:
             days = sandbox.Days.next()
             day = days.today
             with terminal.doing("starting the sandbox"):
                 url = stack.enter_context(sandbox.running(days))
-            os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = sandbox.connection(url)
+            os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(url)
+            if not has_rawg:
+                os.environ[account.RAWG_VARIABLE] = sandbox.connection(url, RAWG_CONNECTION)
             terminal.say(f"Loading {day} from the sandbox at {url} into {place}")
         loads, published = _run_dags(day, params, terminal, log)
         if days is not None:
             days.save()
         with terminal.doing("reading the marts"):
-            report.write(terminal, loads, before, published, seconds=time.monotonic() - began, log=log)
+            report.write(terminal, loads, published, seconds=time.monotonic() - began, log=log)
 
 
 @contextlib.contextmanager
@@ -92,7 +98,6 @@ def _run_dags(
     day: str, params: Mapping[str, Mapping[str, bool]], terminal: Terminal, log: Path
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Run the loads, then `transform`. Returns: the figures of each load, and what `publish` returned."""
-    terminal.say("Preparing Airflow's database ...")
     with terminal.doing("preparing Airflow's database"):
         from gamelake.local.database import prepare
 
@@ -105,18 +110,31 @@ def _run_dags(
         raise RunError("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
     for package in ("gamelake.load", "gamelake.sources"):
         logging.getLogger(package).addHandler(_Progress(terminal))
-    loads = []
-    for entity in load_entities():
-        with terminal.doing(f"{entity.name}: loading"):
-            loads.append(
-                _run_dag(cast("LakeDAG", bag.dags[entity.dag_id]), day, log, "extract_load", params[str(entity)])
-            )
+    loads: list[dict[str, Any]] = []
+    succeeded: list[str] = []
+    entities, sources = loaded_entities(), loaded_sources()
+    terminal.say()
+    terminal.say(report.LOADS_HEADER, style="bold")
+    for entity in entities:
+        terminal.count(len(loads), len(entities))
+        try:
+            with terminal.doing(f"loading {entity.name}"):
+                dag = cast("LakeDAG", bag.dags[entity.dag_id])
+                loads.append(_run_dag(dag, day, log, "extract_load", params[str(entity)]))
+        except RunError as error:
+            if sources[entity.source].gates_transform:
+                raise
+            terminal.say(f"  {error}\n  The marts do not wait for it.", style="yellow")
+            continue
+        succeeded.append(entity.dag_id)
         terminal.say(report.load_line(loads[-1]))
-    terminal.say("transform: building, testing and publishing the marts ...")
+    terminal.count(0, None)
+    terminal.say()
+    terminal.say("Building and testing the marts ...")
     logging.getLogger("gamelake.airflow.dbt_build").addHandler(_DbtProgress(terminal))
-    with terminal.doing("transform: running"):
+    with terminal.doing("preparing dbt"):
         published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
-        finished_day.record(day, [entity.dag_id for entity in load_entities()])
+        finished_day.record(day, succeeded)
     return loads, published
 
 
@@ -135,12 +153,15 @@ def _last_line(traceback: str) -> str:
 
 @contextlib.contextmanager
 def _output_to(log: Path) -> Iterator[TextIO]:
-    """Send all that this process prints to a file; yields the terminal."""
+    """Send all that this process prints to a file; yields the terminal.
+
+    What others print when the process ends goes to the file too: after Ctrl-C Airflow may print a traceback then.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     saved = os.dup(1), os.dup(2)
     terminal = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     try:
@@ -150,21 +171,32 @@ def _output_to(log: Path) -> Iterator[TextIO]:
         sys.stderr.flush()
         os.dup2(saved[0], 1)
         os.dup2(saved[1], 2)
-        for descriptor in (*saved, file):
+        for descriptor in saved:
             os.close(descriptor)
-        terminal.close()
+        with contextlib.suppress(BrokenPipeError):  # a line is left that the reader of a pipe did not wait for
+            terminal.close()
+        atexit.register(_print_into, file)  # the last registered is the first called
+
+
+def _print_into(file: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(file, 1)
+    os.dup2(file, 2)
 
 
 class _Progress(logging.Handler):
-    """Shows the log of a load on the terminal; its result is another line."""
+    """Shows the warnings of a load, and names what it does; its result is another line."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, "is_result", False):
-            self._terminal.say(f"  {record.getMessage()}")
+        if record.levelno >= logging.WARNING:
+            self._terminal.say(f"  {record.getMessage()}", style="yellow")
+        else:
+            self._terminal.now(record.getMessage())
 
 
 class _DbtProgress(logging.Handler):
@@ -173,29 +205,27 @@ class _DbtProgress(logging.Handler):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.INFO)
         self._terminal = terminal
-        self._shown = self._of = 0
+        self._of = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Read dbt's own count: `12 of 198 OK created sql table model ...`."""
         text = record.getMessage()
         if ended := _DBT_DONE.search(text):
             passed, warned, failed, skipped = (int(ended[name]) for name in ("passed", "warned", "failed", "skipped"))
-            whole = passed >= self._of and not warned + failed + skipped
-            self._terminal.say(
-                f"  dbt: all {passed} models and tests passed"
-                if whole
-                else f"  dbt: {passed} models and tests passed, {warned} warned, {failed} failed, {skipped} not run"
-            )
+            if passed >= self._of and not warned + failed + skipped:
+                self._terminal.say(f"  all {passed} tables and tests passed", style="green")
+            else:
+                told = f"  {passed} tables and tests passed, {warned} warned, {failed} failed, {skipped} not run"
+                self._terminal.say(told, style="yellow")
             if failed + skipped or passed + warned < self._of:
                 return
-            self._terminal.now("transform: publishing, and showing the state of each model in Airflow")
+            self._terminal.now("publishing the marts")
             return
         if (found := _DBT_NODE.search(text)) is None:
             return
         done, of, how = int(found["done"]), int(found["of"]), found["how"]
         self._of = of
         if how in {"WARN", "ERROR", "FAIL"}:
-            self._terminal.say(f"  dbt: {found[0]}{text[found.end() :]}")
-        elif done - self._shown >= of / 8:
-            self._shown = done
-            self._terminal.say(f"  dbt: {done} of {of} models and tests")
+            self._terminal.say(f"  {found[0]}{text[found.end() :]}", style="yellow")
+        self._terminal.now("building and testing the marts")
+        self._terminal.count(done, of, "tables and tests")

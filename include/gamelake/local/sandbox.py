@@ -79,15 +79,17 @@ def real_today() -> date:
     return day_of(datetime.now(UTC))
 
 
-def connection(url: str) -> str:
-    """Return `igdb_default` for a sandbox at a URL, as the JSON of an `AIRFLOW_CONN_…` variable."""
+def connection(url: str, conn_id: str = IGDB_CONNECTION) -> str:
+    """Return a connection to a sandbox at a URL, as the JSON of an `AIRFLOW_CONN_…` variable."""
     settings = Settings(
         igdb_client_id=None,
         igdb_client_secret=None,
         igdb_base_url=f"{url}/v4",
         igdb_token_url=f"{url}/oauth2/token",
+        rawg_api_key=None,
+        rawg_base_url=f"{url}/api",
     )
-    return json.dumps(connections(load_settings(), settings)[IGDB_CONNECTION])
+    return json.dumps(connections(load_settings(), settings)[conn_id])
 
 
 def command(days: Days, port: int) -> list[str]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 PIDS = LOCAL / "pids"
 STOP_SECONDS = 30
-SAME_START_SECONDS = 60
-"""A process whose start differs more from the recorded time is another one with the same id, after a reboot."""
+SAME_START_SECONDS = 2
+"""A process whose start differs more from the recorded one is another with the same id, after a reboot."""
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR = re.compile(r"\b\w*(Error|Exception)\b *[:(]|\[Errno|\berror\b|\bCRITICAL\b|\bFATAL\b", re.IGNORECASE)
@@ -59,7 +59,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        write_state(self._pid_file, {"pid": process.pid, "started": time.time()})
+        write_state(self._pid_file, {"pid": process.pid, "started": _start(process.pid)})
         return process
 
     def processes(self) -> list[psutil.Process]:
@@ -82,7 +82,7 @@ class Service:
             return None
         pid = int(recorded["pid"])
         with contextlib.suppress(psutil.Error):
-            if abs(psutil.Process(pid).create_time() - recorded["started"]) > SAME_START_SECONDS:
+            if abs(_start(pid) - recorded["started"]) > SAME_START_SECONDS:
                 return None
         return pid
 
@@ -102,6 +102,11 @@ class Service:
         lines = [line for line in lines if line.strip()]
         errors = [line for line in lines if _ERROR.search(line) and not _FRAME.search(line)]
         return "\n".join(f"  {line.strip()[:500]}" for line in list(dict.fromkeys(errors))[-3:] or lines[-10:])
+
+
+def _start(pid: int) -> float:
+    """Return when a process started, in seconds after the boot: they stay the same when the clock is set."""
+    return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
 def stop(services: Iterable[Service]) -> list[str]:

@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
+from gamelake.lake.factory import lake_location
 from gamelake.local import alone, ports, sandbox, services
+from gamelake.local.checks import check_folders
 from gamelake.local.environment import (
     API_PORT,
     HOST,
@@ -32,6 +34,8 @@ from gamelake.local.environment import (
 )
 from gamelake.local.services import Service
 from gamelake.local.switch_on import when_loads_start
+from gamelake.registry import loaded_sources
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +62,7 @@ class StackError(RuntimeError):
 def up() -> None:
     """Start everything, unpause the DAGs, and print the address of the UI.
 
-    Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError.
+    Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError; FolderError; ScratchError.
     """
     down_services = [service.name for service in AIRFLOW if not service.running()]
     if not down_services:
@@ -74,6 +78,7 @@ def up() -> None:
     if starts_sandbox:
         ports.claim(SANDBOX_PORT, "the sandbox", claimed=ui_port)
     os.environ.update(environment())
+    check_folders(lake_location())
     password()
     began = time.monotonic()
     try:
@@ -105,7 +110,9 @@ def _print_addresses() -> None:
     print(f"\nAirflow     {_address()}\nlast night  {_address()}/plugin/last-night\nlogin       {USER} / {password()}")
     if SANDBOX.running():
         print(f"sandbox     {sandbox_url()}")
-    print(f"logs        {LOGS}\n")
+    told = read_settings().gamelake_notify or "no messages of failed nights; see docs/guides/notifications.md"
+    print(f"RAWG        {'loaded' if 'rawg' in loaded_sources() else 'off: no RAWG_API_KEY is set'}")
+    print(f"logs        {LOGS}\nnotify      {told}\n")
 
 
 def _address() -> str:

@@ -7,7 +7,10 @@ from datetime import datetime
 
 from gamelake.days import KST
 from gamelake.local.database import prepare
-from gamelake.registry import load_entities
+from gamelake.registry import loaded_entities
+
+WITHOUT_SOURCE = ("transform", "lake_audit", "night_watch", "data_quality", "data_quality_of_marts", "daily_brief")
+"""The DAGs beside those of the loads."""
 
 
 class BrokenDagsError(RuntimeError):
@@ -27,8 +30,8 @@ def switch_on() -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import func, select, update
 
-    loads = [entity.dag_id for entity in load_entities()]
-    ours = {"transform", "lake_audit", *loads}
+    loads = [entity.dag_id for entity in loaded_entities()]
+    ours = {*WITHOUT_SOURCE, *loads}
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     manager.sync_bundles_to_db()
     for bundle in manager.get_all_dag_bundles():
@@ -39,9 +42,8 @@ def switch_on() -> None:
             raise BrokenDagsError("\n".join(f"{file}:\n{error.strip()}" for file, error in bag.import_errors.items()))
         sync_bag_to_db(bag, bundle.name, bundle.version)
     with create_session() as session:
-        session.execute(
-            update(DagModel).where(DagModel.dag_id.in_(["transform", "lake_audit", *loads])).values(is_paused=False)
-        )
+        ours = {*WITHOUT_SOURCE, *loads}
+        session.execute(update(DagModel).where(DagModel.dag_id.in_(ours)).values(is_paused=False))
         due = session.scalar(select(func.min(DagModel.next_dagrun_create_after)).where(DagModel.dag_id.in_(loads)))
     print(json.dumps({"next_loads": due.isoformat() if due else None}))
 

@@ -1,4 +1,4 @@
-"""The audit of a whole lake: its tables, its generations of marts, and what killed writers have left.
+"""The audit of a whole lake: its tables, marts, findings and old events, and what killed writers have left.
 
 report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=True)
 """
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.audit import Finding, Problem, audit_table
 from gamelake.lake.disk import DiskStore
+from gamelake.lake.lineage_events import audit_events
 from gamelake.marts.audit import audit_generations
+from gamelake.quality.audit import audit_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +74,8 @@ def audit(
         report.findings += audit_table(store, table, now=now, verify=verify)
     if marts:
         report.findings += audit_generations(store, now=now)
+        report.findings += audit_findings(store, now=now)
+        report.findings += audit_events(store, now=now)
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
             store.delete(orphan.key)

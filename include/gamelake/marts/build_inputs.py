@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gamelake.marts.documents import Count, CurrentRows, Day, DayLeftOut, Document, SupersededRows, VoidedRows
+from gamelake.marts.documents import Count, CurrentRows, Day, DayLeftOut, Document, NodeRun, SupersededRows, VoidedRows
 
 Url = Annotated[str, Meta(min_length=1, description="Where DuckDB reads it.")]
 SourceName = Annotated[str, Meta(min_length=1, description="The name of the source.")]
@@ -96,7 +96,7 @@ class DayInput(Document, frozen=True, kw_only=True):
     entity: EntityName
     day: Day
     key: Annotated[str, Meta(min_length=1, description="The key of its Parquet file in the lake.")]
-    url: Annotated[str, Meta(min_length=1, description="Where DuckDB reads that file, or writes it.")]
+    url: Annotated[Url | None, Meta(description="Where DuckDB reads that file; null: the build writes it.")]
     is_built: Annotated[bool, Meta(description="Whether an earlier build wrote it, from the same parts.")]
     rows: Annotated[Count | None, Meta(description="Rows of the file.")] = None
     bytes: Annotated[Count | None, Meta(description="Size of the file.")] = None
@@ -146,7 +146,8 @@ class CommitInput(Document, frozen=True, kw_only=True):
     proof: Annotated[
         str,
         Meta(
-            description="How the rows were proven complete: `counted`, `unproven`, or `none`: the source cannot count."
+            description="How the rows were proven complete: `counted`, `unproven`, `paged`, `partial`, or `none`: the "
+            "source cannot count."
         ),
     ]
     is_cursor_set_back: Annotated[bool, Meta(description="Whether the commit before had a wrong cursor.")]
@@ -155,6 +156,24 @@ class CommitInput(Document, frozen=True, kw_only=True):
     ]
     rejected_key: Annotated[str | None, Meta(description="The key of the rejected rows; null if there are none.")]
     origin: Annotated[str | None, Meta(description="Where the rows come from, such as `igdb` or `sandbox`.")]
+    proof_reason: Annotated[
+        str | None, Meta(description="Why the proof is `paged` or `partial`; null: there is nothing to explain.")
+    ] = None
+
+
+class ModelRunInput(NodeRun, frozen=True, kw_only=True, omit_defaults=True):
+    """One row per model and test of each try of a build, from the day of the generation before on: what it cost."""
+
+    generation: Annotated[str, Meta(min_length=1, description="The generation that was built.")]
+    attempt: Annotated[int, Meta(ge=1, description="The try of that build, from 1.")]
+    day: Annotated[date, Meta(description="The Korean day that was built.")]
+    built_at: Annotated[datetime, Meta(tz=True, description="When dbt ended.")]
+
+
+class PreviousModelRun(ModelRunInput, frozen=True, kw_only=True, omit_defaults=True):
+    """One row per row of fct_model_runs in the generation that readers have of an earlier day."""
+
+    built_at: Annotated[datetime, Meta(tz=False, description="When dbt ended, in UTC.")]
 
 
 class PreviousRank(Document, frozen=True, kw_only=True):
@@ -189,6 +208,7 @@ class Inputs(Document, frozen=True, kw_only=True):
     days: tuple[DayInput, ...]
     days_left_out: tuple[DayLeftOut, ...]
     commits: tuple[CommitInput, ...]
+    model_runs: tuple[ModelRunInput, ...] = ()
 
 
 INPUT_TABLES: dict[str, type[Document]] = {
@@ -200,7 +220,9 @@ INPUT_TABLES: dict[str, type[Document]] = {
     "previous": PreviousMart,
     "days": DayInput,
     "commits": CommitInput,
+    "model_runs": ModelRunInput,
     "row_counts": DayRowCount,
     "previous_ranks": PreviousRank,
+    "previous_model_runs": PreviousModelRun,
 }
-"""The tables of dbt's source `inputs`: lists of `Inputs`, and the last two, which a build makes from other files."""
+"""The tables of dbt's source `inputs`: lists of `Inputs`, and the last three, which a build makes from other files."""

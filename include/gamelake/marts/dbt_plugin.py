@@ -12,11 +12,13 @@ beside the published ones: only the DAG `transform` publishes.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from gamelake.lake.querying import configure, quoted, renew, settings
+from gamelake.marts.profiles import FILE, Profiler
 from gamelake.marts.scratch import check_database, wait_for_lock
 from gamelake.settings import read_settings
 
@@ -35,10 +37,11 @@ _BUILDING = {"build", "run"}
 class Plugin(BasePlugin):
     """Prepares each connection and each cursor; dbt makes one of these objects for each process."""
 
-    _opened: str | None = None
+    _generation: str | None = None
     _store: Store | None = None
     _credentials: Credentials | None = None
     _named: str | None = None
+    _profiler: Profiler | None = None
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         """Open the scratch file that GAMELAKE_DUCKDB names, once no other process has it.
@@ -68,31 +71,46 @@ class Plugin(BasePlugin):
             if sources is not None:
                 configure(conn, sources)
             self._credentials = configure(conn, self._store)
-            if read_settings().gamelake_generation:
-                return
-            if flags.WHICH in _BUILDING:
-                self._opened = _open_generation(self._store, sources, str((flags.VARS or {}).get("as_of") or ""))
+            if flags.WHICH in _BUILDING and flags.TARGET_PATH and self._profiler is None:
+                is_local = sources is None and self._store.uri.startswith("file:")
+                self._profiler = _start_profiler(Path(flags.TARGET_PATH), is_local=is_local)
+            if given := read_settings().gamelake_generation:
+                self._generation = given
+            elif flags.WHICH in _BUILDING:
+                self._generation = _open_generation(self._store, sources, (flags.VARS or {}).get("as_of"))
             else:
-                self._opened = _generation_to_read(self._store, conn, published=flags.WHICH == "freshness")
+                self._generation = _generation_to_read(self._store, conn, published=flags.WHICH == "freshness")
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Name the generation to the macros, and give DuckDB the credentials that boto3 has renewed."""
         if self._store is not None:
             with _dbt_errors():
                 self._credentials = renew(cursor, self._store, self._credentials)
-        if generation := read_settings().gamelake_generation or self._opened:
-            cursor.execute(f"set variable generation = {quoted(generation.rstrip('/'))}")
+        if self._generation:
+            cursor.execute(f"set variable generation = {quoted(self._generation.rstrip('/'))}")
+        if self._profiler is not None:
+            self._profiler.watch(cursor)
 
 
-def _open_generation(store: Store, sources: ReadableStore | None, as_of: str) -> str:
-    """Open a generation of a Korean day; if that is empty, of the newest that was loaded. Returns: where it is."""
+def _start_profiler(target: Path, *, is_local: bool) -> Profiler:
+    """Start to profile the models and tests, and let dbt tell of its queries. `is_local`: all files are on a disk."""
+    from dbt_common.events.event_manager_client import add_callback_to_manager
+
+    target.mkdir(parents=True, exist_ok=True)
+    profiler = Profiler(target / FILE, is_local=is_local)
+    add_callback_to_manager(profiler)
+    return profiler
+
+
+def _open_generation(store: Store, sources: ReadableStore | None, as_of: object) -> str:
+    """Open a generation of a Korean day; if that is None, of the newest that was loaded. Returns: where it is."""
     from gamelake.days import parse_day
     from gamelake.marts.commits import newest_day
     from gamelake.marts.generation import open_generation
     from gamelake.registry import load_entities
 
     entities = load_entities()
-    day = parse_day(as_of) if as_of else newest_day(sources or store, entities)
+    day = newest_day(sources or store, entities) if as_of is None else parse_day(str(as_of), "var as_of")
     return store.url(open_generation(store, entities, day=day, run_id="dbt", sources=sources))
 
 

@@ -2,6 +2,8 @@
 
     marts/_current.json                         Generation    the one that readers have: the pointer
     marts/dt=2026-11-21/<run>/_generation.json  Generation
+    marts/dt=2026-11-21/<run>/_results-1.json   BuildResults, one for each try of dbt
+    marts/dt=2026-11-21/<run>/_plans-1.json     BuildPlans, of the same try
     marts/dt=2026-11-21/<run>/_history.json     History
     marts/dt=2026-11-21/<run>/_inputs.json      Inputs
     marts/_publications/<number>.json           Publication
@@ -24,10 +26,15 @@ from gamelake.lake.documents import DocumentError, convert, parse_json
 if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore
 
+QUALITY = "marts/quality/"
 POINTER = "marts/_current.json"
 PUBLICATIONS = "marts/_publications/"
 INPUTS = "_inputs.json"
 HISTORY = "_history.json"
+RESULTS = "_results-"
+"""The start of the name: the number of the try follows."""
+PLANS = "_plans-"
+"""The start of the name, as of RESULTS."""
 RECORD = "_generation.json"
 
 
@@ -36,10 +43,68 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
 Day = Annotated[date, Meta(description="The Korean day.")]
 CurrentRows = Annotated[int, Meta(ge=0, description="Raw rows that the table shows.")]
 SupersededRows = Annotated[int, Meta(ge=0, description="Raw rows of which a newer file has a newer version.")]
 VoidedRows = Annotated[int, Meta(ge=0, description="Raw rows whose ids a newer file claims.")]
+
+
+# What a build leaves, also one that fails
+
+
+class NodeRun(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """What one model or test of a build cost. A figure that was not measured is null, as all of DuckDB's on Spark."""
+
+    name: Annotated[str, Meta(min_length=1, description="The name of the model or test.")]
+    kind: Annotated[str, Meta(description="`model` or `test`.")]
+    status: Annotated[str, Meta(description="dbt's status: `success`, `pass`, `warn`, `fail`, `error` or `skipped`.")]
+    seconds: Annotated[float, Meta(ge=0, description="Duration of its run, as dbt states it.")]
+    rows: Annotated[Count | None, Meta(description="Rows that a model wrote; null for a view and a test.")] = None
+    bytes_read: Annotated[
+        Count | None, Meta(description="Bytes that it read from files on a disk; null if they came over a network.")
+    ] = None
+    cpu_seconds: Annotated[Seconds | None, Meta(description="CPU time of the thread that ran it.")] = None
+    memory_bytes: Annotated[
+        Count | None,
+        Meta(description="The most memory that DuckDB's buffers had while it ran, other models' included."),
+    ] = None
+    spilled_bytes: Annotated[
+        Count | None, Meta(description="The most bytes that DuckDB had on disk because the memory was too small.")
+    ] = None
+
+
+class BuildResults(Document, frozen=True, kw_only=True):
+    """How the models and tests of one try of a build ended, and what each of them cost."""
+
+    at: Annotated[datetime, Meta(tz=True, description="When dbt ended.")]
+    models: Annotated[dict[str, Count], Meta(description="How many models, by dbt's status: `success`, ...")]
+    tests: Annotated[dict[str, Count], Meta(description="How many data tests, by dbt's status: `pass`, `fail`, ...")]
+    nodes: Annotated[
+        tuple[NodeRun, ...],
+        Meta(description="Each model and test, in the order of their ends. Earlier versions wrote none."),
+    ] = ()
+
+
+class Operator(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """One operator of the plan that DuckDB ran."""
+
+    depth: Annotated[Count, Meta(description="0 is the last operator; it reads the ones below it, of depth 1.")]
+    name: Annotated[str, Meta(min_length=1, description="DuckDB's name, such as `HASH_JOIN`.")]
+    target: Annotated[str, Meta(description="The table, mart or source that a scan reads.")] = ""
+    detail: Annotated[str, Meta(description="Its condition, order or groups, cut short.")] = ""
+    rows: Annotated[Count, Meta(description="Rows that it returned.")] = 0
+    rows_scanned: Annotated[Count, Meta(description="Rows that a scan read.")] = 0
+    seconds: Annotated[float, Meta(ge=0, description="Time that it took, without the operators below it.")] = 0.0
+
+
+class BuildPlans(Document, frozen=True, kw_only=True):
+    """The plans of one try of a build, as DuckDB ran them."""
+
+    plans: Annotated[
+        dict[str, tuple[Operator, ...]],
+        Meta(description="By model: its operators, each before those that it reads. A view has no plan."),
+    ]
 
 
 # What readers get
@@ -159,9 +224,15 @@ def decode(key: str, data: bytes, kind: type[DocumentT]) -> DocumentT:
     try:
         return convert(parse_json(data, DocumentError), kind, DocumentError)
     except DocumentError as error:
-        hint = "run `make rollforward`, which writes it again" if key == POINTER else "restore the object from a backup"
-        expected = (
-            f"{error.expected}; {hint}. If an earlier version of gamelake wrote it, delete marts/ of the lake "
-            "(raw/ stays) and run transform again"
-        )
+        if key.startswith(QUALITY):
+            hint = "the next check of the data writes it again"
+        elif key.rpartition("/")[2].startswith((RESULTS, PLANS)):
+            hint = "no mart needs it: delete the object, and only the costs of this build are lost"
+        else:
+            again = "run `make rollforward`, which writes it again"
+            hint = (
+                f"{again if key == POINTER else 'restore the object from a backup'}. If an earlier version of gamelake "
+                "wrote it, delete marts/ of the lake (raw/ stays) and run transform again"
+            )
+        expected = f"{error.expected}; {hint}"
         raise DocumentError(f"{key}: {error.key}", error.found, expected) from error

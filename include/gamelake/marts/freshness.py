@@ -28,7 +28,8 @@ ERROR_AFTER_HOURS = 54
 def limits(entity: Entity) -> tuple[int, int]:
     """Return after how many hours a load of an entity is late, and after how many it is stale."""
     more = 24 * (entity.days_between_loads - 1)
-    return WARN_AFTER_HOURS + more, ERROR_AFTER_HOURS + 2 * more
+    late = entity.quality.late_after_hours or WARN_AFTER_HOURS + more
+    return late, late + ERROR_AFTER_HOURS - WARN_AFTER_HOURS + more
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
     marts/dt=2026-11-21/<run>/_spark/<try>/       only of Spark, until it is published: its tables
-    marts/dt=2026-11-21/<run>/_history.json       the days of the history; see history.py
+    marts/dt=2026-11-21/<run>/_day=<day>.parquet  a day that the build adds to the history; see history.py
+    marts/dt=2026-11-21/<run>/_history.json       the days of the history
     marts/dt=2026-11-21/<run>/_generation.json    what was built
 
 A build opens a new folder, also when its run is repeated. A folder that has `_generation.json` is finished: nothing
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gamelake.days import format_day
-from gamelake.lake.documents import DocumentError
+from gamelake.lake.documents import DocumentError, convert
 from gamelake.lake.keys import run_folder
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 from gamelake.marts import pointer, unbuildable
@@ -43,6 +44,7 @@ from gamelake.marts.documents import (
     read,
 )
 from gamelake.marts.errors import TransformError
+from gamelake.marts.history import written_key
 from gamelake.marts.inputs import choose_inputs
 from gamelake.marts.parquet import inspect_parquet
 
@@ -158,11 +160,14 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> Generat
             missing.append(name)
     for day in inputs.days:
         try:
-            days.append(_listed(store, day))
+            days.append(_listed(store, generation, day))
         except ObjectNotFoundError:
             missing.append(f"{history_model()[0]} of {day.day}")
     if missing:
         raise TransformError(f"{generation} has no file of {', '.join(missing)}: the build is incomplete; run it again")
+    for day in inputs.days:
+        if not day.is_built:
+            store.copy(written_key(generation, day.day), day.key)
     unbuildable.warn(inputs.days_left_out)
     listing = f"{generation}/{HISTORY}"
     store.put(listing, encode(History(days=tuple(days), left_out=inputs.days_left_out)))
@@ -189,11 +194,11 @@ def _published(store: Store, key: str, name: str, copy: str) -> PublishedMart:
     return PublishedMart(name=name, key=key, rows=found.rows, bytes=found.bytes, sha256=found.sha256, copy=copy)
 
 
-def _listed(store: Store, day: DayInput) -> HistoryDay:
+def _listed(store: Store, generation: str, day: DayInput) -> HistoryDay:
     """Return a day as a listing has it. Raises: ObjectNotFoundError, if the build did not write it."""
     if day.is_built:
-        return msgspec.convert(msgspec.structs.asdict(day), HistoryDay)
-    found = inspect_parquet(store, day.key)
+        return convert(msgspec.structs.asdict(day), HistoryDay, DocumentError)
+    found = inspect_parquet(store, written_key(generation, day.day))
     counts = {name: int(found.notes[name]) for name in ("current_rows", "superseded_rows", "voided_rows")}
     return HistoryDay(day=day.day, key=day.key, rows=found.rows, bytes=found.bytes, sha256=found.sha256, **counts)
 

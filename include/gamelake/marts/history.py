@@ -3,13 +3,17 @@
     marts/history/fct_game_popularity_daily/day=2026-11-21/<identity>-<build>.parquet       the day
     marts/history/_parts/fct_game_popularity_daily/day=2026-11-21/<identity>-<build>.json   the parts it is built from
     marts/dt=2026-11-21/<run>/_history.json                                                 the days of a generation
+    marts/dt=2026-11-21/<run>/_day=2026-11-21.parquet                                       a day as a build writes it
+
+`publish` copies a day from there into the history, once the build is whole. A copy appears at once, on a disk too: the
+history has no half file, and no day of a build that failed.
 
 The first folder has only Parquet files, so that readers can open it as one data set. They find the column `day` in the
 names of the folders; no file has it.
 
 The identity follows from the parts of the day: a day whose load changed is another file. No two builds write the same
 file, so the days of a published generation never change. A day counts as built when the generation that readers have
-lists it. What a killed build left is built again beside it. A day that cannot be built is left out: see unbuildable.py.
+lists it; otherwise it is built again. A day that cannot be built is left out: see unbuildable.py.
 """
 
 from __future__ import annotations
@@ -19,7 +23,6 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -52,11 +55,10 @@ class Day:
     files: tuple[Part, ...]
     built: HistoryDay | None
 
-    def as_input(self, table: TableName, store: Store, marts: ReadableStore) -> DayInput:
-        """Return the day of a table as a build reads it: written in `store`, or read in `marts` if it is built."""
-        if self.built is None:
-            figures: dict[str, Any] = {"day": self.day, "key": self.key, "url": store.url(self.key)}
-        else:
+    def as_input(self, table: TableName, marts: ReadableStore) -> DayInput:
+        """Return the day of a table as a build has it, which reads it in `marts` if it is built."""
+        figures: dict[str, Any] = {"day": self.day, "key": self.key, "url": None}
+        if self.built is not None:
             figures = {**msgspec.structs.asdict(self.built), "url": marts.url(self.key)}
         return DayInput(source=table.source, entity=table.entity, is_built=self.built is not None, **figures)
 
@@ -83,18 +85,21 @@ def days_of(model: str, files: Sequence[Part], listing: Iterable[HistoryDay]) ->
 
 
 def write_day_inputs(store: Store, days: Iterable[Day]) -> None:
-    """Write the list of parts of each day that must be built; on a disk, make its folder.
+    """Write the list of parts of each day that must be built.
 
     Raises:
         StoreError: The store cannot be written.
     """
     for day in days:
         if day.built is None:
-            if store.uri.startswith("file:"):
-                Path(store.url(day.key)).parent.mkdir(parents=True, exist_ok=True)  # DuckDB and Spark make none
             parts = [{"key": file.key, "sha256": file.sha256} for file in day.files]
             document = {"day": day.day, "layout": LAYOUT, "parts": parts}
             store.put(_parts_key(day.key), orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+def written_key(generation: str, day: date) -> str:
+    """Return the key of the file of a day that the build of a generation writes."""
+    return f"{generation}/_day={day}.parquet"
 
 
 def day_key(key: str) -> str:

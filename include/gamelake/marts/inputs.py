@@ -12,6 +12,7 @@ from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import history, pointer, unbuildable
 from gamelake.marts.build_inputs import AbsentInput, ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
+from gamelake.marts.build_results import runs_between
 from gamelake.marts.commits import commit_inputs, commits_as_of, shared_fields
 from gamelake.marts.dbt_project import history_model
 from gamelake.marts.documents import INPUTS, RECORD, History, read
@@ -90,7 +91,7 @@ def choose_inputs(
         previous=tuple(PreviousMart(name=mart.name, url=marts.url(mart.key)) for mart in before.marts)
         if before
         else (),
-        days=tuple(each.as_input(commits[table].table, store, marts) for each in days),
+        days=tuple(each.as_input(commits[table].table, marts) for each in days),
         days_left_out=tuple(left_out),
         commits=tuple(
             each
@@ -98,6 +99,7 @@ def choose_inputs(
             if str(entity) in commits
             for each in commit_inputs(sources, entity, commits[str(entity)], day=day, known=known)
         ),
+        model_runs=tuple(runs_between(store, before.day if before else None, day)),
     )
 
 

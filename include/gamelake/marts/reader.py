@@ -6,17 +6,20 @@
     marts.relation("mart_top_rated").limit(5).show()
     pandas.read_parquet(marts.urls("dim_games")[0])
 
-One object reads one generation, also while a newer one is published. It needs neither Airflow nor dbt.
+One object reads one generation, also while a newer one is published. It needs neither Airflow nor dbt. Only
+`mart_data_quality` and `mart_service_levels` belong to no generation: they are what checks found up to now.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import lake_uri, open_store, place_of
 from gamelake.lake.store import StoreError
-from gamelake.marts import pointer
+from gamelake.marts import findings, levels, pointer
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import INPUTS, History, read
 from gamelake.marts.errors import TransformError
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import ReadableStore
     from gamelake.marts.documents import Generation
+    from gamelake.marts.findings import Report
+    from gamelake.marts.levels import ServiceLevels
+
+
+log = logging.getLogger(__name__)
 
 
 class NotPublishedError(TransformError):
@@ -56,18 +64,35 @@ class Marts:
 
     @property
     def names(self) -> list[str]:
-        """The names of all marts, with the daily history if it has days."""
-        return sorted([*self._files, *self._history])
+        """The names of all marts: with the daily history if it has days, and what checks wrote if it can be read."""
+        checked = []
+        for name, current in ((findings.MART, findings.current), (levels.MART, levels.current)):
+            try:
+                if current(self._store):
+                    checked.append(name)
+            except DocumentError as error:  # no other mart needs it, and the next check writes it again
+                log.warning("%s is left out: %s", name, error)
+        return sorted([*self._files, *self._history, *checked])
 
     @cached_property
     def history(self) -> History:
-        """The days of the daily history, and the days that are left out of it. Raises: StoreError."""
+        """The days of the daily history, and the days that are left out of it. Raises: DocumentError, StoreError."""
         return read(self._store, self.generation.history, History)
 
     @cached_property
     def inputs(self) -> Inputs:
-        """What the generation was built from: commits, files, and the loads before. Raises: StoreError."""
+        """What the generation was built from: commits, files, and earlier loads. Raises: DocumentError, StoreError."""
         return read(self._store, f"{self.generation.generation}/{INPUTS}", Inputs)
+
+    @property  # a check may follow at any time
+    def report(self) -> Report | None:
+        """What the newest check of the data found, None before the first one. Raises: DocumentError, StoreError."""
+        return findings.current(self._store)
+
+    @property  # a check may follow at any time
+    def levels(self) -> ServiceLevels | None:
+        """The service levels, None before they were first computed. Raises: DocumentError, StoreError."""
+        return levels.current(self._store)
 
     @cached_property
     def connection(self) -> DuckDBPyConnection:
@@ -79,7 +104,7 @@ class Marts:
     def earlier(self) -> Iterator[Marts]:
         """Yield the marts that readers had of each earlier day, the newest first, as far as they are kept.
 
-        Raises: StoreError.
+        Raises: DocumentError, StoreError.
         """
         for generation in pointer.before(self._store, self.generation):
             yield Marts(self._store, generation)
@@ -95,12 +120,17 @@ class Marts:
 
         Raises:
             TransformError: The generation has no such mart.
-            StoreError: The listing of the history cannot be read.
+            DocumentError: The listing of the history or the report of the data quality is damaged.
+            StoreError: One of the two cannot be read.
         """
         if name in self._files:
             return [self._store.url(self._files[name].key)]
         if name in self._history:
             return self._history[name]
+        if name == findings.MART and self.report:
+            return [self._store.url(self.report.table)]
+        if name == levels.MART and self.levels:
+            return [self._store.url(levels.COPY)]
         raise TransformError(
             f"mart: found {name!r}, expected one of {', '.join(self.names)}; {self.generation.generation} in "
             f"{place_of(self._store)} has no other"
@@ -114,6 +144,7 @@ class Marts:
 
         Raises:
             TransformError: The generation has no such mart.
+            DocumentError: The listing of the history is damaged.
             StoreError: The lake cannot be read, or a file of the mart is missing or damaged.
         """
         import duckdb
@@ -150,7 +181,8 @@ def open_marts(lake: str | ReadableStore | None = None, *, day: date | None = No
 
     Raises:
         NotPublishedError: Nothing is published, or nothing that is still kept of that day or of one before it.
-        StoreError: The lake cannot be read, or one of its documents is wrong.
+        DocumentError: The pointer is damaged.
+        StoreError: The URI is none of a lake, or the lake cannot be read.
     """
     store = open_readable(lake or lake_uri()) if lake is None or isinstance(lake, str) else lake
     days: list[date] = []

@@ -25,6 +25,7 @@ from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from gamelake.lake.store import Store
 
@@ -43,12 +44,26 @@ class ListedGeneration:
 
 
 def generations(store: Store) -> list[ListedGeneration]:
-    """Return every finished generation whose document is readable, the newest build first. Raises: StoreError."""
+    """Return every finished generation whose document is readable, the newest first. Raises: StoreError.
+
+    They are in the order of their first publications: a clock that was set back dates a later build earlier. One that
+    was never published stands by its time.
+    """
     shown = pointer.newest(store)
+    publications = list(pointer.history(store)) or ([shown] if shown else [])
     by_generation: dict[str, Publication] = {}
-    for publication in [*pointer.history(store), *([shown] if shown else [])]:
+    first_number: dict[str, int] = {}
+    for publication in publications:
         by_generation.setdefault(publication.generation, publication)
-    documents = sorted(_documents(store), key=lambda each: (each.built_at, each.generation), reverse=True)
+        first_number[publication.generation] = publication.number
+
+    def order(document: Generation) -> tuple[int, datetime, str]:
+        number = first_number.get(document.generation)
+        if number is None:
+            number = max((each.number for each in publications if each.at <= document.built_at), default=0)
+        return number, document.built_at, document.generation
+
+    documents = sorted(_documents(store), key=order, reverse=True)
     return [
         ListedGeneration(each, by_generation.get(each.generation), bool(shown and shown.generation == each.generation))
         for each in documents
@@ -69,12 +84,12 @@ def rollback(store: Store, target: str | None, *, by: str, reason: str | None = 
                 f"before it; {_LIST}"
             )
         target = last.replaced
-    return _show(store, _find(store, target), Action.ROLLBACK, by, reason)
+    return _show(store, find_generation(store, target), Action.ROLLBACK, by, reason)
 
 
 def rollforward(store: Store, *, by: str, reason: str | None = None) -> tuple[Publication, bool]:
     """Show the newest publication again, after a rollback. Returns and raises as `rollback`."""
-    return _show(store, _find(store, _newest_published(store).generation), Action.ROLLFORWARD, by, reason)
+    return _show(store, find_generation(store, _newest_published(store).generation), Action.ROLLFORWARD, by, reason)
 
 
 def _show(store: Store, document: Generation, action: Action, by: str, reason: str | None) -> tuple[Publication, bool]:
@@ -107,7 +122,7 @@ def _documents(store: Store) -> Iterator[Generation]:
                 log.warning("%s is left out: %s", info.key, error)
 
 
-def _find(store: Store, target: str) -> Generation:
+def find_generation(store: Store, target: str) -> Generation:
     """Return the document of a generation, given its key or its day. Raises: TransformError."""
     try:
         day = parse_day(target)

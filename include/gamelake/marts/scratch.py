@@ -37,7 +37,9 @@ def check_database(path: Path) -> None:
             f"GAMELAKE_DUCKDB: found '?' in the folder {path.parent}, at which DuckDB cuts the name of its log; "
             f"name a file in another folder by GAMELAKE_DUCKDB"
         )
-    way = "; name a file in a folder that this user may write, or unset GAMELAKE_DUCKDB"
+    way = "; name a file in a folder that this user may write"
+    if os.environ.get("GAMELAKE_DUCKDB"):
+        way += ", or unset GAMELAKE_DUCKDB"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

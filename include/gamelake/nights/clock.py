@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from gamelake.registry import Source
 
+PUBLISHED_BY = time(6)
+"""When readers expect the marts of a night, in Korean time."""
+
 _DAILY = re.compile(r"(\d+) (\d+) \* \* \*")
 _GRACE = timedelta(hours=WARN_AFTER_HOURS - 24)
 """A load that commits later than this after its start is late, as the freshness of the marts has it."""
@@ -30,6 +33,11 @@ def starts_at(sources: Iterable[Source], day: date) -> datetime:
 def late_at(sources: Iterable[Source], day: date) -> datetime:
     """Return when a missing load of a day is late."""
     return starts_at(sources, day) + _GRACE
+
+
+def deadline(day: date) -> datetime:
+    """Return when readers expect the marts of a day."""
+    return datetime.combine(day, PUBLISHED_BY, KST)
 
 
 def last_night(sources: Iterable[Source], now: datetime) -> date:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gamelake.marts.build_inputs import CommitInput
 from gamelake.marts.documents import Document
+from gamelake.marts.levels import ServiceLevel
 
 
 class LoadStatus(StrEnum):
@@ -15,7 +16,9 @@ class LoadStatus(StrEnum):
     COMPLETE = "complete"
     """Committed; the source counts as many rows."""
     UNCOUNTED = "uncounted"
-    """Committed; the source cannot count."""
+    """Committed; the source's count proves nothing, or it cannot count."""
+    PARTIAL = "partial"
+    """Committed; a later load reads the rest, as after the end of a quota."""
     UNPROVEN = "unproven"
     """Committed; the source miscounts some id ranges."""
     WAITING = "waiting"
@@ -67,6 +70,7 @@ class LoadFacts(Document, frozen=True, kw_only=True):
         is_required: The marts wait for it.
         status: How its load ended.
         note: Why there is no complete load, for people.
+        is_uncommitted: It is missing, and the lake has rows of it: it was held, it failed, or it still runs.
         commits: How many loads of this day were committed.
         commit: The figures of the newest of them.
         started_at: When that load began: its commit minus its duration.
@@ -80,6 +84,7 @@ class LoadFacts(Document, frozen=True, kw_only=True):
     is_required: bool
     status: LoadStatus
     note: str | None = None
+    is_uncommitted: bool = False
     commits: int = 0
     commit: CommitInput | None = None
     started_at: datetime | None = None
@@ -147,6 +152,7 @@ class Nights(Document, frozen=True, kw_only=True):
         lake: Where the lake is.
         read_at: When it was read.
         shown_day: The day of the marts that readers have now.
+        levels: The service levels, as they were computed last.
         problems: Documents of the lake that cannot be used.
     """
 
@@ -155,6 +161,7 @@ class Nights(Document, frozen=True, kw_only=True):
     shown_day: date | None
     marks: tuple[NightMark, ...]
     night: Night
+    levels: tuple[ServiceLevel, ...]
     problems: tuple[str, ...]
 
 

@@ -26,6 +26,8 @@ _STATUS = {
     Proof.COUNTED.value: LoadStatus.COMPLETE,
     Proof.UNPROVEN.value: LoadStatus.UNPROVEN,
     Proof.NONE.value: LoadStatus.UNCOUNTED,
+    Proof.PAGED.value: LoadStatus.UNCOUNTED,
+    Proof.PARTIAL.value: LoadStatus.PARTIAL,
 }
 
 _LATER = {
@@ -99,13 +101,15 @@ def traced(store: Store, load: LoadFacts, day: date) -> LoadFacts:
     if load.status is not LoadStatus.MISSING:
         return load
     table, partition = TableName(load.source, load.entity), f"dt={format_day(day)}/"
+    is_uncommitted = True
     if rejected := next(iter(store.list(f"{table.rejected_prefix}{partition}")), None):
         found = f"Rows that break the contract are kept at {rejected.key}."
     elif next(iter(store.list(f"{table.prefix}{partition}")), None):
         found = "A load stored rows and did not commit them: it was held, it failed, or it still runs."
     else:
         found = "The lake has no rows of a load of this day."
-    return replace(load, note=f"{load.note} {found}")
+        is_uncommitted = False
+    return replace(load, note=f"{load.note} {found}", is_uncommitted=is_uncommitted)
 
 
 def warnings(load: LoadFacts) -> Iterator[str]:

@@ -22,10 +22,20 @@ from gamelake.lake.documents import DocumentError
 from gamelake.lake.keys import number_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
-from gamelake.marts import pointer
+from gamelake.marts import findings, levels, pointer
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.commits import figures_of
-from gamelake.marts.documents import INPUTS, PUBLICATIONS, RECORD, Generation, Publication, read
+from gamelake.marts.documents import (
+    INPUTS,
+    PUBLICATIONS,
+    RECORD,
+    RESULTS,
+    BuildResults,
+    Generation,
+    History,
+    Publication,
+    read,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,12 +43,16 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
     from gamelake.marts.build_inputs import CommitInput
+    from gamelake.marts.findings import Report
+    from gamelake.marts.levels import ServiceLevels
     from gamelake.registry import Entity
 
 THREADS = 8
 MOST_READ = 90
 """Commits of one table that are read one by one: three for each of 30 nights."""
 MOST_PUBLICATIONS = 120
+SCHEDULED = "scheduled__"
+"""The start of the id of a run that Airflow's scheduler made; a person's is `manual__`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +65,26 @@ class Build:
     record: Generation | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """What a listing of the builds tells: the times of their documents, by key or folder, and the size of it all."""
+
+    started: dict[str, datetime]
+    finished: dict[str, datetime]
+    results: dict[str, datetime]
+    bytes: int
+
+
 @dataclass(slots=True)
 class TableRecords:
-    """The figures of a table's commits by number, and the numbers that have no readable manifest."""
+    """The figures of a table's commits by number, and the numbers that have no readable manifest.
+
+    `bytes` is the size of the parts that the newest readable commit lists.
+    """
 
     commits: dict[int, CommitInput] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
+    bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +92,31 @@ class Records:
     """What the lake tells of its nights.
 
     tables: by the name of the table. builds: by day, the oldest first. publications: the newest first. shown: the
-    generation that readers have. problems: documents that cannot be used.
+    generation that readers have. results: of the build that ended last, whether it succeeded or not. marts_bytes: the
+    size of all objects of these builds. history_bytes: the size of the history that readers have. levels: the service
+    levels, if they were computed. quality: the newest check of the data. problems: documents that cannot be used.
     """
 
     tables: Mapping[str, TableRecords]
     builds: Mapping[date, Sequence[Build]]
     publications: Sequence[Publication]
     shown: Generation | None
+    results: BuildResults | None
+    marts_bytes: int
+    history_bytes: int | None
+    levels: ServiceLevels | None
+    quality: Report | None
     problems: Sequence[str]
+
+
+def first_deadline(tables: Iterable[TableRecords]) -> date | None:
+    """Return the first day that has a deadline; None in a lake whose days are all run by hand.
+
+    The day of the first load that a schedule started is the one on which it was switched on, at any hour.
+    """
+    loads = (each for table in tables for each in table.commits.values())
+    days = [each.partition[:10] for each in loads if each.run_id.startswith(SCHEDULED)]
+    return parse_day(min(days)) + timedelta(days=1) if days else None
 
 
 class RecordReader:
@@ -82,6 +127,8 @@ class RecordReader:
         self.entities = tuple(entities)
         self._tables: dict[str, TableRecords] = {}
         self._inputs_of: str | None = None
+        self._history_of: tuple[str, int] | None = None
+        self._results: tuple[tuple[str, datetime], BuildResults] | None = None
         # By key and time: a lake may be deleted and made again.
         self._generations: dict[tuple[str, datetime], Generation] = {}
         self._publications: dict[tuple[str, datetime], Publication] = {}
@@ -96,15 +143,26 @@ class RecordReader:
         shown = self._shown(problems)
         known = self._known(shown, problems)
         with ThreadPoolExecutor(THREADS) as threads:
-            found = threads.map(lambda entity: self._table(entity, known), self.entities)
-            self._tables = {str(entity): table for entity, table in zip(self.entities, found, strict=True)}
+            tables = threads.map(lambda entity: self._table(entity, known), self.entities)
+            self._tables = {str(entity): table for entity, table in zip(self.entities, tables, strict=True)}
             for name, table in self._tables.items():
                 problems += [f"{name}: the manifest of version {number} is lost or damaged" for number in table.lost]
             newest = self.newest_day()
-            since = newest - timedelta(days=nights) if newest else None
-            builds = self._builds(since, threads, problems) if since else {}
+            found = self._folders(newest - timedelta(days=nights)) if newest else _Folders({}, {}, {}, 0)
+            builds = self._builds(found, threads, problems)
             publications = self._moves(threads, problems)
-        return Records(self._tables, builds, publications, shown, problems)
+        return Records(
+            self._tables,
+            builds,
+            publications,
+            shown,
+            self._ended(found, problems),
+            found.bytes,
+            self._history(shown, problems),
+            self._levels(problems),
+            self._quality(problems),
+            problems,
+        )
 
     def newest_day(self) -> date | None:
         """Return the newest day of a commit that was read."""
@@ -114,6 +172,13 @@ class RecordReader:
     def _shown(self, problems: list[str]) -> Generation | None:
         try:
             return pointer.current(self.store)
+        except DocumentError as error:
+            problems.append(str(error))
+            return None
+
+    def _levels(self, problems: list[str]) -> ServiceLevels | None:
+        try:
+            return levels.current(self.store)
         except DocumentError as error:
             problems.append(str(error))
             return None
@@ -146,27 +211,39 @@ class RecordReader:
                 break
             reads += 1
             try:
-                figures = figures_of(table.read(version))
+                manifest = table.read(version)
             except (ObjectNotFoundError, DocumentError):
                 found.lost.add(version)
                 continue
+            figures = figures_of(manifest)
             found.commits[version] = figures
+            if found.bytes is None:
+                found.bytes = sum(part.bytes for part in manifest.files)
             # What is known may be of another lake, or of one that was deleted and made again.
             is_trusted = is_trusted or bool(before and replace(before, is_read=False) == figures)
         return found
 
-    def _builds(self, since: date, threads: ThreadPoolExecutor, problems: list[str]) -> dict[date, list[Build]]:
+    def _folders(self, since: date) -> _Folders:
         started: dict[str, datetime] = {}
         finished: dict[str, datetime] = {}
+        results: dict[str, datetime] = {}
+        size = 0
         for info in self.store.list("marts/dt=", after=f"marts/dt={format_day(since)}"):
             folder, _, name = info.key.rpartition("/")
+            size += info.size
             if name == INPUTS:
                 started[folder] = info.modified
             elif name == RECORD:
                 finished[folder] = info.modified
+            elif name.startswith(RESULTS):
+                results[info.key] = info.modified
+        return _Folders(started, finished, results, size)
+
+    def _builds(self, found: _Folders, threads: ThreadPoolExecutor, problems: list[str]) -> dict[date, list[Build]]:
+        finished = found.finished
         records = dict(zip(finished, threads.map(self._generation, finished.items()), strict=True))
         builds: dict[date, list[Build]] = {}
-        for folder, begun in sorted({**finished, **started}.items(), key=itemgetter(1)):
+        for folder, begun in sorted({**finished, **found.started}.items(), key=itemgetter(1)):
             record = records.get(folder)
             if isinstance(record, str):
                 problems.append(record)
@@ -175,6 +252,39 @@ class RecordReader:
                 day = parse_day(folder.split("/")[1].removeprefix("dt="))
                 builds.setdefault(day, []).append(Build(folder, begun, folder in finished, record))
         return builds
+
+    def _ended(self, found: _Folders, problems: list[str]) -> BuildResults | None:
+        """Return the results of the build that ended last."""
+        if not found.results:
+            return None
+        newest = max(found.results.items(), key=itemgetter(1))
+        if self._results is None or self._results[0] != newest:
+            try:
+                self._results = (newest, read(self.store, newest[0], BuildResults))
+            except (ObjectNotFoundError, DocumentError) as error:
+                problems.append(str(error))
+                return None
+        return self._results[1]
+
+    def _history(self, shown: Generation | None, problems: list[str]) -> int | None:
+        """Return the size of the days of the history that a generation lists."""
+        if shown is None:
+            return None
+        if self._history_of is None or self._history_of[0] != shown.history:
+            try:
+                days = read(self.store, shown.history, History).days
+            except (ObjectNotFoundError, DocumentError) as error:
+                problems.append(str(error))
+                return None
+            self._history_of = (shown.history, sum(day.bytes for day in days))
+        return self._history_of[1]
+
+    def _quality(self, problems: list[str]) -> Report | None:
+        try:
+            return findings.current(self.store)
+        except DocumentError as error:
+            problems.append(str(error))
+            return None
 
     def _generation(self, found: tuple[str, datetime]) -> Generation | str:
         """Return a generation's document, or why it cannot be used."""

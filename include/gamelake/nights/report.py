@@ -31,6 +31,7 @@ from gamelake.nights.documents import (
     NightStatus,
     RunFacts,
 )
+from gamelake.nights.metrics import LakeState, NewestLoad
 from gamelake.nights.records import RecordReader
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class NightReports:
             shown_day=view.records.shown.day if view.records.shown else None,
             marks=tuple(self._mark(view, day) for day in days),
             night=self._night(view, view.last, is_traced=True),
+            levels=view.records.levels.levels if view.records.levels else (),
             problems=tuple(view.records.problems),
         )
 
@@ -113,6 +115,30 @@ class NightReports:
         if entity:
             return self._load_run(view, entity, run_id)
         return self._build_run(view, dag_id, run_id)
+
+    def state(self) -> LakeState:
+        """Return what the metrics show. Raises: StoreError."""
+        view = self._read()
+        records = view.records
+        newest = []
+        for entity in self._entities:
+            table = records.tables[str(entity)]
+            if commits := table.commits:
+                load = loads.committed(entity, commits[max(commits)], rate=self._rates.get(entity.source))
+                newest.append(NewestLoad(entity, load, table.bytes))
+        return LakeState(
+            read_at=view.now,
+            night=self._night(view, view.last, is_traced=True),
+            newest=newest,
+            shown=records.shown,
+            levels=records.levels,
+            publication=records.publications[0] if records.publications else None,
+            results=records.results,
+            marts_bytes=records.marts_bytes,
+            history_bytes=records.history_bytes,
+            quality=records.quality,
+            problems=len(records.problems),
+        )
 
     def _read(self) -> _View:
         # The threads of the API server serve all of Airflow: few of them may wait for a store that does not answer.

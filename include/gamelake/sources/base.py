@@ -4,16 +4,19 @@ A source is a package below `gamelake.sources`. It has its part of the registry,
 with the function `open_reader`:
 
     @asynccontextmanager
-    async def open_reader(connection: str, entity: Entity) -> AsyncIterator[Reader]: ...
+    async def open_reader(connection: str, entity: Entity, lake: Lake) -> AsyncIterator[Reader]: ...
 
 A load knows nothing else of a source. Every reader passes the rules of `tests/gamelake/sources/test_conformance.py`.
+A module `sample` is optional, with which `gamelake new entity` asks the API for rows:
+
+    async def sample_rows(connection: str, endpoint: str, condition: str | None) -> Sample: ...
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -22,11 +25,21 @@ if TYPE_CHECKING:
 
     from apiclient.stats import ClientStats
     from gamelake.lake.id_ranges import IdRange
-    from gamelake.lake.manifest import Unproven
+    from gamelake.lake.keys import LoadRun
+    from gamelake.lake.manifest import Proof, Unproven
     from gamelake.lake.rows import LiveIds
+    from gamelake.lake.store import Store
     from gamelake.lake.update_times import UpdateTimes
     from gamelake.registry import Entity, Source
     from gamelake.sources.contract import Checked
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The lake of a load, for a source that keeps something of its own there, and the run that loads."""
+
+    store: Store
+    run: LoadRun
 
 
 class IncompleteError(Exception):
@@ -58,6 +71,14 @@ class MisplacedError(IncompleteError):
             f"{self.entity}: {self.where}: the source returned rows out of order, or of other ids, such as "
             f"{self.row_id}, twice. Nothing was committed; run the load again, and report it to the source if it stays."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Some rows of an endpoint as the source sends them, for `gamelake new entity`, and how many rows it has in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +180,10 @@ class Reader(Protocol):
         """What the client has done so far."""
 
     @property
+    def address(self) -> str:
+        """The URL of the entity at the source, without keys: where lineage begins."""
+
+    @property
     def origin(self) -> str | None:
         """Whose rows the replies had, such as `igdb` or `sandbox`; None: the source does not state it."""
 
@@ -203,13 +228,46 @@ class CountingReader(Reader, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How complete the rows are that a reader returned.
+
+    proof: `counted`, `paged` or `partial`. reason: why it is not counted, for people; None for counted.
+    until: of changes, everything before this time (unix seconds) was read; None: up to now.
+    """
+
+    proof: Proof
+    reason: str | None = None
+    until: int | None = None
+
+
+class PagedReader(Reader, Protocol):
+    """A reader whose source counts what one query returns, and not the rows of an id range.
+
+    It states itself how complete its rows are. It may end before everything is read, as when a quota is spent: that is
+    a normal end, and the next load of changes continues at `until`.
+    """
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """How complete the rows are, once all pages were read; None before."""
+
+
+def evidence_of(reader: Reader) -> Evidence | None:
+    """Return how complete the rows of a reader are, None if it does not state it itself."""
+    return cast("PagedReader", reader).evidence if hasattr(type(reader), "evidence") else None
+
+
 def counting(reader: Reader) -> CountingReader | None:
     """Return the reader itself if its source can count, else None."""
     return cast("CountingReader", reader) if callable(getattr(reader, "reconcile", None)) else None
 
 
-def open_reader(source: Source, entity: Entity) -> AbstractAsyncContextManager[Reader]:
-    """Return the reader of an entity, with a client of the source's connection that is open as long as the context."""
+def open_reader(source: Source, entity: Entity, lake: Lake) -> AbstractAsyncContextManager[Reader]:
+    """Return the reader of an entity, with a client of the source's connection that is open as long as the context.
+
+    The context ends without an error once the load is committed.
+    """
     module = import_module(f"gamelake.sources.{source.name}.reader")
-    reader: AbstractAsyncContextManager[Reader] = module.open_reader(source.connection, entity)
+    reader: AbstractAsyncContextManager[Reader] = module.open_reader(source.connection, entity, lake)
     return reader

@@ -15,6 +15,7 @@ import orjson
 
 from apiclient.elements import UnreadableRow
 from gamelake.fields import FieldRule, FieldType
+from gamelake.lake.documents import prepare
 from gamelake.lake.parts import Rows
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class RowContract:
         self._model = msgspec.defstruct(entity.name, fields, kw_only=True)
         # One call in C passes a whole page; only a page that does not pass is looked at row by row.
         self._page = list[msgspec.defstruct(entity.name, [], bases=(self._model,), forbid_unknown_fields=True)]  # type: ignore[misc]
+        for each in (self._model, self._page):
+            prepare(each)
         self._name = str(entity)
         self._declared = frozenset(entity.fields)
         self._ints = tuple(name for name, kind in entity.fields.items() if kind in _INTS)
@@ -279,6 +282,8 @@ def _model_field(name: str, kind: FieldType, rule: FieldRule) -> Any:
         expected: Any = Annotated[int, _meta(rule, _INT64)]
     elif kind is FieldType.DOUBLE:
         expected = Annotated[float, _meta(rule, _NO_RULE)]
+    elif kind is FieldType.JSON:
+        expected = Any
     elif kind is FieldType.INT_ARRAY:
         expected = list[Annotated[int, _meta(_NO_RULE, _INT64)]]
     else:

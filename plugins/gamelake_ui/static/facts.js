@@ -13,6 +13,7 @@ export const NIGHT = {
 export const LOAD = {
   complete: ["good", "complete"],
   uncounted: ["good", "loaded"],
+  partial: ["warn", "partial"],
   unproven: ["warn", "miscounted"],
   waiting: ["wait", "not yet"],
   missing: ["bad", "missing"],
@@ -29,9 +30,15 @@ export const MARTS = {
 
 export const chip = ([tone, text]) => make("span", { class: `chip ${tone}` }, text);
 
+// How a load is proven whose source does not count the whole table.
+function provenBy({ proof: kind, proof_reason: reason }) {
+  if (kind === "counted") return "what was read is counted";
+  return reason ? `${kind}: ${reason}` : "the source cannot count";
+}
+
 // source_count counts rejected rows too; they are in no table.
 export function proof(commit) {
-  if (commit.source_count === null) return `${count(commit.row_count)} rows; the source cannot count`;
+  if (commit.source_count === null) return `${count(commit.row_count)} rows; ${provenBy(commit)}`;
   const difference = commit.source_count - commit.row_count;
   if (difference === 0) return `${count(commit.source_count)} = ${count(commit.row_count)}`;
   const why = commit.proof === "counted" ? ` + ${count(difference)} rejected` : "";

@@ -103,6 +103,7 @@ function draw() {
     make("div", { class: "tools" },
       make("select", { "aria-label": "Mart", onchange: (event) => choose(event.target.value).catch(recover) }, ...options),
       search,
+      make("a", { href: `lineage?mart=${encodeURIComponent(state.mart.name)}` }, "Where it comes from"),
       make("a", { href: `marts/${state.mart.name}?sha256=${state.mart.sha256}`, download: `${state.mart.name}.parquet` }, "Download Parquet")),
     make("details", { class: "columns" }, make("summary", {}, `${things(state.chosen.length, "column")} of ${count(state.columns.length)}`),
       make("div", {}, ...state.columns.map(columnBox))),

@@ -4,10 +4,11 @@ import { LOAD, MARTS, NIGHT, bar, chip, martsFacts, proof, warningList } from ".
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 let report;
+let quality;
 
 async function start() {
   try {
-    report = await ask("api/nights");
+    [report, quality] = await Promise.all([ask("api/nights"), ask("api/findings").catch((error) => ({ problem: error.message }))]);
     const wanted = new URLSearchParams(location.search).get("day");
     await select(DAY.test(wanted ?? "") ? wanted : report.night.day, { isFirst: true });
   } catch (error) {
@@ -32,15 +33,26 @@ function draw(night) {
     warningList("What is missing", missing.map((load) => make("span", { "data-dag": load.dag_id },
       make("b", {}, load.entity), `: ${load.note} `)), "bad"),
     warningList("To look at", night.warnings.filter((line) => !missing.some((load) => line.startsWith(`${load.entity}:`)))),
+    night.day === report.night.day ? findingList() : null,
     night.loads.length ? make("h2", {}, "Loads") : null,
     night.loads.length ? loadTable(night) : null,
     night.status === "before" ? null : make("h2", {}, "Marts"),
     night.status === "before" ? null : martsFacts(night.marts, night.day),
+    report.levels.length ? make("h2", {}, "Service levels") : null,
+    report.levels.length ? levelTable(report.levels) : null,
     warningList("Documents of the lake that cannot be used", report.problems),
     make("p", { class: "quiet small" }, `Read from ${report.lake} at ${bothTimes(report.read_at)}. Every figure comes from `
       + "its manifests and publications. A night is the Korean day whose loads start at 04:00."),
   );
   if (missing.length) tellRuns(night.day, missing).catch(() => {});
+}
+
+function findingList() {
+  if (quality?.problem) return warningList("Unusual in the published data", [`It is not known. ${quality.problem}`]);
+  const open = (quality?.findings ?? []).filter((finding) => finding.state !== "recovered");
+  return warningList("Unusual in the published data", open.map((finding) => make("span", {},
+    make("b", {}, finding.severity), ` ${finding.message} Since ${bothTimes(finding.since, report.night.day)}.`)),
+  open.some((finding) => finding.severity !== "P2") ? "bad" : "warn");
 }
 
 function verdict(night, missing) {
@@ -156,6 +168,26 @@ function loadTable(night) {
   }
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Loads of the night" },
     make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+}
+
+const LEVEL = {
+  met: ["good", "met"], burning: ["warn", "burning"], spent: ["warn", "budget spent"], missed: ["bad", "missed"],
+};
+
+function levelTable(levels) {
+  const names = ["Promise", "State", "Target", "Good nights", "Budget left", "Last bad night"];
+  const rows = levels.map((level) => {
+    const values = [
+      level.title, chip(LEVEL[level.status]), `${percent(level.target)} of ${level.window}`,
+      level.nights ? `${level.nights - level.bad} of ${level.nights}` : "–", percent(level.budget_left),
+      level.last_bad ? `${dayAndMonth(level.last_bad)}: ${level.reason}` : "–",
+    ];
+    const kinds = ["name", "state", "number", "number", "number", "wide"];
+    return make("tr", {}, ...values.map((value, index) => make("td", { "data-label": names[index], class: kinds[index] }, value)));
+  });
+  const head = names.map((name, index) => make("th", { scope: "col", class: [2, 3, 4].includes(index) ? "number" : null }, name));
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Service levels" },
+    make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
 
 // The lake has no reason for a load that was held or failed. Airflow has the state of its run.

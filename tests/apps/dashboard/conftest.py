@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,8 +95,26 @@ def fill(lake: MartsLake, day: str) -> None:
     users = {number: 10 * number for number in NAMES}
     lake.add("fct_game_popularity", [{"game_id": n, "playing_users": u, "played_users": u} for n, u in users.items()])
     lake.add(
-        "dim_companies", [{"company_id": 7, "company_name": "Nintendo", "developed_games": 9, "published_games": 2}]
+        "dim_companies",
+        [
+            {
+                "company_id": 7,
+                "company_name": "Nintendo",
+                "display_name": "Nintendo",
+                "developed_games": 9,
+                "published_games": 2,
+            }
+        ],
     )
+    release = {"game_id": 1, "release_region": "worldwide", "release_date": COMMITTED, "date_precision": "day"}
+    lake.add("fct_release_dates", [
+        release | {"release_date_id": 1, "platform_id": 6, "platform_name": "PC"},
+        release | {"release_date_id": 2, "platform_id": 5, "platform_name": "Wii"},
+        release | {"release_date_id": 3, "release_region": "korea", "release_date": COMMITTED.replace(month=12, day=31),
+                   "date_precision": "quarter"},
+        release | {"release_date_id": 4, "release_region": None, "release_date": None, "date_precision": None},
+        release | {"release_date_id": 5, "game_id": 2},
+    ])  # fmt: skip
     lake.add("bridge_game_company", [{"game_id": n, "company_id": 7, "role": "developer"} for n in NAMES])
     order = [2, 1, *ODD_NAMES] if day == DAYS[0] else [1, 3, 2, *ODD_NAMES]
     places = [
@@ -119,11 +137,21 @@ def fill(lake: MartsLake, day: str) -> None:
     lake.add("mart_release_trends", [
         {"category": "genre", "name": "Adventure", "release_year": year, "games": year - 1990} for year in (2001, 2003)
     ])  # fmt: skip
+    monday = date.fromisoformat(day) - timedelta(days=date.fromisoformat(day).weekday())
+    lake.add("mart_weekly_trends", [
+        {"category": "genre", "name": "Adventure", "week": monday, "popularity_day": date(2026, 11, 20), "releases": 1,
+         "playing_users": 660},
+        {"category": "genre", "name": "Adventure", "week": monday - timedelta(weeks=3), "releases": 2},
+    ])  # fmt: skip
+    cohort = {"category": "all", "name": "all", "releases": 5, "judged_7d": 4, "judged_30d": 0, "judged_90d": 0}
+    lake.add("mart_release_cohorts", [{**cohort, "release_month": date(2026, 11, 1), "played_share_7d": 0.25}])
     lake.add("mart_engagement_funnel", [
         {"category": "genre", "member": "Adventure", "name": "Adventure", "games": 11, "visit_count": 100},
     ])  # fmt: skip
     lake.add("mart_companies", [
-        {"company_id": 7, "company_name": "Nintendo", "games": 11, "releases_52w": 1, "playing_users": 660, "rank": 1,
+        {"company_id": 7, "company_name": "Nintendo", "display_name": "Nintendo", "country_name": "Japan", "games": 11,
+         "releases_52w": 1,
+         "playing_users": 660, "rank": 1,
          "previous_day": None},
     ])  # fmt: skip
     lake.add("fct_loads", [

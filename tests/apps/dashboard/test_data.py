@@ -13,9 +13,10 @@ import pytest
 from apps.dashboard.data import companies, export, games, lists, nights, overview, reasons, search, trends
 from apps.dashboard.data.snapshot import Snapshot
 from apps.dashboard.texts import Texts
+from gamelake.marts.lists import BY_KEY, LISTS, GameList, tops
 from tests.apps.dashboard.conftest import NAMES, ODD_NAMES
 
-PLAYED, RATED, HIDDEN = (lists.BY_KEY[key] for key in ("played", "rated", "hidden"))
+PLAYED, RATED, HIDDEN = (BY_KEY[key] for key in ("played", "rated", "hidden"))
 
 
 # Lists
@@ -57,9 +58,9 @@ def test_choices_of_a_filter(snapshot: Snapshot) -> None:
     assert lists.choices(rows, "year")[0] > lists.choices(rows, "year")[-1]
 
 
-@pytest.mark.parametrize("chosen", lists.LISTS, ids=lambda each: each.key)
+@pytest.mark.parametrize("chosen", LISTS, ids=lambda each: each.key)
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_every_reason_has_its_words(chosen: lists.GameList, language: str) -> None:
+def test_every_reason_has_its_words(chosen: GameList, language: str) -> None:
     """Also where a figure is unknown."""
     figures: dict[str, Any] = dict.fromkeys(_columns_of(chosen.mart), 1)
     figures |= {"first_release_date": datetime(2026, 1, 1), "korean_release_date": None, "edition_names": ["x"]}  # noqa: DTZ001
@@ -145,11 +146,11 @@ def test_headlines(snapshot: Snapshot) -> None:
 
 
 def test_tops(snapshot: Snapshot) -> None:
-    found = {each.chosen.key: each for each in overview.tops(snapshot)}
+    found = {each.chosen.key: each for each in tops(snapshot.rows)}
     played = found["played"]
     assert played.first is not None
     assert played.mover is not None
-    assert (played.first["game_id"], played.mover["game_id"], played.newcomers) == (1, 3, 1)
+    assert (played.first["game_id"], played.mover["game_id"], played.games) == (1, 3, len(NAMES) - 1)
     assert found["trending"].first is None
 
 
@@ -157,6 +158,24 @@ def test_the_age_of_a_generation(snapshot: Snapshot) -> None:
     for hours, verdict in ((1, "fresh"), (31, "late"), (55, "stale")):
         found = overview.hours_old(snapshot, snapshot.built_at + timedelta(hours=hours))
         assert overview.verdict(found) == verdict
+
+
+# Releases
+
+
+def test_releases_of_a_date_and_region_are_one(snapshot: Snapshot) -> None:
+    found = games.releases(snapshot, 1)
+    assert [(each["region"], each["precision"], each["platforms"]) for each in found] == [
+        ("worldwide", "day", ["PC", "Wii"]),
+        ("korea", "quarter", None),
+        (None, None, None),
+    ]
+    assert games.releases(snapshot, 3) == []
+
+
+def test_korea_is_first_if_wanted(snapshot: Snapshot) -> None:
+    found = games.releases(snapshot, 1, korea_first=True)
+    assert [each["region"] for each in found] == ["korea", "worldwide", None]
 
 
 # Trends and companies
@@ -168,7 +187,15 @@ def test_trends(snapshot: Snapshot) -> None:
     assert trends.funnel(snapshot, "genre", ["Adventure"])[0]["visit_count"] == 100
     weeks = trends.over_weeks(snapshot, "genre", ["Adventure"])
     assert len(weeks) == trends.WEEKS
-    assert [row["playing_users"] for row in weeks if row["playing_users"]] == [sum(10 * n + 22 for n in NAMES)]
+    assert [row["playing_users"] for row in weeks] == [None] * 11 + [660]
+    assert weeks[-1]["day"] == date(2026, 11, 20)
+    (month,) = trends.cohorts(snapshot)
+    assert (month["releases"], month["judged_7d"], month["played_share_7d"], month["played_share_30d"]) == (
+        5,
+        4,
+        0.25,
+        None,
+    )
 
 
 def test_companies(snapshot: Snapshot) -> None:
@@ -222,8 +249,8 @@ def test_parquet_has_the_rows_as_the_mart_has_them(snapshot: Snapshot, tmp_path:
 
 
 def test_nothing_is_shown_of_empty_marts(empty: Snapshot) -> None:
-    assert all(lists.rows_of(empty, each) == [] for each in lists.LISTS)
-    assert all(each.first is None for each in overview.tops(empty))
+    assert all(lists.rows_of(empty, each) == [] for each in LISTS)
+    assert all(each.first is None for each in tops(empty.rows))
     assert [each.value for each in overview.headlines(empty)] == [0, 0, None, None]
     assert games.facts(empty, 1) is None
     assert not games.popularity(empty, [1], 28)

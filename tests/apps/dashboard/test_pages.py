@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from apps.dashboard.data import snapshot
+from apps.dashboard.texts import Texts
+from gamelake.marts import findings
+from gamelake.marts.documents import encode
+from gamelake.marts.findings import Severity, State
+from gamelake.marts.levels import CURRENT, ServiceLevels
+from gamelake.marts.lists import BY_KEY
 from gamelake.paths import REPOSITORY
+from gamelake.quality.objectives import load_objectives
+from gamelake.quality.service_levels import JudgedNight, level_of
 from tests.apps.dashboard.conftest import DAYS, NAMES, fill
+from tests.support.night_lake import NightLake, finding
 
 pytest.importorskip("streamlit", reason="Streamlit is in .venv-dashboard only: make test-dashboard")
 
@@ -63,7 +75,9 @@ def test_a_page_shows_its_generation(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_of_marts_without_rows_says_why(no_rows: MartsLake, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+def test_a_page_of_marts_without_rows_states_why(
+    no_rows: MartsLake, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
     app = opened(monkeypatch, no_rows.store.uri, page)
     text = shown(app)
     assert "at least two nights are missing" in text
@@ -128,10 +142,34 @@ def test_why_a_game_is_in_a_list(three_days: MartsLake, monkeypatch: pytest.Monk
     assert "95.0, from 12 ratings" in text
 
 
+@pytest.mark.parametrize("chosen", BY_KEY)
+def test_a_list_states_what_its_figure_means(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    """An empty list too: a newcomer looks there in the first week."""
+    text = shown(opened(monkeypatch, three_days.store.uri, "lists", list=chosen))
+    assert escape(Texts("en")(f"score.{chosen}")) in text
+
+
 def test_a_korean_title_and_a_page_at_steam(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(opened(monkeypatch, three_days.store.uri, "game", id="1", lang="ko"))
     assert '<h2><bdi dir="auto">젤다의 전설</bdi></h2>' in text
     assert 'href="https://store.steampowered.com/app/70/"' in text
+    releases = text[text.index("지역별 출시일") :]
+    assert releases.index("한국") < releases.index("2026년 4분기") < releases.index("전 세계")
+
+
+def test_a_first_day_tells_no_change(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in (row for rows in marts.rows.values() for row in rows if "previous_day" in row):
+        row["previous_day"] = None
+    marts.publish(DAYS[-1])
+    assert 'class="gl-mover"' not in shown(opened(monkeypatch, marts.store.uri))
+
+
+def test_releases_of_a_generation_that_has_none(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    marts.rows.pop("fct_release_dates")
+    marts.publish(DAYS[-1])
+    assert "Release dates" not in shown(opened(monkeypatch, marts.store.uri, "game", id="1"))
 
 
 def test_search_forgives_a_typing_error(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,3 +202,43 @@ def test_the_nights(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> N
     assert "popscore.mood" in text
     text = shown(opened(monkeypatch, three_days.store.uri, "pipeline", night="2026-11-21"))
     assert "Nothing was committed for this day" in text
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_checks_of_the_data_are_shown_in_words(
+    marts: MartsLake, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """Open findings, service levels, and a level of slo.yaml that has no text here."""
+    at, texts = datetime(2026, 11, 22, 5, tzinfo=UTC), Texts(language)
+    found = finding("freshness", Severity.P1, since=at)
+    over = replace(found, subject="igdb.genres", state=State.RECOVERED)
+    late = replace(found, message="The games are <late>.", message_ko="게임이 <늦습니다>.")
+    NightLake(marts.store).check(late, over, at=at)
+    level = level_of("published", load_objectives()["published"], [JudgedNight(at.date(), "Nothing was published.")])
+    levels = ServiceLevels(checked_at=at, levels=(level, replace(level, name="invented", title="An invented promise")))
+    marts.store.put(CURRENT, encode(levels))
+    text = shown(opened(monkeypatch, marts.store.uri, "pipeline", lang=language))
+    assert ("The games are &lt;late&gt;." in text) is (language == "en")
+    assert ("게임이 &lt;늦습니다&gt;." in text) is (language == "ko")
+    assert "igdb.genres" not in text
+    for key in ("findings", "severity_P1", "level_published", "level_is_spent"):
+        assert escape(texts(f"pipeline.{key}")) in text
+    assert "An invented promise" in text
+
+
+@pytest.mark.parametrize("damaged", [findings.CURRENT, CURRENT])
+def test_a_damaged_document_costs_its_section_only(
+    marts: MartsLake, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    at, texts = datetime(2026, 11, 22, 5, tzinfo=UTC), Texts("en")
+    NightLake(marts.store).check(finding("freshness", Severity.P1, since=at), at=at)
+    level = level_of("published", load_objectives()["published"], [JudgedNight(at.date(), "Nothing was published.")])
+    marts.store.put(CURRENT, encode(ServiceLevels(checked_at=at, levels=(level,))))
+    marts.store.put(damaged, b'{"checked_at": "2026-11')
+    text = shown(opened(monkeypatch, marts.store.uri, "pipeline"))
+    for heading in ("strip", "findings", "levels"):
+        assert escape(texts(f"pipeline.{heading}")) in text
+    assert damaged in text
+    assert "the next check of the data writes it again" in text
+    assert ("The games are late." in text) is (damaged == CURRENT)
+    assert (texts("pipeline.level_published") in text) is (damaged == findings.CURRENT)

@@ -10,7 +10,8 @@ import pytest
 from apps.dashboard.texts import LANGUAGES, Texts, all_texts
 from gamelake.paths import REPOSITORY
 
-SOURCE = "\n".join(file.read_text("utf-8") for file in sorted((REPOSITORY / "apps/dashboard").rglob("*.py")))
+FILES = [*sorted((REPOSITORY / "apps/dashboard").rglob("*.py")), REPOSITORY / "include/gamelake/marts/lists.py"]
+SOURCE = "\n".join(file.read_text("utf-8") for file in FILES)
 
 
 def test_both_languages_have_the_same_values() -> None:

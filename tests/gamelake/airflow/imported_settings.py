@@ -25,7 +25,7 @@ from gamelake.cli.main import main
 
 
 def create_tables() -> None:
-    """Those that the import writes to, in a database that says it is of this Airflow."""
+    """Those that the import writes to, in a database that is this Airflow's."""
     Base.metadata.create_all(settings.engine, tables=[model.__table__ for model in (Team, Connection, Pool)])
     command.stamp(_get_alembic_config(), "head")  # type: ignore[no-untyped-call]  # Airflow gives it no types
 

@@ -28,6 +28,7 @@ small: {outputs: {memory: {type: duckdb, path: ":memory:", config_options: {memo
 """
 RULES = """
 models:
+  - {name: fine, columns: [{name: id, data_tests: [{relationships: {arguments: {to: ref('unbound'), field: id}}}]}]}
   - {name: tested, columns: [{name: id, data_tests: [unique]}]}
   - {name: contracted, config: {contract: {enforced: true}}, columns: [{name: id, data_type: varchar}]}
   - {name: constrained, config: {contract: {enforced: true}}, columns: [{name: id, data_type: integer, constraints: [{type: not_null}]}]}
@@ -41,6 +42,7 @@ LASTING = {
     "unconverted": "select cast('x' || range as integer) as id from range(3)",
     "refused": "{% if execute %} {{ exceptions.raise_compiler_error('var mart_game_types: found x') }} {% endif %}",
 }
+FINE = "select 1 as id"
 PASSING = {
     "too_large": "select list(range order by hash(range)) as ids from range(10000000)",
     "unread": "from read_parquet('/nowhere/at/all.parquet')",
@@ -54,6 +56,7 @@ class Project:
         self.folder = folder
         self.pushed: dict[str, Any] = {}
         self.ti = SimpleNamespace(
+            try_number=2,
             xcom_push=lambda key, value: self.pushed.update({key: json.loads(json.dumps(value))}),
             xcom_pull=lambda *, key, **_: self.pushed.get(key),
         )
@@ -67,8 +70,14 @@ class Project:
         self.run([*dbt, "--project-dir", str(self.folder), "--profiles-dir", str(self.folder)])
 
     def run(self, command: list[str], **variables: str) -> None:
-        task = DbtBuild(task_id="build", command=command, variables=variables, target=self.folder / "target")
-        inspect.unwrap(DbtBuild.execute)(task, {"ti": self.ti})
+        target = self.folder / "target"
+        task = DbtBuild(task_id="build", command=command, variables=variables, target=target, generation="marts/dt=x/y")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GAMELAKE_URI", (self.folder / "lake").as_uri())
+            inspect.unwrap(DbtBuild.execute)(task, {"ti": self.ti})
+
+    def results(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "lake/marts/dt=x/y/_results-2.json").read_text()))
 
     def show(self, model: str) -> ModelState:
         task = ModelState(task_id=model, model=model, build="build")
@@ -81,41 +90,57 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def test_each_failure_that_would_come_again_is_named_and_not_retried(project: Project) -> None:
-    with pytest.raises(AirflowFailException) as raised:
-        project.build({**LASTING, **PASSING, "fine": "select 1 as id"})
-    failed = {line.split(": ")[0] for line in str(raised.value).split("\n")[1:] if line[0] != " "}
-    assert failed == {*LASTING, "unique_tested_id"} - {"tested"}
-    assert "Got 1 result, configured to fail if != 0" in str(raised.value)
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, str]:
+    """A project with every kind of failure, and what its build raised and logged."""
+    project = Project(tmp_path_factory.mktemp("failed"))
+    models = {**LASTING, **PASSING, "fine": FINE, "after_failed_test": "select * from {{ ref('tested') }}"}
+    logged: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gamelake.airflow.dbt_build.log.info", lambda text, *given: logged.append(text % given))
+        with pytest.raises(AirflowFailException) as raised:
+            project.build(models)
+    return project, str(raised.value), "\n".join(logged)
 
 
-def test_each_model_shows_how_it_ended_and_its_sql(project: Project, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    models = {
-        "fine": "select 1 as id",
-        "tested": LASTING["tested"],
-        "after_failed_test": "select * from {{ ref('tested') }}",
-        "unbound": LASTING["unbound"],
-    }
-    with pytest.raises(AirflowFailException):
-        project.build(models)
-    assert "FAIL 1 unique_tested_id" in caplog.text, "the log of the build is dbt's"
-    assert project.show("fine").sql == models["fine"]
-    for model, reason in {"tested": "unique_tested_id: Got 1 result", "unbound": "Binder Error"}.items():
-        with pytest.raises(AirflowFailException) as failed:
+def test_each_failure_that_would_come_again_is_named_and_not_retried(failed: tuple[Project, str, str]) -> None:
+    _, message, _ = failed
+    names = {line.split(": ")[0] for line in message.split("\n")[1:] if line[0] != " "}
+    assert names == {*LASTING, "unique_tested_id"} - {"tested"}
+    assert "Got 1 result, configured to fail if != 0" in message
+
+
+def test_each_model_shows_how_it_ended_and_its_sql(
+    failed: tuple[Project, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _, logged = failed
+    assert "FAIL 1 unique_tested_id" in logged, "the log of the build is dbt's"
+    assert project.show("fine").sql == FINE, "though a test of it was skipped"
+    lines: list[str] = []
+    monkeypatch.setattr("gamelake.airflow.dbt_build.log.info", lambda text, *given: lines.append(text % given))
+    for model, name, reason, sql in (
+        ("tested", "unique_tested_id", "Got 1 result", "having count(*) > 1"),
+        ("unbound", "unbound", "Binder Error", LASTING["unbound"]),
+    ):
+        with pytest.raises(AirflowFailException) as raised:
             project.show(model)
-        assert reason in str(failed.value)
+        assert str(raised.value).startswith(f"{name}: ")
+        assert reason in str(raised.value)
+        assert len(str(raised.value).splitlines()) < 10, "a terminal shows the message"
+        assert sql in lines[-1], "the log has the SQL"
     for model in ("after_failed_test", "never_reported"):
         with pytest.raises(AirflowSkipException):
             project.show(model)
 
 
-def test_a_model_is_built_though_a_test_of_it_was_skipped(project: Project) -> None:
-    to = "{relationships: {arguments: {to: ref('unbound'), field: id}}}"
-    rules = f"models: [{{name: fine, columns: [{{name: id, data_tests: [{to}]}}]}}]"
-    with pytest.raises(AirflowFailException):
-        project.build({"fine": "select 1 as id", "unbound": LASTING["unbound"]}, rules)
-    assert project.show("fine").sql == "select 1 as id"
+def test_the_lake_has_how_many_models_and_tests_failed(failed: tuple[Project, str, str]) -> None:
+    results = failed[0].results()
+    assert results["models"]["error"] == len(LASTING) - 1 + len(PASSING), "`tested` is built, and its test fails"
+    assert results["models"]["success"] == 2
+    assert results["tests"] == {"fail": 1, "skipped": 1}
+    took = {each["name"]: (each["kind"], each["status"], each["seconds"] > 0) for each in results["nodes"]}
+    assert took["fine"] == ("model", "success", True)
+    assert took["unique_tested_id"] == ("test", "fail", True)
 
 
 def test_a_failure_that_may_pass_is_retried(project: Project) -> None:
@@ -124,10 +149,10 @@ def test_a_failure_that_may_pass_is_retried(project: Project) -> None:
     assert not isinstance(raised.value, AirflowFailException)
 
 
-def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_one(project: Project) -> None:
-    with pytest.raises(AirflowFailException):
-        project.build({"unbound": LASTING["unbound"]})
-    project.pushed.clear()
+def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_one(
+    failed: tuple[Project, str, str],
+) -> None:
+    project = Project(failed[0].folder)
     with pytest.raises(AirflowException) as raised:
         project.build({"unparsed": "{{ nothing.of(this) }} {% if %}"})
     assert not isinstance(raised.value, AirflowFailException)

@@ -25,9 +25,8 @@ from gamelake.days import PartitionError, Scheme
 def test_a_run_finds_its_partition(
     partition_key: str | None, asked: str | None, logical_date: datetime | None, expected: str
 ) -> None:
-    run = SimpleNamespace(
-        partition_key=partition_key, logical_date=logical_date, run_after=datetime(2026, 11, 21, 20, tzinfo=UTC)
-    )
+    after = datetime(2026, 11, 21, 20, tzinfo=UTC)
+    run = SimpleNamespace(partition_key=partition_key, logical_date=logical_date, run_after=after, conf={})
     scheme = Scheme.HOUR if "T" in expected else Scheme.DAY
     assert run_partition({"dag_run": run, "params": {"date": asked}}, scheme) == expected
 
@@ -35,4 +34,4 @@ def test_a_run_finds_its_partition(
 @pytest.mark.parametrize(("key", "scheme"), [("2026-11-19T04", Scheme.DAY), ("2026-11-19", Scheme.HOUR)])
 def test_a_key_of_another_scheme_is_refused(key: str, scheme: Scheme) -> None:
     with pytest.raises(PartitionError):
-        run_partition({"dag_run": SimpleNamespace(partition_key=key), "params": {}}, scheme)
+        run_partition({"dag_run": SimpleNamespace(partition_key=key, conf=None), "params": {}}, scheme)

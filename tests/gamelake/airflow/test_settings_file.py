@@ -22,6 +22,7 @@ from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from gamelake.settings import Settings
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
+from rawg.settings import DEFAULT_BASE_URL as RAWG_URL
 from tests.support.command import environment_without
 
 ACCOUNT = {"igdb_client_id": "my-id", "igdb_client_secret": "my-secret"}
@@ -32,7 +33,7 @@ OTHER_FIELDS = {"static_token": None, "requests_per_second": 4, "max_open_reques
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("IGDB_")]:
+    for name in [name for name in os.environ if name.startswith(("IGDB_", "RAWG_"))]:
         monkeypatch.delenv(name)
 
 
@@ -64,7 +65,28 @@ OTHER = {"host": OTHER_HOST, "extra": {"token_url": OTHER_TOKEN_URL} | OTHER_FIE
 def test_the_environment_decides_where_the_connection_leads(settings: dict[str, Any], expected: dict[str, Any]) -> None:
     found = connections(load_settings(), Settings(**settings))
 
+    assert found.pop("rawg_default")["host"] == "http://127.0.0.1:8900/api"
     assert found == {"igdb_default": expected, "aws_default": {"conn_type": "aws", "port": 0}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "password", "extra"),
+    [
+        ({}, "http://127.0.0.1:8900/api", "rawg-sandbox-key", {"requests_per_second": 200, "monthly_requests": 10**6}),
+        ({"rawg_api_key": "my-key"}, RAWG_URL, "my-key", {"requests_per_second": None, "monthly_requests": None}),
+        (
+            {"rawg_api_key": "my-key", "rawg_base_url": "https://rawg.example/api"},
+            "https://rawg.example/api",
+            "my-key",
+            {"requests_per_second": None, "monthly_requests": None},
+        ),
+    ],
+)
+def test_a_key_of_rawg_leads_to_the_real_api_with_its_own_limits(
+    settings: dict[str, Any], host: str, password: str, extra: dict[str, Any]
+) -> None:
+    found = connections(load_settings(), Settings(**settings))["rawg_default"]
+    assert found == {"conn_type": "rawg", "host": host, "port": 0, "password": password, "extra": extra}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +172,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
     return Imported(printed, json.loads(found))
 
 
-def test_an_import_says_what_it_writes_and_no_secret(imported: Imported) -> None:
+def test_an_import_states_what_it_writes_and_no_secret(imported: Imported) -> None:
     written = [
         "connection igdb_default: igdb, http://a",
         "connection aws_default: aws, no host",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Sets `aws_default`, of a lake in a bucket, in an environment that says nothing else."""
+    """Sets `aws_default`, of a lake in a bucket, in an environment without other settings."""
     isolate(monkeypatch, tmp_path)
     monkeypatch.setenv("GAMELAKE_URI", "s3://lake/prefix")
 

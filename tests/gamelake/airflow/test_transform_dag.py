@@ -48,7 +48,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 
 
 def context(**more: Any) -> dict[str, Any]:
-    run = SimpleNamespace(partition_key="2026-11-21", run_id="a run")
+    run = SimpleNamespace(partition_key="2026-11-21", run_id="a run", conf=None)
     return {"dag_run": run, "params": {"date": None}, **more}
 
 
@@ -109,5 +109,14 @@ def test_what_was_not_published_is_skipped_with_the_reason(calls: list[Any]) -> 
 def test_a_day_that_cannot_be_is_not_tried_again(day: str) -> None:
     with pytest.raises(AirflowFailException, match=rf"^not retried: date: found '{day}', expected a Korean day"):
         transform_dag.open_generation.function(
-            dag_run=SimpleNamespace(partition_key=None, run_id="a run"), params={"date": day}
+            dag_run=SimpleNamespace(partition_key=None, run_id="a run", conf=None), params={"date": day}
         )
+
+
+def test_a_misspelt_param_is_not_tried_again() -> None:
+    """Airflow ignores it: the newest day would be built instead."""
+    run = SimpleNamespace(partition_key=None, run_id="a run", conf={"dat": "2026-11-21"})
+    dag = transform_dag.transform_dag(doc_md="")
+    with pytest.raises(AirflowFailException) as failed:
+        transform_dag.open_generation.function(dag_run=run, dag=dag, params={"date": None, **run.conf})
+    assert str(failed.value) == "not retried: param dat: the DAG has no such param, expected one of date"

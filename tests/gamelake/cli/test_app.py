@@ -20,7 +20,8 @@ from tests.support.command import GAMELAKE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ["run", "up", "down", "sandbox", "generate", "health", "lake", "marts", "settings", "laptop"]
+COMMANDS = ["run", "up", "down", "sandbox", "generate", "health", "slo", "smoke", "notify"]
+COMMANDS += ["quality", "explain", "lake", "marts", "settings", "new", "laptop"]
 HEAVY = {"airflow", "boto3", "duckdb", "dbt", "aiohttp", "yaml", "rich", "pydantic", "typer"}
 
 
@@ -81,7 +82,7 @@ def test_any_other_error_is_a_bug_and_keeps_its_traceback(monkeypatch: pytest.Mo
     ("arguments", "module", "again"),
     [(["run"], run, "`make run` again continues"), (["down"], stack, "run the same command again")],
 )
-def test_ctrl_c_says_how_to_go_on(
+def test_ctrl_c_states_how_to_go_on(
     arguments: list[str],
     module: object,
     again: str,

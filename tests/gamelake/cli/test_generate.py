@@ -10,8 +10,9 @@ from typer.main import get_command
 from gamelake.cli import reference
 from gamelake.cli.app import app
 from gamelake.cli.main import main
-from gamelake.codegen import configuration, cost, dbt_sources, metrics
+from gamelake.codegen import configuration, cost, dbt_sources, metrics, pipeline, prometheus
 from gamelake.fields import RegistryError
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,9 @@ def test_the_committed_files_are_current() -> None:
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every generated file, in a folder of its own; only the page that keeps its own text is there."""
-    found = [tmp_path / "igdb/_sources.yml"]
-    found[0].parent.mkdir()
+    found = [tmp_path / name / "_sources.yml" for name in load_sources()]
+    for path in found:
+        path.parent.mkdir()
     monkeypatch.setattr(dbt_sources, "STAGING_PATH", tmp_path)
     for module, name in (
         (dbt_sources, "MACRO_PATH"),
@@ -33,12 +35,15 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (configuration, "PAGE_PATH"),
         (cost, "PAGE"),
         (metrics, "PAGE_PATH"),
+        (prometheus, "PAGE_PATH"),
     ):
         found.append(tmp_path / f"{module.__name__}-{name}")
         monkeypatch.setattr(module, name, found[-1])
-    found[-2].write_text(f"# Cost\n\n{cost.BEGIN}old\n{cost.END}\nText.\n", encoding="utf-8")
+    found[-3].write_text(f"# Cost\n\n{cost.BEGIN}old\n{cost.END}\nText.\n", encoding="utf-8")
     found.append(tmp_path / "commands.md")
     monkeypatch.setattr(reference, "PAGE_PATH", found[-1])
+    found.append(tmp_path / "pipeline.md")
+    monkeypatch.setattr(pipeline, "PAGE_PATH", found[-1])
     return found
 
 
@@ -49,7 +54,7 @@ def test_stale_files_are_named_and_written(pages: list[Path], capsys: pytest.Cap
     assert pages[0].read_text(encoding="utf-8") == "old"
     assert main(["generate"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(page) for page in pages]
-    cost_page = pages[-3].read_text(encoding="utf-8")
+    cost_page = pages[-5].read_text(encoding="utf-8")
     assert cost_page.startswith("# Cost\n")
     assert cost_page.endswith("\nText.\n")
     for arguments in (["generate", "--check"], ["generate"]):

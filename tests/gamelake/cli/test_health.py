@@ -87,7 +87,7 @@ def test_a_service_answers_or_is_unhealthy(server: tuple[type[Answer], dict[str,
 
 
 def test_of_the_others_airflow_s_own_command_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`airflow jobs check` asks the database; here a command in its place says what it was asked."""
+    """`airflow jobs check` asks the database; here a command in its place prints its arguments."""
     script = tmp_path / "airflow"
     script.write_text('#!/bin/sh\necho "asked $@"; exit 3\n', encoding="utf-8")
     script.chmod(0o755)

@@ -75,6 +75,26 @@ def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixtu
     assert versions == [str(version) for version in range(12, 2, -1)]
 
 
+def test_restore_a_lake_from_its_copy(on_disk: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = open_store((tmp_path / "copy").as_uri())
+    commit(copy, "games", "2026-11-21")
+    assert main(["lake", "restore", copy.uri]) == 0
+    assert main(["lake", "restore", copy.uri]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{place_of(on_disk)}: 2 of 2 objects, 2 of them written")
+    assert second.startswith(f"{place_of(on_disk)}: 2 of 2 objects, 0 of them written")
+
+    commit(on_disk, "games", "2026-11-22")
+    commit(copy, "games", "2026-11-21")
+    assert main(["lake", "restore", copy.uri]) == 1
+    assert "00000000000000000002.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("uri", ["/a/folder", "gs://bucket/lake", ""])
+def test_a_copy_that_no_store_has_is_refused(on_disk: Store, uri: str) -> None:
+    assert main(["lake", "restore", uri]) == 2
+
+
 def test_show_of_no_entity_is_refused(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lake", "show", "nothing"]) == 2
     printed = capsys.readouterr()

@@ -30,7 +30,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-def test_the_list_says_what_became_of_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_states_what_became_of_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["marts", "list"]) == 0
     assert "no generation is finished yet" in capsys.readouterr().out
     first, second = published(store, "2026-11-20", "2026-11-21")
@@ -81,6 +81,8 @@ def test_make_calls_them(store: Store, tmp_path: Path) -> None:
         (["rollback", "marts/dt=2026-11-20/dbt"], 1, "marts/dt=2026-11-20/dbt"),
         (["rollback", "yesterday"], 1, "yesterday"),
         (["rollback", ""], 2, "found '', expected a Korean day"),
+        (["rollback", "--reason", ""], 2, "'--reason': found '', expected a text"),
+        (["rollforward", "--reason", " "], 2, "'--reason': found ' ', expected a text"),
         (["rollback", "../../etc"], 2, "found '../../etc', expected a Korean day"),
         (["build-on-spark", "--generation", "../x"], 2, "found '../x', expected a Korean day"),
         (["build-on-spark", "--generation", "marts/nosuch"], 2, "found no generation 'marts/nosuch'"),

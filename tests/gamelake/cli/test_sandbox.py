@@ -50,7 +50,11 @@ def test_it_ends_with_its_input_if_told_to() -> None:
     with command("--games", "5", "--end-with-input") as process:
         assert process.stdin
         assert process.stdout
-        assert READY.fullmatch(process.stdout.readline())
+        ready = READY.fullmatch(process.stdout.readline())
+        assert ready
+        assert process.stdout.readline() == f"sandbox RAWG on {ready[1]}/api; key rawg-sandbox-key\n"
+        with urllib.request.urlopen(f"{ready[1]}/api/games?key=rawg-sandbox-key") as reply:  # noqa: S310 - loopback
+            assert json.load(reply)["count"]
         process.stdin.close()
         process.stdin = None
         assert process.wait(timeout=10) == 0
@@ -89,7 +93,7 @@ def test_the_variable_names_recorded_rows(tmp_path: Path) -> None:
         (("--latency", "-1"), "'--latency': Input should be greater than or equal to 0"),
     ],
 )
-def test_what_cannot_be_served_says_why(arguments: tuple[str, ...], message: str) -> None:
+def test_what_cannot_be_served_states_why(arguments: tuple[str, ...], message: str) -> None:
     with command(*arguments) as process:
         _, problems = process.communicate(timeout=30)
     assert process.returncode == 2
@@ -119,7 +123,7 @@ def test_the_variable_names_a_port(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         assert f"cannot serve on 127.0.0.1:{taken.getsockname()[1]}" in capsys.readouterr().err
 
 
-def test_an_image_without_the_sandbox_says_where_it_is(
+def test_an_image_without_the_sandbox_states_where_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class NoSandbox:

@@ -20,7 +20,7 @@ def test_a_bad_file_ends_the_command_with_its_message(tmp_path: Path, capsys: py
     assert (printed.out, printed.err) == ("", f"{tmp_path / 'none.yaml'}: No such file or directory\n")
 
 
-def test_a_database_without_tables_says_what_to_run(tmp_path: Path) -> None:
+def test_a_database_without_tables_states_what_to_run(tmp_path: Path) -> None:
     variables = environment_without("AIRFLOW")
     ran = subprocess.run(
         [GAMELAKE, "settings", "import"],

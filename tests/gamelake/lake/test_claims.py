@@ -174,7 +174,7 @@ def test_merged_files_show_the_rows_of_all_files(data: st.DataObject, count: int
 
 @settings(max_examples=40, deadline=None)
 @given(st.data(), st.integers(0, 6))
-def test_a_file_that_later_claims_void_does_not_pile_up(data: st.DataObject, count: int) -> None:
+def test_a_file_that_later_claims_replace_does_not_pile_up(data: st.DataObject, count: int) -> None:
     drawn = [data.draw(parts(f"{number}")) for number in range(count)]
     full = Part("raw/igdb/games/dt=2026-11-21/r/full", "2026-11-21", 1, 1, "0" * 64, 0, 0, None, (IdRange(0, None),))
     assert merge_parts([file for file, _ in drawn], [full]) == (full,)

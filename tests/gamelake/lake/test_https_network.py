@@ -61,7 +61,7 @@ def test_the_proxy_is_asked_with_its_login(tmp_path: Path, monkeypatch: pytest.M
     isolate(monkeypatch, tmp_path)
     with serving() as (host, asked):
         monkeypatch.setenv("HTTP_PROXY", f"http://me:a%20secret@{host}")
-        store = HttpsStore("http://127.0.0.1:9/lake")  # where nobody listens
+        store = HttpsStore("http://127.0.0.1:9/lake")  # where no server listens
         assert store.get("marts/dim_games.csv") == BODY
         assert asked == [("http://127.0.0.1:9/lake/marts/dim_games.csv", "Basic bWU6YSBzZWNyZXQ=")]
         with connect(store) as reader:

@@ -1,4 +1,4 @@
-"""What a commit says, and what it may not say."""
+"""What a commit states, and what it may not state."""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ def test_the_bytes_of_a_manifest_are_the_contract(make_part: MakeFile) -> None:
     example = Path(__file__).with_name("manifest.example.json").read_bytes()
     assert manifest.to_json() == example
     assert Manifest.from_json(example) == manifest
+
+
+@pytest.mark.parametrize("reason", [None, "12 of 40 games were read"])
+def test_a_manifest_has_a_reason_only_if_there_is_one(reason: str | None) -> None:
+    """Manifests from before `proof_reason` have no such field, and are read."""
+    written = stored(draft(summary=Summary(proof=Proof.PARTIAL if reason else Proof.COUNTED, proof_reason=reason)))
+    assert json.loads(written)["summary"].get("proof_reason", "absent") == (reason or "absent")
+    assert Manifest.from_json(written).summary.proof_reason == reason
 
 
 @pytest.mark.parametrize("figure", ["rows_read", "requests", "seconds"])

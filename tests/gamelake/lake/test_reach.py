@@ -90,7 +90,7 @@ def test_a_ca_and_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert reach_of(default_client(), "lake").proxy is None
 
 
-def test_an_environment_that_says_it_all_needs_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_environment_needs_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path, **KEYS, AWS_DEFAULT_REGION="eu-west-1", AWS_ENDPOINT_URL="http://objects:8333")
     assert exports(default_client(), "lake") == {}
 
@@ -136,7 +136,7 @@ def test_a_key_without_a_token_takes_the_environments_token_away(
         ({"config": Config(proxies={"https": "http://me:secret@proxy:1"})}, r"expected 'http://\*\*\*@proxy:1'"),
     ],
 )
-def test_what_no_variable_says_is_refused_by_name(
+def test_what_no_variable_can_state_is_refused_by_name(
     given: dict[str, object], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     isolate(monkeypatch, tmp_path)

@@ -73,10 +73,19 @@ def test_what_no_load_wrote_is_named(line: bytes, disk: Store) -> None:
     key = f"raw/igdb/games/_rejected/dt=2026-11-21/{NOON}.jsonl"
     disk.put(key, line)
     with pytest.raises(RejectedError, check=having(key=f"{key}: line 1", found=line)):
-        list(rejected_rows(disk, IGDB_GAMES))
+        rows_rejected_by(disk, IGDB_GAMES, key)
     other = "raw/igdb/genres/_rejected/dt=2026-11-21/1.jsonl"
     with pytest.raises(RejectedError, check=having(found=other)):
         rows_rejected_by(disk, IGDB_GAMES, other)
+
+
+def test_a_damaged_line_hides_no_other_row(lake: Store, caplog: pytest.LogCaptureFixture) -> None:
+    key = f"raw/igdb/games/_rejected/dt=2026-11-21/{NOON}.jsonl"
+    first, second = lake.get(key).splitlines(keepends=True)
+    lake.put(key, first + second[:30])  # torn, by a disk that was full
+    assert [row.row_id for row in rejected_rows(lake, IGDB_GAMES)] == [3, 1, 2]
+    (warning,) = caplog.messages
+    assert f"{key}: line 2" in warning
 
 
 def test_the_command_lists_them(lake: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +109,7 @@ def test_the_command_gives_json_with_all_that_was_sent(lake: Store, capsys: pyte
     assert rows[0]["committed"] is True
 
 
-def test_the_command_says_that_there_are_none(
+def test_the_command_states_that_there_are_none(
     disk: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GAMELAKE_URI", disk.uri)

@@ -129,7 +129,7 @@ def test_lines_come_back(tmp_path_factory: pytest.TempPathFactory, ids: list[int
         (gzip.compress(b'{"id":1}\n{"id":-2}\n', mtime=0), "line 2: Expected `int` >= 0"),
     ],
 )
-def test_a_part_that_is_not_what_its_manifest_says_is_an_error(disk: Store, data: bytes, message: str) -> None:
+def test_a_part_that_is_not_what_its_manifest_states_is_an_error(disk: Store, data: bytes, message: str) -> None:
     file = put_part(disk, "part", [1, 2])
     disk.put(file.key, data)
     with pytest.raises(DamagedPartError, match=f"^raw/igdb/games/dt=2026-11-21/r/part: .*{message}"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +16,7 @@ from tests.support.aws import isolate
 from tests.support.errors import having
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -72,14 +73,50 @@ def test_a_conflict_without_end_is_an_error(faulty_store: Store, proxy: Any, mon
     assert proxy.plan == []
 
 
-def test_a_body_cut_short_is_an_error(faulty_store: Store, proxy: Any) -> None:
-    faulty_store.put("key", b"x" * 3_000_000)
-    proxy.plan = [("GET", "cut")]
+def test_a_body_that_is_cut_short_is_read_on(faulty_store: Store, proxy: Any) -> None:
+    data = b"0123456789" * 300_000
+    faulty_store.put("key", data)
+    reads: list[Callable[[], bytes]] = [
+        lambda: faulty_store.get("key"),
+        lambda: b"".join(iter(partial(faulty_store.open("key").read, 100_000), b"")),
+        lambda: b"0123456" + faulty_store.get_range("key", 7, len(data)),
+    ]
+    for read in reads:
+        proxy.plan, proxy.seen = [("GET", "cut"), ("GET", "cut"), ("GET", "slow_down")], []
+        assert read() == data
+        assert proxy.seen == ["GET"] * 4
+
+
+def test_a_body_that_stays_cut_short_is_an_error(faulty_store: Store, proxy: Any) -> None:
+    faulty_store.put("key", b"x")
+    proxy.plan = [("GET", "cut")] * 5
     with pytest.raises(StoreError, check=having(operation="GetObject", key="key")):
         faulty_store.get("key")
+    assert proxy.plan == []
+
+
+def test_a_body_whose_object_is_replaced_meanwhile_is_an_error(faulty_store: Store, proxy: Any) -> None:
+    faulty_store.put("key", b"x" * 3_000_000)
     proxy.plan = [("GET", "cut")]
-    with faulty_store.open("key") as stream, pytest.raises(StoreError, check=having(operation="GetObject", key="key")):
-        deque(iter(lambda: stream.read(100_000), b""), maxlen=0)
+    with faulty_store.open("key") as stream:
+        stream.read(1)
+        faulty_store.put("key", b"y" * 3_000_000)
+        with pytest.raises(StoreError, check=having(operation="GetObject", key="key")):
+            stream.read()
+
+
+def test_a_body_without_an_etag_is_read_whole_but_never_read_on(faulty_store: Store, proxy: Any) -> None:
+    data = b"0123456789" * 300_000
+    faulty_store.put("key", data)
+    proxy.dropped = {"etag"}
+    assert faulty_store.get("key") == data
+    proxy.plan = [("GET", "cut")]
+    assert faulty_store.get_range("key", 7, 20) == data[7:20]
+    proxy.plan = [("GET", "cut")]
+    with faulty_store.open("key") as stream:
+        stream.read(1)
+        with pytest.raises(StoreError, check=having(operation="GetObject", key="key")):
+            stream.read()
 
 
 def test_parts_of_a_failed_upload_are_dropped(
@@ -146,7 +183,7 @@ def test_missing_credentials_name_what_to_do(
 def test_a_server_that_is_down_names_what_to_do() -> None:
     client = boto3.client(
         "s3",
-        endpoint_url="http://127.0.0.1:9",  # the discard port: nobody listens
+        endpoint_url="http://127.0.0.1:9",  # the discard port: no server listens
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",

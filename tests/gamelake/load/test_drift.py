@@ -125,7 +125,7 @@ def some_ids(rng: random.Random) -> list[int]:
 
 
 def seen_by_a_reader(store: Store) -> Rows:
-    """The rows of the newest commit, of which no part holds an id twice, and which are as many as it says."""
+    """The rows of the newest commit, of which no part holds an id twice, and which are as many as it counts."""
     manifest = newest_commit(store)
     for file in manifest.files:
         ids = list(read_ids(store, file))

@@ -220,7 +220,7 @@ def test_a_wrong_secret_fails_before_the_api_is_asked(
 
 
 def test_a_refused_user_agent(monkeypatch: pytest.MonkeyPatch, loads: Loads) -> None:
-    monkeypatch.setattr("igdb.client.USER_AGENT", "Python-urllib/3.12")
+    monkeypatch.setattr("apiclient.client.USER_AGENT", "Python-urllib/3.12")
     error, requests = failing(loads)
     assert isinstance(error, ForbiddenError)
     assert "the User-Agent is refused" in str(error)

@@ -48,7 +48,7 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """boto3 waits up to 20 s between two tries, and asks nobody for how long."""
+    """boto3 waits up to 20 s between two tries, and has no setting for it."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
 
 

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import json
+import os
+from datetime import date
+from typing import TYPE_CHECKING
+
 import pytest
 
 from gamelake.local import account
+from sandbox.igdb import Sandbox, World
+from sandbox.igdb.faults import Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -23,3 +33,42 @@ def test_a_sandbox_is_started_unless_the_user_names_an_api(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "http://elsewhere/v4")
     assert account.is_given() is expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("RAWG_API_KEY", True), ("RAWG_BASE_URL", True), (account.RAWG_VARIABLE, True), ("OTHER", False)],
+)
+def test_the_sandbox_answers_for_rawg_unless_the_user_names_an_api(
+    monkeypatch: pytest.MonkeyPatch, variable: str, expected: bool
+) -> None:
+    for name in ("RAWG_API_KEY", "RAWG_BASE_URL", account.RAWG_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "https://elsewhere.example/api")
+    assert account.is_rawg_given() is expected
+
+
+def test_a_key_becomes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Set first, so that the end of the test removes what `export` sets.
+    monkeypatch.setenv(account.RAWG_VARIABLE, "")
+    monkeypatch.delenv(account.RAWG_VARIABLE)
+    monkeypatch.setenv("RAWG_API_KEY", "my-own-key")
+    account.export("rawg_default")
+    connection = json.loads(os.environ[account.RAWG_VARIABLE])
+    assert (connection["host"], connection["password"]) == ("https://api.rawg.io/api", "my-own-key")
+
+
+def test_an_answer_of_something_else_than_the_api_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Such as the page of a hotel's network: the hint is to look at the reply."""
+    day = date(2026, 11, 20)
+    world = World.generate(seed=5, games=10, first_day=day, today=day, popularity_per_game=1)
+    sandbox = Sandbox(world, latency=0.0)
+    sandbox.faults.add(Fault("html", times=None))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with sandbox.running() as url:
+        fields = {"host": f"{url}/v4", "login": "sandbox", "password": "sandbox-secret"}
+        connection = {"conn_type": "igdb", **fields, "extra": {"token_url": f"{url}/oauth2/token"}}
+        monkeypatch.setenv(account.CONNECTION_VARIABLE, json.dumps(connection))
+        with pytest.raises(account.AccountError) as caught:
+            account.check()
+    assert "reply: <" in str(caught.value)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gamelake.local import allowed
-from gamelake.registry import load_sources
+from gamelake.registry import load_entities
 
 
 def test_nothing_is_allowed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALLOW_SHRINK", raising=False)
     monkeypatch.delenv("ALLOW_UNPROVEN", raising=False)
-    assert allowed.params() == {f"igdb.{name}": {} for name in load_sources()["igdb"].entities}
+    assert allowed.params() == {str(entity): {} for entity in load_entities()}
 
 
 def test_entities_are_named_one_by_one_or_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,3 +38,9 @@ def test_a_run_beside_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Service, "running", lambda service: service.name == "scheduler")
     with pytest.raises(BusyError, match=r"`make up` is running, .* Run `make down` first"), alone.alone():
         pytest.fail("a run beside a scheduler")
+
+
+def test_a_lock_that_this_user_may_not_open_is_named() -> None:
+    alone.LOCK.mkdir()
+    with pytest.raises(BusyError, match=rf"GAMELAKE_LOCAL: cannot open {alone.LOCK}: "), alone.alone():
+        pytest.fail("a run without a lock")

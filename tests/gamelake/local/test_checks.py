@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections import namedtuple
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from gamelake.lake.location import FolderLocation
 from gamelake.local import checks
 from gamelake.local.checks import FolderError, check_folders
+from tests.support.command import GAMELAKE, environment_without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +34,18 @@ def test_a_lake_that_cannot_be_written_is_refused(lake: Path) -> None:
     lake.write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(FolderError, match=f"GAMELAKE_URI: cannot write in {lake}: .*; name a folder"):
         check_folders(FolderLocation(lake))
+
+
+def test_make_up_starts_nothing_with_a_lake_that_cannot_be_written(lake: Path, tmp_path: Path) -> None:
+    lake.touch()
+    own = {"GAMELAKE_LOCAL": str(tmp_path / "own"), "GAMELAKE_URI": lake.as_uri()}
+    ran = subprocess.run(
+        [GAMELAKE, "up"], env={**environment_without("AIRFLOW", "GAMELAKE"), **own},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert f"GAMELAKE_URI: cannot write in {lake}" in ran.stdout
+    assert not (tmp_path / "own" / "pids").exists()
 
 
 def test_a_full_disk_is_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def left(folder: Path) -> list[str]:
     return sorted(each.name for each in local.iterdir()) if local.exists() else []
 
 
-def test_a_lake_stays_when_nobody_can_be_asked(clone: Any) -> None:
+def test_a_lake_stays_without_a_terminal(clone: Any) -> None:
     printed = clean(clone)
     assert left(clone) == ["lake", "my lake", "sandbox.json"]
     assert "Kept the lake in .local/lake. To remove it too: make clean LAKE=yes" in printed

@@ -27,7 +27,7 @@ print(json.dumps(found))
 
 def found_in(folder: Path, **variables: str) -> dict[str, str]:
     """The environment as a process in a folder finds it."""
-    inherited = environment_without("AIRFLOW", "GAMELAKE")
+    inherited = environment_without("AIRFLOW", "GAMELAKE", "IGDB", "RAWG")
     ran = subprocess.run(
         [sys.executable, "-c", SHOW],
         cwd=folder,
@@ -41,14 +41,29 @@ def found_in(folder: Path, **variables: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "rawg"),
+        ({"IGDB_CLIENT_ID": "x", "IGDB_CLIENT_SECRET": "y"}, ""),
+        ({"IGDB_CLIENT_ID": "x", "IGDB_CLIENT_SECRET": "y", "RAWG_API_KEY": "my-own-key"}, "rawg"),
+        ({"IGDB_BASE_URL": "http://127.0.0.1:1/v4"}, ""),
+        ({"GAMELAKE_OPTIONAL_SOURCES": ""}, ""),
+    ],
+)
+def test_rawg_is_on_where_it_answers(variables: dict[str, str], expected: str, tmp_path: Path) -> None:
+    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"), **variables)
+    assert found.get("GAMELAKE_OPTIONAL_SOURCES", "") == expected
+
+
 def test_folders_that_cannot_be_made_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(environment, "LOCAL", tmp_path / "file" / "own")
     with pytest.raises(SettingsError, match=r"^GAMELAKE_LOCAL: cannot write in"):
         environment.private_folder()
     monkeypatch.setattr(environment, "LOCAL", tmp_path / "own")
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "file" / "airflow"))
-    with pytest.raises(SettingsError, match=r"^AIRFLOW_HOME: cannot make"):
+    monkeypatch.setattr(environment, "AIRFLOW_HOME", tmp_path / "file" / "airflow")
+    with pytest.raises(SettingsError, match=r"^GAMELAKE_LOCAL: cannot make"):
         environment.environment()
 
 
@@ -61,6 +76,14 @@ def test_every_address_is_this_machines(tmp_path: Path) -> None:
     assert found["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert found["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST"] == "127.0.0.1"
     assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8080/execution/"
+
+
+def test_airflow_sends_its_metrics_to_no_one_by_itself(tmp_path: Path) -> None:
+    assert found_in(tmp_path)["AIRFLOW__METRICS__OTEL_ON"] == "False"
+
+
+def test_a_busy_api_server_has_a_minute_to_answer_a_task(tmp_path: Path) -> None:
+    assert found_in(tmp_path)["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"] == "60"
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
@@ -86,14 +109,34 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "other" / "passwords.json").read_text(encoding="utf-8")) != login
 
 
-@pytest.mark.parametrize("variable", ["GAMELAKE_LOCAL", "AIRFLOW_HOME"])
-def test_a_relative_folder_is_of_where_the_command_was_given(tmp_path: Path, variable: str) -> None:
-    found = found_in(tmp_path, **{"GAMELAKE_LOCAL": str(tmp_path / "own"), variable: "not/there/yet"})
-    assert found[variable] == str(tmp_path / "not" / "there" / "yet")
+def test_a_relative_folder_is_of_where_the_command_was_given(tmp_path: Path) -> None:
+    found = found_in(tmp_path, GAMELAKE_LOCAL="not/there/yet")
+    assert found["GAMELAKE_LOCAL"] == str(tmp_path / "not" / "there" / "yet")
+
+
+def test_files_of_another_project_in_the_shell_are_not_used(tmp_path: Path) -> None:
+    """Its database would be migrated, and its DAGs would take the place of ours."""
+    names = (
+        "AIRFLOW_HOME",
+        "AIRFLOW_CONFIG",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
+        "AIRFLOW__CORE__DAGS_FOLDER",
+        "AIRFLOW__CORE__PLUGINS_FOLDER",
+        "AIRFLOW__CORE__EXECUTOR",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST",
+    )
+    own = str(tmp_path / "own")
+    other = {name: str(tmp_path / "other") for name in names}
+    found = found_in(tmp_path, GAMELAKE_LOCAL=own, **other)
+    assert not [name for name in names if found[name] == other[name]]
+    assert found == found_in(tmp_path, GAMELAKE_LOCAL=own)
+    assert not (tmp_path / "other").exists()
 
 
 def test_nothing_is_kept_where_other_users_have_theirs(tmp_path: Path) -> None:
     found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"))
+    assert found["GAMELAKE_DUCKDB"] == str(tmp_path / "own" / "scratch" / "gamelake.duckdb")
     assert found["AIRFLOW__COSMOS__CACHE_DIR"] == str(tmp_path / "own" / "cosmos")
 
 
@@ -101,8 +144,8 @@ def test_nothing_is_kept_where_other_users_have_theirs(tmp_path: Path) -> None:
 def test_a_home_that_airflow_cannot_use_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, letter: str
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / f"a{letter}b"))
-    with pytest.raises(SettingsError, match=rf"AIRFLOW_HOME: found .*without '\{letter}'"):
+    monkeypatch.setattr(environment, "AIRFLOW_HOME", tmp_path / f"a{letter}b")
+    with pytest.raises(SettingsError, match=rf"GAMELAKE_LOCAL: found .*without '\{letter}'"):
         environment.environment()
 
 
@@ -110,13 +153,13 @@ def test_a_refusal_is_one_sentence_for_every_command(tmp_path: Path) -> None:
     for command in (["laptop", "airflow", "version"], ["laptop", "prepare"], ["up"]):
         ran = subprocess.run(
             [GAMELAKE, *command],
-            env={**os.environ, "GAMELAKE_LOCAL": str(tmp_path / "a?b"), "AIRFLOW_HOME": ""},
+            env={**os.environ, "GAMELAKE_LOCAL": str(tmp_path / "a?b")},
             capture_output=True,
             text=True,
             check=False,
         )
         assert (ran.returncode, ran.stdout) == (1, "")
-        assert "AIRFLOW_HOME: found" in ran.stderr
+        assert "GAMELAKE_LOCAL: found" in ran.stderr
         assert len(ran.stderr.strip().splitlines()) == 1
 
 

@@ -19,7 +19,7 @@ def clone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A clone that has remembered nothing."""
     monkeypatch.setattr(environment, "LOCAL", tmp_path)
     monkeypatch.setattr(environment, "PORTS", tmp_path / "ports.json")
-    for variable in (API_PORT, SANDBOX_PORT, "IGDB_BASE_URL", "IGDB_TOKEN_URL", "IGDB_CLIENT_ID"):
+    for variable in (API_PORT, SANDBOX_PORT, "IGDB_BASE_URL", "IGDB_TOKEN_URL", "IGDB_CLIENT_ID", "RAWG_BASE_URL"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -85,6 +85,9 @@ def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch: pyt
     found = environment.environment()
     assert found["IGDB_BASE_URL"] == "http://127.0.0.1:8907/v4"
     assert found["IGDB_TOKEN_URL"] == "http://127.0.0.1:8907/oauth2/token"
+    assert found["RAWG_BASE_URL"] == "http://127.0.0.1:8907/api"
+    monkeypatch.setenv("RAWG_API_KEY", "my-own-key")
+    assert "RAWG_BASE_URL" not in environment.environment()
     monkeypatch.setenv("IGDB_BASE_URL", "http://elsewhere/v4")
     assert environment.environment()["IGDB_BASE_URL"] == "http://elsewhere/v4"
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,23 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(capsys: pytest.Capt
         raise OSError(28, "No space left on device")
     assert str(told.value) == "OSError: [Errno 28] No space left on device\nThe traceback is at the end of run.log"
     assert "Traceback" in capsys.readouterr().err
+
+
+PRINTS_AT_ITS_END = """
+import atexit, sys
+from pathlib import Path
+from gamelake.local.run import _output_to
+atexit.register(print, "Traceback", file=sys.stderr)
+with _output_to(Path(sys.argv[1])) as terminal:
+    print("a log line")
+    print("shown", file=terminal)
+print("the result")
+"""
+
+
+def test_what_is_printed_when_the_process_ends_is_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    command = [sys.executable, "-c", PRINTS_AT_ITS_END, str(log)]
+    shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert shown.stdout == "shown\nthe result\n"
+    assert log.read_text() == "a log line\nTraceback\n"

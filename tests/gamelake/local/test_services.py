@@ -50,6 +50,15 @@ def test_what_was_started_runs_until_it_is_stopped(service: Any) -> None:
     assert stop([service]) == []
 
 
+def test_a_clock_that_is_set_hides_no_process(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    with monkeypatch.context() as wrong:
+        wrong.setattr(time, "time", lambda: now - 5 * 86400)
+        service.start(python("import time; time.sleep(600)"))
+    assert service.running()
+    assert stop([service]) == ["sleeper"]
+
+
 def test_a_child_that_ended_unwaited_for_does_not_run(service: Any) -> None:
     process = service.start(python("print('bye')"))
     wait_for("bye", service)
@@ -76,6 +85,8 @@ def test_a_process_that_has_the_number_by_now_is_left_alone(service: Any) -> Non
     assert stop([service]) == []
     assert process.poll() is None
     recorded.write_text(before, encoding="utf-8")
+    assert stop([service]) == ["sleeper"]
+    process.wait(timeout=60)
 
 
 def test_the_cause_is_the_error_and_not_what_was_printed_last(service: Any) -> None:

@@ -1,4 +1,4 @@
-"""What `make setup` says when it cannot begin."""
+"""What `make setup` prints when it cannot begin."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gamelake.paths import REPOSITORY
 
 
 def make(folder: Path, python: Path | str, target: str = ".venv/bin/uv", **environment: str) -> str:
     """Make a step of `make setup` in a folder that has only the Makefile. Returns: what it printed, as it fails."""
-    shutil.copy(REPOSITORY / "Makefile", folder)
+    for name in ("requirements-build.lock", "Makefile"):
+        shutil.copy2(REPOSITORY / name, folder)  # no newer than what a test made before
     (folder / "dbt").mkdir()
     ran = subprocess.run(
         ["make", target, f"PYTHON={python}"],
@@ -34,14 +37,14 @@ def test_an_old_python_is_named(tmp_path: Path) -> None:
     assert f"Python 3.11 or newer is needed, and {python} is Python 3.10.9. Name another" in make(tmp_path, python)
 
 
-def test_without_network_it_says_so(tmp_path: Path) -> None:
+def test_without_network_the_message_names_it(tmp_path: Path) -> None:
     index = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
     printed = make(tmp_path, sys.executable, **index)
     assert "No network: pip cannot reach its package index." in printed
     assert "No matching distribution" not in printed
 
 
-def test_without_network_after_the_first_step_it_says_so(tmp_path: Path) -> None:
+def test_without_network_after_the_first_step_the_message_names_it(tmp_path: Path) -> None:
     uv = tmp_path / ".venv/bin/uv"
     uv.parent.mkdir(parents=True)
     uv.write_text(
@@ -58,3 +61,21 @@ def test_without_network_after_the_first_step_it_says_so(tmp_path: Path) -> None
 
 def test_a_program_that_is_no_python_is_named(tmp_path: Path) -> None:
     assert "/bin/true made no virtual environment. Name another" in make(tmp_path, "/bin/true")
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_an_editable_install_works_in_any_folder_and_locale(locale: str, tmp_path: Path) -> None:
+    """Python reads the path of an editable install in the locale's encoding before any program starts."""
+    clone = tmp_path / "한글 폴더"
+    packages = clone / ".venv" / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (clone / "include").mkdir()
+    (clone / "include" / "found.py").write_text("print('found')", encoding="utf-8")
+    (packages / "_gamelake.pth").write_text(f"{clone}/include", encoding="utf-8")  # what the installer writes
+    rule = "relative: ; @$(call RELATIVE,$(VENV))"
+    make = ["make", "-f", str(REPOSITORY / "Makefile"), "--eval", rule, "relative"]
+    subprocess.run(make, cwd=clone, check=True)
+    code = "import site, sys; site.addsitedir(sys.argv[1]); import found"
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": locale}
+    python = [sys.executable, "-S", "-c", code, str(packages)]
+    assert subprocess.run(python, cwd=tmp_path, env=environment, check=True, capture_output=True).stdout == b"found\n"

@@ -56,7 +56,7 @@ def test_half_of_a_pid_file_is_no_process(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("half", ["", "{}", '{"first_day": "2026-11-21", "today": "soon"}'])
-def test_a_sandbox_without_its_days_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: str) -> None:
+def test_a_sandbox_without_its_days_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: str) -> None:
     monkeypatch.setattr(sandbox, "STATE", tmp_path / "sandbox.json")
     (tmp_path / "sandbox.json").write_text(half, encoding="utf-8")
     with pytest.raises(SandboxStartError, match=r"sandbox\.json: found no days, expected .*; remove the file"):

@@ -15,10 +15,13 @@ from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
+from gamelake.marts import findings
 from gamelake.marts.audit import KEEP_PUBLISHED
 from gamelake.marts.documents import POINTER, RECORD, History, PublishedMart, encode
+from gamelake.marts.findings import Observation, Severity
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.rollback import rollback, rollforward
+from gamelake.quality.record import record
 from gamelake.registry import load_sources
 from tests.support.generations import current_generation, document_of, entry, finished
 from tests.support.tables import IGDB_GENRES
@@ -71,6 +74,38 @@ def test_old_orphans_are_removed_and_young_ones_are_not(store: Any) -> None:
     assert not Path(store.url(ORPHAN)).with_name(".part-00000.jsonl.gz.tags").exists()
 
 
+def test_old_tables_of_the_data_quality_go_and_the_newest_stays(store: Any) -> None:
+    """A report names its table, and only the newest report is read; reports and profiles are kept for 400 days."""
+    late = Observation(
+        check="freshness", severity=Severity.P1, subject="igdb.games", value=31, expected="a load", message="late"
+    )
+    reports = [record(store, seen, at=datetime.now(UTC), generation=None)[0] for seen in ([late], [], [late])]
+    profile = "marts/quality/_profiles/dt=2025-01-01/run.json"
+    store.put(profile, b"{}")
+    assert audit(store, [GENRES.table], older_than=HOURS_48, remove=True).orphans == []
+
+    for each in reports:
+        age(store, each.table, days=9)
+        age(store, findings.report_key(each.number), days=401)
+    age(store, profile, days=401)
+    age(store, reports[1].table, days=6)
+    report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True)
+    assert {finding.key for finding in report.removed} == {
+        reports[0].table, *(findings.report_key(each.number) for each in reports[:2]), profile,
+    }  # fmt: skip
+    again, is_new = record(store, [], at=datetime.now(UTC), generation=None)
+    rows = duckdb.sql(f"select count(*), count(recovered_at) from '{store.url(again.table)}'").fetchone()
+    assert (again.number, is_new, rows) == (4, True, (2, 2)), "the history is whole"
+
+
+def test_while_no_report_can_be_read_nothing_of_the_data_quality_goes(store: Any) -> None:
+    kept = f"{findings.TABLES}00000001-a.parquet"
+    for key in (kept, findings.CURRENT, findings.report_key(1)):
+        store.put(key, b'{"torn')
+        age(store, key, days=500)
+    assert audit(store, [GENRES.table], older_than=HOURS_48, remove=True).orphans == []
+
+
 def test_what_killed_writers_left_on_a_disk_goes(store: Any) -> None:
     folder = Path(store.url(ORPHAN)).parent
     folder.mkdir(parents=True)
@@ -98,7 +133,7 @@ def test_rejected_rows_are_kept_for_30_days(store: Any) -> None:
     assert [info.key for info in store.list("raw/igdb/genres/_rejected/")] == [young]
 
 
-def test_generations_that_nobody_reads_go(store: Any) -> None:
+def test_generations_without_readers_are_removed(store: Any) -> None:
     old, older, oldest = (generation(store, f"run-{days}", days=days) for days in (8, 9, 10))
     young = generation(store, "young", days=6)
     shown = generation(store, "shown", days=20, published=True)

@@ -11,56 +11,30 @@ from typing import Any
 import duckdb
 import pytest
 
-from gamelake.lake.claims import merge_parts
 from gamelake.lake.factory import open_store, place_of
-from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.keys import LoadRun, run_folder
-from gamelake.lake.manifest import Draft, Mode
-from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.keys import run_folder
 from gamelake.lake.table import Table
-from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.commits import newest_day
-from gamelake.marts.documents import History, read
 from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback
-from gamelake.registry import load_sources
-from tests.support.tables import IGDB_GENRES, IGDB_POPSCORE, newest_commit
+from tests.support.id_lake import (
+    DAY,
+    GAMES,
+    GENRES,
+    POPSCORE,
+    THEMES,
+    build_and_publish,
+    commit,
+    commit_day,
+    inputs_of,
+    write_day,
+    write_mart,
+)
+from tests.support.tables import IGDB_GENRES
 
-REGISTRY = load_sources()["igdb"].entities
-GENRES, THEMES = REGISTRY["genres"], REGISTRY["themes"]
-DAY = date(2026, 11, 21)
-GAMES = {"dim_games": "marts/dim_games.parquet"}
 COPIES = {**GAMES, "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    return open_store((tmp_path / "lake").as_uri())
-
-
-def commit(store: Any, tmp_path: Path, entity: Any, partition: Any, ids: Any) -> None:
-    run = LoadRun(entity.table, partition, f"run-{partition}")
-    with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
-        stage.add(Rows(b"".join(b'{"id": %d}\n' % i for i in ids), list(ids), None), IdRange(0, None))
-        files = stage.finish()
-    Table(store, entity.table).commit(
-        lambda newest: Draft(
-            run_id=f"run-{partition}",
-            partition=partition,
-            mode=Mode.SNAPSHOT,
-            cursor=None,
-            source_count=len(ids),
-            row_count=len(ids),
-            files=merge_parts(newest.files if newest else (), files),
-        )
-    )
-
-
-def write_mart(store: Any, generation: Any, name: Any, rows: int) -> None:
-    path = store.url(f"{generation}/{name}.parquet")
-    duckdb.sql(f"copy (select * from range({rows})) to '{path}' (format parquet)")
 
 
 def test_a_build_reads_the_newest_commit_of_its_day_or_before(store: Any, tmp_path: Path) -> None:
@@ -206,116 +180,6 @@ def test_the_newest_day_that_was_loaded(store: Any, tmp_path: Path) -> None:
     assert newest_day(store, [POPSCORE]) == date(2026, 11, 22)
 
 
-POPSCORE = REGISTRY["popscore"]
-
-
-def commit_day(store: Any, tmp_path: Path, partition: Any, ids: Any) -> None:
-    """A load of the time series, beside those of other days."""
-    line = b'{"id": %d, "game_id": %d, "popularity_type": 3, "value": 0.5}\n'
-    run = LoadRun(POPSCORE.table, partition, f"run-{partition}-{len(ids)}")
-    with PartStage(store, run, scratch=tmp_path / "scratch") as stage:
-        stage.add(Rows(b"".join(line % (i, i) for i in ids), list(ids), None), IdRange(0, None))
-        files = stage.finish()
-    Table(store, IGDB_POPSCORE).commit(
-        lambda newest: Draft(
-            run_id="run",
-            partition=partition,
-            mode=Mode.SNAPSHOT,
-            cursor=None,
-            source_count=len(ids),
-            row_count=len(ids),
-            files=merge_parts(newest.files if newest else (), files, per_partition=True),
-        )
-    )
-
-
-def inputs_of(store: Any, generation: Any) -> Any:
-    return read(store, f"{generation}/_inputs.json", Inputs)
-
-
-def write_day(store: Any, day: Any, rows: int) -> None:
-    notes = "kv_metadata {current_rows: '5', superseded_rows: '1', voided_rows: '2'}"
-    duckdb.sql(f"copy (select * from range({rows})) to '{day.url}' (format parquet, {notes})")
-
-
-def build_and_publish(store: Any, day: Any, run_id: Any = "r", rows: int = 3) -> Any:
-    """A build of one mart and of the days that are not built. Returns: the generation, and the days that it built."""
-    generation = open_generation(store, [POPSCORE], day=day, run_id=run_id)
-    write_mart(store, generation, "dim_games", 1)
-    new = [each for each in inputs_of(store, generation).days if not each.is_built]
-    for each in new:
-        write_day(store, each, rows)
-    publish(store, generation, GAMES)
-    return generation, [str(each.day) for each in new]
-
-
-def test_a_day_of_the_history_is_built_once_and_again_when_its_load_changed(store: Any, tmp_path: Path) -> None:
-    commit_day(store, tmp_path, "2026-11-19", [1])
-    commit_day(store, tmp_path, "2026-11-20", [1, 2])
-    generation, new = build_and_publish(store, date(2026, 11, 20))
-    assert new == ["2026-11-19", "2026-11-20"]
-    listing = read(store, f"{generation}/_history.json", History).days
-    assert [(str(entry.day), entry.rows, entry.current_rows, entry.voided_rows) for entry in listing] == [
-        ("2026-11-19", 3, 5, 2),
-        ("2026-11-20", 3, 5, 2),
-    ]
-
-    commit_day(store, tmp_path, "2026-11-21", [1, 2, 3])
-    generation, new = build_and_publish(store, DAY)
-    assert new == ["2026-11-21"]
-    assert read(store, f"{generation}/_history.json", History).days[:2] == listing
-    assert [file.partition for file in inputs_of(store, generation).files] == [
-        "2026-11-21"
-    ]  # the parts of built days are not read
-
-    commit_day(store, tmp_path, "2026-11-20", [1, 2, 4, 5])
-    generation, new = build_and_publish(store, DAY, run_id="again")
-    assert new == ["2026-11-20"]
-    assert sorted(file.partition for file in inputs_of(store, generation).files) == ["2026-11-20", "2026-11-21"]
-
-
-def test_a_day_that_a_failed_build_left_behind_is_built_again(store: Any, tmp_path: Path) -> None:
-    commit_day(store, tmp_path, "2026-11-21", [1])
-    generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
-    write_day(store, inputs_of(store, generation).days[0], 3)  # and nothing else: dbt was killed
-    left_behind = store.get(inputs_of(store, generation).days[0].key)
-    again, new = build_and_publish(store, DAY)
-    assert new == ["2026-11-21"]
-    assert inputs_of(store, again).days[0].key != inputs_of(store, generation).days[0].key
-    assert store.get(inputs_of(store, generation).days[0].key) == left_behind
-
-
-def history_hashes(store: Any, generation: Any) -> Any:
-    """Of the days that a generation lists, as they are now: what they were when it was published."""
-    days = read(store, f"{generation}/_history.json", History).days
-    return [hashlib.sha256(store.get(day.key)).hexdigest() for day in days], [day.sha256 for day in days]
-
-
-def test_the_history_of_what_was_rolled_back_stays_as_it_is(store: Any, tmp_path: Path) -> None:
-    """A rollback, a rebuild of the earlier day and the next night, which builds the later day again."""
-    commit_day(store, tmp_path, "2026-11-20", [1])
-    build_and_publish(store, date(2026, 11, 20))
-    commit_day(store, tmp_path, "2026-11-21", [1])
-    rolled_back, _ = build_and_publish(store, DAY)
-    rollback(store, None, by="hana")
-    build_and_publish(store, date(2026, 11, 20), run_id="again")
-    commit_day(store, tmp_path, "2026-11-22", [1])
-    _, new = build_and_publish(store, date(2026, 11, 22), rows=7)
-    assert new == ["2026-11-21", "2026-11-22"]
-    found, listed = history_hashes(store, rolled_back)
-    assert found == listed
-    assert rollback(store, rolled_back, by="hana")[0].generation == rolled_back
-
-
-def test_a_slow_build_writes_nothing_into_the_history_of_a_faster_one(store: Any, tmp_path: Path) -> None:
-    commit_day(store, tmp_path, "2026-11-21", [1])
-    slow = open_generation(store, [POPSCORE], day=DAY, run_id="slow")
-    fast, _ = build_and_publish(store, DAY, run_id="fast")
-    write_day(store, inputs_of(store, slow).days[0], 9)
-    found, listed = history_hashes(store, fast)
-    assert found == listed
-
-
 def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store: Any, tmp_path: Path) -> None:
     """Two builds of one day, between which it was loaded again: the order in which they end does not count."""
     for entity in (GENRES, THEMES):
@@ -358,15 +222,6 @@ def test_a_rebuild_of_the_same_loads_is_published(store: Any, tmp_path: Path) ->
         first = first or rebuilt
 
 
-def test_a_generation_without_a_day_of_its_history_is_not_whole(store: Any, tmp_path: Path) -> None:
-    commit_day(store, tmp_path, "2026-11-21", [1])
-    generation = open_generation(store, [POPSCORE], day=DAY, run_id="r")
-    write_mart(store, generation, "dim_games", 1)
-    with pytest.raises(TransformError, match="no file of fct_game_popularity_daily of 2026-11-21"):
-        publish(store, generation, GAMES)
-    assert current(store) is None
-
-
 def test_ranks_are_compared_with_the_last_generation_of_an_earlier_day(store: Any, tmp_path: Path) -> None:
     for day in (19, 20, 21):
         commit_day(store, tmp_path, f"2026-11-{day}", [1])
@@ -396,14 +251,14 @@ def test_sources_come_from_another_lake_and_marts_stay_at_home(store: Any, tmp_p
     ours = open_generation(store, [POPSCORE], day=date(2026, 11, 20), run_id="r", sources=other)
     write_mart(store, ours, "dim_games", 2)
     for each in inputs_of(store, ours).days:
-        assert each.url == store.url(each.key)
-        write_day(store, each, 3)
+        assert each.url is None
+        write_day(store, ours, each, 3)
     publish(store, ours, {"dim_games": "marts/dim_games.parquet"})
 
     inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=other))
     assert [file.url.startswith(other.url("raw")) for file in inputs.files] == [True]
     assert [mart.url for mart in inputs.previous] == [store.url(f"{ours}/dim_games.parquet")]
-    assert [day.url for day in inputs.days] == [store.url(day.key) for day in inputs.days]
+    assert [day.url for day in inputs.days] == [store.url(inputs.days[0].key), None]
     assert [day.is_built for day in inputs.days] == [True, False]
     assert list(store.list("raw/")) == []
 
@@ -416,7 +271,7 @@ def test_what_is_built_is_read_the_way_that_sources_are_if_it_is_one_lake(store:
     way = open_store((tmp_path / "way").as_uri())
     inputs = inputs_of(store, open_generation(store, [POPSCORE], day=DAY, run_id="r", sources=way))
     built, new = inputs.days
-    assert (built.url, new.url) == (way.url(built.key), store.url(new.key))
+    assert (built.url, new.url) == (way.url(built.key), None)
     assert [mart.url.startswith(way.url("marts")) for mart in inputs.previous] == [True]
 
 
@@ -425,38 +280,3 @@ def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store: Any,
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     with pytest.raises(TransformError, match=rf"no load of igdb.genres .* in {place_of(other)}"):
         open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)
-
-
-def test_a_past_day_that_cannot_be_built_is_left_out_until_it_can(
-    store: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    for day in ("2026-11-20", "2026-11-21"):
-        commit_day(store, tmp_path, day, [1])
-    (lost, *_) = newest_commit(store, "popscore").files
-    data = store.get(lost.key)
-    store.delete(lost.key)
-    generation, new = build_and_publish(store, DAY)
-    reason = f"its part {lost.key} is missing"
-    assert new == ["2026-11-21"]
-    shown = current(store)
-    assert shown is not None
-    assert shown.days_left_out == {"2026-11-20": reason}
-    listing = read(store, f"{generation}/_history.json", History)
-    assert [str(day.day) for day in listing.days] == ["2026-11-21"]
-    assert [(str(day.day), day.reason) for day in listing.left_out] == [("2026-11-20", reason)]
-    assert (
-        caplog.text.count(f"is without 2026-11-20: {reason}") == 2
-    )  # when the build is opened, and when it is published
-
-    store.put(lost.key, data)
-    generation, new = build_and_publish(store, DAY, run_id="again")
-    assert new == ["2026-11-20"]
-    assert read(store, f"{generation}/_history.json", History).left_out == ()
-
-
-def test_the_newest_day_without_its_part_stops_its_own_night(store: Any, tmp_path: Path) -> None:
-    for day in ("2026-11-20", "2026-11-21"):
-        commit_day(store, tmp_path, day, [1])
-    store.delete(newest_commit(store, "popscore").files[-1].key)
-    with pytest.raises(TransformError, match=r"2026-11-21 cannot be built: 1 of the parts"):
-        open_generation(store, [POPSCORE], day=DAY, run_id="r")

@@ -19,6 +19,7 @@ from gamelake.lake.table import Table
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import History, read
 from gamelake.marts.generation import open_generation, publish
+from gamelake.marts.history import written_key
 from gamelake.marts.pointer import current
 from gamelake.registry import load_sources
 from tests.support.kills import Steps, in_child
@@ -73,7 +74,7 @@ def build(store: Store, day: date, parquet: Path) -> str:
         store.put_file(f"{generation}/{name}.parquet", parquet)
     for each in read(store, f"{generation}/_inputs.json", Inputs).days:
         if not each.is_built:
-            store.put_file(each.key, parquet)
+            store.put_file(written_key(generation, each.day), parquet)
     return generation
 
 

@@ -83,7 +83,7 @@ def test_of_many_at_once_the_newest_day_is_shown(tmp_path: Path) -> None:
     assert numbers == list(range(len(numbers), 0, -1))
 
 
-def test_a_publication_says_what_it_replaced_and_who_made_it(store: Store) -> None:
+def test_a_publication_states_what_it_replaced_and_who_made_it(store: Store) -> None:
     first = finished(store, "2026-11-20")
     second = finished(store, "2026-11-21", run="scheduled__2026-11-21")
     for generation in (first, second):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from gamelake.lake.factory import open_store
 from gamelake.lake.store import InvalidKeyError
 from gamelake.marts import pointer
-from gamelake.marts.documents import POINTER, Action
+from gamelake.marts.documents import POINTER, RECORD, Action, encode
 from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import publish
-from gamelake.marts.rollback import rollback, rollforward
-from tests.support.generations import finished, published, published_key
+from gamelake.marts.rollback import generations, rollback, rollforward
+from tests.support.generations import document_of, finished, published, published_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,15 @@ def test_a_rebuilt_day_is_rolled_back_to_its_earlier_build(store: Store) -> None
     assert published_key(store) == first
     assert rollback(store, "2026-11-20", by="hana")[0].generation == before
     assert rollforward(store, by="hana")[0].generation == again
+
+
+def test_the_newest_build_of_a_day_is_the_one_published_last_also_after_the_clock_is_set_back(store: Store) -> None:
+    first, second = published(store, "2026-11-20", run="b"), published(store, "2026-11-20", run="a")
+    earlier = document_of(second[0], day="2026-11-20", run_id="a", built_at=datetime(2026, 11, 1, tzinfo=UTC))
+    store.put(f"{second[0]}/{RECORD}", encode(earlier))
+    assert [each.document.generation for each in generations(store)] == [*second, *first]
+    rollback(store, *first, by="hana")
+    assert [each.document.generation for each in generations(store)] == [*second, *first]
 
 
 @pytest.mark.parametrize(

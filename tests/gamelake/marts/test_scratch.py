@@ -31,9 +31,13 @@ def test_a_folder_whose_name_duckdb_cuts_is_refused(tmp_path: Path) -> None:
         check_database(tmp_path / "a?b" / "gamelake.duckdb")
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
+    monkeypatch.setenv("GAMELAKE_DUCKDB", "of the user")
     with pytest.raises(ScratchError, match=r"cannot make the folder .*file/under.*unset GAMELAKE_DUCKDB"):
+        check_database(tmp_path / "file" / "under" / "gamelake.duckdb")
+    monkeypatch.delenv("GAMELAKE_DUCKDB")
+    with pytest.raises(ScratchError, match=r"name a file in a folder that this user may write$"):
         check_database(tmp_path / "file" / "under" / "gamelake.duckdb")
 
 

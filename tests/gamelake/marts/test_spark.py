@@ -29,7 +29,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyspark") is not None, reason="there is a Spark in this environment")
-def test_a_build_that_fails_says_where_to_look_and_publishes_nothing(
+def test_a_build_that_fails_states_where_to_look_and_publishes_nothing(
     store: Any, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     generation = "marts/dt=2026-11-21/run"

@@ -1,4 +1,4 @@
-"""What a page says of a night: from a lake whose figures are known, with the faults that nights have."""
+"""What a page shows of a night: from a lake whose figures are known, with the faults that nights have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gamelake.marts.documents import INPUTS, POINTER, RECORD, Action
 from gamelake.marts.pointer import publication_key
 from gamelake.nights.documents import LoadStatus, MartsStatus, NightStatus
 from gamelake.nights.report import NIGHTS, NightReports
-from gamelake.registry import load_sources
+from gamelake.registry import load_sources, loaded_sources
 from tests.support.night_lake import ENTITIES, NAMES, NightLake, days, moment
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def lake(store: Store) -> NightLake:
 
 
 def report(lake: NightLake, *, now: datetime = NOON, **options: Any) -> Nights:
-    return NightReports(lake.store, load_sources(), clock=lambda: now, **options).nights()
+    return NightReports(lake.store, loaded_sources(), clock=lambda: now, **options).nights()
 
 
 def night(lake: NightLake, day: str = DAY, *, now: datetime = NOON) -> Night:
-    return NightReports(lake.store, load_sources(), clock=lambda: now).night(date.fromisoformat(day))
+    return NightReports(lake.store, loaded_sources(), clock=lambda: now).night(date.fromisoformat(day))
 
 
 def test_a_night_without_a_fault_is_complete_and_has_the_figures_of_the_lake(lake: NightLake) -> None:
@@ -73,6 +73,8 @@ def test_a_night_without_a_fault_is_complete_and_has_the_figures_of_the_lake(lak
         ({"shrink_allowed": True}, LoadStatus.COMPLETE, "an operator allowed it"),
         ({"cursor_set_back": True}, LoadStatus.COMPLETE, "wrong watermark"),
         ({"proof": Proof.NONE, "source_count": None}, LoadStatus.UNCOUNTED, None),
+        ({"proof": Proof.PAGED, "proof_reason": "why", "source_count": None}, LoadStatus.UNCOUNTED, None),
+        ({"proof": Proof.PARTIAL, "proof_reason": "why", "source_count": None}, LoadStatus.PARTIAL, None),
     ],
 )
 def test_what_a_person_should_look_at_is_a_warning(
@@ -102,7 +104,7 @@ def test_a_load_that_is_missing_is_waited_for_and_then_late(lake: NightLake, clo
     assert "games" in str(found.marts.note)
 
 
-def test_a_missing_night_says_what_it_costs(lake: NightLake) -> None:
+def test_a_missing_night_states_what_it_costs(lake: NightLake) -> None:
     for day in ("2026-11-18", "2026-11-20", DAY):
         lake.night(day)
     found = night(lake, "2026-11-19")
@@ -208,7 +210,7 @@ def test_the_figures_of_old_commits_come_with_the_generation(lake: NightLake) ->
         return original(key)
 
     lake.store.get = get  # type: ignore[method-assign]
-    reports = NightReports(lake.store, load_sources(), clock=lambda: NOON)
+    reports = NightReports(lake.store, loaded_sources(), clock=lambda: NOON)
     reports.nights()
     manifests = [key for key in got if "_manifests" in key]
     assert len(manifests) == len(NAMES), "the newest of each table"
@@ -218,7 +220,7 @@ def test_the_figures_of_old_commits_come_with_the_generation(lake: NightLake) ->
 
 def test_a_lake_that_was_made_again_is_shown_as_it_is(lake: NightLake, store: Store) -> None:
     lake.night(DAY)
-    reports = NightReports(store, load_sources(), clock=lambda: NOON)
+    reports = NightReports(store, loaded_sources(), clock=lambda: NOON)
     assert reports.nights().night.status is NightStatus.COMPLETE
     for info in list(store.list("")):
         store.delete(info.key)
@@ -246,7 +248,7 @@ def test_a_store_that_fails_is_an_error(lake: NightLake) -> None:
 
 def test_few_threads_wait_for_a_store_that_does_not_answer(lake: NightLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gamelake.nights.report.WAIT_SECONDS", 0.01)
-    reports = NightReports(lake.store, load_sources(), clock=lambda: NOON)
+    reports = NightReports(lake.store, loaded_sources(), clock=lambda: NOON)
     with reports._lock, pytest.raises(StoreError):  # as another request, which is still reading
         reports.nights()
     assert len(reports.nights().marks) == NIGHTS
@@ -254,7 +256,7 @@ def test_few_threads_wait_for_a_store_that_does_not_answer(lake: NightLake, monk
 
 def test_a_run_shows_what_it_left_in_the_lake(lake: NightLake) -> None:
     lake.night(DAY)
-    reports = NightReports(lake.store, load_sources(), clock=lambda: NOON)
+    reports = NightReports(lake.store, loaded_sources(), clock=lambda: NOON)
     load = reports.run("igdb_games", f"scheduled__{DAY}")
     assert load.load is not None
     assert (load.load.entity, load.night) == ("games", date(2026, 11, 21))

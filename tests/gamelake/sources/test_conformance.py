@@ -1,177 +1,41 @@
-"""The rules that every reader passes; a new source adds its own `SourceUnderTest` to the fixture `source`."""
+"""The rules that every reader passes; tests/support/sources_under_test has the sources."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from apiclient.errors import ApiError, ServerError, TransientError
-from gamelake.days import day_of, format_day
 from gamelake.lake.id_ranges import ALL_IDS, merge_ranges
-from gamelake.lake.keys import LoadRun
 from gamelake.lake.rows import read_live_ids
 from gamelake.lake.table import Table
-from gamelake.load.load import Load
 from gamelake.registry import load_sources
-from gamelake.sources.base import counting, open_reader
-from gamelake.sources.igdb.reader import IgdbReader
-from igdb.tokens import StaticToken
-from sandbox.igdb import Fault
-from tests.support.loads import LONG_AGO, new_client, token_of
-from tests.support.moving_sandbox import MovingSandbox
-from tests.support.second_source.server import Boardgames
+from gamelake.sources.base import counting
+from tests.support.loads import LONG_AGO
+from tests.support.sources_under_test import SOURCES, under_test
+from tests.support.sources_under_test.base import row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
 
     from gamelake.lake.store import Store
-    from gamelake.registry import Entity
-    from gamelake.sources.base import Page, Reader
+    from gamelake.sources.base import Page
+    from tests.support.sources_under_test.base import SourceUnderTest
+
+UNDER_TEST = under_test()
 
 
-class SourceUnderTest(ABC):
-    """A running source with one incremental entity, whose rows have `id`, `name` and `updated_at`."""
-
-    entity: Entity
-
-    @abstractmethod
-    def open(self, *, refused: bool = False) -> AbstractAsyncContextManager[Reader]:
-        """A reader of the entity. refused: with credentials that the source refuses."""
-
-    @abstractmethod
-    def put(self, *rows: dict[str, Any]) -> None:
-        """Insert or replace rows."""
-
-    @abstractmethod
-    def delete(self, *ids: int) -> None:
-        """Delete rows."""
-
-    @abstractmethod
-    def ids(self) -> list[int]:
-        """The ids of all rows, ascending."""
-
-    @abstractmethod
-    def clock(self) -> datetime:
-        """The source's time."""
-
-    @abstractmethod
-    def next_day(self) -> None:
-        """Turn the source's clock to the next day."""
-
-    @abstractmethod
-    def fail(self, replies: int) -> None:
-        """Answer so many requests with a server error."""
-
-    def fill(self, rows: int) -> None:
-        """Insert rows that changed long ago, with gaps in their ids."""
-        self.put(*(row(3 + i + i // 9) for i in range(rows)))
-
-    async def load(self, store: Store, run_id: str, **options: Any) -> None:
-        """One load of the source's own day."""
-        partition = format_day(day_of(self.clock()))
-        async with self.open() as reader:
-            await Load(reader, store, self.entity, LoadRun(self.entity.table, partition, run_id), **options).run()
-
-
-class Igdb(SourceUnderTest):
-    entity_name = "games"
-
-    def __init__(self) -> None:
-        self.entity = load_sources()["igdb"].entities[self.entity_name]
-        self.sandbox = MovingSandbox([])
-        self.url = ""
-
-    @asynccontextmanager
-    async def open(self, *, refused: bool = False) -> AsyncIterator[Reader]:
-        tokens = StaticToken("refused") if refused else token_of(self.sandbox)
-        async with new_client(self.url, tokens) as client:
-            yield IgdbReader(client, self.entity)
-
-    def put(self, *rows: dict[str, Any]) -> None:
-        self.sandbox.upsert(self.entity_name, list(rows))
-
-    def delete(self, *ids: int) -> None:
-        self.sandbox.delete(self.entity_name, list(ids))
-
-    def ids(self) -> list[int]:
-        return self.sandbox.using(lambda world: list(world.table(self.entity_name).ids))
-
-    def clock(self) -> datetime:
-        return self.sandbox.clock()
-
-    def next_day(self) -> None:
-        self.sandbox.next_day()
-
-    def fail(self, replies: int) -> None:
-        self.sandbox.faults.add(Fault("status", status=503, times=replies))
-
-
-class FilteredIgdb(Igdb):
-    """An entity with a filter: each of its rows has a twin above all of them that does not meet it."""
-
-    entity_name = "external_games"
-
-    def put(self, *rows: dict[str, Any]) -> None:
-        super().put(*({"external_game_source": (1, 5, 26)[each["id"] % 3]} | each for each in rows))
-        super().put(*({"external_game_source": 14} | each | {"id": each["id"] + 10**6} for each in rows))
-
-    def ids(self) -> list[int]:
-        return [row_id for row_id in super().ids() if row_id < 10**6]
-
-
-class Second(SourceUnderTest):
-    def __init__(self, served: Boardgames) -> None:
-        self.served = served
-        self.source = load_sources()["boardgames"]
-        self.entity = self.source.entities["games"]
-        self._rows = served.rows["games"]
-
-    @asynccontextmanager
-    async def open(self, *, refused: bool = False) -> AsyncIterator[Reader]:
-        async with open_reader(self.source, self.entity) as reader:
-            if refused:
-                refused_reader: Any = reader
-                refused_reader._session.headers["X-Key"] = "another"
-            yield reader
-
-    def put(self, *rows: dict[str, Any]) -> None:
-        self._rows.update({row["id"]: row for row in rows})
-
-    def delete(self, *ids: int) -> None:
-        for row_id in ids:
-            del self._rows[row_id]
-
-    def ids(self) -> list[int]:
-        return sorted(self._rows)
-
-    def clock(self) -> datetime:
-        return self.served.clock
-
-    def next_day(self) -> None:
-        self.served.clock += timedelta(days=1)
-
-    def fail(self, replies: int) -> None:
-        self.served.failing = [503] * replies
-
-
-@pytest.fixture(params=["igdb", "igdb with a filter", "boardgames"])
+@pytest.fixture(params=UNDER_TEST)
 def source(request: pytest.FixtureRequest) -> Iterator[SourceUnderTest]:
-    if request.param == "boardgames":
-        yield Second(request.getfixturevalue("boardgames"))
-        return
-    igdb = Igdb() if request.param == "igdb" else FilteredIgdb()
-    with igdb.sandbox.running() as igdb.url:
-        yield igdb
+    with UNDER_TEST[request.param](request) as source:
+        yield source
 
 
-def row(row_id: int, **fields: Any) -> dict[str, Any]:
-    return {"id": row_id, "name": f"Game {row_id}", "updated_at": LONG_AGO} | fields
+def test_every_source_is_under_test() -> None:
+    assert load_sources().keys() <= set(SOURCES)
 
 
 async def read(pages: AsyncIterator[Page]) -> list[Page]:
@@ -243,6 +107,14 @@ async def test_the_clock_is_the_sources_at_its_first_reply(source: SourceUnderTe
         await read(reader.read_all())
         assert reader.clock == first
         assert reader.stats.requests >= 2
+
+
+async def test_the_address_is_a_url_without_keys(source: SourceUnderTest) -> None:
+    async with source.open() as reader:
+        url = urlsplit(reader.address)
+    assert url.scheme in {"http", "https"}
+    assert url.path.strip("/"), "the entity's own"
+    assert [url.username, url.password, url.query] == [None, None, ""]
 
 
 async def test_a_row_that_breaks_the_contract_is_rejected_alone(source: SourceUnderTest) -> None:

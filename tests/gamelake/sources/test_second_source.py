@@ -27,7 +27,7 @@ ROWS = {row_id: {"id": row_id, "name": f"Game {row_id}", "rating": row_id / 2} f
 
 
 def test_the_registry_has_both_sources(boardgames: Boardgames) -> None:
-    assert list(load_sources()) == ["boardgames", "igdb"]
+    assert load_sources().keys() >= {"boardgames", "igdb"}
 
 
 @pytest.mark.parametrize("name", ["games", "designers"])

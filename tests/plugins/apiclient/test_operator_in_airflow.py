@@ -54,7 +54,7 @@ def run_loads(home: Path) -> None:
         "OUTCOME": str(home / "outcome.json"),
     }
     with (home / "log").open("w") as log:
-        # Without check: the log says more than the return code.
+        # Without check: the log has more than the return code.
         subprocess.run([sys.executable, LOADS], env=environment, stdout=log, stderr=log, timeout=180, check=False)
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi.testclient import TestClient
 
+from gamelake.marts import findings, levels
+from gamelake.marts.findings import Observation, Severity
 from gamelake.paths import REPOSITORY
+from gamelake.quality.record import record
 from gamelake_ui.routes import STATIC, application
 from tests.support.night_lake import NAMES, NightLake, moment
 
@@ -49,13 +53,28 @@ def client(app: FastAPI) -> TestClient:
 
 def addresses(app: FastAPI) -> list[str]:
     paths: list[str] = [route.path for route in app.routes]  # type: ignore[attr-defined]
-    return [path.format(day=DAY, name="dim_games") for path in paths]
+    # The metrics have a token of their own: see test_metrics.py.
+    return [path.format(day=DAY, name="dim_games") for path in paths if path != "/metrics"]
+
+
+def test_an_extra_that_is_no_object_breaks_no_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_IGDB_DEFAULT", '{"conn_type": "igdb", "extra": [4]}')
+    assert client.get("/api/nights").status_code == 200
 
 
 def test_without_a_login_every_address_is_refused(app: FastAPI) -> None:
     client = TestClient(app)
     every = addresses(app)
-    assert {"/last-night", "/run", "/games", "/api/nights", "/static/common.js", "/marts/dim_games"} <= set(every)
+    assert {
+        "/last-night",
+        "/run",
+        "/games",
+        "/lineage",
+        "/api/lineage",
+        "/api/nights",
+        "/static/common.js",
+        "/marts/dim_games",
+    } <= set(every)
     for address in every:
         assert client.get(address).status_code == 401, address
 
@@ -160,6 +179,43 @@ def test_while_marts_are_published_no_page_gets_a_mix(client: TestClient, store:
     assert 200 in seen
 
 
+def test_a_damaged_report_or_service_level_costs_its_section_only(client: TestClient, store: Store) -> None:
+    torn = (findings.CURRENT, levels.CURRENT)
+    for key in torn:
+        store.put(key, b'{"checked_at": "2026-11')
+    reply = client.get("/api/findings")
+    assert (reply.status_code, findings.CURRENT in reply.json()["detail"]) == (503, True)
+    nights = client.get("/api/nights").json()
+    assert nights["levels"] == []
+    assert [any(key in problem for problem in nights["problems"]) for key in torn] == [True, True]
+
+
+def test_the_findings_are_those_of_the_newest_check(client: TestClient, store: Store) -> None:
+    assert client.get("/api/findings").json() is None
+    late = Observation(
+        check="freshness", severity=Severity.P1, subject="igdb.games", value=31, expected="30 hours", message="late"
+    )
+    record(store, [late], at=datetime(2026, 11, 21, 5, tzinfo=UTC), generation=None)
+    (found,) = client.get("/api/findings").json()["findings"]
+    assert (found["severity"], found["state"], found["message"]) == ("P1", "new", "late")
+
+
+def test_the_path_of_a_mart_is_that_of_the_lake(client: TestClient, mart: PublishedMart) -> None:
+    path = client.get("/api/lineage", params={"mart": "dim_games"}).json()
+    assert (path["name"], path["marts"]) == ("dim_games", ["dim_games"])
+    steps = {step["path"]: step for step in path["steps"]}
+    assert steps["marts/dim_games"]["mart"]["key"] == mart.key
+    assert steps["raw/igdb/genres"]["origin"] == "igdb: genres"
+    unknown = client.get("/api/lineage", params={"mart": "<img src=x onerror=alert(1)>"})
+    assert unknown.status_code == 404
+    assert "dim_games" in unknown.json()["detail"]
+
+
+def test_before_the_first_publication_there_is_no_path(client: TestClient) -> None:
+    reply = client.get("/api/lineage")
+    assert (reply.status_code, reply.json()) == (200, None)
+
+
 def test_before_the_first_publication_the_next_step_is_told(client: TestClient) -> None:
     reply = client.get("/api/marts")
     assert reply.status_code == 404
@@ -167,7 +223,7 @@ def test_before_the_first_publication_the_next_step_is_told(client: TestClient) 
 
 
 def test_every_view_has_a_destination_that_airflow_knows() -> None:
-    """With another one Airflow drops the whole plugin, and says so in a log only."""
+    """With another one Airflow drops the whole plugin, and only a log shows it."""
     plugin = load_plugin()
     routes = [view["url_route"] for view in [*plugin.external_views, *plugin.react_apps]]
     assert len(routes) == len(set(routes))

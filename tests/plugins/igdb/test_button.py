@@ -74,7 +74,7 @@ async def test_it_is_green_for_the_stored_connection(api: Any, store: Callable[.
 
 
 async def test_it_is_red_where_the_port_is_null(api: Any, store: Callable[..., None]) -> None:
-    """Airflow takes the form's 0 for another port than none: this is why the settings file says 0."""
+    """Airflow takes the form's 0 for another port than none: this is why the settings file has 0."""
     store(port=None)
     with pytest.raises(HTTPException, match="differs from the stored connection"):
         await press(api.base_url)
@@ -84,13 +84,14 @@ def test_every_connection_of_the_settings_file_has_the_port_that_the_form_sends(
     connections = yaml.safe_load(SETTINGS.read_text("utf-8"))["airflow"]["connections"]
     assert {connection["conn_id"]: connection.get("conn_port") for connection in connections} == {
         "igdb_default": 0,
+        "rawg_default": 0,
         "aws_default": 0,
     }
 
 
 def test_the_settings_file_stores_every_field_of_the_form() -> None:
     """Airflow's edit form shows only those that are stored."""
-    (igdb, _aws) = yaml.safe_load(SETTINGS.read_text("utf-8"))["airflow"]["connections"]
+    (igdb, *_) = yaml.safe_load(SETTINGS.read_text("utf-8"))["airflow"]["connections"]
     (form,) = get_provider_info()["connection-types"]
     assert igdb["conn_extra"].keys() == form["conn-fields"].keys()
     for name, field in form["conn-fields"].items():
@@ -152,7 +153,7 @@ async def test_a_reason_of_the_api_is_shown(api: Any, store: Callable[..., None]
     good, message = await press(api.base_url)
     assert not good
     assert "reason: invalid client secret" in message
-    assert "login, password and static_token of the connection" in message
+    assert "login, password and static_token of this connection" in message
     assert "another" not in message
     store()
     api.then(200, {"access_token": "minted-by-script", "expires_in": 5000})

@@ -291,7 +291,7 @@ async def test_a_cancelled_request_leaves_nothing_open(api: Any, make_client: Ca
     assert api.open_now == 0
 
 
-async def test_a_client_that_is_not_entered_says_so(make_client: Callable[..., IgdbClient]) -> None:
+async def test_a_client_that_is_not_entered_is_named(make_client: Callable[..., IgdbClient]) -> None:
     client = make_client()
     with pytest.raises(RuntimeError, match="async with"):
         await client.query("games", WINDOW)

@@ -44,7 +44,7 @@ def test_what_may_go_well_later_is_transient_and_nothing_else() -> None:
     assert transient == {408, 429, *range(500, 600)}
 
 
-def test_a_403_sends_nobody_after_the_token() -> None:
+def test_a_403_has_no_hint_about_the_token() -> None:
     assert "credentials are good" in str(errors.error_for(403, endpoint="games", reply=TIER))
 
 

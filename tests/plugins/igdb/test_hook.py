@@ -67,7 +67,7 @@ async def test_nonsense_in_the_connection_is_refused_by_name(connect: Callable[.
         await hook.client().__aenter__()
 
 
-async def test_a_connection_that_is_missing_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_is_missing_states_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(*_args: Any) -> None:
         raise AirflowNotFoundException("The conn_id `igdb_default` isn't defined")
 
@@ -122,6 +122,17 @@ def test_the_test_button_within_a_running_loop(monkeypatch: pytest.MonkeyPatch) 
     assert not good
     assert "http://127.0.0.1:1/v4/games" in message
     assert "curl" in message
+
+
+def test_the_test_button_names_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow gives what is in the form a random id."""
+    connection = {"conn_type": "igdb", "host": "http://127.0.0.1:1/v4", "login": "x", "extra": {"static_token": "t"}}
+    for changes in ({}, {"login": ""}, {"extra": {"max_open_requests": 0}}):
+        monkeypatch.setenv("AIRFLOW_CONN_ZX3FQ81B", json.dumps(connection | changes))
+        good, message = IgdbHook("zx3fq81b").test_connection()
+        assert not good
+        assert "this connection" in message
+        assert "zx3fq81b" not in message
 
 
 def test_the_test_button_with_an_incomplete_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,9 +162,9 @@ async def test_another_secret_is_tried_rather_than_hidden_by_an_old_token(api: A
 
 @pytest.mark.parametrize(
     ("changes", "reply"),
-    [({"client_id": "nobody"}, "invalid client"), ({"client_secret": "a-wrong-secret"}, "invalid client secret")],
+    [({"client_id": "unknown"}, "invalid client"), ({"client_secret": "a-wrong-secret"}, "invalid client secret")],
 )
-async def test_a_refused_id_or_secret_says_where_to_look_and_is_not_asked_again(
+async def test_a_refused_id_or_secret_states_where_to_look_and_is_not_asked_again(
     api: Any, changes: dict[str, str], reply: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(AuthError) as caught:
@@ -252,7 +252,7 @@ async def test_a_folder_of_another_user_is_refused(api: Any, own_cache: Path, mo
         await credentials(api).token()
 
 
-async def test_a_folder_that_cannot_be_made_says_what_to_set(api: Any, own_cache: Path) -> None:
+async def test_a_folder_that_cannot_be_made_states_what_to_set(api: Any, own_cache: Path) -> None:
     own_cache.parent.write_text("a file in the way")
     with pytest.raises(TokenCacheError):
         await credentials(api).token()

@@ -140,11 +140,12 @@ async def test_a_proxy_that_asks_for_a_password_fails_at_once(
 async def test_a_proxy_that_is_down_is_named_with_a_command_that_takes_the_same_route(
     make_client: Callable[..., IgdbClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:hush@127.0.0.1:1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hush@127.0.0.1:1/?a&b")
     async with make_client(base_url="https://igdb.test/v4", max_attempts=2) as client:
         with pytest.raises(UnreachableError, match=r"through the proxy http://127\.0\.0\.1:1") as caught:
             await client.query("games", Query())
-    assert "--proxy http://127.0.0.1:1 --proxy-user <user>:<password> https://igdb.test/v4/games`" in str(caught.value)
+    route = "--proxy 'http://127.0.0.1:1/?a&b' --proxy-user '<user>:<password>'"
+    assert f" {route} https://igdb.test/v4/games`" in str(caught.value)
     assert "hush" not in str(caught.value)
     assert client.stats.requests == 2
 

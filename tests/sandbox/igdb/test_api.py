@@ -177,7 +177,7 @@ async def test_token_replies(client: Client) -> None:
     granted = (await client.token()).json
     assert granted["token_type"] == "bearer"
     assert granted["expires_in"] > 50 * 86_400
-    wrong_id = await client.token(client_id="nobody")
+    wrong_id = await client.token(client_id="unknown")
     assert (wrong_id.status, wrong_id.json) == (400, {"status": 400, "message": "invalid client"})
     wrong_secret = await client.token(client_secret="nope")
     assert (wrong_secret.status, wrong_secret.json) == (403, {"status": 403, "message": "invalid client secret"})

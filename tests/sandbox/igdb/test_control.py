@@ -24,6 +24,13 @@ async def test_rows_as_jsonl(client: Client, sandbox: Sandbox) -> None:
     assert (await client.request("GET", "/sandbox/rows/nope")).status == 404
 
 
+async def test_a_web_page_of_somebody_else_changes_nothing(client: Client) -> None:
+    """A browser sends such text across origins without a question to the server."""
+    reply = await client.request("POST", "/sandbox/faults", data='{"kind": "status", "status": 502}')
+    assert reply.status == 400
+    assert (await client.request("GET", "/sandbox/faults")).json == []
+
+
 async def test_changing_rows_while_it_runs(client: Client) -> None:
     change = {"upsert": [{"id": 5, "name": "Changed"}, {"id": 90_000, "name": "New"}], "delete": [1, 2, 3]}
     reply = await client.request("POST", "/sandbox/rows/games", json=change)
@@ -68,8 +75,9 @@ async def test_faults_and_requests(client: Client) -> None:
         ("GET", "requests?last=all", None),
     ],
 )
-async def test_what_cannot_be_done_says_why(client: Client, method: str, path: str, body: Any) -> None:
+async def test_what_cannot_be_done_states_why(client: Client, method: str, path: str, body: Any) -> None:
     data = body if isinstance(body, str) else orjson.dumps(body)
-    reply = await client.request(method, f"/sandbox/{path}", data=data)
+    headers = {"Content-Type": "application/json"}
+    reply = await client.request(method, f"/sandbox/{path}", data=data, headers=headers)
     assert reply.status == 400
     assert "expected" in reply.json["message"]

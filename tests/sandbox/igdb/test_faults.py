@@ -118,9 +118,9 @@ async def test_rows_that_do_not_show_and_rows_that_are_not_counted(kind: str, cl
 async def test_a_text_of_the_reply_is_replaced(client: Client, sandbox: Sandbox) -> None:
     sandbox.upsert("genres", [{"id": 999, "name": "Old"}])
     sandbox.faults.add(Fault("replace", old='"Old"', new='"\udcff"'))
-    spoilt = await client.query("genres", "fields name; where id = 999;")
-    assert (spoilt.status, spoilt.headers["X-Count"]) == (200, "1")
-    assert b'"name": "\xff"' in spoilt.body
+    damaged = await client.query("genres", "fields name; where id = 999;")
+    assert (damaged.status, damaged.headers["X-Count"]) == (200, "1")
+    assert b'"name": "\xff"' in damaged.body
 
 
 async def test_a_slow_reply(client: Client, sandbox: Sandbox) -> None:

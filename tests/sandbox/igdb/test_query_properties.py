@@ -106,7 +106,7 @@ def test_a_parsed_condition_finds_what_a_naive_reading_finds(rows: list[dict[str
 @settings(deadline=None)  # a busy machine is no bug
 @given(conditions)
 def test_a_condition_survives_being_written(condition: Condition) -> None:
-    """Brackets of one part read as that part, so only the shape of the text may differ, not what it says."""
+    """Brackets of one part read as that part, so only the shape of the text may differ, not its meaning."""
     once = parse_query(f"where {written(condition)};").where
     assert once is not None
     assert parse_query(f"where {written(once)};").where == once

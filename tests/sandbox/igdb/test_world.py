@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -11,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from gamelake.days import bounds_of, day_of
+from gamelake.days import day_of
 from gamelake.fields import FieldType
-from gamelake.registry import load_entities
+from gamelake.registry import load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb import World, WorldError
 from sandbox.igdb.games import OWNED
 from sandbox.igdb.table import NO_UPDATED_AT
+from tests.support.worlds import by_id, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
 FIRST = date(2026, 11, 20)
 STAGING = Path(__file__).parents[3] / "dbt" / "models" / "staging" / "igdb"
 DEPRECATED = {"category", "follows", "media", "region", "change_date_category", "start_date_category"}
-
-
-def by_id(world: World, endpoint: str) -> dict[int, dict[str, Any]]:
-    return {row["id"]: row for row in world.rows(endpoint)}
-
-
-def start_of(day: date) -> float:
-    return bounds_of(day)[0].timestamp()
 
 
 @pytest.mark.parametrize("games", [1, 3, 300])
@@ -64,7 +55,7 @@ def test_rows_hold_what_the_registry_declares_and_nothing_empty(build: Callable[
         FieldType.INT_ARRAY: list,
     }
     modelled = {model.stem.removeprefix("stg_igdb__") for model in STAGING.glob("stg_*.sql")}
-    for entity in load_entities():
+    for entity in load_sources()["igdb"].entities.values():
         rows = list(world.rows(IgdbOptions.of(entity).endpoint))
         if entity.name not in modelled:
             continue  # a new entity that no model reads yet needs no rows
@@ -156,17 +147,6 @@ def test_games_have_store_pages_websites_and_titles(build: Callable[..., World])
     assert all(re.search("[가-힣]", title) for title in titles)
 
 
-def test_popularity_is_one_row_a_game_and_type_of_a_live_game(build: Callable[..., World]) -> None:
-    world = build(games=1_000, today=FIRST + timedelta(days=4))
-    rows = list(world.rows("popularity_primitives"))
-    assert len(rows) == pytest.approx(1_100, rel=0.2)
-    assert len({(row["game_id"], row["popularity_type"]) for row in rows}) == len(rows)
-    assert {row["game_id"] for row in rows} <= set(by_id(world, "games"))
-    assert {row["popularity_type"] for row in rows} == set(by_id(world, "popularity_types"))
-    assert all(0 < row["value"] <= 0.1 for row in rows)
-    assert 0.1 < len(rows) / max(row["id"] for row in rows) < 0.5
-
-
 def test_a_day_updates_inserts_and_deletes_games(world: World) -> None:
     before = by_id(world, "games")
     day = FIRST + timedelta(days=1)
@@ -207,22 +187,6 @@ def test_a_platform_is_renamed_on_the_first_day_and_a_genre_on_the_third(world: 
     assert renamed[0]["updated_at"] >= start_of(FIRST + timedelta(days=1))
     world.advance(FIRST + timedelta(days=3))
     assert [row for row_id, row in by_id(world, "genres").items() if row["name"] != genres[row_id]["name"]]
-
-
-def test_a_day_moves_every_popularity_value(build: Callable[..., World]) -> None:
-    world = build(games=2_000)
-    before = by_id(world, "popularity_primitives")
-    day = FIRST + timedelta(days=1)
-    world.advance(day)
-    after = by_id(world, "popularity_primitives")
-    kept = set(before) & set(after)
-    assert set(before) - set(after)
-    assert set(after) - set(before)
-    moved = sum(before[row_id]["value"] != after[row_id]["value"] for row_id in kept)
-    assert moved > 0.9 * len(kept)  # those at the ends of the range may stay there
-    seconds = {(row["popularity_type"], row["calculated_at"]) for row in after.values()}
-    assert len(seconds) == 11
-    assert all(start_of(day) <= second < start_of(day) + 60 for _, second in seconds)
 
 
 def test_the_updated_column_agrees_with_the_rows_after_every_kind_of_change(build: Callable[..., World]) -> None:
@@ -307,62 +271,3 @@ def test_a_world_that_cannot_be(options: dict[str, Any], message: str, build: Ca
 def test_an_unknown_endpoint_names_the_known_ones(world: World) -> None:
     with pytest.raises(WorldError, match=r"'nope', expected one of .*games"):
         world.rows("nope")
-
-
-def test_recorded_rows_are_served_as_they_are(tmp_path: Path) -> None:
-    lines = ['{"id": 6, "name": "Six", "platforms": [9, 3]}', "", '{"id": 2, "name": "Two", "summary": null}']
-    (tmp_path / "games.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    (tmp_path / "covers.jsonl").write_text('{"id": 1, "image_id": "co1"}\n', encoding="utf-8")
-    (tmp_path / "popularity_primitives.jsonl").write_text(
-        '{"id": 4, "game_id": 6, "popularity_type": 1, "value": 0.01, "calculated_at": 5}\n', encoding="utf-8"
-    )
-    world = World.recorded(tmp_path, first_day=FIRST, today=FIRST)
-    assert list(world.rows("games")) == [
-        {"id": 2, "name": "Two"},
-        {"id": 6, "name": "Six", "platforms": [9, 3]},
-    ]
-    assert list(world.rows("covers")) == [{"id": 1, "image_id": "co1"}]
-    assert list(world.rows("platforms")) == []
-    world.advance(FIRST + timedelta(days=1))
-    assert [row["id"] for row in world.rows("games")] == [2, 6]
-    changed = [row for row in world.rows("games") if "updated_at" in row]
-    assert changed
-    assert not [row for row in changed if "checksum" in row]
-    assert next(world.rows("popularity_primitives"))["value"] != 0.01
-
-
-def test_a_recorded_folder_is_served_whole(tmp_path: Path) -> None:
-    """Over the real recording where IGDB_RECORDED names it, else over rows of a generated world."""
-    folder = Path(os.environ.get("IGDB_RECORDED") or tmp_path)
-    if folder == tmp_path:
-        made = World.generate(games=50, first_day=FIRST, today=FIRST)
-        for endpoint in made.tables:
-            (folder / f"{endpoint}.jsonl").write_bytes(
-                b"".join(orjson.dumps(row) + b"\n" for row in made.rows(endpoint))
-            )
-    world = World.recorded(folder, first_day=FIRST, today=FIRST)
-    for file in folder.glob("*.jsonl"):
-        recorded = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        assert list(world.rows(file.stem)) == sorted(recorded, key=lambda row: row["id"])
-    world.advance(FIRST + timedelta(days=2))
-    assert len(world.table("games")) == len(by_id(world, "games")) > 0
-
-
-@pytest.mark.parametrize("line", ["{", "[]", '{"name": "no id"}', '{"id": "5"}', '{"id": -1}'])
-def test_a_recorded_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
-    (tmp_path / "games.jsonl").write_text(f'{{"id": 1}}\n{line}\n', encoding="utf-8")
-    with pytest.raises(WorldError, match=r"games\.jsonl:2: "):
-        World.recorded(tmp_path, first_day=FIRST, today=FIRST)
-
-
-def test_a_folder_without_rows_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WorldError, match=r"no \*\.jsonl in .*expected one file an endpoint"):
-        World.recorded(tmp_path, first_day=FIRST, today=FIRST)
-
-
-def test_a_table_without_rows_keeps_its_fields() -> None:
-    world = World.generate(seed=1, games=1, first_day=date(2026, 11, 20), today=date(2026, 11, 20))
-    world.delete("games", [row["id"] for row in world.rows("games")])
-    world.upsert("games", [{"id": 9, "name": "First again"}])
-    assert "updated_at" in world.table("games").fields
-    assert "updated_at" in world.table("games").row(9)

@@ -43,7 +43,10 @@ with
         select
             companies.company_id,
             companies.company_name,
+            companies.display_name,
             companies.country,
+            companies.country_code,
+            companies.country_name,
             companies.parent_company_name,
             sums.games,
             sums.releases_52w,

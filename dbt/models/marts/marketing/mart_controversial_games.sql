@@ -15,7 +15,9 @@ with
             games.aggregated_rating
         from games
         join {{ ref("fct_game_popularity") }} as popularity on games.game_id = popularity.game_id
-        where popularity.positive_share <= 0.7 and popularity.total_reviews_percentile >= 30
+        where
+            popularity.positive_share <= {{ setting("controversial_maximum_share") }}
+            and popularity.total_reviews_percentile >= {{ setting("controversial_minimum_percentile") }}
     ),
 
     ranked as (

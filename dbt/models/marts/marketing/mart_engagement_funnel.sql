@@ -64,6 +64,12 @@ select
             then sums.{{ next }} / cast(sums.{{ step }} as double)
         end as {{ ratio }},
     {% endfor %}
+    case
+        when sums.want_to_play_users + sums.playing_users + sums.played_users >= {{ setting("growth_minimum_count") }}
+        then
+            (sums.playing_users + sums.played_users)
+            / cast(sums.want_to_play_users + sums.playing_users + sums.played_users as double)
+    end as started_share,
     run.day
 from sums
 cross join {{ ref("stg_run") }} as run

@@ -30,7 +30,9 @@ with
     loved as (
         select *, {{ wilson_lower_bound("positive_share", "reviews") }} as positive_share_low
         from reviewed
-        where reviews >= 50 and reach_percentile <= 60
+        where
+            reviews >= {{ setting("hidden_minimum_reviews") }}
+            and reach_percentile <= {{ setting("hidden_maximum_reach") }}
     ),
 
     scored as (
@@ -54,7 +56,7 @@ with
         from games
         join loved on games.game_id = loved.game_id
         join {{ ref("int_game_ratings") }} as ratings on games.original_game_id = ratings.original_game_id
-        where loved.positive_share_low >= 0.8
+        where loved.positive_share_low >= {{ setting("hidden_minimum_share") }}
     ),
 
     ranked as (

@@ -4,7 +4,12 @@ with
     ranked as (
         select
             games.game_id,
-            cast(row_number() over (order by games.first_release_date desc, games.game_id) as bigint) as rank
+            games.hypes,
+            cast(
+                row_number() over (
+                    order by games.first_release_date desc, games.hypes desc nulls last, games.game_id
+                ) as bigint
+            ) as rank
         from games
         cross join {{ ref("stg_run") }} as run
         -- "2026" is written as its last day: only a date that is known to the day is a release

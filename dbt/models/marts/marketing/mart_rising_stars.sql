@@ -36,7 +36,7 @@ with
         join popularity on games.game_id = popularity.game_id
         cross join turnover
         where
-            popularity.playing_gained_7d >= 3
+            popularity.playing_gained_7d >= 5
             and turnover.turnover_7d > 0
             and coalesce(popularity.playing_gained_28d > 0, true)
     ),
@@ -50,7 +50,7 @@ with
                 ) as bigint
             ) as rank
         from scored
-        where {{ rounded("rising_score") }} >= 2
+        where {{ rounded("rising_score") }} >= 3
     )
 
     {{ top_n_with_previous_rank("ranked", "mart_rising_stars", 100) }}

@@ -1,7 +1,11 @@
 with
     games as ({{ rankable_games() }}),
 
-    ratings as (select * from {{ ref("int_game_ratings") }} where critics_rating_count >= 5),
+    ratings as (
+        select *
+        from {{ ref("int_game_ratings") }}
+        where critics_rating_count >= {{ setting("top_rated_minimum_ratings") }}
+    ),
 
     -- the game itself, or the oldest of its editions if the game is not listed
     shown as (

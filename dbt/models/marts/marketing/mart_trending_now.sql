@@ -36,12 +36,31 @@ with
         select
             popularity.*,
             {% for metric in weights %}
-                popularity.{{ metric }}_gained_7d / (
-                    popularity.{{ counts[metric] }} + popularity.{{ metric }}_7d_ago + priors.{{ metric }}
-                ) as {{ metric }}_change,
+                -- 1 is a doubling: what Twitch had missed a week ago counts for no more
+                case
+                    when popularity.{{ metric }}_gained_7d is not null and priors.{{ metric }} is not null
+                    then
+                        least(
+                            greatest(
+                                cast(3 * popularity.{{ metric }}_gained_7d as double) / (
+                                    popularity.{{ counts[metric] }}
+                                    + popularity.{{ metric }}_7d_ago
+                                    + priors.{{ metric }}
+                                ),
+                                -1
+                            ),
+                            1
+                        )
+                end as {{ metric }}_change,
             {% endfor %}
             {% for metric in weights %}
-                case when popularity.{{ metric }}_gained_7d > 0 then 1 else 0 end {{ "+" if not loop.last }}
+                case
+                    when
+                        popularity.{{ metric }}_gained_7d > 0
+                        and 100 * popularity.{{ metric }}_gained_7d >= popularity.{{ metric }}_7d_ago
+                    then 1
+                    else 0
+                end {{ "+" if not loop.last }}
             {% endfor %} as rising_signals
         from popularity
         cross join priors

@@ -28,5 +28,6 @@ select
     is_cursor_set_back,
     is_shrink_allowed,
     rejected_key,
-    origin
+    origin,
+    proof_reason
 from {{ source("inputs", "commits") }}

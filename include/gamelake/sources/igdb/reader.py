@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.id_ranges import ALL_IDS, IdRange, ids_outside
 from gamelake.sources.base import Page
+from gamelake.sources.igdb.options import IgdbOptions
 from gamelake.sources.igdb.queries import ROW_BYTES, EntityQueries, is_sound
 from gamelake.sources.igdb.reconcile import IgdbReconciliation
 from gamelake.sources.igdb.request_planner import PAGE
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
     from apiclient.stats import ClientStats
     from gamelake.registry import Entity
-    from gamelake.sources.base import TableView, UnverifiedIds
+    from gamelake.sources.base import Lake, TableView, UnverifiedIds
     from igdb.apicalypse import Condition
     from igdb.client import IgdbClient
 
 
 @asynccontextmanager
-async def open_reader(connection: str, entity: Entity) -> AsyncIterator[IgdbReader]:
+async def open_reader(connection: str, entity: Entity, _lake: Lake) -> AsyncIterator[IgdbReader]:
     """Provide the reader of an entity, with a client of an Airflow connection that is open as long as the context."""
     from igdb.hook import IgdbHook
 
@@ -56,6 +57,11 @@ class IgdbReader:
     def stats(self) -> ClientStats:
         """What the client has done so far."""
         return self._queries.client.stats
+
+    @property
+    def address(self) -> str:
+        """The URL of the endpoint."""
+        return f"{self._queries.client.base_url}/{IgdbOptions.of(self._entity).endpoint}"
 
     @property
     def origin(self) -> str | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
     from gamelake.load.report import LoadReport
-    from sandbox.igdb.api import RequestRecord
+    from sandbox.igdb import RequestRecord
 
 ROWS = 2_900
 """A first page, and a batch of five windows."""

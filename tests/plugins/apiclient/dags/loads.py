@@ -111,7 +111,7 @@ def main() -> None:
 
     upgradedb()
     outcome: dict[str, Any] = {}
-    # Takes connections and never says a word.
+    # Takes connections and never replies.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         os.environ["AIRFLOW_CONN_IGDB_DEFAULT"] = json.dumps(
             {

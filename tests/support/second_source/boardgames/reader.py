@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gamelake.registry import Entity
+    from gamelake.sources.base import Lake
 
 API = "Boardgames"
 PAGE = 100
@@ -31,7 +32,7 @@ BACKOFF = Backoff(base=0.01, cap=0.05)
 
 
 @asynccontextmanager
-async def open_reader(connection: str, entity: Entity) -> AsyncIterator[BoardgamesReader]:
+async def open_reader(connection: str, entity: Entity, _lake: Lake) -> AsyncIterator[BoardgamesReader]:
     """The reader of an entity; host and password of the Airflow connection are the API's address and key."""
     from airflow.sdk import BaseHook
 
@@ -48,6 +49,7 @@ class BoardgamesReader:
     def __init__(self, session: aiohttp.ClientSession, url: str, entity: Entity, proxy: Proxy | None) -> None:
         self.total = 0
         self.origin: str | None = None
+        self.address = url
         self.stats = ClientStats()
         self._session = session
         self._url = url

@@ -1,0 +1,122 @@
+"""Send a message by an Airflow connection: Slack's webhook, any webhook as JSON, or e-mail.
+
+| type of the connection | what is sent |
+| --- | --- |
+| `slackwebhook` | the text |
+| `http` | a POST of `id`, `event`, `incident`, `severity`, `title`, `text`, `opened_at` and `closed_at` as JSON |
+| `smtp` | a mail to the addresses in the field `to` of its extra |
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from gamelake.incidents.incidents import SendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Connection
+
+    from gamelake.incidents.wording import Text
+
+REPLY_SECONDS = 4
+"""How long a receiver may take to answer."""
+
+RECIPIENTS = "to"
+"""In the extra of a connection of type `smtp`: one address, or a list."""
+
+_URL = re.compile(r"https?://\S+")
+
+
+def send(channel: str, text: Text, facts: dict[str, Any]) -> None:
+    """Send a message once.
+
+    Args:
+        channel: The id of the connection.
+        text: What people read.
+        facts: What programs read.
+
+    Raises:
+        SendError: The connection is missing or wrong, or its receiver did not take the message. It has no secret: an
+            address may be one.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(channel)
+        sender = _SENDERS.get(str(connection.conn_type))
+        if sender is None:
+            expected = ", ".join(_SENDERS)
+            raise SendError(f"connection type: found {connection.conn_type!r}, expected one of {expected}")
+        sender(connection, text, facts)
+    except SendError:
+        raise
+    except AirflowNotFoundException:
+        raise SendError("there is no connection of this id (GAMELAKE_NOTIFY)") from None
+    except Exception as error:  # noqa: BLE001 - of any library; its text may have the address, which is a secret
+        raise SendError(_described(error)) from None
+
+
+def _described(error: BaseException) -> str:
+    """Return the classes of an error and of what caused it, with the status of a reply."""
+    names = [type(error).__name__]
+    while (error := error.__cause__ or error.__context__) and len(names) < 3:  # type: ignore[assignment]
+        names.append(type(error).__name__)
+    return " from ".join(names)
+
+
+def _send_to_slack(connection: Connection, text: Text, _: dict[str, Any]) -> None:
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+    lines = "\n".join(text.lines)
+    quiet = logging.Logger("slack")  # Slack's client logs the address, which is the secret
+    quiet.disabled = True
+    hook = SlackWebhookHook(slack_webhook_conn_id=connection.conn_id, timeout=REPLY_SECONDS, logger=quiet)
+    reply = hook.client.send(text=f"*{_escaped(text.title)}*\n{_escaped(lines)}", unfurl_links=False)
+    if reply.status_code != 200:
+        raise SendError(f"Slack answered {reply.status_code}")
+
+
+def _escaped(text: str) -> str:
+    """Return a text as Slack shows it: a name in it is no link and calls no person."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _post(connection: Connection, text: Text, facts: dict[str, Any]) -> None:
+    from airflow.providers.http.hooks.http import HttpHook
+
+    hook = HttpHook(method="POST", http_conn_id=connection.conn_id)
+    body = {**facts, "title": text.title, "text": str(text)}
+    # Not by `hook.run`: it logs an address that does not answer, and a webhook's address is a secret.
+    reply = hook.get_conn().post(hook.url_from_endpoint(None), json=body, timeout=REPLY_SECONDS)
+    if not reply.ok:
+        raise SendError(f"the webhook answered {reply.status_code}")
+
+
+def _mail(connection: Connection, text: Text, facts: dict[str, Any]) -> None:
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    extra = connection.extra_dejson
+    to = extra.get(RECIPIENTS) if isinstance(extra, dict) else None
+    if not to:
+        raise SendError(f"extra: the field {RECIPIENTS!r} is missing, expected the addresses of the mail")
+    lines = [_URL.sub(lambda url: f'<a href="{url[0]}">{url[0]}</a>', html.escape(line)) for line in text.lines]
+    with SmtpHook(smtp_conn_id=connection.conn_id) as hook:
+        hook.send_email_smtp(
+            to=to,
+            subject=text.title,
+            html_content="".join(f"<p>{'<br>'.join(line.splitlines())}</p>\n" for line in lines),
+            custom_headers={"X-Gamelake-Message": str(facts.get("id", "trial"))},
+        )
+
+
+_SENDERS: dict[str, Callable[[Connection, Text, dict[str, Any]], None]] = {
+    "slackwebhook": _send_to_slack,
+    "http": _post,
+    "smtp": _mail,
+}

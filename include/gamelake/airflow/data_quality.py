@@ -1,0 +1,57 @@
+"""What the DAGs of the data quality do: check the lake, refresh a CDN, and report urgent findings."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gamelake.registry import Entity
+
+log = logging.getLogger(__name__)
+
+
+def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
+    """Check the published data, and report what is urgent.
+
+    Args:
+        entities: Every entity of the registry.
+
+    Returns:
+        The number of the report, whether it is a new one, and the open findings by severity.
+
+    Raises:
+        DocumentError: The pointer, a commit or a threshold is damaged or wrong.
+        TransformError: There is no dbt manifest.
+        StoreError: The lake cannot be read or written.
+        InvalidationError: CloudFront did not forget its copies.
+    """
+    from gamelake.airflow.notifications import record
+    from gamelake.airflow.stores import connected_store, invalidate_changed
+    from gamelake.marts.findings import COPY, CURRENT
+    from gamelake.nights.made_up import end_what_is_made_up
+    from gamelake.quality.check import check_lake
+    from gamelake.quality.telling import tell
+    from gamelake.registry import loaded_sources
+
+    store = connected_store()
+    report, is_new = check_lake(store, entities, now=datetime.now(UTC))
+    for each in report.findings:
+        log.log(
+            logging.WARNING if each.is_open else logging.INFO,
+            "%s %s, since %s: %s",
+            each.severity,
+            each.state,
+            each.since.isoformat(timespec="minutes"),
+            each.message,
+        )
+    if is_new:
+        invalidate_changed([CURRENT, COPY], change=f"report {report.number} of the data quality")
+    record(lambda incidents, _: tell(report, incidents))
+    record(lambda incidents, lake: end_what_is_made_up(lake, incidents, loaded_sources()))  # by day: see night_watch
+    found = Counter(each.severity.value for each in report.findings if each.is_open)
+    return {"report": report.number, "is_new": is_new, "open": dict(sorted(found.items()))}

@@ -1,0 +1,229 @@
+"""The callbacks of our DAGs: what failed, was skipped or has succeeded again becomes an incident.
+
+Airflow calls those of a task in the task's own process, with the error. It calls those of a DAG in the DAG processor,
+without the error, and after those of its tasks. They report what no task could: a process that was killed, or a run
+that took too long.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from gamelake.days import day_of, format_day
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow.sdk import Context
+
+    from gamelake.incidents.documents import Fault, Severity
+    from gamelake.incidents.incidents import Incidents
+    from gamelake.lake.store import Store
+    from gamelake.registry import Entity, Source
+
+Callbacks = dict[str, Any]
+
+LOST = "Airflow gives no reason ({reason}). Its process was killed, its worker stopped, or the run took too long."
+
+
+def load_callbacks(source: Source, entity: Entity) -> Callbacks:
+    """Return the callbacks of the task that loads an entity."""
+    scope = f"load.{source.name}"
+
+    def failed(context: Context) -> None:
+        error = _error(context)
+        _report(
+            _fault(context, scope, _kind_of_load(error), entity.name, _cause(error), _severity(source)),
+            count=lambda store: loaded_tables(store, source, _night(context)),
+        )
+
+    def succeeded(context: Context) -> None:
+        _succeed(context, scope, entity.name)
+
+    return {"on_failure_callback": failed, "on_success_callback": succeeded}
+
+
+def load_run_callbacks(source: Source, entity: Entity) -> Callbacks:
+    """Return the callbacks of the DAG that loads an entity."""
+    return {
+        "on_failure_callback": lambda context: _lost(context, f"load.{source.name}", entity.name, _severity(source))
+    }
+
+
+def task_callbacks(scope: str, *, ends: bool = False, severity: Severity | None = None) -> Callbacks:
+    """Return the callbacks of a task that is no load.
+
+    Args:
+        scope: What fails with it, such as `transform`.
+        ends: Whether its success is that of the whole scope.
+        severity: How urgent its failure is; P0 by default.
+    """
+
+    def failed(context: Context) -> None:
+        error = _error(context)
+        _report(_fault(context, scope, _kind_of_build(error), str(context["ti"].task_id), _cause(error), severity))
+
+    def succeeded(context: Context) -> None:
+        _succeed(context, scope, None)
+
+    return {"on_failure_callback": failed, **({"on_success_callback": succeeded} if ends else {})}
+
+
+def run_callbacks(scope: str, *, severity: Severity | None = None) -> Callbacks:
+    """Return the callbacks of a DAG that is no load; arguments as `task_callbacks`."""
+    return {"on_failure_callback": lambda context: _lost(context, scope, None, severity)}
+
+
+def publication_skipped(context: Context) -> None:
+    """Report that a finished build was not published, because readers have a later day or newer loads."""
+    from gamelake.airflow.notifications import record
+
+    outcome = context["ti"].xcom_pull(task_ids=context["ti"].task_id) or {}
+    closed = _succeed(context, "transform", None)
+    if not closed and context["dag_run"].run_type == "asset_triggered":  # else a person asked for this day
+        cause = outcome.get("reason") or "readers have a later day, or a build of this day from newer loads"
+        notice = _fault(context, "transform", "skipped", "publish", cause, _severity(None))
+        record(lambda incidents, _: incidents.notice(notice))
+
+
+def loaded_tables(store: Store, source: Source, night: str) -> tuple[int, int]:
+    """Return how many tables of a source have a load of a night or a later one, and how many there are."""
+    from gamelake.lake.manifest import ManifestError
+    from gamelake.lake.table import Table
+
+    done = 0
+    for entity in source.entities.values():
+        try:
+            newest = Table(store, entity.table).latest()
+        except ManifestError:
+            continue
+        done += newest is not None and newest.partition >= night
+    return done, len(source.entities)
+
+
+def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int]] | None = None) -> None:
+    from gamelake.airflow.notifications import record_failure
+
+    record_failure(fault, count=count)
+
+
+def _lost(context: Context, scope: str, part: str | None, severity: Severity | None = None) -> None:
+    """Report a run that failed, if none of its tasks did."""
+    from gamelake.airflow.notifications import record
+
+    reason = str(context.get("reason") or "the run failed")
+    fault = _fault(context, scope, "lost", part or _task_id(context), LOST.format(reason=reason), severity)
+
+    def fail(incidents: Incidents, _: Store) -> None:
+        failures = [failure for each in incidents.open(scope) for failure in each.failures]
+        if not any(fault.night in each.nights and part in {None, each.part} for each in failures):
+            incidents.fail(fault)
+
+    record(fail, falls_back=True, is_run=True)
+
+
+def _succeed(context: Context, scope: str, part: str | None) -> list[Any]:
+    from gamelake.airflow.notifications import record_success
+
+    return record_success(scope, night=_night(context), part=part)
+
+
+def _fault(context: Context, scope: str, kind: str, part: str, cause: str, severity: Severity | None = None) -> Fault:
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]
+
+    from gamelake.airflow.notifications import airflow_url
+    from gamelake.incidents.documents import Fault, Severity
+
+    task = context.get("ti")
+    return Fault(
+        scope=scope,
+        kind=kind,
+        part=part,
+        night=_night(context),
+        cause=str(redact(cause)),
+        severity=severity or Severity.P0,
+        log_url=f"{airflow_url()}{_path(task.log_url)}" if task is not None else None,
+        run_id=str(context.get("run_id") or "") or None,
+    )
+
+
+def _severity(source: Source | None) -> Severity:
+    """Return how urgent a failed load is: whether the marts wait for its source."""
+    from gamelake.incidents.documents import Severity
+
+    if source is None:
+        return Severity.P2
+    return Severity.P0 if source.gates_transform else Severity.P1
+
+
+def _night(context: Context) -> str:
+    """Return the partition of a run; the Korean day of now if it has none that can be read."""
+    from gamelake.airflow.run_partition import ParamError, run_partition
+    from gamelake.days import PartitionError, scheme_of
+
+    run = context.get("dag_run")
+    try:
+        key = getattr(run, "partition_key", None) or (context.get("params") or {}).get("date")
+        return run_partition(context, scheme_of(str(key))) if key else run_partition(context)
+    except (PartitionError, ParamError, AttributeError, KeyError, TypeError):
+        return format_day(day_of(datetime.now(UTC)))
+
+
+def _path(url: str) -> str:
+    """Return what follows Airflow's address in the address of a log."""
+    return f"/dags/{url.partition('/dags/')[2]}"
+
+
+def _task_id(context: Context) -> str:
+    task = context.get("ti")
+    return str(task.task_id) if task is not None else "run"
+
+
+def _error(context: Context) -> BaseException | str | None:
+    return context.get("exception")
+
+
+def _cause(error: BaseException | str | None) -> str:
+    """Return an error's own message, without what only Airflow needs of it."""
+    from gamelake.airflow.dag import cause_of
+
+    if error is None:
+        return LOST.format(reason="no error")
+    return cause_of(error).removeprefix("not retried: ")
+
+
+def _causes(error: BaseException | str | None) -> Iterator[BaseException]:
+    """Yield an error and those that it comes from."""
+    while isinstance(error, BaseException):
+        yield error
+        error = error.__cause__
+
+
+def _kind_of_load(error: BaseException | str | None) -> str:
+    from apiclient.errors import ApiError, TransientError
+    from gamelake.lake.store import StoreError
+    from gamelake.load.errors import ContractError, HeldError, UnprovenError
+
+    kinds = {
+        HeldError: "held",
+        UnprovenError: "unproven",
+        ContractError: "contract",
+        StoreError: "lake",
+        TransientError: "source",
+        ApiError: "refused",
+    }
+    return _kind(error, kinds)
+
+
+def _kind_of_build(error: BaseException | str | None) -> str:
+    from gamelake.airflow.dbt_build import FailedTestsError
+    from gamelake.lake.store import StoreError
+
+    return _kind(error, {FailedTestsError: "test", StoreError: "lake"})
+
+
+def _kind(error: BaseException | str | None, kinds: dict[type[BaseException], str]) -> str:
+    if error is None:
+        return "lost"
+    return next((kind for each in _causes(error) for known, kind in kinds.items() if isinstance(each, known)), "other")

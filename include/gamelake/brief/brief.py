@@ -1,0 +1,92 @@
+"""Make the brief of a day once, and read it again.
+
+from gamelake.brief.brief import make, read
+make(store, reports, date(2026, 11, 21), now=datetime.now(UTC))   # a second call returns what the first one made
+read(store, date(2026, 11, 21))
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, get_args
+
+from msgspec.structs import replace
+
+from gamelake.brief.documents import PREFIX, Brief, BriefError, encode, key_of, page_key
+from gamelake.brief.facts import games_of, platform_of
+from gamelake.brief.model_texts import model_texts
+from gamelake.brief.page import html_of
+from gamelake.brief.wording import Language, worded
+from gamelake.lake.documents import convert, parse_json
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
+from gamelake.marts.reader import NotPublishedError, open_marts
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gamelake.brief.model import Writer
+    from gamelake.lake.store import ReadableStore, Store
+    from gamelake.nights.report import NightReports
+
+LATEST = "latest"
+_KEY = re.compile(rf"{PREFIX}(\d{{4}}-\d\d-\d\d)\.json")
+
+
+def make(store: Store, reports: NightReports, day: date, *, now: datetime, writer: Writer | None = None) -> Brief:
+    """Make the brief of a day, unless there is one: a brief that was sent never changes.
+
+    Args:
+        store: The lake.
+        reports: The nights of the same lake.
+        day: The Korean day.
+        now: The present.
+        writer: The language model that words the opening and the findings, if one does.
+
+    Raises:
+        StoreError: The lake cannot be read or written.
+        DocumentError: The pointer or a document of the marts is damaged.
+    """
+    try:
+        return read(store, day)
+    except ObjectNotFoundError:
+        pass
+    try:
+        with open_marts(store, day=day) as marts:
+            generation, games = marts.generation.generation, games_of(marts)
+    except NotPublishedError:
+        generation, games = None, None
+    platform = platform_of(store, reports.night(day), since=now - timedelta(days=1))
+    brief = Brief(day=day, made_at=now, generation=generation, games=games, platform=platform)
+    if writer:
+        brief = replace(brief, texts=model_texts(brief, writer))
+    try:
+        store.put(key_of(day), encode(brief), if_absent=True)
+    except ObjectExistsError:  # another task made it meanwhile
+        return read(store, day)
+    return brief
+
+
+def read(store: ReadableStore, day: date) -> Brief:
+    """Return the brief of a day. Raises: ObjectNotFoundError, there is none; BriefError, it is damaged; StoreError."""
+    return convert(parse_json(store.get(key_of(day)), BriefError), Brief, BriefError, at=key_of(day))
+
+
+def newest_day(store: Store) -> date | None:
+    """Return the day of the newest brief, None if there is none. Raises: StoreError."""
+    days = [_KEY.fullmatch(info.key) for info in store.list(PREFIX)]
+    return max((date.fromisoformat(each[1]) for each in days if each), default=None)
+
+
+def publish_pages(store: Store, brief: Brief) -> list[str]:
+    """Write the pages of a brief, and those of the latest one if it is that. Returns: the keys."""
+    newest = newest_day(store)
+    names: list[date | str] = [brief.day, *([LATEST] if newest is None or brief.day >= newest else [])]
+    written = []
+    for name in names:
+        for language in get_args(Language):
+            other = next(each for each in get_args(Language) if each != language)
+            page = html_of(worded(brief, language), language, other=page_key(name, other).rpartition("/")[2])
+            written.append(page_key(name, language))
+            store.put(written[-1], page.encode())
+    return written

@@ -1,0 +1,338 @@
+"""Incidents of the lake: failures are folded, and each incident is announced once at its start and once at its end.
+
+    incidents = Incidents(store, channels=("slack_ops",))
+    incidents.fail(Fault(scope="load.igdb", kind="held", part="covers", night="2026-11-21", cause=str(error)))
+    incidents.succeed("load.igdb", part="covers", night="2026-11-21")
+    incidents.deliver(send)              # what is not sent yet, also what another process left when it was killed
+
+The first failure of a scope and kind opens an incident; further ones are added to it without a message. It is closed
+when each part that failed has succeeded for that night or a later one. Any number of processes may do this at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
+
+from gamelake.incidents.documents import PREFIX, Event, Failure, Fault, Incident, Message, Resolved
+from gamelake.lake.documents import DocumentError, convert, parse_json
+from gamelake.lake.keys import number_of, numbered_key
+from gamelake.lake.store import ObjectExistsError, StoreError
+from gamelake.marts import pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import date
+
+    from gamelake.lake.store import Store
+
+log = logging.getLogger(__name__)
+
+CLAIM = timedelta(seconds=60)
+"""How long a writer may take to send a message before another one sends it."""
+
+_LOST_RACES = 100
+_CAUSE_LINES = 6
+_CAUSE_LENGTH = 600
+
+
+class SendError(Exception):
+    """A channel did not take a message. Its text has no secret."""
+
+
+class Incidents:
+    """The incidents of one lake. Methods raise StoreError if the store fails.
+
+    Args:
+        store: The lake.
+        is_lake: Whether it is the lake. Another store does not tell what is loaded and what readers have.
+        channels: The connection ids that get the messages; none of them: incidents are recorded, and not announced.
+        clock: The present; for tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        is_lake: bool = True,
+        channels: Sequence[str] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self.is_lake = is_lake
+        self._channels = tuple(channels)
+        self._clock = clock
+
+    def fail(self, fault: Fault) -> Incident:
+        """Record a failure: open its incident, or add it to the open one. Returns: the incident."""
+        return self._changed(fault.key, lambda before, number: self._failed(before, fault, number))
+
+    def notice(self, fault: Fault) -> Incident:
+        """Record something that needs no action: it is announced once, and over at once."""
+        return self._changed(fault.key, lambda before, number: self._noticed(before, fault, number))
+
+    def succeed(self, scope: str, *, night: str, part: str | None = None) -> list[Incident]:
+        """Record a success, which ends earlier failures of the same.
+
+        Args:
+            scope: What succeeded; the incidents of all its kinds count.
+            night: The partition that it was for. A failure of a later one stays.
+            part: Which part; None: all parts of the scope.
+
+        Returns:
+            The incidents that are closed by it.
+        """
+        closed = []
+        for incident in self.open(scope):
+            after = self._change(incident.key, lambda before, number: self._succeeded(before, night, part, number))
+            if after and not after.is_open:
+                closed.append(after)
+        return closed
+
+    def newest(self, scope: str = "") -> list[Incident]:
+        """Return the newest incident of each name, open or closed, by name.
+
+        Args:
+            scope: Only what begins with it, such as `load` or `load.igdb`; by default all.
+        """
+        keys = (info.key for info in self._store.list(PREFIX + (f"{scope}." if scope else "")))
+        found = (self._read(folder, keys_of) for folder, keys_of in groupby(keys, lambda key: key.rpartition("/")[0]))
+        return [incident for incident, _ in found if incident is not None]
+
+    def open(self, scope: str = "") -> list[Incident]:
+        """Return the open incidents, by name; `scope` as in `newest`."""
+        return [incident for incident in self.newest(scope) if incident.is_open]
+
+    def deliver(self, send: Callable[[str, Incident, Message], None], *, scope: str = "") -> int:
+        """Send what no channel has got yet, in the order of each incident.
+
+        A writer claims a message first, so that others do not send it meanwhile. If the writer is killed, its message
+        is sent again after CLAIM: a receiver may get it twice, with the same id.
+
+        Args:
+            send: Sends a message to a channel. Raises: SendError.
+            scope: As in `newest`.
+
+        Returns:
+            How many messages are left, of which some may be on their way by another writer.
+        """
+        refused: set[str] = set()
+        left = 0
+        for incident in self.newest(scope):
+            waiting = [each for each in incident.messages if self._unsent(each)]
+            for message in waiting:
+                if not self._send(incident, message, send, refused):
+                    break
+                waiting = waiting[1:]
+            left += len(waiting)
+        return left
+
+    def _unsent(self, message: Message) -> list[str]:
+        """Return the channels that still lack a message; one that is no longer set needs none."""
+        return [channel for channel in message.unsent if channel in self._channels]
+
+    def _send(
+        self,
+        incident: Incident,
+        message: Message,
+        send: Callable[[str, Incident, Message], None],
+        refused: set[str],
+    ) -> bool:
+        """Send one message to the channels that lack it. Returns: whether all have it now."""
+        if all(channel in refused for channel in self._unsent(message)):
+            return False
+        writer = uuid4().hex
+        claimed = self._change_message(incident.key, message.id, lambda each: self._claimed(each, writer))
+        newest = next((each for each in claimed.messages if each.id == message.id), None) if claimed else None
+        if claimed is None or newest is None or newest.claimed_by != writer:
+            return newest is None or not self._unsent(newest)
+        sent: dict[str, datetime] = {}
+        try:
+            for channel in self._unsent(newest):
+                if channel in refused:
+                    continue
+                try:
+                    send(channel, claimed, newest)
+                    sent[channel] = self._clock()
+                except SendError as error:
+                    refused.add(channel)
+                    log.warning("%s was not sent to %s, and is tried again later: %s", message.id, channel, error)
+        finally:
+            self._change_message(
+                incident.key,
+                message.id,
+                lambda each: replace(each, sent={**each.sent, **sent}, claimed_by=None, claimed_until=None),
+            )
+        return all(channel in sent for channel in self._unsent(newest))
+
+    # The states. Each method gets the newest one and the number of the next, and returns that; None changes nothing.
+
+    def _failed(self, before: Incident | None, fault: Fault, number: int) -> Incident | None:
+        now = self._clock()
+        failure = Failure(
+            part=fault.part,
+            nights=(fault.night,),
+            since=now,
+            cause=shortened(fault.cause),
+            log_url=fault.log_url,
+            run_id=fault.run_id,
+        )
+        if before is None or not before.is_open:
+            opened = self._begun(before, fault, number, now)
+            return self._announced(replace(opened, failures=(failure,)), Event.OPENED, fault)
+        known = next((each for each in before.failures if each.part == fault.part), None)
+        if known and fault.night in known.nights:
+            return None
+        if known:
+            failure = replace(known, nights=tuple(sorted({*known.nights, fault.night})))
+        after = replace(
+            before,
+            number=number,
+            failures=(*(each for each in before.failures if each is not known), failure),
+            severity=min(before.severity, fault.severity),
+        )
+        # Parts that fail in one night have one cause. A part that begins to fail in a later night is news.
+        told = {each.night for each in before.messages if each.at >= before.opened_at}
+        return after if known or fault.night in told else self._announced(after, Event.GREW, fault)
+
+    def _noticed(self, before: Incident | None, fault: Fault, number: int) -> Incident:
+        now = self._clock()
+        begun = self._begun(before, fault, number, now)
+        return self._announced(replace(begun, closed_at=now), Event.NOTICE, fault)
+
+    def _begun(self, before: Incident | None, fault: Fault, number: int, now: datetime) -> Incident:
+        return Incident(
+            number=number,
+            scope=fault.scope,
+            kind=fault.kind,
+            severity=fault.severity,
+            opened_at=now,
+            messages=tuple(each for each in before.messages if each.unsent) if before else (),
+            runbook=fault.runbook,
+        )
+
+    def _succeeded(self, before: Incident | None, night: str, part: str | None, number: int) -> Incident | None:
+        if before is None or not before.is_open:
+            return None
+        now = self._clock()
+        resolved, failures = [*before.resolved], []
+        for each in before.failures:
+            made_up = tuple(name for name in each.nights if name != night)
+            if part not in {None, each.part}:
+                failures.append(each)
+            elif night >= each.nights[-1]:
+                resolved.append(Resolved(part=each.part, missed=made_up, at=now))
+            else:
+                failures.append(replace(each, nights=made_up))
+        if tuple(failures) == before.failures:
+            return None
+        after = replace(before, number=number, failures=tuple(failures), resolved=tuple(resolved))
+        if failures:
+            return after
+        told = {channel for each in before.messages if each.at >= before.opened_at for channel in each.channels}
+        over = Fault(scope=before.scope, kind=before.kind, part=after.parts[0], night=night, cause="")
+        return self._announced(replace(after, closed_at=now), Event.OVER, over, only=told)
+
+    def _claimed(self, message: Message, writer: str) -> Message:
+        now = self._clock()
+        is_taken = message.claimed_until is not None and message.claimed_until > now
+        if is_taken or not self._unsent(message):
+            return message
+        return replace(message, claimed_by=writer, claimed_until=now + CLAIM)
+
+    def _announced(self, incident: Incident, event: Event, fault: Fault, *, only: set[str] | None = None) -> Incident:
+        """Add a message, for the channels that are set; `only`: for those of them that know of the incident."""
+        readers_day, is_published = self._readers_day()
+        message = Message(
+            id=f"{incident.key}.{incident.number}.{event}",
+            event=event,
+            at=incident.closed_at or self._clock(),
+            since=incident.opened_at,
+            severity=incident.severity,
+            night=fault.night,
+            part=fault.part,
+            parts=incident.parts if event is Event.OVER else (),
+            missed=incident.missed if event is Event.OVER else (),
+            cause=shortened(fault.cause),
+            log_url=fault.log_url,
+            readers_day=readers_day,
+            is_published=is_published,
+            loaded=fault.loaded,
+            channels=tuple(channel for channel in self._channels if only is None or channel in only),
+        )
+        return replace(incident, messages=(*incident.messages, message))
+
+    def _readers_day(self) -> tuple[date | None, bool | None]:
+        """Return the day of the marts that readers have, and whether they have any."""
+        if not self.is_lake:
+            return None, None
+        try:
+            shown = pointer.current(self._store)
+        except (DocumentError, StoreError) as error:  # a role that may not read it must not keep a message back
+            log.warning("the day of the published marts is not known: %s", error)
+            return None, None
+        return (shown.day, True) if shown else (None, False)
+
+    # The objects.
+
+    def _changed(self, key: str, decide: Callable[[Incident | None, int], Incident | None]) -> Incident:
+        after = self._change(key, decide)
+        if after is None:
+            raise StoreError("change", f"{PREFIX}{key}", "another program deleted the incident meanwhile")
+        return after
+
+    def _change_message(self, key: str, message: str, change: Callable[[Message], Message]) -> Incident | None:
+        def decide(before: Incident | None, number: int) -> Incident | None:
+            if before is None:
+                return None
+            messages = tuple(change(each) if each.id == message else each for each in before.messages)
+            return None if messages == before.messages else replace(before, number=number, messages=messages)
+
+        return self._change(key, decide)
+
+    def _change(self, key: str, decide: Callable[[Incident | None, int], Incident | None]) -> Incident | None:
+        """Create the next state, as a compare-and-set. Returns: the newest state.
+
+        Raises:
+            StoreError: The store cannot be read or written, or another program writes there.
+        """
+        folder = f"{PREFIX}{key}"
+        for _ in range(_LOST_RACES):
+            before, highest = self._read(folder, (info.key for info in self._store.list(f"{folder}/")))
+            after = decide(before, highest + 1)
+            if after is None:
+                return before
+            data = msgspec.json.format(msgspec.json.encode(after), indent=1)
+            try:
+                self._store.put(numbered_key(f"{folder}/", after.number), data, if_absent=True)
+            except ObjectExistsError:
+                continue
+            return after
+        reason = f"no free number within {_LOST_RACES} tries; does another program write there?"
+        raise StoreError("change", folder, reason)
+
+    def _read(self, folder: str, keys: Iterable[str]) -> tuple[Incident | None, int]:
+        """Return the newest readable state of an incident, and the highest number that is taken."""
+        numbers = sorted((number for key in keys if (number := number_of(f"{folder}/", key)) is not None), reverse=True)
+        for number in numbers:
+            key = numbered_key(f"{folder}/", number)
+            try:
+                return convert(parse_json(self._store.get(key), DocumentError), Incident, DocumentError), numbers[0]
+            except DocumentError as error:
+                log.warning("%s is left out: %s", key, error)
+        return None, numbers[0] if numbers else 0
+
+
+def shortened(cause: str) -> str:
+    """Return the first lines of an error's message."""
+    lines = [line.rstrip() for line in cause.strip().splitlines() if line.strip()]
+    text = "\n".join(lines[:_CAUSE_LINES])
+    if len(text) > _CAUSE_LENGTH:
+        return f"{text[: _CAUSE_LENGTH - 3]}..."
+    return f"{text}\n..." if len(lines) > _CAUSE_LINES else text

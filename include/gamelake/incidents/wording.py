@@ -1,0 +1,129 @@
+"""The text of a message, in English or Korean: the cause first, then what readers see and what to do."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gamelake.days import KST, day_of_partition
+from gamelake.incidents.documents import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from gamelake.incidents.documents import Incident, Message
+
+Language = Literal["en", "ko"]
+
+DOCS = "docs/guides/"
+SHOWN_PARTS = 10
+_NIGHTLY = {"load", "transform"}
+"""The scopes whose failures leave a night without something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message for people: a title of one line, and the lines below it."""
+
+    title: str
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join((self.title, *self.lines))
+
+
+def worded(incident: Incident, message: Message, *, language: Language, airflow_url: str | None) -> Text:
+    """Return the text of a message.
+
+    Args:
+        incident: Its incident, for scope and kind.
+        message: Of the incident.
+        language: The language of all but the cause and names, which stay as they are.
+        airflow_url: The address of Airflow's web UI, for links.
+    """
+    line = _Lines(language)
+    family, *names = incident.scope.split(".")
+    own = _texts()[family].get(incident.kind, _texts()[family]["other"])
+    values = {"source": ".".join(names), "part": message.part, "night": message.night}
+    title = own["title"][language].format_map(values)
+    links = _links(line, message, airflow_url)
+    if message.event is Event.OVER:
+        lines = [*_ending(line, message, is_nightly=family in _NIGHTLY), *_facts(line, message), *links]
+        return Text(line("over", title=title), tuple(lines))
+    lines = [
+        line("cause", cause=message.cause),
+        line("since", time=line.time(message.at), night=message.night),
+        *_facts(line, message),
+        line("do", do=own["do"][language].format_map(values)),
+        *links,
+        line("runbook", url=incident.runbook or f"{DOCS}{own['runbook']}"),
+    ]
+    if message.event is Event.GREW:
+        title = line("grew", title=title)
+    return Text(f"[{message.severity}] {title}", tuple(lines))
+
+
+def trial(language: Language) -> Text:
+    """Return the text of a trial message."""
+    own = _texts()["trial"]
+    return Text(own["title"][language], (own["do"][language],))
+
+
+class _Lines:
+    """The lines of texts.toml in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __call__(self, name: str, **values: Any) -> str:
+        return str(_texts()["line"][name][self._language].format_map(values))
+
+    def time(self, moment: datetime) -> str:
+        """Return a moment in Korean time, with UTC."""
+        korean = moment.astimezone(KST)
+        return self("time", day=korean.date(), korean=f"{korean:%H:%M}", utc=f"{moment.astimezone(UTC):%H:%M}")
+
+    def listed(self, names: Sequence[str]) -> str:
+        """Return the first names, and how many more there are."""
+        shown = ", ".join(names[:SHOWN_PARTS])
+        more = len(names) - SHOWN_PARTS
+        return f"{shown} {self('more', count=more)}" if more > 0 else shown
+
+
+def _ending(line: _Lines, message: Message, *, is_nightly: bool) -> list[str]:
+    minutes = int((message.at - message.since).total_seconds()) // 60
+    duration = line("duration", hours=minutes // 60, minutes=minutes % 60)
+    lines = [
+        line("lasted", duration=duration, start=line.time(message.since), end=line.time(message.at)),
+        line("failed", count=len(message.parts), parts=line.listed(message.parts)),
+    ]
+    if is_nightly:
+        lines.append(line("missed", missed=line.listed(message.missed)) if message.missed else line("made_up"))
+    return lines
+
+
+def _facts(line: _Lines, message: Message) -> list[str]:
+    lines = [line("loaded", done=message.loaded[0], all=message.loaded[1])] if message.loaded else []
+    if message.readers_day:
+        lines.append(line("readers", day=message.readers_day))
+    elif message.is_published is False:
+        lines.append(line("no_readers"))
+    return lines
+
+
+def _links(line: _Lines, message: Message, airflow_url: str | None) -> list[str]:
+    lines = [line("log", url=message.log_url)] if message.log_url else []
+    if airflow_url:
+        day = day_of_partition(message.night)
+        lines.append(line("last_night", url=f"{airflow_url.rstrip('/')}/plugin/last-night?day={day}"))
+    return lines
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,120 @@
+"""Restore a lake from a copy of it.
+
+report = restore(open_store("s3://my-lake-copy/lake"), open_store("s3://my-lake/lake"))
+
+The lake is empty, or has some of the same objects: nothing in it is replaced. So a restore that was stopped
+goes on when it is started again. Commits are created after all that they name, and pointers last.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gamelake.lake.store import CHUNK, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gamelake.lake.store import ObjectInfo, Store
+
+_THREADS = 16
+_NAMED = re.compile(r"raw/[^/]+/[^/]+/(dt=|_rejected/)|marts/(dt=|history/)")
+"""Objects that are never written twice, and that commits and publications name."""
+_COMMITS = re.compile(r"raw/[^/]+/[^/]+/_manifests/|marts/_publications/")
+_PROGRESS = "/_progress.json"
+"""The notes of a load that was running: in another lake no load goes on from them."""
+
+
+class _Kind(IntEnum):
+    """The kinds of objects, in the order in which they are written."""
+
+    NAMED = 0
+    COMMIT = 1
+    REPLACED = 2
+
+    @classmethod
+    def of(cls, key: str) -> _Kind:
+        if _NAMED.match(key):
+            return cls.NAMED
+        return cls.COMMIT if _COMMITS.match(key) else cls.REPLACED
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """What a restore has done so far.
+
+    Attributes:
+        objects: Objects that the lake is to have.
+        written: Those that were written.
+        written_bytes: Their bytes.
+        present: Those that the lake had.
+        kept: Keys of pointers, and of copies of marts, that the lake had with other bytes.
+    """
+
+    objects: int
+    written: int = 0
+    written_bytes: int = 0
+    present: int = 0
+    kept: list[str] = field(default_factory=list)
+
+
+def restore(
+    copy: Store, lake: Store, prefix: str = "", *, progress: Callable[[RestoreReport], None] = lambda _: None
+) -> RestoreReport:
+    """Write the objects of a copy that a lake lacks.
+
+    Args:
+        copy: The lake to read.
+        lake: The lake to write.
+        prefix: Only keys that start with it.
+        progress: Is called after each object.
+
+    Raises:
+        ObjectExistsError: The lake has another commit, part or mart of the same key.
+        StoreError: The copy has no object, or a request failed.
+    """
+    found = [info for info in copy.list(prefix) if not info.key.endswith(_PROGRESS)]
+    if not found:
+        raise StoreError("restore", prefix, f"found no object in {copy.uri}, expected a copy of a lake")
+    sizes = {info.key: info.size for info in lake.list(prefix)}
+    report = RestoreReport(len(found))
+    with tempfile.TemporaryDirectory(prefix="gamelake-restore-") as scratch:
+
+        def work(info: ObjectInfo) -> str:
+            return _restore_one(copy, lake, info, size=sizes.get(info.key), scratch=Path(scratch))
+
+        for kind in _Kind:
+            infos = [info for info in found if _Kind.of(info.key) is kind]
+            with ThreadPoolExecutor(_THREADS) as pool:
+                for info, outcome in zip(infos, pool.map(work, infos), strict=True):
+                    if outcome == "written":
+                        report.written += 1
+                        report.written_bytes += info.size
+                    elif outcome == "present":
+                        report.present += 1
+                    else:
+                        report.kept.append(info.key)
+                    progress(report)
+    return report
+
+
+def _restore_one(copy: Store, lake: Store, info: ObjectInfo, *, size: int | None, scratch: Path) -> str:
+    """Write an object, if the lake does not have it with some size. Return `written`, `present` or `kept`."""
+    kind = _Kind.of(info.key)
+    if kind is _Kind.NAMED and size == info.size:
+        return "present"  # the audit compares hashes
+    if kind is _Kind.REPLACED and size is not None:
+        return "present" if lake.get(info.key) == copy.get(info.key) else "kept"
+    with tempfile.NamedTemporaryFile(dir=scratch) as file:
+        with copy.open(info.key) as stream:
+            shutil.copyfileobj(stream, file, CHUNK)
+        file.flush()
+        lake.put_file(info.key, Path(file.name), if_absent=True)
+    return "written" if size is None else "present"

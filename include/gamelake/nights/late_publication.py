@@ -1,0 +1,53 @@
+"""Marts that are not published by the time at which readers expect them.
+
+Airflow's DeadlineAlert cannot find this: it belongs to a run that exists, and `transform` has no run until every load
+of the day has succeeded (docs/decisions/0028-check-the-deadline-in-a-dag-of-its-own.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gamelake.days import format_day
+from gamelake.incidents.documents import Fault
+from gamelake.marts import pointer
+from gamelake.nights.clock import deadline, last_night
+from gamelake.nights.records import RecordReader, first_deadline
+from gamelake.nights.report import NightReports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from gamelake.incidents.incidents import Incidents
+    from gamelake.lake.store import Store
+    from gamelake.registry import Source
+
+SCOPE = "transform"
+PART = "publication"
+
+
+def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, Source], now: datetime) -> None:
+    """Open an incident if the marts of the night are late and no open incident explains it; end it if they are there.
+
+    A lake without any publication has no readers yet, and is never late. Neither is one whose days are run by hand: the
+    first deadline is that of the day after the first load of a schedule.
+    Raises: DocumentError, StoreError.
+    """
+    day = last_night(sources.values(), now)
+    published = pointer.newest_published(store)
+    if published is None or now < deadline(day):
+        return
+    if published.day >= day:
+        incidents.succeed(SCOPE, part=PART, night=format_day(published.day))
+        return
+    explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
+    if any(incidents.open(scope) for scope in explained):
+        return
+    entities = [each for source in sources.values() if source.gates_transform for each in source.entities.values()]
+    first = first_deadline(RecordReader(store, entities).read(1).tables.values())
+    if first is None or day < first:
+        return
+    built = NightReports(store, sources, clock=lambda: now).night(day).marts
+    cause = built.note or "transform published no marts"
+    incidents.fail(Fault(scope=SCOPE, kind="late", part=PART, night=format_day(day), cause=cause))

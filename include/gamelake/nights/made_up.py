@@ -1,0 +1,69 @@
+"""Failures that newer commits and publications have made up for, although no task recorded its success.
+
+A task gives up when the lake does not take its success in time. Its load or its marts are in the lake all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from gamelake.days import format_day
+from gamelake.lake.manifest import ManifestError
+from gamelake.lake.table import Table
+from gamelake.marts import pointer
+from gamelake.marts.documents import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from gamelake.incidents.incidents import Incidents
+    from gamelake.lake.keys import TableName
+    from gamelake.lake.store import Store
+    from gamelake.registry import Source
+
+log = logging.getLogger(__name__)
+
+LOAD, TRANSFORM = "load", "transform"
+
+
+def end_what_is_made_up(store: Store, incidents: Incidents, sources: Mapping[str, Source]) -> None:
+    """Record the successes that the lake shows and that no task recorded.
+
+    Raises:
+        DocumentError: The newest publication and the pointer are damaged.
+        StoreError: The store cannot be read or written.
+    """
+    for incident in incidents.open(LOAD):
+        source = sources.get(incident.scope.partition(".")[2])
+        for failure in incident.failures:
+            entity = source.entities.get(failure.part) if source else None
+            if entity is None:
+                continue  # a table that is no longer declared
+            for night in reversed(list(_loaded(store, entity.table, since=failure.since))):
+                incidents.succeed(incident.scope, part=failure.part, night=night)
+    for incident in incidents.open(TRANSFORM):
+        since = max(failure.since for failure in incident.failures)
+        for night in reversed(list(_published(store, since=since))):
+            incidents.succeed(TRANSFORM, night=night)
+
+
+def _loaded(store: Store, table: TableName, *, since: datetime) -> Iterator[str]:
+    """Yield the partitions that were committed after a moment, the newest commit first."""
+    try:
+        for commit in Table(store, table).history():
+            if commit.committed_at <= since:
+                return
+            yield commit.partition
+    except ManifestError as error:  # what can be read is told; the audit reports this one
+        log.warning("%s: older commits are not compared with its failures: %s", table, error)
+
+
+def _published(store: Store, *, since: datetime) -> Iterator[str]:
+    """Yield the days that were published after a moment, the newest publication first."""
+    for publication in pointer.history(store):
+        if publication.at <= since:
+            return
+        if publication.action is Action.PUBLISH:
+            yield format_day(publication.day)

@@ -1,0 +1,124 @@
+"""Checks of the tables, by the figures of their commits: freshness, volume, and a source that stands still."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+from gamelake.days import parse_day
+from gamelake.marts.findings import Observation, Severity
+from gamelake.marts.freshness import ERROR_AFTER_HOURS, WARN_AFTER_HOURS, limits
+from gamelake.quality.usual import range_of_rows, streak
+from gamelake.quality.wording import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from gamelake.quality.evidence import Evidence
+    from gamelake.quality.usual import Range
+
+FIRST_HOURS = WARN_AFTER_HOURS - 24
+"""Hours that the first loads of a new lake have, as those of any night."""
+MARTS = "marts"
+"""The subject of a finding about all marts."""
+
+
+def freshness(evidence: Evidence) -> Iterator[Observation]:
+    """Find loads, and marts, that are older than they should be."""
+    for entity in evidence.entities:
+        load = evidence.loads.get(str(entity))
+        if load is None:
+            if entity.gates_transform and _has_begun(evidence):
+                yield Observation(
+                    check="freshness",
+                    severity=Severity.P1,
+                    subject=str(entity),
+                    value=None,
+                    expected="a load",
+                    **Words.of("freshness.never", table=entity, dag=entity.dag_id).messages,
+                )
+            continue
+        late, stale = limits(entity)
+        severity = Severity.P1 if entity.gates_transform else Severity.P2
+        hours = _hours(load.committed_at, evidence.now)
+        values = {"day": load.figures.partition, "dag": entity.dag_id, "late": late, "hours": hours}
+        words = Words.of("freshness.table", table=entity, **values)
+        yield from _aged(str(entity), hours, words, late=late, stale=stale, severity=severity)
+    if evidence.generation:
+        hours, late = _hours(evidence.generation.built_at, evidence.now), WARN_AFTER_HOURS
+        words = Words.of("freshness.marts", day=evidence.generation.day, hours=hours, late=late)
+        yield from _aged(MARTS, hours, words, late=late, stale=ERROR_AFTER_HOURS, severity=Severity.P1)
+
+
+def _has_begun(evidence: Evidence) -> bool:
+    """Return whether a table without a load is late: in a new lake, the first loads may still run."""
+    if evidence.generation:
+        return True
+    return any(_hours(load.committed_at, evidence.now) > FIRST_HOURS for load in evidence.loads.values())
+
+
+def _hours(moment: datetime, now: datetime) -> float:
+    return (now - moment).total_seconds() / 3600
+
+
+def _aged(
+    subject: str, hours: float, words: Words, *, late: int, stale: int, severity: Severity
+) -> Iterator[Observation]:
+    if hours <= late:
+        return
+    if hours > stale and severity is Severity.P1:
+        severity = Severity.P0
+    yield Observation(
+        check="freshness",
+        severity=severity,
+        subject=subject,
+        value=round(hours, 1),
+        expected=f"at most {late} hours",
+        **words.messages,
+    )
+
+
+def volume(evidence: Evidence) -> Iterator[Observation]:
+    """Find tables with unusually many or few rows."""
+    for entity in evidence.entities:
+        if load := evidence.loads.get(str(entity)):
+            day = parse_day(load.figures.partition[:10])
+            before = [(parse_day(each.partition[:10]), each.rows) for each in evidence.of_table(str(entity))]
+            history = [(each, rows) for each, rows in before if each < day]
+            usual = range_of_rows(history, day, share=entity.quality.max_rows_change)
+            if usual and not usual.low <= load.figures.rows <= usual.high:
+                yield unusual_rows(str(entity), load.figures.rows, usual, Words.of("volume.of_table", day=day))
+
+
+def unusual_rows(subject: str, rows: int, usual: Range, what_to_do: Words) -> Observation:
+    """Return the finding about unusually many or few rows."""
+    kind = "more" if rows > usual.high else "fewer"
+    words = Words.of(f"volume.{kind}", subject=subject, rows=rows, usual=usual.expected)
+    return Observation(
+        check="volume",
+        severity=Severity.P1,
+        subject=subject,
+        value=rows,
+        expected=f"{max(0, ceil(usual.low)):,} to {floor(usual.high):,} rows",
+        **(words + what_to_do).messages,
+    )
+
+
+def standstill(evidence: Evidence) -> Iterator[Observation]:
+    """Find tables that changed with nearly every load and no longer change."""
+    for entity in evidence.entities:
+        load = evidence.loads.get(str(entity))
+        if load is None:
+            continue
+        loads = [each for each in evidence.of_table(str(entity)) if each.version < load.figures.version]
+        found = streak([(each.rows, each.newest) for each in (*loads, load.figures)])
+        if found and found.still >= entity.quality.still_days:
+            yield Observation(
+                check="standstill",
+                severity=Severity.P1,
+                subject=str(entity),
+                value=found.still,
+                expected=f"a change in {entity.quality.still_days} loads",
+                **Words.of("standstill.table", subject=entity, still=found.still, moved=found.moved).messages,
+            )

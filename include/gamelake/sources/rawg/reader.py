@@ -1,0 +1,295 @@
+"""Read an entity of RAWG, for a load: see `gamelake.sources.base`.
+
+A load that has no request left ends as one that read a part: its evidence states what is left and why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from gamelake.days import partition_bounds
+from gamelake.lake.id_ranges import ALL_IDS, ids_outside
+from gamelake.lake.manifest import Proof
+from gamelake.sources.base import Evidence, Page
+from gamelake.sources.contract import RowContract
+from gamelake.sources.rawg.ledger import Ledger
+from gamelake.sources.rawg.options import RawgOptions, Reading
+from gamelake.sources.rawg.plan import NoRequestLeftError, Plan
+from gamelake.sources.rawg.queries import Query
+from gamelake.sources.rawg.replies import Replies
+from gamelake.sources.rawg.waiting import WaitingGames
+from gamelake.sources.rawg.windows import WINDOW_ROWS, Window, updated_at, window_of, with_time
+from rawg.errors import QuotaSpentError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+
+    from apiclient.stats import ClientStats
+    from gamelake.lake.id_ranges import IdRange
+    from gamelake.registry import Entity
+    from gamelake.sources.base import Lake
+    from rawg.client import RawgClient
+
+NEWEST_FIRST = ("-updated", "updated")
+UNPROVEN_AGAIN = timedelta(days=3)
+"""For how long a window whose rows differ from its count is read again by the next loads."""
+PAGE_GAMES = 40
+"""The games of a page of details."""
+
+
+def utc_now() -> datetime:
+    """Return the present."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_reader(connection: str, entity: Entity, lake: Lake) -> AsyncIterator[RawgReader]:
+    """Provide the reader of an entity, with a client of an Airflow connection that is open as long as the context."""
+    from rawg.hook import RawgHook
+
+    hook = RawgHook(connection)
+    settings = await hook.settings()
+    plan = Plan(settings.monthly_requests)
+    ledger = Ledger(lake.store, lake.run, plan, RawgOptions.of(entity).priority, clock=utc_now)
+    async with hook.client(before_request=ledger.before_request) as client:
+        reader = new_reader(client, entity, lake)
+        yield reader
+        await asyncio.to_thread(reader.replies.delete)
+
+
+def new_reader(
+    client: RawgClient, entity: Entity, lake: Lake, *, clock: Callable[[], datetime] = utc_now
+) -> RawgReader:
+    """Return the reader of an entity. Raises: RegistryError."""
+    kinds = {Reading.LIST: ListReader, Reading.CHANGES: ListReader}
+    return kinds.get(RawgOptions.of(entity).read, GamesReader)(client, entity, lake, clock=clock)
+
+
+class RawgReader(ABC):
+    """What all readers of RAWG share.
+
+    replies: kept in the lake until the load is committed.
+    """
+
+    def __init__(self, client: RawgClient, entity: Entity, lake: Lake, *, clock: Callable[[], datetime]) -> None:
+        self.total = 0
+        self.replies = Replies(client, lake, clock=clock)
+        self._client = client
+        self._entity = entity
+        self._options = RawgOptions.of(entity)
+        self._contract = RowContract(entity)
+        self._lake = lake
+        self._now = clock
+        self._without_reply: datetime | None = None
+        self._evidence: Evidence | None = None
+
+    @property
+    def clock(self) -> datetime:
+        """The source's time at its first reply; this machine's, if no request was left for one.
+
+        Raises: RuntimeError before that.
+        """
+        found = self.replies.first_at or self._without_reply
+        if found is None:
+            raise RuntimeError("nothing was read yet")
+        return found
+
+    @property
+    def stats(self) -> ClientStats:
+        """What the client has done so far."""
+        return self._client.stats
+
+    @property
+    def address(self) -> str:
+        """The URL of the list or of the objects."""
+        return f"{self._client.base_url}/{self._options.path}"
+
+    @property
+    def origin(self) -> str | None:
+        """Whose rows the replies had: `rawg`, or the origin that another server states; None before one."""
+        return self.replies.origin
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """How complete the rows are, once all pages were read."""
+        return self._evidence
+
+    @abstractmethod
+    async def probe(self) -> None:
+        """Learn the clock."""
+
+    @abstractmethod
+    def read_all(self) -> AsyncIterator[Page]:
+        """All rows."""
+
+    @abstractmethod
+    def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:
+        """All rows outside of the resumed id ranges."""
+
+    @abstractmethod
+    def read_changes(self, since: int, until: int | None) -> AsyncGenerator[Page, None]:
+        """Read the rows that changed."""
+
+    @contextmanager
+    def _stopping(self, stopped: Callable[[str], Evidence]) -> Iterator[None]:
+        """Take the end of the requests as the end of the reading. stopped: returns the evidence, given the reason."""
+        try:
+            yield
+        except (NoRequestLeftError, QuotaSpentError) as error:
+            reason = error.reason if isinstance(error, NoRequestLeftError) else "RAWG's quota of this month is spent"
+            self._evidence = stopped(reason)
+            self._use_own_clock()
+
+    def _use_own_clock(self) -> None:
+        """Use this machine's time if there is no reply, and never one before the partition: it states when it ends."""
+        if self.replies.first_at is None:
+            start, _ = partition_bounds(self._lake.run.partition)
+            self._without_reply = max(self._now(), start)
+
+    def _page(self, rows: Sequence[Any], claim: IdRange | None) -> Page:
+        return Page(self._contract.check([with_time(row) for row in rows]), claim)
+
+
+class ListReader(RawgReader):
+    """Reads a list: whole, or the rows that changed."""
+
+    async def probe(self) -> None:
+        """Learn the clock and the number of rows, in one request."""
+        query = self._query({})
+        with self._stopping(lambda reason: Evidence(Proof.PARTIAL, reason)):
+            self.total = await query.first()
+
+    async def read_all(self) -> AsyncIterator[Page]:
+        """All rows in one page; without a claim if no request was left for all of them."""
+        async for page in self.read_remaining((), rows=0):
+            yield page
+
+    async def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:  # noqa: ARG002
+        """All rows outside of the resumed id ranges: the order of a list is not that of its ids."""
+        query = self._query({})
+        self._evidence = None
+        with self._stopping(lambda reason: _part(query, reason)):
+            self._evidence = await query.read()
+        self.total = query.count
+        for ids in ids_outside(resumed):
+            whole = len(ids_outside(resumed)) == 1 and ids == ALL_IDS
+            found = query.rows if whole else [row for row in query.rows if _id(row) in ids]
+            yield self._page(found, None if self._evidence and self._evidence.proof is Proof.PARTIAL else ids)
+
+    async def read_changes(self, since: int, until: int | None) -> AsyncGenerator[Page, None]:
+        """Read the rows whose `updated_at` is in `[since, until)`, by windows; pages without a claim."""
+        todo = [window_of(since, until or int(self._now().timestamp()))]
+        last = todo[0].last
+        self._evidence = None
+        worst = Evidence(Proof.COUNTED)
+        while todo and self._evidence is None:
+            window = todo.pop()
+            query = self._query(window.filters, window)
+            with self._stopping(lambda reason, window=window: self._stopped(since, window, reason)):  # type: ignore[misc]
+                halves = window.cut()
+                if halves and await query.first() > WINDOW_ROWS:
+                    todo += reversed(halves)
+                    continue
+                evidence = await query.read()
+                if evidence.proof is Proof.PAGED and worst.proof is Proof.COUNTED:
+                    # The next load reads this window again, unless RAWG has miscounted it for days.
+                    longest = int((self.clock - UNPROVEN_AGAIN).timestamp())
+                    evidence = replace(evidence, until=max(since, window.start, longest))
+                worst = evidence if evidence.proof is not Proof.COUNTED and worst.until is None else worst
+            found = [row for row in query.rows if _is_in(row, since, until)]
+            if found:
+                yield self._page(found, None)
+            if not todo and until is None and (today := self.clock.date()) > last:
+                # The source's clock is ahead of this machine's, and the next load begins at that clock.
+                todo, last = [Window(last + timedelta(days=1), today)], today
+        self._evidence = self._evidence or worst
+
+    def _query(self, filters: dict[str, str], window: Window | None = None) -> Query:
+        by_time = self._options.read is Reading.CHANGES
+        name = str(self._entity)
+        check = (lambda row: window.check(name, row)) if window else (lambda _row: None)
+        return Query(
+            self.replies, self._options.path, filters, orders=NEWEST_FIRST if by_time else ("", ""), check=check
+        )
+
+    def _stopped(self, since: int, window: Window, reason: str) -> Evidence:
+        until = max(since, window.start)
+        at = datetime.fromtimestamp(until, UTC)
+        return Evidence(
+            Proof.PARTIAL, f"{reason}. The next load reads the changes since {at:%Y-%m-%d %H:%M} UTC", until
+        )
+
+
+class GamesReader(RawgReader):
+    """Reads one object or list for each game that changed since its last one, those that wait longest first."""
+
+    async def probe(self) -> None:
+        """Learn the clock, without a request."""
+        self._use_own_clock()
+
+    def read_all(self) -> AsyncIterator[Page]:
+        """Read what is waiting: these rows are never read whole."""
+        return self.read_changes(0, None)
+
+    def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:  # noqa: ARG002
+        """As `read_all`."""
+        return self.read_changes(0, None)
+
+    async def read_changes(self, since: int, until: int | None) -> AsyncGenerator[Page, None]:  # noqa: ARG002
+        """Read the rows of the games that wait, at any time; pages without a claim."""
+        waiting = await asyncio.to_thread(WaitingGames.read, self._lake.store, self._entity)
+        self.total = len(waiting.games)
+        self._evidence = None
+        read = 0
+        reason = f"one load reads {self._options.games_per_load:,}"
+        rows: list[Any] = []
+        self._use_own_clock()
+        for game in waiting.games[: self._options.games_per_load]:
+            with self._stopping(lambda why: Evidence(Proof.PARTIAL, why)):
+                rows.append(await self._row(game.id, game.updated_at))
+                read += 1
+            if self._evidence:
+                reason = str(self._evidence.reason)
+                break
+            if len(rows) == PAGE_GAMES:
+                yield self._page(rows, None)
+                rows = []
+        if rows:
+            yield self._page(rows, None)
+        self._evidence = Evidence(Proof.COUNTED)
+        if read < len(waiting.games):
+            self._evidence = Evidence(
+                Proof.PARTIAL, f"{read:,} of the {len(waiting.games):,} games that wait were read: {reason}"
+            )
+
+    async def _row(self, game_id: int, changed_at: int | None) -> dict[str, Any]:
+        path = self._options.path.format(id=game_id)
+        if self._options.read is Reading.SUBLIST:
+            query = Query(self.replies, path, {}, may_be_missing=True)
+            await query.read()
+            row: dict[str, Any] = {"id": game_id, "items": query.rows, "is_missing": query.is_missing}
+            return row if changed_at is None else {**row, "updated_at": changed_at}
+        reply = await self.replies.single(path)
+        row = {"id": game_id, "is_missing": True} if reply.is_missing else dict(reply.rows[0])
+        # A detail may be older than its game in the list: it must not wait without end.
+        at = max((each for each in (updated_at(row), changed_at) if each is not None), default=None)
+        return row if at is None else {**row, "updated_at": at}
+
+
+def _part(query: Query, reason: str) -> Evidence:
+    return Evidence(Proof.PARTIAL, f"{len(query.rows):,} of {query.count:,} rows were read: {reason}")
+
+
+def _id(row: Any) -> int:
+    found = row.get("id") if isinstance(row, dict) else None
+    return found if type(found) is int and found >= 0 else 0
+
+
+def _is_in(row: Any, since: int, until: int | None) -> bool:
+    at = updated_at(row)
+    return at is None or (since <= at and (until is None or at < until))

@@ -1,0 +1,96 @@
+"""The changes of a time, by windows of `updated`: whole days (UTC), both included, the oldest first.
+
+A window of more than WINDOW_ROWS rows is cut at a day: so a query has few enough pages, and where a load has to stop,
+the windows before are complete. RAWG drops a filter that it cannot read, without an error, and returns the whole
+catalogue: a row outside of the window shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from gamelake.sources.base import IncompleteError
+
+WINDOW_ROWS = 2_000
+"""A longer window of several days is cut. RAWG itself lists 20,000 rows of a query."""
+_DAY = timedelta(days=1)
+
+
+class IgnoredFilterError(IncompleteError):
+    """RAWG returned a row outside of the window that was asked for: it ignored the filter."""
+
+    def __init__(self, entity: str, window: Window, row: Any) -> None:
+        super().__init__(entity, str(window), 0, None)
+        self.row = {"id": row.get("id"), "updated": row.get("updated")}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entity}: {self.where}: found a row of another time, {self.row}, expected only rows of the window: "
+            "RAWG ignored the filter and returns the whole catalogue. Nothing was committed; report it to RAWG if it "
+            "stays."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole days (UTC), both included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"updated={self.first},{self.last}"
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """What the query carries."""
+        return {"updated": f"{self.first},{self.last}"}
+
+    @property
+    def start(self) -> int:
+        """Its first second, unix seconds."""
+        return int(datetime.combine(self.first, time(), UTC).timestamp())
+
+    @property
+    def end(self) -> int:
+        """The first second after it."""
+        return int(datetime.combine(self.last, time(), UTC).timestamp()) + 86_400
+
+    def check(self, entity: str, row: Any) -> None:
+        """Refuse a row of another time. Raises: IgnoredFilterError."""
+        at = updated_at(row)
+        if at is not None and not self.start <= at < self.end:
+            raise IgnoredFilterError(entity, self, row)
+
+    def cut(self) -> tuple[Window, Window] | None:
+        """Return its halves, None for a single day."""
+        if self.first == self.last:
+            return None
+        middle = self.first + (self.last - self.first) // 2
+        return Window(self.first, middle), Window(middle + _DAY, self.last)
+
+
+def window_of(since: int, until: int) -> Window:
+    """Return the whole days of `[since, until)` (unix seconds)."""
+    first, last = (datetime.fromtimestamp(at, UTC).date() for at in (since, max(since, until - 1)))
+    return Window(first, last)
+
+
+def updated_at(row: Any) -> int | None:
+    """Return `updated` as unix seconds: RAWG writes it without a zone, taken as UTC. None if it has no valid one."""
+    text = row.get("updated") if isinstance(row, dict) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+
+
+def with_time(row: Any) -> Any:
+    """Return a row with `updated_at` beside `updated`; any other value as it is."""
+    at = updated_at(row)
+    return row if at is None else {**row, "updated_at": at}

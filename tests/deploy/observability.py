@@ -1,0 +1,91 @@
+"""The rules, their cases and the dashboards of deploy/observability as data, and the metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import airflow
+import promql_parser
+import yaml
+
+from gamelake.nights.metrics import METRICS
+from gamelake.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = REPOSITORY / "deploy" / "observability"
+RULES = sorted((FOLDER / "prometheus" / "rules").glob("*.yml"))
+CASES = sorted((FOLDER / "tests").glob("*.yml"))
+BOARDS = sorted((FOLDER / "grafana" / "dashboards").glob("*.json"))
+AIRFLOW_METRICS = Path(airflow.__path__[0]) / "_shared/observability/metrics/metrics_template.yaml"
+
+
+def load(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for path in RULES for group in load(path)["groups"] for rule in group["rules"]]
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
+def cases() -> Iterator[tuple[str, bool]]:
+    """The alert and whether it is expected to fire, for each expectation of the cases, in their order."""
+    for path in CASES:
+        for case in load(path)["tests"]:
+            for expectation in case["promql_expr_test"]:
+                (name,) = re.findall(r'alertname="(\w+)"', expectation["expr"])
+                yield name, bool(expectation["exp_samples"])
+
+
+def expressions() -> list[str]:
+    """Every expression of the rules and dashboards, with Grafana's variables filled in."""
+    found = [rule["expr"] for rule in rules()]
+    for path in BOARDS:
+        found += [target["expr"] for target in targets(json.loads(path.read_text(encoding="utf-8")))]
+    return [each.replace("$__rate_interval", "5m").replace("$__range", "1h") for each in found]
+
+
+def targets(value: Any) -> Iterator[dict[str, Any]]:
+    """The queries of a dashboard, at any depth."""
+    if isinstance(value, dict):
+        if "expr" in value:
+            yield value
+        for each in value.values():
+            yield from targets(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from targets(each)
+
+
+def selected(expression: str) -> set[str]:
+    """The names of the metrics that an expression reads. Raises: ValueError, if it is not PromQL."""
+    names: set[str] = set()
+
+    def visit(part: Any) -> None:
+        if isinstance(part, promql_parser.MatrixSelector):
+            part = part.vector_selector
+        if isinstance(part, promql_parser.VectorSelector):
+            names.add(str(part.name))
+
+    promql_parser.walk(promql_parser.parse(expression), visit)
+    return names
+
+
+def exported() -> set[str]:
+    """The metrics that exist: ours, Airflow's as Prometheus names them, and those that rules record."""
+    names = {metric.name for metric in METRICS} | {"up"} | {rule["record"] for rule in rules() if "record" in rule}
+    for metric in load(AIRFLOW_METRICS)["metrics"]:
+        name = f"airflow_{re.sub(r'[^a-zA-Z0-9_]', '_', metric['name'])}"
+        kind = metric["type"]
+        # Times are histograms in milliseconds, of which Prometheus keeps a native histogram of that name.
+        names.add({"counter": f"{name}_total", "gauge": name}.get(kind, f"{name}_milliseconds"))
+    return names

@@ -1,0 +1,336 @@
+"""Messages by connections, to receivers that refuse, time out and recover; and the callbacks that cause them."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from apiclient.errors import ServerError
+from gamelake.airflow import failures, notifications
+from gamelake.airflow.dbt_build import FailedTestsError
+from gamelake.airflow.failures import load_callbacks, load_run_callbacks, publication_skipped, task_callbacks
+from gamelake.airflow.notifications import record, record_failure, record_success, store_of_this_machine
+from gamelake.cli.main import main
+from gamelake.incidents.documents import Fault
+from gamelake.incidents.incidents import Incidents
+from gamelake.lake.factory import open_store
+from gamelake.lake.manifest import Unproven
+from gamelake.lake.store import StoreError
+from gamelake.load.errors import ContractError, HeldError, UnprovenError
+from gamelake.load.guard import Loss
+from gamelake.registry import load_sources
+from igdb.errors import AuthError
+from tests.support.night_lake import NightLake
+from tests.support.receiver import running_mailbox, running_webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+    from tests.support.receiver import Webhook
+
+IGDB = load_sources()["igdb"]
+COVERS = IGDB.entities["covers"]
+NIGHT = "2026-11-30"
+FAULT = Fault(scope="load.igdb", kind="source", part="games", night=NIGHT, cause="503")
+SECRET = "a-secret-path"
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with running_webhook() as webhook:
+        yield webhook
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, webhook: Webhook) -> Store:
+    """A lake whose failures go to the webhook."""
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    monkeypatch.setenv("GAMELAKE_NOTIFY", "hook")
+    monkeypatch.setenv("AIRFLOW_CONN_HOOK", webhook.connection())
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return store
+
+
+def context(error: BaseException | None = None, *, task: str = "extract_load", **more: Any) -> Any:
+    run = SimpleNamespace(partition_key=NIGHT, run_id="a run", conf=None, run_type="scheduled")
+    ti = SimpleNamespace(task_id=task, log_url="http://localhost:8080/dags/d/runs/r/tasks/t?try_number=1")
+    return {"dag_run": run, "run_id": "a run", "params": {"date": None}, "ti": ti, "exception": error, **more}
+
+
+def test_every_kind_of_channel_gets_the_message(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_mailbox() as mailbox:
+        monkeypatch.setenv("GAMELAKE_NOTIFY", "hook, slack ,mail")
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK", webhook.slack())
+        monkeypatch.setenv("AIRFLOW_CONN_MAIL", mailbox.connection())
+
+        record_failure(FAULT)
+
+        (mail,) = mailbox.mails
+    json_body, slack = webhook.got
+    assert json_body["id"] == mail["X-Gamelake-Message"] == "load.igdb.source.1.opened"
+    assert (json_body["event"], json_body["incident"], json_body["severity"]) == ("opened", "load.igdb.source", "P0")
+    assert json_body["title"] == mail["Subject"] == "[P0] igdb cannot be loaded: games and perhaps others"
+    assert "Cause: 503" in json_body["text"]
+    assert slack["text"].startswith("*[P0] igdb cannot be loaded")
+    assert mail["To"] == "ops@example.org"
+
+
+def test_a_receiver_that_refuses_and_times_out_gets_the_message_when_it_recovers(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gamelake.airflow.channels.REPLY_SECONDS", 0.5)
+    webhook.status = 503
+    record_failure(FAULT)
+    webhook.hangs = True
+    began = time.monotonic()
+    record_failure(Fault(scope="load.igdb", kind="source", part="covers", night=NIGHT, cause="503"))
+    assert time.monotonic() - began < notifications.BOUND
+    assert webhook.got == []
+
+    webhook.hangs, webhook.status = False, 200
+    record(lambda *_: None)  # what the DAG night_watch does
+
+    assert webhook.events == ["opened"]
+    assert "the webhook answered 503" in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("connection", "reason"),
+    [
+        (None, "there is no connection of this id"),
+        ('{"conn_type": "aws"}', "found 'aws', expected one of slackwebhook, http, smtp"),
+        ('{"conn_type": "smtp", "host": "127.0.0.1"}', "the field 'to' is missing"),
+        ('{"conn_type": "smtp", "host": "127.0.0.1", "extra": ["ops@example.org"]}', "the field 'to' is missing"),
+        ('{"conn_type": "http", "host": "http://127.0.0.1:1/a-secret-path"}', "ConnectionError"),
+        ('{"conn_type": "slackwebhook", "password": "http://127.0.0.1:1/a-secret-path"}', "URLError"),
+    ],
+)
+def test_a_wrong_connection_is_named_without_its_secret(
+    lake: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    connection: str | None,
+    reason: str,
+) -> None:
+    monkeypatch.setenv("GAMELAKE_NOTIFY", "other")
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER", connection)
+
+    assert main(["notify"]) == 1
+
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1].startswith("other: not sent: ")
+    assert reason in printed
+    assert SECRET not in printed
+
+
+def test_the_trial_message_arrives(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMELAKE_NOTIFY_LANGUAGE", "ko")
+
+    assert main(["notify"]) == 0
+
+    assert webhook.got[0]["title"] == "gamelake 시험 메시지입니다"
+
+
+def test_without_connections_nothing_is_sent(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GAMELAKE_NOTIFY")
+
+    record_failure(FAULT)
+    record_success("load.igdb", night=NIGHT, part="games")
+
+    assert webhook.got == []
+    assert [each.is_open for each in Incidents(lake).newest()] == [False]
+
+
+def test_a_quiet_night_sends_and_writes_nothing(lake: Store, webhook: Webhook) -> None:
+    for entity in IGDB.entities.values():
+        load_callbacks(IGDB, entity)["on_success_callback"](context())
+    task_callbacks("transform", ends=True)["on_success_callback"](context(task="publish"))
+    record(lambda *_: None)
+
+    assert webhook.got == []
+    assert list(lake.list("")) == []
+
+
+LOSS = Loss("igdb.covers", 0, 0, 284_114, 14_205, 0.05, is_series=False)
+ERRORS = [
+    (HeldError(LOSS), "held", "igdb.covers: the source shows no rows"),
+    (UnprovenError("igdb.covers", Unproven(low=0, high=500, rows=3, count=9), 6, 1), "unproven", "igdb.covers: "),
+    (ContractError("igdb.covers", 5, 10, 1, "id 3", "raw/x"), "contract", "igdb.covers: 5 of the 10 rows"),
+    (ServerError("it failed", endpoint="covers", api="IGDB", status=503), "source", "IGDB covers: it failed"),
+    (AuthError("wrong secret", endpoint="token", api="IGDB", status=403), "refused", "IGDB token: wrong secret"),
+    (StoreError("put", "raw/x", "access denied"), "lake", "put 'raw/x': access denied"),
+    (ValueError("odd"), "other", "ValueError: odd"),
+    (None, "lost", "Its process was killed"),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "cause"), ERRORS, ids=[kind for _, kind, _ in ERRORS])
+def test_a_failed_load_is_an_incident_of_its_kind(
+    lake: Store, webhook: Webhook, error: Exception | None, kind: str, cause: str
+) -> None:
+    callbacks = load_callbacks(IGDB, COVERS)
+    shown: BaseException | None = error
+    if isinstance(error, HeldError):  # as the operator raises it
+        shown = AirflowFailException(f"not retried: {error}")
+        shown.__cause__ = error
+
+    callbacks["on_failure_callback"](context(shown))
+    load_run_callbacks(IGDB, COVERS)["on_failure_callback"](context(reason="task_failure"))
+    callbacks["on_success_callback"](context())
+
+    assert webhook.events == ["opened", "over"]
+    opened = webhook.got[0]
+    assert opened["incident"] == f"load.igdb.{kind}"
+    assert cause in opened["text"].splitlines()[1]
+    assert "not retried" not in opened["text"]
+    assert f"Loaded so far: 0 of {len(IGDB.entities)} tables." in opened["text"]
+    assert "Task log: http://localhost:8080/dags/d/runs/r/tasks/t?try_number=1" in opened["text"]
+
+
+def test_a_source_that_is_down_is_one_message_and_names_how_much_is_missing(lake: Store, webhook: Webhook) -> None:
+    names = list(IGDB.entities)
+    night_lake = NightLake(lake)
+    night_lake.loads(NIGHT, without=names[3:])
+    for name in names[3:]:
+        error = ServerError("it failed", endpoint=name, api="IGDB", status=503)
+        load_callbacks(IGDB, IGDB.entities[name])["on_failure_callback"](context(error))
+
+    (message,) = webhook.got
+    assert f"Loaded so far: 3 of {len(names)} tables." in message["text"]
+
+    for name in names[3:]:
+        load_callbacks(IGDB, IGDB.entities[name])["on_success_callback"](context())
+
+    assert webhook.events == ["opened", "over"]
+    assert f"Failed ({len(names) - 3}): {names[3]}" in webhook.got[1]["text"]
+
+
+def test_a_killed_run_is_reported_by_its_dag(lake: Store, webhook: Webhook) -> None:
+    load_run_callbacks(IGDB, COVERS)["on_failure_callback"](context(reason="task_failure"))
+
+    assert webhook.got[0]["incident"] == "load.igdb.lost"
+    assert "task_failure" in webhook.got[0]["text"]
+
+
+def test_a_failed_data_test_is_over_with_the_next_publication(lake: Store, webhook: Webhook) -> None:
+    error = FailedTestsError("not retried: the next try would read the same files\nunique_games: Got 3 results")
+    task_callbacks("transform")["on_failure_callback"](context(error, task="dbt.build"))
+    task_callbacks("transform", ends=True)["on_success_callback"](context(task="publish"))
+
+    assert webhook.events == ["opened", "over"]
+    assert webhook.got[0]["title"] == f"[P0] The marts of {NIGHT} were not published: a data test failed"
+    assert "unique_games: Got 3 results" in webhook.got[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("run_type", "told"), [("asset_triggered", ["notice"]), ("manual", [])], ids=["by itself", "by a person"]
+)
+def test_a_skipped_publication_has_its_own_sentence(
+    lake: Store, webhook: Webhook, run_type: str, told: list[str]
+) -> None:
+    asked = context(task="publish")
+    asked["dag_run"].run_type = run_type
+    asked["ti"].xcom_pull = lambda **_: {"reason": "readers have 2026-12-01, a later day"}
+
+    publication_skipped(asked)
+
+    assert webhook.events == told
+    if told:
+        assert "Cause: readers have 2026-12-01, a later day" in webhook.got[0]["text"]
+    assert Incidents(lake).open() == []
+
+
+def test_a_lake_that_refuses_is_reported_from_this_machine(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken = tmp_path / "lake"
+    taken.write_text("a file where the folder should be", "utf-8")
+    callbacks = [load_callbacks(IGDB, IGDB.entities[name]) for name in ("games", "covers")]
+    for each in callbacks:
+        each["on_failure_callback"](context(StoreError("put", "raw/x", "access denied")))
+    assert webhook.events == ["opened"]
+    assert not {"Loaded so far: 0 of 20 tables.", "No marts are published yet."} & set(
+        webhook.got[0]["text"].splitlines()
+    )
+
+    taken.unlink()
+    for each in callbacks:
+        each["on_success_callback"](context())
+
+    assert webhook.events == ["opened", "over"]
+    assert Incidents(store_of_this_machine()).open() == []
+
+
+def test_what_was_reported_from_this_machine_is_over_although_the_lake_is_slow(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The lake is so slow that the time of a task is used up before it answers."""
+
+    def slow_store() -> Store:
+        time.sleep(5)
+        return lake
+
+    monkeypatch.setattr("gamelake.airflow.stores.connected_store", slow_store)
+    monkeypatch.setattr(notifications, "LAKE_SECONDS", 0.2)
+    callbacks = load_callbacks(IGDB, COVERS)
+    callbacks["on_failure_callback"](context(StoreError("put", "raw/x", "slow")))
+    callbacks["on_success_callback"](context())
+    assert webhook.events == ["opened", "over"]
+
+
+def test_a_lost_run_waits_for_a_slow_lake(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The DAG processor records it. On a busy machine its imports alone take longer than a task may wait."""
+
+    def slow_store() -> Store:
+        time.sleep(0.5)
+        return lake
+
+    monkeypatch.setattr("gamelake.airflow.stores.connected_store", slow_store)
+    monkeypatch.setattr(notifications, "LAKE_SECONDS", 0.2)
+    failures.load_run_callbacks(IGDB, COVERS)["on_failure_callback"](context())
+    assert [each.key for each in Incidents(lake).open()] == ["load.igdb.lost"]
+    assert Incidents(store_of_this_machine()).open() == []
+    assert webhook.events == ["opened"]
+
+
+def test_a_success_that_the_lake_did_not_take_is_found_by_the_night_watch(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callbacks = load_callbacks(IGDB, COVERS)
+    callbacks["on_failure_callback"](context(StoreError("put", "raw/x", "slow")))
+    NightLake(lake).load(COVERS, NIGHT, at=datetime.now(UTC))
+    with monkeypatch.context() as slow:
+        slow.setattr("gamelake.airflow.stores.connected_store", lambda: time.sleep(5))
+        slow.setattr(notifications, "LAKE_SECONDS", 0.2)
+        callbacks["on_success_callback"](context())
+    assert [each.key for each in Incidents(lake).open()] == ["load.igdb.lake"]
+
+    watch: Any = importlib.import_module("dags.night_watch").watch
+    for _ in range(2):
+        watch.function()
+    assert webhook.events == ["opened", "over"]
+    assert webhook.got[1]["incident"] == "load.igdb.lake"
+
+
+def test_what_a_task_prints_and_raises_stays_its_own(
+    lake: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", "ftp://nowhere")
+
+    record_success("load.igdb", night=NIGHT)
+    failures.run_callbacks("transform")["on_failure_callback"]({"reason": "timed_out"})
+
+    assert "the lake does not take the success" in caplog.text
+    assert date.fromisoformat(Incidents(store_of_this_machine()).open()[0].failures[0].nights[0])

@@ -1,0 +1,262 @@
+"""Incidents: one message at the start and one at the end, with any number of writers, kills and refusals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.incidents.documents import Event, Fault, Incident, Message, Severity
+from gamelake.incidents.incidents import CLAIM, Incidents, SendError
+from gamelake.lake.factory import open_store
+from tests.support import stores
+from tests.support.kills import in_child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+MONDAY, TUESDAY, WEDNESDAY = "2026-11-30", "2026-12-01", "2026-12-02"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 29, 19, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, by: timedelta) -> None:
+        self.now += by
+
+
+class Receiver:
+    """Takes messages, unless a channel is down."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, str, Event]] = []
+        self.ids: list[str] = []
+        self.down: set[str] = set()
+
+    def __call__(self, channel: str, incident: Incident, message: Message) -> None:
+        if channel in self.down:
+            raise SendError("503")
+        self.got.append((channel, incident.key, message.event))
+        self.ids.append(message.id)
+
+    @property
+    def events(self) -> list[str]:
+        return [event.value for _, _, event in self.got]
+
+
+def fault(part: str = "games", night: str = MONDAY, *, kind: str = "source", scope: str = "load.igdb") -> Fault:
+    return Fault(scope=scope, kind=kind, part=part, night=night, cause=f"{part}: 503")
+
+
+def opened(store: Store, *channels: str, clock: Clock | None = None) -> Incidents:
+    return Incidents(store, channels=channels or ("slack",), clock=clock or Clock())
+
+
+@pytest.mark.parametrize(
+    ("story", "told"),
+    [
+        pytest.param(["+games", "+games", "-games"], ["opened", "over"], id="a repeated failure is one"),
+        pytest.param(["+games", "+covers", "-games", "-covers"], ["opened", "over"], id="a storm is one"),
+        pytest.param(["+games", "+covers", "-games"], ["opened"], id="it stays open while a part fails"),
+        pytest.param(["-games", "-covers"], [], id="a quiet night is silent"),
+        pytest.param(["+games", "-games", "+games"], ["opened", "over", "opened"], id="it opens again"),
+        pytest.param(["+games", "+games@tue", "-games@tue"], ["opened", "over"], id="the next night is the same one"),
+        pytest.param(["+games", "+covers@tue", "+genres@tue"], ["opened", "grew"], id="news of a later night"),
+        pytest.param(["+games", "+games@tue", "+covers@tue"], ["opened", "grew"], id="news in any order"),
+        pytest.param(["+games@tue", "-games"], ["opened"], id="an earlier night does not end it"),
+        pytest.param(["+games", "-games@tue"], ["opened", "over"], id="a later night ends it"),
+        pytest.param(["+games", "+covers", "-*@tue"], ["opened", "over"], id="a success of the whole scope"),
+    ],
+)
+def test_each_incident_is_told_at_its_start_and_its_end(store: Store, story: list[str], told: list[str]) -> None:
+    incidents, receiver = opened(store), Receiver()
+
+    for step in story:
+        part, _, day = step[1:].partition("@")
+        night = TUESDAY if day else MONDAY
+        if step[0] == "+":
+            incidents.fail(fault(part, night))
+        else:
+            incidents.succeed("load.igdb", night=night, part=None if part == "*" else part)
+        incidents.deliver(receiver)
+        incidents.deliver(receiver)
+
+    assert receiver.events == told
+    assert len(set(receiver.ids)) == len(told)
+
+
+def test_kinds_and_scopes_are_incidents_of_their_own(store: Store) -> None:
+    incidents, receiver = opened(store), Receiver()
+    incidents.fail(fault("covers", kind="held"))
+    incidents.fail(fault("covers", kind="source"))
+    incidents.fail(fault("boards", scope="load.boardgames"))
+
+    closed = incidents.succeed("load.igdb", night=MONDAY, part="covers")
+    incidents.deliver(receiver)
+
+    assert [each.key for each in closed] == ["load.igdb.held", "load.igdb.source"]
+    assert [each.key for each in incidents.open()] == ["load.boardgames.source"]
+    assert receiver.events == ["opened", "opened", "over", "opened", "over"]
+
+
+def test_the_end_names_every_part_and_the_nights_that_were_missed(store: Store) -> None:
+    clock = Clock()
+    incidents = opened(store, clock=clock)
+    for night in (MONDAY, TUESDAY):
+        incidents.fail(fault("games", night))
+        incidents.fail(fault("popscore", night))
+    clock.forward(timedelta(hours=2))
+    incidents.succeed("load.igdb", night=MONDAY, part="games")  # loaded again later
+
+    incidents.succeed("load.igdb", night=TUESDAY, part="games")
+    (closed,) = incidents.succeed("load.igdb", night=WEDNESDAY, part="popscore")
+
+    over = closed.messages[-1]
+    assert over.event is Event.OVER
+    assert over.parts == ("games", "popscore")
+    assert over.missed == (f"popscore {MONDAY}", f"popscore {TUESDAY}")
+    assert over.at - over.since == timedelta(hours=2)
+
+
+def test_the_highest_severity_counts(store: Store) -> None:
+    incidents = opened(store)
+    incidents.fail(Fault(scope="quality", kind="nulls", part="a", night=MONDAY, cause="", severity=Severity.P1))
+
+    worse = incidents.fail(Fault(scope="quality", kind="nulls", part="b", night=MONDAY, cause="", severity=Severity.P0))
+
+    assert worse.severity is Severity.P0
+
+
+def test_a_notice_is_told_once_and_is_never_open(store: Store) -> None:
+    incidents, receiver = opened(store), Receiver()
+
+    incidents.notice(fault("publish", scope="transform", kind="skipped"))
+    incidents.deliver(receiver)
+    incidents.deliver(receiver)
+
+    assert receiver.events == ["notice"]
+    assert incidents.open() == []
+
+
+def test_a_refused_message_is_sent_later_in_order_and_not_again_where_it_arrived(store: Store) -> None:
+    incidents, receiver = opened(store, "slack", "mail"), Receiver()
+    receiver.down = {"slack"}
+    incidents.fail(fault())
+    assert incidents.deliver(receiver) == 1
+    incidents.succeed("load.igdb", night=MONDAY, part="games")
+    incidents.fail(fault())  # another incident begins before the first one was told
+    assert incidents.deliver(receiver) == 3
+
+    receiver.down = set()
+    assert incidents.deliver(receiver) == 0
+
+    by_channel = {
+        name: [event.value for channel, _, event in receiver.got if channel == name] for name in ["slack", "mail"]
+    }
+    assert by_channel == {"slack": ["opened", "over", "opened"], "mail": ["opened", "over", "opened"]}
+
+
+def test_channels_get_no_message_of_before_they_were_set(store: Store) -> None:
+    receiver = Receiver()
+    Incidents(store).fail(fault())
+
+    late = opened(store, "slack")
+    late.deliver(receiver)
+    late.succeed("load.igdb", night=MONDAY, part="games")
+    late.deliver(receiver)
+
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize("kind", ["disk", "moto"])
+def test_many_writers_at_once_announce_once(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    with stores.opened(kind, request, tmp_path) as store:
+        check_that_many_announce_once(store)
+
+
+def check_that_many_announce_once(store: Store) -> None:
+    parts = [f"entity_{number}" for number in range(8)]
+    receiver, clock = Receiver(), Clock()  # one clock: the same moment for all
+    start = threading.Barrier(len(parts))
+
+    def night(part: str) -> None:
+        mine = opened(store, clock=clock)
+        start.wait()
+        mine.fail(fault(part))
+        mine.deliver(receiver)
+        start.wait()
+        mine.succeed("load.igdb", night=MONDAY, part=part)
+        mine.deliver(receiver)
+
+    threads = [threading.Thread(target=night, args=(part,)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    opened(store, clock=clock).deliver(receiver)
+
+    (incident,) = opened(store).newest()
+    assert not incident.is_open
+    assert sorted(incident.parts) == parts
+    assert receiver.events == ["opened", "over"]
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["before it was sent", "before it was marked as sent"])
+def test_a_writer_that_is_killed_leaves_its_message_to_the_next_one(tmp_path: Path, sent: bool) -> None:
+    store, clock, receiver = open_store((tmp_path / "lake").as_uri()), Clock(), Receiver()
+    arrived = tmp_path / "arrived"
+
+    def die(_: str, __: Incident, message: Message) -> None:
+        if sent:
+            arrived.write_text(message.id)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed() -> int:
+        mine = opened(store, clock=clock)
+        mine.fail(fault())
+        mine.deliver(die)
+        return 1
+
+    assert in_child(killed) is None
+    next_one = opened(store, clock=clock)
+    next_one.fail(fault("covers"))
+    assert next_one.deliver(receiver) == 1, "it may still be on its way"
+
+    clock.forward(CLAIM)
+    assert next_one.deliver(receiver) == 0
+
+    assert receiver.events == ["opened"]
+    assert not sent or receiver.ids == [arrived.read_text()], "the receiver can tell that it has it"
+
+
+def test_a_damaged_state_is_left_out(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "lake").as_uri())
+    incidents, receiver = opened(store), Receiver()
+    incidents.fail(fault())
+    incidents.fail(fault("covers"))
+    newest = max(info.key for info in store.list("incidents/"))
+    store.put(newest, b"{")
+
+    incidents.succeed("load.igdb", night=MONDAY, part="games")
+    incidents.deliver(receiver)
+
+    assert receiver.events == ["opened", "over"]
+
+
+def test_only_the_first_lines_of_a_cause_are_kept(store: Store) -> None:
+    long = Fault(scope="transform", kind="test", part="dbt.build", night=MONDAY, cause="\n\n".join(["x" * 150] * 50))
+
+    incident = opened(store).fail(long)
+
+    assert len(incident.failures[0].cause) <= 600
+    assert incident.messages[0].cause == incident.failures[0].cause

@@ -1,0 +1,98 @@
+"""A lake comes back from its copy: what others name first, commits once, and nothing replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.factory import open_store
+from gamelake.lake.store import ObjectExistsError, StoreError
+from gamelake.maintenance.restore import restore
+from tests.support.stores import FLAT_STORES, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+PART = "raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz"
+COMMIT = "raw/igdb/games/_manifests/00000000000000000001.json"
+POINTER = "raw/igdb/games/_manifest.json"
+MART = "marts/dt=2026-11-21/run/dim_games.parquet"
+PUBLICATION = "marts/_publications/00000000000000000001.json"
+FIXED = "marts/dim_games.parquet"
+OBJECTS = {key: f"bytes of {key}".encode() for key in (PART, COMMIT, POINTER, MART, PUBLICATION, FIXED)}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Store:
+    store = open_store((tmp_path / "copy").as_uri())
+    for key, data in OBJECTS.items():
+        store.put(key, data)
+    store.put("raw/igdb/games/dt=2026-11-21/run/_progress.json", b"{}")
+    return store
+
+
+@pytest.fixture(params=FLAT_STORES)
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with opened(request.param, request, tmp_path) as store:
+        yield store
+
+
+def held(store: Store) -> dict[str, bytes]:
+    return {info.key: store.get(info.key) for info in store.list("")}
+
+
+def test_an_empty_lake_gets_everything_but_notes_of_progress(copy: Store, lake: Store) -> None:
+    seen: list[int] = []
+    report = restore(copy, lake, progress=lambda now: seen.append(now.written))
+    assert held(lake) == OBJECTS
+    assert (report.objects, report.written, report.present, report.kept) == (6, 6, 0, [])
+    assert report.written_bytes == sum(map(len, OBJECTS.values()))
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_second_time_writes_nothing(copy: Store, lake: Store) -> None:
+    restore(copy, lake)
+    report = restore(copy, lake)
+    assert (report.written, report.present) == (0, 6)
+
+
+def test_a_restore_that_stopped_has_no_commit_without_its_parts_and_goes_on(copy: Store, lake: Store) -> None:
+    lake.put(PUBLICATION, b"of another lake")
+    with pytest.raises(ObjectExistsError) as caught:
+        restore(copy, lake)
+    assert caught.value.key == PUBLICATION
+    assert {PART, MART} <= set(held(lake))
+    assert not {POINTER, FIXED} & set(held(lake)), "pointers are last"
+    lake.delete(PUBLICATION)
+    assert restore(copy, lake).present >= 2
+    assert held(lake) == OBJECTS
+
+
+@pytest.mark.parametrize("key", [PART, COMMIT])
+def test_another_part_or_commit_is_not_replaced(copy: Store, lake: Store, key: str) -> None:
+    lake.put(key, b"other bytes")
+    with pytest.raises(ObjectExistsError) as caught:
+        restore(copy, lake)
+    assert caught.value.key == key
+    assert lake.get(key) == b"other bytes"
+
+
+def test_a_newer_pointer_stays(copy: Store, lake: Store) -> None:
+    lake.put(POINTER, b"newer")
+    report = restore(copy, lake)
+    assert report.kept == [POINTER]
+    assert held(lake) == OBJECTS | {POINTER: b"newer"}
+
+
+def test_only_a_prefix(copy: Store, lake: Store) -> None:
+    restore(copy, lake, "marts/dt=")
+    assert set(held(lake)) == {MART}
+
+
+def test_a_copy_without_objects_is_an_error(copy: Store, lake: Store) -> None:
+    with pytest.raises(StoreError):
+        restore(copy, lake, "raw/igdb/nothing/")

@@ -1,0 +1,76 @@
+"""Marts that are late, with and without a failure that explains it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.incidents.documents import Fault
+from gamelake.incidents.incidents import Incidents
+from gamelake.nights.late_publication import check_publication
+from gamelake.registry import loaded_sources
+from tests.support.night_lake import RUN, NightLake, moment
+
+if TYPE_CHECKING:
+    from gamelake.lake.store import Store
+
+SUNDAY, MONDAY = "2026-11-29", "2026-11-30"
+SOURCES = loaded_sources()
+
+
+def checked(store: Store, clock: str, *, day: str = MONDAY) -> list[str]:
+    """Check at a time of a day. Returns: the keys of the open incidents."""
+    now = moment(day, clock)
+    incidents = Incidents(store, clock=lambda: now)
+    check_publication(store, incidents, SOURCES, now)
+    return [each.key for each in incidents.open()]
+
+
+@pytest.mark.parametrize(
+    ("clock", "opened"), [("04:00", []), ("05:30", []), ("06:00", ["transform.late"]), ("09:30", ["transform.late"])]
+)
+def test_marts_are_late_from_six_on(store: Store, clock: str, opened: list[str]) -> None:
+    NightLake(store).night(SUNDAY)
+
+    assert checked(store, clock) == opened
+
+
+def test_the_cause_names_what_the_marts_wait_for_and_it_ends_with_the_publication(store: Store) -> None:
+    lake = NightLake(store)
+    lake.night(SUNDAY)
+    lake.loads(MONDAY, without=["games"])
+    checked(store, "06:00")
+
+    (incident,) = Incidents(store).open()
+    assert "games" in incident.failures[0].cause
+    assert incident.failures[0].nights == (MONDAY,)
+
+    lake.night(MONDAY)
+    assert checked(store, "06:30") == []
+
+
+def test_a_failed_load_explains_it_and_one_of_another_kind_does_not(store: Store) -> None:
+    NightLake(store).night(SUNDAY)
+    incidents = Incidents(store)
+    incidents.fail(Fault(scope="lake_audit", kind="other", part="audit", night=SUNDAY, cause="missing"))
+    incidents.fail(Fault(scope="load.igdb", kind="source", part="games", night=MONDAY, cause="503"))
+
+    assert checked(store, "06:00") == ["lake_audit.other", "load.igdb.source"]
+
+    incidents.succeed("load.igdb", part="games", night=MONDAY)  # but transform still does not run
+    assert checked(store, "06:30") == ["lake_audit.other", "transform.late"]
+
+
+def test_days_that_a_person_runs_are_never_late(store: Store) -> None:
+    """Nor is the day on which the schedule is switched on; the day after it is."""
+    lake = NightLake(store)
+    lake.night("2026-11-28", run_id=RUN)
+    assert checked(store, "14:00", day=SUNDAY) == []
+    lake.loads(SUNDAY, without=["games"])
+    assert checked(store, "14:00", day=SUNDAY) == []
+    assert checked(store, "06:00") == ["transform.late"]
+
+
+def test_a_lake_without_readers_is_never_late(store: Store) -> None:
+    assert checked(store, "06:00") == []

@@ -1,0 +1,126 @@
+"""What follows from findings: incidents, the command, and the task of the DAG."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.cli.main import main
+from gamelake.incidents.incidents import Incidents
+from gamelake.marts import findings
+from gamelake.marts.findings import Observation, Severity
+from gamelake.quality.objectives import load_objectives
+from gamelake.quality.record import record
+from gamelake.quality.telling import tell
+from gamelake.quality.watched import ThresholdError, watched_marts
+from tests.support.night_lake import NightLake, moment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+START = datetime(2026, 11, 21, 5, tzinfo=UTC)
+
+
+def found(check: str, subject: str, severity: Severity) -> Observation:
+    return Observation(
+        check=check, severity=severity, subject=subject, value=1.0, expected="none", message=f"{subject} is odd"
+    )
+
+
+def test_urgent_findings_are_one_incident_for_each_check(disk: Store) -> None:
+    def failing(*seen: Observation, hours: float) -> dict[str, set[str]]:
+        report, _ = record(disk, seen, at=START + timedelta(hours=hours), generation=None)
+        for _ in range(2):
+            tell(report, Incidents(disk))
+        return {each.scope: {failure.part for failure in each.failures} for each in Incidents(disk).open()}
+
+    late = [found("freshness", each, Severity.P1) for each in ("igdb.games", "igdb.covers")]
+    assert failing(*late, found("nulls", "dim_games.rating", Severity.P2), hours=0) == {
+        "quality.freshness": {"igdb.games", "igdb.covers"}
+    }
+    states = len(list(disk.list("incidents/")))
+    assert failing(*late, hours=1) == {"quality.freshness": {"igdb.games", "igdb.covers"}}
+    assert len(list(disk.list("incidents/"))) == states, "a finding that continues changes nothing"
+    assert failing(late[1], found("volume", "igdb.games", Severity.P1), hours=30) == {
+        "quality.freshness": {"igdb.covers"},
+        "quality.volume": {"igdb.games"},
+    }
+    assert failing(hours=31) == {}
+
+
+def test_the_command_lists_what_is_open(
+    disk: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", disk.uri)
+    assert main(["quality"]) == 0
+    assert "not checked yet" in capsys.readouterr().out
+    for severity, status in ((Severity.P2, 0), (Severity.P1, 1)):
+        record(disk, [found("volume", "igdb.games", severity)], at=START, generation=None)
+        assert main(["quality"]) == status
+        assert f"{severity} volume:igdb.games: igdb.games is odd" in capsys.readouterr().out
+    record(disk, [], at=START, generation=None)
+    assert main(["quality"]) == 0
+    assert "Nothing is unusual." in capsys.readouterr().out
+
+
+def test_the_task_finds_late_loads_and_succeeds(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lake is of the past: every load is stale, and every service level is missed."""
+    monkeypatch.setenv("GAMELAKE_URI", disk.uri)
+    lake = NightLake(disk)
+    lake.loads("2026-01-05")
+    module: Any = importlib.import_module("dags.data_quality")
+    answer = module.check.function()
+    levels = len(load_objectives())
+    assert answer == {"report": 1, "is_new": True, "open": {"P0": len(lake.commits), "P1": levels}}
+    assert {each.scope for each in Incidents(disk).open()} == {"quality.freshness", "quality.service_level"}
+
+
+def test_the_task_fails_if_the_lake_cannot_be_checked(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setenv("GAMELAKE_URI", disk.uri)
+    lake = NightLake(disk)
+    lake.publish(lake.build("2026-01-05", at=moment("2026-01-05", "04:16")), at=moment("2026-01-05", "04:17"))
+    disk.put("marts/_current.json", b"{")
+    module: Any = importlib.import_module("dags.data_quality")
+    with pytest.raises(AirflowFailException, match=r"marts/_current\.json"):
+        module.check.function()
+    assert findings.current(disk) is None
+
+
+NODE = """
+{"nodes": {"model.gamelake.mart_x": {"name": "mart_x", "resource_type": "model", "fqn": ["gamelake", "marts", "mart_x"],
+ "columns": {"rank": {}}, "config": {"materialized": "parquet_file", "meta": {"quality": %s}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "key", "found"),
+    [
+        ('{"max_drift": -1}', "max_drift", -1),
+        ('{"max_drfit": 0.1}', "max_drfit", 0.1),
+        ('{"max_null_change": "much"}', "max_null_change", "much"),
+        ('{"scores": ["rank", "score"]}', "scores", "score"),
+    ],
+)
+def test_a_wrong_threshold_names_its_place(tmp_path: Path, declared: str, key: str, found: Any) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(NODE % declared)
+    with pytest.raises(ThresholdError) as caught:
+        watched_marts(manifest)
+    assert (caught.value.key, caught.value.found) == (f"mart_x: config.meta.quality.{key}", found)
+
+
+def test_the_thresholds_of_a_mart_are_read(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(NODE % '{"max_drift": 0.4, "scores": ["rank"]}')
+    assert watched_marts(manifest)["mart_x"].thresholds.max_drift == 0.4
+    real = watched_marts()
+    assert real["mart_top_rated"].references == {"game_id": ("dim_games", "game_id")}
+    assert real["bridge_game_company"].references["company_id"] == ("dim_companies", "company_id")
+    assert "genre_names" in real["dim_games"].thresholds.lookups

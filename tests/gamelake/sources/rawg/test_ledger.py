@@ -1,0 +1,144 @@
+"""The quota's plan and its ledger: never more requests than the plan allows, with any number of workers."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gamelake.lake.keys import LoadRun, TableName, numbered_key
+from gamelake.sources.rawg.ledger import Ledger, LedgerError, entries, month_prefix, newest_entry
+from gamelake.sources.rawg.plan import NoRequestLeftError, Plan, Priority, Used
+from tests.support.stores import FLAT_STORES, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SMALL = Plan(requests_per_month=31 * 4)
+"""4 requests a day, 111 a month."""
+
+
+@pytest.fixture(params=FLAT_STORES)
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with opened(request.param, request, tmp_path) as store:
+        yield store
+
+
+class Clock:
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def ledger(
+    store: Store, clock: Clock, *, entity: str = "games", plan: Plan = SMALL, priority: Priority = Priority.CHANGES
+) -> Ledger:
+    return Ledger(store, LoadRun(TableName("rawg", entity), "2026-11-21", "run"), plan, priority, clock=clock)
+
+
+def spend(reserving: Ledger) -> int:
+    """Reserve requests until the plan has none left."""
+    sent = 0
+    while True:
+        try:
+            reserving.reserve()
+        except NoRequestLeftError:
+            return sent
+        sent += 1
+
+
+def test_a_day_ends_at_its_share_and_the_next_day_has_more(store: Store) -> None:
+    clock = Clock()
+    assert spend(ledger(store, clock)) == SMALL.day == 4
+    assert spend(ledger(store, clock, entity="genres")) == 0
+    clock.now += timedelta(days=1)
+    assert spend(ledger(store, clock, entity="genres")) == 4
+    newest = newest_entry(store, NOON)
+    assert newest is not None
+    assert (newest.number, newest.day) == (8, {"genres": 4})
+
+
+def test_a_month_ends_at_nine_tenths_and_the_next_month_has_more(store: Store) -> None:
+    clock = Clock(datetime(2026, 10, 1, 1, tzinfo=UTC))
+    sent = 0
+    for _ in range(31):
+        sent += spend(ledger(store, clock))
+        clock.now += timedelta(days=1)
+    assert sent == SMALL.month == 111
+    assert spend(ledger(store, clock)) == SMALL.day
+    assert [entry.number for entry in entries(store, NOON)] == [1, 2, 3, 4]
+
+
+def test_details_leave_requests_to_the_changes_and_to_the_days_to_come() -> None:
+    plan = Plan()
+    day = NOON.date()
+    assert (plan.month, plan.day) == (18_000, 645)
+    plan.check(day, Used(12_599, 544), Priority.DETAILS)
+    with pytest.raises(NoRequestLeftError, match="545 of the 545"):
+        plan.check(day, Used(12_599, 545), Priority.DETAILS)
+    with pytest.raises(NoRequestLeftError, match="12,600 of the 12,600 requests up to 2026-11-21"):
+        plan.check(day, Used(12_600, 0), Priority.DETAILS)
+    plan.check(day, Used(17_999, 644), Priority.CHANGES)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Priority)), st.integers(0, 900)), min_size=28, max_size=31))
+def test_the_changes_of_every_day_have_requests_beside_all_details(days: list[tuple[Priority, int]]) -> None:
+    """A load of details on a day never takes what 80 requests of changes need on any later day."""
+    plan, month = Plan(), 0
+    for number, (priority, asked) in enumerate(days[:30], start=1):
+        used = 0
+        for each, wanted in ((Priority.CHANGES, 80), (Priority.DETAILS, asked if priority is Priority.DETAILS else 0)):
+            for _ in range(wanted):
+                try:
+                    plan.check(NOON.date().replace(day=number), Used(month, used), each)
+                except NoRequestLeftError:
+                    assert each is Priority.DETAILS
+                    break
+                month, used = month + 1, used + 1
+    assert month <= plan.month
+
+
+def test_workers_at_once_never_send_more_than_the_plan_allows(any_store: Store) -> None:
+    plan = Plan(requests_per_month=31 * 40)
+    sent: list[int] = []
+    together = threading.Barrier(4)
+
+    def work(name: str) -> None:
+        reserving = ledger(any_store, Clock(), entity=name, plan=plan)
+        together.wait()
+        sent.append(spend(reserving))
+
+    workers = [threading.Thread(target=work, args=(f"entity_{number}",)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    newest = newest_entry(any_store, NOON)
+    assert newest is not None
+    assert sum(sent) == newest.number == sum(newest.day.values()) == plan.day == 40
+    assert sorted(sent) == sorted(newest.day.get(f"entity_{number}", 0) for number in range(4))
+
+
+def test_a_clock_that_is_behind_begins_no_day_again(store: Store) -> None:
+    ahead = Clock(datetime(2026, 11, 22, 0, 1, tzinfo=UTC))
+    assert spend(ledger(store, ahead)) == 4
+    behind = Clock(datetime(2026, 11, 21, 23, 59, tzinfo=UTC))
+    assert spend(ledger(store, behind)) == 0
+    assert spend(ledger(store, ahead)) == 0
+
+
+def test_a_damaged_entry_names_its_key(store: Store) -> None:
+    key = numbered_key(month_prefix(NOON), 1)
+    store.put(key, b'{"number": 0}')
+    with pytest.raises(LedgerError, match=key):
+        ledger(store, Clock()).reserve()

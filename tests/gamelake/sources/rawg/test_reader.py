@@ -1,0 +1,230 @@
+"""RAWG's readers in loads: completeness, the end of the requests, and what is taken over after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.manifest import Manifest, Mode, Proof
+from gamelake.lake.table import Table
+from gamelake.sources.rawg.ledger import newest_entry
+from gamelake.sources.rawg.plan import Plan
+from gamelake.sources.rawg.windows import IgnoredFilterError
+from tests.support.kills import Steps, in_child
+from tests.support.loads import table_rows
+from tests.support.paged_rawg import PagedRawg
+from tests.support.rawg_loads import ENTITIES, LARGE, game, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+
+@pytest.fixture
+def rawg() -> Iterator[PagedRawg]:
+    served = PagedRawg()
+    with served.running():
+        yield served
+
+
+def change(rawg: PagedRawg, rows: int, *, first: int = 1) -> None:
+    """Games that changed one after another, a second apart, up to ten minutes ago."""
+    start = rawg.clock - timedelta(seconds=rows + 600)
+    rawg.put(*(game(first + i, start + timedelta(seconds=i)) for i in range(rows)))
+
+
+def commit(store: Store, name: str = "games") -> Manifest:
+    found = Table(store, ENTITIES[name].table).latest()
+    assert found is not None
+    return found
+
+
+def ids(store: Store, name: str = "games") -> list[int]:
+    return sorted(table_rows(store, name, "rawg"))
+
+
+async def test_the_first_load_reads_the_changes_of_its_day_and_later_ones_go_on(rawg: PagedRawg, store: Store) -> None:
+    rawg.put(game(900, rawg.clock - timedelta(days=40)))
+    change(rawg, 130)
+    first = await load(rawg, store)
+    assert (first.mode, first.rows, first.requests) == ("incremental", 130, 4)
+    assert (commit(store).summary.proof, commit(store).summary.proof_reason) == (Proof.COUNTED, None)
+    rawg.next_day()
+    rawg.put(game(5, rawg.clock - timedelta(hours=2), name="Changed"), game(901, rawg.clock - timedelta(hours=20)))
+    second = await load(rawg, store, run_id="second")
+    assert (second.rows, ids(store)) == (2, [*range(1, 131), 901])
+    assert table_rows(store, "games", "rawg")[5]["name"] == "Changed"
+
+
+async def test_a_row_that_the_pages_skip_is_found_by_a_second_reading(rawg: PagedRawg, store: Store) -> None:
+    rawg.skips_ties = True
+    change(rawg, 100)
+    await load(rawg, store)
+    assert ids(store) == list(range(1, 101))
+    assert commit(store).summary.proof is Proof.COUNTED
+
+
+async def test_rows_that_no_reading_finds_are_stated(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 30)
+    page = rawg._page
+    rawg._page = lambda rows, query: (200, page(rows, query)[1] | {"count": 31})  # type: ignore[method-assign]
+    await load(rawg, store)
+    summary = commit(store).summary
+    assert summary.proof is Proof.PAGED
+    assert "its pages had 30, read twice" in str(summary.proof_reason)
+
+
+async def test_rows_that_arrive_while_pages_are_read_are_taken_too(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 130)
+
+    def arrive(number: int) -> None:
+        if number == 2:
+            rawg.put(game(500, rawg.clock - timedelta(seconds=1)))
+
+    rawg.before = arrive
+    report = await load(rawg, store)
+    assert (ids(store)[-1], report.requests) == (500, 4 + 2)  # the newest page again, until one has no new row
+    assert commit(store).summary.proof is Proof.COUNTED
+
+
+async def test_a_filter_that_is_ignored_is_refused(rawg: PagedRawg, store: Store) -> None:
+    rawg.ignores_filters = True
+    rawg.put(game(1, rawg.clock - timedelta(days=40)), game(2, rawg.clock - timedelta(hours=1)))
+    with pytest.raises(IgnoredFilterError) as caught:
+        await load(rawg, store)
+    assert caught.value.row["id"] == 1
+    assert Table(store, ENTITIES["games"].table).latest() is None
+
+
+async def test_a_long_time_is_read_in_windows_of_few_pages(rawg: PagedRawg, store: Store) -> None:
+    await load(rawg, store)
+    for day in range(5):
+        rawg.next_day()
+        rawg.put(*(game(10_000 * day + i, rawg.clock - timedelta(seconds=i)) for i in range(1, 501)))
+    report = await load(rawg, store, run_id="later")
+    assert report.rows == 5 * 500
+    pages = [int(asked.rpartition("page=")[2].partition("&")[0]) for asked in rawg.requests]
+    assert max(pages) == 38  # a window of three days, of fewer rows than WINDOW_ROWS
+    assert commit(store).summary.proof is Proof.COUNTED
+
+
+@pytest.mark.parametrize("by_rawg", [True, False])
+async def test_the_end_of_the_requests_is_a_normal_end_and_the_next_load_goes_on(
+    rawg: PagedRawg, store: Store, by_rawg: bool
+) -> None:
+    await load(rawg, store)
+    for day in range(3):
+        rawg.next_day()
+        rawg.put(*(game(10_000 * day + i, rawg.clock - timedelta(seconds=i)) for i in range(1, 801)))
+    plan = LARGE if by_rawg else Plan(requests_per_month=31 * 30)
+    rawg.quota = rawg.requests.total() + 30 if by_rawg else None
+    await load(rawg, store, run_id="stopped", plan=plan)
+    stopped = commit(store)
+    assert stopped.summary.proof is Proof.PARTIAL
+    assert "The next load reads the changes since 2026-11-2" in str(stopped.summary.proof_reason)
+    assert ("RAWG's quota" if by_rawg else "30 of the 30 requests") in str(stopped.summary.proof_reason)
+    assert 800 < len(ids(store)) < 2400
+    rawg.quota = None
+    rawg.next_day()
+    await load(rawg, store, run_id="next")
+    assert commit(store).summary.proof is Proof.COUNTED
+    assert ids(store) == sorted(rawg.rows["games"])
+
+
+async def test_a_load_without_any_request_left_changes_nothing(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 3)
+    await load(rawg, store)
+    before = commit(store)
+    rawg.quota = 0
+    await load(rawg, store, run_id="second")
+    after = commit(store)
+    assert (after.files, after.row_count, after.cursor) == (before.files, 3, before.cursor)
+    assert (after.summary.proof, after.origin) == (Proof.PARTIAL, "rawg")
+
+
+async def test_a_list_that_was_read_in_part_keeps_its_other_rows(rawg: PagedRawg, store: Store) -> None:
+    rawg.put(*({"id": i, "name": f"Studio {i}"} for i in range(1, 201)), name="developers")
+    await load(rawg, store, "developers")
+    assert (commit(store, "developers").mode, len(ids(store, "developers"))) == (Mode.SNAPSHOT, 200)
+    rawg.put({"id": 1, "name": "Renamed"}, name="developers")
+    rawg.quota = rawg.requests.total() + 2
+    await load(rawg, store, "developers", run_id="second")
+    found = commit(store, "developers")
+    assert (found.mode, found.summary.proof, found.row_count) == (Mode.INCREMENTAL, Proof.PARTIAL, 200)
+    assert table_rows(store, "developers", "rawg")[1]["name"] == "Renamed"
+    rawg.quota = None
+    del rawg.rows["developers"][7]
+    await load(rawg, store, "developers", run_id="third")
+    assert (commit(store, "developers").mode, 7 in ids(store, "developers")) == (Mode.SNAPSHOT, False)
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_the_games_that_wait_longest_are_asked_first(rawg: PagedRawg, store: Store, name: str) -> None:
+    change(rawg, 5)
+    rawg.stores = {2: [{"id": 7, "game_id": 2, "store_id": 1, "url": "https://store.steampowered.com/app/2"}]}
+    await load(rawg, store)
+    del rawg.rows["games"][3]
+    await load(rawg, store, name, games_per_load=3)
+    assert ids(store, name) == [1, 2, 3]
+    rows = table_rows(store, name, "rawg")
+    assert {row_id: row["is_missing"] for row_id, row in rows.items() if row.get("is_missing")} == {3: True}
+    if name == "game_stores":
+        assert rows[2]["items"] == rawg.stores[2]
+    assert commit(store, name).summary.proof_reason == "3 of the 5 games that wait were read: one load reads 3"
+    rawg.put(game(1, rawg.clock))
+    rawg.clock += timedelta(minutes=10)
+    await load(rawg, store, run_id="second")
+    await load(rawg, store, name, run_id="second", games_per_load=3)
+    assert ids(store, name) == [1, 2, 3, 4, 5]
+    assert (commit(store, name).summary.proof, commit(store, name).summary.requests) == (Proof.COUNTED, 3)
+    await load(rawg, store, name, run_id="third", games_per_load=3)
+    assert commit(store, name).summary.requests == 0
+
+
+@pytest.mark.parametrize("name", ["games", "game_details"])
+def test_a_killed_load_pays_for_no_reply_twice(rawg: PagedRawg, tmp_path: Path, name: str) -> None:
+    """Killed at every few steps on the disk, and started again: at most the request that was under way is repeated."""
+    from gamelake.lake.factory import open_store
+
+    change(rawg, 90 if name == "games" else 30)
+    store = open_store((tmp_path / "lake").as_uri())
+    if name == "game_details":
+        asyncio.run(load(rawg, store))
+    sent = rawg.requests.total()
+
+    def run(kill_at: int) -> int:
+        Steps(kill_at).watch_disk(tmp_path / "lake")
+        asyncio.run(load(rawg, store, name))
+        return 0
+
+    kills = 0
+    while in_child(partial(run, 4 + 3 * kills)) is None:
+        kills += 1
+    assert kills >= 3
+    assert ids(store, name) == sorted(rawg.rows["games"])
+    rawg_sent = rawg.requests.total() - sent
+    needed = 3 if name == "games" else 30
+    assert needed <= rawg_sent <= needed + kills
+    entry = newest_entry(store, rawg.clock)
+    assert entry is not None
+    assert rawg.requests.total() <= entry.number <= rawg.requests.total() + kills
+    assert not [info for info in store.list("raw/rawg/") if "_reply-" in info.key]
+
+
+def test_the_requests_of_a_day_are_in_the_ledger_by_entity(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 50)
+    rawg.put({"id": 1, "name": "Action"}, name="genres")
+    for name in ("games", "genres", "game_details"):
+        asyncio.run(load(rawg, store, name))
+    entry = newest_entry(store, rawg.clock)
+    assert entry is not None
+    assert Counter(entry.day) == Counter(games=2, genres=1, game_details=50)
+    assert entry.number == rawg.requests.total()
+    assert entry.at.astimezone(UTC).date() == rawg.clock.date()
