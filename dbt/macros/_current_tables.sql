@@ -183,7 +183,7 @@
                     "table": "games",
                     "entity": "games",
                     "by_partition": false,
-                    "rows_model": none,
+                    "rows_model": "base_rawg__games_rows",
                 },
                 {
                     "source": "rawg",

@@ -17,14 +17,30 @@
 {% endmacro %}
 
 
+{# A rating from 1 to 5; RAWG writes 0 where there is none. #}
+{% macro stars(value) %} nullif({{ sane("stars", value) }}, 0) {% endmacro %}
+
+
+{# A date that is written as 2026-11-21; null outside 1800 to 2199, as utc(). #}
+{% macro written_date(value) %} {{ return(sane("date", as_date(value))) }} {% endmacro %}
+
+
+{# Spark would take 2026 for a date. #}
+{% macro as_date(value) %}
+    {{ return("case when " ~ value ~ " like '____-__-__' then try_cast(" ~ value ~ " as date) end") }}
+{% endmacro %}
+
+
 {# The values that a kind of column can have. #}
 {% macro in_range(kind, value) %}
     {% set low, high = {
         "time": ("-5364662400", "7258118399"),
         "year": ("1800", "2199"),
         "rating": ("-0.000001", "100.000001"),
+        "stars": ("0", "5"),
+        "date": ("date '1800-01-01'", "date '2199-12-31'"),
     }[kind] %}
-    {{ return(value ~ " between " ~ low ~ " and " ~ high) }}
+    {{ return("(" ~ value ~ ") between " ~ low ~ " and " ~ high) }}
 {% endmacro %}
 
 
@@ -33,13 +49,39 @@
 {% endmacro %}
 
 
-{# How many of a row's values utc(), year_number() and rating() take out. #}
-{% macro out_of_range(times=[], years=[], ratings=[]) %}
+{# How many of a row's values utc(), year_number(), rating(), stars() and written_date() take out. #}
+{% macro out_of_range(times=[], years=[], ratings=[], stars=[], dates=[]) %}
     {% set missed = [] %}
-    {% for kind, values in [("time", times), ("year", years), ("rating", ratings)] %}
+    {% for kind, values in [("time", times), ("year", years), ("rating", ratings), ("stars", stars), ("date", dates)] %}
         {% for value in values %}
-            {% do missed.append("case when " ~ value ~ " is null or " ~ in_range(kind, value) ~ " then 0 else 1 end") %}
+            {% set typed = as_date(value) if kind == "date" else value %}
+            {% do missed.append("case when " ~ value ~ " is null or " ~ in_range(kind, typed) ~ " then 0 else 1 end") %}
         {% endfor %}
+    {% endfor %}
+    {{ return(missed | join(" + ")) }}
+{% endmacro %}
+
+
+{#
+    How many of a row's nested values are not as they should be, which are null.
+    lists: the name of each value, and the list that it became. An element that is null counts as one.
+    objects: the name of each value, and its members that are numbers.
+#}
+{% macro unreadable(lists={}, objects={}) %}
+    {% set missed = [] %}
+    {% for value, typed in lists.items() %}
+        {% set torn = list_size(list_where(typed, "each is null")) ~ " > 0" %}
+        {% do missed.append(
+            "case when " ~ value ~ " is not null and (" ~ typed ~ " is null or " ~ torn ~ ") then 1 else 0 end"
+        ) %}
+    {% endfor %}
+    {% for value, members in objects.items() %}
+        {% set torn = ["left(" ~ value ~ ", 1) <> '" ~ "{" ~ "'"] %}
+        {% for name in members %}
+            {% set text = json_member(value, name) %}
+            {% do torn.append("(" ~ text ~ " is not null and try_cast(" ~ text ~ " as bigint) is null)") %}
+        {% endfor %}
+        {% do missed.append("case when " ~ torn | join(" or ") ~ " then 1 else 0 end") %}
     {% endfor %}
     {{ return(missed | join(" + ")) }}
 {% endmacro %}

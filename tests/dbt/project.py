@@ -40,6 +40,15 @@ class Project:
     def sources_of(self, model: str, source: str | tuple[str, ...] = "") -> set[str]:
         return {parent for parent in self.parents[model] & set(self.sources) if parent.startswith(source)}
 
+    def origins(self, model: str) -> set[str]:
+        """The sources that a model reads, also through other models."""
+        found: set[str] = set()
+        waiting = {model}
+        while waiting:
+            found |= waiting
+            waiting = {parent for each in waiting & set(self.models) for parent in self.parents[each]} - found
+        return found & set(self.sources)
+
     def tests_of(self, model: str, *names: str) -> list[dict[str, Any]]:
         """The generic tests of a model that fail a build."""
         attached = [test for test in self.tests if test["attached_node"] == self.models[model]["unique_id"]]

@@ -266,6 +266,15 @@ def primary_key_tested(project: Project) -> Iterator[Finding]:
             yield f"{model}.{column}", "a part of the primary key without a test that it is never null"
 
 
+def an_optional_source_fails_no_build(project: Project) -> Iterator[Finding]:
+    """Tests of what a source sends warn, where no build waits for that source. A key holds by what a model is made of."""
+    kinds = ("accepted_range", "not_empty", "rarely", "rarely_repeated", "references_known", "rows_of_the_day")
+    for model in project.models:
+        if found := {source for source in project.origins(model) if OPTIONAL & {source.partition(".")[0]}}:
+            for test in project.tests_of(model, *kinds):
+                yield test["name"], f"{model} has rows of {sorted(found)}: give the test `severity: warn`"
+
+
 def _keys(project: Project, model: str) -> list[set[str]]:
     """The sets of columns that a test requires to differ between any two rows."""
     keys = [{test["column_name"]} for test in project.tests_of(model, "primary_key", "unique")]

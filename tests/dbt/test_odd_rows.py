@@ -106,6 +106,52 @@ def fill(lake: Lake, *, odd: int) -> None:
         row.update(calculated_at=NO_TIME)
     values += [value(3000 + n, 20 + n, amount=0.5, calculated_at=1_700_000_001) for n in range(odd)]
     lake.add("popscore", values, claims=EVERY_ID)
+    fill_rawg(lake, odd=odd)
+
+
+def fill_rawg(lake: Lake, *, odd: int) -> None:
+    """Games of RAWG, and what belongs to them, with nested values as RAWG sends them; as many are odd."""
+    games: list[Row] = [
+        {
+            "id": n,
+            "name": f"Game {n}",
+            "slug": f"game-{n}",
+            "released": "2023-11-14",
+            "rating": 4.25,
+            "ratings": [{"id": 5, "title": "exceptional", "count": 9, "percent": 75.0}, {"id": 1, "count": 3}],
+            "ratings_count": 12,
+            "added": 80,
+            "added_by_status": {"yet": 8, "owned": 72},
+            "metacritic": 81,
+            "playtime": 9,
+            "updated_at": 1_700_000_000,
+            "esrb_rating": {"id": 4, "name": "Mature", "slug": "mature"},
+            "platforms": [{"platform": {"id": 4, "name": "PC", "slug": "pc"}, "released_at": None}],
+            "genres": [{"id": 4, "name": "Action", "slug": "action"}],
+            "stores": [{"id": 16 * n, "store": {"id": 1, "name": "Steam"}}],
+        }
+        for n in range(1, 41)
+    ]
+    for row in games[:odd]:
+        row.update(ratings={"5": 9}, added_by_status=[8], esrb_rating="Mature", platforms=[None, {"platform": 4}, 4])
+        row.update(genres="Action", stores=8, rating=1e300, metacritic=2**62, added=-(2**62), updated_at=NO_TIME)
+        row.update(name="", released="next year")
+    lake.add("rawg.games", games)
+    details: list[Row] = [{"id": n, "name": f"Game {n}", "developers": [{"id": n, "name": "A"}]} for n in range(1, 41)]
+    for row in details[:odd]:
+        row.update(name=" ", developers=[[]], publishers={}, alternative_names=[["A"], None, 7], updated_at=NO_TIME)
+    lake.add("rawg.game_details", [*details, {"id": 41, "is_missing": True}])
+    links: list[Row] = [
+        {"id": n, "items": [{"store_id": 1, "url": f"https://store.steampowered.com/app/{n}0/"}]} for n in range(1, 41)
+    ]
+    for row in links[:odd]:
+        row.update(items="none")
+    lake.add("rawg.game_stores", [*links, {"id": 41, "is_missing": True, "items": []}])
+    for table in ("genres", "platforms", "stores", "developers", "publishers"):
+        rows: list[Row] = [{"id": n, "name": f"{table} {n}", "games_count": 40} for n in range(1, 9)]
+        for row in rows[:odd]:
+            row.update(name="", games_count=None)
+        lake.add(f"rawg.{table}", rows, claims=EVERY_ID)
 
 
 @pytest.fixture(scope="module")

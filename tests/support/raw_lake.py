@@ -14,7 +14,7 @@ import msgspec
 
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import encode
-from gamelake.registry import Kind, load_entities, load_sources
+from gamelake.registry import Kind, load_entities
 from tests.support.generations import document_of
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ DAY = "2026-11-21"
 Row = dict[str, Any]
 Range = tuple[int, int | None]
 EVERY_ID: tuple[Range, ...] = ((0, None),)
-ENTITIES = load_sources()["igdb"].entities
-
+ENTITIES = {entity.name if entity.source == "igdb" else str(entity): entity for entity in load_entities()}
+"""By the names that a lake has for them: games are IGDB's, rawg.games RAWG's."""
 
 _COMMIT = {
     **dict.fromkeys(("rows_read", "rows_resumed", "rows_rejected", "rows_deleted", "rows_late", "ranges_repaired"), 0),
@@ -58,14 +58,17 @@ class Lake:
     def add(
         self, entity: str, rows: Iterable[Row], *, claims: Iterable[Range] = (), partition: str | None = None
     ) -> Path:
-        """Write one part, newer than the entity's parts before it. Returns its path."""
+        """Write one part, newer than the entity's parts before it. Returns its path.
+
+        entity: a key of ENTITIES. A table of RAWG without parts was never loaded.
+        """
         lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
         files = self.files[entity]
         path = (
             self.root
             / "raw"
-            / "igdb"
-            / entity
+            / ENTITIES[entity].source
+            / ENTITIES[entity].name
             / f"dt={partition or self.day}"
             / "run"
             / f"part-{len(files):05}.jsonl.gz"
@@ -105,10 +108,13 @@ class Lake:
 
     def inputs(self) -> dict[str, Any]:
         """The document that transform writes for dbt."""
-        sources, files, claims, commits = [], [], [], []
-        for entity in ENTITIES:
+        sources, files, claims, commits, absent = [], [], [], [], []
+        for entity, known in ENTITIES.items():
+            table = {"source": known.source, "entity": known.name}
+            if known.source != "igdb" and not self.files[entity]:
+                absent.append(table)
+                continue
             row_count = sum(counts["current"] for counts in self.row_counts(entity).values())
-            table = {"source": "igdb", "entity": entity}
             commit = {
                 **table,
                 "version": 1,
@@ -129,7 +135,7 @@ class Lake:
         document = {
             "run": [{"day": self.day, "run_id": "test", "build": "test", "previous": None}],
             "sources": sources,
-            "absent": [{"source": e.source, "entity": e.name} for e in load_entities() if e.source != "igdb"],
+            "absent": absent,
             "files": files,
             "claims": claims,
             "previous": [{"name": name, "url": url} for name, url in self.previous.items()],

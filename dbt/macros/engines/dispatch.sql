@@ -23,6 +23,34 @@
 {% macro without_zone(moment) %} {{ return(adapter.dispatch("without_zone")(moment)) }} {% endmacro %}
 
 
+{#
+    A nested value of a source, which is JSON as a text, typed: the elements of a list. An element or a member that has
+    another type is null; a text that is no list is null, too.
+    element: the type of an element, as JSON: "varchar", or {"platform": {"id": "bigint"}}.
+#}
+{% macro json_list(value, element) %} {{ return(adapter.dispatch("json_list")(value, element)) }} {% endmacro %}
+
+
+{# A member of a JSON object as a text; null if there is none, or the text is no object. #}
+{% macro json_member(value, name) %} {{ return(adapter.dispatch("json_member")(value, name)) }} {% endmacro %}
+
+
+{# A list with an expression of each element, which is `each`. #}
+{% macro list_of(values, expression) %} {{ return(adapter.dispatch("list_of")(values, expression)) }} {% endmacro %}
+
+
+{# The elements of a list for which a condition on `each` is true. #}
+{% macro list_where(values, condition) %} {{ return(adapter.dispatch("list_where")(values, condition)) }} {% endmacro %}
+
+
+{# How many elements a list has; null if it is null. #}
+{% macro list_size(values) %} {{ return(adapter.dispatch("list_size")(values)) }} {% endmacro %}
+
+
+{# The first element of a list; null if there is none. #}
+{% macro list_first(values) %} {{ return(adapter.dispatch("list_first")(values)) }} {% endmacro %}
+
+
 {# Joins to each row of file_rows the claimed interval that has its id. #}
 {% macro join_claimed_intervals(by_partition) %}
     {{ return(adapter.dispatch("join_claimed_intervals")(by_partition)) }}

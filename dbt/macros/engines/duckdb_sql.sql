@@ -12,6 +12,30 @@
 {% macro default__without_zone(moment) %} make_timestamp(epoch_us({{ moment }})) {% endmacro %}
 
 
+{% macro default__json_list(value, element) %}
+    from_json(try_cast({{ value }} as json), {{ quoted(tojson([element])) }})
+{% endmacro %}
+
+
+{% macro default__json_member(value, name) %}
+    json_extract_string(try_cast({{ value }} as json), '$.{{ name }}')
+{% endmacro %}
+
+
+{% macro default__list_of(values, expression) %}
+    list_transform({{ values }}, lambda each:{{ expression }})
+{% endmacro %}
+
+
+{% macro default__list_where(values, condition) %} list_filter({{ values }}, lambda each:{{ condition }}) {% endmacro %}
+
+
+{% macro default__list_size(values) %} len({{ values }}) {% endmacro %}
+
+
+{% macro default__list_first(values) %} list_extract({{ values }}, 1) {% endmacro %}
+
+
 {% macro default__join_claimed_intervals(by_partition) %}
     asof left join
         claimed_intervals on file_rows.id >= claimed_intervals.bound

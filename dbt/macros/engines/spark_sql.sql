@@ -9,6 +9,35 @@
 {% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
 
 
+{# Spark would take an object for a list of it. #}
+{% macro spark__json_list(value, element) %}
+    case when {{ value }} like '[%' then from_json({{ value }}, 'array<{{ spark_json_type(element) }}>') end
+{% endmacro %}
+
+
+{% macro spark_json_type(element) %}
+    {% if element is string %} {{ return(spark_type(element)) }} {% endif %}
+    {% set members = [] %}
+    {% for name, type in element.items() %} {% do members.append(name ~ ": " ~ spark_json_type(type)) %} {% endfor %}
+    {{ return("struct<" ~ members | join(", ") ~ ">") }}
+{% endmacro %}
+
+
+{% macro spark__json_member(value, name) %} get_json_object({{ value }}, '$.{{ name }}') {% endmacro %}
+
+
+{% macro spark__list_of(values, expression) %} transform({{ values }}, each -> {{ expression }}) {% endmacro %}
+
+
+{% macro spark__list_where(values, condition) %} filter({{ values }}, each -> {{ condition }}) {% endmacro %}
+
+
+{% macro spark__list_size(values) %} size({{ values }}) {% endmacro %}
+
+
+{% macro spark__list_first(values) %} get({{ values }}, 0) {% endmacro %}
+
+
 {% macro spark__without_zone(moment) %} cast({{ moment }} as timestamp_ntz) {% endmacro %}
 
 

@@ -1,0 +1,1 @@
+{{ stage_rawg_list("stores", ["domain"]) }}
