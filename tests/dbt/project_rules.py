@@ -267,7 +267,7 @@ def primary_key_tested(project: Project) -> Iterator[Finding]:
 
 
 def an_optional_source_fails_no_build(project: Project) -> Iterator[Finding]:
-    """Tests of what a source sends warn, where no build waits for that source. A key holds by what a model is made of."""
+    """Where no build waits for a source, tests of its rows warn. A key holds by how a model is made."""
     kinds = ("accepted_range", "not_empty", "rarely", "rarely_repeated", "references_known", "rows_of_the_day")
     for model in project.models:
         if found := {source for source in project.origins(model) if OPTIONAL & {source.partition(".")[0]}}:
