@@ -24,6 +24,8 @@ STAND_IN := .local/stand-in
 # A worker that crashes ends the run and names its test. With a new worker in its place, `loadfile` waits without end.
 # Files run in the order of their names. By default those with the fewest tests are last, which are the longest.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# The marks of tests that are neither of `make test` nor of `make test-slow`.
+OTHER_TARGETS := e2e or cluster or browser or spark or drill or model
 MANIFEST := dbt/target/manifest.json
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
@@ -103,11 +105,14 @@ $(STAND_IN)/debian.tar:
 	rm -r $(STAND_IN)/root
 	mv $@.part $@
 
-test: $(VENV)/.dev $(MANIFEST) ## run the tests, except `make e2e`, `make test-browser`, `make test-cluster`, `make test-spark` and `make drill`
-	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark and not drill and not model"
+test: $(VENV)/.dev $(MANIFEST) ## run the tests, except those of the targets below
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "not slow and not ($(OTHER_TARGETS))"
 
-coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test`, and fail when they cover less than the floor in pyproject.toml
-	"$(BIN)"/python -m pytest $(PARALLEL) -m "not e2e and not cluster and not browser and not spark and not drill and not model" --cov --cov-report=term:skip-covered
+test-slow: $(VENV)/.dev $(MANIFEST) ## run the tests that take more than 4 seconds each and have a shorter one beside them, about 4 minutes
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "slow and not ($(OTHER_TARGETS))"
+
+coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test` and `make test-slow`, and fail when they cover less than the floor in pyproject.toml
+	"$(BIN)"/python -m pytest $(PARALLEL) -m "not ($(OTHER_TARGETS))" --cov --cov-report=term:skip-covered
 
 e2e: $(VENV)/.dev $(MANIFEST) ## run the tests of whole days under a real scheduler, about 20 minutes; LONG=no leaves out the longest
 	"$(BIN)"/python -m pytest $(PARALLEL) -m "e2e$(if $(filter no,$(LONG)), and not long)"
@@ -134,7 +139,7 @@ test-model: $(VENV)/.dev ## a brief by the language model at URL=http://host/v1 
 	@test -n "$(URL)" -a -n "$(MODEL)" || { echo "URL or MODEL is missing: make test-model URL=http://host/v1 MODEL=name"; exit 1; }
 	LANGUAGE_MODEL_URL="$(URL)" LANGUAGE_MODEL_NAME="$(MODEL)" "$(BIN)"/python -m pytest -m model tests/gamelake/brief/test_real_model.py
 
-drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 10
+drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 random seeds, of which `make test` has 4
 	DRIFT_SEEDS=200 "$(BIN)"/python -m pytest -n 2 --max-worker-restart 0 tests/gamelake/load/test_drift.py
 
 lint: $(VENV)/.dev $(MANIFEST) ## check style, types, imports, SQL, words and generated files

@@ -39,6 +39,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     }
 
 
+@pytest.mark.slow
 def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tasks: dict[str, dict[str, Any]]) -> None:
     assert tasks["transform.open_generation"]["downstream_task_ids"] == ["clean_up", "dbt.build", "publish"]
     assert tasks["transform.publish"]["downstream_task_ids"] == ["clean_up"]

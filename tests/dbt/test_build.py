@@ -47,9 +47,17 @@ MARTS = [
 
 @pytest.fixture(scope="module")
 def built(small_lake: RawLake, dbt: Dbt) -> Any:
-    """The small lake, built with all tests: (outcome, generation)."""
+    """The small lake, built with all tests of its rows: (outcome, generation)."""
     generation = small_lake.generation()
-    return dbt("build", generation=generation), generation
+    return dbt("build", "--exclude-resource-type", "unit_test", generation=generation), generation
+
+
+@pytest.mark.slow
+def test_the_unit_tests_of_models_pass(generation: Path, dbt: Dbt) -> None:
+    """dbt takes the columns of what a model reads from the tables that are built."""
+    done = dbt("test", "-s", "test_type:unit", generation=generation)
+    assert len(done.statuses) > 40
+    assert done.success, done.messages
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +231,7 @@ def bucket() -> Iterator[Any]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_s3_and_a_fresh_database_give_the_same_bytes(
     small_lake: RawLake, generation: Path, dbt: Dbt, bucket: Any, tmp_path: Path
 ) -> None:

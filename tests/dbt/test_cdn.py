@@ -110,6 +110,7 @@ def test_a_lake_on_s3_is_built_and_read_through_its_cdn(
     assert any("/marts/history/" in request for request in cdn.requests)
 
 
+@pytest.mark.slow
 def test_a_folder_has_its_own_marts_of_the_sources_behind_the_cdn(
     remote: Store, cdn: CachingCdn, small_lake: Lake, tmp_path: Path
 ) -> None:

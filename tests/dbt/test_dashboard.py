@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+import pytest
+
 from apps.dashboard.data import companies, games, lists, nights, overview, reasons, search, trends
 from apps.dashboard.data.snapshot import Lake
 from gamelake.marts.dbt_project import published_models
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 DAY = date(2026, 11, 20)
 
 
+@pytest.mark.slow
 def test_every_page_has_its_figures(tmp_path: Path) -> None:
     source = Source(tmp_path / "lake", DAY)
     source.load(DAY)

@@ -103,6 +103,7 @@ def test_a_generation_that_is_not_whole_is_named(lake: Lake, freshness: Any) -> 
     assert (code, f"{key}/_inputs.json" in error) == (1, True)
 
 
+@pytest.mark.slow
 def test_what_has_been_parsed_is_not_parsed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in dbt_project.environment().items():
         monkeypatch.setenv(name, value)  # as they are, and as they will be when the parse has set them

@@ -41,6 +41,7 @@ def add_to_history(lake: Lake, generation: Path) -> None:
         lake.built[day["day"]] = counts
 
 
+@pytest.mark.slow
 def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(29):
         add_day(lake, number)

@@ -32,6 +32,7 @@ def test_tests_without_a_generation_say_what_to_do(tmp_path: Path) -> None:
     assert "there is none yet. Run `dbt build` first" in done.error
 
 
+@pytest.mark.slow
 def test_commands_that_build_nothing_find_their_generation(small_lake: RawLake, tmp_path: Path) -> None:
     """What the scratch file was built from, so that tests compare like with like; else what readers have."""
     dbt = Dbt(tmp_path, GAMELAKE_URI=small_lake.root.as_uri())

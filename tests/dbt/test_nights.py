@@ -176,6 +176,7 @@ def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_loa
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_a_test_stopped_stays_out_of_the_history(nights: Nights, damage: Any, test: str, reason: str) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     nights.load("popscore", DAYS[1], [damaged for row in values(2.0) for damaged in damage(row)])
@@ -189,6 +190,7 @@ def test_what_a_test_stopped_stays_out_of_the_history(nights: Nights, damage: An
     assert set(nights.history()) == {str(DAYS[0]), str(DAYS[2])}
 
 
+@pytest.mark.slow
 def test_a_day_without_popularity_shows_none_or_an_earlier_days_and_warns(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     assert nights.build(DAYS[0])[0] == {}
@@ -219,6 +221,7 @@ def test_a_day_without_popularity_shows_none_or_an_earlier_days_and_warns(nights
     assert duckdb.sql(f"select count(*) from '{newest}'").fetchall() == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_failed_night_before_a_day_without_popularity_is_checked(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], [{**row, "popularity_type": 5003} for row in values(1.0)])
     nights.load("popscore", DAYS[1], [])
@@ -228,6 +231,7 @@ def test_a_failed_night_before_a_day_without_popularity_is_checked(nights: Night
     assert set(document.generation.days_left_out) == {str(DAYS[0])}
 
 
+@pytest.mark.slow
 def test_a_day_is_built_although_the_day_before_was_loaded_last(nights: Nights) -> None:
     for day, scale in ((DAYS[0], 1.0), (DAYS[2], 3.0), (DAYS[1], 2.0)):  # as a run of the 19th that is cleared at night
         nights.load("popscore", day, values(scale))
@@ -240,6 +244,7 @@ def test_a_day_is_built_although_the_day_before_was_loaded_last(nights: Nights) 
     }
 
 
+@pytest.mark.slow
 def test_a_failed_night_without_a_part_is_left_out(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     nights.load("popscore", DAYS[1], values(2.0))

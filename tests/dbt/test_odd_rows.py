@@ -210,6 +210,7 @@ def test_of_two_values_the_newest_counts_and_half_a_value_is_none(night: tuple[A
     assert facts[1]["available_metrics_count"] == 4
 
 
+@pytest.mark.slow
 def test_many_odd_rows_fail(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     lake = make_lake("2026-11-21")
     fill(lake, odd=3)
@@ -234,6 +235,7 @@ def test_many_odd_rows_fail(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake: Callable[[str], Lake], dbt: Dbt) -> None:
     lake = make_lake("2026-11-21")
     fill(lake, odd=1)

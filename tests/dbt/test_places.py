@@ -33,6 +33,7 @@ def odd_lake(small_lake: Lake, tmp_path: Path) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_a_build_in_a_folder_of_any_name(odd_lake: Lake, tmp_path: Path) -> None:
     dbt = Dbt(tmp_path / ODD.replace("?", "") / "scratch")  # where DuckDB's own log would be cut at a question mark
     dbt.folder.mkdir(parents=True)

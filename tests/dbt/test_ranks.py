@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pytest
 import yaml
 
 from tests.support.dbt import DBT, Dbt
@@ -53,6 +54,7 @@ def test_games_and_themes_climb_and_fall(lake: Lake, dbt: Dbt) -> None:
     assert ranks(second, "mart_theme_trends", "name") == [("Even", 1, 2, 1), ("Odd", 2, 1, -1)]
 
 
+@pytest.mark.slow
 def test_ranks_by_other_vars_are_not_compared(lake: Lake, dbt: Dbt, tmp_path: Path) -> None:
     other_dbt = Dbt(tmp_path / "other", variables={"mart_game_types": "all"}, manifest=dbt.parse())
     lake.day = "2026-11-20"

@@ -121,7 +121,7 @@ def history(extreme: Path, built: Path, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-@pytest.fixture(params=["built", "extreme"])
+@pytest.fixture(params=[pytest.param("built", marks=pytest.mark.slow), "extreme"])
 def files(request: pytest.FixtureRequest) -> list[Path]:
     """The files that are published of a generation, and those of the history that it has built."""
     generation: Path = request.getfixturevalue(request.param)
@@ -162,6 +162,7 @@ def test_pandas_reads_every_file(files: list[Path]) -> None:
         frame.to_csv()  # makes a Python value of each
 
 
+@pytest.mark.slow
 def test_the_history_reads_as_one_data_set(history: Path) -> None:
     relation = duckdb.sql(f"select * exclude day from read_parquet('{history}/*/*.parquet', hive_partitioning = true)")
     expected = rows_of(relation.fetchall())
@@ -204,6 +205,7 @@ def test_spark_reads_every_value_as_duckdb_does(built: Path, extreme: Path, hist
         assert rows == sorted(expected), place
 
 
+@pytest.mark.slow
 def test_values_at_the_ends_are_there(built: Path, extreme: Path) -> None:
     games = built / "dim_games.parquet"
     query = "min(first_release_date)::varchar, max(first_release_date)::varchar, max(hypes), max(length(game_name))"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Services = dict[str, dict[str, Any]]
 
 
+@pytest.mark.slow
 def test_lake_init_makes_the_bucket_and_its_rules_and_can_be_repeated(services: Services, repository: Path) -> None:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()

@@ -37,6 +37,7 @@ def on_bucket(access: dict[str, Any]) -> Policy:
     return Policy.of(access["bucket_policy"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_every_request_is_allowed(
     role: Any, policies: dict[str, Policy], on_bucket: Policy, work: dict[str, Recording]
@@ -46,6 +47,7 @@ def test_every_request_is_allowed(
     assert [need for need in work[role].needs if on_bucket.denies(need)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_every_right_is_used(role: Any, policies: dict[str, Policy], work: dict[str, Recording]) -> None:
     asked = [(need.action, f"{BUCKET}/{need.key}" if need.key else BUCKET) for need in work[role].needs]
@@ -58,6 +60,7 @@ def test_every_right_is_used(role: Any, policies: dict[str, Policy], work: dict[
     assert unused == []
 
 
+@pytest.mark.slow
 def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work: dict[str, Recording]) -> None:
     (tagging,) = [each for each, action, _ in policies["load"].grants() if action == "s3:PutObjectTagging"]
     may = set(tagging["Condition"]["StringEquals"]["s3:RequestObjectTag/status"])
@@ -124,6 +127,7 @@ def test_who_commits_may_invalidate_what_a_cdn_keeps(policies: dict[str, Policy]
     assert allowed == {role: documented if role in {"load", "transform"} else set() for role in ROLES}
 
 
+@pytest.mark.slow
 def test_a_build_makes_the_requests_that_are_counted(work: dict[str, Recording]) -> None:
     """One build, and two that only listed what they would read: that of gamelake.codegen.cost, with next to no data."""
     writes, reads = work["transform"].writes_and_reads()

@@ -65,6 +65,7 @@ def test_forty_generated_days(forty_days: Days) -> None:
 
 
 @pytest.mark.skipif("IGDB_RECORDED" not in os.environ, reason="IGDB_RECORDED names no folder of recorded rows")
+@pytest.mark.slow
 def test_recorded_days(dbt: Dbt, folder: Path) -> None:
     parent = Path(os.environ["IGDB_RECORDED"])
     parent = parent if (parent / "2026-06-08").exists() else parent.parent
@@ -72,6 +73,7 @@ def test_recorded_days(dbt: Dbt, folder: Path) -> None:
     assert check(build_two_days(dbt, folder / "recorded", world, 9)) > 100_000
 
 
+@pytest.mark.slow
 def test_a_doubled_total_changes_no_mart(dbt: Dbt, folder: Path, forty_days: Days) -> None:
     """The shares are halves; the users are the same."""
     (world, same, before) = forty_days[1]

@@ -83,7 +83,7 @@ def _duckdb_build(url: str, key: str) -> DbtBuild:
         ],
         variables={
             **dbt_project.environment(),
-            "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test`
+            "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # they test the SQL, in `make test-slow`
             "GAMELAKE_GENERATION": url,
             **NO_COLORS,
         },

@@ -64,7 +64,7 @@ def build(store: Store, generation: str) -> Path:
         **dbt_project.environment(),
         "GAMELAKE_GENERATION": store.url(generation),
         "GAMELAKE_SPARK_WAREHOUSE": store.url(warehouse),
-        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # in DuckDB's types; they test the SQL, in `make test`
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",  # in DuckDB's types; they test the SQL, in `make test-slow`
     }
     written = folder() / "target"
     (written / "run_results.json").unlink(missing_ok=True)  # of an earlier build, if this one cannot begin

@@ -143,12 +143,14 @@ def test_the_lake_has_how_many_models_and_tests_failed(failed: tuple[Project, st
     assert took["unique_tested_id"] == ("test", "fail", True)
 
 
+@pytest.mark.slow
 def test_a_failure_that_may_pass_is_retried(project: Project) -> None:
     with pytest.raises(AirflowException, match=r"(?s)too_large: .*Out of Memory.*unread: .*IO Error") as raised:
         project.build(PASSING)
     assert not isinstance(raised.value, AirflowFailException)
 
 
+@pytest.mark.slow
 def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_one(
     failed: tuple[Project, str, str],
 ) -> None:

@@ -67,6 +67,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(store, json.loads((folder / "outcome.json").read_text()), url)
 
 
+@pytest.mark.slow
 def test_a_load_leaves_an_event_with_its_figures_and_a_failed_one_leaves_none(ran: Ran) -> None:
     commit = newest_commit(ran.store, "genres")
     report = asdict(LoadReport.of(commit, files=commit.files, warnings=[]))

@@ -157,6 +157,7 @@ def test_each_command_takes_its_lake_from_one_place(
     assert printed in "".join(capsys.readouterr())
 
 
+@pytest.mark.slow
 def test_a_command_reaches_the_bucket_by_the_stored_connection(bucket: str, moto_endpoint: str, tmp_path: Path) -> None:
     """Outside of a task Airflow's hooks look for connections in the environment only."""
     extra = {"endpoint_url": moto_endpoint, "region_name": "us-east-1"}

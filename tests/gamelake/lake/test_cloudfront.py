@@ -127,6 +127,7 @@ def test_a_publication_is_seen_only_once_it_is_invalidated(
     assert remote.get(first.marts[0].key) != remote.get(second.marts[0].key)
 
 
+@pytest.mark.slow
 def test_a_rollback_ends_when_the_cdn_shows_it(
     airflow: Callable[[dict[str, Any]], None],
     lake: Store,

@@ -195,6 +195,7 @@ def test_another_document_in_a_manifests_place_is_named(lake: Store, remote: Htt
         TableReader(remote, IGDB_GAMES).latest()
 
 
+@pytest.mark.slow
 def test_a_cdn_that_is_down_is_named(remote: HttpsStore, cdn: CachingCdn) -> None:
     cdn.server_close()
     with pytest.raises(StoreError, match=r"refused.*; is GAMELAKE_CDN_URL right, and the CDN up"):

@@ -1,7 +1,7 @@
 """A source that does not hold still: with every request that it serves, a row comes, one changes and one goes.
 
 After each night the table is checked against what the source had when that night began, and after one night without
-drift against the source itself. The number of seeds is DRIFT_SEEDS (10); `make drift` runs 200. A seed always
+drift against the source itself. The number of seeds is DRIFT_SEEDS (4); `make drift` runs 200. A seed always
 does the same, clock included: to see one again, run it alone by the name that pytest prints.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
     from sandbox.igdb.table import Table as SandboxTable
 
-SEEDS = int(os.environ.get("DRIFT_SEEDS", "10"))
+SEEDS = int(os.environ.get("DRIFT_SEEDS", "4"))
 NIGHTS = 10
 
 ARCHIVE = 500

@@ -98,7 +98,13 @@ def change(sandbox: Sandbox, n: int) -> None:
     sandbox.upsert("genres", [{"id": 4, "name": f"Fighting {n}"}])
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in {"full refresh", "time series"} else name
+        for name in SCENARIOS
+    ],
+)
 def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: Path) -> None:
     name, options, there = SCENARIOS[scenario]
     resumed = 0
@@ -140,7 +146,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
     assert bool(resumed) == (scenario in {"first full load", "full refresh", "time series"})
 
 
-@pytest.mark.parametrize("scenario", ["first full load", "incremental"])
+@pytest.mark.parametrize("scenario", ["first full load", pytest.param("incremental", marks=pytest.mark.slow)])
 def test_killed_at_every_request_on_s3(scenario: str, served: Served, bucket: str, s3: Any, moto_endpoint: str) -> None:
     name, options, there = SCENARIOS[scenario]
     for kill_at in count(1, 7):  # a sample: what differs from a disk is the order of requests within a step

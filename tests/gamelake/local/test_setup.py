@@ -37,6 +37,7 @@ def test_an_old_python_is_named(tmp_path: Path) -> None:
     assert f"Python 3.11 or newer is needed, and {python} is Python 3.10.9. Name another" in make(tmp_path, python)
 
 
+@pytest.mark.slow
 def test_without_network_the_message_names_it(tmp_path: Path) -> None:
     index = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
     printed = make(tmp_path, sys.executable, **index)

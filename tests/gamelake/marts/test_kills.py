@@ -128,6 +128,7 @@ def test_killed_at_every_step_on_disk(tmp_path: Path) -> None:
     assert kill_at > 15, "so many steps has a publication; with fewer, the hooks did not see them"
 
 
+@pytest.mark.slow
 def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str, tmp_path: Path) -> None:
     for kill_at in count(1, 3):  # a sample: what differs from a disk is the order of requests within a step
         store = open_store(f"s3://{bucket}/lake-{kill_at}", s3=s3)

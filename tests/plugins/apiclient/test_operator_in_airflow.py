@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.command import environment_without
 
+pytestmark = pytest.mark.slow
+
 LOADS = Path(__file__).parent / "dags" / "loads.py"
 
 
