@@ -169,7 +169,7 @@ ERRORS = [
     (UnprovenError("igdb.covers", Unproven(low=0, high=500, rows=3, count=9), 6, 1), "unproven", "igdb.covers: "),
     (ContractError("igdb.covers", 5, 10, 1, "id 3", "raw/x"), "contract", "igdb.covers: 5 of the 10 rows"),
     (ServerError("it failed", endpoint="covers", api="IGDB", status=503), "source", "IGDB covers: it failed"),
-    (AuthError("the client is unknown", endpoint="token", api="IGDB", status=403), "refused", "IGDB token: the client is unknown"),
+    (AuthError("unknown client", endpoint="token", api="IGDB", status=403), "refused", "IGDB token: unknown client"),
     (StoreError("put", "raw/x", "access denied"), "lake", "put 'raw/x': access denied"),
     (ValueError("odd"), "other", "ValueError: odd"),
     (None, "lost", "Its process was killed"),
