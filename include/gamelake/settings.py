@@ -122,6 +122,20 @@ class Settings(BaseSettings):
     gamelake_notify_language: Literal["en", "ko"] = "en"
     """The language of these messages."""
 
+    gamelake_webhook_secret: Annotated[str | None, Field(repr=False)] = None
+    """The secret that IGDB's webhooks send to [the event collector](../guides/events.md), at least 16 characters. During
+    a rotation two, separated by a comma: webhooks are registered with the first, both are accepted."""
+
+    gamelake_event_senders: Annotated[str, Field(repr=False)] = ""
+    """Other senders of the event collector, each with its secret: `shop=SECRET,crm=SECRET`."""
+
+    gamelake_event_schemas: Folder | None = None
+    """The folder of their JSON Schemas, `<sender>/<type>.json`. A type without one is refused."""
+
+    gamelake_event_spool: Folder = LOCAL / "events"
+    """The folder of the event collector's write-ahead files. Each collector needs its own, on a disk that outlives its
+    container."""
+
     gamelake_language_model: str = ""
     """The id of a connection of type `http` to a language model, which then words the opening of the daily brief; see
     [its page](../guides/daily-brief.md#text-by-a-language-model). Without it a template does."""

@@ -99,16 +99,16 @@ class LoadRun:
         return f"{self.table.rejected_prefix}dt={self.partition}/{time_ns}.jsonl"
 
 
-def numbered_key(prefix: str, number: int) -> str:
+def numbered_key(prefix: str, number: int, suffix: str = ".json") -> str:
     """Return the key of a numbered object, such as a commit; keys sort as their numbers do."""
-    return f"{prefix}{number:0{_DIGITS}}.json"
+    return f"{prefix}{number:0{_DIGITS}}{suffix}"
 
 
-def number_of(prefix: str, key: str) -> int | None:
+def number_of(prefix: str, key: str, suffix: str = ".json") -> int | None:
     """Return the number of the object at a key, None if the key has no number: people put other files there."""
-    name = key.removeprefix(prefix).removesuffix(".json")
+    name = key.removeprefix(prefix).removesuffix(suffix)
     is_number = len(name) == _DIGITS and name.isascii() and name.isdigit()
-    return int(name) if is_number and key == numbered_key(prefix, int(name)) else None
+    return int(name) if is_number and key == numbered_key(prefix, int(name), suffix) else None
 
 
 def run_folder(run_id: str) -> str:

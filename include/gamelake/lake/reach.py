@@ -17,6 +17,7 @@ from gamelake.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from botocore.config import Config
     from mypy_boto3_s3 import S3Client
 
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -66,15 +67,17 @@ class Reach:
         ]
 
 
-def default_client(added: Mapping[str, str] | None = None) -> S3Client:
+def default_client(added: Mapping[str, str] | None = None, *, config: Config | None = None) -> S3Client:
     """Return a client from the environment: the standard AWS_* variables, profiles and roles.
 
     Args:
         added: more variables for the environment, of those that `exports` returns.
+        config: other retries and timeouts than those of a load.
     """
     import boto3
     from botocore.config import Config
 
+    config = config or Config(retries={"mode": "standard", "max_attempts": 6})
     given = added or {}
     key, secret, token = (given.get(name) or None for name in CREDENTIALS)
     session = boto3.Session(key, secret, token, region_name=given.get(REGION))
@@ -84,7 +87,7 @@ def default_client(added: Mapping[str, str] | None = None) -> S3Client:
         region_name=session.region_name or environment_region(),
         endpoint_url=given.get(ENDPOINT),
         verify=given.get(CA_BUNDLE),
-        config=Config(retries={"mode": "standard", "max_attempts": 6}),
+        config=config,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.audit import Finding, Problem, audit_table
 from gamelake.lake.disk import DiskStore
+from gamelake.lake.inbox import audit_inbox
 from gamelake.lake.lineage_events import audit_events
 from gamelake.marts.audit import audit_generations
 from gamelake.quality.audit import audit_findings
@@ -76,6 +77,7 @@ def audit(
         report.findings += audit_generations(store, now=now)
         report.findings += audit_findings(store, now=now)
         report.findings += audit_events(store, now=now)
+        report.findings += audit_inbox(store, now=now)
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
             store.delete(orphan.key)
