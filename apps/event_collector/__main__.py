@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import socket
 import sys
 
@@ -51,7 +52,9 @@ def main() -> int:
 
 def _serve(address: str, port: int, batching: Batching) -> int:
     settings = read_settings()
-    senders = Senders(settings.gamelake_webhook_secret, settings.gamelake_event_senders, settings.gamelake_event_schemas)
+    senders = Senders(
+        settings.gamelake_webhook_secret, settings.gamelake_event_senders, settings.gamelake_event_schemas
+    )
     store = _store()
     metrics = Metrics()
     collector = Collector(store, Spool(settings.gamelake_event_spool, batching), metrics)
@@ -68,6 +71,9 @@ def _serve(address: str, port: int, batching: Batching) -> int:
         h11_max_incomplete_event_size=16 * 1024,
     )
     log.info("event collector on http://%s:%d; lake %s", *listener.getsockname()[:2], place_of(store))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # When it has ended, the server sends itself the signal again: an orderly end has the exit status 0.
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run([listener])
     return 0
 

@@ -5,8 +5,8 @@
     GET  /health                                  200 while events can be stored, else 503
     GET  /metrics                                 for Prometheus, with the token of GAMELAKE_METRICS_TOKEN
 
-Both POST take the header X-Secret and a body of application/json. 200 means: on this disk, or in the lake. Anything else
-means: send it again, or it is lost.
+Both POST take the header X-Secret and a body of application/json. 200 means: on this disk, or in the lake. After any
+other answer the sender has to send the events again.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from apps.event_collector.senders import Senders
 
 MAX_ROW = 1024 * 1024
-"""Bytes of one row. IGDB's largest have 100 kB."""
+"""Bytes of one row. A full row of games has about 2 kB."""
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a batch."""
 READ_SECONDS = 10.0
 """How long a sender may take for its body."""
 STORE_SECONDS = 10.0
-"""How long a request waits until its events are stored. IGDB waits 15 seconds, and counts what is slower as a failure."""
+"""How long a request waits until its events are stored. IGDB waits 15 seconds."""
 RETRY_AFTER = "5"
 
 
@@ -80,7 +80,9 @@ class Routes:
         entity, operation = request.path_params["entity"], request.path_params["operation"]
         table = self._tables.get(entity)
         if table is None or operation not in OPERATIONS:
-            raise RefusedError(404, "path", f"expected /igdb/<entity>/<{'|'.join(OPERATIONS)}>, with an entity of the registry")
+            raise RefusedError(
+                404, "path", f"expected /igdb/<entity>/<{'|'.join(OPERATIONS)}>, with an entity of the registry"
+            )
         async with self._body(request, MAX_ROW) as body:
             await self._store({table: [row_event(body, operation)]})
         self._metrics.accepted.labels(str(table), operation).inc()
@@ -104,7 +106,9 @@ class Routes:
 
     async def health(self, _request: Request) -> Response:
         """State whether events can be stored."""
-        return _json(200, {"status": "ok"}) if self._collector.is_well else _json(503, {"status": "cannot store events"})
+        return (
+            _json(200, {"status": "ok"}) if self._collector.is_well else _json(503, {"status": "cannot store events"})
+        )
 
     async def figures(self, request: Request) -> Response:
         """Show the metrics to whoever has the token."""

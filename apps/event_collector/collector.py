@@ -1,9 +1,9 @@
 """What stores events before they are answered: a queue, the thread that writes, and the thread that uploads.
 
-    answer   <- queue <- writer thread: appends what waits to the write-ahead files, syncs once, answers all
-                                        |  no space on the disk: puts the events into the inbox, then answers
-                                        v
-                         upload thread: turns sealed files into parts of the inbox; while the store fails, it tries again
+answer   <- queue <- writer thread: appends what waits to the write-ahead files, syncs once, answers all
+                                    |  no space on the disk: puts the events into the inbox, then answers
+                                    v
+                     upload thread: turns sealed files into parts of the inbox; while the store fails, it tries again
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gamelake.lake.inbox import Inbox
 from gamelake.lake.store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from apps.event_collector.metrics import Metrics
     from apps.event_collector.spool import Sealed, Spool
@@ -136,9 +136,9 @@ class Collector:
             log.warning("%d write-ahead files stay on the disk; the next start uploads them", left)
         self._spool.close()
 
-    def _guarded(self, work: object) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
         try:
-            work()  # type: ignore[operator]
+            work()
         except BaseException:
             # /health reports it, and what runs the container starts another one.
             log.exception("a thread of the collector ended")
@@ -215,7 +215,9 @@ class Collector:
                 self._sealed.wait(timeout=1.0)
                 self._sealed.clear()
                 continue
-            if all([self._put(sealed) for sealed in waiting if not self._end_of_uploads.is_set()]):
+            # One table that fails does not hold back the others.
+            failed = [sealed for sealed in waiting if not self._end_of_uploads.is_set() and not self._put(sealed)]
+            if not failed:
                 pause = _PAUSE
             else:
                 self._end_of_uploads.wait(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
@@ -238,7 +240,7 @@ class Collector:
             log.info("the lake can be written again; %d files wait", self._spool.files())
         self.store_works = True
         self._metrics.uploaded(str(sealed.table), time.monotonic() - started, time.time() - sealed.since)
-        log.info("%s: part %d, %d bytes before compression", sealed.table, number, sealed.bytes)
+        log.info("%s: part %d, %d bytes before compression", sealed.table, number, sealed.size)
         return True
 
 

@@ -19,6 +19,8 @@ from apiclient.rows import parse_row
 from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
     from apps.event_collector.senders import Sender
 
 OPERATIONS = ("create", "update", "delete")
@@ -88,16 +90,22 @@ def _fault(event: Any, sender: Sender) -> str | None:
     """Return what is wrong with an event, None if nothing is."""
     if not isinstance(event, dict):
         return f"found {_kind(event)}, expected an object"
+    event_id, kind = event.get("id"), event.get("type")
+    expected = None
     if unknown := sorted(event.keys() - _KEYS):
-        return f"{_short(unknown[0])}: no such key, expected {', '.join(sorted(_KEYS))}"
-    if not isinstance(event.get("id"), str) or not 0 < len(event["id"]) <= _MAX_TEXT:
-        return f"id: found {_short(event.get('id'))}, expected a text of 1 to {_MAX_TEXT} characters"
-    if not isinstance(event.get("type"), str) or event["type"] not in sender.types:
-        return f"type: found {_short(event.get('type'))}, expected one of {', '.join(sorted(sender.types))}"
-    if "time" in event and not _is_time(event["time"]):
-        return f"time: found {_short(event['time'])}, expected such as 2026-11-30T02:00:00Z"
+        expected = f"{_short(unknown[0])}: no such key, expected {', '.join(sorted(_KEYS))}"
+    elif not isinstance(event_id, str) or not 0 < len(event_id) <= _MAX_TEXT:
+        expected = f"id: found {_short(event_id)}, expected a text of 1 to {_MAX_TEXT} characters"
+    elif not isinstance(kind, str) or kind not in sender.types:
+        expected = f"type: found {_short(kind)}, expected one of {', '.join(sorted(sender.types))}"
+    elif "time" in event and not _is_time(event["time"]):
+        expected = f"time: found {_short(event['time'])}, expected such as 2026-11-30T02:00:00Z"
+    return expected or _fault_of_data(event.get("data"), sender.types[event["type"]])
+
+
+def _fault_of_data(data: Any, schema: Validator) -> str | None:
     try:
-        error = best_match(sender.types[event["type"]].iter_errors(event.get("data")))
+        error = best_match(schema.iter_errors(data))
     except (RecursionError, Unresolvable) as failure:
         return f"data: cannot be compared with its schema: {type(failure).__name__}"
     return _explained(error) if error else None

@@ -75,11 +75,19 @@ class _Waiting:
     def collect(self) -> Iterator[Family]:
         oldest = self._spool.oldest()
         for name, text, value in (
-            ("memory_bytes", "Events in memory, from the first byte of a request to its answer.", self._collector.reserved),
+            (
+                "memory_bytes",
+                "Events in memory, from the first byte of a request to its answer.",
+                self._collector.reserved,
+            ),
             ("spool_bytes", "Bytes of the write-ahead files.", self._spool.bytes),
             ("spool_files", "Write-ahead files that wait for their upload.", self._spool.files()),
             ("spool_damaged_lines", "Lines that the start found damaged.", self._spool.damaged_lines),
-            ("oldest_seconds", "Age of the oldest event that is not in the inbox.", time.time() - oldest if oldest else 0),
+            (
+                "oldest_seconds",
+                "Age of the oldest event that is not in the inbox.",
+                time.time() - oldest if oldest else 0,
+            ),
             ("store_works", "1 if the last write to the lake succeeded.", self._collector.store_works),
             ("disk_works", "1 if the last write to the write-ahead files succeeded.", self._collector.disk_works),
         ):

@@ -1,6 +1,6 @@
 """Who may send events, by secret; and which events, by JSON Schema.
 
-    SendersError     a setting is wrong; no secret is in the message
+SendersError     a setting is wrong; no secret is in the message
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import orjson
 from jsonschema import FormatChecker
 from jsonschema.exceptions import SchemaError
+from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from referencing import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from jsonschema.protocols import Validator
 
 IGDB = "igdb"
 MIN_SECRET = 16
@@ -98,12 +97,16 @@ def _sender(text: str, schemas: Path | None) -> Sender:
     name, equals, secret = text.strip().partition("=")
     if not equals or not _SENDER.fullmatch(name):
         shown = name if equals else "an entry without `=`"
-        raise SendersError(f"{variable}: found {shown!r}, expected name=secret, the name of lower-case letters and digits")
+        raise SendersError(
+            f"{variable}: found {shown!r}, expected name=secret, the name of lower-case letters and digits"
+        )
     if schemas is None:
         raise SendersError(f"GAMELAKE_EVENT_SCHEMAS: not set, expected the folder with {name}/<type>.json")
     types = {path.stem: _validator(path) for path in sorted((schemas / name).glob("*.json"))}
     if not types:
-        raise SendersError(f"GAMELAKE_EVENT_SCHEMAS: found no file in {schemas / name}, expected a <type>.json for each type")
+        raise SendersError(
+            f"GAMELAKE_EVENT_SCHEMAS: found no file in {schemas / name}, expected a <type>.json for each type"
+        )
     return Sender(name, _secrets(variable, [secret]), types)
 
 
@@ -112,8 +115,8 @@ def _validator(path: Path) -> Validator:
         raise SendersError(f"{path}: found the type {path.stem!r}, expected lower-case letters, digits and underscores")
     try:
         schema = orjson.loads(path.read_bytes())
-        kind = validator_for(schema, default=None)
-        if kind is None:
+        kind = validator_for(schema, default=Validator)
+        if kind is Validator:
             raise SendersError(f"{path}: $schema: expected https://json-schema.org/draft/2020-12/schema")
         kind.check_schema(schema)
     except orjson.JSONDecodeError as error:

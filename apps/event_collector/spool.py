@@ -75,20 +75,20 @@ class Sealed:
         table: The table whose inbox it is for.
         path: The file.
         number: The part that the last upload tried to make, None before the first try.
-        bytes: Its bytes.
+        size: Its bytes.
         since: When its first event came, in seconds since 1970.
     """
 
     table: TableName
     path: Path
     number: int | None
-    bytes: int
+    size: int
     since: float
 
     def read(self) -> bytes:
         """Return its events. After them may be a half line, which a full disk left."""
         with self.path.open("rb") as file:
-            return file.read(self.bytes)
+            return file.read(self.size)
 
     def tries(self, number: int) -> None:
         """Keep the number of the part in the file's name."""
@@ -159,7 +159,9 @@ class Spool:
                 f"{folder}: another event collector uses this folder. Give each its own: set GAMELAKE_EVENT_SPOOL"
             ) from None
         except OSError as error:
-            raise SpoolError(f"{folder}: {error.strerror}. Set GAMELAKE_EVENT_SPOOL to a folder that can be written") from error
+            raise SpoolError(
+                f"{folder}: {error.strerror}. Set GAMELAKE_EVENT_SPOOL to a folder that can be written"
+            ) from error
         self._recover()
 
     def append(self, lines: Mapping[TableName, Sequence[bytes]]) -> None:
@@ -204,7 +206,7 @@ class Spool:
         sealed.path.unlink()
         with self._lock:
             self._waiting[sealed.table].popleft()
-            self.bytes -= sealed.bytes
+            self.bytes -= sealed.size
 
     def oldest(self) -> float | None:
         """Return when the oldest event came that is not in the inbox, in seconds since 1970."""
@@ -261,10 +263,14 @@ class Spool:
                 path.unlink()
                 continue
             since = int(path.stem) / 1e9
-            self._wait(Sealed(TableName(source, entity), path, int(number) if number.isdecimal() else None, size, since))
+            self._wait(
+                Sealed(TableName(source, entity), path, int(number) if number.isdecimal() else None, size, since)
+            )
             self.bytes += size
         if found := self.files():
-            log.info("%s: %d files of an earlier process wait for their upload, %d bytes", self._folder, found, self.bytes)
+            log.info(
+                "%s: %d files of an earlier process wait for their upload, %d bytes", self._folder, found, self.bytes
+            )
 
     def _repair(self, path: Path) -> None:
         """Leave the whole lines in a file. A line that is not whole was never answered with 200."""

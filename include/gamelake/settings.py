@@ -123,8 +123,8 @@ class Settings(BaseSettings):
     """The language of these messages."""
 
     gamelake_webhook_secret: Annotated[str | None, Field(repr=False)] = None
-    """The secret that IGDB's webhooks send to [the event collector](../guides/events.md), at least 16 characters. During
-    a rotation two, separated by a comma: webhooks are registered with the first, both are accepted."""
+    """The secret that IGDB's webhooks send to [the event collector](../guides/events.md), at least 16 characters.
+    During a rotation two, separated by a comma: webhooks are registered with the first, and both are accepted."""
 
     gamelake_event_senders: Annotated[str, Field(repr=False)] = ""
     """Other senders of the event collector, each with its secret: `shop=SECRET,crm=SECRET`."""
