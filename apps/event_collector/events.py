@@ -78,11 +78,16 @@ def sent_events(body: bytes, sender: Sender) -> tuple[dict[TableName, list[bytes
     refused: list[dict[str, Any]] = []
     received_at = _now()
     for index, event in enumerate(batch):
-        if reason := _fault(event, sender):
+        reason = _fault(event, sender)
+        if reason is None:
+            try:
+                line = _line({"id": event["id"], "op": "event", "received_at": received_at, "body": event})
+            except RefusedError as error:
+                reason = str(error)
+            else:
+                lines.setdefault(TableName(sender.name, event["type"]), []).append(line)
+        if reason:
             refused.append({"index": index, "reason": reason})
-        else:
-            stored = {"id": event["id"], "op": "event", "received_at": received_at, "body": event}
-            lines.setdefault(TableName(sender.name, event["type"]), []).append(_line(stored))
     return lines, refused
 
 

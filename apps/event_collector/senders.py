@@ -57,7 +57,8 @@ class Senders:
     def __init__(self, webhook_secret: str | None, event_senders: str, schemas: Path | None) -> None:
         secrets = _secrets("GAMELAKE_WEBHOOK_SECRET", (webhook_secret or "").split(",")) if webhook_secret else ()
         self.igdb = Sender(IGDB, secrets, {})
-        self._others = [_sender(text, schemas) for text in event_senders.split(",") if text.strip()]
+        entries = enumerate(event_senders.split(","), start=1)
+        self._others = [_sender(number, text, schemas) for number, text in entries if text.strip()]
         names = [each.name for each in self._others]
         if twice := sorted({name for name in names if names.count(name) > 1 or name == IGDB}):
             raise SendersError(f"GAMELAKE_EVENT_SENDERS: found {twice[0]!r}, expected other names, each once")
@@ -92,14 +93,13 @@ def _secrets(variable: str, texts: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(map(_digest, texts))
 
 
-def _sender(text: str, schemas: Path | None) -> Sender:
+def _sender(number: int, text: str, schemas: Path | None) -> Sender:
     variable = "GAMELAKE_EVENT_SENDERS"
     name, equals, secret = text.strip().partition("=")
     if not equals or not _SENDER.fullmatch(name):
-        shown = name if equals else "an entry without `=`"
-        raise SendersError(
-            f"{variable}: found {shown!r}, expected name=secret, the name of lower-case letters and digits"
-        )
+        # What comes before `=` may be a secret in the wrong place.
+        expected = "name=secret, the name of lower-case letters and digits"
+        raise SendersError(f"{variable}: entry {number} has no name, expected {expected}")
     if schemas is None:
         raise SendersError(f"GAMELAKE_EVENT_SCHEMAS: not set, expected the folder with {name}/<type>.json")
     types = {path.stem: _validator(path) for path in sorted((schemas / name).glob("*.json"))}

@@ -19,17 +19,19 @@ What is asked again, and what is not:
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from apiclient.client import ApiClient
+from apiclient.errors import ReplyError
 from apiclient.retry import retry_after_seconds
 from igdb.apicalypse import count_text, multiquery_text
 from igdb.errors import API, AuthError, PayloadTooLargeError, RateLimitError, TokenError, error_for
 from igdb.replies import Answer, Count, MultiReply, Reply, RowsT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from apiclient.retry import Backoff
     from igdb.apicalypse import Condition, Query, SubQuery
@@ -152,10 +154,43 @@ class IgdbClient(ApiClient):
             """Parse a reply. A row that cannot be parsed is an error the first time, and unreadable the second time."""
             return read(replace(answer, unreadable=unreadable))
 
+        return await self._authorized(endpoint, query, lambda token: self._rows(endpoint, query, token, parse))
+
+    async def call(self, method: str, path: str, *, form: Mapping[str, str] | None = None, secret: str = "") -> Any:
+        """Send a request that is no query, such as those of webhooks, and return the JSON of its reply.
+
+        Args:
+            method: Such as DELETE.
+            path: Below the base URL.
+            form: Its fields, if it has some.
+            secret: What no error may show.
+
+        Raises:
+            ApiError: See the head of `errors`.
+        """
+
+        async def send(token: str) -> Any:
+            headers = {"Authorization": f"Bearer {token}"}
+            response = await self._request(method, path, query="", data=form, headers=headers)
+            body = response.body.decode(errors="replace").replace(token, "***")
+            if response.status not in {200, 201, 204}:
+                shown = body.replace(secret, "***") if secret else body
+                raise error_for(response.status, endpoint=path, reply=shown)
+            try:
+                return json.loads(body) if body.strip() else None
+            except ValueError:
+                # Without the reply: it may have the secret.
+                raise ReplyError("a reply that is no JSON", api=API, endpoint=path, status=response.status) from None
+
+        return await self._authorized(path, "", send)
+
+    async def _authorized(self, endpoint: str, query: str, send: Callable[[str], Awaitable[_T]]) -> _T:
+        """Send with a token, and with a new one where it is refused; try again what may be tried again."""
+
         async def once() -> _T:
             token = await self._tokens.token()
             try:
-                return parse(await self._send(endpoint, query, token))
+                return await send(token)
             except AuthError:
                 await self._tokens.invalidate(token)
                 renewed = await self._tokens.token()
@@ -163,7 +198,7 @@ class IgdbClient(ApiClient):
                     raise
             self.stats.retries += 1
             try:
-                return parse(await self._send(endpoint, query, renewed))
+                return await send(renewed)
             except AuthError as error:
                 await self._tokens.invalidate(renewed)
                 raise TokenError(
@@ -175,6 +210,9 @@ class IgdbClient(ApiClient):
                 ) from None
 
         return await self._retried(once)
+
+    async def _rows(self, endpoint: str, query: str, token: str, parse: Callable[[Answer], _T]) -> _T:
+        return parse(await self._send(endpoint, query, token))
 
     async def _send(self, endpoint: str, query: str, token: str) -> Answer:
         """Send one request. Raises: ApiError, for every status but 200."""

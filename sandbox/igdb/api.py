@@ -60,7 +60,7 @@ class _Api:
         endpoint = request.match_info["endpoint"]
         limiter = self._sandbox.limiter
         record = self._sandbox.record(RequestRecord(time.monotonic(), endpoint, open=limiter.open + 1))
-        refusal = self._refusal(request, record.started)
+        refusal = gateway_refusal(self._sandbox, request, record.started)
         if refusal:
             return await send(request, refusal, record, None)
         try:
@@ -74,15 +74,6 @@ class _Api:
             record.status = record.status or CLIENT_CLOSED
             limiter.release()
 
-    def _refusal(self, request: web.Request, now: float) -> Reply | None:
-        """Return the gateway's refusal, before the query is read; None lets the request through and opens it."""
-        agent = request.headers.get("User-Agent", "")
-        if not agent or _GENERIC_AGENT.match(agent):
-            return user_agent_reply()
-        if not self._sandbox.tokens.accepts(request.headers.get("Client-ID"), request.headers.get("Authorization")):
-            return error_reply(401)
-        return None if self._sandbox.limiter.admit(now) else error_reply(429)
-
     async def _reply(self, endpoint: str, body: bytes, fault: Fault | None) -> Reply:
         await asyncio.sleep(self._sandbox.latency)
         if fault and fault.kind == FaultKind.STATUS:
@@ -94,6 +85,16 @@ class _Api:
             return text_reply(413, "Request Entity Too Large")
         reply = await self._sandbox.in_worker(lambda world, evaluator: _answer(world, evaluator, endpoint, body, fault))
         return await with_fault(reply, fault)
+
+
+def gateway_refusal(sandbox: Sandbox, request: web.Request, now: float) -> Reply | None:
+    """Return the gateway's refusal, before a request is read; None lets it through, and the limiter counts it."""
+    agent = request.headers.get("User-Agent", "")
+    if not agent or _GENERIC_AGENT.match(agent):
+        return user_agent_reply()
+    if not sandbox.tokens.accepts(request.headers.get("Client-ID"), request.headers.get("Authorization")):
+        return error_reply(401)
+    return None if sandbox.limiter.admit(now) else error_reply(429)
 
 
 def _answer(world: World, evaluator: Evaluator, endpoint: str, body: bytes, fault: Fault | None) -> Reply:

@@ -8,6 +8,8 @@
     GET    /sandbox/faults              the faults that are on
     POST   /sandbox/faults              {"kind": "status", "status": 429, "times": 3}, or an array of such
     DELETE /sandbox/faults              all faults off
+    GET    /sandbox/webhooks            webhooks with their failures, events that were sent, failed and wait
+    PUT    /sandbox/webhooks            {"duplicates": 0.1}: how events are sent, where IGDB's way is not documented
 
 Anybody who reaches the port may use them; a request that cannot be done gets 400 and {"message": …}.
 """
@@ -24,6 +26,7 @@ from aiohttp import web
 from gamelake.days import PartitionError, parse_day
 from sandbox.igdb.errors import SandboxError
 from sandbox.igdb.faults import Fault
+from sandbox.igdb.webhooks import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +49,8 @@ def add_control_routes(app: web.Application, sandbox: Sandbox) -> None:
     app.router.add_get("/sandbox/faults", control.faults)
     app.router.add_post("/sandbox/faults", _answered(control.add_faults))
     app.router.add_delete("/sandbox/faults", control.clear_faults)
+    app.router.add_get("/sandbox/webhooks", control.webhooks)
+    app.router.add_put("/sandbox/webhooks", _answered(control.send_webhooks))
 
 
 class _Control:
@@ -110,6 +115,13 @@ class _Control:
     async def clear_faults(self, _request: web.Request) -> web.Response:
         self._sandbox.faults.clear()
         return _json([])
+
+    async def webhooks(self, _request: web.Request) -> web.Response:
+        return _json(self._sandbox.webhooks.state())
+
+    async def send_webhooks(self, request: web.Request) -> web.Response:
+        self._sandbox.webhooks.behave(await _document(request, set(Behaviour.__dataclass_fields__)))
+        return await self.webhooks(request)
 
 
 def _answered(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[[web.Request], Any]:

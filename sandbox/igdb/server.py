@@ -27,6 +27,8 @@ from sandbox.igdb.faults import FaultRegistry
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
 from sandbox.igdb.sending import SECONDS_AHEAD, RequestRecord
 from sandbox.igdb.tokens import TokenIssuer
+from sandbox.igdb.webhook_routes import add_webhook_routes
+from sandbox.igdb.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,6 +78,10 @@ class Sandbox:
         self._lock = threading.RLock()
         self._records: deque[RequestRecord] = deque(maxlen=RECORDS_KEPT)
         self._worker = ThreadPoolExecutor(1, "sandbox-worker")
+        self.webhooks = Webhooks(client_id)
+        world.on_change = lambda endpoint, operation, ids: self.webhooks.changed(
+            endpoint, operation, ids, world.table(endpoint).row
+        )
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -135,11 +141,13 @@ class Sandbox:
         Raises: SandboxError when the address cannot be used.
         """
         app = web.Application(client_max_size=_CONTROL_BODY_BYTES)
+        add_webhook_routes(app, self)  # before the API's, which take any endpoint
         add_api_routes(app, self)
         add_control_routes(app, self)
         for add in self.more_routes:
             add(app)
         app.on_response_prepare.append(self._stamp)
+        app.cleanup_ctx.append(self.webhooks.sending)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         try:

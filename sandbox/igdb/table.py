@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
 
 Row = dict[str, Any]
@@ -57,6 +57,8 @@ class Table:
         self.ids: array[int] = array("q", source.ids)
         self.fields = set(source.fields)
         self.version = 0
+        self.on_change: Callable[[str, Sequence[int]], None] | None = None
+        """Called after each change, with `create`, `update` or `delete` and the ids."""
         self._source = source
         self._changed: dict[int, date] = {}
         self._all_changed: date | None = None
@@ -107,20 +109,23 @@ class Table:
 
     def revise(self, ids: Iterable[int], day: date) -> None:
         """Change rows on a day."""
-        for row_id in ids:
+        revised = list(ids)
+        for row_id in revised:
             self._changed[row_id] = day
             if self._updated is not None:
                 self._updated[bisect_left(self.ids, row_id)] = self._updated_at(row_id)
-        self.version += 1
+        self._has_changed("update", revised)
 
     def revise_all(self, day: date) -> None:
         """Change every row on a day."""
         self._all_changed = day
         self._updated = None
-        self.version += 1
+        self._has_changed("update", self.ids)
 
     def put(self, rows: Iterable[Row], day: date) -> None:
         """Write whole rows, replaced or new; `day` is the day of the change."""
+        created: list[int] = []
+        updated: list[int] = []
         for row in rows:
             row_id = row["id"]
             self._overlay[row_id] = _Written(orjson.dumps(row), day)
@@ -134,7 +139,9 @@ class Table:
                 if fresh:
                     self._updated.insert(position, NO_UPDATED_AT)
                 self._updated[position] = self._updated_at(row_id)
-        self.version += 1
+            (created if fresh else updated).append(row_id)
+        self._has_changed("create", created)
+        self._has_changed("update", updated)
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete rows. Returns how many existed; their ids may be written again."""
@@ -145,8 +152,13 @@ class Table:
         self.ids = array("q", [row_id for row_id in self.ids if row_id not in deleted])
         for row_id in deleted:
             self._overlay.pop(row_id, None)
-        self.version += 1
+        self._has_changed("delete", sorted(deleted))
         return len(deleted)
+
+    def _has_changed(self, operation: str, ids: Sequence[int]) -> None:
+        self.version += 1
+        if ids and self.on_change:
+            self.on_change(operation, ids)
 
     def _revision(self, row_id: int) -> date | None:
         """Return the day whose change the row shows on top of what was generated, recorded or written."""

@@ -29,7 +29,7 @@ from sandbox.igdb.static import StaticSource, checked_row, lookup_rows, nudge_ga
 from sandbox.igdb.table import Row, Source, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -45,6 +45,10 @@ class World:
     def __init__(self, sources: Mapping[str, Source], churn: Churn, *, first_day: date, today: date) -> None:
         self.name = "sandbox"
         self.tables = {endpoint: Table(source) for endpoint, source in sources.items()}
+        self.on_change: Callable[[str, str, Sequence[int]], None] | None = None
+        """Called after each change of a table, with the endpoint, `create`, `update` or `delete`, and the ids."""
+        for endpoint, table in self.tables.items():
+            table.on_change = partial(self._has_changed, endpoint)
         self.first_day = self.today = first_day
         self._churn = churn
         self._shift = timedelta()
@@ -153,9 +157,10 @@ class World:
         table = self.tables.get(endpoint)
         if table is None:  # not `or`: a table without rows keeps its fields
             table = Table(StaticSource((), frozenset({"id"})))
+            table.on_change = partial(self._has_changed, endpoint)
         merged = [self._merged(table, row, f"{endpoint}, row {number}") for number, row in enumerate(rows)]
-        table.put(merged, self.today)
         self.tables[endpoint] = table
+        table.put(merged, self.today)
         return len(merged)
 
     def delete(self, endpoint: str, ids: Iterable[int]) -> int:
@@ -170,6 +175,10 @@ class World:
         if endpoint not in self.tables:
             raise WorldError(f"endpoint: found {endpoint!r}, expected one of {', '.join(sorted(self.tables))}")
         return self.tables[endpoint]
+
+    def _has_changed(self, endpoint: str, operation: str, ids: Sequence[int]) -> None:
+        if self.on_change:
+            self.on_change(endpoint, operation, ids)
 
     def _merged(self, table: Table, given: Row, where: str) -> Row:
         checked_row(given, where)

@@ -25,6 +25,7 @@ from gamelake.cli import (
     settings,
     slo,
     smoke,
+    webhooks,
 )
 from gamelake.errors import INTERRUPTED, is_explained
 
@@ -50,6 +51,7 @@ app.add_typer(lake.group, name="lake")
 app.add_typer(marts.group, name="marts")
 app.add_typer(settings.group, name="settings")
 app.add_typer(new.group, name="new")
+app.add_typer(webhooks.group, name="webhooks")
 app.add_typer(laptop.group, name="laptop")
 
 
