@@ -76,6 +76,9 @@ COPY plugins plugins
 COPY include include
 COPY dbt dbt
 COPY dags dags
+# The event collector needs nothing that Airflow does not need: no image of its own.
+COPY apps/__init__.py apps/__init__.py
+COPY apps/event_collector apps/event_collector
 
 # No check of the database before each command: compose and the Helm chart have their own order of start, and the sandbox
 # has no database. The settings of OpenLineage hold once a transport is set. Caches go where a read-only container may write. The scheduler answers the health check below.
@@ -95,7 +98,7 @@ ENV PYTHONUNBUFFERED=1 \
 # Root owns what the processes read. They write to two folders, which are volumes where it has to last. Without the empty
 # airflow.cfg every container would write one, with another Fernet key.
 RUN ln -s /opt/dbt/bin/dbt /usr/local/bin/dbt \
-    && python -m compileall -q airflow_local_settings.py dags plugins include \
+    && python -m compileall -q airflow_local_settings.py apps dags plugins include \
     && /opt/dbt/bin/python -m gamelake.marts.duckdb_extensions "${GAMELAKE_DUCKDB_EXTENSIONS}" \
     && /opt/dbt/bin/python -m gamelake.marts.dbt_project \
     && touch airflow.cfg \

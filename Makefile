@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-model spark test-spark drift lint format generate boards lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard collector screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-model spark test-spark drift lint format generate boards lock parquet-reader sbom clean
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,6 +53,9 @@ dashboard: $(DASHBOARD)/.installed ## open the dashboard on the lake of GAMELAKE
 
 screenshots: $(READY) $(DASHBOARD)/.dev ## take the pictures in docs, of the lake of GAMELAKE_URI, with Chromium
 	"$(DASHBOARD)"/bin/python -m tools.screenshots
+
+collector: $(VENV)/.installed ## start the event collector, in the foreground; PORT= chooses its port
+	@"$(BIN)"/python -m apps.event_collector $(if $(PORT),--port $(PORT))
 
 sandbox: $(VENV)/.installed ## start only the sandbox, a local IGDB and RAWG, in the foreground
 	@"$(BIN)"/gamelake sandbox
@@ -134,6 +137,9 @@ test-spark: $(VENV)/.dev $(MANIFEST) $(SPARK)/.installed ## two days of marts on
 
 test-dashboard: $(DASHBOARD)/.dev ## every page of the dashboard in every state, and its data, about 1 minute
 	"$(DASHBOARD)"/bin/python -m pytest -m "not browser" tests/apps/dashboard
+
+test-collector: $(VENV)/.dev ## the event collector with many kills, SeaweedFS, full disks and failing stores, about 3 minutes
+	"$(BIN)"/python -m pytest tests/apps/event_collector
 
 test-model: $(VENV)/.dev ## a brief by the language model at URL=http://host/v1 MODEL=name; its key is in LANGUAGE_MODEL_KEY
 	@test -n "$(URL)" -a -n "$(MODEL)" || { echo "URL or MODEL is missing: make test-model URL=http://host/v1 MODEL=name"; exit 1; }

@@ -48,6 +48,8 @@ SECRETS: dict[str, Callable[[], str]] = {
     "REDIS_PASSWORD": _secret,
     "AWS_SECRET_ACCESS_KEY": _secret,
     "DASHBOARD_S3_SECRET": _secret,
+    "EVENTS_S3_SECRET": _secret,
+    "GAMELAKE_WEBHOOK_SECRET": _secret,
 }
 
 

@@ -16,7 +16,7 @@ resource "aws_iam_policy" "lake" {
 }
 
 data "aws_iam_policy_document" "trust_worker" {
-  for_each = setunion(local.workers, ["pages", "wait"])
+  for_each = setunion(local.workers, ["pages", "wait", "collect"])
 
   statement {
     actions = var.trusted_service == "pods.eks.amazonaws.com" ? ["sts:AssumeRole", "sts:TagSession"] : ["sts:AssumeRole"]
@@ -96,6 +96,27 @@ resource "aws_eks_pod_identity_association" "pages" {
   namespace       = var.namespace
   service_account = "gamelake-pages"
   role_arn        = aws_iam_role.pages.arn
+}
+
+# The event collector (docs/guides/events.md) is no part of Airflow.
+resource "aws_iam_role" "collect" {
+  name               = "${var.bucket}-collect"
+  description        = "Taken by the event collector, which adds events to the inbox."
+  assume_role_policy = data.aws_iam_policy_document.trust_worker["collect"].json
+}
+
+resource "aws_iam_role_policy_attachment" "collect" {
+  role       = aws_iam_role.collect.name
+  policy_arn = aws_iam_policy.lake["collect"].arn
+}
+
+resource "aws_eks_pod_identity_association" "collect" {
+  count = var.eks_cluster == null ? 0 : 1
+
+  cluster_name    = var.eks_cluster
+  namespace       = var.namespace
+  service_account = "gamelake-collect"
+  role_arn        = aws_iam_role.collect.arn
 }
 
 # With the logs of tasks in the bucket, the tasks that only show the state of a model need a role too: for their logs.

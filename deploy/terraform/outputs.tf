@@ -14,10 +14,10 @@ output "distribution_id" {
 }
 
 output "role_arns" {
-  description = "Roles of the tasks of Airflow, of its pages, of readers and of the deploy workflow."
+  description = "Roles of the tasks of Airflow, of its pages, of the event collector, of readers and of the deploy workflow."
   value = merge(
     { for name, role in aws_iam_role.worker : name => role.arn },
-    { pages = aws_iam_role.pages.arn },
+    { pages = aws_iam_role.pages.arn, collect = aws_iam_role.collect.arn },
     { for role in aws_iam_role.wait : "wait" => role.arn },
     { for role in aws_iam_role.read : "read" => role.arn },
     { for role in aws_iam_role.deploy : "deploy" => role.arn },

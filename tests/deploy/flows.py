@@ -23,6 +23,7 @@ from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake import lineage_events, s3
 from gamelake.lake.factory import open_store
+from gamelake.lake.inbox import Inbox
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
 from gamelake.maintenance.audit import audit
@@ -191,6 +192,17 @@ def _tell(store: Store, folder: Path) -> None:
     assert len(brief.publish_pages(store, made)) == 4
 
 
+def _collect(store: Store, folder: Path) -> None:
+    """The event collector: parts of several tables, one of them beside another collector."""
+    for name in list(REGISTRY)[:12]:
+        inbox = Inbox(store, REGISTRY[name].table)
+        for number in range(2):
+            inbox.add(b'{"id":%d}\n' % number)
+    slow, fast = (Inbox(store, REGISTRY["games"].table) for _ in range(2))
+    assert slow.newest() == fast.newest() == 2
+    assert [each.add(line) for each, line in ((fast, b'{"id":5}\n'), (slow, b'{"id":6}\n'))] == [3, 4]
+
+
 def _check(store: Store, folder: Path) -> None:
     """The DAG `data_quality`, on a lake that has no report; its second check finds what the first one did not."""
     for info in list(store.list("marts/quality/")):
@@ -244,14 +256,15 @@ def _lose(store: Store, folder: Path) -> None:
     incident = next(info.key for info in store.list("incidents/"))
     event, _ = (lineage_events.keep(store, ["{}"], at=datetime.now(UTC)) for _ in range(2))
     restore(store, open_store((folder / "copy").as_uri()))
-    for key in (newest_commit(store).files[0].key, pointer.marts[0].key, incident, f"reports/{DAY}.json", event):
+    part = next(info.key for info in store.list("inbox/"))
+    for key in (newest_commit(store).files[0].key, pointer.marts[0].key, incident, f"reports/{DAY}.json", event, part):
         store.delete(key)
 
 
 def _set_up(store: Store, folder: Path) -> None:
     """The commands `gamelake lake restore` and `gamelake lake lifecycle --apply`."""
     assert isinstance(store, s3.S3Store)
-    assert restore(open_store((folder / "copy").as_uri()), store).written == 5
+    assert restore(open_store((folder / "copy").as_uri()), store).written == 6
     apply_rules(store)
 
 
@@ -299,6 +312,7 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("load", _keep_events),
     ("transform", _keep_events),
     ("lineage", _keep_events),
+    ("collect", _collect),
     ("transform", _killed_builds),
     ("read", _read),
     ("maintain", _maintain),

@@ -14,6 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
+from gamelake.lake.factory import open_store
+from gamelake.lake.inbox import Inbox
+from gamelake.lake.keys import TableName
 from gamelake.local.switch_on import WITHOUT_SOURCE
 from gamelake.registry import load_sources
 from tests.deploy.conftest import interpolate
@@ -110,7 +113,7 @@ def test_the_dashboard_can_read_the_marts_and_nothing_else(
     compose: dict[str, Any], services: Services, env: dict[str, str], tmp_path: Path
 ) -> None:
     """SeaweedFS with the stack's own identities."""
-    (identity,) = json.loads(interpolate(compose["configs"]["identities"]["content"], env))["identities"]
+    identity, _ = identities(compose, env)
     environment = services["dashboard"]["environment"]
     key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
     with running_seaweed(tmp_path, identity) as server:
@@ -125,6 +128,42 @@ def test_the_dashboard_can_read_the_marts_and_nothing_else(
             lambda: reader.get_object(Bucket="gamelake", Key="lake/raw/igdb/games/_manifest.json"),
             lambda: reader.put_object(Bucket="gamelake", Key="lake/marts/_current.json", Body=b""),
             lambda: reader.delete_object(Bucket="gamelake", Key="lake/marts/_current.json"),
+        ]
+        for request in refused:
+            with pytest.raises(ClientError) as error:
+                request()
+            assert error.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def identities(compose: dict[str, Any], env: dict[str, str]) -> list[dict[str, Any]]:
+    """The keys of the stack's S3 server beside its own: of the dashboard, and of the event collector."""
+    found: list[dict[str, Any]] = json.loads(interpolate(compose["configs"]["identities"]["content"], env))[
+        "identities"
+    ]
+    return found
+
+
+def test_the_event_collector_can_write_the_inbox_and_nothing_else(
+    compose: dict[str, Any], services: Services, env: dict[str, str], tmp_path: Path
+) -> None:
+    """SeaweedFS with the stack's own identities."""
+    _, identity = identities(compose, env)
+    environment = services["event-collector"]["environment"]
+    key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    with running_seaweed(tmp_path, identity) as server:
+        owner = server.client()
+        owner.create_bucket(Bucket="gamelake")
+        owner.put_object(Bucket="gamelake", Key="lake/marts/_current.json", Body=b"{}")
+        client = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id=key,
+                              aws_secret_access_key=secret)  # fmt: skip
+        inbox = Inbox(open_store(environment["GAMELAKE_URI"], s3=client), TableName("igdb", "games"))
+        assert [inbox.add(line) for line in (b'{"id":1}\n', b'{"id":2}\n')] == [1, 2]
+        assert inbox.add(b'{"id":2}\n', number=2) == 2
+        assert [part.number for part in inbox.parts()] == [1, 2]
+        refused: list[Callable[[], object]] = [
+            lambda: client.get_object(Bucket="gamelake", Key="lake/marts/_current.json"),
+            lambda: client.put_object(Bucket="gamelake", Key="lake/marts/_current.json", Body=b""),
+            lambda: client.put_object(Bucket="gamelake", Key="lake/raw/igdb/games/_manifest.json", Body=b""),
         ]
         for request in refused:
             with pytest.raises(ClientError) as error:

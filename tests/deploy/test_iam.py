@@ -17,7 +17,7 @@ from tests.deploy.recorded_s3 import Need
 if TYPE_CHECKING:
     from tests.deploy.recorded_s3 import Recording
 
-ROLES = ("load", "transform", "maintain", "setup", "read", "logs", "read_logs")
+ROLES = ("load", "transform", "maintain", "setup", "read", "logs", "read_logs", "collect")
 LAKE = "deep/lake"
 
 
@@ -84,6 +84,9 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
         ("read", Need("s3:GetObject", f"{LAKE}/incidents/load.igdb.held/00000000000000000001.json")),
         ("load", Need("s3:GetObject", f"{LAKE}/lineage/dt=2026-11-21/041702-3f2a9c1b.jsonl.gz")),
         ("read", Need("s3:GetObject", f"{LAKE}/lineage/dt=2026-11-21/041702-3f2a9c1b.jsonl.gz")),
+        ("collect", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
+        ("collect", Need("s3:DeleteObject", f"{LAKE}/inbox/igdb/games/00000000000000000001.jsonl.gz")),
+        ("read", Need("s3:GetObject", f"{LAKE}/inbox/igdb/games/00000000000000000001.jsonl.gz")),
         ("maintain", Need("s3:PutLifecycleConfiguration")),
         ("setup", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz")),
         ("read", Need("s3:GetObject", f"{LAKE}/raw/igdb/games/_rejected/dt=2026-11-21/1.jsonl")),
@@ -100,7 +103,13 @@ def test_the_rest_is_not_allowed(role: str, need: Any, policies: dict[str, Polic
 
 @pytest.mark.parametrize(
     "folder",
-    ["raw/igdb/games/_manifests", "raw/rawg/_quota/2026-11", "marts/_publications", "incidents/load.igdb.held"],
+    [
+        "raw/igdb/games/_manifests",
+        "raw/rawg/_quota/2026-11",
+        "marts/_publications",
+        "incidents/load.igdb.held",
+        "inbox/igdb/games",
+    ],
 )
 def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket: Policy, folder: str) -> None:
     commit = f"{LAKE}/{folder}/00000000000000000001.json"

@@ -31,24 +31,8 @@ SHOP_SECRET = "the-shop-secret-of-the-tests"
 METRICS_TOKEN = "the-token-of-the-metrics"
 GAMES = TableName("igdb", "games")
 START_SECONDS = 60
-ORDER_PLACED = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "required": ["order_id", "lines"],
-    "additionalProperties": False,
-    "properties": {
-        "order_id": {"type": "integer", "minimum": 1},
-        "lines": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["game_id", "quantity"],
-                "properties": {"game_id": {"type": "integer"}, "quantity": {"type": "integer", "minimum": 1}},
-            },
-        },
-    },
-}
+SCHEMAS = REPOSITORY / "deploy" / "event-schemas"
+ORDER_PLACED = json.loads((SCHEMAS / "shop" / "order_placed.json").read_text(encoding="utf-8"))
 
 
 @dataclass

@@ -17,6 +17,7 @@ locals {
   incidents = "${local.lake_arn}incidents/*"
   reports   = "${local.lake_arn}reports/*"
   lineage   = "${local.lake_arn}lineage/*"
+  inbox     = "${local.lake_arn}inbox/*/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
   logs      = "${local.bucket_arn}/${local.logs_prefix}*"
 
@@ -144,7 +145,18 @@ locals {
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage]
+        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox]
+      },
+    ]
+
+    # The event collector. It reads a part only to compare: whether it is its own, stored by a put whose reply was lost.
+    collect = [
+      local.find,
+      {
+        Sid      = "AddEvents"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject"]
+        Resource = [local.inbox]
       },
     ]
 
@@ -155,7 +167,7 @@ locals {
         Sid      = "RestoreTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage]
+        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox]
       },
       {
         Sid      = "LifecycleRules"
@@ -210,12 +222,12 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # Commits, publications and states of incidents are created, never replaced. The code does so; this enforces it for every client.
+      # Commits, publications, states of incidents and parts of the inbox are created, never replaced. The code does so; this enforces it for every client.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits, local.moves, local.incidents, local.quotas]
+      Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [{

@@ -24,7 +24,7 @@ TIMEOUT = 25.0
 
 SERVICES = re.compile(
     r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<sandbox>gamelake\Wsandbox)"
-    r"|(?P<dashboard>apps\.dashboard)"
+    r"|apps\.(?P<app>dashboard|event_collector)"
 )
 JOBS = {"dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
@@ -39,8 +39,8 @@ def service(command_line: str) -> str | None:
     match = SERVICES.search(command_line.replace("\0", " "))
     if match is None:
         return None
-    if match["dashboard"]:
-        return "dashboard"
+    if match["app"]:
+        return match["app"]
     return (match["airflow"] or "sandbox").replace("api_server", "api-server").replace("celery worker", "worker")
 
 
@@ -58,6 +58,8 @@ def check(name: str, environ: Mapping[str, str]) -> None:
                 pass
         case "dashboard":
             _get(environ.get("STREAMLIT_SERVER_PORT", "8501"), "/_stcore/health")
+        case "event_collector":
+            _get("8700", "/health")
         case "worker":
             _run(sys.executable, "-m", "celery", "--app", CELERY_APP, "inspect", "--timeout", "15", "ping",
                  "--destination", f"celery@{socket.gethostname()}")  # fmt: skip

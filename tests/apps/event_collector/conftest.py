@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.collector import ORDER_PLACED, SHOP_SECRET, running_collector
+from tests.support.collector import SCHEMAS, SHOP_SECRET, running_collector
 from tests.support.seaweed import running_seaweed
 
 if TYPE_CHECKING:
@@ -26,15 +25,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def collector(folder: Path) -> Iterator[RunningCollector]:
     """A collector into a lake on disk, which seals its files at once, with a shop as another sender."""
-    schemas = folder / "schemas" / "shop"
-    schemas.mkdir(parents=True)
-    (schemas / "order_placed.json").write_text(json.dumps(ORDER_PLACED), encoding="utf-8")
     with running_collector(
         (folder / "lake").as_uri(),
         folder / "spool",
         "--batch-seconds=0.1",
         GAMELAKE_EVENT_SENDERS=f"shop={SHOP_SECRET}",
-        GAMELAKE_EVENT_SCHEMAS=str(folder / "schemas"),
+        GAMELAKE_EVENT_SCHEMAS=str(SCHEMAS),
     ) as running:
         yield running
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ("/usr/bin/dumb-init -- /entrypoint bash -c exec gamelake sandbox --port=8900", "sandbox"),
         ("bash -c exec airflow scheduler", "scheduler"),
         ("/usr/bin/dumb-init -- /entrypoint bash -c exec /opt/dashboard/bin/python -m apps.dashboard", "dashboard"),
+        ("/usr/bin/dumb-init -- /entrypoint bash -c exec python -m apps.event_collector", "event_collector"),
         ("/usr/bin/dumb-init -- /entrypoint airflow db migrate", None),
         ("/usr/bin/dumb-init -- /entrypoint airflow jobs check --job-type SchedulerJob", None),
     ],

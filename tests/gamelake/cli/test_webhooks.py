@@ -58,7 +58,7 @@ def test_events_of_the_sandbox_come_to_the_inbox(
         wait_for_inbox(disk, {ids[0], ids[1], ids[2], 90_000})
         assert main(["webhooks", "remove", "1"]) == 0
         assert main(["webhooks", "remove", "--all"]) == 0
-        assert [each for each in sandbox.webhooks.all()] == []
+        assert sandbox.webhooks.all() == []
     operations = {event["id"]: event["op"] for event in inbox_events(disk)}
     assert operations == {ids[0]: "update", ids[1]: "delete", ids[2]: "update", 90_000: "create"}
     rows = {row["id"]: row for row in sandbox.rows("games")}

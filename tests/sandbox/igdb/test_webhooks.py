@@ -87,12 +87,13 @@ async def test_it_refuses_what_igdb_refuses(client: Client, receiver: Receiver) 
 async def test_changes_of_the_world_are_events(client: Client, receiver: Receiver, sandbox: Sandbox) -> None:
     for method in ("create", "update", "delete"):
         await register(client, receiver, method)
-    sandbox.upsert("games", [{"id": 5, "name": "Changed"}, {"id": 90_000, "name": "New"}])
-    sandbox.delete("games", [6, 90_001])
+    changed, deleted = (row["id"] for row in sandbox.rows("games")[:2])
+    sandbox.upsert("games", [{"id": changed, "name": "Changed"}, {"id": 90_000, "name": "New"}])
+    sandbox.delete("games", [deleted, 90_001])
     sandbox.upsert("genres", [{"id": 5, "name": "of no webhook"}])
     await sent(client)
     by_path = {path: body for path, _, body in receiver.got}
-    assert by_path["/games/delete"] == {"id": "6"}
+    assert by_path["/games/delete"] == {"id": str(deleted)}
     assert by_path["/games/create"] == next(row for row in sandbox.rows("games") if row["id"] == 90_000)
     assert by_path["/games/update"]["name"] == "Changed"
     assert {secret for _, secret, _ in receiver.got} == {"shh"}
