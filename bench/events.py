@@ -211,9 +211,10 @@ def users(folder: Path, arguments: argparse.Namespace) -> str:
     total = (folder / "users_stats.csv").read_text(encoding="utf-8").splitlines()[-1].split(",")
     stored = sum(len(inbox_events(store, table)) for table in (GAMES, TableName("shop", "order_placed")))
     assert stored == accepted, f"{stored} stored, {accepted} accepted"
+    rate, p50, p95, p99 = float(total[9]), total[11], total[16], total[18]
     return (
-        f"{total[2]} requests, {total[3]} with another answer than expected, {float(total[9]):,.0f}/s; "
-        f"{accepted:,} events stored, {accepted / spent:,.0f} for each CPU second; p50 {total[11]}, p95 {total[16]}, p99 {total[18]} ms"
+        f"{total[2]} requests, {total[3]} with another answer than expected, {rate:,.0f}/s; {accepted:,} events stored, "
+        f"{accepted / spent:,.0f} for each CPU second; p50 {p50}, p95 {p95}, p99 {p99} ms"
     )
 
 

@@ -142,10 +142,8 @@ def _secret() -> str:
 
     secret = (read_settings().gamelake_webhook_secret or "").partition(",")[0].strip()
     if len(secret) < _MIN_SECRET:
-        raise WebhookError(
-            f"GAMELAKE_WEBHOOK_SECRET: found {len(secret)} characters, expected {_MIN_SECRET} or more, as the collector "
-            "has them; make one: openssl rand -hex 32"
-        )
+        expected = f"at least {_MIN_SECRET}, as the collector has them; make one: openssl rand -hex 32"
+        raise WebhookError(f"GAMELAKE_WEBHOOK_SECRET: found {len(secret)} characters, expected {expected}")
     return secret
 
 
