@@ -213,7 +213,7 @@ def users(folder: Path, arguments: argparse.Namespace) -> str:
     assert stored == accepted, f"{stored} stored, {accepted} accepted"
     rate, p50, p95, p99 = float(total[9]), total[11], total[16], total[18]
     return (
-        f"{total[2]} requests, {total[3]} with another answer than expected, {rate:,.0f}/s; {accepted:,} events stored, "
+        f"{total[2]} requests, {total[3]} with an unexpected answer, {rate:,.0f}/s; {accepted:,} events stored, "
         f"{accepted / spent:,.0f} for each CPU second; p50 {p50}, p95 {p95}, p99 {p99} ms"
     )
 

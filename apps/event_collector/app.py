@@ -94,7 +94,8 @@ class Routes:
         if sender is None:
             raise RefusedError(401, "secret", "X-Secret is missing or wrong")
         async with self._body(request, MAX_BODY) as body:
-            lines, refused = sent_events(body, sender)
+            # Schemas take time: other requests go on meanwhile.
+            lines, refused = await asyncio.to_thread(sent_events, body, sender)
             if lines:
                 await self._store(lines)
         for table, each in lines.items():
@@ -111,7 +112,7 @@ class Routes:
         )
 
     async def figures(self, request: Request) -> Response:
-        """Show the metrics to whoever has the token."""
+        """Show the metrics to those who have the token."""
         if self._token is None:
             return _json(404, {"message": "metrics are switched off: set GAMELAKE_METRICS_TOKEN"})
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -167,7 +168,7 @@ def make_app(routes: Routes, collector: Collector) -> FastAPI:
         yield
         await asyncio.to_thread(collector.close)
 
-    app = FastAPI(title="gamelake event collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(title="Event collector", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.add_route("/igdb/{entity}/{operation}", routes.counted(routes.igdb), methods=["POST"])
     app.add_route("/v1/events", routes.counted(routes.events), methods=["POST"])

@@ -161,9 +161,10 @@ class Collector:
 
     def _next_group(self) -> list[_Submission]:
         """Wait for submissions, or until a file is to be sealed; nothing at the end."""
+        due = self._spool.seal_due()
         with self._work:
             if not self._queue and not self._ending:
-                self._work.wait(self._spool.seal_due())
+                self._work.wait(due)
             group, size = [], 0
             while self._queue and size < _GROUP_BYTES:
                 group.append(self._queue.popleft())

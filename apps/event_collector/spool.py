@@ -22,6 +22,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,12 @@ class Sealed:
 
     def tries(self, number: int) -> None:
         """Keep the number of the part in the file's name."""
+        self.number = number
         path = self.path.with_suffix(f".{number}")
-        self.path.rename(path)
-        _sync_folder(path.parent)
-        self.path, self.number = path, number
+        with suppress(OSError):  # on a broken disk: a kill may then make a second part, which is harmless
+            self.path.rename(path)
+            self.path = path
+            _sync_folder(path.parent)
 
 
 class _OpenFile:
@@ -232,7 +235,10 @@ class Spool:
         file = self._open.pop(table)
         file.close()
         path = file.path.with_suffix(_SEALED)
-        file.path.rename(path)
+        try:
+            file.path.rename(path)
+        except OSError:
+            path = file.path  # a broken disk; what was synced can be read and uploaded still
         self._wait(Sealed(table, path, None, file.bytes, file.since))
 
     def _drop_or_seal(self, table: TableName, file: _OpenFile) -> None:

@@ -69,7 +69,7 @@ def schema(folder: Path, text: str, *, sender: str = "shop", kind: str = "order_
     [
         ("{", "expected JSON"),
         ("{}", "$schema: expected"),
-        (json.dumps({**ORDER_PLACED, "type": "objekt"}), "'objekt' is not valid under any of the given schemas"),
+        (json.dumps({**ORDER_PLACED, "type": "nothing"}), "'nothing' is not valid under any of the given schemas"),
     ],
 )
 def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""The inbox on every kind of store: numbers without gaps, whoever writes, and what the audit finds."""
+"""The inbox on every kind of store: numbers without gaps, with several writers, and what the audit finds."""
 
 from __future__ import annotations
 
