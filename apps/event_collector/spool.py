@@ -158,6 +158,7 @@ class Spool:
             self._held = (folder / "lock").open("ab")
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._held.close()
             raise SpoolError(
                 f"{folder}: another event collector uses this folder. Give each its own: set GAMELAKE_EVENT_SPOOL"
             ) from None
