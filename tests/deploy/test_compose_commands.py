@@ -143,6 +143,7 @@ def identities(compose: dict[str, Any], env: dict[str, str]) -> list[dict[str, A
     return found
 
 
+@pytest.mark.slow
 def test_the_event_collector_can_write_the_inbox_and_nothing_else(
     compose: dict[str, Any], services: Services, env: dict[str, str], tmp_path: Path
 ) -> None:
