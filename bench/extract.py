@@ -57,10 +57,11 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--games", type=int, default=GAMES)
     parser.add_argument("--child", nargs=4, metavar=("URL", "LAKE", "ENTITY", "DAY"), help=argparse.SUPPRESS)
+    parser.add_argument("--full-refresh", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, default=float(REQUESTS_PER_SECOND), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        asyncio.run(child(*arguments.child, rate=arguments.rate))
+        asyncio.run(child(*arguments.child, rate=arguments.rate, full_refresh=arguments.full_refresh))
         return
     parts = arguments.parts or PARTS
     if not {*parts} <= {*PARTS}:
@@ -173,7 +174,7 @@ def reply_to_part(url: str) -> float:
     return best
 
 
-async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> None:
+async def child(url: str, lake: str, name: str, day: str, *, rate: float, full_refresh: bool) -> None:
     """Load once, in a process like a task's, and print the figures as JSON."""
     import airflow.sdk  # noqa: F401
     import cosmos  # noqa: F401
@@ -208,7 +209,7 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
         entity = load_sources()["igdb"].entities[name]
         run = LoadRun(entity.table, day, f"bench-{time.time_ns()}")
         reader = CountingReader(client, entity)
-        load = Load(reader, store, entity, run)
+        load = Load(reader, store, entity, run, full_refresh=full_refresh)
         began, cpu = time.monotonic(), time.process_time()
         done = threading.Event()
 
@@ -234,9 +235,12 @@ async def child(url: str, lake: str, name: str, day: str, *, rate: float) -> Non
     print(json.dumps(figures))
 
 
-def load(url: str, lake: Path, name: str, day: date, *, rate: float = REQUESTS_PER_SECOND) -> dict[str, Any]:
+def load(
+    url: str, lake: Path, name: str, day: date, *, rate: float = REQUESTS_PER_SECOND, full_refresh: bool = False
+) -> dict[str, Any]:
     """Load once in a child process, and return its figures."""
     command = [sys.executable, __file__, "--child", url, lake.as_uri(), name, format_day(day), "--rate", str(rate)]
+    command += ["--full-refresh"] if full_refresh else []
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
     figures: dict[str, Any] = json.loads(output.splitlines()[-1])
     return figures

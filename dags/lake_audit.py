@@ -2,8 +2,8 @@
 
 Every Sunday at noon Korean time, when no load is due. It lists orphans and removes those that are old enough: parts of
 loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, lineage events
-of 90 days ago, old generations of marts, and old tables and reports of the data quality. It fails if a commit, or an
-object that a commit or the marts' pointer names, is missing or damaged.
+of 90 days ago, steps of change feeds of 400 days ago, old generations of marts, and old tables and reports of the data
+quality. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or damaged.
 
 If it fails: read the log, then load that entity with `full_refresh`. docs/guides/runbooks/troubleshooting.md has what
 each message means.

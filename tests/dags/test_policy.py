@@ -86,7 +86,7 @@ def test_a_dag_states_whose_it_is_and_what_it_does(dags: dict[str, dict[str, Any
     assert dag["max_active_runs"] == 1
     for task in tasks(dag):
         assert default(dag, task, "owner") == "gamelake"
-        assert default(dag, task, "retries") >= 2
+        assert default(dag, task, "retries") >= (0 if task["task_id"] == "change_feeds" else 2)
 
 
 @pytest.mark.parametrize("dag_id", LOADS)
@@ -138,6 +138,13 @@ def test_a_publication_waits_for_the_build_and_not_for_the_tasks_of_models(dags:
     assert by_id["publish"]["priority_weight"] > len(by_id)  # the task of a model has one for each task after it
 
 
+def test_the_marts_wait_for_the_change_feeds_and_not_for_their_success(dags: dict[str, dict[str, Any]]) -> None:
+    by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
+    assert by_id["change_feeds"]["downstream_task_ids"] == ["open_generation"]
+    assert by_id["change_feeds"]["execution_timeout"] <= timedelta(minutes=15).total_seconds()
+    assert by_id["open_generation"]["trigger_rule"] == "all_done"
+
+
 def test_transform_waits_for_every_load_that_gates_it(dags: dict[str, dict[str, Any]]) -> None:
     waits_for = set(_strings(dags["transform"]["timetable"]))
     for entity in load_entities():
@@ -150,7 +157,7 @@ def test_transform_has_a_task_for_every_mart_and_publishes_last(dags: dict[str, 
     for model in published_models():
         assert [name for name in by_id if name.endswith(f".{model}")]
     assert not by_id["publish"].get("downstream_task_ids")
-    assert [task_id for task_id in by_id if not _upstream(by_id, task_id)] == ["open_generation"]
+    assert [task_id for task_id in by_id if not _upstream(by_id, task_id)] == ["change_feeds"]
 
 
 def _asset(dag_id: str) -> str:

@@ -53,7 +53,7 @@ def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tasks: dict[s
 def test_every_task_asks_for_its_pod(tasks: dict[str, dict[str, Any]]) -> None:
     given = {name: task | task.get("partial_kwargs", {}) for name, task in tasks.items()}  # those of a mapped task
     found = {name: str(task.get("executor_config")) for name, task in given.items() if "executor_config" in task}
-    work = ("open_generation", "dbt.build", "publish", "clean_up")
+    work = ("change_feeds", "open_generation", "dbt.build", "publish", "clean_up")
     expected = {f"{entity.dag_id}.extract_load": "load" for entity in loaded_entities()}
     expected |= {f"transform.{task}": "transform" for task in work} | {
         "lake_audit.audit": "maintain",

@@ -19,6 +19,7 @@ import pytest
 
 from gamelake.brief import brief
 from gamelake.cli.main import main as gamelake
+from gamelake.feeds.feed import Feed, make_all
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake import lineage_events, s3
@@ -45,7 +46,7 @@ from tests.support.paged_rawg import PagedRawg
 from tests.support.rawg_loads import game
 from tests.support.rawg_loads import load as load_rawg
 from tests.support.stores import new_client
-from tests.support.tables import newest_commit
+from tests.support.tables import IGDB_GAMES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +176,13 @@ def _killed_builds(store: Store, folder: Path) -> None:
         open_generation(store, load_entities(), day=DAY, run_id=run_id)
 
 
+def _feed(store: Store, folder: Path) -> None:
+    """The task `change_feeds`, on a lake that has none."""
+    for info in list(store.list("feeds/")):
+        store.delete(info.key)
+    assert [step.number for step in make_all(store, [REGISTRY["games"]])] == [1, 2, 3]
+
+
 def _report(store: Store, folder: Path) -> None:
     """What the callbacks of tasks do: an incident begins, is announced, and is over."""
     incidents = Incidents(store, channels=["anyone"])
@@ -225,6 +233,8 @@ def _read(store: Store, folder: Path) -> None:
     assert pointer
     assert commit
     store.get("raw/igdb/games/_manifest.json")
+    feed = Feed(store, IGDB_GAMES)
+    assert [change.id for step in feed.steps() for change in feed.changes(step)]
     with duckdb.connect(config={"extension_directory": os.environ["GAMELAKE_DUCKDB_EXTENSIONS"]}) as reader:
         reader.load_extension("httpfs")
         endpoint = os.environ["AWS_ENDPOINT_URL"].split("://")[1]
@@ -254,17 +264,26 @@ def _lose(store: Store, folder: Path) -> None:
     pointer = current(store)
     assert pointer
     incident = next(info.key for info in store.list("incidents/"))
+    change = next(info.key for info in store.list("feeds/igdb/games/dt="))
     event, _ = (lineage_events.keep(store, ["{}"], at=datetime.now(UTC)) for _ in range(2))
     restore(store, open_store((folder / "copy").as_uri()))
     part = next(info.key for info in store.list("inbox/"))
-    for key in (newest_commit(store).files[0].key, pointer.marts[0].key, incident, f"reports/{DAY}.json", event, part):
+    for key in (
+        newest_commit(store).files[0].key,
+        pointer.marts[0].key,
+        incident,
+        change,
+        f"reports/{DAY}.json",
+        event,
+        part,
+    ):
         store.delete(key)
 
 
 def _set_up(store: Store, folder: Path) -> None:
     """The commands `gamelake lake restore` and `gamelake lake lifecycle --apply`."""
     assert isinstance(store, s3.S3Store)
-    assert restore(open_store((folder / "copy").as_uri()), store).written == 6
+    assert restore(open_store((folder / "copy").as_uri()), store).written == 7
     apply_rules(store)
 
 
@@ -305,6 +324,8 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("transform", _report),
     ("maintain", _report),
     ("incident", _report),
+    ("transform", _feed),
+    ("feed", _feed),
     ("transform", _tell),
     ("brief", _tell),
     ("transform", _check),

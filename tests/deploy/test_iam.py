@@ -87,6 +87,9 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
         ("collect", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
         ("collect", Need("s3:DeleteObject", f"{LAKE}/inbox/igdb/games/00000000000000000001.jsonl.gz")),
         ("read", Need("s3:GetObject", f"{LAKE}/inbox/igdb/games/00000000000000000001.jsonl.gz")),
+        ("load", Need("s3:GetObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
+        ("read", Need("s3:PutObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
+        ("maintain", Need("s3:PutObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
         ("maintain", Need("s3:PutLifecycleConfiguration")),
         ("setup", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz")),
         ("read", Need("s3:GetObject", f"{LAKE}/raw/igdb/games/_rejected/dt=2026-11-21/1.jsonl")),
@@ -109,6 +112,7 @@ def test_the_rest_is_not_allowed(role: str, need: Any, policies: dict[str, Polic
         "marts/_publications",
         "incidents/load.igdb.held",
         "inbox/igdb/games",
+        "feeds/igdb/games/_manifests",
     ],
 )
 def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket: Policy, folder: str) -> None:
@@ -118,10 +122,12 @@ def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket: Policy, fol
     assert not on_bucket.denies(Need("s3:PutObject", commit, if_none_match=True))
 
 
-def test_the_cdn_shows_what_readers_may_read(on_bucket: Policy, policies: dict[str, Policy]) -> None:
+def test_the_cdn_shows_what_readers_may_read_but_no_change_feed(on_bucket: Policy, policies: dict[str, Policy]) -> None:
     (cdn,) = [each for each in on_bucket.document["Statement"] if each["Effect"] == "Allow"]
     read = [resource for _, action, resource in policies["read"].grants() if action == "s3:GetObject"]
-    assert (cdn["Action"], cdn["Resource"]) == (["s3:GetObject"], read)
+    feeds = f"{BUCKET}/{LAKE}/feeds/*"
+    assert feeds in read
+    assert (cdn["Action"], cdn["Resource"]) == (["s3:GetObject"], [each for each in read if each != feeds])
     assert set(cdn["Condition"]["StringEquals"]) == {"AWS:SourceArn"}
 
 
@@ -142,7 +148,7 @@ def test_a_build_makes_the_requests_that_are_counted(work: dict[str, Recording])
     writes, reads = work["transform"].writes_and_reads()
     counted, opened = cost.build(raw_mb=0, marts_mb=0), (cost.ENTITIES + 4, 2 * cost.ENTITIES + 9)
     of_spark = 2
-    for other in ("incident", "brief", "check", "lineage"):
+    for other in ("incident", "brief", "check", "lineage", "feed"):
         of_other = work[other].writes_and_reads()
         writes, reads = writes - of_other[0], reads - of_other[1]
     never_loaded = 3 * (len(load_entities()) - cost.ENTITIES)  # each of the three looks for their commits

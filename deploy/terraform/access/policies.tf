@@ -18,6 +18,8 @@ locals {
   reports   = "${local.lake_arn}reports/*"
   lineage   = "${local.lake_arn}lineage/*"
   inbox     = "${local.lake_arn}inbox/*/*"
+  feeds     = "${local.lake_arn}feeds/*"
+  steps     = "${local.lake_arn}feeds/*/*/_manifests/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
   logs      = "${local.bucket_arn}/${local.logs_prefix}*"
 
@@ -113,13 +115,13 @@ locals {
         Sid      = "ReadTablesAndMarts"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.commits, local.pointers, local.marts, local.reports]
+        Resource = [local.parts, local.commits, local.pointers, local.marts, local.reports, local.feeds]
       },
       {
-        Sid      = "WriteMartsAndBriefs"
+        Sid      = "WriteMartsBriefsAndFeeds"
         Effect   = "Allow"
         Action   = ["s3:PutObject"]
-        Resource = [local.marts, local.reports]
+        Resource = [local.marts, local.reports, local.feeds]
       },
       {
         # A build on Spark removes its own tables when it is done. No mart is among them.
@@ -138,14 +140,14 @@ locals {
         Sid      = "ReadTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = local.published
+        Resource = concat(local.published, [local.feeds])
       },
       {
         # Not commits, and not the pointers.
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox]
+        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds]
       },
     ]
 
@@ -167,7 +169,7 @@ locals {
         Sid      = "RestoreTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox]
+        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox, local.feeds]
       },
       {
         Sid      = "LifecycleRules"
@@ -184,7 +186,7 @@ locals {
         Sid      = "ReadTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = local.published
+        Resource = concat(local.published, [local.feeds])
       },
     ]
 
@@ -222,12 +224,12 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # Commits, publications, states of incidents and parts of the inbox are created, never replaced. The code does so; this enforces it for every client.
+      # Commits, publications, steps of feeds, states of incidents and parts of the inbox are created, never replaced. The code does so; this enforces it for every client.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox]
+      Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox, local.steps]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [{

@@ -19,6 +19,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 from urllib.parse import urlsplit
 
+from gamelake.feeds.documents import FEEDS
 from gamelake.lake.factory import lake_location
 from gamelake.lake.location import BucketLocation
 from gamelake.marts.model_graph import INPUTS, MARTS, RAW, model_graph
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
+    from gamelake.feeds.documents import Step
     from gamelake.load.report import LoadReport
     from gamelake.marts.documents import Generation
     from gamelake.registry import Entity
@@ -94,6 +96,19 @@ def load_done(address: str, entity: Entity, report: LoadReport) -> None:
         outputFacets=_statistics(rows=report.rows, size=report.bytes, files=report.files),
     )
     _send([InputDataset(host, url.path)], [output])
+
+
+@_sent
+def feeds_made(steps: Sequence[Step]) -> None:
+    """Send that change feeds were made from the commits of their tables."""
+    from openlineage.client.event_v2 import InputDataset, OutputDataset
+
+    tables = sorted({f"{step.source}/{step.entity}" for step in steps})
+    if tables:
+        _send(
+            [InputDataset(*dataset_name(f"{RAW}/{table}")) for table in tables],
+            [OutputDataset(*dataset_name(f"{FEEDS}{table}")) for table in tables],
+        )
 
 
 @_sent

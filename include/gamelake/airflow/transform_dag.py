@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +18,34 @@ from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.run_partition import run_partition
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, parse_day
+from gamelake.incidents.documents import Severity
 from gamelake.marts import dbt_project
-from gamelake.registry import load_entities
+from gamelake.registry import load_entities, loaded_entities
 from gamelake.settings import read_settings
 
 
-@task(executor_config=executor_config("transform"), **task_callbacks("transform"))
+# The marts wait for it and not for its success: so it is not tried again, and the next night makes what is missing.
+@task(
+    executor_config=executor_config("transform"),
+    retries=0,
+    execution_timeout=timedelta(minutes=15),
+    **task_callbacks("feeds", ends=True, severity=Severity.P2),
+)
+def change_feeds() -> dict[str, int]:
+    """Make the change feed of each new commit. Returns: the changed rows of each table that has a new step."""
+    from gamelake.airflow.stores import connected_store
+    from gamelake.feeds.feed import make_all
+
+    store = connected_store()
+    made = make_all(store, loaded_entities())
+    lineage.feeds_made(made)
+    changes: Counter[str] = Counter()
+    for step in made:
+        changes[f"{step.source}.{step.entity}"] += step.rows
+    return dict(changes)
+
+
+@task(executor_config=executor_config("transform"), trigger_rule="all_done", **task_callbacks("transform"))
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its URL for dbt."""
     from gamelake.airflow.stores import connected_store
@@ -115,11 +138,12 @@ def transform_dag(*, doc_md: str) -> LakeDAG:
         dagrun_timeout=timedelta(hours=2),
         **run_callbacks("transform"),
     ) as dag:
+        fed = change_feeds()
         opened = open_generation()
         key, url = opened["key"], opened["url"]  # type: ignore[index]  # XComArg has an index at run time
         build = dbt_tasks(url=str(url), key=str(key))
         published = publish(key)
-        opened >> build >> published
+        fed >> opened >> build >> published
         if read_settings().gamelake_transform == "spark":
             published >> clean_up(key)
     return dag

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from gamelake.cli import (
     explain,
+    feed,
     generate,
     health,
     lake,
@@ -48,6 +49,7 @@ app.command("notify")(notify.notify)
 app.command("quality")(quality.quality)
 app.command("explain")(explain.explain)
 app.add_typer(lake.group, name="lake")
+app.add_typer(feed.group, name="feed")
 app.add_typer(marts.group, name="marts")
 app.add_typer(settings.group, name="settings")
 app.add_typer(new.group, name="new")

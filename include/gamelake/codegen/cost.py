@@ -97,14 +97,19 @@ def month() -> list[tuple[str, str, Requests]]:
         (f"the other {others}", f"{others} × {NIGHTS} × 1 part", snapshot.times(others * NIGHTS)),
         ("`transform`", f"{NIGHTS} × (280 MB read, 150 MB of marts)", transform.times(NIGHTS)),
         (
+            "change feeds",
+            f"{NIGHTS} × {ENTITIES - 1} tables × (4 lists, 6 documents, 2 parts read, 2 objects written)",
+            Requests(NIGHTS * (ENTITIES - 1) * 6, NIGHTS * (ENTITIES - 1) * 8),
+        ),
+        (
             "incidents",
             f"{NIGHTS} × (12 runs of `night_watch`, {ENTITIES + 1} successes) × 2 lists",
             Requests(NIGHTS * 2 * (12 + ENTITIES + 1), NIGHTS * 12),
         ),
         (
             "`lake_audit`",
-            f"4 × lists of {ENTITIES} tables, the marts and lineage",
-            Requests(20 * ENTITIES + 12, 100 * ENTITIES),
+            f"4 × lists of {ENTITIES} tables, their feeds, the marts and lineage",
+            Requests(28 * ENTITIES + 12, 200 * ENTITIES),
         ),
         (
             "lineage, where it is on",
@@ -131,6 +136,7 @@ def storage() -> list[tuple[str, str, float]]:
             f"150 MB (assumed) × {2 * DAYS_KEPT + 1} generations: the audit is weekly",
             150 * (2 * DAYS_KEPT + 1) / 1000,
         ),
+        ("change feeds", "400 × 3 MB (1.2 MB of games, the rest assumed)", 400 * 3 / 1000),
         ("history of popularity", "365 × 6 MB (assumed)", 365 * 6 / 1000),
         ("copies of the marts at fixed paths", "150 MB (assumed)", 150 / 1000),
         (

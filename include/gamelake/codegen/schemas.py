@@ -1,4 +1,4 @@
-"""The JSON Schemas of manifests and registry files, generated from their structs."""
+"""The JSON Schemas of manifests, steps of feeds and registry files, generated from their structs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gamelake.feeds.documents import Step
 from gamelake.lake.manifest import FIELD_ORDER, Manifest, Summary
 from gamelake.paths import REPOSITORY
 from gamelake.registry import SourceDeclaration
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 REGISTRY_PATH = REPOSITORY / "include/gamelake/sources/entities.schema.json"
 THRESHOLDS_PATH = REPOSITORY / "dbt/quality.schema.json"
+STEP_PATH = REPOSITORY / "include/gamelake/feeds/step.schema.json"
 MANIFEST_PATH = REPOSITORY / "include/gamelake/lake/manifest.schema.json"
 
 
@@ -43,5 +45,6 @@ def generated() -> dict[Path, str]:
     schemas = {REGISTRY_PATH: SourceDeclaration, THRESHOLDS_PATH: MartThresholds}
     return {
         MANIFEST_PATH: manifest_schema(),
+        STEP_PATH: text_of(msgspec.json.schema(Step)),
         **{path: text_of(msgspec.json.schema(kind)) for path, kind in schemas.items()},
     }

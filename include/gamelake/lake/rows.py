@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import Store
     from gamelake.lake.update_times import UpdateTimes
+    from gamelake.lake.uploads import StoredPart
 
 _Row = TypeVar("_Row")
 _END = 2**64 - 1  # above every id
@@ -35,6 +37,7 @@ class _Changed(_HasId):
 
 
 _ID = msgspec.json.Decoder(_HasId)
+_STARTS_WITH_ID = re.compile(rb'\{"id":(\d+)[,}]')
 _CHANGED = msgspec.json.Decoder(_Changed)
 
 
@@ -120,21 +123,33 @@ def read_ids(store: Store, part: Part) -> Iterator[int]:
     return (row.id for row in _decoded(store, part, _ID))
 
 
+def read_rows(store: Store, part: Part) -> Iterator[tuple[int, bytes]]:
+    """Yield the id of each row of a part, and its line with the line feed. Raises as `read_lines` does."""
+    for number, line in enumerate(read_lines(store, part), start=1):
+        # Most lines start with the id, and are not parsed.
+        found = _STARTS_WITH_ID.match(line)
+        yield int(found[1]) if found else _decode(part, number, line, _ID).id, line
+
+
 def _read_changed(store: Store, part: Part) -> Iterator[tuple[int, int | None]]:
     return ((row.id, row.updated_at) for row in _decoded(store, part, _CHANGED))
 
 
 def _decoded(store: Store, part: Part, decoder: msgspec.json.Decoder[_Row]) -> Iterator[_Row]:
     for number, line in enumerate(read_lines(store, part), start=1):
-        try:
-            yield decoder.decode(line)
-        except msgspec.DecodeError as error:
-            raise DamagedPartError(
-                f"{part.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
-            ) from error
+        yield _decode(part, number, line, decoder)
 
 
-def read_lines(store: Store, part: Part) -> Iterator[bytes]:
+def _decode(part: Part, number: int, line: bytes, decoder: msgspec.json.Decoder[_Row]) -> _Row:
+    try:
+        return decoder.decode(line)
+    except msgspec.DecodeError as error:
+        raise DamagedPartError(
+            f"{part.key}: line {number}: {error}: found {line[:80]!r}, expected an object with an id"
+        ) from error
+
+
+def read_lines(store: Store, part: StoredPart) -> Iterator[bytes]:
     """Yield the rows of a part as lines with their line feeds, streamed.
 
     Raises: DamagedPartError, if the part is torn or has more or fewer rows than in its manifest; StoreError.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
@@ -36,7 +36,20 @@ class DamagedPartError(PartError):
     """The stored bytes differ from those written."""
 
 
-def verify_part(store: Store, part: Part) -> None:
+class StoredPart(Protocol):
+    """What a manifest states of the bytes of a part."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
+    def rows(self) -> int: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+
+
+def verify_part(store: Store, part: StoredPart) -> None:
     """Read a part and verify the size and hash of its bytes.
 
     Raises: DamagedPartError, if they differ; ObjectNotFoundError; StoreError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,16 +13,25 @@ from rich.text import Text
 
 from gamelake.airflow.stores import connected_store
 from gamelake.days import KST
+from gamelake.feeds.envelope import Op
+from gamelake.feeds.feed import Feed, has_feed
+from gamelake.feeds.wording import change_in_words, step_in_words
 from gamelake.lake.factory import lake_location
 from gamelake.marts.lists import Top, is_new, texts, tops, why_empty
 from gamelake.marts.reader import Marts, NotPublishedError, open_marts
+from gamelake.registry import loaded_entities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gamelake.feeds.documents import Step
+    from gamelake.lake.store import Store
     from gamelake.local.terminal import Terminal
+    from gamelake.registry import Entity
 
+EXAMPLES = 3
+"""The changed rows that are shown in words."""
 LOADS_HEADER = f"  {'table':<24}{'rows':>10}{'read':>10}{'requests':>10}{'seconds':>9}"
 
 
@@ -68,13 +78,15 @@ def write(
     terminal.say()
     terminal.say(published_line(published), style="bold green" if published["published"] else "bold yellow")
     terminal.say(f"{rows:,} rows read in {counted(requests, 'request')}; everything took {duration(seconds)}.")
+    store = connected_store()
     try:
-        marts = open_marts(connected_store())
+        marts = open_marts(store)
     except NotPublishedError:
         terminal.say("Readers have no marts yet.")
     else:
         with marts:
             write_lists(terminal, marts)
+    write_changes(terminal, store, loads[0]["partition"])
     terminal.say()
     for command, what in (
         ("make dashboard", "look at it in your browser: lists, games, trends, nights"),
@@ -117,6 +129,30 @@ def write_lists(terminal: Terminal, marts: Marts) -> None:
     terminal.show(_indented(table))
 
 
+def write_changes(terminal: Terminal, store: Store, day: str) -> None:
+    """Write what the change feeds have of a day: each table in words, and some changes of the first one."""
+    steps = [(entity, step) for entity in filter(has_feed, loaded_entities()) for step in _steps_of(store, entity, day)]
+    if not steps:
+        return
+    terminal.say()
+    terminal.say(f"What changed on {day}, row by row", style="bold")
+    table = _table()
+    for entity, step in steps:
+        table.add_row(str(entity), step_in_words(step))
+    terminal.show(_indented(table))
+    entity, step = steps[0]
+    examples = (each for each in Feed(store, entity.table).changes(step) if each.op is Op.UPDATED)
+    for change in islice(examples, EXAMPLES):
+        terminal.show(_indented(_line((change_in_words(change), "dim"))))
+    terminal.say(f"  all of them: gamelake feed show {entity}", style="dim")
+
+
+def _steps_of(store: Store, entity: Entity, day: str) -> list[Step]:
+    """Return the newest step of a table, if it is of that day and has changes."""
+    newest = Feed(store, entity.table).latest()
+    return [newest] if newest and newest.rows and newest.partition[: len(day)] == day else []
+
+
 def _table(*header: str) -> Table:
     """Return an empty table; what is too long for the terminal ends with an ellipsis."""
     table = Table(
@@ -134,7 +170,7 @@ def _table(*header: str) -> Table:
     return table
 
 
-def _indented(table: Table) -> Padding:
+def _indented(table: Table | Text) -> Padding:
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 

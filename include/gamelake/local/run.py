@@ -108,7 +108,7 @@ def _run_dags(
         bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
         raise RunError("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
-    for package in ("gamelake.load", "gamelake.sources"):
+    for package in ("gamelake.load", "gamelake.sources", "gamelake.feeds"):
         logging.getLogger(package).addHandler(_Progress(terminal))
     loads: list[dict[str, Any]] = []
     succeeded: list[str] = []

@@ -1,4 +1,4 @@
-"""The audit of a whole lake: its tables, marts, findings and old events, and what killed writers have left.
+"""The audit of a whole lake: tables, their feeds, marts, findings, old events, and what killed writers have left.
 
 report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=True)
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from gamelake.feeds.audit import audit_feed
 from gamelake.lake.audit import Finding, Problem, audit_table
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.inbox import audit_inbox
@@ -73,6 +74,7 @@ def audit(
     report = AuditReport()
     for table in tables:
         report.findings += audit_table(store, table, now=now, verify=verify)
+        report.findings += audit_feed(store, table, now=now, verify=verify)
     if marts:
         report.findings += audit_generations(store, now=now)
         report.findings += audit_findings(store, now=now)

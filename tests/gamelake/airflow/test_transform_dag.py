@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from gamelake.airflow import transform_dag
 from gamelake.airflow.assets import MARTS
+from gamelake.feeds.feed import MissingStepsError
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.store import Store
@@ -19,6 +20,7 @@ from gamelake.lake.table import Table
 from gamelake.marts import generation
 from gamelake.marts.documents import PublishedMart
 from gamelake.registry import load_sources
+from tests.support.feed_tables import load_whole
 from tests.support.generations import document_of
 
 GENRES = load_sources()["igdb"].entities["genres"]
@@ -50,6 +52,23 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 def context(**more: Any) -> dict[str, Any]:
     run = SimpleNamespace(partition_key="2026-11-21", run_id="a run", conf=None)
     return {"dag_run": run, "params": {"date": None}, **more}
+
+
+def test_the_feeds_are_made_first_and_a_failure_names_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    load_whole(store, tmp_path, {"id": 1})
+    (part,) = load_whole(store, tmp_path, {"id": 1, "hypes": 2}).files
+    assert transform_dag.change_feeds.function() == {"igdb.games": 1}
+    assert transform_dag.change_feeds.function() == {}
+    load_whole(store, tmp_path, {"id": 1, "hypes": 3})
+    newest = load_whole(store, tmp_path, {"id": 1, "hypes": 3}).files
+    for lost in (part, *newest):
+        store.delete(lost.key)
+    with pytest.raises(MissingStepsError, match=r"\n  igdb\.games: "):
+        transform_dag.change_feeds.function()
 
 
 @pytest.mark.parametrize("cdn", [None, "https://cdn.example.org/lake"])

@@ -2,15 +2,27 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
+from gamelake.feeds.feed import make_missing
 from gamelake.lake.disk import DiskStore
-from gamelake.local.report import LOADS_HEADER, counted, duration, load_line, published_line, write_lists
+from gamelake.lake.factory import open_store
+from gamelake.local.report import (
+    LOADS_HEADER,
+    counted,
+    duration,
+    load_line,
+    published_line,
+    write_changes,
+    write_lists,
+)
 from gamelake.local.terminal import Terminal
 from gamelake.marts.reader import open_marts
+from tests.support.feed_tables import GAMES, load_whole
 from tests.support.published_marts import MartsLake
 
 LOAD = {"source": "igdb", "entity": "games", "mode": "full", "rows": 5000, "row_count": 5100, "requests": 1,
@@ -50,6 +62,23 @@ def test_a_publication_states_its_korean_time_or_why_there_is_none() -> None:
     assert published_line({"published": False, "reason": "not published: readers already have 2026-11-30"}) == (
         "not published: readers already have 2026-11-30"
     )
+
+
+def test_the_second_day_states_what_changed_and_the_first_day_nothing(tmp_path: Path) -> None:
+    store, told = open_store((tmp_path / "lake").as_uri()), StringIO()
+    load_whole(store, tmp_path, {"id": 1, "name": "One", "hypes": 5}, {"id": 2, "name": "Two"}, partition="2026-11-21")
+    make_missing(store, GAMES)
+    write_changes(Terminal(told), store, "2026-11-21")
+    assert told.getvalue() == ""
+    load_whole(store, tmp_path, {"id": 1, "name": "One", "hypes": 6}, {"id": 3, "name": "New"}, partition="2026-11-22")
+    make_missing(store, GAMES)
+    write_changes(Terminal(told), store, "2026-11-22")
+    assert [line.strip() for line in told.getvalue().splitlines()[1:]] == [
+        "What changed on 2026-11-22, row by row",
+        "igdb.games  1 created, 1 updated (hypes in 1), 1 deleted",
+        "1 One: hypes from 5 to 6",
+        "all of them: gamelake feed show igdb.games",
+    ]
 
 
 def a_game(number: int, **fields: Any) -> dict[str, Any]:

@@ -23,7 +23,9 @@ POINTER = "raw/igdb/games/_manifest.json"
 MART = "marts/dt=2026-11-21/run/dim_games.parquet"
 PUBLICATION = "marts/_publications/00000000000000000001.json"
 FIXED = "marts/dim_games.parquet"
-OBJECTS = {key: f"bytes of {key}".encode() for key in (PART, COMMIT, POINTER, MART, PUBLICATION, FIXED)}
+CHANGES = "feeds/igdb/games/dt=2026-11-21/00000000000000000002-00000-7a974b2ad88fa981.jsonl.gz"
+STEP = "feeds/igdb/games/_manifests/00000000000000000002.json"
+OBJECTS = {key: f"bytes of {key}".encode() for key in (PART, COMMIT, POINTER, MART, PUBLICATION, FIXED, CHANGES, STEP)}
 
 
 @pytest.fixture
@@ -49,15 +51,15 @@ def test_an_empty_lake_gets_everything_but_notes_of_progress(copy: Store, lake: 
     seen: list[int] = []
     report = restore(copy, lake, progress=lambda now: seen.append(now.written))
     assert held(lake) == OBJECTS
-    assert (report.objects, report.written, report.present, report.kept) == (6, 6, 0, [])
+    assert (report.objects, report.written, report.present, report.kept) == (8, 8, 0, [])
     assert report.written_bytes == sum(map(len, OBJECTS.values()))
-    assert seen == [1, 2, 3, 4, 5, 6]
+    assert seen == [*range(1, 9)]
 
 
 def test_a_second_time_writes_nothing(copy: Store, lake: Store) -> None:
     restore(copy, lake)
     report = restore(copy, lake)
-    assert (report.written, report.present) == (0, 6)
+    assert (report.written, report.present) == (0, 8)
 
 
 def test_a_restore_that_stopped_has_no_commit_without_its_parts_and_goes_on(copy: Store, lake: Store) -> None:
@@ -65,14 +67,14 @@ def test_a_restore_that_stopped_has_no_commit_without_its_parts_and_goes_on(copy
     with pytest.raises(ObjectExistsError) as caught:
         restore(copy, lake)
     assert caught.value.key == PUBLICATION
-    assert {PART, MART} <= set(held(lake))
+    assert {PART, MART, CHANGES} <= set(held(lake))
     assert not {POINTER, FIXED} & set(held(lake)), "pointers are last"
     lake.delete(PUBLICATION)
     assert restore(copy, lake).present >= 2
     assert held(lake) == OBJECTS
 
 
-@pytest.mark.parametrize("key", [PART, COMMIT])
+@pytest.mark.parametrize("key", [PART, COMMIT, CHANGES, STEP])
 def test_another_part_or_commit_is_not_replaced(copy: Store, lake: Store, key: str) -> None:
     lake.put(key, b"other bytes")
     with pytest.raises(ObjectExistsError) as caught:
