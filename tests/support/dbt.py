@@ -67,7 +67,13 @@ class Dbt:
         self.environment = {"GAMELAKE_DUCKDB": str(self.database), **environment}
 
     def __call__(self, *arguments: str, generation: Path | str | None) -> Outcome:
-        """Run one command, such as `dbt("run", "-s", "stg_igdb__games", generation=folder)`."""
+        """Run one command, such as `dbt("run", "-s", "stg_igdb__games", generation=folder)`.
+
+        `run` builds without tests; dbt's own command loads no seeds.
+        """
+        if arguments[0] == "run":
+            without = ("--exclude-resource-types", "test", "--exclude-resource-types", "unit_test")
+            arguments = ("build", *without, *arguments[1:])
         result = self._invoke(*arguments, generation=generation)
         nodes = getattr(result.result, "results", None) or []
         return Outcome(

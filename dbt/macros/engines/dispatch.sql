@@ -15,8 +15,26 @@
 {% macro text(value) %} {{ return(adapter.dispatch("text")(value)) }} {% endmacro %}
 
 
+{# A text with every match of a regular expression replaced. #}
+{% macro replace_all(value, pattern, by) %}
+    {{ return(adapter.dispatch("replace_all")(value, pattern, by)) }}
+{% endmacro %}
+
+
+{# Whether a regular expression matches a part of a text. #}
+{% macro matches(value, pattern) %} {{ return(adapter.dispatch("matches")(value, pattern)) }} {% endmacro %}
+
+
+{# A text in lower case with Latin letters that have no accents. #}
+{% macro plain_letters(value) %} {{ return(adapter.dispatch("plain_letters")(value)) }} {% endmacro %}
+
+
 {# The known values of a list, sorted, each once: IGDB sends sets of ids in any order. #}
 {% macro sorted_set(values) %} {{ return(adapter.dispatch("sorted_set")(values)) }} {% endmacro %}
+
+
+{# The texts of a list as one text. #}
+{% macro joined(values) %} {{ return(adapter.dispatch("joined")(values)) }} {% endmacro %}
 
 
 {# A moment with a time zone as a timestamp without one, in UTC. #}

@@ -6,7 +6,28 @@
 {% endmacro %}
 
 
+{% macro default__replace_all(value, pattern, by) %}
+    regexp_replace({{ value }}, '{{ pattern }}', '{{ by }}', 'g')
+{% endmacro %}
+
+
+{% macro default__matches(value, pattern) %} regexp_matches({{ value }}, '{{ pattern }}') {% endmacro %}
+
+
+{# strip_accents leaves what Unicode has no accent for; translate() takes five times as long. #}
+{% macro default__plain_letters(value) %}
+    {% set plain = namespace(sql="strip_accents(" ~ value ~ ")") %}
+    {% for letter, latin in {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"}.items() %}
+        {% set plain.sql = "replace(" ~ plain.sql ~ ", '" ~ letter ~ "', '" ~ latin ~ "')" %}
+    {% endfor %}
+    {{ plain.sql }}
+{% endmacro %}
+
+
 {% macro default__sorted_set(values) %} list_sort(list_distinct({{ values }})) {% endmacro %}
+
+
+{% macro default__joined(values) %} array_to_string({{ values }}, ', ') {% endmacro %}
 
 
 {% macro default__without_zone(moment) %} make_timestamp(epoch_us({{ moment }})) {% endmacro %}

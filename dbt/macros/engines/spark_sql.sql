@@ -6,6 +6,24 @@
 {% endmacro %}
 
 
+{% macro spark__replace_all(value, pattern, by) %}
+    regexp_replace({{ value }}, r'{{ pattern }}', '{{ by }}')
+{% endmacro %}
+
+
+{% macro spark__matches(value, pattern) %} {{ value }} rlike r'{{ pattern }}' {% endmacro %}
+
+
+{# Spark has no function that strips accents. #}
+{% macro spark__plain_letters(value) %}
+    translate(
+        replace(replace(replace({{ value }}, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'),
+        'àáâãäåāăąçćĉċčďđèéêëēĕėęěĝğġģĥħìíîïĩīĭįıĵķĺļľłñńņňòóôõöøōŏőŕŗřśŝşšſșţťŧțùúûüũūŭůűųŵýÿŷźżž',
+        'aaaaaaaaacccccddeeeeeeeeegggghhiiiiiiiiijkllllnnnnooooooooorrrssssssttttuuuuuuuuuuwyyyzzz'
+    )
+{% endmacro %}
+
+
 {% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
 
 
@@ -36,6 +54,9 @@
 
 
 {% macro spark__list_first(values) %} get({{ values }}, 0) {% endmacro %}
+
+
+{% macro spark__joined(values) %} array_join({{ values }}, ', ') {% endmacro %}
 
 
 {% macro spark__without_zone(moment) %} cast({{ moment }} as timestamp_ntz) {% endmacro %}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup
 from cosmos import DbtTaskGroup, ProfileConfig, ProjectConfig, RenderConfig
-from cosmos.constants import DbtResourceType, LoadMode, TestBehavior
+from cosmos.constants import DbtResourceType, LoadMode, SeedRenderingBehavior, TestBehavior
 
 from gamelake.airflow.dbt_build import DbtBuild, ModelState
 from gamelake.airflow.failures import task_callbacks
@@ -57,6 +57,7 @@ def dbt_tasks(*, url: str, key: str) -> DbtBuild:
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.NONE,  # a model's task shows its tests too
+            seed_rendering_behavior=SeedRenderingBehavior.NONE,  # the build has loaded them
             node_converters={DbtResourceType.MODEL: _model_task},
         ),
     ) as group:
