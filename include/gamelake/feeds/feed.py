@@ -98,7 +98,11 @@ def read_step(store: ReadableStore, table: TableName, number: int) -> Step:
     try:
         step = Step.from_json(store.get(key))
     except FeedError as error:
-        raise FeedError(f"{key}: {error.key}", error.found, error.expected) from error
+        hint = (
+            "; steps never change: restore the object from a backup or the bucket's versions "
+            "(docs/guides/deploy/backup.md). The newest step may be deleted instead: the next run makes it again"
+        )
+        raise FeedError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
     found = (step.source, step.entity, step.number)
     if found != (table.source, table.entity, number):
         raise FeedError(f"{key}: source, entity, number", found, "those of its key")
@@ -147,7 +151,7 @@ class MissingStepsError(Exception):
     def __init__(self, failures: Mapping[str, Exception]) -> None:
         lines = "".join(f"\n  {table}: {error}" for table, error in failures.items())
         super().__init__(
-            f"The change feeds of {len(failures)} tables lack their newest steps; the next run makes them:{lines}"
+            f"These change feeds lack their newest steps ({len(failures)}); the next run makes them:{lines}"
         )
         self.failures = failures
 

@@ -188,7 +188,7 @@ def test_a_table_that_fails_does_not_stop_the_others(lake: Store, tmp_path: Path
     lake.delete(part.key)
     other = IGDB["platforms"]
     Table(lake, other.table).commit(lambda _: commit_of_nothing())
-    with pytest.raises(MissingStepsError, match=r"feeds of 1 tables .*\n  igdb\.games: files: found 'a part missing"):
+    with pytest.raises(MissingStepsError, match=r"feeds lack .*\n  igdb\.games: files: found 'a part missing"):
         make_all(lake, IGDB.values())
     assert Feed(lake, other.table).numbers() == [1]
 
