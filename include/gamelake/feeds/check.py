@@ -67,7 +67,8 @@ def check_feed(store: Store, entity: Entity, *, since: int | None = None, until:
     Args:
         store: The lake.
         entity: The table.
-        since: The version to begin with. None: the oldest one that can be read, to which the feed has every step.
+        since: The version to begin with, not before the one at which the feed last began. None: the oldest one that can
+            be read.
         until: The version to end with. None: that of the newest step.
 
     Raises:
@@ -79,11 +80,12 @@ def check_feed(store: Store, entity: Entity, *, since: int | None = None, until:
     steps = list(feed.steps())
     if not steps:
         raise FeedError(f"{entity}: feed", None, "a step: make the feed first (`gamelake feed make`)")
+    begins = [number for number, step in enumerate(steps) if step.from_version is None]
+    steps = steps[begins[-1] if begins else 0 :]
     ends = [step.to_version for step in steps]
     last = ends[-1] if until is None else until
     if since is None:
-        begin = max(step.to_version for step in steps if step.from_version is None)
-        since = _oldest_readable(store, table, [end for end in ends if begin <= end <= last] or [last])
+        since = _oldest_readable(store, table, [end for end in ends if end <= last] or [last])
     for name, version in (("since", since), ("until", last)):
         if version not in ends:
             raise FeedError(f"{entity}: {name}", version, f"a version at which a step ends: of {ends[0]} to {ends[-1]}")
@@ -92,8 +94,6 @@ def check_feed(store: Store, entity: Entity, *, since: int | None = None, until:
     rows = read_table(store, table.read(since), canonical)
     for step in steps:
         if since < step.to_version <= last:
-            if step.from_version is None:
-                raise FeedError(f"{entity}: since", since, f"{step.to_version} or more, where the feed begins again")
             report.steps += 1
             for change in feed.changes(step):
                 report.changes += 1

@@ -76,11 +76,11 @@ class Feed:
         numbers = self.numbers()
         return self.read(numbers[-1]) if numbers else None
 
-    def steps(self, *, after_version: int = 0) -> Iterator[Step]:
-        """Yield the steps in their order, those that end after a version of the table."""
+    def steps(self, *, after: int = 0) -> Iterator[Step]:
+        """Yield the steps in their order, those after a number."""
         for number in self.numbers():
-            if (step := self.read(number)).to_version > after_version:
-                yield step
+            if number > after:
+                yield self.read(number)
 
     def read(self, number: int) -> Step:
         """Return the step of that number. Raises: ObjectNotFoundError."""
@@ -134,7 +134,7 @@ def make_missing(store: Store, entity: Entity) -> list[Step]:
     made: list[Step] = []
     while True:
         last, newest = feed.latest(), table.latest()
-        if newest is None or (last is not None and last.to_version >= newest.version):
+        if newest is None or (last is not None and _is_of(newest, last)):
             return made
         step = _next_step(store, entity, table, last, newest)
         try:
@@ -192,8 +192,12 @@ def _next_step(store: Store, entity: Entity, table: Table, last: Step | None, ne
     if last is None:
         return _beginning(store, entity, _recent(table), number=1, reason=None)
     number, missing = last.number + 1, None
+    if newest.version <= last.to_version:
+        return _made_again(store, entity, table, last, newest)
     try:
         before = table.read(last.to_version)
+        if not _is_of(before, last):
+            return _made_again(store, entity, table, last, newest)
         for version in range(last.to_version + 1, newest.version + 1):
             try:
                 after = table.read(version)
@@ -207,6 +211,21 @@ def _next_step(store: Store, entity: Entity, table: Table, last: Step | None, ne
     reason = f"what changed since version {last.to_version} is not known: {missing}"
     later = (version for version in range(last.to_version + 1, newest.version + 1))
     return _beginning(store, entity, _readable(table, later), number=number, reason=reason)
+
+
+def _is_of(commit: Manifest, step: Step) -> bool:
+    """Whether a step ends with this very commit: a table that was lost and loaded again has other ones."""
+    return (commit.version, commit.committed_at) == (step.to_version, step.committed_at)
+
+
+def _made_again(store: Store, entity: Entity, table: Table, last: Step, newest: Manifest) -> Step:
+    reason = (
+        f"the table does not have the version {last.to_version} of {last.committed_at:%Y-%m-%d %H:%M:%S} UTC any more"
+    )
+    log.warning("%s: the change feed begins again: %s", entity, reason)
+    return _beginning(
+        store, entity, _readable(table, range(1, newest.version + 1)), number=last.number + 1, reason=reason
+    )
 
 
 def _recent(table: Table) -> Iterator[Manifest]:

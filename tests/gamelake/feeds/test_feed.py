@@ -9,6 +9,7 @@ import pytest
 
 from gamelake.feeds import feed as feeds
 from gamelake.feeds.audit import audit_feed
+from gamelake.feeds.check import check_feed
 from gamelake.feeds.documents import FeedError, Step, prefix_of, step_key
 from gamelake.feeds.envelope import Op
 from gamelake.feeds.feed import Feed, MissingStepsError, has_feed, make_all, make_missing
@@ -171,6 +172,25 @@ def test_a_feed_whose_last_version_is_lost_begins_again(lake: Store, tmp_path: P
     assert (again.from_version, again.to_version) == (None, 2)
     assert (again.reason or "").startswith("what changed since version 1 is not known: ")
     assert (step.from_version, step.to_version, step.rows) == (2, 3, 1)
+
+
+@pytest.mark.parametrize("loads", [1, 2, 3])
+def test_a_table_that_is_lost_and_loaded_again_begins_its_feed_again(lake: Store, tmp_path: Path, loads: int) -> None:
+    load_whole(lake, tmp_path, game(1))
+    load_whole(lake, tmp_path, game(1, hypes=1))
+    make_missing(lake, GAMES)
+    for info in list(lake.list("raw/")):
+        lake.delete(info.key)
+    for hypes in range(loads):
+        load_whole(lake, tmp_path, game(2, hypes=hypes))
+    again, *made = make_missing(lake, GAMES)
+    assert (again.number, again.from_version, again.to_version) == (3, None, 1)
+    assert (again.reason or "").startswith("the table does not have the version 2 of ")
+    assert [(step.from_version, step.to_version, step.updated) for step in made] == [
+        (version, version + 1, 1) for version in range(1, loads)
+    ]
+    assert make_missing(lake, GAMES) == []
+    assert check_feed(lake, GAMES).differing == 0
 
 
 def load(store: Store, version: int) -> Any:
