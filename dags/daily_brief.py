@@ -15,37 +15,51 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronPartitionTimetable, Param, task
+from airflow.sdk import Context, CronPartitionTimetable, Param, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.failures import run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
+from gamelake.airflow.repaired import SENT
 from gamelake.airflow.run_partition import run_partition
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, parse_day
 from gamelake.incidents.documents import Severity
 
-FAILS = task_callbacks("daily_brief", severity=Severity.P1)
-ENDS = task_callbacks("daily_brief", severity=Severity.P1, ends=True)
+
+def part_of(context: Context) -> str:
+    """Return which part of the brief a task is: each channel is one, so that a sound one does not hide another."""
+    channel = getattr(context["task"], "op_kwargs", {}).get("channel")
+    return f"{SENT}{channel}" if channel else str(context["ti"].task_id)
 
 
-@task(executor_config=executor_config("transform"), **FAILS)
+CALLBACKS = task_callbacks("daily_brief", part=part_of, severity=Severity.P1)
+
+
+@task(executor_config=executor_config("transform"), **CALLBACKS)
 def make(**context: Any) -> str:
-    """Make the brief of the run's day, unless there is one. Returns: the day."""
+    """Make the brief of the run's day, unless there is one. Returns: the day.
+
+    Skipped before the first night of a new lake, unless a person asks for it.
+    """
     from gamelake.airflow.language_model import chosen_writer
     from gamelake.airflow.stores import connected_store
     from gamelake.brief import brief
+    from gamelake.nights.late_publication import has_deadline
     from gamelake.nights.report import NightReports
     from gamelake.registry import loaded_sources
 
     with lasting_errors():
-        day, store = parse_day(run_partition(context)), connected_store()
-        reports = NightReports(store, loaded_sources())
+        day, store, sources = parse_day(run_partition(context)), connected_store(), loaded_sources()
+        if context["dag_run"].run_type == "scheduled" and not has_deadline(store, sources, day):
+            raise AirflowSkipException(f"no brief of {day}: the lake had no night yet")
+        reports = NightReports(store, sources)
         brief.make(store, reports, day, now=datetime.now(UTC), writer=chosen_writer())
     return day.isoformat()
 
 
-@task(executor_config=executor_config("transform"), **ENDS)
+@task(executor_config=executor_config("transform"), **CALLBACKS)
 def publish_pages(day: str) -> list[str]:
     """Write the pages of the brief into the lake. Returns: their keys."""
     from gamelake.airflow.stores import connected_store
@@ -63,7 +77,7 @@ def channels() -> list[str]:
     return list(chosen())
 
 
-@task(executor_config=executor_config("transform"), map_index_template="{{ task.op_kwargs['channel'] }}", **FAILS)
+@task(executor_config=executor_config("transform"), map_index_template="{{ task.op_kwargs['channel'] }}", **CALLBACKS)
 def send(day: str, channel: str) -> None:
     """Send the brief to one channel."""
     from gamelake.airflow.channels import send as send_text

@@ -5,8 +5,9 @@ loads that never committed, parts that no commit of the last 7 days names, rejec
 of 90 days ago, steps of change feeds of 400 days ago, old generations of marts, and old tables and reports of the data
 quality. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or damaged.
 
-If it fails: read the log, then load that entity with `full_refresh`. docs/guides/runbooks/troubleshooting.md has what
-each message means.
+If it fails: read the log, then load that entity with `full_refresh`. The next run of `data_quality` repeats the audit,
+and closes its incident when nothing is broken any more. docs/guides/runbooks/troubleshooting.md has what each message
+means.
 
 - **remove**: remove the orphans; else only list them.
 - **older_than_hours**: orphans younger than this stay: a load may be using them.
@@ -18,13 +19,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, Param, task
+from airflow.sdk import Context, CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.failures import run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
+from gamelake.airflow.repaired import VERIFIED
 from gamelake.days import KST, TIMEZONE
 from gamelake.maintenance.audit import MAX_ORPHAN_HOURS, MIN_ORPHAN_HOURS
 from gamelake.registry import load_entities
@@ -32,7 +34,12 @@ from gamelake.registry import load_entities
 TABLES = tuple(entity.table for entity in load_entities())
 
 
-@task(executor_config=executor_config("maintain"), **task_callbacks("lake_audit", ends=True))
+def part_of(context: Context) -> str:
+    """Return what an audit reads: the repetition that closes its incident has to read the same."""
+    return VERIFIED if context["params"]["verify"] else "audit"
+
+
+@task(executor_config=executor_config("maintain"), **task_callbacks("lake_audit", ends=True, part=part_of))
 def audit(**context: Any) -> dict[str, int]:
     """Audit the lake. Returns: how many orphans were found and removed, and the bytes removed."""
     import logging

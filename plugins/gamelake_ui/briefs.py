@@ -16,8 +16,8 @@ from gamelake.days import PartitionError, parse_day
 from gamelake.lake.store import ObjectNotFoundError
 
 if TYPE_CHECKING:
-    from gamelake.brief.wording import Language
     from gamelake.lake.store import Store
+    from gamelake.words import Language
 
 POLICY = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 _OWN_STYLE = f"style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"

@@ -218,6 +218,9 @@ def _check(store: Store, folder: Path) -> None:
     assert check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC))[1]
     late = check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC) + timedelta(days=3))[0]
     assert (late.number, bool(late.findings)) == (2, True)
+    # What it does while the incident of an audit is open.
+    tables, age = [entity.table for entity in REGISTRY.values()], timedelta(hours=48)
+    assert not audit(store, tables, older_than=age, remove=False, verify=True).broken
 
 
 def _keep_events(store: Store, folder: Path) -> None:

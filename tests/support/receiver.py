@@ -25,6 +25,7 @@ class Webhook:
 
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
+        self.beats: list[str] = []
         self.authorizations: list[str] = []
         self.status = 200
         self.location: str | None = None
@@ -66,7 +67,11 @@ def running_webhook() -> Iterator[Webhook]:
             self.wfile.write(b"ok")
 
         def do_GET(self) -> None:
-            self.send_response(200)
+            if webhook.hangs:
+                webhook.released.wait(60)
+                return
+            webhook.beats.append(self.path)
+            self.send_response(webhook.status)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

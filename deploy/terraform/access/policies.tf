@@ -106,7 +106,7 @@ locals {
       },
     ], local.invalidate)
 
-    # The DAGs transform, data_quality, night_watch and daily_brief.
+    # The DAGs transform, data_quality and daily_brief.
     transform = concat([
       local.find,
       local.report,

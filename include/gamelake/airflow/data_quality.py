@@ -1,4 +1,4 @@
-"""What the DAGs of the data quality do: check the lake, refresh a CDN, and report urgent findings."""
+"""What the DAGs of the data quality do: check the night and the lake, and tell people what is urgent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gamelake.marts.findings import Report
     from gamelake.registry import Entity
 
 log = logging.getLogger(__name__)
 
 
 def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
-    """Check the published data, and report what is urgent.
+    """Check the night and the published data, tell people what is urgent, and send messages that wait.
+
+    The night is checked first: data that cannot be checked does not hide marts that are late.
 
     Args:
         entities: Every entity of the registry.
@@ -30,16 +33,32 @@ def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
         StoreError: The lake cannot be read or written.
         InvalidationError: CloudFront did not forget its copies.
     """
+    from gamelake.airflow.heartbeat import beat
     from gamelake.airflow.notifications import record
+    from gamelake.airflow.repaired import end_what_is_repaired
     from gamelake.airflow.stores import connected_store, invalidate_changed
     from gamelake.marts.findings import COPY, CURRENT
+    from gamelake.nights.late_publication import check_publication
     from gamelake.nights.made_up import end_what_is_made_up
     from gamelake.quality.check import check_lake
     from gamelake.quality.telling import tell
     from gamelake.registry import loaded_sources
 
-    store = connected_store()
-    report, is_new = check_lake(store, entities, now=datetime.now(UTC))
+    store, sources, now = connected_store(), loaded_sources(), datetime.now(UTC)
+    record(lambda incidents, lake: end_what_is_made_up(lake, incidents, sources))
+    record(lambda incidents, lake: check_publication(lake, incidents, sources, now))
+    end_what_is_repaired(store, entities)
+    report, is_new = check_lake(store, entities, now=now)
+    _log(report)
+    if is_new:
+        invalidate_changed([CURRENT, COPY], change=f"report {report.number} of the data quality")
+    record(lambda incidents, _: tell(report, incidents, sources))
+    beat(store, sources, now)
+    found = Counter(each.severity.value for each in report.findings if each.is_open)
+    return {"report": report.number, "is_new": is_new, "open": dict(sorted(found.items()))}
+
+
+def _log(report: Report) -> None:
     for each in report.findings:
         log.log(
             logging.WARNING if each.is_open else logging.INFO,
@@ -49,9 +68,3 @@ def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
             each.since.isoformat(timespec="minutes"),
             each.message,
         )
-    if is_new:
-        invalidate_changed([CURRENT, COPY], change=f"report {report.number} of the data quality")
-    record(lambda incidents, _: tell(report, incidents))
-    record(lambda incidents, lake: end_what_is_made_up(lake, incidents, loaded_sources()))  # by day: see night_watch
-    found = Counter(each.severity.value for each in report.findings if each.is_open)
-    return {"report": report.number, "is_new": is_new, "open": dict(sorted(found.items()))}

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from gamelake.incidents.incidents import Incidents
     from gamelake.lake.store import Store
     from gamelake.registry import Entity, Source
+    from gamelake.words import Words
 
 Callbacks = dict[str, Any]
-
-LOST = "Airflow gives no reason ({reason}). Its process was killed, its worker stopped, or the run took too long."
 
 
 def load_callbacks(source: Source, entity: Entity) -> Callbacks:
@@ -51,23 +50,31 @@ def load_run_callbacks(source: Source, entity: Entity) -> Callbacks:
     }
 
 
-def task_callbacks(scope: str, *, ends: bool = False, severity: Severity | None = None) -> Callbacks:
+def task_callbacks(
+    scope: str,
+    *,
+    ends: bool = False,
+    part: Callable[[Context], str] | None = None,
+    severity: Severity | None = None,
+) -> Callbacks:
     """Return the callbacks of a task that is no load.
 
     Args:
         scope: What fails with it, such as `transform`.
         ends: Whether its success is that of the whole scope.
+        part: Returns which part of the scope a task is, whose success ends the failures of that part; without it the
+            part is the task's id, and nothing ends with it alone.
         severity: How urgent its failure is; P0 by default.
     """
 
     def failed(context: Context) -> None:
-        error = _error(context)
-        _report(_fault(context, scope, _kind_of_build(error), str(context["ti"].task_id), _cause(error), severity))
+        error, name = _error(context), part(context) if part else _task_id(context)
+        _report(_fault(context, scope, _kind_of_build(error), name, _cause(error), severity))
 
     def succeeded(context: Context) -> None:
-        _succeed(context, scope, None)
+        _succeed(context, scope, part(context) if part and not ends else None)
 
-    return {"on_failure_callback": failed, **({"on_success_callback": succeeded} if ends else {})}
+    return {"on_failure_callback": failed, **({"on_success_callback": succeeded} if ends or part else {})}
 
 
 def run_callbacks(scope: str, *, severity: Severity | None = None) -> Callbacks:
@@ -78,11 +85,12 @@ def run_callbacks(scope: str, *, severity: Severity | None = None) -> Callbacks:
 def publication_skipped(context: Context) -> None:
     """Report that a finished build was not published, because readers have a later day or newer loads."""
     from gamelake.airflow.notifications import record
+    from gamelake.words import Words
 
     outcome = context["ti"].xcom_pull(task_ids=context["ti"].task_id) or {}
     closed = _succeed(context, "transform", None)
     if not closed and context["dag_run"].run_type == "asset_triggered":  # else a person asked for this day
-        cause = outcome.get("reason") or "readers have a later day, or a build of this day from newer loads"
+        cause = Words(str(outcome.get("reason")), str(outcome.get("reason_ko")))
         notice = _fault(context, "transform", "skipped", "publish", cause, _severity(None))
         record(lambda incidents, _: incidents.notice(notice))
 
@@ -113,7 +121,7 @@ def _lost(context: Context, scope: str, part: str | None, severity: Severity | N
     from gamelake.airflow.notifications import record
 
     reason = str(context.get("reason") or "the run failed")
-    fault = _fault(context, scope, "lost", part or _task_id(context), LOST.format(reason=reason), severity)
+    fault = _fault(context, scope, "lost", part or _task_id(context), _lost_cause(reason), severity)
 
     def fail(incidents: Incidents, _: Store) -> None:
         failures = [failure for each in incidents.open(scope) for failure in each.failures]
@@ -129,7 +137,9 @@ def _succeed(context: Context, scope: str, part: str | None) -> list[Any]:
     return record_success(scope, night=_night(context), part=part)
 
 
-def _fault(context: Context, scope: str, kind: str, part: str, cause: str, severity: Severity | None = None) -> Fault:
+def _fault(
+    context: Context, scope: str, kind: str, part: str, cause: str | Words, severity: Severity | None = None
+) -> Fault:
     from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
     from gamelake.airflow.notifications import airflow_url
@@ -141,7 +151,7 @@ def _fault(context: Context, scope: str, kind: str, part: str, cause: str, sever
         kind=kind,
         part=part,
         night=_night(context),
-        cause=str(redact(cause)),
+        cause=str(redact(cause)) if isinstance(cause, str) else cause,
         severity=severity or Severity.P0,
         log_url=f"{airflow_url()}{_path(task.log_url)}" if task is not None else None,
         run_id=str(context.get("run_id") or "") or None,
@@ -184,12 +194,18 @@ def _error(context: Context) -> BaseException | str | None:
     return context.get("exception")
 
 
-def _cause(error: BaseException | str | None) -> str:
+def _lost_cause(reason: str) -> Words:
+    from gamelake.incidents.wording import text
+
+    return text("cause.lost", reason=reason)
+
+
+def _cause(error: BaseException | str | None) -> str | Words:
     """Return an error's own message, without what only Airflow needs of it."""
     from gamelake.airflow.dag import cause_of
 
     if error is None:
-        return LOST.format(reason="no error")
+        return _lost_cause("no error")
     return cause_of(error).removeprefix("not retried: ")
 
 

@@ -17,10 +17,11 @@ from gamelake.brief.documents import PREFIX, Brief, BriefError, encode, key_of, 
 from gamelake.brief.facts import games_of, platform_of
 from gamelake.brief.model_texts import model_texts
 from gamelake.brief.page import html_of
-from gamelake.brief.wording import Language, worded
+from gamelake.brief.wording import worded
 from gamelake.lake.documents import convert, parse_json
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 from gamelake.marts.reader import NotPublishedError, open_marts
+from gamelake.words import Language
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -115,12 +115,21 @@ class Finding(Document, frozen=True, kw_only=True):
 
 
 class Trouble(Document, frozen=True, kw_only=True):
-    """An incident that is open."""
+    """An incident that is open.
+
+    Attributes:
+        title: What fails, as its message has it; empty in briefs of before it was stated. `title_ko` is the same in
+            Korean.
+        cause: The error's own message, or a sentence of ours; the latter has `cause_ko` too.
+    """
 
     key: str
     severity: str
     since: Moment
+    title: str = ""
+    title_ko: str = ""
     cause: str
+    cause_ko: str | None = None
 
 
 class Platform(Document, frozen=True, kw_only=True):
@@ -131,8 +140,9 @@ class Platform(Document, frozen=True, kw_only=True):
         complete: Tables that are loaded.
         expected: Tables that there are.
         published_at: When readers got the marts of the day.
-        note: Why they did not.
-        warnings: What a person should look at.
+        note: Why they did not; `note_ko` is the same in Korean.
+        warnings: What a person should look at; `warnings_ko` is the same in Korean, and empty in briefs of before it
+            was stated.
     """
 
     status: str
@@ -142,7 +152,9 @@ class Platform(Document, frozen=True, kw_only=True):
     requests: Count
     published_at: Moment | None = None
     note: str | None = None
+    note_ko: str | None = None
     warnings: tuple[str, ...] = ()
+    warnings_ko: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     incidents: tuple[Trouble, ...] = ()
 
@@ -154,7 +166,7 @@ class ModelText(Document, frozen=True, kw_only=True):
         model: The name of the model.
         opening: What changed in the lists; None: the template is used.
         findings: What the findings mean, if there are some.
-        reason: Why the template is used.
+        reason: Why the template is used: the own message of an error, in English.
     """
 
     model: str

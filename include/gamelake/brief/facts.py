@@ -6,7 +6,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gamelake.brief.documents import Finding, Game, GameList, Games, Platform, Release, Trouble
+from gamelake.brief.wording import text
 from gamelake.incidents.incidents import Incidents
+from gamelake.incidents.wording import titled
 from gamelake.lake.documents import DocumentError
 from gamelake.marts import findings
 from gamelake.marts.lists import tops, why_empty
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from gamelake.incidents.documents import Incident
     from gamelake.lake.store import Store
     from gamelake.marts.lists import Row, Top
     from gamelake.marts.reader import Marts
@@ -75,7 +78,7 @@ def platform_of(store: Store, night: Night, *, since: datetime) -> Platform:
     try:
         report = findings.current(store)
     except DocumentError as error:  # the next check writes it again
-        problems.append(f"The findings of the data quality cannot be read: {error}")
+        problems.append(text("problem.findings", error=error))
     found = [each for each in report.findings if each.is_open or each.seen_at >= since] if report else []
     return Platform(
         status=night.status.value,
@@ -85,7 +88,9 @@ def platform_of(store: Store, night: Night, *, since: datetime) -> Platform:
         requests=night.requests,
         published_at=night.marts.published_at,
         note=None if night.marts.published_at else night.marts.note,
-        warnings=(*night.warnings, *problems),
+        note_ko=None if night.marts.published_at else night.marts.note_ko,
+        warnings=(*night.warnings, *(each.en for each in problems)),
+        warnings_ko=(*night.warnings_ko, *(each.ko for each in problems)),
         findings=tuple(
             Finding(
                 severity=each.severity.value,
@@ -101,14 +106,21 @@ def platform_of(store: Store, night: Night, *, since: datetime) -> Platform:
             for each in sorted(found, key=lambda each: (each.severity.value, each.since, each.id))
         ),
         incidents=tuple(
-            Trouble(
-                key=each.key,
-                severity=each.severity.value,
-                since=each.opened_at,
-                cause=each.failures[0].cause if each.failures else "",
-            )
+            _trouble(each)
             for each in sorted(Incidents(store).open(), key=lambda each: (each.severity.value, each.opened_at))
         ),
+    )
+
+
+def _trouble(incident: Incident) -> Trouble:
+    first = incident.failures[0]
+    return Trouble(
+        key=incident.key,
+        severity=incident.severity.value,
+        since=incident.opened_at,
+        cause=first.cause,
+        cause_ko=first.cause_ko,
+        **titled(incident, part=first.part, night=first.nights[-1]).fields("title"),
     )
 
 

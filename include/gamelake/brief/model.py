@@ -23,7 +23,7 @@ from gamelake.brief.figures import foreign_figures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gamelake.brief.wording import Language
+    from gamelake.words import Language
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 MOST_SENTENCES = 3

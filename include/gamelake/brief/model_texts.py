@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from gamelake.brief.documents import ModelText
 from gamelake.brief.model import ModelError, worded
-from gamelake.brief.wording import Language, Words, figure_of, firsts, movers
+from gamelake.brief.wording import Words, figure_of, firsts, movers
+from gamelake.words import Language
 
 if TYPE_CHECKING:
     from gamelake.brief.documents import Brief, Game, Release

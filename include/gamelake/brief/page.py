@@ -6,7 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gamelake.brief.wording import Language, Text
+    from gamelake.brief.wording import Text
+    from gamelake.words import Language
 
 STYLE = """
 :root { color-scheme: light dark; }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gamelake.days import KST
 from gamelake.marts import lists
 from gamelake.nights.documents import NightStatus
+from gamelake.words import Language, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from gamelake.brief.documents import Brief, Game, GameList, Games, ModelText, Platform, Release
 
-Language = Literal["en", "ko"]
+text = Texts(Path(__file__).with_name("texts.toml"))
 _CALM = {NightStatus.COMPLETE, NightStatus.WARNING}
 
 
@@ -85,13 +84,16 @@ class Words:
 
     def __call__(self, name: str, **values: Any) -> str:
         """Return a text of texts.toml, such as `line.first`."""
-        section, key = name.split(".")
-        return str(_texts()[section][key][self.language].format_map(values))
+        return text(name, **values).in_language(self.language)
 
     def of_lists(self, name: str, **values: Any) -> str:
         """Return a text of marts/lists.toml."""
         section, key = name.split(".")
         return str(lists.texts()[section][key][self.language].format_map(values))
+
+    def either(self, english: str | None, korean: str | None) -> str:
+        """Return a text of a document; one of before its Korean text was stated has the English one."""
+        return ((korean if self.language == "ko" else "") or english) or ""
 
     def game(self, game: Game | Release) -> str:
         """Return the name of a game: the Korean title where there is one, and the reader is Korean."""
@@ -210,13 +212,20 @@ def _night(words: Words, platform: Platform) -> list[str]:
     if platform.published_at:
         found.append(words("line.published", time=words.time(platform.published_at)))
     elif platform.note:
-        found.append(words("line.unpublished", note=platform.note))
-    return [*found, *(words("line.warning", text=each) for each in platform.warnings)]
+        found.append(words("line.unpublished", note=words.either(platform.note, platform.note_ko)))
+    warnings = platform.warnings_ko if words.language == "ko" and platform.warnings_ko else platform.warnings
+    return [*found, *(words("line.warning", text=each) for each in warnings)]
 
 
 def _incidents(words: Words, platform: Platform) -> list[str]:
     return [
-        words("line.incident", severity=each.severity, key=each.key, cause=each.cause, since=words.time(each.since))
+        words(
+            "line.incident" if each.cause_ko else "line.error",
+            severity=each.severity,
+            title=words.either(each.title, each.title_ko) or each.key,
+            cause=words.either(each.cause, each.cause_ko),
+            since=words.time(each.since),
+        )
         for each in platform.incidents
     ]
 
@@ -224,15 +233,10 @@ def _incidents(words: Words, platform: Platform) -> list[str]:
 def _findings(words: Words, platform: Platform) -> list[str]:
     def lines() -> Iterable[str]:
         for each in platform.findings:
-            message = (each.message_ko if words.language == "ko" else "") or each.message
+            message = words.either(each.message, each.message_ko)
             if each.is_over:
                 yield words("line.over", message=message)
             else:
                 yield words("line.finding", severity=each.severity, message=message, since=words.time(each.since))
 
     return list(lines())
-
-
-@cache
-def _texts() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))

@@ -20,8 +20,8 @@ BEGIN = "<!-- Generated from include/gamelake/codegen/cost.py by `make generate`
 END = "<!-- end -->\n"
 
 NIGHTS = 30
-CHECKS = NIGHTS * 48
-"""Checks of the data quality: every 30 minutes."""
+CHECKS = 7
+"""Checks of a day: six by the clock, and one of the publication."""
 FULL_READS = 30 / 7
 """Mondays of a month."""
 ENTITIES = len(load_sources()["igdb"].entities)
@@ -103,8 +103,8 @@ def month() -> list[tuple[str, str, Requests]]:
         ),
         (
             "incidents",
-            f"{NIGHTS} × (12 runs of `night_watch`, {ENTITIES + 1} successes) × 2 lists",
-            Requests(NIGHTS * 2 * (12 + ENTITIES + 1), NIGHTS * 12),
+            f"{NIGHTS} × ({CHECKS} checks × 8 lists, {ENTITIES + 1} successes × 2 lists)",
+            Requests(NIGHTS * (8 * CHECKS + 2 * (ENTITIES + 1)), NIGHTS * CHECKS),
         ),
         (
             "`lake_audit`",
@@ -118,8 +118,8 @@ def month() -> list[tuple[str, str, Requests]]:
         ),
         (
             "`data_quality`",
-            f"{CHECKS:,} × lists and manifests of {ENTITIES} tables, and 42 profiles",
-            Requests(CHECKS * (ENTITIES + 3), CHECKS * (ENTITIES + 44)),
+            f"{NIGHTS * CHECKS} × lists and manifests of {ENTITIES} tables, and 42 profiles",
+            Requests(CHECKS * (ENTITIES + 3), CHECKS * (ENTITIES + 44)).times(NIGHTS),
         ),
     ]
 

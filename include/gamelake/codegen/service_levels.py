@@ -49,7 +49,7 @@ only if the last 30 nights and the last 7 both have a rate above 1.
 | met | the budget lasts | none |
 | burning | bad nights come faster than the budget allows | P2 |
 | spent | the target is met, and one more bad night misses it | P2 |
-| missed | there were more bad nights than the target allows | P1 for 7 nights after a bad one, then P2 |
+| missed | there were more bad nights than the target allows | P2 |
 
 What to do: [the error budget is spent](../guides/runbooks/error-budget-is-spent.md).
 

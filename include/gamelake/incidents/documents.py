@@ -17,6 +17,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gamelake.words import Words
+
 PREFIX = "incidents/"
 """The start of the keys of all states."""
 
@@ -56,7 +58,7 @@ class Fault:
         kind: Why, such as `held`; the section of texts.toml that has its sentences.
         part: Which of several things in that scope: an entity, a task, a check.
         night: The partition that it concerns, such as `2026-11-21`.
-        cause: The error's own message, without secrets. Only its first lines are kept.
+        cause: The error's own message, without secrets, of which only the first lines are kept; or a sentence of ours.
         severity: How urgent it is.
         log_url: The log of the task.
         run_id: The run.
@@ -68,7 +70,7 @@ class Fault:
     kind: str
     part: str
     night: str
-    cause: str
+    cause: str | Words
     severity: Severity = Severity.P0
     log_url: str | None = None
     run_id: str | None = None
@@ -93,12 +95,13 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Failure(Document, frozen=True, kw_only=True):
-    """A part that fails, with all nights in which it did."""
+    """A part that fails, with all nights in which it did. `cause_ko` is None if the cause is an error's own message."""
 
     part: str
     nights: tuple[str, ...]
     since: Moment
     cause: str
+    cause_ko: str | None = None
     log_url: str | None = None
     run_id: str | None = None
 
@@ -126,7 +129,7 @@ class Message(Document, frozen=True, kw_only=True):
         part: The part that failed; at the end the one that failed first.
         parts: At the end, all parts that failed.
         missed: At the end, the nights that were never made up for, as `covers 2026-11-21`.
-        cause: The error's own message, or why there is nothing to do.
+        cause: The error's own message, or a sentence of ours; the latter has `cause_ko` too.
         log_url: The log of the task.
         readers_day: The day of the marts that readers had then; None if there were none, or it is not known.
         is_published: Whether readers had any marts; None if it is not known.
@@ -147,6 +150,7 @@ class Message(Document, frozen=True, kw_only=True):
     parts: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
     cause: str
+    cause_ko: str | None = None
     log_url: str | None = None
     readers_day: date | None = None
     is_published: bool | None = None

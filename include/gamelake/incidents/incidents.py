@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
@@ -179,7 +179,7 @@ class Incidents:
             part=fault.part,
             nights=(fault.night,),
             since=now,
-            cause=shortened(fault.cause),
+            **_causes(fault),
             log_url=fault.log_url,
             run_id=fault.run_id,
         )
@@ -259,7 +259,7 @@ class Incidents:
             part=fault.part,
             parts=incident.parts if event is Event.OVER else (),
             missed=incident.missed if event is Event.OVER else (),
-            cause=shortened(fault.cause),
+            **_causes(fault),
             log_url=fault.log_url,
             readers_day=readers_day,
             is_published=is_published,
@@ -327,6 +327,13 @@ class Incidents:
             except DocumentError as error:
                 log.warning("%s is left out: %s", key, error)
         return None, numbers[0] if numbers else 0
+
+
+def _causes(fault: Fault) -> dict[str, Any]:
+    """Return the fields of the cause: an error's own message has no Korean one."""
+    if isinstance(fault.cause, str):
+        return {"cause": shortened(fault.cause)}
+    return fault.cause.fields("cause")
 
 
 def shortened(cause: str) -> str:

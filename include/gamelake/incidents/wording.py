@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from gamelake.days import KST, day_of_partition
 from gamelake.incidents.documents import Event
+from gamelake.words import Language, Texts, Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
     from gamelake.incidents.documents import Incident, Message
 
-Language = Literal["en", "ko"]
-
+text = Texts(Path(__file__).with_name("texts.toml"))
 DOCS = "docs/guides/"
 SHOWN_PARTS = 10
 _NIGHTLY = {"load", "transform"}
@@ -46,20 +44,17 @@ def worded(incident: Incident, message: Message, *, language: Language, airflow_
         language: The language of all but the cause and names, which stay as they are.
         airflow_url: The address of Airflow's web UI, for links.
     """
-    line = _Lines(language)
-    family, *names = incident.scope.split(".")
-    own = _texts()[family].get(incident.kind, _texts()[family]["other"])
-    values = {"source": ".".join(names), "part": message.part, "night": message.night}
-    title = own["title"][language].format_map(values)
+    line, own = _Lines(language), _own(incident)
+    title = titled(incident, part=message.part, night=message.night).in_language(language)
     links = _links(line, message, airflow_url)
     if message.event is Event.OVER:
-        lines = [*_ending(line, message, is_nightly=family in _NIGHTLY), *_facts(line, message), *links]
+        lines = [*_ending(line, message, is_nightly=_family(incident) in _NIGHTLY), *_facts(line, message), *links]
         return Text(line("over", title=title), tuple(lines))
     lines = [
-        line("cause", cause=message.cause),
+        _cause(line, message, language),
         line("since", time=line.time(message.at), night=message.night),
         *_facts(line, message),
-        line("do", do=own["do"][language].format_map(values)),
+        line("do", do=own["do"][language].format_map(_values(incident, part=message.part, night=message.night))),
         *links,
         line("runbook", url=incident.runbook or f"{DOCS}{own['runbook']}"),
     ]
@@ -68,10 +63,38 @@ def worded(incident: Incident, message: Message, *, language: Language, airflow_
     return Text(f"[{message.severity}] {title}", tuple(lines))
 
 
+def titled(incident: Incident, *, part: str, night: str) -> Words:
+    """Return what an incident is, in one line: the failure of a part in a night."""
+    own = _own(incident)["title"]
+    values = _values(incident, part=part, night=night)
+    return Words(own["en"].format_map(values), own["ko"].format_map(values))
+
+
 def trial(language: Language) -> Text:
     """Return the text of a trial message."""
-    own = _texts()["trial"]
+    own = text.all["trial"]
     return Text(own["title"][language], (own["do"][language],))
+
+
+def _family(incident: Incident) -> str:
+    return incident.scope.partition(".")[0]
+
+
+def _own(incident: Incident) -> dict[str, Any]:
+    """Return the sentences of its kind."""
+    family: dict[str, Any] = text.all[_family(incident)]
+    return dict(family.get(incident.kind, family["other"]))
+
+
+def _values(incident: Incident, *, part: str, night: str) -> dict[str, str]:
+    return {"source": incident.scope.partition(".")[2], "part": part, "night": night}
+
+
+def _cause(line: _Lines, message: Message, language: Language) -> str:
+    """Return the cause: a sentence of ours in the language, or an error's own message as it is."""
+    if message.cause_ko is None:
+        return line("error", cause=message.cause)
+    return line("cause", cause=Words(message.cause, message.cause_ko).in_language(language))
 
 
 class _Lines:
@@ -81,7 +104,7 @@ class _Lines:
         self._language = language
 
     def __call__(self, name: str, **values: Any) -> str:
-        return str(_texts()["line"][name][self._language].format_map(values))
+        return text(f"line.{name}", **values).in_language(self._language)
 
     def time(self, moment: datetime) -> str:
         """Return a moment in Korean time, with UTC."""
@@ -122,8 +145,3 @@ def _links(line: _Lines, message: Message, airflow_url: str | None) -> list[str]
         day = day_of_partition(message.night)
         lines.append(line("last_night", url=f"{airflow_url.rstrip('/')}/plugin/last-night?day={day}"))
     return lines
-
-
-@cache
-def _texts() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))

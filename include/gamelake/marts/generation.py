@@ -47,6 +47,7 @@ from gamelake.marts.errors import TransformError
 from gamelake.marts.history import written_key
 from gamelake.marts.inputs import choose_inputs
 from gamelake.marts.parquet import inspect_parquet
+from gamelake.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,20 +64,26 @@ SPARK_TABLES = "_spark"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What `publish` did: `publication` is the number of what readers have, `reason` why it is another generation."""
+    """What `publish` did: `publication` is the number of what readers have, `why` why it is another generation."""
 
     generation: Generation
     publication: int
-    reason: str | None
+    why: Words | None
 
     @property
     def is_published(self) -> bool:
         """Whether readers have the generation."""
-        return self.reason is None
+        return self.why is None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is another generation, in English."""
+        return self.why.en if self.why else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome for an XCom: the fields of the generation, `published`, `reason` and `publication`."""
-        own = {"published": self.is_published, "reason": self.reason, "publication": self.publication}
+        """Return the outcome for an XCom: the fields of the generation, `published`, `publication`, and the reason."""
+        why = self.why.fields("reason") if self.why else dict[str, Any](reason=None)
+        own = {"published": self.is_published, "publication": self.publication, **why}
         return {**msgspec.to_builtins(self.generation), **own}
 
 
@@ -135,17 +142,17 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> Outcome
         document, finished_before = pointer.record_of(store, generation), True
     except ObjectNotFoundError:
         document, finished_before = _finish(store, generation, copies), False
-    reason: str | None = None
+    why: Words | None = None
 
     def decide(shown: Publication | None) -> Move | None:
-        nonlocal reason
-        reason = _why_not(store, document, shown, finished_before=finished_before) if shown else None
-        if reason or (shown and shown.generation == generation):
+        nonlocal why
+        why = _why_not(store, document, shown, finished_before=finished_before) if shown else None
+        if why or (shown and shown.generation == generation):
             return None
         return Move(action=Action.PUBLISH, generation=generation, day=document.day, by=document.run_id)
 
     made = pointer.move(store, decide) or pointer.newest(store)
-    return Outcome(document, made.number if made else 0, reason)
+    return Outcome(document, made.number if made else 0, why)
 
 
 def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> Generation:
@@ -203,24 +210,32 @@ def _listed(store: Store, generation: str, day: DayInput) -> HistoryDay:
     return HistoryDay(day=day.day, key=day.key, rows=found.rows, bytes=found.bytes, sha256=found.sha256, **counts)
 
 
-def _why_not(store: Store, document: Generation, shown: Publication, *, finished_before: bool) -> str | None:
+def _why_not(store: Store, document: Generation, shown: Publication, *, finished_before: bool) -> Words | None:
     """Return why a generation does not replace what readers have, None if it does."""
     if shown.generation == document.generation:
         return None
     if shown.day > document.day:
-        return f"not published: readers already have {shown.day}, which is later than {document.day}"
+        return Words(
+            f"not published: readers already have {shown.day}, which is later than {document.day}",
+            f"게시하지 않음: 사용자가 보는 {shown.day} 마트가 {document.day}보다 나중 것입니다",
+        )
     if finished_before:
         for each in pointer.history(store):
             if each.generation == document.generation:
-                return (
+                return Words(
                     f"not published: this generation was published before (number {each.number}), and number "
                     f"{shown.number} ({shown.action}) replaced it by {shown.generation}; "
-                    f"`make rollback TO={each.generation}` shows it again"
+                    f"`make rollback TO={each.generation}` shows it again",
+                    f"게시하지 않음: 이 세대는 전에 게시되었고(번호 {each.number}), "
+                    f"번호 {shown.number}({shown.action})에서 {shown.generation}(으)로 바뀌었습니다. "
+                    f"다시 보이려면 `make rollback TO={each.generation}`을 쓰세요",
                 )
     if shown.day == document.day and (older := _older_loads(store, document, shown.generation)):
-        return (
+        return Words(
             f"not published: readers already have {shown.generation}, which was built from newer loads: "
-            f"{', '.join(older)}; `make rollback TO={document.generation}` shows this one anyway"
+            f"{', '.join(older)}; `make rollback TO={document.generation}` shows this one anyway",
+            f"게시하지 않음: 사용자가 보는 {shown.generation}은(는) 더 새로운 적재로 만들었습니다: {', '.join(older)}. "
+            f"이것을 보이려면 `make rollback TO={document.generation}`을 쓰세요",
         )
     return None
 

@@ -64,7 +64,8 @@ class ServiceLevel(Document, frozen=True, kw_only=True):
         ),
     ]
     last_bad: Annotated[date | None, Meta(description="The newest bad night of the window.")]
-    reason: Annotated[str | None, Meta(description="Why that night was bad.")]
+    reason: Annotated[str | None, Meta(description="Why that night was bad.")] = None
+    reason_ko: Annotated[str | None, Meta(description="The same in Korean.")] = None
 
 
 class ServiceLevels(Document, frozen=True, kw_only=True):

@@ -69,7 +69,7 @@ class LoadFacts(Document, frozen=True, kw_only=True):
         kind: `incremental`, `snapshot` or `time_series`.
         is_required: The marts wait for it.
         status: How its load ended.
-        note: Why there is no complete load, for people.
+        note: Why there is no complete load, for people; `note_ko` is the same in Korean.
         is_uncommitted: It is missing, and the lake has rows of it: it was held, it failed, or it still runs.
         commits: How many loads of this day were committed.
         commit: The figures of the newest of them.
@@ -84,6 +84,7 @@ class LoadFacts(Document, frozen=True, kw_only=True):
     is_required: bool
     status: LoadStatus
     note: str | None = None
+    note_ko: str | None = None
     is_uncommitted: bool = False
     commits: int = 0
     commit: CommitInput | None = None
@@ -95,7 +96,7 @@ class MartsFacts(Document, frozen=True, kw_only=True):
     """The marts of one night.
 
     Attributes:
-        note: Why they are not published, for people.
+        note: Why they are not published, for people; `note_ko` is the same in Korean.
         generation: The key of the newest build of the day.
         started_at: When that build began.
         built_at: When it was complete, all tests included.
@@ -108,6 +109,7 @@ class MartsFacts(Document, frozen=True, kw_only=True):
 
     status: MartsStatus
     note: str | None = None
+    note_ko: str | None = None
     generation: str | None = None
     run_id: str | None = None
     started_at: datetime | None = None
@@ -120,7 +122,11 @@ class MartsFacts(Document, frozen=True, kw_only=True):
 
 
 class Night(Document, frozen=True, kw_only=True):
-    """Everything of one night. The sums are those of the newest load of each table."""
+    """Everything of one night. The sums are those of the newest load of each table.
+
+    Attributes:
+        warnings: What a person should look at; `warnings_ko` is the same in Korean.
+    """
 
     day: date
     status: NightStatus
@@ -132,6 +138,7 @@ class Night(Document, frozen=True, kw_only=True):
     requests: int
     load_seconds: float
     warnings: tuple[str, ...]
+    warnings_ko: tuple[str, ...]
 
 
 class NightMark(Document, frozen=True, kw_only=True):

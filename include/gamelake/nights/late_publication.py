@@ -14,10 +14,12 @@ from gamelake.marts import pointer
 from gamelake.nights.clock import deadline, last_night
 from gamelake.nights.records import RecordReader, first_deadline
 from gamelake.nights.report import NightReports
+from gamelake.nights.wording import text
+from gamelake.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from gamelake.incidents.incidents import Incidents
     from gamelake.lake.store import Store
@@ -30,24 +32,30 @@ PART = "publication"
 def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, Source], now: datetime) -> None:
     """Open an incident if the marts of the night are late and no open incident explains it; end it if they are there.
 
-    A lake without any publication has no readers yet, and is never late. Neither is one whose days are run by hand: the
-    first deadline is that of the day after the first load of a schedule.
+    A new lake is not late, and neither is one whose days are run by hand: the first deadline is that of the day after
+    the first load of a schedule.
     Raises: DocumentError, StoreError.
     """
     day = last_night(sources.values(), now)
-    published = pointer.newest_published(store)
-    if published is None or now < deadline(day):
+    if now < deadline(day):
         return
-    if published.day >= day:
+    published = pointer.newest_published(store)
+    if published and published.day >= day:
         incidents.succeed(SCOPE, part=PART, night=format_day(published.day))
         return
     explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
-    if any(incidents.open(scope) for scope in explained):
-        return
-    entities = [each for source in sources.values() if source.gates_transform for each in source.entities.values()]
-    first = first_deadline(RecordReader(store, entities).read(1).tables.values())
-    if first is None or day < first:
+    if any(incidents.open(scope) for scope in explained) or not has_deadline(store, sources, day):
         return
     built = NightReports(store, sources, clock=lambda: now).night(day).marts
-    cause = built.note or "transform published no marts"
+    cause = Words(built.note, built.note_ko or "") if built.note else text("marts.not_published")
     incidents.fail(Fault(scope=SCOPE, kind="late", part=PART, night=format_day(day), cause=cause))
+
+
+def has_deadline(store: Store, sources: Mapping[str, Source], day: date) -> bool:
+    """Whether people expect the marts of a day: not in a new lake, and not in one whose days are run by hand.
+
+    Raises: StoreError.
+    """
+    entities = [each for source in sources.values() if source.gates_transform for each in source.entities.values()]
+    first = first_deadline(RecordReader(store, entities).read(1).tables.values())
+    return first is not None and day >= first

@@ -11,7 +11,9 @@ from gamelake.days import format_day, parse_day
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Mode, Proof
 from gamelake.nights.documents import LoadFacts, LoadStatus
+from gamelake.nights.wording import text
 from gamelake.registry import Kind
+from gamelake.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +30,6 @@ _STATUS = {
     Proof.NONE.value: LoadStatus.UNCOUNTED,
     Proof.PAGED.value: LoadStatus.UNCOUNTED,
     Proof.PARTIAL.value: LoadStatus.PARTIAL,
-}
-
-_LATER = {
-    Kind.INCREMENTAL: "The next load reads what changed meanwhile.",
-    Kind.SNAPSHOT: "The next load reads the table whole.",
-    Kind.TIME_SERIES: "The source has no history: this day cannot be read later.",
 }
 
 
@@ -68,16 +64,14 @@ def facts(entity: Entity, table: TableRecords, day: date, *, is_late: bool, rate
     if commits:
         return committed(entity, commits[-1], commits=len(commits), rate=rate)
     if version := _lost_version(table, day):
-        status, note = LoadStatus.DAMAGED, f"The manifest of version {version} is lost or damaged: restore it."
+        status, note = LoadStatus.DAMAGED, text("load.lost", version=version)
     elif not is_late:
-        status, note = LoadStatus.WAITING, "Not loaded yet."
+        status, note = LoadStatus.WAITING, text("load.waiting")
     else:
-        reload = any(each.partition > format_day(day) for each in table.commits.values())
-        status = LoadStatus.MISSING
-        note = f"No load of this day was committed. {_LATER[entity.kind]}"
-        if reload and entity.kind is not Kind.TIME_SERIES:
-            note = "No load of this day was committed. A later load has read what changed."
-    return LoadFacts(**_named(entity), status=status, note=note)
+        is_reloaded = any(each.partition > format_day(day) for each in table.commits.values())
+        later = "reloaded" if is_reloaded and entity.kind is not Kind.TIME_SERIES else entity.kind.value
+        status, note = LoadStatus.MISSING, text("load.missing") + text(f"load.{later}")
+    return LoadFacts(**_named(entity), status=status, **note.fields("note"))
 
 
 def committed(entity: Entity, commit: CommitInput, *, rate: float | None, commits: int = 1) -> LoadFacts:
@@ -103,36 +97,39 @@ def traced(store: Store, load: LoadFacts, day: date) -> LoadFacts:
     table, partition = TableName(load.source, load.entity), f"dt={format_day(day)}/"
     is_uncommitted = True
     if rejected := next(iter(store.list(f"{table.rejected_prefix}{partition}")), None):
-        found = f"Rows that break the contract are kept at {rejected.key}."
+        found = text("load.rejected", key=rejected.key)
     elif next(iter(store.list(f"{table.prefix}{partition}")), None):
-        found = "A load stored rows and did not commit them: it was held, it failed, or it still runs."
+        found = text("load.uncommitted")
     else:
-        found = "The lake has no rows of a load of this day."
+        found = text("load.nothing")
         is_uncommitted = False
-    return replace(load, note=f"{load.note} {found}", is_uncommitted=is_uncommitted)
+    return replace(load, **(_note(load) + found).fields("note"), is_uncommitted=is_uncommitted)
 
 
-def warnings(load: LoadFacts) -> Iterator[str]:
+def warnings(load: LoadFacts) -> Iterator[Words]:
     """Yield what a person should look at in a load."""
-    commit, name = load.commit, load.entity
+    commit, table = load.commit, load.entity
     if commit is None:
         if load.status is not LoadStatus.WAITING:
-            yield f"{name}: {load.note}"
+            yield text("warning.load", table=table, note=_note(load))
         return
     if commit.ranges_unproven:
-        yield f"{name}: the source miscounts {_counted(commit.ranges_unproven, 'id range')}."
+        yield text("warning.unproven", table=table, ranges=_counted(commit.ranges_unproven, "range"))
     if commit.rows_rejected:
-        listed = f"`gamelake lake rejected {load.source}.{name}` lists them"
-        yield f"{name}: {_counted(commit.rows_rejected, 'row')} broke the contract and were left out; {listed}."
+        rows = _counted(commit.rows_rejected, "row")
+        yield text("warning.rejected", table=table, rows=rows, name=f"{load.source}.{table}")
     if commit.undeclared_fields:
-        fields = ", ".join(commit.undeclared_fields)
-        yield f"{name}: the source sends fields that entities.yaml does not declare: {fields}."
+        yield text("warning.undeclared", table=table, fields=", ".join(commit.undeclared_fields))
     if commit.is_shrink_allowed:
-        yield f"{name}: the table lost more rows than a load may remove, and an operator allowed it."
+        yield text("warning.shrunk", table=table)
     if commit.is_cursor_set_back:
-        yield f"{name}: the load before had a wrong watermark; this load set it back."
+        yield text("warning.set_back", table=table)
     if commit.mode == Mode.SNAPSHOT and not commit.row_count:
-        yield f"{name}: the source sent no rows."
+        yield text("warning.empty", table=table)
+
+
+def _note(load: LoadFacts) -> Words:
+    return Words(load.note or "", load.note_ko or "")
 
 
 def _lost_version(table: TableRecords, day: date) -> int | None:
@@ -155,5 +152,5 @@ def _named(entity: Entity) -> dict[str, Any]:
     }
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def _counted(count: int, thing: str) -> Words:
+    return text(f"count.{thing}{'' if count == 1 else 's'}", count=count)

@@ -6,9 +6,10 @@ A task gives up when the lake does not take its success in time. Its load or its
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.days import format_day
+from gamelake.days import day_of_partition, format_day, parse_day
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.table import Table
 from gamelake.marts import pointer
@@ -39,14 +40,20 @@ def end_what_is_made_up(store: Store, incidents: Incidents, sources: Mapping[str
         source = sources.get(incident.scope.partition(".")[2])
         for failure in incident.failures:
             entity = source.entities.get(failure.part) if source else None
-            if entity is None:
-                continue  # a table that is no longer declared
+            if entity is None:  # no longer declared, or its source is switched off: nothing will load it
+                incidents.succeed(incident.scope, part=failure.part, night=_day_after(failure.nights[-1]))
+                continue
             for night in reversed(list(_loaded(store, entity.table, since=failure.since))):
                 incidents.succeed(incident.scope, part=failure.part, night=night)
     for incident in incidents.open(TRANSFORM):
         since = max(failure.since for failure in incident.failures)
         for night in reversed(list(_published(store, since=since))):
             incidents.succeed(TRANSFORM, night=night)
+
+
+def _day_after(night: str) -> str:
+    """Return the partition after a night, so that no night counts as made up for."""
+    return format_day(parse_day(day_of_partition(night)) + timedelta(days=1))
 
 
 def _loaded(store: Store, table: TableName, *, since: datetime) -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from gamelake.days import format_day
 from gamelake.marts.documents import Action
 from gamelake.nights.documents import MartsFacts, MartsStatus
+from gamelake.nights.wording import text
+from gamelake.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,9 +57,10 @@ def facts(
     if started and record and started > record.built_at:
         started = None  # the time of an object that was restored or copied
     is_shown = bool(records.shown and records.shown.generation == key)
+    note = _note(records, day, status, loads, is_late=is_late, is_shown=is_shown)
     return MartsFacts(
         status=status,
-        note=_note(records, day, status, loads, is_late=is_late, is_shown=is_shown),
+        **(note.fields("note") if note else {}),
         generation=key,
         run_id=record.run_id if record else move.by if move else None,
         started_at=started,
@@ -70,18 +73,18 @@ def facts(
     )
 
 
-def warnings(records: Records, day: date, built: MartsFacts) -> Iterator[str]:
+def warnings(records: Records, day: date, built: MartsFacts) -> Iterator[Words]:
     """Yield what a person should look at: a rollback, and a history that is without this day."""
     if built.status is MartsStatus.PUBLISHED and built.note:
-        yield built.note
+        yield Words(built.note, built.note_ko or "")
     if records.shown and (reason := records.shown.days_left_out.get(format_day(day))):
-        yield f"The history of popularity is without this day: {reason}"
+        yield text("warning.left_out", reason=reason)
 
 
-def warnings_of_build(build: Build) -> Iterator[str]:
+def warnings_of_build(build: Build) -> Iterator[Words]:
     """Yield the days that a build had to leave out."""
     for day, reason in (build.record.days_left_out if build.record else {}).items():
-        yield f"The history of popularity is without {day}: {reason}"
+        yield text("warning.left_out_day", day=day, reason=reason)
 
 
 def _status(build: Build | None, *, is_published: bool, is_late: bool) -> MartsStatus:
@@ -96,22 +99,19 @@ def _status(build: Build | None, *, is_published: bool, is_late: bool) -> MartsS
 
 def _note(
     records: Records, day: date, status: MartsStatus, loads: Sequence[LoadFacts], *, is_late: bool, is_shown: bool
-) -> str | None:
+) -> Words | None:
     """Return why readers do not have the marts of a night; None if they have them, or had them."""
     if status is MartsStatus.PUBLISHED:
         newest = records.publications[0]
         if not is_shown and newest.action is Action.ROLLBACK and newest.day <= day:
-            return f"Rolled back: readers have the marts of {newest.day}. Reason: {newest.reason or 'none was given'}"
+            return text("marts.rolled_back", day=newest.day, reason=newest.reason or text("marts.no_reason"))
         return None
     if status is MartsStatus.BUILT:
         had = records.shown.day if records.shown else None
-        which = f"the marts of {had}, which is later" if had and had > day else "other marts of this day"
-        return f"Built and tested, but not published: readers had {which}."
+        return text("marts.built_older", day=had) if had and had > day else text("marts.built")
     if status is MartsStatus.UNFINISHED:
-        return (
-            "The build made no marts: it still runs, or a model or a test failed. The log of dbt.build has the reason."
-        )
+        return text("marts.unfinished")
     missing = [each.entity for each in loads if each.is_required and each.commit is None]
     if missing:
-        return f"The marts {'waited for' if is_late else 'wait for'} {', '.join(missing)}."
-    return "All loads are there, but transform built no marts." if is_late else "The marts are not built yet."
+        return text("marts.waited" if is_late else "marts.waits", tables=", ".join(missing))
+    return text("marts.not_built" if is_late else "marts.not_built_yet")

@@ -33,6 +33,7 @@ from gamelake.nights.documents import (
 )
 from gamelake.nights.metrics import LakeState, NewestLoad
 from gamelake.nights.records import RecordReader
+from gamelake.words import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -184,7 +185,7 @@ class NightReports:
             rows_read=sum(commit.rows_read for commit in commits),
             requests=sum(commit.requests for commit in commits),
             load_seconds=sum(commit.seconds for commit in commits),
-            warnings=tuple(warnings),
+            **lines("warnings", warnings),
         )
 
     def _loads(self, view: _View, day: date) -> list[LoadFacts]:
@@ -232,7 +233,7 @@ class NightReports:
             run_id=run_id,
             night=loads.day_of_commit(commit),
             load=load,
-            warnings=tuple(loads.warnings(load)),
+            warnings=tuple(each.en for each in loads.warnings(load)),
         )
 
     def _build_run(self, view: _View, dag_id: str, run_id: str) -> RunFacts:
@@ -242,7 +243,7 @@ class NightReports:
             if own and dag_id == "transform":
                 late = self._is_late(view, day)
                 facts = marts.facts(view.records, day, loads=self._loads(view, day), is_late=late, builds=own)
-                warnings = tuple(marts.warnings_of_build(own[-1]))
+                warnings = tuple(each.en for each in marts.warnings_of_build(own[-1]))
                 return RunFacts(dag_id=dag_id, run_id=run_id, night=day, marts=facts, warnings=warnings)
         if dag_id == "transform":
             note = f"No build of this run is in the lake. It did not begin, or it is older than {NIGHTS} nights."

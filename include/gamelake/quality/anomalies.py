@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gamelake.marts.findings import Observation, Severity
 from gamelake.nights.loads import day_of_commit
 from gamelake.quality.baseline import Point, Sensitivity, Shape, anomalies
-from gamelake.quality.wording import Words
+from gamelake.quality.wording import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -70,13 +70,13 @@ def _observation(entity: Entity, name: str, measure: Measure, found: Anomaly) ->
         subject=f"{entity}.{name}",
         value=found.value,
         expected=f"about {found.expected:,.0f} {measure.unit}",
-        **Words.of(
+        **text(
             f"{CHECK}.{found.shape}",
             table=entity,
-            figure=Words.of(f"figure.{name}"),
+            figure=text(f"figure.{name}"),
             value=found.value,
             expected=found.expected,
-            unit=Words.of(f"unit.{measure.unit}"),
+            unit=text(f"unit.{measure.unit}"),
             day=found.day,
-        ).messages,
+        ).fields("message"),
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gamelake.marts.findings import Observation, Severity
 from gamelake.quality.tables import unusual_rows
 from gamelake.quality.usual import LEAST_DAYS, RECENT_DAYS, highest_share, range_of_rows
-from gamelake.quality.wording import Words
+from gamelake.quality.wording import text
+from gamelake.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ def volume(evidence: Evidence) -> Iterator[Observation]:
         change = evidence.watched(mart.name).thresholds.max_rows_change
         usual = range_of_rows([(day, each.rows) for day, each in days], evidence.generation.day, share=change)
         if usual and not usual.low <= mart.rows <= usual.high:
-            yield unusual_rows(mart.name, mart.rows, usual, Words.of("volume.of_mart"))
+            yield unusual_rows(mart.name, mart.rows, usual, text("volume.of_mart"))
 
 
 def nulls(evidence: Evidence) -> Iterator[Observation]:
@@ -60,7 +61,7 @@ def _share(check: str, subject: str, share: float, usual: float, highest: float)
         subject=subject,
         value=round(share, 4),
         expected=f"a share of at most {highest:.3g}",
-        **Words.of(f"{check}.share", subject=subject, share=share, usual=usual, highest=highest).messages,
+        **text(f"{check}.share", subject=subject, share=share, usual=usual, highest=highest).fields("message"),
     )
 
 
@@ -78,14 +79,14 @@ def references(evidence: Evidence) -> Iterator[Observation]:
                     subject=f"{mart.name}.{column}",
                     value=orphans,
                     expected=f"at most {allowed:,} rows",
-                    **Words.of(
+                    **text(
                         "references.orphans",
                         orphans=orphans,
                         rows=mart.rows,
                         mart=mart.name,
                         column=column,
                         parent=parent,
-                    ).messages,
+                    ).fields("message"),
                 )
 
 
@@ -118,12 +119,12 @@ def _values(check: str, subject: str, values: list[str], expected: str) -> Obser
     listed = ", ".join(repr(value) for value in values[:_NAMED])
     named = Words(listed, listed)
     if len(values) > _NAMED:
-        named += Words.of("more.values", count=len(values) - _NAMED)
+        named += text("more.values", count=len(values) - _NAMED)
     return Observation(
         check=check,
         severity=Severity.P2,
         subject=subject,
         value=len(values),
         expected=expected,
-        **Words.of(f"{check}.values", subject=subject, values=named).messages,
+        **text(f"{check}.values", subject=subject, values=named).fields("message"),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.marts.findings import Observation, Severity
 from gamelake.quality.usual import LEAST_DAYS, RECENT_DAYS, streak
-from gamelake.quality.wording import Words
+from gamelake.quality.wording import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,14 +61,14 @@ def drift(evidence: Evidence) -> Iterator[Observation]:
                 subject=subject,
                 value=round(found, 4),
                 expected=f"a distance of at most {allowed:.3g}",
-                **Words.of(
+                **text(
                     "drift.moved",
                     subject=subject,
                     found=found,
                     allowed=allowed,
                     middle=column.quantiles[middle],
                     usual=usual[middle],
-                ).messages,
+                ).fields("message"),
             )
 
 
@@ -85,7 +85,7 @@ def standstill(evidence: Evidence) -> Iterator[Observation]:
                 subject=subject,
                 value=found.still,
                 expected=f"other figures within {days} days",
-                **Words.of("standstill.score", subject=subject, still=found.still, moved=found.moved).messages,
+                **text("standstill.score", subject=subject, still=found.still, moved=found.moved).fields("message"),
             )
 
 

@@ -27,7 +27,8 @@ from gamelake.marts.levels import LevelStatus, ServiceLevel, ServiceLevels
 from gamelake.nights.loads import is_expected
 from gamelake.nights.records import MOST_PUBLICATIONS, RecordReader, first_deadline
 from gamelake.quality.objectives import Indicator, load_objectives
-from gamelake.quality.wording import Words, texts
+from gamelake.quality.wording import text
+from gamelake.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity
 
 CHECK = "service_level"
-_RECENT = timedelta(days=7)
-"""A level that was missed earlier is no call in the night any more."""
+_NAMED = 3
+"""Tables that a reason names."""
 BURN_WINDOWS = (1, 7, 30)
 """Nights. A budget burns if the last 30 and the last 7 both spend more than their part of it."""
 
@@ -70,7 +71,7 @@ class JudgedNight:
     """A night, and why it was bad; None if it was good."""
 
     day: date
-    reason: str | None
+    reason: Words | None
 
 
 def refresh(store: Store, entities: Iterable[Entity], *, now: datetime) -> ServiceLevels:
@@ -103,28 +104,29 @@ def refresh(store: Store, entities: Iterable[Entity], *, now: datetime) -> Servi
 
 
 def observations(levels: ServiceLevels) -> Iterator[Observation]:
-    """Yield what a person should know of the levels: budgets that burn, are spent, or were not enough."""
+    """Yield what a person should know of the levels: budgets that burn, are spent, or were not enough.
+
+    All of it is for the daily brief: each bad night has a fault, of which a person was told that night.
+    """
     for level in levels.levels:
         if level.status is LevelStatus.MET:
             continue
-        is_recent = level.last_bad is not None and level.last_bad > day_of(levels.checked_at) - _RECENT
-        is_urgent = level.status is LevelStatus.MISSED and is_recent
         yield Observation(
             check=CHECK,
-            severity=Severity.P1 if is_urgent else Severity.P2,
+            severity=Severity.P2,
             subject=level.name,
             value=level.attained,
             expected=f"{level.target:.1%} of {level.window} nights",
-            **_words(level).messages,
+            **_words(level).fields("message"),
         )
 
 
 def _words(level: ServiceLevel) -> Words:
-    is_known = level.name in texts()["promise"]
-    title = Words(level.title, Words.of(f"promise.{level.name}").ko if is_known else level.title)
-    last = {"bad": level.bad, "count": level.nights, "day": level.last_bad, "reason": level.reason}
-    nights = Words.of(f"{CHECK}.nights", **last)
-    return Words.of(f"{CHECK}.{level.status}", title=title, nights=nights, runbook=level.runbook)
+    is_known = level.name in text.all["promise"]
+    title = Words(level.title, text(f"promise.{level.name}").ko if is_known else level.title)
+    reason = Words(level.reason or "", level.reason_ko or "")
+    nights = text(f"{CHECK}.nights", bad=level.bad, count=level.nights, day=level.last_bad, reason=reason)
+    return text(f"{CHECK}.{level.status}", title=title, nights=nights, runbook=level.runbook)
 
 
 def judged(objective: Objective, records: Records, entities: Iterable[Entity], now: datetime) -> Iterator[JudgedNight]:
@@ -155,7 +157,7 @@ def judged(objective: Objective, records: Records, entities: Iterable[Entity], n
         day += timedelta(days=1)
 
 
-def _reason(objective: Objective, records: Records, day: date, expected: Sequence[Entity]) -> str | None:
+def _reason(objective: Objective, records: Records, day: date, expected: Sequence[Entity]) -> Words | None:
     """Return why a night was bad, None if it was good."""
     match objective.indicator:
         case Indicator.PUBLISHED:
@@ -167,25 +169,25 @@ def _reason(objective: Objective, records: Records, day: date, expected: Sequenc
             return _why_incomplete(records, day, expected, objective.deadline(day), is_proven=is_proven)
 
 
-def _why_unpublished(publications: Iterable[Publication], day: date, deadline: datetime) -> str | None:
+def _why_unpublished(publications: Iterable[Publication], day: date, deadline: datetime) -> Words | None:
     times = [each.at for each in publications if each.day == day and each.action is Action.PUBLISH]
     if not times:
-        return "Nothing was published."
+        return text("bad_night.unpublished")
     at = min(times)
-    return None if at <= deadline else f"Published at {at.astimezone(KST):%Y-%m-%d %H:%M} Korean time."
+    return None if at <= deadline else text("bad_night.late", time=f"{at.astimezone(KST):%Y-%m-%d %H:%M}")
 
 
-def _why_old(publications: Iterable[Publication], day: date, deadline: datetime) -> str | None:
+def _why_old(publications: Iterable[Publication], day: date, deadline: datetime) -> Words | None:
     moves = [each for each in publications if each.at <= deadline]
     if not moves:
-        return "Readers had no marts."
+        return text("bad_night.no_marts")
     shown = max(moves, key=attrgetter("number"))
-    return None if shown.day >= day - timedelta(days=1) else f"Readers had the marts of {shown.day}."
+    return None if shown.day >= day - timedelta(days=1) else text("bad_night.old", day=shown.day)
 
 
 def _why_incomplete(
     records: Records, day: date, expected: Iterable[Entity], deadline: datetime, *, is_proven: bool
-) -> str | None:
+) -> Words | None:
     missing, wrong = [], []
     for entity in expected:
         commits = sorted(records.tables[str(entity)].commits.items())
@@ -195,13 +197,14 @@ def _why_incomplete(
         elif not _is_proven(own[-1]):
             wrong.append(entity.name)
     if missing:
-        return f"No load of {_listed(missing)}."
-    return f"The source counts other rows of {_listed(wrong)}." if is_proven and wrong else None
+        return text("bad_night.no_load", tables=_listed(missing))
+    return text("bad_night.unproven", tables=_listed(wrong)) if is_proven and wrong else None
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= len(names[:3]) else f"{shown} and {len(names) - 3} more"
+def _listed(names: Sequence[str]) -> Words:
+    shown = ", ".join(names[:_NAMED])
+    more = len(names) - _NAMED
+    return Words(shown, shown) + text("more.values", count=more) if more > 0 else Words(shown, shown)
 
 
 def _is_proven(commit: CommitInput) -> bool:
@@ -218,6 +221,7 @@ def level_of(name: str, objective: Objective, nights: Sequence[JudgedNight]) -> 
     """
     counted = nights[-objective.window :]
     bad = [each for each in counted if each.reason]
+    newest = bad[-1].reason if bad else None
     burn_rates = {str(each): rate for each in BURN_WINDOWS if (rate := burn_rate(objective, nights, each)) is not None}
     left = 1 - len(bad) / objective.allowed if objective.allowed else 1.0 - len(bad)
     return ServiceLevel(
@@ -235,7 +239,7 @@ def level_of(name: str, objective: Objective, nights: Sequence[JudgedNight]) -> 
         budget_left=left,
         burn_rates=burn_rates,
         last_bad=bad[-1].day if bad else None,
-        reason=bad[-1].reason if bad else None,
+        **(newest.fields("reason") if newest else {}),
     )
 
 
@@ -268,8 +272,9 @@ def _write_mart(store: Store, objectives: Mapping[str, Objective], nights: Mappi
             level = level_of(name, objectives[name], judged_nights[: index + 1])
             rates = [level.burn_rates.get(str(each)) for each in BURN_WINDOWS]
             values = (
-                name, level.title, level.owner, night.day, night.reason is None, night.reason, level.status,
-                level.target, level.window, level.nights, level.bad, level.attained, level.budget_left, *rates,
+                name, level.title, level.owner, night.day, night.reason is None, night.reason and night.reason.en,
+                level.status, level.target, level.window, level.nights, level.bad, level.attained,
+                level.budget_left, *rates,
             )  # fmt: skip
             rows.append(dict(zip(_COLUMNS, values, strict=True)))
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:

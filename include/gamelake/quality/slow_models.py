@@ -17,7 +17,7 @@ from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import plans, pointer
 from gamelake.marts.build_results import newest_plans, newest_results
 from gamelake.marts.findings import Observation, Severity
-from gamelake.quality.wording import Words
+from gamelake.quality.wording import text
 from gamelake.thresholds import ModelThresholds
 
 if TYPE_CHECKING:
@@ -129,18 +129,18 @@ def _slow_build(pairs: Sequence[tuple[float, float]], pace: float) -> Observatio
         subject=BUILD,
         value=round(now, 1),
         expected=f"about {before:.0f} s",
-        **Words.of("slow_models.build", seconds=now, usual=before, pace=pace).messages,
+        **text("slow_models.build", seconds=now, usual=before, pace=pace).fields("message"),
     )
 
 
 def _slow_model(store: Store, run: NodeRun, usual: Usual, generation: str) -> Observation:
     now, before = _plan(store, generation, run.name), _plan(store, usual.generation, run.name)
-    change = Words.of("slow_plan.lost")
+    change = text("slow_plan.lost")
     if now and before:
         found = plans.difference(now, before)
         times = found.rows / max(found.usual_rows, 1)
-        change = Words.of(f"slow_plan.{found.kind}", **found._asdict(), times=times)
-    words = Words.of(
+        change = text(f"slow_plan.{found.kind}", **found._asdict(), times=times)
+    words = text(
         "slow_models.model",
         model=run.name,
         seconds=run.seconds,
@@ -154,7 +154,7 @@ def _slow_model(store: Store, run: NodeRun, usual: Usual, generation: str) -> Ob
         subject=run.name,
         value=round(run.seconds, 1),
         expected=f"about {usual.seconds:.1f} s",
-        **(words + change + Words.of("slow_models.explain", model=run.name)).messages,
+        **(words + change + text("slow_models.explain", model=run.name)).fields("message"),
     )
 
 

@@ -9,7 +9,7 @@ from gamelake.days import parse_day
 from gamelake.marts.findings import Observation, Severity
 from gamelake.marts.freshness import ERROR_AFTER_HOURS, WARN_AFTER_HOURS, limits
 from gamelake.quality.usual import range_of_rows, streak
-from gamelake.quality.wording import Words
+from gamelake.quality.wording import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gamelake.quality.evidence import Evidence
     from gamelake.quality.usual import Range
+    from gamelake.words import Words
 
 FIRST_HOURS = WARN_AFTER_HOURS - 24
 """Hours that the first loads of a new lake have, as those of any night."""
@@ -36,18 +37,18 @@ def freshness(evidence: Evidence) -> Iterator[Observation]:
                     subject=str(entity),
                     value=None,
                     expected="a load",
-                    **Words.of("freshness.never", table=entity, dag=entity.dag_id).messages,
+                    **text("freshness.never", table=entity, dag=entity.dag_id).fields("message"),
                 )
             continue
         late, stale = limits(entity)
         severity = Severity.P1 if entity.gates_transform else Severity.P2
         hours = _hours(load.committed_at, evidence.now)
         values = {"day": load.figures.partition, "dag": entity.dag_id, "late": late, "hours": hours}
-        words = Words.of("freshness.table", table=entity, **values)
+        words = text("freshness.table", table=entity, **values)
         yield from _aged(str(entity), hours, words, late=late, stale=stale, severity=severity)
     if evidence.generation:
         hours, late = _hours(evidence.generation.built_at, evidence.now), WARN_AFTER_HOURS
-        words = Words.of("freshness.marts", day=evidence.generation.day, hours=hours, late=late)
+        words = text("freshness.marts", day=evidence.generation.day, hours=hours, late=late)
         yield from _aged(MARTS, hours, words, late=late, stale=ERROR_AFTER_HOURS, severity=Severity.P1)
 
 
@@ -75,7 +76,7 @@ def _aged(
         subject=subject,
         value=round(hours, 1),
         expected=f"at most {late} hours",
-        **words.messages,
+        **words.fields("message"),
     )
 
 
@@ -88,20 +89,20 @@ def volume(evidence: Evidence) -> Iterator[Observation]:
             history = [(each, rows) for each, rows in before if each < day]
             usual = range_of_rows(history, day, share=entity.quality.max_rows_change)
             if usual and not usual.low <= load.figures.rows <= usual.high:
-                yield unusual_rows(str(entity), load.figures.rows, usual, Words.of("volume.of_table", day=day))
+                yield unusual_rows(str(entity), load.figures.rows, usual, text("volume.of_table", day=day))
 
 
 def unusual_rows(subject: str, rows: int, usual: Range, what_to_do: Words) -> Observation:
     """Return the finding about unusually many or few rows."""
     kind = "more" if rows > usual.high else "fewer"
-    words = Words.of(f"volume.{kind}", subject=subject, rows=rows, usual=usual.expected)
+    words = text(f"volume.{kind}", subject=subject, rows=rows, usual=usual.expected)
     return Observation(
         check="volume",
         severity=Severity.P1,
         subject=subject,
         value=rows,
         expected=f"{max(0, ceil(usual.low)):,} to {floor(usual.high):,} rows",
-        **(words + what_to_do).messages,
+        **(words + what_to_do).fields("message"),
     )
 
 
@@ -120,5 +121,5 @@ def standstill(evidence: Evidence) -> Iterator[Observation]:
                 subject=str(entity),
                 value=found.still,
                 expected=f"a change in {entity.quality.still_days} loads",
-                **Words.of("standstill.table", subject=entity, still=found.still, moved=found.moved).messages,
+                **text("standstill.table", subject=entity, still=found.still, moved=found.moved).fields("message"),
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from apiclient.errors import ServerError
 from gamelake.airflow import failures, notifications
+from gamelake.airflow.data_quality import check_data
 from gamelake.airflow.dbt_build import FailedTestsError
 from gamelake.airflow.failures import load_callbacks, load_run_callbacks, publication_skipped, task_callbacks
 from gamelake.airflow.notifications import record, record_failure, record_success, store_of_this_machine
@@ -24,7 +24,7 @@ from gamelake.lake.manifest import Unproven
 from gamelake.lake.store import StoreError
 from gamelake.load.errors import ContractError, HeldError, UnprovenError
 from gamelake.load.guard import Loss
-from gamelake.registry import load_sources
+from gamelake.registry import load_sources, loaded_entities
 from igdb.errors import AuthError
 from tests.support.night_lake import NightLake
 from tests.support.receiver import running_mailbox, running_webhook
@@ -98,7 +98,7 @@ def test_a_receiver_that_refuses_and_times_out_gets_the_message_when_it_recovers
     assert webhook.got == []
 
     webhook.hangs, webhook.status = False, 200
-    record(lambda *_: None)  # what the DAG night_watch does
+    record(lambda *_: None)  # what the DAG data_quality does
 
     assert webhook.events == ["opened"]
     assert "the webhook answered 503" in caplog.text
@@ -305,7 +305,7 @@ def test_a_lost_run_waits_for_a_slow_lake(lake: Store, webhook: Webhook, monkeyp
     assert webhook.events == ["opened"]
 
 
-def test_a_success_that_the_lake_did_not_take_is_found_by_the_night_watch(
+def test_a_success_that_the_lake_did_not_take_is_found_by_the_next_check(
     lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     callbacks = load_callbacks(IGDB, COVERS)
@@ -317,9 +317,8 @@ def test_a_success_that_the_lake_did_not_take_is_found_by_the_night_watch(
         callbacks["on_success_callback"](context())
     assert [each.key for each in Incidents(lake).open()] == ["load.igdb.lake"]
 
-    watch: Any = importlib.import_module("dags.night_watch").watch
     for _ in range(2):
-        watch.function()
+        check_data(loaded_entities())
     assert webhook.events == ["opened", "over"]
     assert webhook.got[1]["incident"] == "load.igdb.lake"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 
 from gamelake.brief.brief import make, publish_pages, read
 from gamelake.brief.documents import BriefError, key_of
@@ -18,10 +20,12 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import findings
 from gamelake.nights.report import NightReports
+from gamelake.nights.wording import text
 from gamelake.quality.record import record
 from gamelake.registry import loaded_sources
 from tests.support.language_model import running_model
 from tests.support.load_tasks import context_of
+from tests.support.night_lake import NightLake
 from tests.support.published_marts import MartsLake
 
 if TYPE_CHECKING:
@@ -150,7 +154,8 @@ def test_marts_that_are_old_and_what_is_open_are_told(lake: MartsLake) -> None:
     text = worded(made(lake.store, date(2026, 11, 22)), "en")
     assert text.opening.startswith("The night was not complete. Open incidents: 1. The lists are of 2026-11-21: ")
     sections = {section.heading: section.lines for section in text.sections}
-    assert sections["Open incidents"][0].startswith("[P0] load.igdb.other: The API does not answer.; since ")
+    assert sections["Open incidents"][0].startswith("[P0] The load of igdb.games failed; since ")
+    assert sections["Open incidents"][0].endswith("Cause: The API does not answer.")
     assert sections["Data quality"] == ("[P2] Late.; since 2026-11-21 09:00",)
     record(lake.store, [], at=NOW, generation=None)
     assert worded(made(lake.store, date(2026, 11, 23)), "ko").sections[-1].lines == ("해소됨: 늦었습니다.",)
@@ -169,6 +174,42 @@ def test_a_lake_without_marts_has_a_brief(tmp_path: Path) -> None:
     brief = made(open_store((tmp_path / "lake").as_uri()))
     assert brief.games is None
     assert worded(brief, "en").opening == "The night was not complete. No marts are published yet."
+
+
+def test_a_new_lake_has_no_brief_before_its_first_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = importlib.import_module("dags.daily_brief")
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    scheduled = context_of("2026-11-21", run_type="scheduled", date=None)
+    with pytest.raises(AirflowSkipException, match="no night yet"):
+        module.make.function(**scheduled)
+    NightLake(store).loads("2026-11-21")
+    with pytest.raises(AirflowSkipException):
+        module.make.function(**scheduled)
+    assert module.make.function(**context_of("2026-11-21", date=None)) == "2026-11-21", "a person asked for it"
+    assert module.make.function(**context_of("2026-11-22", run_type="scheduled", date=None)) == "2026-11-22"
+
+
+def test_a_korean_brief_of_a_bad_night_has_no_sentence_in_english(lake: MartsLake) -> None:
+    """But for names, and for the own message of an error, which is quoted as such."""
+    incidents, night = Incidents(lake.store), "2026-11-22"
+    incidents.fail(Fault(scope="load.igdb", kind="held", part="games", night=night, cause="no rows"))
+    incidents.fail(
+        Fault(scope="transform", kind="late", part="publication", night=night, cause=text("marts.not_built"))
+    )
+    NightLake(lake.store).loads(night, without=["covers", "games"], rows_rejected=2, undeclared={"hue": 3})
+    lake.store.put(findings.CURRENT, b"{")
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    brief = made(lake.store, date(2026, 11, 22), now)
+    korean = worded(msgspec.structs.replace(brief, games=None), "ko")
+    told = [line for section in korean.sections for line in section.lines]
+    assert len(told) > 8
+    for line in (korean.title, korean.opening, *told, korean.foot):
+        words = line.partition("오류 원문")[0]
+        assert re.search("[가-힣]", words), line
+        assert not re.search(r"\b(the|is|are|was|of|and|has|no)\b", words), line
+    assert "원인(오류 원문): no rows" in str(korean)
+    assert f"원인: {ours.ko}" in str(korean)
 
 
 def test_a_damaged_brief_is_refused(lake: MartsLake) -> None:

@@ -13,8 +13,9 @@ import pytest
 from gamelake.incidents import wording
 from gamelake.incidents.documents import Event, Fault, Incident, Message, Severity
 from gamelake.incidents.incidents import Incidents
-from gamelake.incidents.wording import Language, worded
+from gamelake.incidents.wording import worded
 from gamelake.paths import REPOSITORY
+from gamelake.words import Language
 from tests.support.night_lake import NightLake, moment
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 NIGHT = "2026-11-30"
 TEXTS: dict[str, Any] = tomllib.loads(Path(wording.__file__).with_name("texts.toml").read_text("utf-8"))
-SENTENCES = [(scope, kind) for scope, kinds in TEXTS.items() if scope not in {"line", "trial"} for kind in kinds]
+SENTENCES = [
+    (scope, kind) for scope, kinds in TEXTS.items() if scope not in {"line", "trial", "cause"} for kind in kinds
+]
 
 
 def announced(store: Store, fault: Fault, *, end: str | None = None) -> tuple[Incident, Message]:

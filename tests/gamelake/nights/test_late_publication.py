@@ -72,5 +72,8 @@ def test_days_that_a_person_runs_are_never_late(store: Store) -> None:
     assert checked(store, "06:00") == ["transform.late"]
 
 
-def test_a_lake_without_readers_is_never_late(store: Store) -> None:
+def test_a_new_lake_is_not_late_and_its_first_night_may_be(store: Store) -> None:
     assert checked(store, "06:00") == []
+    NightLake(store).loads(SUNDAY)
+    assert checked(store, "14:00", day=SUNDAY) == []
+    assert checked(store, "06:00") == ["transform.late"], "though nothing was ever published"

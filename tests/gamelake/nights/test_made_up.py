@@ -70,9 +70,17 @@ def test_what_was_committed_before_the_failure_or_of_an_earlier_night_ends_nothi
     lake.load(GAMES, MONDAY, at=moment(MONDAY, "04:00"))
     at(store, MONDAY, "05:00").fail(fault("games"))
     lake.load(GAMES, SUNDAY, at=moment(MONDAY, "06:00"))
-    at(store, MONDAY, "05:00").fail(fault("a_removed_table", kind="held"))
 
-    assert ended(store) == ["load.igdb.held", "load.igdb.source"]
+    assert ended(store) == ["load.igdb.source"]
+
+
+def test_a_table_that_is_no_longer_loaded_has_no_open_incident(store: Store) -> None:
+    """Nothing will load it again: its entity is removed, or its source is switched off."""
+    at(store, MONDAY, "05:00").fail(fault("a_removed_table", kind="held"))
+    at(store, MONDAY, "05:00").fail(fault("games", scope="load.a_removed_source"))
+
+    assert ended(store) == []
+    assert {each.missed for each in Incidents(store).newest()} == {(f"a_removed_table {MONDAY}",), (f"games {MONDAY}",)}
 
 
 def test_a_publication_ends_failed_builds_and_late_marts(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from gamelake.marts.levels import LevelStatus
 from gamelake.quality.objectives import ObjectiveError, load_objectives
 from gamelake.quality.service_levels import JudgedNight, burn_rate, level_of, observations, refresh
 from gamelake.registry import loaded_entities
+from gamelake.words import Words
 from tests.support.night_lake import RUN, NightLake, days, moment
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slo
 
 DAYS = days("2026-11-01", 12)
+BAD = Words("bad", "나쁨")
 LATE, MISSED, HELD, MISCOUNTED, ROLLED_BACK = DAYS[1], DAYS[2], DAYS[4], DAYS[6], DAYS[9]
 
 
@@ -106,10 +109,10 @@ def test_findings_state_what_a_person_has_to_do(recorded: DiskStore) -> None:
     found = {each.subject: each for each in observations(seen(recorded))}
     next_night = {each.subject: each for each in observations(seen(recorded, "13:00", days(DAYS[-1], 2)[1]))}
 
-    assert found["complete"].severity is Severity.P2, "a week ago"
-    assert found["fresh"].severity is Severity.P2, "not missed yet"
-    assert next_night["complete"].severity is Severity.P1
+    assert {each.severity for each in (*found.values(), *next_night.values())} == {Severity.P2}, "its fault was told"
     assert "error-budget-is-spent.md" in found["fresh"].message
+    assert f"마지막은 {HELD}입니다: 적재되지 않은 테이블: games." in found["complete"].message_ko
+    assert not re.search("[A-Z][a-z]+ [a-z]+", " ".join(each.message_ko for each in next_night.values())), "no English"
 
 
 def test_a_lake_without_a_load_has_no_nights(tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ def test_days_that_a_person_runs_miss_no_deadline_and_nights_count_from_the_firs
 )
 def test_the_budget_and_its_burn_rates_decide(bad: tuple[int, ...], status: str, left: float) -> None:
     first = date(2026, 1, 1)
-    nights = [JudgedNight(first + timedelta(days=n), "bad" if n in bad else None) for n in range(100)]
+    nights = [JudgedNight(first + timedelta(days=n), BAD if n in bad else None) for n in range(100)]
     level = level_of("proven", load_objectives()["proven"], nights)
 
     assert level.status.value == status

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.cli.main import main
+from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.marts import findings
 from gamelake.marts.findings import Observation, Severity
@@ -16,6 +17,7 @@ from gamelake.quality.objectives import load_objectives
 from gamelake.quality.record import record
 from gamelake.quality.telling import tell
 from gamelake.quality.watched import ThresholdError, watched_marts
+from gamelake.registry import loaded_sources
 from tests.support.night_lake import NightLake, moment
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
 
 START = datetime(2026, 11, 21, 5, tzinfo=UTC)
+NIGHT = "2026-11-21"
+SOURCES = loaded_sources()
 
 
 def found(check: str, subject: str, severity: Severity) -> Observation:
@@ -36,7 +40,7 @@ def test_urgent_findings_are_one_incident_for_each_check(disk: Store) -> None:
     def failing(*seen: Observation, hours: float) -> dict[str, set[str]]:
         report, _ = record(disk, seen, at=START + timedelta(hours=hours), generation=None)
         for _ in range(2):
-            tell(report, Incidents(disk))
+            tell(report, Incidents(disk), SOURCES)
         return {each.scope: {failure.part for failure in each.failures} for each in Incidents(disk).open()}
 
     late = [found("freshness", each, Severity.P1) for each in ("igdb.games", "igdb.covers")]
@@ -51,6 +55,28 @@ def test_urgent_findings_are_one_incident_for_each_check(disk: Store) -> None:
         "quality.volume": {"igdb.games"},
     }
     assert failing(hours=31) == {}
+
+
+def test_late_data_is_told_once_with_the_load_or_the_build_that_failed(disk: Store) -> None:
+    incidents = Incidents(disk)
+    load = Fault(scope="load.igdb", kind="held", part="games", night=NIGHT, cause="no rows")
+
+    def told(*subjects: str) -> set[str]:
+        report, _ = record(
+            disk, [found("freshness", each, Severity.P1) for each in subjects], at=START, generation=None
+        )
+        tell(report, incidents, SOURCES)
+        return {failure.part for each in incidents.open("quality") for failure in each.failures}
+
+    incidents.fail(load)
+    assert told("igdb.games", "marts") == set()
+    assert told("igdb.games", "igdb.covers", "marts") == {"igdb.covers"}, "of which nothing was told"
+    incidents.fail(Fault(scope="transform", kind="late", part="publication", night=NIGHT, cause="waits"))
+    assert told("igdb.games", "igdb.covers", "igdb.themes") == {"igdb.covers"}, "its incident goes on"
+    assert told("igdb.games") == set()
+    incidents.succeed("load.igdb", night=NIGHT)
+    incidents.succeed("transform", night=NIGHT)
+    assert told("igdb.games", "marts") == {"igdb.games", "marts"}, "the other incident is over, and they are late"
 
 
 def test_the_command_lists_what_is_open(
@@ -69,15 +95,15 @@ def test_the_command_lists_what_is_open(
 
 
 def test_the_task_finds_late_loads_and_succeeds(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lake is of the past: every load is stale, and every service level is missed."""
+    """The lake is of the past: every load is stale, and every service level is missed. The marts are late."""
     monkeypatch.setenv("GAMELAKE_URI", disk.uri)
     lake = NightLake(disk)
     lake.loads("2026-01-05")
     module: Any = importlib.import_module("dags.data_quality")
     answer = module.check.function()
     levels = len(load_objectives())
-    assert answer == {"report": 1, "is_new": True, "open": {"P0": len(lake.commits), "P1": levels}}
-    assert {each.scope for each in Incidents(disk).open()} == {"quality.freshness", "quality.service_level"}
+    assert answer == {"report": 1, "is_new": True, "open": {"P0": len(lake.commits), "P2": levels}}
+    assert [each.key for each in Incidents(disk).open()] == ["transform.late"], "one fault, one message"
 
 
 def test_the_task_fails_if_the_lake_cannot_be_checked(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
