@@ -47,8 +47,8 @@ def end_what_is_repaired(store: Store, entities: Sequence[Entity]) -> None:
         for failure in each.failures
         if failure.part.startswith(SENT) and failure.part.removeprefix(SENT) not in channels()
     }
-    for part in removed:
-        record(lambda lake, _, part=part: lake.succeed(BRIEF, part=part, night=tomorrow))
+    if removed:
+        record(lambda lake, _: [lake.succeed(BRIEF, part=part, night=tomorrow) for part in removed])
 
 
 def _is_sound(store: Store, entities: Sequence[Entity], *, verify: bool) -> bool:

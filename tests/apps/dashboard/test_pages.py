@@ -19,6 +19,7 @@ from gamelake.marts.lists import BY_KEY
 from gamelake.paths import REPOSITORY
 from gamelake.quality.objectives import load_objectives
 from gamelake.quality.service_levels import JudgedNight, level_of
+from gamelake.words import Words
 from tests.apps.dashboard.conftest import DAYS, NAMES, fill
 from tests.support.night_lake import NightLake, finding
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from tests.support.published_marts import MartsLake
 
+BAD = Words("Nothing was published.", "게시된 마트가 없습니다.")
 PAGES = ("", "lists", "game", "trends", "companies", "compare", "pipeline")
 APP = REPOSITORY / "apps" / "dashboard" / "app.py"
 
@@ -214,7 +216,7 @@ def test_the_checks_of_the_data_are_shown_in_words(
     over = replace(found, subject="igdb.genres", state=State.RECOVERED)
     late = replace(found, message="The games are <late>.", message_ko="게임이 <늦습니다>.")
     NightLake(marts.store).check(late, over, at=at)
-    level = level_of("published", load_objectives()["published"], [JudgedNight(at.date(), "Nothing was published.")])
+    level = level_of("published", load_objectives()["published"], [JudgedNight(at.date(), BAD)])
     levels = ServiceLevels(checked_at=at, levels=(level, replace(level, name="invented", title="An invented promise")))
     marts.store.put(CURRENT, encode(levels))
     text = shown(opened(monkeypatch, marts.store.uri, "pipeline", lang=language))
@@ -232,7 +234,7 @@ def test_a_damaged_document_costs_its_section_only(
 ) -> None:
     at, texts = datetime(2026, 11, 22, 5, tzinfo=UTC), Texts("en")
     NightLake(marts.store).check(finding("freshness", Severity.P1, since=at), at=at)
-    level = level_of("published", load_objectives()["published"], [JudgedNight(at.date(), "Nothing was published.")])
+    level = level_of("published", load_objectives()["published"], [JudgedNight(at.date(), BAD)])
     marts.store.put(CURRENT, encode(ServiceLevels(checked_at=at, levels=(level,))))
     marts.store.put(damaged, b'{"checked_at": "2026-11')
     text = shown(opened(monkeypatch, marts.store.uri, "pipeline"))

@@ -21,6 +21,7 @@ from gamelake.marts import generation
 from gamelake.marts.documents import PublishedMart
 from gamelake.registry import load_sources
 from tests.support.feed_tables import load_whole
+from gamelake.words import Words
 from tests.support.generations import document_of
 
 GENRES = load_sources()["igdb"].entities["genres"]
@@ -40,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         copy = "marts/dim_games.parquet"
         mart = PublishedMart(name="dim_games", key="any", rows=1, bytes=1, sha256="0" * 64, copy=copy)
         built = document_of(name, day="2026-11-21", marts=(mart,))
-        return generation.Outcome(built, 7, None if name.endswith("run") else "why not")
+        return generation.Outcome(built, 7, None if name.endswith("run") else Words("why not", "이유"))
 
     monkeypatch.setenv("GAMELAKE_URI", open_store((tmp_path / "lake").as_uri()).uri)
     monkeypatch.setattr(generation, "open_generation", open_generation)

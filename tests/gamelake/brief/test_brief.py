@@ -194,9 +194,8 @@ def test_a_korean_brief_of_a_bad_night_has_no_sentence_in_english(lake: MartsLak
     """But for names, and for the own message of an error, which is quoted as such."""
     incidents, night = Incidents(lake.store), "2026-11-22"
     incidents.fail(Fault(scope="load.igdb", kind="held", part="games", night=night, cause="no rows"))
-    incidents.fail(
-        Fault(scope="transform", kind="late", part="publication", night=night, cause=text("marts.not_built"))
-    )
+    ours = text("marts.not_built")
+    incidents.fail(Fault(scope="transform", kind="late", part="publication", night=night, cause=ours))
     NightLake(lake.store).loads(night, without=["covers", "games"], rows_rejected=2, undeclared={"hue": 3})
     lake.store.put(findings.CURRENT, b"{")
     now = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -11,7 +11,8 @@ import pytest
 
 from gamelake.brief.endpoint import Endpoint
 from gamelake.brief.model_texts import model_texts
-from gamelake.brief.wording import Language, worded
+from gamelake.brief.wording import worded
+from gamelake.words import Language
 from tests.gamelake.brief.test_model_texts import brief_of, late
 
 pytestmark = pytest.mark.model
