@@ -1,4 +1,4 @@
-"""Incidents of the audit and of the brief: each is closed when its cause is gone, before its task runs again."""
+"""Incidents of the audit and of the brief: each is closed when its cause is removed, before its task runs again."""
 
 from __future__ import annotations
 
