@@ -5,8 +5,8 @@ has either a time or the partitions of an asset. Both do the same. They read wha
 their Parquet files, and never a raw row. A generation is read once, when it is new; after that its profile counts.
 
 - Marts that are not published by 06:00 open an incident, unless a failed load or build has opened one that explains it.
-- An incident whose cause is removed is closed, if no task could record its end, and messages that could not be sent before
-  are sent. docs/guides/notifications.md explains incidents.
+- An incident whose cause is removed is closed, if no task could record its end, and messages that could not be sent
+  before are sent. docs/guides/notifications.md explains incidents.
 - What is unusual in the data is a finding: `gamelake quality` lists the open ones, `mart_data_quality` has their
   history, and the page **Last night** shows those of now. A finding fails no task. docs/guides/data-quality.md explains
   each check, and how to change its threshold. Days are Korean days.
