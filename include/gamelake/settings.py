@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     gamelake_event_spool: Folder = LOCAL / "events"
     """The folder of the event collector's write-ahead files. Each collector needs its own, on a disk that outlives its
     container."""
+
     gamelake_heartbeat: str = ""
     """The id of a connection of type `http`. The checks send it a GET while readers have the marts of the newest night,
     so that a service outside can tell that Airflow is down; see

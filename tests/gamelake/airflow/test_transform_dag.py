@@ -20,8 +20,8 @@ from gamelake.lake.table import Table
 from gamelake.marts import generation
 from gamelake.marts.documents import PublishedMart
 from gamelake.registry import load_sources
-from tests.support.feed_tables import load_whole
 from gamelake.words import Words
+from tests.support.feed_tables import load_whole
 from tests.support.generations import document_of
 
 GENRES = load_sources()["igdb"].entities["genres"]
