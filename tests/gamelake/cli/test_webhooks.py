@@ -72,6 +72,8 @@ def test_events_of_the_sandbox_come_to_the_inbox(
     ("words", "expected"),
     [
         (["register", "http://events.example.com"], "expected https://"),
+        (["register", "http://127.0.0.1.example.com"], "expected https://"),
+        (["register", "events.example.com"], "expected https://"),
         (["remove"], "expected the ids of webhooks, or --all"),
         (["test", "7", "1"], "there is no webhook 7"),
     ],
