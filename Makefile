@@ -200,7 +200,7 @@ sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the loc
 
 clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or after a question
 	@holds_a_lake() { [ -d "$$1/raw" ] || [ -d "$$1/marts" ] || [ -n "$$(find "$$1" \
-		\( -name _manifests -o -name _manifest.json -o -name _publications -o -name _current.json \) | head -n 1)" ]; }; \
+		\( -name _manifests -o -name _manifest.json -o -name _publications -o -name _current.json -o -name '0???????????????????.*' \) | head -n 1)" ]; }; \
 	answer=$$LAKE; lakes=; \
 	for each in .local/*; do if holds_a_lake "$$each" 2>/dev/null; then lakes="$$lakes $$each"; fi; done; \
 	if [ -n "$$lakes" ] && [ -z "$$answer" ] && [ -t 0 ]; then \

@@ -66,6 +66,17 @@ def test_a_lake_stays_however_deep_it_is(clone: Any, inside: str) -> None:
     assert left(clone) == []
 
 
+@pytest.mark.parametrize(
+    "inside", ["inbox/igdb/games/00000000000000000042.jsonl.gz", "igdb.games/01764468000123456789.sealed"]
+)
+def test_events_stay_in_the_inbox_and_before_it(clone: Any, inside: str) -> None:
+    path = clone / ".local" / "events" / inside
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert "Kept the lake in .local/events." in clean(clone)
+    assert path.exists()
+
+
 def test_an_answer_that_is_no_word_of_a_shell_is_no_yes(clone: Any) -> None:
     clean(clone, "LAKE=it's")
     assert left(clone) == ["lake", "my lake", "sandbox.json"]
