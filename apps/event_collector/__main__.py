@@ -26,6 +26,8 @@ log = logging.getLogger("apps.event_collector")
 
 MOST_REQUESTS = 1_000
 """Requests at once; one more gets 503 at once."""
+MAX_HEADERS = 16 * 1024
+"""Bytes of a request's headers."""
 _CONNECT_SECONDS, _REPLY_SECONDS = 3, 5
 _END_SECONDS = 10
 
@@ -68,7 +70,8 @@ def _serve(address: str, port: int, batching: Batching) -> int:
         server_header=False,
         limit_concurrency=MOST_REQUESTS,
         timeout_graceful_shutdown=_END_SECONDS,
-        h11_max_incomplete_event_size=16 * 1024,
+        http="h11",  # the faster parser, httptools, limits no headers: anyone could fill the memory
+        h11_max_incomplete_event_size=MAX_HEADERS,
     )
     log.info("event collector on http://%s:%d; lake %s", *listener.getsockname()[:2], place_of(store))
     for number in (signal.SIGTERM, signal.SIGINT):
