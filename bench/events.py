@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import re
 import shutil
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of the scenarios with faults")
     parser.add_argument("--only", help="scenarios, separated by commas")
     arguments = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's server logs each request
     chosen = arguments.only.split(",") if arguments.only else list(SCENARIOS)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {arguments.events:,} events")
     for name in chosen:
