@@ -139,7 +139,7 @@ def _name_of(webhook: Webhook) -> str:
 
 
 def _is_private(url: str) -> bool:
-    """Whether nobody between can read what is sent: TLS, or a host of this machine or of compose, for the sandbox."""
+    """Whether what is sent is private: by TLS, or to a host of this machine or of compose, for the sandbox."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     is_near = "." not in host or host == "127.0.0.1"
