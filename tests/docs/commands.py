@@ -123,7 +123,7 @@ NOT_RUN: dict[str, str] = {
     r".*gamelake webhooks ": "it asks IGDB; tests/gamelake/cli/test_webhooks.py asks a sandbox",
     r"export GAMELAKE_(WEBHOOK|EVENT)_": "settings; tests/apps/event_collector has them",
     r"make clean LAKE=yes$": "it removes the lake; tests/gamelake/local/test_clean.py runs it",
-    r"make test$|make e2e|make drift|make feed-histories|make drill|.*bench/": "it runs tests or benchmarks itself",
+    r"make test$|make e2e|make drift|make feed-histories|make drill|.*bench[/.]": "it runs tests or benchmarks itself",
     r"make parquet-reader": "it needs npm and a registry",
     r"make test-(cluster|browser|collector|dashboard|model)": "it has a make target of its own",
     r"make test-spark|make spark|.*[Ss]park": "it has a make target of its own",
