@@ -30,7 +30,7 @@ from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
 from gamelake.marts import dbt_project, history, pointer
 from gamelake.marts.documents import History, HistoryDay, encode, read
-from gamelake.registry import Entity, Kind, load_entities, load_sources
+from gamelake.registry import Entity, Kind, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb.conditions import compile_condition
 from sandbox.igdb.query import parse_query
@@ -60,7 +60,7 @@ def day_lake(folder: Path, *, games: int) -> Path:
     shutil.rmtree(making := folder / "making", ignore_errors=True)
     # a little more popularity than asked for, which is cut
     world = World.generate(games=games, first_day=FIRST, today=FIRST, popularity_per_game=1.1 * POPULARITY_PER_GAME)
-    store, entities = open_store(making.as_uri()), load_entities()
+    store, entities = open_store(making.as_uri()), [*load_sources()["igdb"].entities.values()]
     for entity in entities:
         _commit(store, entity, FIRST, _whole(_rows(world, entity, games)), world, folder)
     incremental = [entity for entity in entities if entity.kind is Kind.INCREMENTAL]
