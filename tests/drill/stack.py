@@ -93,7 +93,8 @@ class Stack:
 
     def seconds(self, entity: str) -> float:
         """How long the newest load of an entity took, as `/gamelake/metrics` has it: up to a minute old."""
-        page = httpx.get(f"{self.airflow.address}/gamelake/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        address, token = f"{self.airflow.address}/gamelake/metrics", {"Authorization": f"Bearer {TOKEN}"}
+        page = httpx.get(address, headers=token, timeout=60)  # the machine is busy
         line = rf'gamelake_load_duration_seconds{{entity="{entity}",source="igdb"}} (\S+)'
         (found,) = re.findall(line, page.raise_for_status().text)
         return float(found)

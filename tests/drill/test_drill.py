@@ -153,7 +153,9 @@ CASES = {
     "bucket denied": Case(bucket_denied, "igdb_regions", "A load of igdb cannot use the lake: regions"),
     "worker killed": Case(worker_killed, "igdb_game_modes", "The load of igdb.game_modes was lost"),
     "failed test": Case(failed_test, "transform", f"The marts of {NIGHT} were not published: a data test failed"),
-    "full disk": Case(full_disk, "transform", f"The marts of {NIGHT} were not published"),
+    "full disk": Case(
+        full_disk, "transform", f"The marts of {NIGHT} were not published: the disk of the build is full"
+    ),
 }
 
 

@@ -27,6 +27,7 @@ from gamelake.airflow import lineage
 from gamelake.airflow.stores import connected_store, connection_exported
 from gamelake.lake.store import StoreError
 from gamelake.marts import build_results, profiles
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,9 @@ _LASTING = re.compile(r"^\s*(Compilation|Parser|Binder|Conversion|Constraint|Out
 All other errors are retried: out of memory, network and disk errors, an extension that this worker lacks.
 """
 
+_FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded")
+"""What the system reports, in Python's and in DuckDB's errors."""
+
 _BAD = ("error", "fail")
 """The statuses of dbt that are no success, the worst first."""
 
@@ -49,6 +53,10 @@ Result = dict[str, Any]
 
 class FailedTestsError(AirflowFailException):
     """Tests of the data failed; the models are built."""
+
+
+class FullDiskError(AirflowException):
+    """The disk of dbt's files is full."""
 
 
 class DbtBuild(BaseOperator):
@@ -76,13 +84,14 @@ class DbtBuild(BaseOperator):
         self.target = target
         self.generation = generation
         self._process: subprocess.Popen[str] | None = None
+        self._full_disk: str | None = None
 
     def execute(self, context: Context) -> None:
         """Run dbt.
 
         Raises:
             AirflowFailException: dbt failed, and another try would fail too; a FailedTestsError if only tests failed.
-            AirflowException: dbt failed, and another try may succeed.
+            AirflowException: dbt failed, and another try may succeed; a FullDiskError if its disk is full.
         """
         for name in ("run_results.json", profiles.FILE):
             (self.target / name).unlink(missing_ok=True)  # of an earlier build, if dbt cannot start
@@ -99,6 +108,9 @@ class DbtBuild(BaseOperator):
             raise kind("not retried: the next try would read the same files\n" + "\n".join(lasting))
         if status:
             failed = [_line(each) for each in results if each["status"] in _BAD]
+            if self._full_disk:
+                places = f"{self.target} and GAMELAKE_DUCKDB ({read_settings().gamelake_duckdb})"
+                raise FullDiskError(f"{self._full_disk}; dbt ended with status {status}. Its files are in {places}")
             raise AirflowException(f"dbt ended with status {status}; the log has its messages\n" + "\n".join(failed))
 
     def _run(self) -> int:
@@ -118,6 +130,8 @@ class DbtBuild(BaseOperator):
             try:
                 for line in self._process.stdout or ():
                     log.info("%s", line.rstrip())
+                    if found := _FULL_DISK.search(line):
+                        self._full_disk = found[0]
             except BaseException:  # a timeout or Ctrl-C: end dbt, because the block waits for it
                 self._end()
                 raise

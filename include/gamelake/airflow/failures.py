@@ -233,10 +233,10 @@ def _kind_of_load(error: BaseException | str | None) -> str:
 
 
 def _kind_of_build(error: BaseException | str | None) -> str:
-    from gamelake.airflow.dbt_build import FailedTestsError
+    from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError
     from gamelake.lake.store import StoreError
 
-    return _kind(error, {FailedTestsError: "test", StoreError: "lake"})
+    return _kind(error, {FailedTestsError: "test", FullDiskError: "disk", StoreError: "lake"})
 
 
 def _kind(error: BaseException | str | None, kinds: dict[type[BaseException], str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from gamelake.airflow.dbt_build import DbtBuild, ModelState
+from gamelake.airflow.dbt_build import DbtBuild, FullDiskError, ModelState
 from gamelake.airflow.dbt_tasks import layer_of
 
 PROJECT = """
@@ -159,6 +159,16 @@ def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_
         project.build({"unparsed": "{{ nothing.of(this) }} {% if %}"})
     assert not isinstance(raised.value, AirflowFailException)
     assert not project.pushed
+
+
+def test_a_full_disk_is_named_and_retried(project: Project) -> None:
+    """What a process that writes to a full disk prints is what dbt prints."""
+    with pytest.raises(
+        FullDiskError, match=r"^No space left on device; dbt ended with status 1\. Its files are in "
+    ) as raised:
+        project.run([sys.executable, "-c", "print('x', file=open('/dev/full', 'w'), flush=True)"])
+    assert str(project.folder / "target") in str(raised.value)
+    assert not isinstance(raised.value, AirflowFailException)
 
 
 def test_dbt_ends_with_its_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
