@@ -65,7 +65,7 @@ class Entity:
     `fields` maps the source's names to types, `rules` maps those fields that have a rule to it. A load that exceeds
     `limits` is held. `quality` has the thresholds of the checks of its data. `options` are for the source's own reader.
     `schedule` is its own or that of its source; `gates_transform` is that of its source. An incremental entity that is
-    never `read_whole` has its changes since its first load.
+    never `read_whole` begins with the rows that its reader chooses, and has their changes since.
     """
 
     source: str
@@ -213,7 +213,8 @@ class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     read_whole: Annotated[
         bool,
         Meta(
-            description="false: an incremental entity that is too large to be read whole; its first load has one day."
+            description="false: an incremental entity that is too large to be read whole; its reader chooses with "
+            "which rows it begins."
         ),
     ] = True
 

@@ -29,7 +29,7 @@ class PagedRawg:
     requests: how often each request came, by path and query. failing: statuses of the next replies. quota: requests
     that are answered; None: any number. ignores_filters: RAWG's answer to a filter that it cannot read. skips_ties: of
     rows with equal `updated` on two pages, the first page's last one is skipped in descending order. before: called
-    with the number of the request before each reply.
+    with the number of the request before each reply. zone: of `updated`, ahead of UTC.
     """
 
     def __init__(self, clock: datetime = NOON) -> None:
@@ -40,6 +40,7 @@ class PagedRawg:
         self.quota: int | None = None
         self.ignores_filters = False
         self.skips_ties = False
+        self.zone = timedelta()
         self.before: Callable[[int], None] = lambda _number: None
         self.requests: Counter[str] = Counter()
         self.url = ""
@@ -50,7 +51,7 @@ class PagedRawg:
         for row in rows:
             sent = {field: value for field, value in row.items() if field != "updated_at"}
             if (at := row.get("updated_at")) is not None:
-                sent["updated"] = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}"
+                sent["updated"] = f"{datetime.fromtimestamp(at, UTC) + self.zone:%Y-%m-%dT%H:%M:%S}"
             self.rows[name][row["id"]] = sent
 
     def client(self, **options: Any) -> RawgClient:
@@ -89,7 +90,9 @@ class PagedRawg:
             first, last = days.split(",")
             rows = [row for row in rows if first <= row.get("updated", "")[:10] <= last]
         order = query.get("ordering", "")
-        rows.sort(key=lambda row: (row.get("updated", ""), row["id"]), reverse=order.startswith("-"))
+        field = order.removeprefix("-")
+        least: Any = 0 if field == "added" else ""
+        rows.sort(key=lambda row: (row.get(field, least), row["id"]), reverse=order.startswith("-"))
         if self.skips_ties and order == "-updated" and len(rows) > MAX_PAGE_SIZE:
             # One row is on neither of two pages, another is on both.
             rows[MAX_PAGE_SIZE] = rows[MAX_PAGE_SIZE - 1]

@@ -120,7 +120,7 @@ def apply_ids(live: LiveIds, claims: Sequence[IdRange], ids: Iterable[int]) -> N
 
 def read_ids(store: Store, part: Part) -> Iterator[int]:
     """Return the id of each row of a part. Raises as `read_lines` does."""
-    return (row.id for row in _decoded(store, part, _ID))
+    return (row.id for row in decoded_rows(store, part, _ID))
 
 
 def read_rows(store: Store, part: Part) -> Iterator[tuple[int, bytes]]:
@@ -132,10 +132,11 @@ def read_rows(store: Store, part: Part) -> Iterator[tuple[int, bytes]]:
 
 
 def _read_changed(store: Store, part: Part) -> Iterator[tuple[int, int | None]]:
-    return ((row.id, row.updated_at) for row in _decoded(store, part, _CHANGED))
+    return ((row.id, row.updated_at) for row in decoded_rows(store, part, _CHANGED))
 
 
-def _decoded(store: Store, part: Part, decoder: msgspec.json.Decoder[_Row]) -> Iterator[_Row]:
+def decoded_rows(store: Store, part: Part, decoder: msgspec.json.Decoder[_Row]) -> Iterator[_Row]:
+    """Yield the rows of a part as a decoder reads them. Raises as `read_lines` does."""
     for number, line in enumerate(read_lines(store, part), start=1):
         yield _decode(part, number, line, decoder)
 

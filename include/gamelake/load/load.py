@@ -164,7 +164,8 @@ class Load:
         """Stage the rows that changed, then, if the source can count, what else differs from it."""
         reading_base = asyncio.create_task(asyncio.to_thread(staging.read_base))
         try:
-            period, pages = await open_changes(self._reader, self._table, base, self._run.partition)
+            begins = base is None or not (self._entity.read_whole or base.row_count)
+            period, pages = await open_changes(self._reader, self._table, None if begins else base, self._run.partition)
             await staging.stage_pages(self._checked(pages, base), "changes")
             await reading_base
         finally:

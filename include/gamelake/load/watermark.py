@@ -30,7 +30,7 @@ async def open_changes(
 ) -> tuple[Period, AsyncIterator[Page]]:
     """Return the changes that a load of a partition reads on top of a commit, and their pages.
 
-    base: None: the first load of a table that is never read whole. It reads the changes since the partition's start.
+    base: None: the first load of a table that is never read whole. The reader states what it begins with.
 
     The first reply has the clock; nothing is staged before it.
 
@@ -38,7 +38,7 @@ async def open_changes(
     """
     if base is None:
         period = Period(int(partition_bounds(partition)[0].timestamp()), None)
-        return period, reader.read_changes(period.since, None)
+        return period, reader.read_all()
     period = period_of_changes(partition, watermark_in(base))
     pages = reader.read_changes(period.since, period.until)
     first = await anext(pages, None)

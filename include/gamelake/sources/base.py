@@ -193,6 +193,8 @@ class Reader(Protocol):
     def read_all(self) -> AsyncIterator[Page]:
         """All rows. The claims of the pages have every id once.
 
+        Of an entity that is never `read_whole`: the rows with which its table begins, without claims.
+
         Raises:
             IncompleteError: from a source that counts its rows.
         """

@@ -84,14 +84,16 @@ async def test_the_remaining_rows_are_read_once(source: SourceUnderTest, kept: i
 
 async def test_changes_are_those_of_the_period_and_claim_nothing(source: SourceUnderTest) -> None:
     source.fill(300)
-    start, end = LONG_AGO + 100, LONG_AGO + 200
+    start = LONG_AGO + source.slack + 100
+    end = start + 100
     changed = {5: start, 8: end - 1}
-    source.put(*(row(row_id, updated_at=at) for row_id, at in {4: start - 1, 9: end, **changed}.items()))
+    outside = {4: start - source.slack - 1, 9: end + source.slack}
+    source.put(*(row(row_id, updated_at=at) for row_id, at in {**outside, **changed}.items()))
     async with source.open() as reader:
         pages = await read(reader.read_changes(start, end))
         assert ids_of(pages) == list(changed)
         assert ids_of(await read(reader.read_changes(start, None))) == [5, 8, 9]
-        assert await read(reader.read_changes(end + 1, None)) == []
+        assert await read(reader.read_changes(end + 2 * source.slack + 1, None)) == []
     assert {page.claim for page in pages} == {None}
 
 

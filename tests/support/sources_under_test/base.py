@@ -23,6 +23,8 @@ class SourceUnderTest(ABC):
     """A running source with one incremental entity, whose rows have `id`, `name` and `updated_at`."""
 
     entity: Entity
+    slack = 0
+    """By how many seconds its rows may be outside of the period that is asked for."""
 
     @abstractmethod
     def open(self, *, refused: bool = False) -> AbstractAsyncContextManager[Reader]:

@@ -10,6 +10,7 @@ from gamelake.lake.keys import LoadRun
 from gamelake.registry import load_sources
 from gamelake.sources.base import Lake
 from gamelake.sources.rawg.reader import new_reader
+from gamelake.sources.rawg.windows import ZONE
 from tests.support.paged_rawg import PagedRawg
 from tests.support.sources_under_test.base import SourceUnderTest
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 class RawgUnderTest(SourceUnderTest):
     """The games, in a catalogue that is small enough to be read whole."""
+
+    slack = int(ZONE.total_seconds())
 
     def __init__(self, served: PagedRawg, store: Store) -> None:
         self.entity = replace(load_sources()["rawg"].entities["games"], read_whole=True)

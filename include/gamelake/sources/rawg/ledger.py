@@ -103,15 +103,16 @@ class Ledger:
                 now = max(now, newest.at)  # a clock that is behind another's begins no day again
             today = dict(newest.day) if newest and newest.at.date() == now.date() else {}
             number = newest.number if newest else 0
-            self._plan.check(now.date(), Used(number, sum(today.values())), self._priority)
             entity = self._run.table.entity
+            used = Used(number, sum(today.values()), today.get(entity, 0))
+            self._plan.check(now.date(), used, self._priority)
             entry = Entry(
                 number=number + 1,
                 at=now,
                 entity=entity,
                 run_id=self._run.run_id,
                 nonce=uuid.uuid4().hex,
-                day=today | {entity: today.get(entity, 0) + 1},
+                day=today | {entity: used.own + 1},
             )
             try:
                 self._store.put(

@@ -26,7 +26,12 @@ class Reading(StrEnum):
     """One list for each game that changed."""
 
 
-_PRIORITIES = {Reading.LIST: Priority.LISTS, Reading.CHANGES: Priority.CHANGES}
+_PRIORITIES = {
+    Reading.LIST: Priority.LISTS,
+    Reading.CHANGES: Priority.CHANGES,
+    Reading.SUBLIST: Priority.STORES,
+    Reading.DETAIL: Priority.DETAILS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +39,13 @@ class RawgOptions:
     """Where RAWG has an entity's rows.
 
     path: of the API; `{id}` is that of a game. read: how it is read. games_per_load: the most games of one load, where
-    each costs a request; 0: it is not read by games.
+    each costs a request; 0: it is not read by games. first_games: the most games of the first load of changes.
     """
 
     path: str
     read: Reading
     games_per_load: int = 0
+    first_games: int = 0
 
     @classmethod
     def of(cls, entity: Entity) -> RawgOptions:
@@ -52,7 +58,7 @@ class RawgOptions:
         for name in options.keys() - cls.__dataclass_fields__.keys():
             expected = f"no such option; known are {', '.join(cls.__dataclass_fields__)}"
             raise RegistryError(f"{entity}.options.{name}", options[name], expected)
-        path, read, games = options.get("path"), options.get("read"), options.get("games_per_load", 0)
+        path, read = options.get("path"), options.get("read")
         if not isinstance(path, str) or not path:
             raise RegistryError(f"{entity}.options.path", path, "a path of the API, such as genres")
         if read not in set(Reading):
@@ -61,12 +67,18 @@ class RawgOptions:
         if by_games != ("{id}" in path):
             expected = "{id} where each game is asked for, and only there"
             raise RegistryError(f"{entity}.options.path", path, expected)
-        if type(games) is not int or (games > 0) != by_games:
-            expected = "a number above 0 where each game is asked for, and only there"
-            raise RegistryError(f"{entity}.options.games_per_load", games, expected)
-        return cls(path, Reading(read), games)
+        games = _number(entity, "games_per_load", "where each game is asked for", is_due=by_games)
+        first = _number(entity, "first_games", "where changes are read", is_due=read == Reading.CHANGES)
+        return cls(path, Reading(read), games, first)
 
     @property
     def priority(self) -> Priority:
         """Of its requests."""
-        return _PRIORITIES.get(self.read, Priority.DETAILS)
+        return _PRIORITIES[self.read]
+
+
+def _number(entity: Entity, name: str, where: str, *, is_due: bool) -> int:
+    found = entity.options.get(name, 0)
+    if type(found) is not int or (found > 0) != is_due:
+        raise RegistryError(f"{entity}.options.{name}", found, f"a number above 0 {where}, and only there")
+    return found

@@ -1,8 +1,9 @@
 """How many requests a load may send: the plan of a month. Pure.
 
 RAWG counts every request of a key, 20,000 a month on the free plan. The plan uses 90 % of them, and at most a 31st part
-of all in one day. Lists and changes come first. Details take what is left, and never more than the month's share up to
-that day: so the last days of a month have requests for the changes.
+of all in one day. Lists and changes come first. Stores and details share what is left of a day, and never use more than
+the month's share up to that day: so the last days of a month have requests for the changes. Stores are read first, and
+take at most half of it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ USED_SHARE = 0.9
 """Of a month's requests; the rest is for people who use the same key."""
 LONGEST_MONTH = 31
 KEPT_FOR_CHANGES = 100
-"""Requests of a day that details leave to lists and changes, which may be repeated later on that day."""
+"""Requests of a day that stores and details leave to lists and changes, which may be repeated later on that day."""
 
 
 class Priority(StrEnum):
@@ -29,6 +30,7 @@ class Priority(StrEnum):
 
     LISTS = "lists"
     CHANGES = "changes"
+    STORES = "stores"
     DETAILS = "details"
 
 
@@ -46,10 +48,11 @@ class NoRequestLeftError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """The requests that were sent with the key: in the month, and on the day."""
+    """The requests that were sent with the key: in the month, on the day, and on the day for the same entity."""
 
     month: int
     day: int
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +90,25 @@ class Plan:
             raise NoRequestLeftError(
                 f"{used.day:,} of the {self.day:,} requests of {day} are used; the next day has more"
             )
-        if priority is not Priority.DETAILS:
-            return
-        for_details = self.day - KEPT_FOR_CHANGES
-        if used.day >= for_details:
+        if priority in {Priority.STORES, Priority.DETAILS}:
+            self._check_games(day, used, is_first=priority is Priority.STORES)
+
+    def _check_games(self, day: date, used: Used, *, is_first: bool) -> None:
+        """Refuse a request for one game. is_first: its load comes before that of the other kind, and leaves it half."""
+        of_day, so_far = self.day - KEPT_FOR_CHANGES, self.month * day.day // monthrange(day.year, day.month)[1]
+        if used.day >= of_day:
             raise NoRequestLeftError(
-                f"{used.day:,} of the {for_details:,} requests of {day} that details may use are used; the next day "
-                "has more"
+                f"{used.day:,} of the {of_day:,} requests of {day} that stores and details may use are used; the next "
+                "day has more"
             )
-        so_far = self.month * day.day // monthrange(day.year, day.month)[1]
         if used.month >= so_far:
             raise NoRequestLeftError(
-                f"{used.month:,} of the {so_far:,} requests up to {day} that details may use are used; the next day "
-                "has more"
+                f"{used.month:,} of the {so_far:,} requests up to {day} that stores and details may use are used; the "
+                "next day has more"
+            )
+        left_by_others = min(of_day, so_far - used.month + used.day) - used.day + used.own
+        if is_first and used.own >= (half := -(-left_by_others // 2)):
+            raise NoRequestLeftError(
+                f"{used.own:,} of the {half:,} requests of {day} for stores are used, which are half of what others "
+                "left; the other half is for details"
             )

@@ -94,6 +94,12 @@ class Query:
             f"{found:,}, read twice",
         )
 
+    async def read_pages(self, pages: int) -> None:
+        """Read so many pages, or all if there are fewer, without a second reading. Raises: ApiError; StoreError."""
+        for number in range(1, pages + 1):
+            if not (await self._page(1, number)).has_next:
+                return
+
     async def _read_all(self, reading: int) -> None:
         for number in range(1, MAX_PAGES + 1):
             if not (await self._page(reading, number)).has_next:

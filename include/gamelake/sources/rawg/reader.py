@@ -23,7 +23,8 @@ from gamelake.sources.rawg.plan import NoRequestLeftError, Plan
 from gamelake.sources.rawg.queries import Query
 from gamelake.sources.rawg.replies import Replies
 from gamelake.sources.rawg.waiting import WaitingGames
-from gamelake.sources.rawg.windows import WINDOW_ROWS, Window, updated_at, window_of, with_time
+from gamelake.sources.rawg.windows import WINDOW_ROWS, Window, is_within, last_day, updated_at, window_of, with_time
+from rawg.client import MAX_PAGE_SIZE
 from rawg.errors import QuotaSpentError
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from rawg.client import RawgClient
 
 NEWEST_FIRST = ("-updated", "updated")
+MOST_ADDED_FIRST = ("-added", "added")
 UNPROVEN_AGAIN = timedelta(days=3)
 """For how long a window whose rows differ from its count is read again by the next loads."""
 PAGE_GAMES = 40
 """The games of a page of details."""
+_LATER = "The other games come when they change"
 
 
 def utc_now() -> datetime:
@@ -125,7 +128,7 @@ class RawgReader(ABC):
 
     @abstractmethod
     def read_all(self) -> AsyncIterator[Page]:
-        """All rows."""
+        """All rows, or those with which a table begins that is never read whole."""
 
     @abstractmethod
     def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:
@@ -165,9 +168,23 @@ class ListReader(RawgReader):
             self.total = await query.first()
 
     async def read_all(self) -> AsyncIterator[Page]:
-        """All rows in one page; without a claim if no request was left for all of them."""
-        async for page in self.read_remaining((), rows=0):
+        """All rows in one page; without a claim if no request was left for all of them, or it is the first games."""
+        pages = self.read_remaining((), rows=0) if self._entity.read_whole else self._read_first()
+        async for page in pages:
             yield page
+
+    async def _read_first(self) -> AsyncIterator[Page]:
+        """Read the games with which the table begins: those that most users have added."""
+        query = self._query({}, orders=MOST_ADDED_FIRST)
+        self._evidence = None
+        with self._stopping(lambda reason: _part(query, f"{reason}. {_LATER}")):
+            if await query.first() <= self._options.first_games:
+                self._evidence = await query.read()
+            else:
+                await query.read_pages(self._options.first_games // MAX_PAGE_SIZE)
+                self._evidence = _part(query, f"a table begins with those that most users have added. {_LATER}")
+        self.total = query.count
+        yield self._page(query.rows, None)
 
     async def read_remaining(self, resumed: Iterable[IdRange], *, rows: int) -> AsyncIterator[Page]:  # noqa: ARG002
         """All rows outside of the resumed id ranges: the order of a list is not that of its ids."""
@@ -201,21 +218,22 @@ class ListReader(RawgReader):
                     longest = int((self.clock - UNPROVEN_AGAIN).timestamp())
                     evidence = replace(evidence, until=max(since, window.start, longest))
                 worst = evidence if evidence.proof is not Proof.COUNTED and worst.until is None else worst
-            found = [row for row in query.rows if _is_in(row, since, until)]
+            found = [row for row in query.rows if is_within(row, since, until)]
             if found:
                 yield self._page(found, None)
-            if not todo and until is None and (today := self.clock.date()) > last:
+            if not todo and until is None and (today := last_day(self.clock)) > last:
                 # The source's clock is ahead of this machine's, and the next load begins at that clock.
                 todo, last = [Window(last + timedelta(days=1), today)], today
         self._evidence = self._evidence or worst
 
-    def _query(self, filters: dict[str, str], window: Window | None = None) -> Query:
+    def _query(
+        self, filters: dict[str, str], window: Window | None = None, *, orders: tuple[str, str] | None = None
+    ) -> Query:
         by_time = self._options.read is Reading.CHANGES
         name = str(self._entity)
         check = (lambda row: window.check(name, row)) if window else (lambda _row: None)
-        return Query(
-            self.replies, self._options.path, filters, orders=NEWEST_FIRST if by_time else ("", ""), check=check
-        )
+        orders = orders or (NEWEST_FIRST if by_time else ("", ""))
+        return Query(self.replies, self._options.path, filters, orders=orders, check=check)
 
     def _stopped(self, since: int, window: Window, reason: str) -> Evidence:
         until = max(since, window.start)
@@ -226,7 +244,7 @@ class ListReader(RawgReader):
 
 
 class GamesReader(RawgReader):
-    """Reads one object or list for each game that changed since its last one, those that wait longest first."""
+    """Reads one object or list for each game that has none, or changed since, in the order of `waiting`."""
 
     async def probe(self) -> None:
         """Learn the clock, without a request."""
@@ -288,8 +306,3 @@ def _part(query: Query, reason: str) -> Evidence:
 def _id(row: Any) -> int:
     found = row.get("id") if isinstance(row, dict) else None
     return found if type(found) is int and found >= 0 else 0
-
-
-def _is_in(row: Any, since: int, until: int | None) -> bool:
-    at = updated_at(row)
-    return at is None or (since <= at and (until is None or at < until))

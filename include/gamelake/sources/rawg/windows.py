@@ -1,4 +1,8 @@
-"""The changes of a time, by windows of `updated`: whole days (UTC), both included, the oldest first.
+"""The changes of a time, by windows of `updated`: whole days of RAWG, both included, the oldest first.
+
+RAWG writes `updated` without a zone, and states none. It is taken as UTC. If it were of another zone, a change would
+have another time, by at most ZONE. So the windows begin and end that much outside of the time that is asked for: rows
+are read twice rather than missed.
 
 A window of more than WINDOW_ROWS rows is cut at a day: so a query has few enough pages, and where a load has to stop,
 the windows before are complete. RAWG drops a filter that it cannot read, without an error, and returns the whole
@@ -15,7 +19,10 @@ from gamelake.sources.base import IncompleteError
 
 WINDOW_ROWS = 2_000
 """A longer window of several days is cut. RAWG itself lists 20,000 rows of a query."""
+ZONE = timedelta(hours=14)
+"""No zone is further from UTC."""
 _DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class IgnoredFilterError(IncompleteError):
@@ -35,7 +42,7 @@ class IgnoredFilterError(IncompleteError):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Whole days (UTC), both included."""
+    """Whole days, both included."""
 
     first: date
     last: date
@@ -50,18 +57,17 @@ class Window:
 
     @property
     def start(self) -> int:
-        """Its first second, unix seconds."""
+        """Its first second, unix seconds, if the days are of UTC."""
         return int(datetime.combine(self.first, time(), UTC).timestamp())
 
     @property
     def end(self) -> int:
-        """The first second after it."""
+        """The first second after it, likewise."""
         return int(datetime.combine(self.last, time(), UTC).timestamp()) + 86_400
 
     def check(self, entity: str, row: Any) -> None:
-        """Refuse a row of another time. Raises: IgnoredFilterError."""
-        at = updated_at(row)
-        if at is not None and not self.start <= at < self.end:
+        """Refuse a row of another time, in any zone. Raises: IgnoredFilterError."""
+        if not is_within(row, self.start, self.end):
             raise IgnoredFilterError(entity, self, row)
 
     def cut(self) -> tuple[Window, Window] | None:
@@ -73,9 +79,24 @@ class Window:
 
 
 def window_of(since: int, until: int) -> Window:
-    """Return the whole days of `[since, until)` (unix seconds)."""
-    first, last = (datetime.fromtimestamp(at, UTC).date() for at in (since, max(since, until - 1)))
-    return Window(first, last)
+    """Return the whole days that `[since, until)` (unix seconds) has in any zone."""
+    start, end = datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(max(since, until - 1), UTC)
+    return Window(_before(start), last_day(end))
+
+
+def last_day(moment: datetime) -> date:
+    """Return the latest day that a moment has in any zone."""
+    return (moment + ZONE).astimezone(UTC).date()
+
+
+def _before(moment: datetime) -> date:
+    return max(moment - ZONE, _EPOCH).date()
+
+
+def is_within(row: Any, since: int, until: int | None) -> bool:
+    """Whether a row may have changed in `[since, until)` (unix seconds), in any zone of `updated`."""
+    at, zone = updated_at(row), int(ZONE.total_seconds())
+    return at is None or (since - zone <= at and (until is None or at < until + zone))
 
 
 def updated_at(row: Any) -> int | None:

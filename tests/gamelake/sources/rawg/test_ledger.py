@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gamelake.lake.keys import LoadRun, TableName, numbered_key
@@ -91,18 +91,32 @@ def test_details_leave_requests_to_the_changes_and_to_the_days_to_come() -> None
     plan.check(day, Used(17_999, 644), Priority.CHANGES)
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(Priority)), st.integers(0, 900)), min_size=28, max_size=31))
-def test_the_changes_of_every_day_have_requests_beside_all_details(days: list[tuple[Priority, int]]) -> None:
-    """A load of details on a day never takes what 80 requests of changes need on any later day."""
+def test_stores_leave_half_of_what_is_left_to_the_details() -> None:
+    plan, day = Plan(), NOON.date()
+    # 145 for lists and changes leave 400 of the 545.
+    plan.check(day, Used(9_000, 344, 199), Priority.STORES)
+    with pytest.raises(NoRequestLeftError, match="200 of the 200 requests of 2026-11-21 for stores are used"):
+        plan.check(day, Used(9_000, 345, 200), Priority.STORES)
+    plan.check(day, Used(9_000, 544), Priority.DETAILS)
+    # 100 are left of the month's share up to that day: 40 were sent before this day's 30 others and 20 of its own.
+    plan.check(day, Used(12_550, 49, 19), Priority.STORES)
+    with pytest.raises(NoRequestLeftError, match="35 of the 35 requests"):
+        plan.check(day, Used(12_565, 65, 35), Priority.STORES)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 400), min_size=30, max_size=30))
+def test_the_changes_of_every_day_have_requests_beside_all_details(days: list[int]) -> None:
+    """Stores and details of a day never take what 80 requests of changes need on any later day."""
     plan, month = Plan(), 0
-    for number, (priority, asked) in enumerate(days[:30], start=1):
+    for number, by_games in enumerate(days, start=1):
         used = 0
-        for each, wanted in ((Priority.CHANGES, 80), (Priority.DETAILS, asked if priority is Priority.DETAILS else 0)):
-            for _ in range(wanted):
+        for each, wanted in ((Priority.CHANGES, 80), (Priority.STORES, by_games), (Priority.DETAILS, by_games)):
+            for own in range(wanted):
                 try:
-                    plan.check(NOON.date().replace(day=number), Used(month, used), each)
+                    plan.check(NOON.date().replace(day=number), Used(month, used, own), each)
                 except NoRequestLeftError:
-                    assert each is Priority.DETAILS
+                    assert each is not Priority.CHANGES
                     break
                 month, used = month + 1, used + 1
     assert month <= plan.month

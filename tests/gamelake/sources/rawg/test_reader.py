@@ -50,17 +50,65 @@ def ids(store: Store, name: str = "games") -> list[int]:
     return sorted(table_rows(store, name, "rawg"))
 
 
-async def test_the_first_load_reads_the_changes_of_its_day_and_later_ones_go_on(rawg: PagedRawg, store: Store) -> None:
-    rawg.put(game(900, rawg.clock - timedelta(days=40)))
+async def test_the_first_load_reads_the_games_and_later_ones_their_changes(rawg: PagedRawg, store: Store) -> None:
+    rawg.put(game(900, rawg.clock - timedelta(days=4000)))
     change(rawg, 130)
     first = await load(rawg, store)
-    assert (first.mode, first.rows, first.requests) == ("incremental", 130, 4)
+    assert (first.mode, first.rows, first.requests) == ("incremental", 131, 4)
     assert (commit(store).summary.proof, commit(store).summary.proof_reason) == (Proof.COUNTED, None)
     rawg.next_day()
     rawg.put(game(5, rawg.clock - timedelta(hours=2), name="Changed"), game(901, rawg.clock - timedelta(hours=20)))
     second = await load(rawg, store, run_id="second")
-    assert (second.rows, ids(store)) == (2, [*range(1, 131), 901])
+    # `updated` may be of another zone: of the last load's day some rows are read again.
+    assert (second.rows, ids(store)) == (2 + 129, [*range(1, 131), 900, 901])
     assert table_rows(store, "games", "rawg")[5]["name"] == "Changed"
+
+
+async def test_a_large_catalogue_begins_with_the_games_that_most_users_have(rawg: PagedRawg, store: Store) -> None:
+    rawg.put(*(game(i, rawg.clock - timedelta(days=40 + i), added=i % 200) for i in range(1, 201)))
+    report = await load(rawg, store, first_games=80)
+    assert (ids(store), report.requests) == (list(range(120, 200)), 2)
+    proof = commit(store).summary
+    assert (proof.proof, proof.proof_reason) == (
+        Proof.PARTIAL,
+        "80 of 200 rows were read: a table begins with those that most users have added. The other games come when "
+        "they change",
+    )
+    rawg.next_day()
+    rawg.put(game(7, rawg.clock - timedelta(hours=1), added=7))
+    await load(rawg, store, run_id="second", first_games=80)
+    assert ids(store) == [7, *range(120, 200)]
+    assert commit(store).summary.proof is Proof.COUNTED
+
+
+@pytest.mark.parametrize("left", [0, 2])
+async def test_a_first_load_may_end_early(rawg: PagedRawg, store: Store, left: int) -> None:
+    rawg.put(*(game(i, rawg.clock - timedelta(days=40), added=i) for i in range(1, 201)))
+    rawg.quota = left
+    await load(rawg, store)
+    assert (ids(store), commit(store).summary.proof) == (list(range(201 - 40 * left, 201)), Proof.PARTIAL)
+    rawg.quota = None
+    rawg.next_day()
+    rawg.put(game(1, rawg.clock - timedelta(hours=1)))
+    await load(rawg, store, run_id="second")
+    # Without any game the table begins again.
+    assert len(ids(store)) == (200 if left == 0 else 81)
+
+
+@pytest.mark.parametrize(("zone", "hour"), [(-12, 1), (-12, 13), (5.75, 19), (14, 1), (14, 11)])
+async def test_no_change_is_lost_in_any_zone_of_updated(rawg: PagedRawg, store: Store, zone: float, hour: int) -> None:
+    rawg.clock = rawg.clock.replace(hour=hour)
+    rawg.zone = timedelta(hours=zone)
+    rawg.put(game(900, rawg.clock - timedelta(days=40)))
+    await load(rawg, store)
+    for day in range(3):
+        before = rawg.clock
+        rawg.clock += timedelta(hours=24 + day)
+        rows = [game(100 * day + i, before + (rawg.clock - before) * i / 9) for i in range(1, 10)]
+        rawg.put(*rows)
+        await load(rawg, store, run_id=f"day {day}")
+        assert set(ids(store)) == set(rawg.rows["games"])
+        assert commit(store).summary.proof is Proof.COUNTED
 
 
 async def test_a_row_that_the_pages_skip_is_found_by_a_second_reading(rawg: PagedRawg, store: Store) -> None:
@@ -95,15 +143,18 @@ async def test_rows_that_arrive_while_pages_are_read_are_taken_too(rawg: PagedRa
 
 
 async def test_a_filter_that_is_ignored_is_refused(rawg: PagedRawg, store: Store) -> None:
+    rawg.put(game(1, rawg.clock - timedelta(days=40)))
+    await load(rawg, store)
     rawg.ignores_filters = True
-    rawg.put(game(1, rawg.clock - timedelta(days=40)), game(2, rawg.clock - timedelta(hours=1)))
+    rawg.put(game(2, rawg.clock - timedelta(hours=1)))
     with pytest.raises(IgnoredFilterError) as caught:
-        await load(rawg, store)
+        await load(rawg, store, run_id="second")
     assert caught.value.row["id"] == 1
-    assert Table(store, ENTITIES["games"].table).latest() is None
+    assert (commit(store).version, ids(store)) == (1, [1])
 
 
 async def test_a_long_time_is_read_in_windows_of_few_pages(rawg: PagedRawg, store: Store) -> None:
+    rawg.put(game(900, rawg.clock - timedelta(days=40)))
     await load(rawg, store)
     for day in range(5):
         rawg.next_day()
@@ -119,6 +170,7 @@ async def test_a_long_time_is_read_in_windows_of_few_pages(rawg: PagedRawg, stor
 async def test_the_end_of_the_requests_is_a_normal_end_and_the_next_load_goes_on(
     rawg: PagedRawg, store: Store, by_rawg: bool
 ) -> None:
+    rawg.put(game(900_000, rawg.clock - timedelta(days=40)))
     await load(rawg, store)
     for day in range(3):
         rawg.next_day()
@@ -166,7 +218,30 @@ async def test_a_list_that_was_read_in_part_keeps_its_other_rows(rawg: PagedRawg
 
 
 @pytest.mark.parametrize("name", ["game_details", "game_stores"])
-async def test_the_games_that_wait_longest_are_asked_first(rawg: PagedRawg, store: Store, name: str) -> None:
+async def test_the_games_that_most_users_have_are_asked_first(rawg: PagedRawg, store: Store, name: str) -> None:
+    shops = [{"store": {"id": 1, "slug": "steam"}}]
+    changed = rawg.clock - timedelta(days=1)
+    rawg.put(*(game(i, changed, added=10 - i, stores=[] if i == 1 else shops) for i in range(1, 8)))
+    await load(rawg, store)
+    await load(rawg, store, name, games_per_load=2)
+    # A matching needs the stores of a game first; the list names none for game 1.
+    assert ids(store, name) == ([1, 2] if name == "game_details" else [2, 3])
+    rawg.put(game(2, rawg.clock, added=8, stores=shops))
+    rawg.clock += timedelta(minutes=10)
+    await load(rawg, store, run_id="second")
+    for number in range(2):
+        await load(rawg, store, name, run_id=f"later {number}", games_per_load=2)
+    assert ids(store, name) == ([1, 2, 3, 4, 5, 6] if name == "game_details" else [2, 3, 4, 5, 6, 7])
+    found = table_rows(store, name, "rawg")[2]["updated_at"]
+    assert found == int(changed.timestamp()), "a game that changed comes after those without a row"
+    await load(rawg, store, name, run_id="last", games_per_load=2)
+    assert ids(store, name) == [1, 2, 3, 4, 5, 6, 7]
+    assert table_rows(store, name, "rawg")[2]["updated_at"] > found
+    assert commit(store, name).summary.proof is Proof.COUNTED
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_a_game_that_changed_is_asked_again(rawg: PagedRawg, store: Store, name: str) -> None:
     change(rawg, 5)
     rawg.stores = {2: [{"id": 7, "game_id": 2, "store_id": 1, "url": "https://store.steampowered.com/app/2"}]}
     await load(rawg, store)
