@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sandbox.igdb.world import World
 
 _ROWS_A_CHUNK = 500
+_DIGITS = 18
 
 
 def add_control_routes(app: web.Application, sandbox: Sandbox) -> None:
@@ -99,7 +100,7 @@ class _Control:
 
     async def requests(self, request: web.Request) -> web.Response:
         last = request.query.get("last", "100")
-        if not last.isdecimal():
+        if not last.isdecimal() or len(last) > _DIGITS:
             raise SandboxError(f"last: found {last!r}, expected a number of requests")
         records = self._sandbox.requests
         return _json([asdict(record) for record in records[len(records) - min(len(records), int(last)) :]])

@@ -106,6 +106,7 @@ _TOKENS = re.compile(
     re.VERBOSE,
 )
 _CLAUSES = {"f": "fields", "x": "exclude", "w": "where", "s": "sort", "l": "limit", "o": "offset"}
+_DIGITS = 18  # of a number; Python refuses one of more than 4,300
 _MAX_DEPTH = 50  # each level is a few Python frames
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _CONSTANTS: dict[str, Scalar] = {"null": None, "true": True, "false": False}
@@ -261,7 +262,7 @@ class _Parser:
         if token.kind == "string":
             return _unquote(token.text)
         if token.kind == "number":
-            return int(token.text) if re.fullmatch(r"-?\d+", token.text) else float(token.text)
+            return _integer(token.text) if re.fullmatch(r"-?\d+", token.text) else float(token.text)
         if token.text in _CONSTANTS:
             return _CONSTANTS[token.text]
         raise syntax_error(f"unexpected '{token.text}', expecting a number, a text in quotes, null, true or false")
@@ -288,7 +289,7 @@ class _Parser:
         token = self._take()
         if not re.fullmatch(r"\d+", token.text):
             raise syntax_error(f"unexpected '{token.text}' after '{clause}', expecting a number from 0")
-        return int(token.text)
+        return _integer(token.text)
 
     def _peek(self) -> _Token:
         return self._tokens[self._at]
@@ -319,6 +320,12 @@ def _tokenize(text: str) -> Iterator[_Token]:
         if match.lastgroup != "skip":
             yield _Token(match.lastgroup or "", match.group())
     yield _Token("end", "")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise syntax_error(f"unexpected '{text[:_DIGITS]}...', expecting a number of at most {_DIGITS} digits")
+    return int(text)
 
 
 def _unquote(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Behaviour:
     refuses_bad_ranges: a range that cannot be parsed gets status 400, in place of the whole catalogue.
     stable_ties: rows with an equal value of `ordering` have one order on every page, by id.
     updated_in_lists: rows of lists have `updated`; the published schema leaves it out.
+    updated_zone: by how much the days and times of `updated` are ahead of UTC, -12 to 14 hours.
     keys_in_links: `next` and `previous` contain the caller's key.
     """
 
@@ -37,4 +39,5 @@ class Behaviour:
     refuses_bad_ranges: bool = False
     stable_ties: bool = False
     updated_in_lists: bool = True
+    updated_zone: timedelta = timedelta()
     keys_in_links: bool = True

@@ -68,9 +68,9 @@ def chance(of: bytes) -> int:
     return int.from_bytes(blake2b(of, digest_size=4).digest())
 
 
-def text_of(seconds: int) -> str:
-    """Return unix seconds as RAWG writes a time: without a zone, which is UTC."""
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+def text_of(seconds: int, zone: timedelta = timedelta()) -> str:
+    """Return unix seconds as RAWG writes a time: without its zone, which is `zone` ahead of UTC."""
+    return (_EPOCH + timedelta(seconds=seconds) + zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class GameMaker:

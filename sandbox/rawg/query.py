@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.rawg.games import named_company
+from sandbox.rawg.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +40,9 @@ class InvalidPageError(ValueError):
 def filtered(world: RawgWorld, query: Mapping[str, str], behaviour: Behaviour) -> list[Row]:
     """Return the games that a query asks for, in no order. Raises: BadRangeError."""
     tests = list(_tests(world, query, behaviour))
-    return [row for row in world.games() if all(test(row) for test in tests)]
+    updated = _ranges(query.get("updated", ""), behaviour)
+    games = world.updated_within(updated, behaviour.updated_zone) if updated else world.games()
+    return [row for row in games if all(test(row) for test in tests)]
 
 
 def _tests(world: RawgWorld, query: Mapping[str, str], behaviour: Behaviour) -> Iterator[Callable[[Row], bool]]:
@@ -55,14 +58,13 @@ def _tests(world: RawgWorld, query: Mapping[str, str], behaviour: Behaviour) -> 
     if text := query.get("search", "").lower():
         exact = query.get("search_exact", "").lower() in ("true", "1")
         yield lambda row: row["name"].lower() == text if exact else text in row["name"].lower()
-    for name, field in (("dates", "released"), ("updated", "updated")):
-        if name in query and (ranges := _ranges(query[name], behaviour)):
-            yield partial(_is_within, field=field, ranges=ranges)
-    low, _, high = query.get("metacritic", "").partition(",")
-    if low.isdecimal() and high.isdecimal():
-        yield lambda row: row["metacritic"] is not None and int(low) <= row["metacritic"] <= int(high)
-    if (count := query.get("platforms_count", "")).isdecimal():
-        yield lambda row: len(row["platforms"]) == int(count)
+    if ranges := _ranges(query.get("dates", ""), behaviour):
+        yield partial(_is_within, field="released", ranges=ranges)
+    low, high = map(whole_number, query.get("metacritic", "").partition(",")[::2])
+    if low is not None and high is not None:
+        yield lambda row: row["metacritic"] is not None and low <= row["metacritic"] <= high
+    if (count := whole_number(query.get("platforms_count", ""))) is not None:
+        yield lambda row: len(row["platforms"]) == count
 
 
 def ordered(rows: list[Row], ordering: str, behaviour: Behaviour, salt: int) -> list[Row]:
@@ -90,24 +92,19 @@ def page_of(
     Raises: InvalidPageError.
     """
     size = page_size(query, behaviour)
-    text = query.get("page", "1")
-    if not text.isdecimal() or int(text) < 1:
+    page = whole_number(query.get("page", "1"))
+    if not page or (behaviour.max_pages is not None and page > behaviour.max_pages):
         raise InvalidPageError
-    number = int(text)
-    if behaviour.max_pages is not None and number > behaviour.max_pages:
+    start = (page - 1) * size
+    if start >= len(rows) and page > 1 and not behaviour.empty_past_the_end:
         raise InvalidPageError
-    start = (number - 1) * size
-    if start >= len(rows) and number > 1 and not behaviour.empty_past_the_end:
-        raise InvalidPageError
-    following = number + 1 if start + size < len(rows) else None
-    return rows[start : start + size], following, number - 1 or None
+    following = page + 1 if start + size < len(rows) else None
+    return rows[start : start + size], following, page - 1 or None
 
 
 def page_size(query: Mapping[str, str], behaviour: Behaviour) -> int:
     """Return how many rows a page has; a page_size that is none counts as absent."""
-    text = query.get("page_size", "")
-    asked = int(text) if text.isdecimal() and int(text) else behaviour.default_page_size
-    return min(asked, behaviour.max_page_size)
+    return min(whole_number(query.get("page_size", "")) or behaviour.default_page_size, behaviour.max_page_size)
 
 
 def _wanted(text: str) -> set[str]:
@@ -132,7 +129,7 @@ def _is_within(row: Row, *, field: str, ranges: list[tuple[str, str]]) -> bool:
 def _ranges(text: str, behaviour: Behaviour) -> list[tuple[str, str]]:
     """Return the first and last days of ranges joined by dots; those that cannot be parsed are dropped."""
     found = []
-    for part in text.split("."):
+    for part in text.split(".") if text else ():
         first, _, last = part.partition(",")
         try:
             low, high = date.fromisoformat(first), date.fromisoformat(last)
@@ -140,5 +137,7 @@ def _ranges(text: str, behaviour: Behaviour) -> list[tuple[str, str]]:
             if behaviour.refuses_bad_ranges:
                 raise BadRangeError(text) from error
             continue
-        found.append((low.isoformat(), (high if behaviour.last_day_included else high - timedelta(days=1)).isoformat()))
+        # The day before the first one of the calendar is none: an empty text is before every day.
+        last_day = high.toordinal() - (not behaviour.last_day_included)
+        found.append((low.isoformat(), date.fromordinal(last_day).isoformat() if last_day else ""))
     return found

@@ -22,6 +22,8 @@ from sandbox.igdb.faults import Fault, FaultKind, FaultRegistry
 from sandbox.igdb.replies import Reply
 from sandbox.igdb.sending import CLIENT_CLOSED, RequestRecord, send, with_fault
 from sandbox.rawg.behaviour import Behaviour
+from sandbox.rawg.games import text_of
+from sandbox.rawg.numbers import whole_number
 from sandbox.rawg.query import BadRangeError, InvalidPageError, filtered, ordered, page_of, page_size
 from sandbox.rawg.world import CHANGED, RawgWorld, parent_platforms
 
@@ -157,7 +159,7 @@ class RawgSandbox:
         try:
             if (rows := self._list(world, asked)) is not None:
                 return self._page(rows, asked)
-            if (row := _object(world, asked)) is not None:
+            if (row := self._object(world, asked)) is not None:
                 return _json(200, row)
         except InvalidPageError:
             return _json(404, _INVALID_PAGE)
@@ -171,8 +173,7 @@ class RawgSandbox:
         """Return the rows of a list, in their order; None if the path is no list. Raises: KeyError, BadRangeError."""
         if asked.path == "games":
             rows = filtered(world, asked.query, self.behaviour)
-            found = ordered(rows, asked.query.get("ordering", ""), self.behaviour, asked.salt)
-            return [_shown(row, with_updated=self.behaviour.updated_in_lists) for row in found]
+            return ordered(rows, asked.query.get("ordering", ""), self.behaviour, asked.salt)
         if asked.path in _REFERENCE_LISTS:
             return world.rows(asked.path)
         if asked.path == "platforms/lists/parents":
@@ -181,8 +182,22 @@ class RawgSandbox:
             return world.stores_of(world.game_of(asked.parts[1]))
         return None
 
+    def _object(self, world: RawgWorld, asked: _Asked) -> Row | None:
+        """Return one object; None if the path is none. Raises: KeyError."""
+        if len(asked.parts) != 2:
+            return None
+        kind, key = asked.parts
+        if kind == "games":
+            return _shown(world.details(world.game_of(key)), self.behaviour, with_updated=True)
+        if kind not in _REFERENCE_LISTS:
+            return None
+        found = next((row for row in world.rows(kind) if key in (str(row["id"]), row["slug"])), None)
+        return found and found | {"description": ""}
+
     def _page(self, rows: list[Row], asked: _Asked) -> Reply:
         page, following, previous = page_of(rows, asked.query, self.behaviour)
+        if asked.path == "games":
+            page = [_shown(row, self.behaviour, with_updated=self.behaviour.updated_in_lists) for row in page]
         count, fault = len(rows), asked.fault
         if fault and fault.kind == FaultKind.HIDE_ROWS:
             page = [row for row in page if row["id"] not in fault.row_ids]
@@ -218,19 +233,6 @@ class _Asked:
         return self.path.split("/")
 
 
-def _object(world: RawgWorld, asked: _Asked) -> Row | None:
-    """Return one object; None if the path is none. Raises: KeyError."""
-    if len(asked.parts) != 2:
-        return None
-    kind, key = asked.parts
-    if kind == "games":
-        return _shown(world.details(world.game_of(key)), with_updated=True)
-    if kind not in _REFERENCE_LISTS:
-        return None
-    found = next((row for row in world.rows(kind) if key in (str(row["id"]), row["slug"])), None)
-    return found and found | {"description": ""}
-
-
 def _fault_reply(fault: Fault | None) -> Reply | None:
     if fault is None or fault.kind != FaultKind.STATUS:
         return None
@@ -241,13 +243,13 @@ def _fault_reply(fault: Fault | None) -> Reply | None:
 
 
 def _is_large(query: Mapping[str, str], behaviour: Behaviour) -> bool:
-    asked = query.get("page_size", "")
-    return asked.isdecimal() and int(asked) > page_size(query, behaviour)
+    return (whole_number(query.get("page_size", "")) or 0) > page_size(query, behaviour)
 
 
-def _shown(row: Row, *, with_updated: bool) -> Row:
+def _shown(row: Row, behaviour: Behaviour, *, with_updated: bool) -> Row:
     hidden = _INTERNAL if with_updated else (*_INTERNAL, "updated")
-    return {name: value for name, value in row.items() if name not in hidden}
+    shown = {name: value for name, value in row.items() if name not in hidden}
+    return shown | {"updated": text_of(row["updated_at"], behaviour.updated_zone)} if with_updated else shown
 
 
 def _json(status: int, document: object) -> Reply:

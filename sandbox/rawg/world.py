@@ -11,7 +11,7 @@ IGDB world and today make the same rows, whether made at once or day by day. Use
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from sandbox.igdb.errors import WorldError
 from sandbox.rawg import catalog
 from sandbox.rawg.games import Entry, GameMaker, chance, named, named_company, rawg_id, store, text_of
 from sandbox.rawg.names import slugify
+from sandbox.rawg.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +61,8 @@ class RawgWorld:
         self._written: dict[str, dict[int, Row]] = {}
         self._deleted: dict[str, set[int]] = {}
         self._lists: dict[str, list[Row]] = {}
+        self._games: list[Row] | None = None
+        self._by_day: dict[timedelta, dict[str, list[Row]]] = {}
         self._followed: tuple[date, int] | None = None
         self._turned_to = igdb.first_day
         self._add_first_games()
@@ -77,7 +80,7 @@ class RawgWorld:
         if now == self._followed:
             return
         self._followed = now
-        self._lists = {}
+        self._forget_lists()
         first = set(games.first_ids)
         inserted = {game for game in games.ids if game not in first}
         for game in inserted:
@@ -99,9 +102,21 @@ class RawgWorld:
 
     def games(self) -> list[Row]:
         """Return the rows of all live games, as a list has them, and with `updated_at` and `created_at` as numbers."""
-        deleted = self._deleted.get("games", set())
-        ids = sorted({*self._entries, *self._written.get("games", ())} - deleted)
-        return [self.game(row_id) for row_id in ids]
+        if self._games is None:
+            deleted = self._deleted.get("games", set())
+            ids = sorted({*self._entries, *self._written.get("games", ())} - deleted)
+            self._games, self._by_day = [self.game(row_id) for row_id in ids], {}
+        return self._games
+
+    def updated_within(self, ranges: Iterable[tuple[str, str]], zone: timedelta) -> list[Row]:
+        """Return the live games whose last change was on a day of some ranges, both ends included, in a zone."""
+        games = self.games()
+        if zone not in self._by_day:
+            days = self._by_day[zone] = defaultdict(list)
+            for row in games:
+                days[text_of(row["updated_at"], zone)[:10]].append(row)
+        found = (day for day in self._by_day[zone] if any(low <= day <= high for low, high in ranges))
+        return [row for day in found for row in self._by_day[zone][day]]
 
     def game(self, row_id: int) -> Row:
         """Return one game, which the caller must not change. Raises: KeyError, if there is none."""
@@ -120,8 +135,8 @@ class RawgWorld:
 
     def game_of(self, key: str) -> Row:
         """Return one game by its id or its slug. Raises: KeyError."""
-        if key.isdecimal():
-            return self.game(int(key))
+        if (row_id := whole_number(key)) is not None:
+            return self.game(row_id)
         found = next((row for row in self.games() if row["slug"] == key), None)
         if found is None:
             raise KeyError(key)
@@ -184,7 +199,7 @@ class RawgWorld:
             written = self._written.setdefault(name, {})
             written[row["id"]] = written.get(row["id"], {}) | row
             self._deleted.get(name, set()).discard(row["id"])
-        self._lists = {}
+        self._forget_lists()
         return len(given)
 
     def delete(self, name: str, ids: Iterable[int]) -> int:
@@ -194,8 +209,11 @@ class RawgWorld:
         self._deleted.setdefault(name, set()).update(deleted)
         for row_id in deleted:
             self._written.get(name, {}).pop(row_id, None)
-        self._lists = {}
+        self._forget_lists()
         return len(deleted)
+
+    def _forget_lists(self) -> None:
+        self._lists, self._games = {}, None
 
     def _add_first_games(self) -> None:
         games = self._igdb.tables["games"]

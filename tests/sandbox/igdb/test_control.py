@@ -73,6 +73,7 @@ async def test_faults_and_requests(client: Client) -> None:
         ("POST", "rows/nope", {"delete": [5]}),
         ("POST", "faults", {"kind": "nope"}),
         ("GET", "requests?last=all", None),
+        ("GET", "requests?last=" + "9" * 5_000, None),
     ],
 )
 async def test_what_cannot_be_done_states_why(client: Client, method: str, path: str, body: Any) -> None:

@@ -100,6 +100,8 @@ def test_values(text: str, value: Scalar | Pattern | Values) -> None:
         "sort id sideways;",
         "limit -1;",
         "limit many;",
+        "limit " + "9" * 5_000 + ";",
+        "where id = -" + "9" * 5_000 + ";",
         "offset 1.5;",
         "search zelda;",
         'where name = "open;',

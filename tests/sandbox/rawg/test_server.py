@@ -156,7 +156,7 @@ async def test_links_have_the_key_and_the_query(rawg: RawgSandbox) -> None:
         assert KEY not in ask(url, "games", key=KEY)[1]["next"]
 
 
-@pytest.mark.parametrize("page", ["999", "0", "x"])
+@pytest.mark.parametrize("page", ["999", "0", "x", "9" * 5_000])
 async def test_a_page_that_the_list_has_not(page: str, rawg: RawgSandbox) -> None:
     with rawg.running() as url:
         assert ask(url, "games", key=KEY, page=page) == (404, {"detail": "Invalid page."})
@@ -172,10 +172,22 @@ async def test_the_end_and_the_last_page_that_is_served(rawg: RawgSandbox, clien
         await client.page("games", page=4, page_size=10)
 
 
-async def test_what_there_is_not(client: RawgClient) -> None:
-    for path in ("games/1", "games/no-such-slug", "genres/9999", "nothing", "games/1/stores", "games/1/suggested"):
+async def test_what_there_is_not(rawg: RawgSandbox, client: RawgClient) -> None:
+    long = "9" * 4_400  # Python refuses a number of so many digits
+    for path in (
+        *("games/1", "games/no-such-slug", "genres/9999", "nothing", "games/1/stores", "games/1/suggested"),
+        *(f"games/{long}", f"games/{long}/stores", f"genres/{long}"),
+    ):
         with pytest.raises(NotFoundError):
             await client.single(path)
+    for query in (
+        {"platforms_count": long},
+        {"metacritic": f"0,{long}"},
+        {"updated": "0001-01-01,0001-01-01"},
+    ):
+        for last_day_included in (True, False):
+            rawg.behaviour = Behaviour(last_day_included=last_day_included)
+            await client.page("games", query)
 
 
 # --- filters and order ------------------------------------------------------------------------------------------------
@@ -232,6 +244,12 @@ async def test_a_window_of_updates_includes_both_days(build: Callable[..., RawgS
             rawg.behaviour = Behaviour(refuses_bad_ranges=True)
             with pytest.raises(UnexpectedStatusError, check=having(status=400)):
                 await client.page("games", {"updated": "2026-11-20,yesterday"})
+            rawg.behaviour = Behaviour(stable_ties=True, updated_zone=timedelta(hours=14))
+            ahead = await read_all(client, "games", window)
+            assert {row["updated"][:10] for row in ahead} == {"2026-11-20", "2026-11-21"}
+            assert {row["id"] for row in ahead} != {row["id"] for row in both}
+            detail = (await client.single(f"games/{ahead[0]['id']}")).row
+            assert detail["updated"] == ahead[0]["updated"]
             rawg.behaviour = Behaviour(updated_in_lists=False)
             assert "updated" not in (await client.page("games")).results[0]
 
