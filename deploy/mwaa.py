@@ -39,6 +39,8 @@ export GAMELAKE_URI=s3://my-lake/lake
 export PYTHONPATH={HOME}/dags/include:$PYTHONPATH
 export GAMELAKE_DUCKDB_EXTENSIONS={HOME}/dags/duckdb
 export GAMELAKE_DUCKDB=/tmp/gamelake.duckdb
+# `rawg` where RAWG is loaded too; it needs the connection rawg_default and the pool rawg_api.
+export GAMELAKE_OPTIONAL_SOURCES=
 """
 
 

@@ -88,7 +88,22 @@ def test_the_command_shows_the_age_of_each_load_that_readers_see(lake: Lake, fre
     loads = len(found)
     *_, figures, absent = out.splitlines()
     assert figures == f"{loads} loads: 2 stale (two are missing), 2 late (one is missing), {loads - 4} fresh"
-    assert absent.startswith("Never loaded, and read as empty: rawg.genres, ")
+    assert absent.startswith("RAWG is off, or was not loaded yet. Read as empty: rawg.genres, ")
+
+
+def test_a_source_that_may_be_off_is_no_error(lake: Lake, freshness: Any) -> None:
+    generation = lake.generation()
+    inputs = lake.inputs()
+    inputs["absent"] = [each for each in inputs["absent"] if each["entity"] != "genres"]
+    stale = {**inputs["sources"][0], "source": "rawg", "entity": "genres", "committed_at": "2020-01-01T00:00:00+00:00"}
+    for each in inputs["sources"]:
+        each["committed_at"] = datetime.now(UTC).isoformat()
+    inputs["sources"] = [*inputs["sources"], stale]
+    (generation / "_inputs.json").write_text(json.dumps(inputs))
+    lake.show(generation)
+    code, out, _ = freshness()
+    assert (code, "rawg.genres" in out, " 1 stale (two are missing)" in out) == (0, True, True)
+    assert "The exit status leaves out sources that may be off" in out
 
 
 def test_a_late_night_is_no_error(lake: Lake, freshness: Any) -> None:

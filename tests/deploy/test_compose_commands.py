@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,38 @@ def test_airflow_init_leaves_an_airflow_that_is_ready(services: Services, reposi
     answer = run([sys.executable, "-c", query], environment, tmp_path).splitlines()[-1]
     unpaused = len(load_sources()["igdb"].entities) + len(WITHOUT_SOURCE)
     assert answer == f"{unpaused} True http://sandbox:8900/v4 sandbox-secret"
+
+
+@pytest.mark.parametrize(
+    ("account", "sources", "key", "found"),
+    [
+        ("", "", "", "http://sandbox:8900/api"),
+        ("", "rawg", "", "http://sandbox:8900/api"),
+        ("id", "", "", "http://sandbox:8900/api"),
+        ("id", "rawg", "", None),
+        ("id", "rawg", "my-own-key", ""),
+    ],
+)
+def test_rawg_needs_a_key_beside_an_account(
+    services: Services, tmp_path: Path, account: str, sources: str, key: str, found: str | None
+) -> None:
+    """The script of airflow-init up to the import: where `gamelake settings import` would lead RAWG's connection."""
+    for name in ("airflow", "gamelake"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "$0 to=$RAWG_BASE_URL"\n', encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "IGDB_CLIENT_ID": account,
+        "GAMELAKE_OPTIONAL_SOURCES": sources,
+        "RAWG_API_KEY": key,
+    }
+    assert environment.keys() - {"PATH"} <= services["airflow-init"]["environment"].keys()
+    ran = subprocess.run(
+        services["airflow-init"]["command"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, "needs RAWG_API_KEY in .env" in ran.stderr) == ((1, True) if found is None else (0, False))
+    imported = [line for line in ran.stdout.splitlines() if line.startswith(f"{tmp_path}/gamelake ")]
+    assert imported == ([] if found is None else [f"{tmp_path}/gamelake to={found}"])
 
 
 def test_only_the_api_server_can_read_the_password(services: Services, env: dict[str, str], tmp_path: Path) -> None:

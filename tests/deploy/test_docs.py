@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.sdk import Connection
 
 from gamelake.paths import REPOSITORY
+from rawg.settings import DEFAULT_BASE_URL, RawgSettings
 
 FOLDER = REPOSITORY / "docs" / "guides" / "deploy"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -46,6 +48,28 @@ def test_the_connection_of_the_astro_page_is_one(monkeypatch: pytest.MonkeyPatch
     assert connection["conn_type"] == "igdb"
     assert connection["host"] == "https://api.igdb.com/v4"
     assert set(connection["extra"]) == {"token_url"}
+
+
+@pytest.mark.parametrize(("page", "found"), [("astro.md", 1), ("secrets-backend.md", 1)])
+def test_the_connection_of_rawg_on_a_page_is_one(page: str, found: int) -> None:
+    lines = re.findall(r'\{"conn_type": "rawg".*\}', (FOLDER / page).read_text("utf-8"))
+    assert len(lines) == found
+    for line in lines:
+        connection = Connection.from_json(line.replace("…", "my-own-key"), conn_id="rawg_default")
+        assert RawgSettings.from_connection(connection).base_url == DEFAULT_BASE_URL
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *(f"docs/guides/deploy/{name}.md" for name in ("kubernetes", "compose", "astro", "aws-managed-airflow")),
+        *("deploy/helm/values.yaml", "deploy/mwaa.py", "docker-compose.yaml", ".env.example"),
+    ],
+)
+def test_every_way_of_deployment_states_how_rawg_is_switched_on(file: str) -> None:
+    text = (REPOSITORY / file).read_text("utf-8")
+    assert "GAMELAKE_OPTIONAL_SOURCES" in text
+    assert re.search("RAWG_API_KEY|RAWG_DEFAULT|rawg_default", text)
 
 
 def test_astro_takes_the_folder_for_a_project_and_no_file_of_compose() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -110,9 +111,31 @@ def test_the_migration_reads_the_secrets_that_it_has() -> None:
     job = VALUES["migrateDatabaseJob"]
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in job["extraVolumes"]}
     mounts = {secrets[mount["name"]]: mount["mountPath"] for mount in job["extraVolumeMounts"]}
-    files = set(re.findall(r"cat (\S+)\)", job["args"][-1]))
-    igdb, login = mounts["igdb"], mounts["airflow-login"]
-    assert files == {f"{igdb}/client-id", f"{igdb}/client-secret", f"{login}/admin-password"}
+    files = set(re.findall(r"cat (\S+?)(?: \|\| true)?\)", job["args"][-1]))
+    igdb, rawg, login = mounts["igdb"], mounts["rawg"], mounts["airflow-login"]
+    assert files == {f"{igdb}/client-id", f"{igdb}/client-secret", f"{rawg}/api-key", f"{login}/admin-password"}
+    assert [volume["name"] for volume in job["extraVolumes"] if volume["secret"].get("optional")] == ["rawg"]
+
+
+@pytest.mark.parametrize("rawg", [{}, {"rawg/api-key": "my-own-key"}])
+def test_the_migration_imports_the_keys_of_its_secrets(tmp_path: Path, rawg: dict[str, str]) -> None:
+    """The job's own script: what `gamelake settings import` would see."""
+    secrets = {"igdb/client-id": "id", "igdb/client-secret": "secret", "login/admin-password": "password", **rawg}
+    for name, text in secrets.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name in ("airflow", "gamelake"):
+        (commands / name).write_text('#!/bin/sh\n[ "$1" = settings ] && env || true\n', encoding="utf-8")
+        (commands / name).chmod(0o755)
+    shell, flags, script = VALUES["migrateDatabaseJob"]["args"]
+    script = script.replace("/run/gamelake", str(tmp_path))
+    path = f"{commands}:{os.environ['PATH']}"
+    run = subprocess.run([shell, flags, script], env={"PATH": path}, capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in run.stdout.splitlines() if "=" in line)
+    assert (found["IGDB_CLIENT_ID"], found["IGDB_CLIENT_SECRET"]) == ("id", "secret")
+    assert found["RAWG_API_KEY"] == rawg.get("rawg/api-key", "")
 
 
 def test_what_a_user_has_to_name_cannot_be_forgotten() -> None:

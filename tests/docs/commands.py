@@ -103,7 +103,7 @@ NOT_RUN: dict[str, str] = {
     r"(\.venv/bin/)?gamelake sandbox$": "it serves until Ctrl-C; tests/gamelake/cli/test_sandbox.py runs it",
     r"airflow dags test igdb_genres$": "on AWS; on a laptop it is run",
     r"terraform ": "no AWS account; tests/deploy/test_terraform.py reads the files",
-    r"astro |make image|AIRFLOW_CONN_IGDB_DEFAULT=": "it takes minutes and a registry; see `make image-steps`",
+    r"astro |make image|AIRFLOW_CONN_(IGDB|RAWG)_DEFAULT=": "it takes minutes and a registry; see `make image-steps`",
     r"export GAMELAKE_CDN_URL|AIRFLOW_CONN_AWS_DEFAULT=": "no CDN; tests/dbt/test_cdn.py reads through one",
     r"airflow dags test transform$": "after a build through a CDN; on a laptop it is run",
     r"export PYTHONPATH=|python -m gamelake\.marts\.(duckdb_extensions|dbt_project)": "a step of the image or of MWAA",

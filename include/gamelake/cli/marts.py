@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,7 +56,7 @@ def list_generations() -> None:
 
 @group.command()
 def freshness() -> int:
-    """Show how old the published loads are; exit status 1 if one is stale."""
+    """Show how old the published loads are; exit status 1 if one is stale, but for sources that may be off."""
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
     from gamelake.marts import freshness
@@ -69,9 +70,11 @@ def freshness() -> int:
     print(f"Readers have {found.day}, published {_kst(found.since)} KST: {found.generation}\n")
     print(table(_LOAD_HEADER, rows, sys.stdout))
     print(f"\n{len(loads)} loads: {stale} stale (two are missing), {late} late (one is missing), {fresh} fresh")
-    if found.absent:
-        print(f"Never loaded, and read as empty: {', '.join(found.absent)}")
-    return 1 if stale else 0
+    for source, tables in groupby(found.absent, key=lambda table: table.partition(".")[0]):
+        print(f"{source.upper()} is off, or was not loaded yet. Read as empty: {', '.join(tables)}")
+    if any(each.is_optional and each.verdict == "stale" for each in loads):
+        print("The exit status leaves out sources that may be off (GAMELAKE_OPTIONAL_SOURCES).")
+    return 1 if any(each.verdict == "stale" and not each.is_optional for each in loads) else 0
 
 
 def generation_key(name: str | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.marts import pointer
 from gamelake.marts.reader import open_marts
-from gamelake.registry import load_entities
+from gamelake.registry import load_entities, load_sources
 
 if TYPE_CHECKING:
     from datetime import date
@@ -34,12 +34,16 @@ def limits(entity: Entity) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class LoadAge:
-    """The load of one table that readers see, and its age. The limits are in hours."""
+    """The load of one table that readers see, and its age. The limits are in hours.
+
+    is_optional: of a source that may be off.
+    """
 
     table: str
     day: str
     committed_at: datetime
     age: timedelta
+    is_optional: bool = False
     late_after: int = WARN_AFTER_HOURS
     stale_after: int = ERROR_AFTER_HOURS
 
@@ -85,11 +89,13 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
     generation = marts.generation
     moment = now or datetime.now(UTC)
     limits_of = {str(entity): limits(entity) for entity in load_entities()}
+    optional = {name for name, source in load_sources().items() if source.optional}
     loads = []
     for each in marts.inputs.sources:
         table = f"{each.source}.{each.entity}"
         age = moment - each.committed_at
-        loads.append(LoadAge(table, each.partition, each.committed_at, age, *limits_of.get(table, ())))
+        is_optional = each.source in optional
+        loads.append(LoadAge(table, each.partition, each.committed_at, age, is_optional, *limits_of.get(table, ())))
     absent = tuple(f"{each.source}.{each.entity}" for each in marts.inputs.absent)
     moved = pointer.newest(store)
     since = moved.at if moved and moved.generation == generation.generation else generation.built_at

@@ -161,6 +161,7 @@ class Nights(Document, frozen=True, kw_only=True):
         shown_day: The day of the marts that readers have now.
         levels: The service levels, as they were computed last.
         problems: Documents of the lake that cannot be used.
+        off: The optional sources that are not loaded, as GAMELAKE_OPTIONAL_SOURCES does not name them.
     """
 
     lake: str
@@ -170,6 +171,7 @@ class Nights(Document, frozen=True, kw_only=True):
     night: Night
     levels: tuple[ServiceLevel, ...]
     problems: tuple[str, ...]
+    off: tuple[str, ...]
 
 
 class RunFacts(Document, frozen=True, kw_only=True):

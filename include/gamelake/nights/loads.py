@@ -87,11 +87,13 @@ def committed(entity: Entity, commit: CommitInput, *, rate: float | None, commit
     )
 
 
-def traced(store: Store, load: LoadFacts, day: date) -> LoadFacts:
+def traced(store: Store, load: LoadFacts, day: date, *, cause: str | None = None) -> LoadFacts:
     """Add to a missing load what the lake has of it: a load that is held or fails commits nothing. Raises: StoreError.
 
-    Costs one or two listings. Rows that were not committed are removed after some days.
+    Costs one or two listings. Rows that were not committed are removed after some days. cause: of its open failure.
     """
+    if cause and load.commit is None:
+        load = replace(load, note=f"{load.note} It failed: {cause}")
     if load.status is not LoadStatus.MISSING:
         return load
     table, partition = TableName(load.source, load.entity), f"dt={format_day(day)}/"

@@ -1,6 +1,6 @@
 """One night in facts: which loads are complete, what the marts became, and the reason where something is missing.
 
-    reports = NightReports(store, load_sources())
+    reports = NightReports(store, loaded_sources())
     reports.nights()                          # the strip of 30 nights, and the newest night
     reports.night(date(2026, 11, 21))
     reports.run("igdb_games", "scheduled__...")
@@ -10,13 +10,16 @@ Every figure comes from documents of the lake: manifests, generations and public
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from gamelake.days import FIRST_DAY, Scheme, parse_day
+from gamelake.days import FIRST_DAY, Scheme, format_day, parse_day
+from gamelake.incidents.incidents import Incidents
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
 from gamelake.lake.store import StoreError
@@ -33,6 +36,7 @@ from gamelake.nights.documents import (
 )
 from gamelake.nights.metrics import LakeState, NewestLoad
 from gamelake.nights.records import RecordReader
+from gamelake.registry import load_sources
 from gamelake.words import lines
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
     from gamelake.nights.documents import LoadFacts
     from gamelake.nights.records import Records
     from gamelake.registry import Entity, Source
+
+log = logging.getLogger(__name__)
 
 NIGHTS = 30
 FRESH_SECONDS = 5.0
@@ -83,6 +89,7 @@ class NightReports:
         rates: Mapping[str, float] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._off = tuple(name for name, each in load_sources().items() if each.optional and name not in sources)
         self._sources = {name: source for name, source in sources.items() if source.partition is Scheme.DAY}
         self._entities = [entity for source in self._sources.values() for entity in source.entities.values()]
         self._reader = RecordReader(store, self._entities)
@@ -103,6 +110,7 @@ class NightReports:
             night=self._night(view, view.last, is_traced=True),
             levels=view.records.levels.levels if view.records.levels else (),
             problems=tuple(view.records.problems),
+            off=self._off,
         )
 
     def night(self, day: date) -> Night:
@@ -162,7 +170,11 @@ class NightReports:
     def _night(self, view: _View, day: date, *, is_traced: bool = False) -> Night:
         found = self._loads(view, day)
         if is_traced:
-            found = [loads.traced(self._reader.store, each, day) for each in found]
+            causes = self._causes(day) if any(each.commit is None for each in found) else {}
+            found = [
+                loads.traced(self._reader.store, each, day, cause=causes.get((each.source, each.entity)))
+                for each in found
+            ]
         built = marts.facts(view.records, day, loads=found, is_late=self._is_late(view, day))
         commits = [each.commit for each in found if each.commit]
         starts = [each.started_at for each in found if each.started_at]
@@ -195,6 +207,23 @@ class NightReports:
             for each in self._entities
             if loads.is_expected(each, tables[str(each)], day, view.last)
         ]
+
+    def _causes(self, day: date) -> dict[tuple[str, str], str]:
+        """Return the first line of why each load of a night failed, by source and entity.
+
+        A role that may not read incidents has none: the page is shown without.
+        """
+        try:
+            incidents = Incidents(self._reader.store).open("load")
+        except (DocumentError, StoreError) as error:
+            log.warning("the causes of failed loads are not shown: %s", error)
+            return {}
+        return {
+            (incident.scope.partition(".")[2], failure.part): failure.cause.partition("\n")[0]
+            for incident in incidents
+            for failure in incident.failures
+            if format_day(day) in failure.nights
+        }
 
     def _is_late(self, view: _View, day: date) -> bool:
         return view.now >= late_at(self._sources.values(), day)

@@ -41,6 +41,8 @@ function draw(night) {
     report.levels.length ? make("h2", {}, "Service levels") : null,
     report.levels.length ? levelTable(report.levels) : null,
     warningList("Documents of the lake that cannot be used", report.problems),
+    ...report.off.map((source) => make("p", { class: "quiet small" },
+      `${source.toUpperCase()} is off: GAMELAKE_OPTIONAL_SOURCES does not name it. It has no loads, and the marts do not wait for it.`)),
     make("p", { class: "quiet small" }, `Read from ${report.lake} at ${bothTimes(report.read_at)}. Every figure comes from `
       + "its manifests and publications. A night is the Korean day whose loads start at 04:00."),
   );

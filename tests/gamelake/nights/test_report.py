@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.incidents.documents import Fault
+from gamelake.incidents.incidents import Incidents
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Proof, Unproven
 from gamelake.lake.store import StoreError
@@ -39,13 +41,28 @@ def night(lake: NightLake, day: str = DAY, *, now: datetime = NOON) -> Night:
     return NightReports(lake.store, loaded_sources(), clock=lambda: now).night(date.fromisoformat(day))
 
 
+def test_a_load_that_failed_is_shown_with_its_cause(lake: NightLake) -> None:
+    lake.night("2026-11-20")
+    lake.night(DAY, without=("genres",))
+    cause = "RAWG does not know this key\nwhat to do: change it"
+    fault = Fault(scope="load.igdb", kind="refused", night=DAY, part="genres", cause=cause)
+    Incidents(lake.store).fail(fault)
+    (found,) = [each for each in night(lake).loads if each.entity == "genres"]
+    assert str(found.note).startswith("No load of this day was committed.")
+    assert "It failed: RAWG does not know this key The lake has no rows" in str(found.note)
+    (found,) = [each for each in night(lake, now=moment(DAY, "04:05")).loads if each.entity == "genres"]
+    assert found.note == "Not loaded yet. It failed: RAWG does not know this key"
+    (found,) = [each for each in night(lake, "2026-11-20").loads if each.entity == "genres"]
+    assert found.note is None
+
+
 def test_a_night_without_a_fault_is_complete_and_has_the_figures_of_the_lake(lake: NightLake) -> None:
     lake.night("2026-11-20")
     lake.night(DAY, rows_read=7, requests=3, seconds=2.0)
     shown = report(lake, rates={"igdb": 4.0})
     assert shown.night.status is NightStatus.COMPLETE
     assert shown.night.warnings == ()
-    assert shown.problems == ()
+    assert (shown.problems, shown.off) == ((), ("rawg",))
     assert (shown.night.rows_read, shown.night.requests) == (7 * len(NAMES), 3 * len(NAMES))
     assert [load.entity for load in shown.night.loads] == list(NAMES)
     first = shown.night.loads[0]
