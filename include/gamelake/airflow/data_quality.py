@@ -45,14 +45,14 @@ def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
     from gamelake.registry import loaded_sources
 
     store, sources, now = connected_store(), loaded_sources(), datetime.now(UTC)
-    record(lambda incidents, lake: end_what_is_made_up(lake, incidents, sources))
-    record(lambda incidents, lake: check_publication(lake, incidents, sources, now))
+    record(lambda incidents, lake: end_what_is_made_up(lake, incidents, sources), opened=store)
+    record(lambda incidents, lake: check_publication(lake, incidents, sources, now), opened=store)
     end_what_is_repaired(store, entities)
     report, is_new = check_lake(store, entities, now=now)
     _log(report)
     if is_new:
         invalidate_changed([CURRENT, COPY], change=f"report {report.number} of the data quality")
-    record(lambda incidents, _: tell(report, incidents, sources))
+    record(lambda incidents, _: tell(report, incidents, sources), opened=store)
     beat(store, sources, now)
     found = Counter(each.severity.value for each in report.findings if each.is_open)
     return {"report": report.number, "is_new": is_new, "open": dict(sorted(found.items()))}

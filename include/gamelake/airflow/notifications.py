@@ -78,6 +78,7 @@ def record(
     falls_back: bool = False,
     is_success: bool = False,
     is_run: bool = False,
+    opened: Store | None = None,
 ) -> None:
     """Change the incidents of the lake, and send what waits there and on this machine.
 
@@ -86,6 +87,7 @@ def record(
         falls_back: Whether the incidents of this machine are changed if those of the lake cannot be.
         is_success: Whether the incidents of this machine are changed too.
         is_run: Whether a callback of a run calls it, and no task.
+        opened: The lake, if it is open already: to open it takes longer than to change an incident.
     """
     more = RUN_SECONDS if is_run else 0.0
     with _quietly(BOUND + more) as bound:
@@ -98,7 +100,7 @@ def record(
             change(here, local)  # first: a slow lake may use up the time
         try:
             with bound.step(LAKE_SECONDS + more):
-                lake = connected_store()
+                lake = opened or connected_store()
                 incidents = Incidents(lake, channels=channels())
                 change(incidents, lake)
         except (Exception, OutOfTimeError) as error:
