@@ -79,6 +79,9 @@ class Texts:
 _WRITERS: dict[str, Any] = {
     "score": Texts.rating,
     "rating": Texts.rating,
+    "rawg": Texts.rating,
+    "igdb": Texts.rating,
+    "points": Texts.rating,
     "gained": Texts.signed,
     "share": Texts.percent,
     "low": Texts.percent,

@@ -16,7 +16,10 @@
 {% endmaterialization %}
 
 
-{% macro file_of(node) %} {{ return(generation() ~ "/" ~ node.alias ~ ".parquet") }} {% endmacro %}
+{# Marts of the folder `restricted` have one in the generation too: who may read it is decided by its path. #}
+{% macro file_of(node) %}
+    {{ return(generation() ~ ("/restricted/" if "restricted" in node.fqn else "/") ~ node.alias ~ ".parquet") }}
+{% endmacro %}
 
 
 {# The statement that writes a mart from the SQL of its rows. #}

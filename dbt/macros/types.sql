@@ -21,6 +21,10 @@
 {% macro stars(value) %} nullif({{ sane("stars", value) }}, 0) {% endmacro %}
 
 
+{# A count of people or hours: sums of sane counts stay within a bigint. #}
+{% macro count_of(value) %} {{ sane("count", value) }} {% endmacro %}
+
+
 {# A date that is written as 2026-11-21; null outside 1800 to 2199, as utc(). #}
 {% macro written_date(value) %} {{ return(sane("date", as_date(value))) }} {% endmacro %}
 
@@ -38,6 +42,7 @@
         "year": ("1800", "2199"),
         "rating": ("-0.000001", "100.000001"),
         "stars": ("0", "5"),
+        "count": ("0", "1000000000000"),
         "date": ("date '1800-01-01'", "date '2199-12-31'"),
     }[kind] %}
     {{ return("(" ~ value ~ ") between " ~ low ~ " and " ~ high) }}
@@ -49,10 +54,17 @@
 {% endmacro %}
 
 
-{# How many of a row's values utc(), year_number(), rating(), stars() and written_date() take out. #}
-{% macro out_of_range(times=[], years=[], ratings=[], stars=[], dates=[]) %}
+{# How many of a row's values utc(), year_number(), rating(), stars(), count_of() and written_date() take out. #}
+{% macro out_of_range(times=[], years=[], ratings=[], stars=[], counts=[], dates=[]) %}
     {% set missed = [] %}
-    {% for kind, values in [("time", times), ("year", years), ("rating", ratings), ("stars", stars), ("date", dates)] %}
+    {% for kind, values in {
+        "time": times,
+        "year": years,
+        "rating": ratings,
+        "stars": stars,
+        "count": counts,
+        "date": dates,
+    }.items() %}
         {% for value in values %}
             {% set typed = as_date(value) if kind == "date" else value %}
             {% do missed.append("case when " ~ value ~ " is null or " ~ in_range(kind, typed) ~ " then 0 else 1 end") %}

@@ -86,7 +86,7 @@ resource "aws_iam_role" "pages" {
 
 resource "aws_iam_role_policy_attachment" "pages" {
   role       = aws_iam_role.pages.name
-  policy_arn = aws_iam_policy.lake["read"].arn
+  policy_arn = aws_iam_policy.lake["read_restricted"].arn
 }
 
 resource "aws_eks_pod_identity_association" "pages" {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Set
 
 
 class Project:
@@ -40,13 +43,13 @@ class Project:
     def sources_of(self, model: str, source: str | tuple[str, ...] = "") -> set[str]:
         return {parent for parent in self.parents[model] & set(self.sources) if parent.startswith(source)}
 
-    def origins(self, model: str) -> set[str]:
-        """The sources that a model reads, also through other models."""
+    def origins(self, model: str, *, without: Set[str] = frozenset()) -> set[str]:
+        """The sources that a model reads, also through other models, but not through some of them."""
         found: set[str] = set()
         waiting = {model}
         while waiting:
             found |= waiting
-            waiting = {parent for each in waiting & set(self.models) for parent in self.parents[each]} - found
+            waiting = {parent for each in waiting & set(self.models) for parent in self.parents[each]} - found - without
         return found & set(self.sources)
 
     def tests_of(self, model: str, *names: str) -> list[dict[str, Any]]:

@@ -23,6 +23,9 @@ MAX_PARENTS = 7
 OPTIONAL = {name for name, source in load_sources().items() if source.optional}
 RAW = tuple(f"{name}." for name in load_sources())
 MAX_LEAVES = 3
+# Sources whose terms forbid to pass their rows on, and what only counts rows of every source.
+NOT_TO_PASS_ON = ("rawg.",)
+ONLY_COUNTS = {"base_file_row_counts"}
 MAX_VIEWS_IN_A_CHAIN = 3
 
 # How the models of a folder are named, who may refer to them, and whose they are. The innermost folder decides.
@@ -31,6 +34,7 @@ FOLDERS = {
     "intermediate": (("int_",), "private", "marts"),
     "marts": (("bridge_", "dim_", "fct_"), "public", "marts"),
     "marketing": (("mart_",), "public", "marts"),
+    "restricted": (("bridge_", "dim_", "fct_", "mart_"), "public", "marts"),
 }
 
 # What depends on what
@@ -330,6 +334,21 @@ def exposures_read_public_tables(project: Project) -> Iterator[Finding]:
                 yield exposure, f"depends on {parent}, which is not public"
             elif model["config"]["materialized"] in ("view", "ephemeral"):
                 yield exposure, f"depends on {parent}, which is not stored"
+
+
+def what_may_not_be_passed_on_is_restricted(project: Project) -> Iterator[Finding]:
+    """No CDN and no public page has the folder: docs/decisions/0034."""
+    for model, node in project.models.items():
+        if project.layer(model) != "marts":
+            continue
+        found = {each for each in project.origins(model, without=ONLY_COUNTS) if each.startswith(NOT_TO_PASS_ON)}
+        is_restricted = "restricted" in project.folders(model)
+        if found and not is_restricted:
+            yield model, f"is made of {sorted(found)}, which may not be passed on: move it to marts/restricted"
+        if is_restricted and not found:
+            yield model, "is in marts/restricted, and nothing that it is made of is restricted"
+        if is_restricted and not {"attribution", "attribution_url"} <= set(node["columns"]):
+            yield model, "has no attribution and attribution_url, which a page that shows it needs"
 
 
 def _convention(project: Project, model: str) -> tuple[tuple[str, ...], str, str]:

@@ -16,6 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from gamelake.marts.dbt_project import MANIFEST, published_models
+from gamelake.marts.documents import mart_key
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.registry import load_sources
 from gamelake.sources.igdb.options import IgdbOptions
@@ -32,7 +33,10 @@ MARTS = [
     "mart_controversial_games",
     "mart_engagement_funnel",
     "mart_hidden_gems",
+    "mart_market_overview",
+    "mart_market_segments",
     "mart_most_played",
+    "mart_rating_disagreements",
     "mart_recent_games",
     "mart_release_cohorts",
     "mart_release_trends",
@@ -201,12 +205,13 @@ def test_files_have_the_columns_and_types_of_their_contracts(generation: Path) -
     published = published_models()
     for mart in [node for node in nodes if node["name"] in published]:
         declared = [(column["name"], column["data_type"]) for column in mart["columns"].values()]
-        file = duckdb.sql(f"from read_parquet('{generation}/{mart['name']}.parquet', hive_partitioning = false)")
+        path = mart_key(str(generation), published[mart["name"]])
+        file = duckdb.sql(f"from read_parquet('{path}', hive_partitioning = false)")
         assert list(zip(file.columns, [str(kind).lower() for kind in file.types], strict=True)) == declared
 
 
 def test_every_mart_is_written_in_its_order(generation: Path) -> None:
-    files = {path.stem for path in generation.glob("*.parquet")}
+    files = {path.stem for path in generation.glob("**/*.parquet")}
     assert {name for name in files if not name.startswith("_day=")} == set(published_models())
     recent = [(row["first_release_date"], -row["game_id"]) for row in rows_of(generation, "mart_recent_games")]
     assert recent == sorted(recent, reverse=True)
@@ -252,8 +257,8 @@ def test_s3_and_a_fresh_database_give_the_same_bytes(
     assert "found no file s3://lake/elsewhere/_inputs.json" in missing.error
     done = on_s3("run", generation=f"s3://lake/{prefix}")
     assert done.success, done.messages
-    for path in generation.glob("*.parquet"):
-        there = bucket.get_object(Bucket="lake", Key=f"{prefix}/{path.name}")["Body"].read()
+    for path in generation.glob("**/*.parquet"):
+        there = bucket.get_object(Bucket="lake", Key=f"{prefix}/{path.relative_to(generation)}")["Body"].read()
         assert hashlib.sha256(there).digest() == hashlib.sha256(path.read_bytes()).digest(), path.name
 
 

@@ -20,7 +20,7 @@ MODELS = ["+mart_top_hyped", "+mart_theme_trends"]
 
 def published(generation: Path) -> dict[str, str]:
     """The marts of a generation, as the next build gets them."""
-    return {path.stem: str(path) for path in sorted(generation.glob("*.parquet"))}
+    return {path.stem: str(path) for path in sorted(generation.glob("**/*.parquet"))}
 
 
 def ranks(generation: Path, mart: str, key: str) -> list[tuple[Any, ...]]:

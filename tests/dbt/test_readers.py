@@ -8,7 +8,8 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from hashlib import md5
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas
@@ -18,14 +19,12 @@ import pyarrow.parquet
 import pytest
 
 from gamelake.marts.dbt_project import published_models
+from gamelake.marts.documents import mart_key
 from gamelake.registry import Kind, load_sources
 from tests.e2e.spark_cluster import PYTHON
 from tests.support.dbt import Dbt
 from tests.support.extreme_rows import LEAST, MOST, extreme_rows
 from tests.support.raw_lake import Lake
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EVERY_ID = [(0, None)]
 LARGEST = 2**63 - 2  # a claim ends after an id
@@ -125,7 +124,7 @@ def history(extreme: Path, built: Path, tmp_path_factory: pytest.TempPathFactory
 def files(request: pytest.FixtureRequest) -> list[Path]:
     """The files that are published of a generation, and those of the history that it has built."""
     generation: Path = request.getfixturevalue(request.param)
-    marts = [generation / f"{name}.parquet" for name in published_models()]
+    marts = [Path(mart_key(str(generation), copy)) for copy in published_models().values()]
     return [*marts, *sorted(generation.glob("_day=*.parquet"))]
 
 
@@ -191,7 +190,7 @@ for place in sys.argv[1:]:
 @pytest.mark.spark
 @pytest.mark.skipif(not PYTHON.exists(), reason=f"no {PYTHON}: run `make test-spark`, or set GAMELAKE_SPARK_PYTHON")
 def test_spark_reads_every_value_as_duckdb_does(built: Path, extreme: Path, history: Path) -> None:
-    marts = [str(folder / f"{name}.parquet") for folder in (built, extreme) for name in published_models()]
+    marts = [mart_key(str(folder), copy) for folder in (built, extreme) for copy in published_models().values()]
     done = subprocess.run(
         [PYTHON, "-c", SPARK_PROGRAM, *marts, history], capture_output=True, text=True, timeout=600, check=False
     )

@@ -17,8 +17,18 @@ from tests.deploy.recorded_s3 import Need
 if TYPE_CHECKING:
     from tests.deploy.recorded_s3 import Recording
 
-ROLES = ("load", "transform", "maintain", "setup", "read", "logs", "read_logs", "collect")
+ROLES = ("load", "transform", "maintain", "setup", "read", "read_restricted", "logs", "read_logs", "collect")
 LAKE = "deep/lake"
+RESTRICTED = (
+    f"{LAKE}/raw/rawg/games/dt=2026-11-21/run/part-00000.jsonl.gz",
+    f"{LAKE}/raw/rawg/games/_manifests/00000000000000000001.json",
+    f"{LAKE}/raw/rawg/games/_manifest.json",
+    f"{LAKE}/marts/dt=2026-11-21/run/restricted/mart_market_overview.parquet",
+    f"{LAKE}/marts/dt=2026-11-21/run/_spark/try/gamelake.db/stg_rawg__games/part-0.parquet",
+    f"{LAKE}/marts/restricted/mart_market_overview.parquet",
+    f"{LAKE}/marts/quality/_profiles/dt=2026-11-21/run.json",
+)
+"""What no CDN may show. The role `read` has the commits, which have no rows."""
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +104,7 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
         ("setup", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz")),
         ("read", Need("s3:GetObject", f"{LAKE}/raw/igdb/games/_rejected/dt=2026-11-21/1.jsonl")),
         ("load", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/_rejected/dt=2026-11-21/_progress.json")),
+        *(("read", Need("s3:GetObject", key)) for key in RESTRICTED if "_manifest" not in key),
         ("read", Need("s3:GetObject", "elsewhere/in/the/bucket")),
         ("read", Need("s3:GetObject", "logs/dag_id=igdb_games/1.log")),
         ("logs", Need("s3:GetObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
@@ -124,11 +135,26 @@ def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket: Policy, fol
 
 def test_the_cdn_shows_what_readers_may_read_but_no_change_feed(on_bucket: Policy, policies: dict[str, Policy]) -> None:
     (cdn,) = [each for each in on_bucket.document["Statement"] if each["Effect"] == "Allow"]
+    (hidden,) = [each for each in on_bucket.document["Statement"] if each["Sid"] == "CloudFrontReadsNothingRestricted"]
     read = [resource for _, action, resource in policies["read"].grants() if action == "s3:GetObject"]
     feeds = f"{BUCKET}/{LAKE}/feeds/*"
     assert feeds in read
     assert (cdn["Action"], cdn["Resource"]) == (["s3:GetObject"], [each for each in read if each != feeds])
     assert set(cdn["Condition"]["StringEquals"]) == {"AWS:SourceArn"}
+    assert (hidden["Principal"], hidden["Condition"]) == (cdn["Principal"], cdn["Condition"])
+
+    def is_hidden(key: str) -> bool:
+        return any(matches(pattern, f"{BUCKET}/{key}") for pattern in hidden["Resource"])
+
+    assert [key for key in RESTRICTED if not is_hidden(key)] == []
+    shown = (
+        f"{LAKE}/raw/igdb/games/dt=2026-11-21/run/part-00000.jsonl.gz",
+        f"{LAKE}/marts/dt=2026-11-21/run/dim_games.parquet",
+        f"{LAKE}/marts/marketing/mart_top_rated.parquet",
+        f"{LAKE}/marts/_current.json",
+    )
+    assert [key for key in shown if is_hidden(key)] == []
+    assert policies["read_restricted"].allows(Need("s3:GetObject", RESTRICTED[3]))
 
 
 def test_who_commits_may_invalidate_what_a_cdn_keeps(policies: dict[str, Policy]) -> None:

@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from gamelake.marts.dbt_project import published_models
+from gamelake.marts.documents import mart_key
 from gamelake.marts.generation import open_generation
 from gamelake.marts.history import written_key
 from gamelake.marts.pointer import current
@@ -129,14 +130,14 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: Spar
         build(source, day, tmp_path, cluster)
         found = published(source, day)
         assert found != expected
-        for name in marts:
-            files = [source.store.url(f"{generation}/{name}.parquet") for generation in (expected, found)]
+        for copy in marts.values():
+            files = [source.store.url(mart_key(generation, copy)) for generation in (expected, found)]
             assert_same_rows(*files)
         assert_same_rows(*(source.store.url(key) for key in (written_key(expected, day), file_of_day(source, day))))
         assert len(source.history()) == files_before + 1
         left = {info.key.removeprefix(f"{found}/") for info in source.store.list(f"{found}/")}
         records = {"_inputs.json", "_history.json", "_generation.json", f"_day={day}.parquet"}
-        assert left == {f"{name}.parquet" for name in marts} | records
+        assert left == {mart_key("", copy).removeprefix("/") for copy in marts.values()} | records
 
     # What the second day has and the first has not: ranks before, and growth over a week.
     recent, facts = (

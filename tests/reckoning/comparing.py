@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from tests.reckoning import sums, weeks
+from tests.reckoning import rawg, sums, weeks
 from tests.reckoning.games import World, bridge_game_company, release_dates
 from tests.reckoning.marts import Marts
 from tests.reckoning.popularity import types
@@ -47,26 +47,37 @@ MARTS: dict[str, tuple[tuple[str, ...], Callable[[Marts], list[Row]]]] = {
     "mart_weekly_trends": (("category", "name", "week"), weeks.weekly_trends),
     "mart_engagement_funnel": (("category", "member"), sums.engagement_funnel),
     "mart_companies": (("company_id",), sums.companies),
+    "fct_rawg_daily": (("rawg_game_id", "day"), rawg.daily),
+    "mart_market_overview": (("game_id",), rawg.overview),
+    "mart_market_segments": (("category", "category_id"), rawg.segments),
+    "mart_rating_disagreements": (("game_id",), rawg.disagreements),
 }
+BRIDGE = "bridge_igdb_rawg"
 
 
 def compare(world: World, generation: Path, previous: Path | None = None) -> tuple[int, list[str]]:
     """Return how many cells were compared, and the differences."""
     cells, found = 0, []
-    marts = Marts(world)
+    marts, files = Marts(world), files_of(generation)
+    before = files_of(previous) if previous else {}
+    world.rawg.matches = read(files[BRIDGE])
     for mart, (key, rows_of) in MARTS.items():
-        published = {tuple(row[c] for c in key): row for row in read(generation / f"{mart}.parquet")}
+        published = {tuple(row[c] for c in key): row for row in read(files[mart])}
         reckoned = {tuple(row[c] for c in key): row for row in rows_of(marts)}
         shown = Counter(row["display_name"] for row in published.values() if row.get("display_name") is not None)
         found += [f"{mart}: {name!r} is shown {times} times" for name, times in shown.items() if times > 1]
         if mart.startswith("mart_"):
-            add_ranks(reckoned, previous and previous / f"{mart}.parquet", key, world)
+            add_ranks(reckoned, before.get(mart), key, world)
         found += [f"{mart}: {key} is published only" for key in published.keys() - reckoned.keys()]
         found += [f"{mart}: {key} is reckoned only" for key in reckoned.keys() - published.keys()]
         for each in published.keys() & reckoned.keys():
             cells += len(published[each])
             found += [f"{mart} {each} {line}" for line in differences(published[each], reckoned[each])]
     return cells, found
+
+
+def files_of(generation: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(generation.glob("**/*.parquet"))}
 
 
 def read(path: Path) -> list[Row]:

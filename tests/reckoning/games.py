@@ -25,12 +25,25 @@ MAIN_TYPES, UNRELEASED_STATUSES, FOLDED_TYPES = {0, 4, 8, 9, 10}, {6, 7}, {9, 10
 
 
 @dataclass
+class Loads:
+    """What loads of RAWG left: the games that each day read, and the newest rows of the other tables.
+
+    matches: which game of IGDB is which of RAWG, as the build found.
+    """
+
+    games: dict[date, list[Row]] = field(default_factory=dict)
+    others: Rows = field(default_factory=dict)
+    matches: list[Row] = field(default_factory=list)
+
+
+@dataclass
 class World:
-    """The rows of one day by entity, the popularity of each day, and the day that is built."""
+    """The rows of one day by entity, the popularity and RAWG's loads of each day, and the day that is built."""
 
     day: date
     rows: Rows
     popularity: dict[date, list[Row]] = field(default_factory=dict)
+    rawg: Loads = field(default_factory=Loads)
 
     def of(self, entity: str) -> list[Row]:
         return self.rows.get(entity, [])

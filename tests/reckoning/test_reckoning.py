@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.registry import load_sources
-from tests.reckoning.comparing import compare
+from tests.reckoning.comparing import compare, files_of
 from tests.reckoning.worlds import fill, generated, recorded, up_to
 from tests.support.raw_lake import Lake
 
@@ -31,7 +31,7 @@ def build(dbt: Dbt, folder: Path, world: World, previous: Path | None = None) ->
     lake = Lake(folder)
     fill(lake, world, ENTITIES)
     if previous:
-        lake.previous = {path.stem: str(path) for path in sorted(previous.glob("*.parquet"))}
+        lake.previous = {name: str(path) for name, path in files_of(previous).items()}
     generation = lake.generation()
     done = dbt("run", generation=generation)
     assert done.success, done.messages

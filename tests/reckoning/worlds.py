@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sandbox.igdb.world import World as Sandbox
-from tests.reckoning.games import World
+from sandbox.rawg.world import RawgWorld
+from tests.reckoning.games import Loads, World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 FIRST, DAYS = date(2026, 10, 12), 40
+RAWG_DAYS = 13
+"""RAWG is loaded so often: the last time on the last of the days."""
 EVERY_ID = [(0, None)]
 MOST = 2**63 - 1
 ODD_GAMES: list[Row] = [
@@ -54,20 +57,49 @@ ODD_VALUES: list[Row] = [
 ]
 
 
+def take(loads: Loads, world: RawgWorld, day: date) -> None:
+    """Load the games of RAWG that changed since the last load, and all rows of the other tables."""
+    known = {row["id"]: row for rows in loads.games.values() for row in rows}
+    games = world.games()
+    loads.games[day] = [row for row in games if known.get(row["id"]) != row]
+    loads.others = {name: world.rows(name) for name in ("genres", "platforms", "stores", "developers", "publishers")}
+    deleted = known.keys() - {row["id"] for row in games}
+    loads.others["game_details"] = [world.details(row) for row in games] + [
+        {"id": row_id, "is_missing": True, "updated_at": known[row_id]["updated_at"]} for row_id in sorted(deleted)
+    ]
+    loads.others["game_stores"] = [{"id": row["id"], "items": world.stores_of(row)} for row in games]
+
+
+def _disliked(sandbox: Sandbox, rawg: RawgWorld) -> list[Row]:
+    """Return RAWG's rows of games that users of IGDB rated: each second one is rated badly, by more users each time."""
+    rated = {row["id"] for row in sandbox.rows("games") if row.get("rating_count")}
+    games = sorted(row_id for row_id, game in rawg.truth().items() if game in rated)[::2]
+    return [
+        {"id": row_id, "rating": 1.5, "ratings_count": 4**n, "ratings": [{"id": 1, "count": 3}, {"id": 3, "count": 1}]}
+        for n, row_id in enumerate(games, start=1)
+    ]
+
+
 def generated(games: int = 300) -> World:
     """Return 40 days of a made-up world, with odd rows on every day."""
     last = FIRST + timedelta(days=DAYS - 1)
     sandbox = Sandbox.generate(seed=7, games=games, first_day=FIRST, today=FIRST, popularity_per_game=6)
     popularity = {}
+    rawg, loads = RawgWorld(sandbox, seed=7), Loads()
     for number in range(DAYS):
         day = FIRST + timedelta(days=number)
         sandbox.advance(day)
+        if number % RAWG_DAYS == 0:
+            rawg.follow()
+            rawg.delete("games", [min(row["id"] for row in rawg.games())])
+            rawg.upsert("games", _disliked(sandbox, rawg))
+            take(loads, rawg, day)
         popularity[day] = [*map(dict, sandbox.rows("popularity_primitives")), *ODD_VALUES]
     rows = {endpoint: [dict(row) for row in sandbox.rows(endpoint)] for endpoint in sandbox.tables}
     rows["games"] += ODD_GAMES + CHAIN
     for endpoint, odd in ODD_LINKS.items():
         rows[endpoint] += odd
-    return World(last, rows, popularity)
+    return World(last, rows, popularity, loads)
 
 
 def recorded(folder: Path, days: tuple[str, ...]) -> World:
@@ -87,7 +119,8 @@ def recorded(folder: Path, days: tuple[str, ...]) -> World:
 
 def up_to(world: World, day: date) -> World:
     """Return the world as it was known on an earlier day: the same rows, and the popularity up to then."""
-    return World(day, world.rows, {each: rows for each, rows in world.popularity.items() if each <= day})
+    rawg = Loads({each: rows for each, rows in world.rawg.games.items() if each <= day}, world.rawg.others)
+    return World(day, world.rows, {each: rows for each, rows in world.popularity.items() if each <= day}, rawg)
 
 
 def fill(lake: Lake, world: World, entities: dict[str, str]) -> None:
@@ -98,3 +131,7 @@ def fill(lake: Lake, world: World, entities: dict[str, str]) -> None:
             lake.add(entity, world.of(endpoint), claims=EVERY_ID)
     for day, rows in world.popularity.items():
         lake.add("popscore", rows, claims=EVERY_ID, partition=day.isoformat())
+    for day, rows in world.rawg.games.items():
+        lake.add("rawg.games", rows, partition=day.isoformat())
+    for entity, rows in world.rawg.others.items():
+        lake.add(f"rawg.{entity}", rows)

@@ -22,7 +22,17 @@ import yaml
 
 from gamelake.lake.factory import open_store
 from gamelake.lake.location import FolderLocation, locate
-from gamelake.marts.documents import HISTORY, RECORD, DayLeftOut, Generation, History, HistoryDay, PublishedMart, encode
+from gamelake.marts.documents import (
+    HISTORY,
+    RECORD,
+    DayLeftOut,
+    Generation,
+    History,
+    HistoryDay,
+    PublishedMart,
+    encode,
+    mart_key,
+)
 from gamelake.marts.generation import publish
 from gamelake.marts.pointer import current
 from gamelake.paths import REPOSITORY
@@ -45,6 +55,13 @@ def contracts() -> dict[str, dict[str, str]]:
         for model in yaml.safe_load(file.read_text("utf-8")).get("models", [])
     ]
     return {model["name"]: {each["name"]: each["data_type"] for each in model["columns"]} for model in models}
+
+
+@cache
+def copies() -> dict[str, str]:
+    """The key of the copy of every published mart."""
+    folder = REPOSITORY / "dbt" / "models"
+    return {file.stem: str(file.relative_to(folder).with_suffix(".parquet")) for file in folder.glob("marts/**/*.yml")}
 
 
 class MartsLake:
@@ -96,10 +113,10 @@ class MartsLake:
         marts = []
         for name in contracts():
             if name != DAILY:
-                key = f"{folder}/{name}.parquet"
+                copy = copies()[name]
+                key = mart_key(folder, copy)
                 size, digest = self._write(name, key, self.rows[name])
                 rows = self._count(key)
-                copy = f"marts/{'marketing/' if name.startswith('mart_') else ''}{name}.parquet"
                 marts.append(PublishedMart(name=name, key=key, rows=rows, bytes=size, sha256=digest, copy=copy))
         days = tuple(each for _, each in sorted(self._history.items()))
         self.store.put(f"{folder}/{HISTORY}", encode(History(days=days, left_out=tuple(self._left_out))))

@@ -39,7 +39,7 @@ class Source:
 
     def generations(self, day: date) -> list[str]:
         """Of a day, in the order of their names."""
-        return sorted({info.key.rpartition("/")[0] for info in self.store.list(f"marts/dt={day}/")})
+        return sorted({"/".join(info.key.split("/")[:3]) for info in self.store.list(f"marts/dt={day}/")})
 
     def hashes(self, generation: str) -> dict[str, str]:
         """Of the marts of a generation, by the names of their files."""

@@ -43,6 +43,17 @@ def facts(snapshot: Snapshot, game: int) -> Row | None:
     return found[0] if found else None
 
 
+def market(snapshot: Snapshot, game: int) -> Row | None:
+    """Return what both sources say of a game, None if RAWG does not have it or may not be shown.
+
+    Raises: StoreError.
+    """
+    if not snapshot.count("mart_market_overview"):
+        return None
+    found = snapshot.rows("select * from {mart_market_overview} where game_id = ?", game)
+    return found[0] if found else None
+
+
 def companies(snapshot: Snapshot, game: int) -> list[Row]:
     """Return the companies of a game, with their roles, developers first. Raises: StoreError."""
     query = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gamelake.marts.lists import LISTS, is_new
+from gamelake.marts.lists import LISTS, RESTRICTED_LISTS, is_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +21,12 @@ FILTERS = {
     "type": "game_type_name",
 }
 """Each filter of the page, with the column that it looks at."""
+
+
+def available(snapshot: Snapshot) -> dict[str, GameList]:
+    """Return the lists by their keys; those of RAWG only where there are rows of it that may be shown."""
+    restricted = [each for each in RESTRICTED_LISTS if snapshot.count(each.mart)]
+    return {each.key: each for each in (*LISTS, *restricted)}
 
 
 def rows_of(snapshot: Snapshot, chosen: GameList) -> list[Row]:

@@ -91,6 +91,14 @@ def _controversial(row: Row) -> Iterator[Part]:
     yield "crowd", {"percentile": row["total_reviews_percentile"]}
 
 
+def _disagreed(row: Row) -> Iterator[Part]:
+    ratings = {"rawg": row["rawg_rating_of_100"], "igdb": row["rating"]}
+    yield "more" if row["unusual_difference"] > 0 else "less", ratings
+    yield "counts", {"rawg_count": row["rawg_ratings_count"], "igdb_count": row["rating_count"]}
+    yield "typical", {"points": row["typical_difference"]}
+    yield "sure", {"points": row["sure_difference"]}
+
+
 _PARTS = {
     "trending": _trending,
     "rising": _rising,
@@ -100,4 +108,5 @@ _PARTS = {
     "hyped": _hyped,
     "recent": _recent,
     "controversial": _controversial,
+    "disagreed": _disagreed,
 }

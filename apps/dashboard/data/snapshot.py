@@ -52,14 +52,14 @@ class Snapshot:
         self.generation = marts.generation.generation
         self.day: date = marts.generation.day
         self.built_at: datetime = marts.generation.built_at
-        self._counts = {mart.name: mart.rows for mart in marts.generation.marts}
+        self._counts = {mart.name: mart.rows for mart in marts.readable}
         self._lock = threading.Lock()
         self._answers: OrderedDict[tuple[Any, ...], list[Row]] = OrderedDict()
         self._connection = marts.connection
         self._connection.execute("set memory_limit = '200MB'; set threads = 4; set temp_directory = ''")
 
     def count(self, mart: str) -> int:
-        """Return how many rows a mart has; 0 for one that the generation has not."""
+        """Return how many rows a mart has; 0 for one that the generation has not, or that cannot be read from here."""
         return self._counts.get(mart, 0)
 
     @cached_property

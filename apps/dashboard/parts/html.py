@@ -209,6 +209,11 @@ def hint(words: str) -> None:
     st.html(f'<p class="gl-help">{escape(words)}</p>')
 
 
+def credit(words: str, to: str) -> None:
+    """Draw whose data it is: plain text, and a link, which is HTML."""
+    st.html(f'<p class="gl-help">{escape(words)} {to}</p>')
+
+
 def note(words: str) -> None:
     """Draw why there is nothing to see: plain text."""
     st.html(f'<p class="gl-note">{escape(words)}</p>')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.dashboard.data import games, lists, search
-from apps.dashboard.parts import charts, choices, html
+from apps.dashboard.parts import charts, choices, html, market
 from gamelake.marts.lists import BY_KEY
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def show(view: View) -> None:
         return
     _hero(view, found)
     _facts(view, found)
+    if (compared := games.market(view.snapshot, game)) is not None:
+        market.show(view, compared)
     _releases(view, found)
     _popularity(view, found)
     _ranks(view, found)

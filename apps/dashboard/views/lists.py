@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.dashboard.data import lists
-from apps.dashboard.parts import choices, downloads, html, scores, states
-from gamelake.marts.lists import BY_KEY, LISTS
+from apps.dashboard.parts import choices, downloads, html, market, scores, states
+from gamelake.marts.lists import LISTS, RESTRICTED_LISTS
 
 if TYPE_CHECKING:
     from apps.dashboard.data.snapshot import Row
@@ -23,18 +23,21 @@ WIDE = 260
 def show(view: View) -> None:
     """Draw the page."""
     t = view.texts
+    available = lists.available(view.snapshot)
     picked = choices.pick_one(
         st.pills,
         t("filter.list"),
-        list(BY_KEY),
+        list(available),
         key="list",
         default=_first_with_rows(view),
         words=lambda key: t(f"list.{key}"),
         required=True,
         label_visibility="collapsed",
     )
-    chosen = BY_KEY[picked]
+    chosen = available[picked]
     html.heading(t(f"list.{chosen.key}"), t(f"about.{chosen.key}"))
+    if chosen in RESTRICTED_LISTS:
+        market.credit(view)
     html.folded(t("score.title"), t(f"score.{chosen.key}"))
     rows = lists.rows_of(view.snapshot, chosen)
     if not rows:

@@ -21,7 +21,16 @@ locals {
   feeds     = "${local.lake_arn}feeds/*"
   steps     = "${local.lake_arn}feeds/*/*/_manifests/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
-  logs      = "${local.bucket_arn}/${local.logs_prefix}*"
+
+  # Sources whose terms forbid to pass their rows on (docs/decisions/0034): their rows, and what is made of them. Spark's
+  # tables have the rows of all sources while a build goes on, profiles have figures of all marts.
+  not_to_pass_on  = ["rawg"]
+  restricted_rows = [for source in local.not_to_pass_on : "${local.lake_arn}raw/${source}/*/dt=*"]
+  restricted_marts = [
+    "${local.lake_arn}marts/restricted/*", "${local.lake_arn}marts/dt=*/*/restricted/*",
+    "${local.lake_arn}marts/dt=*/*/_spark/*", "${local.lake_arn}marts/quality/_profiles/*",
+  ]
+  logs = "${local.bucket_arn}/${local.logs_prefix}*"
 
   # No condition on the prefix: S3 answers "absent" (404) only to roles that may list, and a request for one object has no
   # prefix to compare. Told "forbidden" (403) instead, a load would fail where it asks whether an object is there.
@@ -179,7 +188,7 @@ locals {
       },
     ]
 
-    # Notebooks and dashboards that read the bucket itself. Rejected rows are not for them.
+    # Notebooks and dashboards that read the bucket itself. Rejected rows are not for them, nor what may not be passed on.
     read = [
       local.find,
       {
@@ -187,6 +196,24 @@ locals {
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
         Resource = concat(local.published, [local.feeds])
+      },
+      {
+        Sid      = "NothingRestricted"
+        Effect   = "Deny"
+        Action   = ["s3:GetObject"]
+        Resource = concat(local.restricted_rows, local.restricted_marts)
+      },
+    ]
+
+    # In place of `read`: Airflow's pages, and people and dashboards that may see the restricted marts too. Who shows
+    # them names their source with a link.
+    read_restricted = [
+      local.find,
+      {
+        Sid      = "ReadTheLake"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = local.published
       },
     ]
 
@@ -232,12 +259,23 @@ locals {
       Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox, local.steps]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
-    ], var.distribution_arn == null ? [] : [{
+    ], var.distribution_arn == null ? [] : [
+    {
       Sid       = "CloudFrontReads"
       Effect    = "Allow"
       Principal = { Service = "cloudfront.amazonaws.com" }
       Action    = ["s3:GetObject"]
       Resource  = local.published
       Condition = { StringEquals = { "AWS:SourceArn" = var.distribution_arn } }
-  }])
+    },
+    {
+      # Without commits of these sources, a build through the CDN takes them for tables that were never loaded.
+      Sid       = "CloudFrontReadsNothingRestricted"
+      Effect    = "Deny"
+      Principal = { Service = "cloudfront.amazonaws.com" }
+      Action    = ["s3:GetObject"]
+      Resource  = concat([for source in local.not_to_pass_on : "${local.lake_arn}raw/${source}/*"], local.restricted_marts)
+      Condition = { StringEquals = { "AWS:SourceArn" = var.distribution_arn } }
+    },
+  ])
 }

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from gamelake.lake.querying import configure, quoted, renew, settings
+from gamelake.marts.documents import RESTRICTED
 from gamelake.marts.profiles import FILE, Profiler
 from gamelake.marts.scratch import check_database, wait_for_lock
 from gamelake.settings import read_settings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore, Store
 
 _BUILDING = {"build", "run"}
+_WRITING = _BUILDING | {"run-operation"}  # that of Spark's files
 
 
 class Plugin(BasePlugin):
@@ -80,6 +82,8 @@ class Plugin(BasePlugin):
                 self._generation = _open_generation(self._store, sources, (flags.VARS or {}).get("as_of"))
             else:
                 self._generation = _generation_to_read(self._store, conn, published=flags.WHICH == "freshness")
+            if flags.WHICH in _WRITING and self._generation and Path(self._generation).is_dir():
+                Path(self._generation, RESTRICTED).mkdir(exist_ok=True)  # DuckDB makes no folder
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
         """Name the generation to the macros, and give DuckDB the credentials that boto3 has renewed."""

@@ -36,6 +36,8 @@ RESULTS = "_results-"
 PLANS = "_plans-"
 """The start of the name, as of RESULTS."""
 RECORD = "_generation.json"
+RESTRICTED = "restricted/"
+"""The folder, in a generation and in `marts/`, of marts of a source that forbids to pass its rows on."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,11 @@ class PublishedMart(Document, frozen=True, kw_only=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the file.")]
     copy: Annotated[str, Meta(min_length=1, description="The key of the copy for readers that follow no pointer.")]
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it may not be passed on, so that no CDN and no public page has it."""
+        return self.copy.startswith(f"marts/{RESTRICTED}")
+
 
 class Generation(Document, frozen=True, kw_only=True):
     """A finished build of all marts."""
@@ -192,6 +199,12 @@ class Publication(Move, frozen=True, kw_only=True):
 
 
 DocumentT = TypeVar("DocumentT", bound=Document)
+
+
+def mart_key(generation: str, copy: str) -> str:
+    """Return the key of the file that a generation has of a mart, given the key of the mart's copy."""
+    folder = RESTRICTED if copy.startswith(f"marts/{RESTRICTED}") else ""
+    return f"{generation}/{folder}{copy.rpartition('/')[2]}"
 
 
 def encode(document: Document) -> bytes:

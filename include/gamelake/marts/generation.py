@@ -2,6 +2,7 @@
 
     marts/dt=2026-11-21/<run>/_inputs.json        which commits and files the build reads
     marts/dt=2026-11-21/<run>/dim_games.parquet   one file a mart
+    marts/dt=2026-11-21/<run>/restricted/*.parquet  those that no CDN may show; see docs/decisions/0034
     marts/dt=2026-11-21/<run>/_spark/<try>/       only of Spark, until it is published: its tables
     marts/dt=2026-11-21/<run>/_day=<day>.parquet  a day that the build adds to the history; see history.py
     marts/dt=2026-11-21/<run>/_history.json       the days of the history
@@ -41,6 +42,7 @@ from gamelake.marts.documents import (
     Publication,
     PublishedMart,
     encode,
+    mart_key,
     read,
 )
 from gamelake.marts.errors import TransformError
@@ -162,7 +164,7 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> Generat
     marts, days, missing = [], [], []
     for name, copy in sorted(copies.items()):
         try:
-            marts.append(_published(store, f"{generation}/{name}.parquet", name, copy))
+            marts.append(_published(store, mart_key(generation, copy), name, copy))
         except ObjectNotFoundError:
             missing.append(name)
     for day in inputs.days:

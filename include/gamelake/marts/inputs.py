@@ -88,7 +88,10 @@ def choose_inputs(
             for commit, ordinal, file in files
         ),
         claims=tuple(claim for each in files for claim in _claims(*each)),
-        previous=tuple(PreviousMart(name=mart.name, url=marts.url(mart.key)) for mart in before.marts)
+        previous=tuple(
+            PreviousMart(name=mart.name, url=(store if mart.is_restricted else marts).url(mart.key))
+            for mart in before.marts
+        )
         if before
         else (),
         days=tuple(each.as_input(commits[table].table, marts) for each in days),

@@ -1,6 +1,7 @@
 """The lists of games that people look at: one for each mart that ranks games, its top, and why one has no game.
 
-The dashboard and the summary of `make run` show them. Their texts are in lists.toml, in English and Korean.
+The dashboard, the daily brief and the summary of `make run` show them. Their texts are in lists.toml, in English and
+Korean.
 """
 
 from __future__ import annotations
@@ -54,7 +55,11 @@ LISTS = (
     GameList("recent", "mart_recent_games", "first_release_date", "date"),
     GameList("controversial", "mart_controversial_games", "controversy_score", "points", is_share_of_100=True),
 )
-BY_KEY = {each.key: each for each in LISTS}
+RESTRICTED_LISTS = (
+    GameList("disagreed", "mart_rating_disagreements", "sure_difference", "points", is_share_of_100=True),
+)
+"""Lists of restricted marts: for pages that name the source with a link, never for a summary that is sent."""
+BY_KEY = {each.key: each for each in (*LISTS, *RESTRICTED_LISTS)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@
     marts.relation("mart_top_rated").limit(5).show()
     pandas.read_parquet(marts.urls("dim_games")[0])
 
+A CDN has no restricted marts (RAWG forbids to pass its rows on): there, `names` is without them.
+
 One object reads one generation, also while a newer one is published. It needs neither Airflow nor dbt. Only
 `mart_data_quality` and `mart_service_levels` belong to no generation: they are what checks found up to now.
 """
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from gamelake.lake.store import ReadableStore
-    from gamelake.marts.documents import Generation
+    from gamelake.marts.documents import Generation, PublishedMart
     from gamelake.marts.findings import Report
     from gamelake.marts.levels import ServiceLevels
 
@@ -53,7 +55,8 @@ class Marts:
     def __init__(self, store: ReadableStore, generation: Generation) -> None:
         self.generation = generation
         self._store = store
-        self._files = {mart.name: mart for mart in generation.marts}
+        is_public = store.uri.startswith(("https://", "http://"))
+        self._files = {mart.name: mart for mart in generation.marts if not (is_public and mart.is_restricted)}
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +76,11 @@ class Marts:
             except DocumentError as error:  # no other mart needs it, and the next check writes it again
                 log.warning("%s is left out: %s", name, error)
         return sorted([*self._files, *self._history, *checked])
+
+    @property
+    def readable(self) -> list[PublishedMart]:
+        """The marts of the generation that can be read from here: all, or those that a CDN may show."""
+        return list(self._files.values())
 
     @cached_property
     def history(self) -> History:
@@ -131,6 +139,11 @@ class Marts:
             return [self._store.url(self.report.table)]
         if name == levels.MART and self.levels:
             return [self._store.url(levels.COPY)]
+        if name in {mart.name for mart in self.generation.marts}:
+            raise TransformError(
+                f"mart: found {name!r}, which is restricted: no CDN has it. Read the lake itself (s3:// or file://), "
+                "with rights to restricted marts"
+            )
         raise TransformError(
             f"mart: found {name!r}, expected one of {', '.join(self.names)}; {self.generation.generation} in "
             f"{place_of(self._store)} has no other"

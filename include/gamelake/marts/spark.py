@@ -27,7 +27,7 @@ from gamelake.marts.documents import INPUTS, read
 from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import SPARK_TABLES, Outcome, clean_up, open_generation, publish
 from gamelake.marts.parquet import inspect_parquet
-from gamelake.marts.pointer import is_finished
+from gamelake.marts.pointer import is_finished, record_of
 from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
@@ -81,9 +81,10 @@ def _inputs(store: Store, generation: str) -> bytes:
     """
     inputs = read(store, f"{generation}/{INPUTS}", Inputs)
     document = msgspec.to_builtins(inputs)
-    for mart in document["previous"]:
-        key = f"{inputs.run[0].previous}/{mart['name']}.parquet"
-        mart["vars"] = inspect_parquet(store, key).notes.get("vars")
+    if previous := inputs.run[0].previous:
+        keys = {mart.name: mart.key for mart in record_of(store, previous).marts}
+        for mart in document["previous"]:
+            mart["vars"] = inspect_parquet(store, keys[mart["name"]]).notes.get("vars")
     return msgspec.json.encode(document)
 
 

@@ -107,9 +107,16 @@ function draw() {
       make("a", { href: `marts/${state.mart.name}?sha256=${state.mart.sha256}`, download: `${state.mart.name}.parquet` }, "Download Parquet")),
     make("details", { class: "columns" }, make("summary", {}, `${things(state.chosen.length, "column")} of ${count(state.columns.length)}`),
       make("div", {}, ...state.columns.map(columnBox))),
+    ...credit(),
     make("div", { id: "rows", "aria-live": "polite" }),
   );
   drawRows();
+}
+
+// RAWG's terms: a page that shows its data names it, with an active link.
+function credit() {
+  const isOfRawg = state.mart.copy.startsWith("marts/restricted/");
+  return isOfRawg ? [make("p", { class: "quiet small" }, "Data from RAWG: ", make("a", { href: "https://rawg.io/", rel: "noopener noreferrer" }, "rawg.io"))] : [];
 }
 
 function columnBox(name) {

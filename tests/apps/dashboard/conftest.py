@@ -129,6 +129,19 @@ def fill(lake: MartsLake, day: str) -> None:
         ranked(2, 1, day, None, hidden_score=88.0, quality_score=90.0, positive_share=0.98, positive_share_low=0.95,
                steam_positive_count=490, steam_negative_count=10, reach_percentile=20.0),
     ])  # fmt: skip
+    of_rawg = {"attribution": "RAWG", "attribution_url": "https://rawg.io/games/zelda"}
+    ratings = {"rating": 90.0, "rating_count": 100, "rawg_rating": 2.75, "rawg_rating_of_100": 55.0,
+               "rawg_ratings_count": 64}  # fmt: skip
+    lake.add("mart_market_overview", [
+        {"game_id": 1, "aggregated_rating": 95.0, "aggregated_rating_count": 12, "metacritic": 97, "playtime": 20,
+         "metacritic_url": "https://www.metacritic.com/game/zelda", "esrb_rating": "Everyone", "added": 1200,
+         "added_owned": 700, "steam_store_url": "https://store.steampowered.com/app/70/",
+         "gog_store_url": "https://elsewhere.example/zelda", **ratings, **of_rawg},
+    ])  # fmt: skip
+    lake.add("mart_rating_disagreements", [
+        ranked(1, 1, day, None, difference=-35.0, typical_difference=5.0, unusual_difference=-40.0, uncertainty=2.5,
+               sure_difference=35.1, **ratings, **of_rawg),
+    ])  # fmt: skip
     trend = {"category": "genre", "day": date.fromisoformat(day), "previous_day": None}
     lake.add("mart_theme_trends", [
         {**trend, "name": "Adventure", "games": 11, "playing_users": 660, "rank": 1, "releases_52w": 2},

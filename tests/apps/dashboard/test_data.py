@@ -58,7 +58,7 @@ def test_choices_of_a_filter(snapshot: Snapshot) -> None:
     assert lists.choices(rows, "year")[0] > lists.choices(rows, "year")[-1]
 
 
-@pytest.mark.parametrize("chosen", LISTS, ids=lambda each: each.key)
+@pytest.mark.parametrize("chosen", BY_KEY.values(), ids=lambda each: each.key)
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_reason_has_its_words(chosen: GameList, language: str) -> None:
     """Also where a figure is unknown."""
@@ -78,6 +78,13 @@ def _columns_of(mart: str) -> list[str]:
     from tests.support.published_marts import contracts
 
     return list(contracts()[mart])
+
+
+def test_lists_of_rawg_are_there_where_it_has_rows(snapshot: Snapshot, empty: Snapshot) -> None:
+    assert list(lists.available(snapshot)) == list(BY_KEY)
+    assert list(lists.available(empty)) == [each.key for each in LISTS]
+    assert not {each["list"] for each in games.ranks(snapshot, 1)} - {each.key for each in LISTS}
+    assert "disagreed" not in {top.chosen.key for top in tops(snapshot.rows)}
 
 
 # Search
@@ -117,6 +124,10 @@ def test_the_facts_of_a_game(snapshot: Snapshot) -> None:
     assert row is not None
     assert (row["display_name"], row["playing_users"]) == ("The Legend of Zelda", 10)
     assert games.facts(snapshot, 999) is None
+    market = games.market(snapshot, 1)
+    assert market is not None
+    assert (market["rawg_rating"], market["attribution"]) == (2.75, "RAWG")
+    assert games.market(snapshot, 2) is None
     assert games.companies(snapshot, 1) == [{"company_id": 7, "company_name": "Nintendo", "roles": ["developer"]}]
     assert {each["game_id"] for each in games.relatives(snapshot, row)} == set(NAMES) - {1}
 
@@ -249,7 +260,8 @@ def test_parquet_has_the_rows_as_the_mart_has_them(snapshot: Snapshot, tmp_path:
 
 
 def test_nothing_is_shown_of_empty_marts(empty: Snapshot) -> None:
-    assert all(lists.rows_of(empty, each) == [] for each in LISTS)
+    assert all(lists.rows_of(empty, each) == [] for each in BY_KEY.values())
+    assert games.market(empty, 1) is None
     assert all(each.first is None for each in tops(empty.rows))
     assert [each.value for each in overview.headlines(empty)] == [0, 0, None, None]
     assert games.facts(empty, 1) is None

@@ -244,3 +244,28 @@ def test_a_damaged_document_costs_its_section_only(
     assert "the next check of the data writes it again" in text
     assert ("The games are late." in text) is (damaged == CURRENT)
     assert (texts("pipeline.level_published") in text) is (damaged == findings.CURRENT)
+
+
+LINK = '<a href="https://rawg.io/{}" rel="noopener noreferrer">rawg.io</a>'
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "IGDB and RAWG side by side"), ("ko", "IGDB와 RAWG 비교")])
+def test_a_page_that_shows_rawg_links_to_it(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, language: str, words: str
+) -> None:
+    game = shown(opened(monkeypatch, three_days.store.uri, "game", id="1", lang=language))
+    assert words in game
+    assert LINK.format("games/zelda") in game
+    assert ("2.8 of 5, 64 ratings" in game, "5점 중 2.8점, 평가 64개" in game) == (language == "en", language == "ko")
+    assert "elsewhere.example" not in game
+    listed = shown(opened(monkeypatch, three_days.store.uri, "lists", list="disagreed", lang=language))
+    assert LINK.format("") in listed
+    assert "55.0" in listed
+
+
+@pytest.mark.parametrize(("page", "name"), [("game", "id"), ("lists", "list"), ("compare", "games")])
+def test_a_page_without_rawg_does_not_name_it(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, page: str, name: str
+) -> None:
+    app = opened(monkeypatch, three_days.store.uri, page, **{name: "played" if name == "list" else "2"})
+    assert "rawg.io" not in shown(app)

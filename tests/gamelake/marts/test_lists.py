@@ -32,6 +32,6 @@ def test_a_list_of_users_needs_popularity() -> None:
 
 
 def test_every_list_has_its_texts_in_both_languages() -> None:
-    for each in LISTS:
+    for each in BY_KEY.values():
         for section, key in (("list", each.key), ("unit", each.unit), ("none", each.key)):
             assert set(texts()[section][key]) == {"en", "ko"}

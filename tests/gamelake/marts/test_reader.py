@@ -19,7 +19,7 @@ from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import publish
 from gamelake.marts.parquet import inspect_parquet
-from gamelake.marts.reader import NotPublishedError, open_marts
+from gamelake.marts.reader import Marts, NotPublishedError, open_marts
 from gamelake.marts.rollback import rollback
 from gamelake.paths import REPOSITORY
 from tests.support.generations import document_of, entry, finished
@@ -96,6 +96,21 @@ def test_a_reader_gets_the_newest_generation_and_that_of_a_day(
                 f"select count(*) from {marts.scan(MARTS[0])} as a join {marts.scan(MARTS[1])} as b using (game_id)"
             )
             assert marts.connection.sql(joined).fetchall() == [(1,)]
+
+
+def test_a_cdn_has_no_restricted_mart(places: tuple[Store, ReadableStore], tmp_path: Path) -> None:
+    store, lake = places
+    show(store, tmp_path, DAYS[0])
+    shown = open_marts(lake).generation
+    name = "mart_market_overview"
+    restricted = replace(shown.marts[0], name=name, copy=f"marts/restricted/{name}.parquet")
+    with Marts(lake, replace(shown, marts=(*shown.marts, restricted))) as marts:
+        assert (name in marts.names, restricted in marts.readable) == (lake is store, lake is store)
+        if lake is store:
+            assert marts.relation(name).count("*").fetchall() == [(1,)]
+        else:
+            with pytest.raises(TransformError, match=f"mart: found '{name}', which is restricted: no CDN has it"):
+                marts.urls(name)
 
 
 def test_an_open_reader_stays_with_its_generation(tmp_path: Path) -> None:

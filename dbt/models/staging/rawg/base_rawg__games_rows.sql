@@ -1,6 +1,10 @@
 {% set platform = {"platform": {"id": "bigint"}} %} {% set store = {"store": {"id": "bigint"}} %}
+{% set counts = ["ratings_count", "reviews_text_count", "added", "playtime", "suggestions_count"] %}
+{% for title in rawg_votes().values() %} {% do counts.append(title ~ "_count") %} {% endfor %}
+{% for status in rawg_statuses() %} {% do counts.append("added_" ~ status) %} {% endfor %}
+
 with
-    game_rows as (
+    lists as (
         select
             *,
             {{ json_list("ratings", {"id": "bigint", "count": "bigint"}) }} as votes,
@@ -8,6 +12,22 @@ with
             {{ list_of(json_list("genres", {"id": "bigint"}), "each.id") }} as genre_ids,
             {{ list_of(json_list("stores", store), "each.store.id") }} as store_ids
         from {{ source("rawg", "games") }}
+    ),
+
+    game_rows as (
+        select
+            *,
+            {% for vote, title in rawg_votes().items() %}
+                case
+                    when votes is not null
+                    then coalesce({{ list_first(list_of(list_where("votes", "each.id = " ~ vote), "each.count")) }}, 0)
+                end as {{ title }}_count,
+            {% endfor %}
+            {% for status in rawg_statuses() %}
+                try_cast({{ json_member("added_by_status", status) }} as bigint) as added_{{ status }},
+            {% endfor %}
+            {{ text(json_member("esrb_rating", "name")) }} as esrb_name
+        from lists
     )
 
 select
@@ -18,28 +38,19 @@ select
     tba,
     {{ text("background_image") }} as background_image,
     {{ stars("rating") }} as rating,
-    ratings_count,
-    {% for vote, title in rawg_votes().items() %}
-        case
-            when votes is not null
-            then coalesce({{ list_first(list_of(list_where("votes", "each.id = " ~ vote), "each.count")) }}, 0)
-        end as {{ title }}_count,
-    {% endfor %}
-    reviews_text_count,
-    added,
-    {% for status in rawg_statuses() %}
-        try_cast({{ json_member("added_by_status", status) }} as bigint) as added_{{ status }},
-    {% endfor %}
+    {% for count in counts if count != "playtime" %} {{ count_of(count) }} as {{ count }}, {% endfor %}
     {{ rating("metacritic") }} as metacritic,
-    nullif(playtime, 0) as playtime,
-    suggestions_count,
-    {{ text(json_member("esrb_rating", "name")) }} as esrb_rating,
+    nullif({{ count_of("playtime") }}, 0) as playtime,
+    esrb_name as esrb_rating,
     {{ sorted_set("platform_ids") }} as platforms,
     {{ sorted_set("genre_ids") }} as genres,
     {{ sorted_set("store_ids") }} as stores,
     {{ utc("updated_at") }} as updated_at,
-    {{ out_of_range(times=["updated_at"], ratings=["metacritic"], stars=["rating"], dates=["released"]) }}
-    as out_of_range_values,
+    {{
+        out_of_range(
+            times=["updated_at"], ratings=["metacritic"], stars=["rating"], counts=counts, dates=["released"]
+        )
+    }} as out_of_range_values,
     {{
         unreadable(
             lists={
