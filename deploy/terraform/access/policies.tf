@@ -25,7 +25,7 @@ locals {
   # Sources whose terms forbid to pass their rows on (docs/decisions/0034): their rows, and what is made of them. Spark's
   # tables have the rows of all sources while a build goes on, profiles have figures of all marts.
   not_to_pass_on  = ["rawg"]
-  restricted_rows = [for source in local.not_to_pass_on : "${local.lake_arn}raw/${source}/*/dt=*"]
+  restricted_rows = flatten([for source in local.not_to_pass_on : ["${local.lake_arn}raw/${source}/*/dt=*", "${local.lake_arn}feeds/${source}/*"]])
   restricted_marts = [
     "${local.lake_arn}marts/restricted/*", "${local.lake_arn}marts/dt=*/*/restricted/*",
     "${local.lake_arn}marts/dt=*/*/_spark/*", "${local.lake_arn}marts/quality/_profiles/*",
@@ -213,7 +213,7 @@ locals {
         Sid      = "ReadTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = local.published
+        Resource = concat(local.published, [local.feeds])
       },
     ]
 
