@@ -79,7 +79,7 @@ def test_terraform_gives_roles_to_the_same_accounts(repository: Path) -> None:
     assert set(json.loads(f"[{names}]")) == set(KINDS)
     assert 'service_account = "gamelake-${each.key}"' in text
     assert 'kubernetes-service-account = "gamelake-${each.key}"' in text
-    assert 'for_each = setunion(local.workers, ["pages", "wait"])' in text
+    assert 'for_each = setunion(local.workers, ["pages", "wait", "collect"])' in text
     assert 'service_account = "gamelake-wait"' in text
     assert f'service_account = "{VALUES["apiServer"]["serviceAccount"]["name"]}"' in text
 

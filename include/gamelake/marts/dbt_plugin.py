@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from gamelake.lake.querying import configure, quoted, renew, settings
-from gamelake.marts.documents import RESTRICTED
+from gamelake.marts.documents import INPUTS, RESTRICTED
 from gamelake.marts.profiles import FILE, Profiler
 from gamelake.marts.scratch import check_database, wait_for_lock
 from gamelake.settings import read_settings
@@ -82,7 +82,7 @@ class Plugin(BasePlugin):
                 self._generation = _open_generation(self._store, sources, (flags.VARS or {}).get("as_of"))
             else:
                 self._generation = _generation_to_read(self._store, conn, published=flags.WHICH == "freshness")
-            if flags.WHICH in _WRITING and self._generation and Path(self._generation).is_dir():
+            if flags.WHICH in _WRITING and self._generation and Path(self._generation, INPUTS).exists():
                 Path(self._generation, RESTRICTED).mkdir(exist_ok=True)  # DuckDB makes no folder
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:

@@ -125,6 +125,10 @@ def write_docs() -> None:
         return CatalogTable(TableMetadata(kind, node["schema"], node["name"]), columns, stats={})
 
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "seed":
+            node["root_path"] = None  # dbt looks in the project's folder first
+    MANIFEST.write_text(json.dumps(manifest), encoding="utf-8")
     CatalogArtifact.from_results(
         generated_at=datetime.now(UTC),
         nodes={key: declared(node) for key, node in manifest["nodes"].items() if node["resource_type"] == "model"},

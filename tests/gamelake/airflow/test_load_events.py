@@ -74,6 +74,7 @@ def test_a_load_leaves_an_event_with_its_figures_and_a_failed_one_leaves_none(ra
     assert ran.outcome == {"states": ["success", "failed"], "events": [["raw_igdb_genres", "2026-11-21", report]]}
 
 
+@pytest.mark.slow
 def test_a_load_names_the_api_and_its_table_in_its_lineage(ran: Ran) -> None:
     (load,) = [json.loads(line) for line in read(ran.store, format_day(day_of(datetime.now(UTC))))]
     assert load["job"]["name"] == "igdb_genres.extract_load"
