@@ -130,7 +130,7 @@ def test_part_of_a_build_takes_nothing_that_was_built_otherwise(small_lake: Lake
     assert not refused.success
     printed = " ".join([refused.error, *refused.messages.values()])
     assert re.search(r"mart_top_rated: found \w+ in the scratch database as another build left it", printed)
-    assert "Build it too: dbt run --select +mart_top_rated" in printed
+    assert "Build it too: dbt build --select +mart_top_rated" in printed
     assert prior("run", "-s", "+mart_top_rated", generation=small_lake.generation("with-parents")).success
     mixed = everything("run", "-s", "mart_hidden_gems", generation=small_lake.generation("mixed"))
     assert not mixed.success, "its ratings are those of the other prior now"
