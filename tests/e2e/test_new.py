@@ -65,6 +65,7 @@ def test_without_an_account_a_sandbox_answers(copy: Path, tmp_path: Path) -> Non
     assert registry.endswith("    options: {endpoint: engines}\n    fields:\n      id: int\n      name: string\n")
 
 
+@pytest.mark.long
 def test_a_new_source_fails_for_what_is_missing_and_passes_when_it_is_filled_in(copy: Path) -> None:
     written = run(copy, "gamelake.cli", "new", "source", NAME)
     assert written.returncode == 0, written.stderr
