@@ -29,7 +29,8 @@ MOST_REQUESTS = 1_000
 MAX_HEADERS = 16 * 1024
 """Bytes of a request's headers."""
 _CONNECT_SECONDS, _REPLY_SECONDS = 3, 5
-_END_SECONDS = 10
+END_SECONDS = 10
+"""Seconds for the requests under way after SIGTERM. Then what waits is uploaded, for UPLOAD_AT_END at most."""
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def _serve(address: str, port: int, batching: Batching) -> int:
         log_config=None,
         server_header=False,
         limit_concurrency=MOST_REQUESTS,
-        timeout_graceful_shutdown=_END_SECONDS,
+        timeout_graceful_shutdown=END_SECONDS,
         http="h11",  # the faster parser, httptools, limits no headers: anyone could fill the memory
         h11_max_incomplete_event_size=MAX_HEADERS,
     )

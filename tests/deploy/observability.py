@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import airflow
 import promql_parser
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
+from apps.event_collector.collector import Collector
+from apps.event_collector.metrics import Metrics
+from apps.event_collector.spool import Batching, Spool
+from gamelake.lake.factory import open_store
 from gamelake.nights.metrics import METRICS
 from gamelake.paths import REPOSITORY
 
@@ -82,10 +88,28 @@ def selected(expression: str) -> set[str]:
 
 def exported() -> set[str]:
     """The metrics that exist: ours, Airflow's as Prometheus names them, and those that rules record."""
-    names = {metric.name for metric in METRICS} | {"up"} | {rule["record"] for rule in rules() if "record" in rule}
+    names = (
+        of_the_event_collector()
+        | {metric.name for metric in METRICS}
+        | {"up"}
+        | {rule["record"] for rule in rules() if "record" in rule}
+    )
     for metric in load(AIRFLOW_METRICS)["metrics"]:
         name = f"airflow_{re.sub(r'[^a-zA-Z0-9_]', '_', metric['name'])}"
         kind = metric["type"]
         # Times are histograms in milliseconds, of which Prometheus keeps a native histogram of that name.
         names.add({"counter": f"{name}_total", "gauge": name}.get(kind, f"{name}_milliseconds"))
     return names
+
+
+def of_the_event_collector() -> set[str]:
+    """The metrics of a collector that was not started."""
+    metrics = Metrics()
+    with tempfile.TemporaryDirectory() as folder:
+        spool = Spool(Path(folder) / "spool", Batching())
+        Collector(open_store(f"file://{folder}/lake"), spool, metrics)
+        families = text_string_to_metric_families(metrics.page().decode())
+        names = {sample.name for family in families for sample in family.samples}
+        spool.close()
+    # Counters with labels, before their first event.
+    return names | {f"gamelake_events_{name}_total" for name in ("accepted", "refused", "parts")}

@@ -7,9 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from apps.event_collector.__main__ import END_SECONDS
+from apps.event_collector.collector import UPLOAD_AT_END
+from apps.event_collector.spool import MAX_BYTES
 from gamelake.airflow.pods import executor_config
 from gamelake.marts.duckdb_extensions import link_extensions
 from tests.support.command import environment_without
@@ -150,6 +154,7 @@ def test_no_secret_is_made_and_none_is_in_the_values() -> None:
     names += [volume["secret"]["secretName"] for volume in VALUES["migrateDatabaseJob"]["extraVolumes"]]
     names += [secret["name"] for secret in VALUES["imagePullSecrets"]]
     names += [each["valueFrom"]["secretKeyRef"]["name"] for each in VALUES["apiServer"]["env"]]
+    names += [key["name"] for key in keys_of(beside("event-collector.yaml")["StatefulSet"])]
     page = (FOLDER.parents[1] / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8")
     assert set(names) == set(re.findall(r"create secret (?:generic|docker-registry) ([\w-]+)", page))
     assert not re.search(
@@ -241,18 +246,139 @@ connect(store).execute("select * from read_csv('s3://lake/duckdb')").fetchall()
 
 
 def test_the_dashboard_is_a_pod_of_the_release_that_reads(repository: Path) -> None:
-    objects = list(yaml.safe_load_all((FOLDER / "dashboard.yaml").read_text("utf-8")))
+    found = beside("dashboard.yaml")
+    container = beside_the_release(found, found["Deployment"]["spec"])
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == VALUES["apiServer"]["serviceAccount"]["name"]
+    assert keys_of(found["Deployment"]) == []
+    assert f"CMD {json.dumps(container['args'])}" in (repository / "Dockerfile").read_text("utf-8")
+
+
+def test_the_event_collector_is_a_pod_that_can_only_add_events(repository: Path, compose: dict[str, Any]) -> None:
+    found = beside("event-collector.yaml")
+    container = beside_the_release(found, found["StatefulSet"]["spec"])
+    service, account = compose["services"]["event-collector"], found["ServiceAccount"]
+    assert container["args"] == service["command"]
+    # Terraform gives the role `collect` to this account. No pod of Airflow has it.
+    name = account["metadata"]["name"]
+    assert name == found["StatefulSet"]["spec"]["template"]["spec"]["serviceAccountName"]
+    assert name not in {pod["spec"]["serviceAccountName"] for pod in PODS.values()}
+    assert f'service_account = "{name}"' in (repository / "deploy" / "terraform" / "iam.tf").read_text("utf-8")
+    assert account["automountServiceAccountToken"] is False
+    # It has its own secrets, and none of Airflow's.
+    keys = {(key["name"], key["key"]) for key in keys_of(found["StatefulSet"])}
+    assert keys == {
+        ("gamelake-events", "webhook-secret"),
+        ("gamelake-events", "senders"),
+        ("gamelake-metrics", "token"),
+    }
+    assert {each["name"] for each in container["env"]} <= set(service["environment"]) | {"GAMELAKE_EVENT_SPOOL"}
+
+
+def test_what_the_event_collector_has_answered_outlives_its_pod() -> None:
+    found = beside("event-collector.yaml")
+    spec = found["StatefulSet"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    (spool,) = [each["value"] for each in container["env"] if each["name"] == "GAMELAKE_EVENT_SPOOL"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    (claim,) = spec["volumeClaimTemplates"]
+    assert mounts[str(PurePosixPath(spool).parent)] == claim["metadata"]["name"]
+    size = claim["spec"]["resources"]["requests"]["storage"]
+    assert int(size.removesuffix("Gi")) * 1024**3 > MAX_BYTES * 1.5, "and room for what the filesystem needs"
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] > END_SECONDS + UPLOAD_AT_END
+    # A pod that can store nothing gets no requests. A restart would not help it, and would end what is in memory.
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert "tcpSocket" in container["livenessProbe"]
+    assert found["PodDisruptionBudget"]["spec"]["selector"] == spec["selector"]
+
+
+def test_the_schemas_of_other_senders_are_where_the_event_collector_reads_them(repository: Path) -> None:
+    spec = beside("event-collector.yaml")["StatefulSet"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    (schemas,) = [volume["configMap"] for volume in spec["volumes"] if "configMap" in volume]
+    environment = {each["name"]: each.get("value") for each in container["env"]}
+    assert environment["GAMELAKE_EVENT_SCHEMAS"] in {mount["mountPath"] for mount in container["volumeMounts"]}
+    page = (repository / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8")
+    files = dict(re.findall(r"--from-file=(\S+)=(\S+)", page))
+    folder = repository / "deploy" / "event-schemas"
+    assert {item["key"]: str(repository / files[item["key"]]) for item in schemas["items"]} == {
+        item["key"]: str(folder / item["path"]) for item in schemas["items"]
+    }
+    assert all((folder / item["path"]).is_file() for item in schemas["items"])
+
+
+def test_prometheus_finds_the_figures_of_the_event_collector(repository: Path) -> None:
+    monitors = list(yaml.safe_load_all((FOLDER / "service-monitor.yaml").read_text("utf-8")))
+    (monitor,) = [each["spec"] for each in monitors if each["metadata"]["name"] == "gamelake-events"]
+    found = beside("event-collector.yaml")
+    assert monitor["selector"]["matchLabels"].items() <= found["Service"]["metadata"]["labels"].items()
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in found["Service"]["spec"]["ports"]}
+    assert endpoint["authorization"]["credentials"] in keys_of(found["StatefulSet"])
+    # The alerts know it by the job's name, which the compose stack's Prometheus has too.
+    folder = repository / "deploy" / "observability" / "prometheus"
+    jobs = {
+        each["job_name"] for each in yaml.safe_load((folder / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    }
+    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": "gamelake-events"}]
+    assert jobs == {each["spec"]["endpoints"][0]["relabelings"][0]["replacement"] for each in monitors}
+    assert 'up{job="gamelake-events"}' in (folder / "rules" / "events.yml").read_text("utf-8")
+
+
+def test_the_ingress_of_the_docs_x(repository: Path) -> None:
+    page = (repository / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8")
+    (text,) = re.findall(r"^    apiVersion: networking.k8s.io/v1\n    kind: Ingress\n(?:    .*\n)+", page, re.MULTILINE)
+    ingress = yaml.safe_load(textwrap.dedent(text))
+    kubernetes_validate.validate(ingress, KUBERNETES, strict=True)
+    found = beside("event-collector.yaml")
+    (rule,) = ingress["spec"]["rules"]
+    assert {path["path"] for path in rule["http"]["paths"]} == {"/igdb/", "/v1/"}
+    for path in rule["http"]["paths"]:
+        service = path["backend"]["service"]
+        assert service["name"] == found["Service"]["metadata"]["name"]
+        assert service["port"]["name"] in {port["name"] for port in found["Service"]["spec"]["ports"]}
+    assert [host for each in ingress["spec"]["tls"] for host in each["hosts"]] == [rule["host"]]
+
+
+def beside(name: str) -> dict[str, dict[str, Any]]:
+    """The objects of a file that is applied beside the release, by their kind."""
+    objects = list(yaml.safe_load_all((FOLDER / name).read_text("utf-8")))
     for each in objects:
         kubernetes_validate.validate(each, KUBERNETES, strict=True)
-    found = {each["kind"]: each["spec"] for each in objects}
-    pod = found["Deployment"]["template"]
-    (container,) = pod["spec"]["containers"]
-    assert pod["spec"]["serviceAccountName"] == VALUES["apiServer"]["serviceAccount"]["name"]
-    assert pod["spec"]["securityContext"] == VALUES["securityContexts"]["pod"]
-    assert pod["spec"]["imagePullSecrets"] == VALUES["imagePullSecrets"]
+    found = {each["kind"]: each for each in objects}
+    assert len(found) == len(objects)
+    return found
+
+
+def beside_the_release(found: dict[str, dict[str, Any]], workload: dict[str, Any]) -> dict[str, Any]:
+    """The container of a pod that may do as little as those of the release, and that no other pod reaches."""
+    pod, chosen = workload["template"], workload["selector"]["matchLabels"]
+    spec = pod["spec"]
+    container: dict[str, Any]
+    (container,) = spec["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"] == VALUES["securityContexts"]["pod"]
+    assert spec["imagePullSecrets"] == VALUES["imagePullSecrets"]
     assert container["securityContext"] == VALUES["securityContexts"]["containers"]
+    assert container["image"].endswith(f"@sha256:{'0' * 64}")
+    assert container["image"].partition("/")[0].endswith(".invalid")
     assert {each["configMapRef"]["name"] for each in container["envFrom"]} <= set(VALUES["extraConfigMaps"])
-    assert f"CMD {json.dumps(container['args'])}" in (repository / "Dockerfile").read_text("utf-8")
-    chosen = found["Deployment"]["selector"]["matchLabels"]
-    assert chosen == pod["metadata"]["labels"] == found["Service"]["selector"]
-    assert found["NetworkPolicy"] == {"podSelector": {"matchLabels": chosen}, "policyTypes": ["Ingress"]}
+    assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+    assert "memory" in container["resources"]["limits"]
+    claims = {claim["metadata"]["name"] for claim in workload.get("volumeClaimTemplates", [])}
+    volumes = {volume["name"] for volume in spec["volumes"]} | claims
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    assert not [mount for mount in container["volumeMounts"] if mount["mountPath"].startswith(("/home", "/opt"))]
+    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
+    assert chosen == pod["metadata"]["labels"] == found["Service"]["spec"]["selector"]
+    assert {port["targetPort"] for port in found["Service"]["spec"]["ports"]} == {
+        port["name"] for port in container["ports"]
+    }
+    assert found["NetworkPolicy"]["spec"] == {"podSelector": {"matchLabels": chosen}, "policyTypes": ["Ingress"]}
+    return container
+
+
+def keys_of(workload: dict[str, Any]) -> list[dict[str, Any]]:
+    """The keys of secrets in the environment of a workload."""
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    return [each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each]
