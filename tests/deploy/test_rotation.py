@@ -175,4 +175,18 @@ def test_kubectl_takes_the_secrets(tmp_path: Path, repository: Path) -> None:
     page = (repository / "docs/guides/deploy/kubernetes.md").read_text("utf-8")
     keys = {name: {key} for name, key in re.findall(r"create secret generic (\S+) --from-literal=([\w-]+)=", page)}
     assert made.items() <= keys.items()
-    assert keys.keys() - made.keys() == {"airflow-metadata", "igdb", "rawg"}
+    assert keys.keys() - made.keys() == {"airflow-metadata", "igdb", "rawg", "gamelake-events"}
+
+
+def test_kubectl_takes_the_change_of_a_key_beside_others(tmp_path: Path) -> None:
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not installed")
+    data = {"webhook-secret": "b2xk", "senders": "c2hvcD1TRUNSRVQ="}
+    before = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gamelake-events"}, "data": data}
+    (tmp_path / "secret.json").write_text(json.dumps(before), encoding="utf-8")
+    (line,) = re.findall(r"^kubectl -n airflow (patch .*)$", PAGE, re.MULTILINE)
+    # `--local` asks no cluster, which would move stringData into data.
+    line = line.replace("secret gamelake-events", "--local --filename secret.json --output json")
+    done = subprocess.run(["bash", "-euc", f"KEY=new OLD=old\nkubectl {line}"],
+                          capture_output=True, text=True, check=True, cwd=tmp_path)  # fmt: skip
+    assert json.loads(done.stdout) == before | {"stringData": {"webhook-secret": "new,old"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope
 
 
+MOST_UNREAD = 20_000_000
+"""Bytes of a reply that no client reads: what the buffers of both sides take, and not the whole of an endless reply."""
+
+
 class Webhook:
-    """What the server got, and how it answers: with a status, and where it redirects to; not at all while it hangs."""
+    """What the server got, and how it answers: with a status, and where it redirects to; not at all while it hangs.
+
+    While it is endless, its replies end when the client leaves, or after 50 MB; `bytes` are those that it could send.
+    """
 
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
@@ -30,6 +37,8 @@ class Webhook:
         self.status = 200
         self.location: str | None = None
         self.hangs = False
+        self.endless = False
+        self.bytes = 0
         self.released = threading.Event()
         self.address = ""
 
@@ -64,7 +73,7 @@ def running_webhook() -> Iterator[Webhook]:
             if webhook.location:
                 self.send_header("Location", webhook.location)
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.write_body()
 
         def do_GET(self) -> None:
             if webhook.hangs:
@@ -73,6 +82,13 @@ def running_webhook() -> Iterator[Webhook]:
             webhook.beats.append(self.path)
             self.send_response(webhook.status)
             self.end_headers()
+            self.write_body()
+
+        def write_body(self) -> None:
+            part = b"." * 100_000 if webhook.endless else b"ok"
+            with suppress(ConnectionError):
+                for _ in range(500 if webhook.endless else 1):
+                    webhook.bytes += self.wfile.write(part)
 
         def log_message(self, *_: Any) -> None:
             """Print nothing."""

@@ -93,9 +93,10 @@ def _post(connection: Connection, text: Text, facts: dict[str, Any]) -> None:
     hook = HttpHook(method="POST", http_conn_id=connection.conn_id)
     body = {**facts, "title": text.title, "text": str(text)}
     # Not by `hook.run`: it logs an address that does not answer, and a webhook's address is a secret.
-    reply = hook.get_conn().post(hook.url_from_endpoint(None), json=body, timeout=REPLY_SECONDS)
-    if not reply.ok:
-        raise SendError(f"the webhook answered {reply.status_code}")
+    # `stream`: the body of the reply is not read: it may have any size.
+    with hook.get_conn().post(hook.url_from_endpoint(None), json=body, timeout=REPLY_SECONDS, stream=True) as reply:
+        if not reply.ok:
+            raise SendError(f"the webhook answered {reply.status_code}")
 
 
 def _mail(connection: Connection, text: Text, facts: dict[str, Any]) -> None:

@@ -59,4 +59,6 @@ def _get(connection_id: str) -> int:
 
     hook = HttpHook(method="GET", http_conn_id=connection_id)
     # Not by `hook.run`: it logs an address that does not answer, and the address is a secret.
-    return int(hook.get_conn().get(hook.url_from_endpoint(None), timeout=SECONDS).status_code)
+    # `stream`: the body of the reply is not read: it may have any size.
+    with hook.get_conn().get(hook.url_from_endpoint(None), timeout=SECONDS, stream=True) as reply:
+        return int(reply.status_code)

@@ -10,7 +10,7 @@ from gamelake.airflow import heartbeat
 from gamelake.airflow.heartbeat import beat
 from gamelake.registry import loaded_sources
 from tests.support.night_lake import NightLake, moment
-from tests.support.receiver import running_webhook
+from tests.support.receiver import MOST_UNREAD, running_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,3 +67,10 @@ def test_a_switch_that_does_not_answer_fails_nothing_and_its_address_stays_secre
     switch.status, switch.hangs = 200, False
     monkeypatch.setenv("AIRFLOW_CONN_SWITCH", switch.connection())
     assert beats(disk, "05:30"), "the next check sends it"
+
+
+def test_an_endless_reply_is_not_read(disk: Store, switch: Webhook) -> None:
+    NightLake(disk).night(DAY)
+    switch.endless = True
+    assert beats(disk, "05:00")
+    assert switch.bytes < MOST_UNREAD

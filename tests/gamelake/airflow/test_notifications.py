@@ -27,7 +27,7 @@ from gamelake.load.guard import Loss
 from gamelake.registry import load_sources, loaded_entities
 from igdb.errors import AuthError
 from tests.support.night_lake import NightLake
-from tests.support.receiver import running_mailbox, running_webhook
+from tests.support.receiver import MOST_UNREAD, running_mailbox, running_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +103,13 @@ def test_a_receiver_that_refuses_and_times_out_gets_the_message_when_it_recovers
     assert webhook.events == ["opened"]
     assert "the webhook answered 503" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_an_endless_reply_is_not_read(lake: Store, webhook: Webhook) -> None:
+    webhook.endless = True
+    record_failure(FAULT)
+    assert webhook.events == ["opened"]
+    assert webhook.bytes < MOST_UNREAD
 
 
 @pytest.mark.parametrize(
