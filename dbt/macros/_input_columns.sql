@@ -106,6 +106,26 @@
                     "day": "date",
                     "built_at": "timestamptz",
                 },
+                "feed_steps": {
+                    "source": "varchar",
+                    "entity": "varchar",
+                    "from_version": "bigint",
+                    "to_version": "bigint",
+                    "partition": "varchar",
+                    "committed_at": "timestamptz",
+                    "is_known": "boolean",
+                    "created": "bigint",
+                    "updated": "bigint",
+                    "deleted": "bigint",
+                    "reason": "varchar",
+                },
+                "feed_files": {
+                    "source": "varchar",
+                    "entity": "varchar",
+                    "to_version": "bigint",
+                    "url": "varchar",
+                    "rows": "bigint",
+                },
             }
         )
     }}

@@ -1,6 +1,6 @@
 {#
     Makes what the models read, at the start of every run, from the generation's _inputs.json: the tables of the schema
-    `inputs` and, for each table of a source, a view over its files. Parsing needs none of it, so that a manifest can be
+    `inputs` and, for each table of a source and each change feed, a view over its files. Parsing needs none of it, so that a manifest can be
     made anywhere.
 #}
 {% macro read_inputs() %}
@@ -37,6 +37,15 @@
         {% else %} {% set wanted = files[name] %}
         {% endif %}
         {% do views.append(create_raw_view(table, wanted | map(attribute="url") | list)) %}
+    {% endfor %}
+    {% for table in graph.sources.values() if table.config.meta.feed %}
+        {% do schemas.append("create schema if not exists " ~ table.schema) %}
+        {% set urls = run_query(
+            "select url from inputs.feed_files where source || '.' || entity = '"
+            ~ table.config.meta.feed
+            ~ "' order by to_version, url"
+        ).rows %}
+        {% do views.append(create_feed_view(table, urls | map(attribute="url") | list)) %}
     {% endfor %}
     {% do run_statements(schemas + views) %}
 {% endmacro %}

@@ -159,6 +159,26 @@ def test_nulls_stay_null_and_times_are_utc(generation: Path) -> None:
     assert {game_id for game_id, row in games.items() if not row["is_main_game"]} == {3}
 
 
+def test_changes_are_in_words(generation: Path) -> None:
+    changes = {(row["game_id"], row["field"]): row for row in rows_of(generation, "fct_game_changes")}
+    found = {key: (row["field_name"], row["before_value"], row["after_value"]) for key, row in changes.items()}
+    assert found == {
+        (40, "cover"): ("Cover", "#3", None),
+        (40, "field_of_tomorrow"): ("field_of_tomorrow", '{"nested":[1]}', "[1]"),
+        (40, "genres"): ("Genres", "#9, Adventure, Shooter", "Shooter"),
+        (40, "hypes"): ("Followers before release", "1", None),
+        (40, "name"): ("Name", "Game 40 ☃", "Changed"),
+        (40, "parent_game"): ("Parent game", None, "Game 2 ☃"),
+        (40, "rating"): ("Rating of users", "80.0", "83.4783"),
+        (61, "game"): ("Game", None, "New"),
+        (99, "game"): ("Game", "#99", None),
+    }
+    assert changes[40, "genres"]["removed_names"] == ["#9", "Adventure"]
+    assert str(changes[40, "genres"]["changed_at"]) == "2025-11-20 19:00:00"
+    steps = [(row["to_version"], row["games_updated"]) for row in rows_of(generation, "fct_game_change_steps")]
+    assert steps == [(2, 1), (3, 0)]
+
+
 def test_popularity_is_of_the_newest_day(generation: Path) -> None:
     facts = {row["game_id"]: row for row in rows_of(generation, "fct_game_popularity")}
     assert set(facts) == set(range(1, 41))

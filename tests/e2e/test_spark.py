@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from gamelake.feeds.feed import make_missing
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.documents import mart_key
 from gamelake.marts.generation import open_generation
 from gamelake.marts.history import written_key
 from gamelake.marts.pointer import current
 from gamelake.paths import REPOSITORY
-from gamelake.registry import load_entities
+from gamelake.registry import load_entities, load_sources
 from tests.e2e.spark_cluster import PYTHON, WORKERS, SparkCluster, running_spark
 from tests.support.airflow import airflow_environment
 from tests.support.command import GAMELAKE, environment_without
@@ -48,12 +49,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    """A lake of two loads a week apart: changed, new and deleted rows."""
+    """A lake of two loads a week apart: changed, new and deleted rows, and the change feed of games."""
     recorded = os.environ.get("IGDB_RECORDED")
     folder = tmp_path_factory.mktemp("source") / "a lake"  # a space, as a person's folder may have
     source = Source(folder, DAY, recorded=Path(recorded) if recorded else None)
     source.load(DAY)
     source.load(LATER)
+    make_missing(source.store, load_sources()["igdb"].entities["games"])
     return source
 
 
@@ -139,10 +141,12 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: Spar
         records = {"_inputs.json", "_history.json", "_generation.json", f"_day={day}.parquet"}
         assert left == {mart_key("", copy).removeprefix("/") for copy in marts.values()} | records
 
-    # What the second day has and the first has not: ranks before, and growth over a week.
-    recent, facts = (
-        source.store.url(f"{found}/{name}.parquet") for name in ("mart_recent_games", "fct_game_popularity")
+    # What the second day has and the first has not: ranks before, growth over a week, and what changed.
+    recent, facts, changes = (
+        source.store.url(f"{found}/{name}.parquet")
+        for name in ("mart_recent_games", "fct_game_popularity", "fct_game_changes")
     )
+    assert duckdb.sql(f"select count(distinct field) > 3 from '{changes}'").fetchone() == (True,)
     assert duckdb.sql(f"select count(previous_rank) from '{recent}'").fetchone() != (0,)
     assert duckdb.sql(f"select count(playing_gained_7d) from '{facts}'").fetchone() != (0,)
     for tasks in cluster.tasks():

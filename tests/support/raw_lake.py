@@ -53,6 +53,7 @@ class Lake:
     rejected: Counter[str] = field(default_factory=Counter)
     built: dict[str, dict[str, int]] = field(default_factory=dict)
     previous: dict[str, str] = field(default_factory=dict)
+    changes: list[list[Row]] = field(default_factory=list)
     committed_at: datetime = datetime(2026, 11, 20, 19, 5, tzinfo=UTC)
 
     def add(
@@ -85,6 +86,27 @@ class Lake:
             }
         )
         return path
+
+    def change(self, *changes: Row) -> None:
+        """Add a step of the change feed of games: the lines of its file, without what all of them have."""
+        self.changes.append(list(changes))
+
+    def feed(self) -> dict[str, list[dict[str, Any]]]:
+        """The steps of the change feed, and their files."""
+        steps, files = [], []
+        for version, changes in enumerate(self.changes, start=2):
+            path = self.root / "feeds/igdb/games" / f"dt={self.day}" / f"{version:020}-00000-0.jsonl.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = [{"changed": [], **change, "version": version} for change in changes]
+            path.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode(), mtime=0))
+            ops = Counter(change["op"] for change in changes)
+            table = {"source": "igdb", "entity": "games", "to_version": version}
+            counts = {"created": ops["c"], "updated": ops["u"], "deleted": ops["d"]}
+            made = {"committed_at": self.committed_at.isoformat(), "is_known": True, "reason": None}
+            steps.append({**table, **counts, **made, "from_version": version - 1, "partition": self.day})
+            if lines:
+                files.append({**table, "url": str(path), "rows": len(lines)})
+        return {"feed_steps": steps, "feed_files": files}
 
     def row_counts(self, entity: str) -> dict[str, Counter[str]]:
         """The rows of each partition by their status, by the rules word by word: row by row against every newer part.
@@ -142,6 +164,7 @@ class Lake:
             "days": self.days(),
             "days_left_out": [],
             "commits": commits,
+            **self.feed(),
         }
         checked: dict[str, Any] = msgspec.to_builtins(msgspec.convert(document, Inputs, strict=False))
         return checked
@@ -149,7 +172,7 @@ class Lake:
     def upload(self, client: Any, name: str, prefix: str) -> dict[str, Any]:
         """Put the parts into a bucket, below a prefix. Returns: `inputs()` with their places there."""
         inputs = self.inputs()
-        for part in inputs["files"]:
+        for part in [*inputs["files"], *inputs["feed_files"]]:
             key = f"{prefix}/{Path(part['url']).relative_to(self.root)}"
             client.upload_file(part["url"], name, key)
             part["url"] = f"s3://{name}/{key}"
@@ -189,6 +212,7 @@ def small_lake(root: Path) -> Lake:
     _add_dimensions(lake)
     _add_games(lake)
     _add_popularity(lake)
+    _add_changes(lake)
     lake.rejected["games"] = 3
     return lake
 
@@ -239,6 +263,19 @@ def _add_games(lake: Lake) -> None:
     lake.add("games", [_game(14, name="Came back")])
     dates = [{"id": n, "game": n, "date": 1700000000 + n, "date_format": 0} for n in range(1, 62) if n not in {11, 12}]
     lake.add("release_dates", dates, claims=EVERY_ID)
+
+
+def _add_changes(lake: Lake) -> None:
+    source = {"ts_ms": 1763665200123, "db": "igdb", "table": "games"}
+    before = _game(40, genres=[4, 5, 9], hypes=1, rating=80, cover=3)
+    after = _game(40, name="Changed", rating=83.47826086956522, parent_game=2, field_of_tomorrow=[1])
+    changed = ["cover", "field_of_tomorrow", "genres", "hypes", "name", "parent_game", "rating", "updated_at"]
+    lake.change(
+        {"op": "u", "id": 40, "before": before, "after": after, "changed": changed, "source": source},
+        {"op": "c", "id": 61, "before": None, "after": _game(61, name="New"), "source": source},
+        {"op": "d", "id": 99, "before": {"id": 99}, "after": None, "source": source},
+    )
+    lake.change()
 
 
 def _add_popularity(lake: Lake) -> None:

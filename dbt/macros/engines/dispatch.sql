@@ -53,6 +53,12 @@
 {% macro json_member(value, name) %} {{ return(adapter.dispatch("json_member")(value, name)) }} {% endmacro %}
 
 
+{# The same of a member whose name is an expression. #}
+{% macro json_member_named(value, name) %}
+    {{ return(adapter.dispatch("json_member_named")(value, name)) }}
+{% endmacro %}
+
+
 {# A list with an expression of each element, which is `each`. #}
 {% macro list_of(values, expression) %} {{ return(adapter.dispatch("list_of")(values, expression)) }} {% endmacro %}
 
@@ -98,6 +104,10 @@
 
 {# The statement that makes a view of a source table's files; of no files, an empty one with the same columns. #}
 {% macro create_raw_view(table, urls) %} {{ return(adapter.dispatch("create_raw_view")(table, urls)) }} {% endmacro %}
+
+
+{# The statement that makes a view of the files of a table's change feed; of no files, an empty one. #}
+{% macro create_feed_view(table, urls) %} {{ return(adapter.dispatch("create_feed_view")(table, urls)) }} {% endmacro %}
 
 
 {# Runs statements that return nothing. On DuckDB they are one query: dbt takes longer for a query than DuckDB. #}

@@ -133,4 +133,30 @@
 {% endmacro %}
 
 
+{% macro default__create_feed_view(table, urls) %}
+    {% set columns = table.columns.values() | list %}
+    create or replace view {{ table.schema }}.{{ table.name }} as
+    select {% for column in columns %} "{{ column.name }}", {% endfor %}
+    {% if urls %}
+        from
+            read_json(
+                [{% for url in urls %} {{ to_read(url) }}, {% endfor %}],
+                compression = 'gzip',
+                columns = {
+        {% for column in columns %} "{{ column.name }}": '{{ column.data_type }}', {% endfor %}
+                },
+                format = 'newline_delimited',
+                maximum_object_size = 33554432,  -- a line has a row twice
+                hive_partitioning = false
+            )
+    {% else %}
+        from
+            (
+                select {% for column in columns %} cast(null as {{ column.data_type }}) as "{{ column.name }}", {% endfor %}
+            )
+        where false
+    {% endif %}
+{% endmacro %}
+
+
 {% macro default__run_statements(statements) %} {% do run_query(statements | join(";\n")) %} {% endmacro %}

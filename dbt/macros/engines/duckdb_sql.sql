@@ -43,6 +43,12 @@
 {% endmacro %}
 
 
+{# A pointer, not a path: any text can be one. #}
+{% macro default__json_member_named(value, name) %}
+    json_extract_string(try_cast({{ value }} as json), '/' || replace(replace({{ name }}, '~', '~0'), '/', '~1'))
+{% endmacro %}
+
+
 {% macro default__list_of(values, expression) %}
     list_transform({{ values }}, lambda each:{{ expression }})
 {% endmacro %}

@@ -154,6 +154,30 @@
 {% endmacro %}
 
 
+{% macro spark__create_feed_view(table, urls) %}
+    {% set columns = [] %}
+    {% for column in table.columns.values() %}
+        {% do columns.append("`" ~ column.name ~ "` " ~ spark_type(column.data_type)) %}
+    {% endfor %}
+    {% set folder = "/feeds/" ~ table.config.meta.feed.replace(".", "/") ~ "/" %}
+    create or replace view {{ table.schema }}.{{ table.name }} as
+    {% if urls %}
+        select json.parsed.*
+        from
+            (
+                select from_json(value, '{{ columns | join(", ") }}', map('mode', 'FAILFAST')) as parsed
+                from text.`{{ one_path(folder, urls) }}`
+            ) as json
+    {% else %}
+        select
+        {% for column in table.columns.values() %}
+            cast(null as {{ spark_type(column.data_type) }}) as `{{ column.name }}`{{ "," if not loop.last }}
+        {% endfor %}
+        where false
+    {% endif %}
+{% endmacro %}
+
+
 {# Files below a folder of the lake as one path, with alternatives in braces. #}
 {% macro one_path(folder, urls) %}
     {% if urls[0].startswith("https://") %}

@@ -44,6 +44,12 @@
 {% macro spark__json_member(value, name) %} get_json_object({{ value }}, '$.{{ name }}') {% endmacro %}
 
 
+{# Null for a name with an apostrophe, which no path can have. #}
+{% macro spark__json_member_named(value, name) %}
+    get_json_object({{ value }}, '$[\'' || {{ name }} || '\']')
+{% endmacro %}
+
+
 {% macro spark__list_of(values, expression) %} transform({{ values }}, each -> {{ expression }}) {% endmacro %}
 
 

@@ -170,6 +170,34 @@ class ModelRunInput(NodeRun, frozen=True, kw_only=True, omit_defaults=True):
     built_at: Annotated[datetime, Meta(tz=True, description="When dbt ended.")]
 
 
+class FeedStepInput(Document, frozen=True, kw_only=True):
+    """One row per interval between two commits of a table in the last 28 days: whether what changed in it is known."""
+
+    source: SourceName
+    entity: EntityName
+    from_version: Annotated[
+        int | None, Meta(description="The commit before the changes; null: no earlier one is known.")
+    ]
+    to_version: Annotated[int, Meta(ge=1, description="The commit after the changes.")]
+    partition: Annotated[str, Meta(min_length=1, description="The partition of that commit: a Korean day.")]
+    committed_at: Annotated[datetime, Meta(tz=True, description="When it was committed, by the clock of the writer.")]
+    is_known: Annotated[bool, Meta(description="Whether the change feed has what changed between the two commits.")]
+    created: Annotated[Count | None, Meta(description="Rows that only the later commit has; null: not known.")]
+    updated: Annotated[Count | None, Meta(description="Rows that differ; null: not known.")]
+    deleted: Annotated[Count | None, Meta(description="Rows that only the earlier commit has; null: not known.")]
+    reason: Annotated[str | None, Meta(description="Why it is not known, or over several commits; null: usual.")]
+
+
+class FeedFileInput(Document, frozen=True, kw_only=True):
+    """One row per file of those known intervals: a changed row on each line."""
+
+    source: SourceName
+    entity: EntityName
+    to_version: Annotated[int, Meta(ge=1, description="The commit after the changes.")]
+    url: Url
+    rows: Annotated[int, Meta(ge=1, description="Rows of the file.")]
+
+
 class PreviousModelRun(ModelRunInput, frozen=True, kw_only=True, omit_defaults=True):
     """One row per row of fct_model_runs in the generation that readers have of an earlier day."""
 
@@ -209,6 +237,8 @@ class Inputs(Document, frozen=True, kw_only=True):
     days_left_out: tuple[DayLeftOut, ...]
     commits: tuple[CommitInput, ...]
     model_runs: tuple[ModelRunInput, ...] = ()
+    feed_steps: tuple[FeedStepInput, ...] = ()
+    feed_files: tuple[FeedFileInput, ...] = ()
 
 
 INPUT_TABLES: dict[str, type[Document]] = {
@@ -221,6 +251,8 @@ INPUT_TABLES: dict[str, type[Document]] = {
     "days": DayInput,
     "commits": CommitInput,
     "model_runs": ModelRunInput,
+    "feed_steps": FeedStepInput,
+    "feed_files": FeedFileInput,
     "row_counts": DayRowCount,
     "previous_ranks": PreviousRank,
     "previous_model_runs": PreviousModelRun,

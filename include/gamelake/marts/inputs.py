@@ -10,7 +10,7 @@ from gamelake.days import day_of_partition, format_day
 from gamelake.lake.audit import RETENTION
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
-from gamelake.marts import history, pointer, unbuildable
+from gamelake.marts import changes, history, pointer, unbuildable
 from gamelake.marts.build_inputs import AbsentInput, ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
 from gamelake.marts.build_results import runs_between
 from gamelake.marts.commits import commit_inputs, commits_as_of, shared_fields
@@ -68,6 +68,14 @@ def choose_inputs(
         if file.key not in unread
     ]
     known = _known_commits(store, shown)
+    figures = [
+        each
+        for entity in entities
+        if str(entity) in commits
+        for each in commit_inputs(sources, entity, commits[str(entity)], day=day, known=known)
+    ]
+    fed = commits.get(changes.FED)
+    steps, changed = changes.feed_inputs(store, fed, figures, day=day) if fed else ((), ())
     return Inputs(
         run=(RunInput(day=day, run_id=run_id, build=uuid4().hex, previous=before.generation if before else None),),
         sources=tuple(
@@ -96,13 +104,10 @@ def choose_inputs(
         else (),
         days=tuple(each.as_input(commits[table].table, marts) for each in days),
         days_left_out=tuple(left_out),
-        commits=tuple(
-            each
-            for entity in entities
-            if str(entity) in commits
-            for each in commit_inputs(sources, entity, commits[str(entity)], day=day, known=known)
-        ),
+        commits=tuple(figures),
         model_runs=tuple(runs_between(store, before.day if before else None, day)),
+        feed_steps=steps,
+        feed_files=changed,
     )
 
 

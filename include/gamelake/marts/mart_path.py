@@ -10,6 +10,7 @@ from collections import defaultdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from gamelake.feeds.documents import FEEDS
 from gamelake.marts import pointer
 from gamelake.marts.build_inputs import CommitInput, Inputs
 from gamelake.marts.dbt_project import MANIFEST, history_model
@@ -40,9 +41,9 @@ class File(Document, frozen=True, kw_only=True):
 class Step(Document, frozen=True, kw_only=True):
     """A table on the path.
 
-    `kind` is `raw`, `inputs`, `staging`, `intermediate` or `marts`. A table of a source has the commit that the build
-    read, and where the rows come from; a published mart has its file. `file_count` counts all files, `files` has the
-    newest MOST_FILES of them.
+    `kind` is `raw`, `feeds`, `inputs`, `staging`, `intermediate` or `marts`. A table of a source has the commit that
+    the build read, and where the rows come from; a published mart has its file. `file_count` counts all files, `files`
+    has the newest MOST_FILES of them.
     """
 
     path: str
@@ -143,6 +144,11 @@ def _files(inputs: Inputs) -> Mapping[str, list[File]]:
         path = f"{RAW}/{each.source}/{each.entity}"
         key = path + each.url.rpartition(path)[2]  # below the lake, wherever the build read it
         files[path].append(File(key=key, partition=each.partition, rows=each.rows))
+    partitions = {step.to_version: step.partition for step in inputs.feed_steps}
+    for feed in inputs.feed_files:
+        path = f"{FEEDS}{feed.source}/{feed.entity}"
+        key = path + feed.url.rpartition(path)[2]
+        files[path].append(File(key=key, partition=partitions[feed.to_version], rows=feed.rows))
     for day in inputs.days:
         files[f"{MARTS}/{history_model()[0]}"].append(File(key=day.key, partition=str(day.day), rows=day.rows))
     return files

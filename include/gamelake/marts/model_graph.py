@@ -1,6 +1,7 @@
 """What every table of a build is made of, by dbt's manifest.
 
     raw/igdb/games               a table of a source
+    feeds/igdb/games             the change feed of one
     staging/stg_igdb__games      a model of the build's database
     intermediate/int_game_links  the same
     inputs/commits               a table of `_inputs.json`, the list of what the build reads
@@ -15,6 +16,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gamelake.feeds.documents import FEEDS
 from gamelake.marts.dbt_project import MANIFEST
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Table:
 
     @property
     def kind(self) -> str:
-        """The first folder of the path: `raw`, `inputs`, `staging`, `intermediate` or `marts`."""
+        """The first folder of the path: `raw`, `feeds`, `inputs`, `staging`, `intermediate` or `marts`."""
         return self.path.partition("/")[0]
 
     @property
@@ -88,8 +90,10 @@ def source_path(source: Mapping[str, Any]) -> str:
     """Return the path of a source of dbt. Several of its sources may read the same table of the lake."""
     if source["source_name"] == INPUTS:
         return f"{INPUTS}/{source['name']}"
-    entity = (source.get("config") or {}).get("meta", {}).get("entity") or source["name"]
-    return f"{RAW}/{source['source_name']}/{entity}"
+    meta = (source.get("config") or {}).get("meta", {})
+    if table := meta.get("feed"):
+        return f"{FEEDS}{table.replace('.', '/')}"
+    return f"{RAW}/{source['source_name']}/{meta.get('entity') or source['name']}"
 
 
 def upstream(graph: Mapping[str, Table], paths: Iterable[str]) -> dict[str, Table]:

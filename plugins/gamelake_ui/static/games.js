@@ -7,7 +7,8 @@ const SHOWN = 11;
 const LARGE = { rows: 50_000, shown: 6 };
 // The columns that tell most, in this order; then figures, then others, until there are enough.
 const FIRST = ["rank", "rank_change", "display_name", "game_name", "company_name", "category", "name", "release_year",
-  "genre_names", "platform_abbreviations", "platform_names", "developer_names"];
+  "genre_names", "platform_abbreviations", "platform_names", "developer_names",
+  "change", "field_name", "before_value", "after_value"];
 const LAST = /(^dt$|^day$|_day$|_id$|_ids$|^cover|^url$|_slug$|_summary$|_description$|_at$|_precision$|_date$)/;
 const NAMES = new Set(["display_name", "game_name", "company_name", "name"]);
 const FIGURES = /(_score|_rating|_users|_players|_gained_7d|_watched|_share|hypes|games)$/;

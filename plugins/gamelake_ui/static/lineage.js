@@ -3,6 +3,7 @@ import { airflowLink, ask, make, show, svg } from "./common.js";
 import { TEXTS } from "./lineage_texts.js";
 
 const COLUMNS = ["source", "raw", "staging", "between", "mart"];
+const ORIGINS = ["raw", "feeds", "inputs"];
 const asked = new URLSearchParams(location.search);
 const language = asked.get("lang") === "ko" ? "ko" : "en";
 const say = TEXTS[language];
@@ -25,8 +26,8 @@ async function open(mart) {
   state.path = await ask(`api/lineage${mart ? `?mart=${encodeURIComponent(mart)}` : ""}`);
   if (!state.path) return notice(say.title, say.empty);
   state.steps = new Map(withSources(state.path.steps).map((step) => [step.path, step]));
-  const origins = [...state.steps.values()].filter((step) => step.kind === "raw" || step.kind === "inputs");
-  origins.sort((a, b) => (a.kind === "inputs") - (b.kind === "inputs") || a.name.localeCompare(b.name));
+  const origins = [...state.steps.values()].filter((step) => ORIGINS.includes(step.kind));
+  origins.sort((a, b) => ORIGINS.indexOf(a.kind) - ORIGINS.indexOf(b.kind) || a.name.localeCompare(b.name));
   state.order = origins.map((step) => step.path);
   state.chosen = `marts/${state.path.name}`;
   history.replaceState(null, "", address(state.path.name, language));
@@ -45,14 +46,14 @@ function withSources(steps) {
 
 function columnOf(step) {
   if (step.path === `marts/${state.path.name}`) return "mart";
-  if (step.kind === "inputs") return "raw";
+  if (ORIGINS.includes(step.kind)) return "raw";
   return COLUMNS.includes(step.kind) ? step.kind : "between";
 }
 
 // Boxes are in the order of the tables that they are made of, so that few lines cross.
 function rank(step) {
   if (step.kind === "source") return rank(step.table);
-  if (step.kind === "raw" || step.kind === "inputs") return state.order.indexOf(step.path);
+  if (ORIGINS.includes(step.kind)) return state.order.indexOf(step.path);
   return Math.min(...step.reads.map((path) => (state.steps.has(path) ? rank(state.steps.get(path)) : Infinity)));
 }
 
@@ -104,6 +105,7 @@ function under(step) {
   if (step.kind === "source") return step.table.commit?.origin === "sandbox" ? say.sandbox : say.api;
   if (step.commit) return say.counted(number(step.commit.row_count), number(step.file_count));
   if (step.kind === "raw") return say.notLoaded;
+  if (step.kind === "feeds") return say.feed;
   if (step.mart) return say.published(number(step.mart.rows));
   if (step.file_count) return say.days(number(step.file_count));
   return step.kind === "inputs" ? say.inputs : say.kinds[step.kind] ?? "";
@@ -162,7 +164,7 @@ function facts(step) {
   const { commit, mart } = step;
   const table = step.kind === "source" ? step.table : step;
   const entries = [
-    [say.place, step.kind === "source" ? null : make("code", {}, mart ? mart.key : step.kind === "raw" || step.file_count ? `${step.path}/` : say.noFile)],
+    [say.place, step.kind === "source" ? null : make("code", {}, mart ? mart.key : ["raw", "feeds"].includes(step.kind) || step.file_count ? `${step.path}/` : say.noFile)],
     [say.copy, mart && make("code", {}, mart.copy)],
     [say.rowsOf, mart ? number(mart.rows) : commit ? number(commit.row_count) : null],
     [say.atSource, commit && (commit.source_count === null ? say.uncounted : number(commit.source_count))],

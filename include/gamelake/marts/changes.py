@@ -1,0 +1,154 @@
+"""What a build reads of the change feed of IGDB's games: the steps of the last 28 days, and the gaps between them.
+
+A gap is stated and fails nothing: transform builds the marts of a day also where the feed could not be made.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from gamelake.days import bounds_of, day_of_partition, format_day
+from gamelake.feeds.documents import FeedError
+from gamelake.feeds.feed import Feed
+from gamelake.lake.store import ObjectNotFoundError
+from gamelake.marts.build_inputs import FeedFileInput, FeedStepInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
+
+    from gamelake.feeds.documents import Step
+    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.store import Store
+    from gamelake.marts.build_inputs import CommitInput
+
+log = logging.getLogger(__name__)
+
+DAYS = 28
+"""The days whose changes a build has: the one that is built, and those before it."""
+FED = "igdb.games"
+"""The table. RAWG's rows are not read: its terms forbid to pass them on, its deleted rows among them."""
+
+
+def feed_inputs(
+    store: Store, read: Manifest, commits: Iterable[CommitInput], *, day: date
+) -> tuple[tuple[FeedStepInput, ...], tuple[FeedFileInput, ...]]:
+    """Return the intervals between commits of the last days, the oldest first, and the files of those that are known.
+
+    Args:
+        store: The lake that has the feed; a CDN serves none.
+        read: The commit of the table that the build reads. Later steps are left out.
+        commits: The commits that the build lists. A step to another commit of the same number is of another table.
+        day: The day that is built.
+
+    Raises:
+        StoreError: The lake cannot be read.
+    """
+    listed = {each.version: each for each in commits if (each.source, each.entity) == (read.source, read.entity)}
+    steps = [step for step in _steps(store, read, day) if _is_of(step, listed) and _has_files(store, step)]
+    files = (
+        FeedFileInput(
+            source=read.source,
+            entity=read.entity,
+            to_version=step.to_version,
+            url=store.url(part.key),
+            rows=part.rows,
+        )
+        for step in steps
+        for part in step.files
+    )
+    return tuple(_intervals(steps, read, listed)), tuple(files)
+
+
+def _steps(store: Store, read: Manifest, day: date) -> Sequence[Step]:
+    """Return the steps of the last days up to a commit, the oldest first; without those that cannot be read."""
+    first = day - timedelta(days=DAYS - 1)
+    begin, _ = bounds_of(first)
+    feed, found = Feed(store, read.table), []
+    for number in reversed(feed.numbers()):
+        try:
+            step = feed.read(number)
+        except (FeedError, ObjectNotFoundError) as error:
+            log.warning("the marts do not have the changes of a step: %s", error)
+            continue
+        loaded = day_of_partition(step.partition)
+        if loaded < format_day(first) and step.committed_at < begin:
+            break  # a day that is loaded again later is no reason to stop
+        if step.to_version <= read.version and format_day(first) <= loaded <= format_day(day):
+            found.append(step)
+    return found[::-1]
+
+
+def _is_of(step: Step, listed: dict[int, CommitInput]) -> bool:
+    commit = listed.get(step.to_version)
+    return commit is None or commit.committed_at == step.committed_at
+
+
+def _has_files(store: Store, step: Step) -> bool:
+    for part in step.files:
+        try:
+            size = store.info(part.key).size
+        except ObjectNotFoundError:
+            size = None
+        if size != part.bytes:
+            log.warning(
+                "the marts do not have the changes of version %d: %s has %s bytes, expected %d; restore the object",
+                step.to_version, part.key, size, part.bytes,
+            )  # fmt: skip
+            return False
+    return True
+
+
+def _intervals(steps: Sequence[Step], read: Manifest, listed: dict[int, CommitInput]) -> Iterator[FeedStepInput]:
+    at: int | None = None
+    for step in steps:
+        if step.from_version is None:
+            if at != step.to_version:
+                yield _unknown(step, at, step.to_version, step.reason or "the change feed begins here")
+        else:
+            if at is not None and at < step.from_version:
+                before = listed.get(step.from_version)
+                reason = "a step of the change feed is damaged, or lacks a file"
+                yield _unknown(before or step, at, step.from_version, reason)
+            yield _known(step)
+        at = step.to_version
+    if at != read.version:
+        ends = "there is no change feed of the last days" if at is None else f"the change feed ends at version {at}"
+        yield _unknown(read, at, read.version, f"{ends}; the next run of transform makes what is missing")
+
+
+def _known(step: Step) -> FeedStepInput:
+    return FeedStepInput(
+        source=step.source,
+        entity=step.entity,
+        from_version=step.from_version,
+        to_version=step.to_version,
+        partition=step.partition,
+        committed_at=step.committed_at,
+        is_known=True,
+        created=step.created,
+        updated=step.updated,
+        deleted=step.deleted,
+        reason=step.reason,
+    )
+
+
+def _unknown(
+    at: Step | Manifest | CommitInput, from_version: int | None, to_version: int, reason: str
+) -> FeedStepInput:
+    """Return an interval of which nothing is known; `at` is the commit or the step at its end."""
+    return FeedStepInput(
+        source=at.source,
+        entity=at.entity,
+        from_version=from_version,
+        to_version=to_version,
+        partition=at.partition,
+        committed_at=at.committed_at,
+        is_known=False,
+        created=None,
+        updated=None,
+        deleted=None,
+        reason=reason,
+    )
