@@ -1,8 +1,8 @@
 """The rows that differ between two commits of a table, without holding the table in memory.
 
 Parts never change. So only ids can differ that a part claims or has rows of, if one of the two commits lists that part
-and the other does not. Of these rows memory has a hash of 64 bits each; the lines that differ wait in a file on the
-disk.
+and the other does not. Both commits are read in turns, and a row waits until the other commit's row of its id is read:
+memory has WAITING_BYTES of such lines, and a file on the disk the others and those that differ.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from array import array
 from bisect import bisect_right
 from contextlib import contextmanager
+from itertools import islice
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from gamelake.lake.id_ranges import IdRange
     from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import Store
+
+
+TURN = 512
+"""Rows that are read of one commit before the other has its turn."""
+WAITING_BYTES = 64 * 1024 * 1024
+"""Lines that wait in memory for the row of the other commit. Two full loads have their rows in nearly one order."""
 
 
 class Difference(NamedTuple):
@@ -70,26 +77,39 @@ class _Comparison:
             if not part.claims and part.ids is not None and not self._ranges.cover(part.ids):
                 self._ids.update(array("Q", map(itemgetter(0), read_rows(self._store, part))))
 
-        hashes: dict[int, int] = {row_id: hash(line) for row_id, line in self._visible(self._old)}
-        after: dict[int, int] = {}
-        updated = BitMap64()
-        for row_id, line in self._visible(self._new):
-            known = hashes.pop(row_id, None)
-            if known is None or known != hash(line):
-                after[row_id] = self._keep(line)
-                if known is not None:
-                    updated.add(row_id)
-        wanted = updated | BitMap64(hashes.keys())
-        hashes.clear()
-        before: dict[int, int] = {}
-        if wanted:
-            for row_id, line in self._visible(self._old):
-                if row_id in wanted:
-                    before[row_id] = self._keep(line)
-                    if len(before) == len(wanted):
-                        break
+        before, after = self._compared()
         for row_id in sorted(before.keys() | after.keys()):
             yield Difference(row_id, self._line(before.get(row_id)), self._line(after.get(row_id)))
+
+    def _compared(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the places of the rows that differ, as the one commit has them and as the other does.
+
+        Both commits are read in turns. A row waits until that of the other commit is read, in memory or in the file.
+        """
+        reading = (self._visible(self._old), self._visible(self._new))
+        waiting: tuple[dict[int, bytes | int], dict[int, bytes | int]] = ({}, {})
+        differing: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        in_memory, is_over = 0, False
+        while not is_over:
+            is_over = True
+            for side, other in ((0, 1), (1, 0)):
+                mine, others = waiting[side], waiting[other]
+                for row_id, line in islice(reading[side], TURN):
+                    is_over = False
+                    found = others.pop(row_id, None)
+                    if found is None and in_memory < WAITING_BYTES:
+                        mine[row_id] = line
+                        in_memory += len(line)
+                    elif found is None:
+                        mine[row_id] = self._keep(line)
+                    else:
+                        in_memory -= len(found) if isinstance(found, bytes) else 0
+                        if line != (found if isinstance(found, bytes) else self._read(found)):
+                            differing[side][row_id] = self._keep(line)
+                            differing[other][row_id] = self._kept_at(found)
+        for side in (0, 1):
+            differing[side].update((row_id, self._kept_at(left)) for row_id, left in waiting[side].items())
+        return differing
 
     def _visible(self, files: Sequence[Part]) -> Iterator[tuple[int, bytes]]:
         """Yield the rows that a commit shows, of those that may differ: the newest part first."""
@@ -134,6 +154,9 @@ class _Comparison:
         self._scratch.seek(place)
         self._size += self._scratch.write(line)
         return place
+
+    def _kept_at(self, row: bytes | int) -> int:
+        return self._keep(row) if isinstance(row, bytes) else row
 
     def _read(self, place: int) -> bytes:
         self._scratch.seek(place)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.feeds import feed as feeds
+from gamelake.feeds import rows
 from gamelake.feeds.audit import audit_feed
 from gamelake.feeds.check import check_feed
 from gamelake.feeds.documents import FeedError, Step, prefix_of, step_key
@@ -99,6 +100,22 @@ def test_a_commit_that_changes_nothing_reads_no_part(
     commit(lake, tmp_path, [], {1: game(1)})
     monkeypatch.setattr("gamelake.feeds.rows.read_rows", None)
     assert [step.rows for step in make_missing(lake, GAMES)] == [0, 0]
+
+
+def test_rows_wait_on_the_disk_where_memory_is_full(
+    lake: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two commits whose rows are in opposite order."""
+    monkeypatch.setattr(rows, "WAITING_BYTES", 100)
+    monkeypatch.setattr(rows, "TURN", 2)
+    load_whole(lake, tmp_path, *(game(row_id) for row_id in range(40)))
+    load_whole(lake, tmp_path, *(game(row_id, hypes=row_id % 10) for row_id in reversed(range(10, 50))))
+    load_whole(lake, tmp_path, *(game(row_id, hypes=row_id % 10) for row_id in range(10, 50)))
+    _, made, same = make_missing(lake, GAMES)
+    assert (made.created, made.updated, made.deleted, same.rows) == (10, 30, 10, 0)
+    for change in Feed(lake, GAMES.table).changes(made):
+        assert change.before == (game(change.id) if change.id < 40 else None)
+        assert change.after == (game(change.id, hypes=change.id % 10) if change.id >= 10 else None)
 
 
 def test_rows_that_are_many_go_to_several_parts(lake: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
