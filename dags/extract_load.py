@@ -5,7 +5,7 @@ parts and commits a manifest; the asset event has the figures of the load. A fai
 holds back that day's `transform` until the load is cleared and succeeds.
 
 If it fails: the task's log ends with the cause and what to do. A load that is held is in
-docs/guides/runbooks/held-load.md, a source that does not answer in docs/guides/runbooks/igdb-is-down.md, all else in
+docs/guides/runbooks/held-load.md, a source that does not answer in docs/guides/runbooks/source-is-down.md, all else in
 docs/guides/runbooks/troubleshooting.md.
 
 - **full_refresh**: read an incremental entity whole. Scheduled runs do it by themselves on Mondays

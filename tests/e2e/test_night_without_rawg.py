@@ -108,7 +108,7 @@ def check_what_is_told(text: str) -> None:
     assert lines[0] == "[P1] rawg refuses the loads: publishers and perhaps others"
     assert lines[1].startswith("Cause: ")
     assert "RAWG does not know this key" in text
-    assert lines[-1] == "Runbook: docs/guides/runbooks/rotate-the-igdb-secret.md"
+    assert lines[-1] == "Runbook: docs/guides/runbooks/rotate-source-secrets.md"
 
 
 def check_the_page(airflow: Airflow) -> None:

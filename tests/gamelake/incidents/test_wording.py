@@ -15,6 +15,7 @@ from gamelake.incidents.documents import Event, Fault, Incident, Message, Severi
 from gamelake.incidents.incidents import Incidents
 from gamelake.incidents.wording import worded
 from gamelake.paths import REPOSITORY
+from gamelake.registry import load_sources
 from gamelake.words import Language
 from tests.support.night_lake import NightLake, moment
 
@@ -121,6 +122,11 @@ def message_of(message: Message, event: Event) -> Message:
         parts=("games", *map(str, range(12))),
         readers_day=date(2026, 11, 29),
     )
+
+
+def test_a_failed_load_links_a_page_that_fits_every_source() -> None:
+    pages = {own["runbook"] for own in TEXTS["load"].values()}
+    assert [page for page in pages if any(source in page for source in load_sources())] == []
 
 
 @pytest.mark.parametrize(("scope", "kind"), SENTENCES)
