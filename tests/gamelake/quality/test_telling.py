@@ -106,6 +106,28 @@ def test_the_task_finds_late_loads_and_succeeds(disk: Store, monkeypatch: pytest
     assert [each.key for each in Incidents(disk).open()] == ["transform.late"], "one fault, one message"
 
 
+def test_what_fails_of_a_source_is_over_once_the_source_is_switched_off(
+    disk: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", disk.uri)
+    incidents = Incidents(disk)
+    module: Any = importlib.import_module("dags.data_quality")
+    NightLake(disk).loads(NIGHT)
+    incidents.fail(Fault(scope="load.rawg", kind="source", part="games", night=NIGHT, cause="503"))
+
+    def left(switched_on: str) -> set[str]:
+        monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", switched_on)
+        record(disk, [found("volume", "rawg.games", Severity.P1)], at=START, generation=None)
+        incidents.fail(Fault(scope="quality.volume", kind="volume", part="rawg.games", night=NIGHT, cause="odd"))
+        module.check.function()
+        return {each.key for each in incidents.open()} & {"load.rawg.source", "quality.volume.volume"}
+
+    assert left("rawg") == {"load.rawg.source"}, "the finding is over, the load still fails"
+    assert left("") == set()
+    (over,) = incidents.newest("load.rawg")
+    assert over.missed == (f"games {NIGHT}",)
+
+
 def test_the_task_fails_if_the_lake_cannot_be_checked(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
