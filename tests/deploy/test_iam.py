@@ -31,6 +31,33 @@ RESTRICTED = (
 )
 """What no CDN may show. The role `read` has the commits, which have no rows."""
 
+WRITTEN = {
+    "raw/*/*/dt=*/*/*": "raw/rawg/games/dt=2026-11-21/run/part-00000.jsonl.gz",
+    "raw/*/*/_rejected/*": "raw/rawg/games/_rejected/dt=2026-11-21/1.jsonl",
+    "raw/*/*/_manifests/*": None,
+    "raw/*/*/_manifest.json": None,
+    "raw/*/_quota/*": None,
+    "feeds/*": "feeds/rawg/games/dt=2026-11-21/00000000000000000002-00000-32c6e7535285fcab.jsonl.gz",
+    "inbox/*/*": "inbox/rawg/games/00000000000000000001.jsonl.gz",
+    "marts/*": "marts/restricted/mart_market_overview.parquet",
+    "incidents/*": "incidents/load.rawg.refused/00000000000000000001.json",
+    "reports/*": None,
+    "lineage/*": None,
+}
+"""Every place of the lake that a role writes to, with an object there that may have something of a reply of RAWG."""
+
+MARTS = {
+    "marts/dt=": ("marts/dt=2026-11-21/run/restricted/a.parquet", "marts/dt=2026-11-21/run/_spark/a/b/part-0.parquet"),
+    "marts/restricted/": ("marts/restricted/mart_market_overview.parquet",),
+    "marts/quality/_profiles/": ("marts/quality/_profiles/dt=2026-11-21/run.json",),
+    "marts/quality/": (),
+    "marts/history/": (),
+    "marts/marketing/": (),
+    "marts/_publications/": (),
+    "marts/": (),
+}
+"""The folders below `marts/`, in the same way; an object is of the first one that fits."""
+
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
@@ -114,6 +141,31 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
 )
 def test_the_rest_is_not_allowed(role: str, need: Any, policies: dict[str, Policy]) -> None:
     assert not policies[role].allows(need)
+
+
+def test_the_role_read_has_no_rows_that_may_not_be_passed_on(policies: dict[str, Policy]) -> None:
+    """A role that gets a new place to write to fails this test, until its author states here what may lie there."""
+    start = f"{BUCKET}/{LAKE}/"
+    grants = {
+        resource.removeprefix(start)
+        for role, policy in policies.items()
+        if role != "setup"  # it restores what the others wrote
+        for _, action, resource in policy.grants()
+        if action == "s3:PutObject" and resource.startswith(start)
+    }
+    assert grants == set(WRITTEN)
+    keys = [key for key in WRITTEN.values() if key] + [key for found in MARTS.values() for key in found]
+    assert [key for key in keys if policies["read"].allows(Need("s3:GetObject", f"{LAKE}/{key}"))] == []
+
+
+@pytest.mark.slow
+def test_the_folders_of_marts_are_those_that_are_judged(work: dict[str, Recording]) -> None:
+    written = {need.key for each in work.values() for need in each.needs if need.action == "s3:PutObject"}
+    folders = {key.removeprefix(f"{LAKE}/") for key in written if key and key.startswith(f"{LAKE}/marts/")}
+    known = {next(folder for folder in MARTS if key.startswith(folder)) for key in folders}
+    others = {key for key in folders if next(f for f in MARTS if key.startswith(f)) == "marts/" and key.count("/") > 1}
+    assert others == set()
+    assert known == set(MARTS)
 
 
 @pytest.mark.parametrize(
