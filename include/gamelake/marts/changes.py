@@ -6,12 +6,15 @@ A gap is stated and fails nothing: transform builds the marts of a day also wher
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gamelake.days import bounds_of, day_of_partition, format_day
 from gamelake.feeds.documents import FeedError
 from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError, verify_part
 from gamelake.marts.build_inputs import FeedFileInput, FeedStepInput
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from gamelake.feeds.documents import Step
+    from gamelake.feeds.feed import Feed
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
     from gamelake.marts.build_inputs import CommitInput
@@ -27,6 +31,8 @@ log = logging.getLogger(__name__)
 
 DAYS = 28
 """The days whose changes a build has: the one that is built, and those before it."""
+AT_ONCE = 16
+"""Objects that are asked for at once: where events are applied, a day has many steps."""
 FED = "igdb.games"
 """The table. RAWG's rows are not read: its terms forbid to pass them on, its deleted rows among them."""
 
@@ -46,7 +52,10 @@ def feed_inputs(
         StoreError: The lake cannot be read.
     """
     listed = {each.version: each for each in commits if (each.source, each.entity) == (read.source, read.entity)}
-    steps = [step for step in _steps(store, read, day) if _is_of(step, listed) and _has_files(store, step)]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        found = [step for step in _steps(store, read, day, threads) if _is_of(step, listed)]
+        are_whole = threads.map(partial(_is_whole, store), found)
+        steps = [step for step, is_whole in zip(found, are_whole, strict=True) if is_whole]
     files = (
         FeedFileInput(
             source=read.source,
@@ -61,25 +70,31 @@ def feed_inputs(
     return tuple(_intervals(steps, read, listed)), tuple(files)
 
 
-def _steps(store: Store, read: Manifest, day: date) -> Sequence[Step]:
+def _steps(store: Store, read: Manifest, day: date, threads: ThreadPoolExecutor) -> Sequence[Step]:
     """Return the steps of the last days up to a commit, the oldest first; without those that cannot be read."""
     from gamelake.feeds.feed import Feed  # with what makes a feed, which readers of marts do not have installed
 
     first = day - timedelta(days=DAYS - 1)
     begin, _ = bounds_of(first)
-    feed, found = Feed(store, read.table), []
-    for number in reversed(feed.numbers()):
-        try:
-            step = feed.read(number)
-        except (FeedError, ObjectNotFoundError) as error:
-            log.warning("the marts do not have the changes of a step: %s", error)
-            continue
-        loaded = day_of_partition(step.partition)
-        if loaded < format_day(first) and step.committed_at < begin:
-            break  # a day that is loaded again later is no reason to stop
-        if step.to_version <= read.version and format_day(first) <= loaded <= format_day(day):
-            found.append(step)
+    feed = Feed(store, read.table)
+    newest_first, found = feed.numbers()[::-1], []
+    while newest_first:
+        for step in filter(None, threads.map(partial(_read, feed), newest_first[:AT_ONCE])):
+            loaded = day_of_partition(step.partition)
+            if loaded < format_day(first) and step.committed_at < begin:
+                newest_first = []  # a day that is loaded again later is no reason to stop
+            elif step.to_version <= read.version and format_day(first) <= loaded <= format_day(day):
+                found.append(step)
+        newest_first = newest_first[AT_ONCE:]
     return found[::-1]
+
+
+def _read(feed: Feed, number: int) -> Step | None:
+    try:
+        return feed.read(number)
+    except (FeedError, ObjectNotFoundError) as error:
+        log.warning("the marts do not have the changes of a step: %s", error)
+        return None
 
 
 def _is_of(step: Step, listed: dict[int, CommitInput]) -> bool:
@@ -87,18 +102,14 @@ def _is_of(step: Step, listed: dict[int, CommitInput]) -> bool:
     return commit is None or commit.committed_at == step.committed_at
 
 
-def _has_files(store: Store, step: Step) -> bool:
-    for part in step.files:
-        try:
-            size = store.info(part.key).size
-        except ObjectNotFoundError:
-            size = None
-        if size != part.bytes:
-            log.warning(
-                "the marts do not have the changes of version %d: %s has %s bytes, expected %d; restore the object",
-                step.to_version, part.key, size, part.bytes,
-            )  # fmt: skip
-            return False
+def _is_whole(store: Store, step: Step) -> bool:
+    """Whether a build can read the files of a step: it would fail at one that is lost or damaged."""
+    try:
+        for part in step.files:
+            verify_part(store, part)
+    except (ObjectNotFoundError, DamagedPartError) as error:
+        log.warning("the marts do not have the changes of version %d; restore the object: %s", step.to_version, error)
+        return False
     return True
 
 

@@ -84,13 +84,16 @@ def test_a_lake_without_a_feed_is_built(store: Store, tmp_path: Path) -> None:
     assert found.feed_files == ()
 
 
-@pytest.mark.parametrize("lost", ["step", "torn step", "file", "torn file"])
+@pytest.mark.parametrize("lost", ["step", "torn step", "file", "torn file", "changed file"])
 def test_what_is_lost_or_damaged_is_a_stated_gap(lake: Store, lost: str) -> None:
     step = Feed(lake, GAMES.table).read(3)
     key = step.files[0].key if "file" in lost else step_key(GAMES.table, 3)
+    data = lake.get(key)
     lake.delete(key)
     if "torn" in lost:
-        lake.put(key, b"torn")
+        lake.put(key, data[:-3])
+    elif "changed" in lost:
+        lake.put(key, data[:-1] + bytes([data[-1] ^ 1]))
     found = inputs(lake)
     assert intervals(found) == [(1, 2, True), (2, 3, False), (3, 4, True)]
     assert found.feed_steps[1].partition == "2026-11-22", "that of the commit"
@@ -114,6 +117,7 @@ def test_a_feed_is_not_read_further_back_than_it_has_to(lake: Store, monkeypatch
         return read_step(feed, number)
 
     monkeypatch.setattr(Feed, "read", noted)
+    monkeypatch.setattr(changes, "AT_ONCE", 1)
     later = DAY + timedelta(days=36_500)
     steps, _ = changes.feed_inputs(lake, newest(lake), inputs(lake).commits, day=later)
     assert [step.is_known for step in steps] == [False]
