@@ -37,6 +37,7 @@ class Problem(StrEnum):
     ORPHAN = "orphan"
     MISSING = "missing"
     DAMAGED = "damaged"
+    UNREAD = "unread"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,25 +11,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from isal import isal_zlib
 
 from gamelake.lake.audit import Finding, Problem
-from gamelake.lake.keys import number_of, numbered_key
+from gamelake.lake.keys import TableName, number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from gamelake.lake.keys import TableName
     from gamelake.lake.store import ObjectInfo, ReadableStore, Store
 
 INBOX = "inbox/"
 RETENTION = timedelta(days=30)
-"""How long parts are kept. The newest one of an inbox stays: its number is the next one's."""
+"""How long parts are kept. The newest one of an inbox stays: its number is the next one's. So do parts whose events are
+to be applied to a table, and are not."""
 
 _SUFFIX = ".jsonl.gz"
 _LEVEL = 1
@@ -108,6 +110,12 @@ def prefix_of(table: TableName) -> str:
     return f"{INBOX}{table.source}/{table.entity}/"
 
 
+def table_of(prefix: str) -> TableName:
+    """Return the table of an inbox. Raises: ValueError, if it is none."""
+    source, entity = prefix.removeprefix(INBOX).rstrip("/").split("/")
+    return TableName(source, entity)
+
+
 def read_events(store: ReadableStore, part: InboxPart) -> Iterator[dict[str, Any]]:
     """Yield the events of a part. Raises: StoreError."""
     for line in isal_zlib.decompress(store.get(part.key), wbits=_GZIP).splitlines():
@@ -122,18 +130,48 @@ def compressed(lines: bytes) -> bytes:
     return data
 
 
-def audit_inbox(store: Store, *, now: datetime) -> Iterator[Finding]:
-    """Yield parts that are older than RETENTION, and numbers that are missing. Raises: StoreError."""
-    before: tuple[str, int, ObjectInfo] | None = None
-    for info in store.list(INBOX):
-        prefix = info.key[: info.key.rfind("/") + 1]
-        number = number_of(prefix, info.key, _SUFFIX)
-        if number is None:
-            continue
-        if before and before[0] == prefix:
-            for missing in range(before[1] + 1, number):
-                reason = "the parts of an inbox are numbered without gaps"
-                yield Finding(Problem.MISSING, numbered_key(prefix, missing, _SUFFIX), reason)
-            if before[2].modified < now - RETENTION:
-                yield Finding.orphan(before[2], f"events are kept for {RETENTION.days} days")
-        before = (prefix, number, info)
+def audit_inbox(
+    store: Store, *, now: datetime, applied: Callable[[TableName], int | None] = lambda _: None
+) -> Iterator[Finding]:
+    """Yield parts that are older than RETENTION, numbers that are missing, and old parts that were never applied.
+
+    Args:
+        store: The lake.
+        now: The present.
+        applied: Returns the number of the last part that is applied to a table; None: its events are for others.
+
+    Raises:
+        StoreError: The lake cannot be read.
+    """
+    listed = [(info.key[: info.key.rfind("/") + 1], info) for info in store.list(INBOX)]
+    parts = [(prefix, n, info) for prefix, info in listed if (n := number_of(prefix, info.key, _SUFFIX)) is not None]
+    for prefix, group in groupby(parts, key=itemgetter(0)):
+        yield from _audit_parts(prefix, [(number, info) for _, number, info in group], now - RETENTION, applied)
+
+
+def _audit_parts(
+    prefix: str,
+    parts: Sequence[tuple[int, ObjectInfo]],
+    until: datetime,
+    applied: Callable[[TableName], int | None],
+) -> Iterator[Finding]:
+    """Yield what is wrong with one inbox, and its parts of before a moment."""
+    for (before, _), (number, _) in pairwise(parts):
+        for missing in range(before + 1, number):
+            reason = "the parts of an inbox are numbered without gaps"
+            yield Finding(Problem.MISSING, numbered_key(prefix, missing, _SUFFIX), reason)
+    old = [(number, info) for number, info in parts if info.modified < until]
+    if not old:
+        return
+    table, newest = table_of(prefix), parts[-1][0]
+    through = applied(table)
+    for number, info in old:
+        if through is not None and number > through:
+            reason = (
+                f"it and maybe later parts are older than {RETENTION.days} days, and not applied to the table: "
+                f"switch the DAG apply_events on, or run `gamelake events apply {table}`"
+            )
+            yield Finding(Problem.UNREAD, info.key, reason, info.size, info.modified)
+            return
+        if number < newest:
+            yield Finding.orphan(info, f"events are kept for {RETENTION.days} days")

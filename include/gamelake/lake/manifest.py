@@ -58,6 +58,8 @@ class Mode(StrEnum):
     FULL = "full"
     INCREMENTAL = "incremental"
     SNAPSHOT = "snapshot"
+    EVENTS = "events"
+    """It was not read: events that the source sent were applied to the rows of the last load."""
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -187,6 +189,22 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = None
 
 
+class AppliedEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events of the table's inbox are applied. The commit of a load has those that were applied when it began."""
+
+    through: Annotated[Count, Meta(description="The number of the last applied part of the inbox; 0: none.")]
+    until: Annotated[
+        float, Meta(ge=0, description="When the newest of the applied events was received, in unix seconds.")
+    ]
+    load: Annotated[
+        int, Meta(ge=1, description="The version of the last load before this commit: between are only applied events.")
+    ]
+    rejected_key: Annotated[
+        Key | None,
+        Meta(description="Where the events are kept that this commit rejected, for 30 days; null: none."),
+    ] = None
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a run decides of its commit; the table adds number and time.
 
@@ -234,6 +252,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "not state it. Rows of two origins are not mixed."
         ),
     ] = None
+    events: Annotated[
+        AppliedEvents | None,
+        Meta(description="Which events of the inbox are applied. Absent: events were never applied to the table."),
+    ] = None
     files: Annotated[
         tuple[Part, ...],
         Meta(
@@ -246,6 +268,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         check_partition("partition", self.partition)
         if self.mode is Mode.INCREMENTAL:
             expect("cursor", self.cursor, self.cursor is not None, "a text: the next run continues from it")
+        if self.mode is Mode.EVENTS:
+            expect("events", self.events, self.events is not None, "which events are applied, as the mode is events")
         seen: set[str] = set()
         for part in self.files:
             expect("files.key", part.key, part.key not in seen, "each part once")
@@ -267,6 +291,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """
         if newest is None:
             return
+        if newest.events is not None:
+            expect("events", self.events, self.events is not None, "which events are applied: the newest commit has it")
         before = {part.key: part for part in newest.files}
         for part in self.files:
             expected = f"{before.get(part.key)}, as version {newest.version} has it: parts never change"
@@ -301,6 +327,16 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The table that it commits."""
         return TableName(self.source, self.entity)
 
+    @property
+    def last_load(self) -> int:
+        """The version of the newest load up to this commit."""
+        return self.events.load if self.events and self.mode is Mode.EVENTS else self.version
+
+    @property
+    def load_before(self) -> int:
+        """The version of the newest load before this commit, 0 if there is none."""
+        return self.events.load if self.events else self.version - 1
+
     def to_json(self) -> bytes:
         """Return the manifest as it is in the lake, indented for people.
 
@@ -311,7 +347,9 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
         convert(document, Manifest, ManifestError)  # building a struct validates no bounds
         if self.summary.proof_reason is None:
             del document["summary"]["proof_reason"]  # it came later: manifests without it stay as they were
-        ordered = {name: document[name] for name in FIELD_ORDER}
+        if self.events is None:
+            del document["events"]
+        ordered = {name: document[name] for name in FIELD_ORDER if name in document}
         return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
@@ -323,7 +361,7 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         document = parse_json(data, ManifestError)
         manifest = convert(document, cls, ManifestError)
-        _expect_all_fields("document", document, cls)
+        _expect_all_fields("document", document, cls, but="events")
         _expect_all_fields("summary", document["summary"], Summary, but="proof_reason")
         return manifest
 

@@ -97,7 +97,7 @@ def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Ite
     for commit in Table(store, table).history() if objects else ():
         if commit.committed_at < _time(objects[-1][2]):
             break
-        named.add(commit.rejected_key)
+        named |= {commit.rejected_key, commit.events.rejected_key if commit.events else None}
     for key, of_day, time_ns in objects:
         damaged: list[RejectedError] = []
         yield from _rows(store, table, key, of_day, time_ns, committed=key in named, on_damage=damaged.append)

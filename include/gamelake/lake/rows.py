@@ -131,6 +131,30 @@ def read_rows(store: Store, part: Part) -> Iterator[tuple[int, bytes]]:
         yield int(found[1]) if found else _decode(part, number, line, _ID).id, line
 
 
+def find_rows(store: Store, files: Sequence[Part], ids: Iterable[int]) -> dict[int, bytes]:
+    """Return the lines that a table shows of some ids, by id; an id without a row is left out. Not for a time series.
+
+    Parts that can have none of the ids are not read, nor those below once all ids are found. Raises as `read_lines`.
+    """
+    missing = BitMap64(ids)
+    found: dict[int, bytes] = {}
+    for part in reversed(files):
+        if not missing:
+            break
+        if part.ids is not None and missing.range_cardinality(part.ids.low, part.ids.high or _END):
+            here = {row_id: line for row_id, line in read_rows(store, part) if row_id in missing}
+            missing -= BitMap64(here)
+            found |= here
+        for claim in part.claims:  # it hides the rows of older parts
+            missing.remove_range(claim.low, _END if claim.high is None else claim.high)
+    return found
+
+
+def read_update_time(line: bytes) -> int | None:
+    """Return the `updated_at` of a row, None if it has none. Raises: msgspec.DecodeError."""
+    return _CHANGED.decode(line).updated_at
+
+
 def _read_changed(store: Store, part: Part) -> Iterator[tuple[int, int | None]]:
     return ((row.id, row.updated_at) for row in decoded_rows(store, part, _CHANGED))
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gamelake.lake.keys import TableName, number_of
-from gamelake.lake.manifest import Draft, Manifest, ManifestError, check_partition, expect
+from gamelake.lake.manifest import Draft, Manifest, ManifestError, Mode, check_partition, expect
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gamelake.lake.store import ReadableStore
 
@@ -56,16 +56,29 @@ class TableReader:
         expect(f"{key}: version", manifest.version, manifest.version == version, f"{version}, as in its key")
         return manifest
 
+    def newest_load(self) -> Manifest | None:
+        """Return the newest commit that a load made: without events that were applied after it."""
+        newest = self.latest()
+        return None if newest is None else self.load_of(newest)
+
+    def load_of(self, commit: Manifest) -> Manifest:
+        """Return the load to whose rows a commit applied events; the commit itself if it is a load's.
+
+        Raises: ObjectNotFoundError, if it is lost.
+        """
+        return commit if commit.last_load == commit.version else self.read(commit.last_load)
+
     def as_of(self, partition: str) -> Manifest | None:
         """Return the commit that shows the table as it stood on that day, None if there is none.
 
-        It is the newest commit of that day or an earlier one without parts of a later day. A day that was loaded after
-        a later one is in no such commit: then its own commit counts; of several such days, that of the latest.
+        It is the newest load of that day or an earlier one without parts of a later day: events that were applied after
+        it do not count. A day that was loaded after a later one is in no such commit: then its own commit counts; of
+        several such days, that of the latest.
         """
         check_partition("partition", partition)
         width = len(partition)  # the hours of a day belong to it
         clean = late = None
-        for commit in self.history():
+        for commit in self.history(events=False):
             if commit.partition[:width] > partition:
                 continue
             if any(part.partition[:width] > partition for part in commit.files):
@@ -77,25 +90,50 @@ class TableReader:
                 return clean
         return late or clean
 
-    def history(self) -> Iterator[Manifest]:
-        """Yield the commits, newest first; each is read when it is asked for."""
+    def history(self, *, events: bool = True) -> Iterator[Manifest]:
+        """Yield the commits, newest first; each is read when it is asked for.
+
+        Args:
+            events: Also the commits that applied events; else those of loads alone.
+        """
         newest = self.latest()
         if newest is not None:
-            yield newest
-            for version in range(newest.version - 1, 0, -1):
-                yield self.read(version)
+            yield from self._read_down(range(newest.version, 0, -1), newest=newest, events=events)
 
     def before(self, commit: Manifest) -> Iterator[Manifest]:
-        """Yield the commits before one, newest first; each is read on demand.
+        """Yield the loads before a commit, newest first; each is read on demand.
 
         The first lost or damaged one ends it, with a warning: a load must not fail for want of an old commit.
         """
-        for version in range(commit.version - 1, 0, -1):
+        version = commit.load_before
+        while version > 0:
             try:
-                yield self.read(version)
+                found = self.read(version)
             except (ObjectNotFoundError, ManifestError) as error:
                 log.warning("%s: the commits before version %d are not used: %s", self.name, version + 1, error)
                 return
+            if found.mode is not Mode.EVENTS:
+                yield found
+            version = found.load_before
+
+    def loads_up_to(self, commit: Manifest) -> Iterator[Manifest]:
+        """Yield a commit, if a load made it, and the loads before it; see `before`."""
+        if commit.mode is not Mode.EVENTS:
+            yield commit
+        yield from self.before(commit)
+
+    def _read_down(
+        self, versions: Iterable[int], *, events: bool, newest: Manifest | None = None
+    ) -> Iterator[Manifest]:
+        """Yield the commits of descending versions. Without `events` those between two loads are not read."""
+        highest: int | None = None
+        for version in versions:
+            if highest is not None and version > highest:
+                continue
+            commit = newest if newest is not None and newest.version == version else self.read(version)
+            if events or commit.mode is not Mode.EVENTS:
+                yield commit
+            highest = None if events else commit.load_before
 
     def _pointer(self) -> Manifest | None:
         try:
@@ -151,10 +189,9 @@ class Table(TableReader):
                     break
         return found
 
-    def history(self) -> Iterator[Manifest]:
-        """Yield the commits, newest first; each is read when it is asked for."""
-        for version in sorted(self._versions(), reverse=True):
-            yield self.read(version)
+    def history(self, *, events: bool = True) -> Iterator[Manifest]:
+        """Yield the commits, newest first; see `TableReader`. A lost one is left out."""
+        yield from self._read_down(sorted(self._versions(), reverse=True), events=events)
 
     def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
         """Make the next commit.
@@ -186,7 +223,8 @@ class Table(TableReader):
             except ObjectExistsError:
                 continue
             self._refresh_pointer()
-            self._tag_outdated(manifest)
+            if manifest.mode is not Mode.EVENTS:  # a load that is running may build on the parts that it replaced
+                self._tag_outdated(manifest)
             return manifest
         raise ManifestError(
             "version", self._prefix, f"a free number within {_LOST_RACES} tries: is a clone writing here?"

@@ -4,6 +4,7 @@ LoadError
 ├── PermanentLoadError             not retried: the same request would fail again
 │   ├── UnreadablePartitionError   the source cannot return the rows of that partition
 │   ├── HeldError                  the table would lose more rows than one load may remove
+│   ├── HeldEventsError            the same, by events that delete rows
 │   ├── OtherOriginError           the table has rows of another server, such as the sandbox
 │   └── ContractError              too many rows break the registry's contract
 ├── LostPartError                  a part of the table is missing or damaged
@@ -76,6 +77,30 @@ class HeldError(PermanentLoadError):
             "If not, wait until the source shows them and run it again."
         )
         self.loss = loss
+
+
+class HeldEventsError(PermanentLoadError):
+    """Events would delete more rows than one load may remove.
+
+    Args:
+        table: The table whose inbox has them.
+        rows: The rows that the table would have.
+        before: The most rows that it had in the last days.
+        allowed: How many of them may be removed.
+    """
+
+    def __init__(self, table: TableName, *, rows: int, before: int, allowed: int) -> None:
+        super().__init__(
+            f"{table}: with the deletions of the inbox the table has {rows:,} rows; it had {before:,} in the last "
+            f"days, and {allowed:,} of them may be removed (max_shrink). Held: no event was applied, and the events "
+            "wait. The next load compares the table with the source; deletions from before that load have no effect "
+            f"after it. If the rows are really deleted, apply them at once: `gamelake events apply {table} "
+            "--allow-shrink`. If not, change the secret of the webhooks (docs/guides/runbooks/events-wait.md)."
+        )
+        self.table = table
+        self.rows = rows
+        self.before = before
+        self.allowed = allowed
 
 
 class OtherOriginError(PermanentLoadError):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from gamelake.lake.claims import merge_parts
-from gamelake.lake.manifest import Draft, Manifest, Mode, Proof, Summary
+from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, Mode, Proof, Summary
 from gamelake.load import guard
 from gamelake.load.errors import HeldError, check_origin
 from gamelake.load.schedule import check_not_superseded
@@ -94,7 +93,8 @@ class NextCommit:
             SupersededError: another load read the source later.
             StoreError, ManifestError: of the table's history.
         """
-        origin = self.reader.origin
+        origin, applied = self.reader.origin, _applied_below(self.base, newest)
+        newest = self._below(newest)
         check_origin(origin, newest, self.store)
         check_not_superseded(self.base, newest, began=self.read.began)
         on_base = newest is None or (self.base is not None and newest.version == self.base.version)
@@ -116,10 +116,21 @@ class NextCommit:
             unproven=self.staging.miscounts.found,
             shrink_allowed=shrink_allowed,
             rejected_key=self.staging.rejects.key,
+            events=applied,
             files=merge_parts(
                 () if newest is None else newest.files, self.files, per_partition=self.entity.kind is Kind.TIME_SERIES
             ),
         )
+
+    def _below(self, newest: Manifest | None) -> Manifest | None:
+        """Return the commit to build on: the base, if only events were applied since this load began.
+
+        The rows that were read may be older than those events or newer. So the commit has what this load proves, and
+        the events are applied again on top of it.
+        """
+        if newest is None or self.base is None or newest.last_load != self.base.last_load:
+            return newest
+        return self.base
 
     def _summary(self, *, cursor_set_back: bool) -> Summary:
         """Return the figures of this load, up to now."""
@@ -133,7 +144,7 @@ class NextCommit:
             rows_deleted=found.deleted,
             rows_late=found.late,
             ranges_repaired=found.repaired_ranges,
-            undeclared=_most_common(staging.undeclared),
+            undeclared=most_common(staging.undeclared),
             requests=stats.requests - self.figures.stats.requests,
             retries=stats.retries - self.figures.stats.retries,
             bytes=stats.bytes - self.figures.stats.bytes,
@@ -159,7 +170,7 @@ class NextCommit:
 
     def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
         """Hold a table that lost rows. Returns: whether it did and an operator allowed it."""
-        commits = [] if newest is None else guard.recent(chain([newest], self.table.before(newest)))
+        commits = [] if newest is None else guard.recent(self.table.loads_up_to(newest))
         verdict = guard.judge(
             self.entity, row_count, commits, partition=self.run.partition, rejected=len(self.staging.rejects)
         )
@@ -170,7 +181,15 @@ class NextCommit:
         return verdict.held is not None
 
 
-def _most_common(undeclared: Counter[str]) -> dict[str, int]:
+def _applied_below(base: Manifest | None, newest: Manifest | None) -> AppliedEvents | None:
+    """Return which events were applied when the load began: what came later is applied again."""
+    if newest is None or (newest.events is None and (base is None or base.events is None)):
+        return None
+    known = base.events if base and base.events else AppliedEvents(through=0, until=0.0, load=1)
+    return AppliedEvents(through=known.through, until=known.until, load=newest.last_load)
+
+
+def most_common(undeclared: Counter[str]) -> dict[str, int]:
     """Return the fields to name: a source may send another name with every row, and names of any length."""
     named: Counter[str] = Counter()
     for name, rows in undeclared.most_common(NAMED_FIELDS):

@@ -61,16 +61,22 @@ class Rejects:
         """
         if not self._rows:
             return
+        self.store()
+        if self.too_many(rows):
+            allowed = self._entity.limits.rejected_rows(rows)
+            first = next(iter(self._rows.values()))
+            raise ContractError(str(self._entity), len(self), read, allowed, first.reason, str(self.key))
+
+    def store(self) -> None:
+        """Store them, if there are any. Raises: StoreError."""
+        if not self._rows:
+            return
         name = str(self._entity)
         kept = [
             {"reason": reject.reason, "id": reject.row_id, "run_id": self._run.run_id, **reject.kept()}
             for reject in self._rows.values()
         ]
         self.key = keep_rejected(self._store, self._run, time_ns=time.time_ns(), rows=kept)
-        if self.too_many(rows):
-            allowed = self._entity.limits.rejected_rows(rows)
-            first = next(iter(self._rows.values()))
-            raise ContractError(name, len(self), read, allowed, first.reason, self.key)
         log.warning(
             "%s: %d rows break the contract and are kept at %s; list them with `%s`",
             name, len(self), self.key, LIST_COMMAND.format(table=name),

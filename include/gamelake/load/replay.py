@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as replace_field
+
 from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.keys import LoadRun
@@ -150,7 +152,7 @@ def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int
 def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequence[Rows]) -> Manifest:
     """Put the rows into a part of their own, and commit it on top of the table."""
     began = time.monotonic()
-    run = LoadRun(entity.table, day, f"replay__{day}_{base.version}")
+    run, table = LoadRun(entity.table, day, f"replay__{day}_{base.version}"), Table(store, entity.table)
     with scratch_folder() as scratch, PartStage(store, run, scratch=scratch, committed=base.files) as stage:
         for one in rows:
             stage.add(one, None)
@@ -162,11 +164,13 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
                 f"{entity} {day}: another load committed while the rows were checked. Nothing was added; "
                 "run the replay again"
             )
+        load = table.load_of(newest)
         shows = _partition(entity, day) in {None, newest.partition}
         return Draft(
             run_id=run.run_id,
             partition=newest.partition,
-            mode=newest.mode,
+            mode=load.mode,
+            events=None if newest.events is None else replace_field(newest.events, load=load.version),
             cursor=newest.cursor,
             source_count=newest.source_count,
             row_count=newest.row_count + (len(rows) if shows else 0),
@@ -183,7 +187,7 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
             files=merge_parts(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
         )
 
-    return Table(store, entity.table).commit(build)
+    return table.commit(build)
 
 
 def _partition(entity: Entity, day: str) -> str | None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gamelake.days import day_of_partition, format_day, parse_day
 from gamelake.lake.factory import place_of
-from gamelake.lake.manifest import ManifestError
+from gamelake.lake.manifest import ManifestError, Mode
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.marts.build_inputs import CommitInput
@@ -74,7 +74,7 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
 def commit_inputs(
     store: ReadableStore, entity: Entity, read: Manifest, *, day: date, known: Iterable[CommitInput]
 ) -> list[CommitInput]:
-    """Return the figures of a table's commits, the oldest first: up to the one that is read, and of no later day.
+    """Return the figures of a table's loads, the oldest first: up to the commit that is read, and of no later day.
 
     Commits never change, so that those of an earlier build need not be read again. They are used if the store still has
     the newest of them: `known` may come from another lake.
@@ -91,14 +91,20 @@ def commit_inputs(
     """
     earlier = {each.version: each for each in known if (each.source, each.entity) == (read.source, read.entity)}
     table, found, is_trusted = open_table(store, entity.table), {read.version: figures_of(read)}, False
-    for version in range(read.version - 1, 0, -1):
+    version = read.load_before + 1
+    while version := version - 1:
         listed = earlier.get(version)
         if listed and is_trusted:
             found[version] = listed
             continue
+        if is_trusted and read.events:  # not listed: mostly commits between two loads, which would be read each night
+            continue
         with suppress(ObjectNotFoundError, ManifestError):  # a lost or damaged commit has no figures
-            found[version] = figures_of(table.read(version))
-            is_trusted = is_trusted or bool(listed and replace(listed, is_read=False) == found[version])
+            commit = table.read(version)
+            if commit.mode is not Mode.EVENTS:
+                found[version] = figures_of(commit)
+                is_trusted = is_trusted or bool(listed and replace(listed, is_read=False) == found[version])
+            version = commit.load_before + 1
     return [
         replace(found[version], is_read=version == read.version)
         for version in sorted(found)

@@ -57,9 +57,9 @@ def _day_after(night: str) -> str:
 
 
 def _loaded(store: Store, table: TableName, *, since: datetime) -> Iterator[str]:
-    """Yield the partitions that were committed after a moment, the newest commit first."""
+    """Yield the partitions that were loaded after a moment, the newest load first."""
     try:
-        for commit in Table(store, table).history():
+        for commit in Table(store, table).history(events=False):
             if commit.committed_at <= since:
                 return
             yield commit.partition

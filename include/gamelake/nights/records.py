@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from gamelake.days import PartitionError, format_day, parse_day
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.keys import number_of
+from gamelake.lake.manifest import Mode
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.marts import findings, levels, pointer
@@ -202,10 +203,14 @@ class RecordReader:
         table, prefix = open_table(self.store, entity.table), entity.table.manifests_prefix
         numbers = [n for info in self.store.list(prefix) if (n := number_of(prefix, info.key)) is not None]
         newest, found, is_trusted, reads = max(numbers, default=0), TableRecords(), False, 0
-        for version in range(newest, 0, -1):
+        has_events = False
+        version = newest + 1
+        while version := version - 1:
             before = known.get(version)
             if before and is_trusted:
                 found.commits[version] = before
+                continue
+            if is_trusted and has_events:  # not listed: mostly commits that applied events
                 continue
             if reads >= MOST_READ:
                 break
@@ -215,12 +220,18 @@ class RecordReader:
             except (ObjectNotFoundError, DocumentError):
                 found.lost.add(version)
                 continue
-            figures = figures_of(manifest)
-            found.commits[version] = figures
             if found.bytes is None:
                 found.bytes = sum(part.bytes for part in manifest.files)
+            # What was applied between two loads is no load.
+            following, has_events = manifest.load_before + 1, has_events or manifest.events is not None
+            if manifest.mode is Mode.EVENTS:
+                version = following
+                continue
+            figures = figures_of(manifest)
+            found.commits[version] = figures
             # What is known may be of another lake, or of one that was deleted and made again.
             is_trusted = is_trusted or bool(before and replace(before, is_read=False) == figures)
+            version = following
         return found
 
     def _folders(self, since: date) -> _Folders:

@@ -82,7 +82,7 @@ class Evidence:
 def newest_loads(store: Store, entities: Sequence[Entity]) -> dict[str, Load]:
     """Return the newest load of each table that has one. Raises: DocumentError, StoreError."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        commits = list(threads.map(lambda entity: open_table(store, entity.table).latest(), entities))
+        commits = list(threads.map(lambda entity: open_table(store, entity.table).newest_load(), entities))
     return {str(each.table): Load(figures(each), each.committed_at) for each in commits if each}
 
 

@@ -77,6 +77,23 @@ def test_old_parts_go_and_the_newest_of_each_table_stays(store: Store) -> None:
     assert list(audit_inbox(store, now=later + timedelta(minutes=5))) == []
 
 
+def test_old_parts_that_were_not_applied_stay_and_are_reported_once(store: Store) -> None:
+    for table in (COVERS, GAMES):
+        inbox = Inbox(store, table)
+        for number in range(6):
+            inbox.add(b'{"id":%d}\n' % number)
+    later = datetime.now(UTC) + RETENTION + timedelta(minutes=5)
+    applied = {COVERS: None, GAMES: 2}
+    found = list(audit_inbox(store, now=later, applied=lambda table: applied[table]))
+    covers, games = Inbox(store, COVERS), Inbox(store, GAMES)
+    assert [(each.problem.value, each.key) for each in found] == [
+        *(("orphan", covers.key(number)) for number in range(1, 6)),
+        *(("orphan", games.key(number)) for number in (1, 2)),
+        ("unread", games.key(3)),
+    ]
+    assert "`gamelake events apply igdb.games`" in found[-1].reason
+
+
 def test_a_gap_is_reported(store: Store) -> None:
     inbox = Inbox(store, GAMES)
     for number in range(4):

@@ -1,0 +1,421 @@
+"""Apply the events of an inbox to its table, as commits of the lake between two loads.
+
+    applied = apply_events(store, load_sources()["igdb"].entities["games"])
+
+A commit states the number of the last part of the inbox that is in it, so rows and progress are one object: a process
+that is killed leaves either the old table or the new one. The events since the last load are a part of changed rows and
+a part of claims on deleted ids. The next commit writes both again, with its own events, while they are small: so a
+table has few parts, however often events are applied.
+
+InboxPartError      a part of the inbox is damaged
+UnappliedError      the events of several tables were not applied
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from bisect import bisect_right
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from isal.igzip_lib import IsalError
+
+from gamelake.lake.id_ranges import IdRange, merge_ranges
+from gamelake.lake.inbox import Inbox, InboxPart, read_events
+from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, Mode, Summary
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.rows import find_rows, read_rows, read_update_time
+from gamelake.lake.store import ObjectNotFoundError, StoreError
+from gamelake.lake.table import Table
+from gamelake.load import guard
+from gamelake.load.errors import HeldEventsError, LoadError
+from gamelake.load.event_order import EventOrder, Known, takes_effect
+from gamelake.load.next_commit import most_common
+from gamelake.load.rejects import Rejects
+from gamelake.load.scratch import scratch_folder
+from gamelake.registry import Kind
+from gamelake.sources.contract import RowContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gamelake.lake.manifest import Part
+    from gamelake.lake.store import Store
+    from gamelake.registry import Entity
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 64 * 1024 * 1024
+"""Rows of one commit: memory has twice as many bytes."""
+BATCH_EVENTS = 200_000
+"""Events of one commit."""
+FOLD_BYTES = 8 * 1024 * 1024
+"""Compressed bytes of earlier events that a commit writes again."""
+_PAGE = 500
+_TRIES = 10
+_NO_ROWS = Rows(b"", (), None)
+
+
+class InboxPartError(LoadError):
+    """A part of the inbox is damaged.
+
+    Args:
+        key: The part.
+        reason: What was found.
+    """
+
+    def __init__(self, key: str, reason: Exception) -> None:
+        super().__init__(
+            f"{key}: {reason}; expected gzip of one JSON object a line. Events after it wait. Restore the object from "
+            "a backup or the bucket's versions; or delete it, and the next load reads what it had"
+        )
+        self.key = key
+
+
+class UnappliedError(LoadError):
+    """The events of several tables were not applied.
+
+    Args:
+        failures: The error of each.
+    """
+
+    def __init__(self, failures: Mapping[str, Exception]) -> None:
+        lines = "".join(f"\n  {table}: {error}" for table, error in failures.items())
+        super().__init__(f"The events of {len(failures)} tables wait; the next run applies them:{lines}")
+        self.failures = failures
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one commit has applied.
+
+    Attributes:
+        table: The table.
+        version: The commit.
+        through: The last part of the inbox that is in it.
+        events: The events that were read.
+        created: Rows that the table did not have.
+        updated: Rows that are newer now.
+        deleted: Rows that the table no longer has.
+        rejected: Events that break the contract, of an id the last one.
+        rejected_key: Where these are kept, None: nowhere.
+    """
+
+    table: str
+    version: int
+    through: int
+    events: int
+    created: int
+    updated: int
+    deleted: int
+    rejected: int
+    rejected_key: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for an XCom."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        rejected = f"; {self.rejected:,} rejected, kept at {self.rejected_key}" if self.rejected else ""
+        return (
+            f"{self.table} version {self.version}: {self.events:,} events up to part {self.through}: "
+            f"{self.created:,} rows created, {self.updated:,} updated, {self.deleted:,} deleted; "
+            f"the others are older than the table, or repeated{rejected}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was applied to several tables.
+
+    Attributes:
+        applied: What each commit has applied.
+        failures: The error of each table that failed.
+    """
+
+    applied: list[Applied] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    def newest(self) -> dict[TableName, int]:
+        """Return the newest version of each table that has a new one."""
+        return {TableName(*each.table.split(".")): each.version for each in self.applied}
+
+    def check(self) -> None:
+        """Raise the error of a table that failed.
+
+        Raises:
+            UnappliedError: Several tables failed; else the error itself.
+        """
+        if len(self.failures) == 1:
+            raise next(iter(self.failures.values()))
+        if self.failures:
+            raise UnappliedError(self.failures)
+
+
+def takes_events(entity: Entity) -> bool:
+    """Whether events are applied to a table. A time series has the rows of a day as they were when it was loaded."""
+    return entity.kind is not Kind.TIME_SERIES
+
+
+def unapplied(store: Store, entity: Entity, *, newest: Manifest | None) -> tuple[int, list[InboxPart]]:
+    """Return the number of the last applied part of an inbox, and the parts after it.
+
+    If the inbox was deleted, its numbers begin again: then all of its parts are after it.
+
+    Args:
+        store: The lake.
+        entity: The entity of the table.
+        newest: The newest commit of the table.
+    """
+    inbox = Inbox(store, entity.table)
+    through = newest.events.through if newest and newest.events else 0
+    parts = list(inbox.parts(after=through))
+    if not parts and through:
+        try:
+            store.info(inbox.key(through))
+        except ObjectNotFoundError:
+            # The newest part of an inbox is never removed.
+            parts = list(inbox.parts())
+            if parts:
+                log.warning("%s: part %d is not there, so that all parts count as new", entity, through)
+    return through, parts
+
+
+def apply_all(
+    store: Store, entities: Iterable[Entity], *, run_id: str | None = None, allow_shrink: bool = False
+) -> Outcome:
+    """Apply all events to their tables; a table that fails does not stop the others. Arguments as `apply_events`."""
+    outcome = Outcome()
+    for entity in entities:
+        try:
+            outcome.applied.extend(apply_events(store, entity, run_id=run_id, allow_shrink=allow_shrink))
+        except (ValueError, LoadError, StoreError, OSError) as error:
+            log.warning("%s: events were not applied: %s", entity, error)
+            outcome.failures[str(entity)] = error
+    return outcome
+
+
+def apply_events(
+    store: Store, entity: Entity, *, run_id: str | None = None, allow_shrink: bool = False
+) -> list[Applied]:
+    """Apply all events that are in the inbox of an entity.
+
+    Args:
+        store: The lake.
+        entity: The entity of the table.
+        run_id: The run, for the commits.
+        allow_shrink: Let the events delete any number of rows.
+
+    Returns:
+        What each commit has applied. Nothing without an inbox, or before the first load of the table.
+
+    Raises:
+        HeldEventsError: The events would delete too many rows.
+        InboxPartError: A part of the inbox is damaged.
+        LoadError: Other writers were faster, again and again.
+        DamagedPartError: A part of the table is damaged.
+        StoreError, ManifestError: The lake failed.
+    """
+    if not takes_events(entity) or next(Inbox(store, entity.table).parts(), None) is None:
+        return []
+    applied: list[Applied] = []
+    lost = 0
+    while lost < _TRIES:
+        newest = Table(store, entity.table).latest()
+        if newest is None:
+            log.info("%s: events wait for the first load of the table", entity)
+            return applied
+        through, parts = unapplied(store, entity, newest=newest)
+        if not parts:
+            return applied
+        try:
+            batch = _Batch(store, entity, newest, through, parts)
+            applied.append(batch.commit(run_id, allow_shrink=allow_shrink))
+        except _OvertakenError:
+            lost += 1
+    raise LoadError(f"{entity}: other writers committed {_TRIES} times meanwhile. Events wait; apply them again")
+
+
+class _OvertakenError(Exception):
+    """Another writer committed first: what was compared is not the newest table any more."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What the events since the last load have made of rows: their lines by id, and the ids of deleted ones."""
+
+    lines: dict[int, bytes] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)
+
+    def set(self, row_id: int, line: bytes) -> None:
+        self.lines[row_id] = line
+        self.deleted.discard(row_id)
+
+    def delete(self, row_id: int) -> None:
+        self.lines.pop(row_id, None)
+        self.deleted.add(row_id)
+
+
+class _Batch:
+    """The events of one commit, on top of the newest one."""
+
+    def __init__(
+        self, store: Store, entity: Entity, newest: Manifest, through: int, parts: Sequence[InboxPart]
+    ) -> None:
+        self._began = time.monotonic()
+        self._store = store
+        self._entity = entity
+        self._newest = newest
+        self._table = Table(store, entity.table)
+        self._load = self._table.load_of(newest)
+        self._order = EventOrder(RowContract(entity))
+        self._through = self._read(through, parts)
+        of_load = {part.key for part in self._load.files}
+        self._own = [part for part in newest.files if part.key not in of_load]
+        folds = sum(part.bytes for part in self._own) <= FOLD_BYTES
+        self._below = [part for part in newest.files if part.key in of_load or not folds]
+        self._rows = self._folded() if folds else _Rows()
+        self._figures = {"created": 0, "updated": 0, "deleted": 0}
+
+    def commit(self, run_id: str | None, *, allow_shrink: bool) -> Applied:
+        """Commit what the events change, and that they are applied."""
+        newest, order = self._newest, self._order
+        run = LoadRun(self._entity.table, newest.partition, f"events__{newest.version}_{self._through}")
+        has_effect = self._apply()
+        row_count = newest.row_count + self._figures["created"] - self._figures["deleted"]
+        shrinks = self._check_volume(row_count, allow_shrink=allow_shrink)
+        rejects = Rejects(self._store, self._entity, run)
+        rejects.add(order.rejects)
+        rejects.store()
+        files = self._stage(run) if has_effect else newest.files
+        until = max(order.until, newest.events.until if newest.events else 0.0)
+
+        def build(now: Manifest | None) -> Draft:
+            if now is None or now.version != newest.version:
+                raise _OvertakenError
+            return Draft(
+                run_id=run_id or run.run_id,
+                partition=newest.partition,
+                mode=Mode.EVENTS,
+                cursor=newest.cursor,
+                source_count=None,
+                row_count=row_count,
+                summary=Summary(
+                    rows_read=self._figures["created"] + self._figures["updated"],
+                    rows_rejected=len(rejects),
+                    rows_deleted=self._figures["deleted"],
+                    undeclared=most_common(order.undeclared),
+                    seconds=round(time.monotonic() - self._began, 3),
+                ),
+                # The next load reads them again.
+                unproven=newest.unproven,
+                rejected_key=newest.rejected_key,
+                shrink_allowed=shrinks,
+                origin=newest.origin,
+                events=AppliedEvents(
+                    through=self._through, until=until, load=self._load.version, rejected_key=rejects.key
+                ),
+                files=files,
+            )
+
+        made = self._table.commit(build)
+        applied = Applied(
+            table=str(self._entity),
+            version=made.version,
+            through=self._through,
+            events=order.events,
+            rejected=len(rejects),
+            rejected_key=rejects.key,
+            **self._figures,
+        )
+        log.info("%s", applied)
+        return applied
+
+    def _read(self, through: int, parts: Sequence[InboxPart]) -> int:
+        """Read parts until the batch is full. Returns: the number of the last one."""
+        order = self._order
+        for part in parts:
+            if part.number > through + 1 and through:
+                log.warning("%s: parts %d to %d are missing", part.key, through + 1, part.number - 1)
+            try:
+                for event in read_events(self._store, part):
+                    order.add(event)
+            except (orjson.JSONDecodeError, IsalError, EOFError) as error:  # type: ignore[misc] # isal types it as an instance
+                raise InboxPartError(part.key, error) from error
+            through = part.number
+            if order.bytes >= BATCH_BYTES or order.events >= BATCH_EVENTS:
+                break
+        return through
+
+    def _folded(self) -> _Rows:
+        """Return what earlier events since the last load have made of rows."""
+        rows = _Rows()
+        for part in self._own:
+            for claim in part.claims:
+                if claim.high is not None:  # each is of deleted ids
+                    rows.deleted.update(range(claim.low, claim.high))
+            for row_id, line in read_rows(self._store, part):
+                rows.set(row_id, line)
+        return rows
+
+    def _apply(self) -> bool:
+        """Compare the events with the rows that the table shows. Returns: whether one has an effect."""
+        has_effect = False
+        known = Known.by(self._load)
+        below = find_rows(self._store, self._below, list(self._order.changes))
+        claimed = merge_ranges(claim for part in self._own for claim in part.claims)
+        until = self._newest.events.until if self._newest.events else 0.0
+        rows = self._rows
+        for row_id, change in sorted(self._order.changes.items()):
+            shown = rows.lines.get(row_id) or (None if row_id in rows.deleted else below.get(row_id))
+            was_deleted = shown is None and _has(claimed, row_id)
+            if not takes_effect(change, shown, known, deleted_until=until if was_deleted else None):
+                continue
+            has_effect = True
+            if change.line is None:
+                # Also of an id without a row: the event that creates it may still arrive.
+                rows.delete(row_id)
+                self._figures["deleted"] += shown is not None
+            else:
+                rows.set(row_id, change.line)
+                self._figures["created" if shown is None else "updated"] += 1
+        return has_effect
+
+    def _check_volume(self, row_count: int, *, allow_shrink: bool) -> bool:
+        """Hold events that delete too many rows. Returns: whether they do, and a person allowed it."""
+        if row_count >= self._newest.row_count:
+            return False
+        commits = guard.recent(self._table.loads_up_to(self._newest))
+        held = guard.judge(self._entity, row_count, commits, partition=self._newest.partition).held
+        if held and not allow_shrink:
+            raise HeldEventsError(self._entity.table, rows=row_count, before=held.before, allowed=held.allowed)
+        return held is not None
+
+    def _stage(self, run: LoadRun) -> tuple[Part, ...]:
+        """Store the changed rows and the claims on deleted ids. Returns: the parts of the table."""
+        with (
+            scratch_folder() as scratch,
+            PartStage(self._store, run, scratch=scratch, committed=self._newest.files) as stage,
+        ):
+            for rows in _pages(self._rows.lines):
+                stage.add(rows, None)
+            for claim in merge_ranges(IdRange(row_id, row_id + 1) for row_id in self._rows.deleted):
+                stage.add(_NO_ROWS, claim)
+            return (*self._below, *stage.finish())
+
+
+def _pages(lines: dict[int, bytes]) -> Iterable[Rows]:
+    """Yield rows by id."""
+    ids = sorted(lines)
+    for start in range(0, len(ids), _PAGE):
+        page = ids[start : start + _PAGE]
+        times = [at for row_id in page if (at := read_update_time(lines[row_id])) is not None]
+        yield Rows(b"".join(lines[row_id] for row_id in page), page, max(times, default=None))
+
+
+def _has(ranges: Sequence[IdRange], row_id: int) -> bool:
+    place = bisect_right(ranges, row_id, key=lambda ids: ids.low) - 1
+    return place >= 0 and row_id in ranges[place]
