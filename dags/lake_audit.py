@@ -3,7 +3,8 @@
 Every Sunday at noon Korean time, when no load is due. It lists orphans and removes those that are old enough: parts of
 loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, lineage events
 of 90 days ago, steps of change feeds of 400 days ago, old generations of marts, and old tables and reports of the data
-quality. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or damaged.
+quality. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or damaged, or if
+events of 30 days ago are not applied to their table.
 
 If it fails: read the log, then load that entity with `full_refresh`. The next run of `data_quality` repeats the audit,
 and closes its incident when nothing is broken any more. docs/guides/runbooks/troubleshooting.md has what each message
@@ -61,7 +62,7 @@ def audit(**context: Any) -> dict[str, int]:
         log.info("%s: %s: %s", report.outcome(finding), finding.key, finding.reason)
     if report.broken:
         lines = "\n".join(f"{finding.problem}: {finding.key}: {finding.reason}" for finding in report.broken)
-        raise AirflowFailException(f"{len(report.broken)} objects are missing or damaged:\n{lines}")
+        raise AirflowFailException(f"{len(report.broken)} objects are missing, damaged or unread:\n{lines}")
     return {
         "orphans": len(report.orphans),
         "removed": len(report.removed),

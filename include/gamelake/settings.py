@@ -136,6 +136,10 @@ class Settings(BaseSettings):
     """The folder of the event collector's write-ahead files. Each collector needs its own, on a disk that outlives its
     container."""
 
+    gamelake_apply_events: bool = False
+    """`true`: the DAG `apply_events` applies [the events of the collector](../guides/events.md) to the tables every 15
+    minutes. Without it only a person starts it."""
+
     gamelake_heartbeat: str = ""
     """The id of a connection of type `http`. The checks send it a GET while readers have the marts of the newest night,
     so that a service outside can tell that Airflow is down; see

@@ -48,7 +48,7 @@ def test_what_is_missing_fails_the_task_without_a_retry(store: Any, audit: Any) 
 
     (key,) = published(store, "2026-11-21")
     store.delete(f"{key}/dim_games.parquet")
-    with pytest.raises(AirflowFailException, match=f"1 objects are missing or damaged:\nmissing: {key}/dim_games"):
+    with pytest.raises(AirflowFailException, match=f"damaged or unread:\nmissing: {key}/dim_games"):
         audit(params=PARAMS)
 
 

@@ -27,6 +27,8 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.rows import find_rows
+from gamelake.load.apply_events import apply_all
 from gamelake.maintenance.audit import audit
 from gamelake.maintenance.restore import restore
 from gamelake.marts import dbt_project
@@ -39,6 +41,7 @@ from gamelake.registry import load_entities, load_sources, loaded_sources
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recorded_s3 import Recording, recording_server
 from tests.support.dbt import Dbt
+from tests.support.inbox_events import event, put
 from tests.support.loads import load as load_table
 from tests.support.loads import new_client as new_igdb_client
 from tests.support.loads import token_of
@@ -211,6 +214,19 @@ def _collect(store: Store, folder: Path) -> None:
     assert [each.add(line) for each, line in ((fast, b'{"id":5}\n'), (slow, b'{"id":6}\n'))] == [3, 4]
 
 
+def _apply(store: Store, folder: Path) -> None:
+    """The DAG `apply_events`: a change, a deletion, and what is no event."""
+    games = REGISTRY["games"]
+    row_id = min(find_rows(store, newest_commit(store).files, range(10_000)))
+    now = datetime.now(UTC).timestamp()
+    changed = {"id": row_id, "name": "Changed", "updated_at": int(now)}
+    put(store, games.table, event("update", changed, now), event("create", changed | {"id": 900_000}, now))
+    outcome = apply_all(store, REGISTRY.values())
+    assert outcome.failures == {}
+    assert {(each.created, each.updated) for each in outcome.applied} == {(0, 0), (1, 1)}
+    assert apply_all(store, REGISTRY.values()).applied == []
+
+
 def _check(store: Store, folder: Path) -> None:
     """The DAG `data_quality`, on a lake that has no report; its second check finds what the first one did not."""
     for info in list(store.list("marts/quality/")):
@@ -340,6 +356,7 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("transform", _keep_events),
     ("lineage", _keep_events),
     ("collect", _collect),
+    ("load", _apply),
     ("transform", _killed_builds),
     ("read", _read),
     ("read_restricted", partial(_read, restricted=True)),

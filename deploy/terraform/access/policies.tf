@@ -66,7 +66,7 @@ locals {
   }]
 
   statements = {
-    # The DAGs igdb_<entity>.
+    # The DAGs igdb_<entity> and apply_events.
     load = concat([
       local.find,
       local.report,
@@ -82,7 +82,7 @@ locals {
         Sid      = "ReadTheTable"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.commits, local.pointers, local.quotas]
+        Resource = [local.parts, local.commits, local.pointers, local.quotas, local.inbox]
       },
       {
         Sid      = "WritePartsAndCommits"

@@ -235,8 +235,10 @@ def _kind_of_load(error: BaseException | str | None) -> str:
 def _kind_of_build(error: BaseException | str | None) -> str:
     from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError
     from gamelake.lake.store import StoreError
+    from gamelake.load.errors import HeldEventsError
 
-    return _kind(error, {FailedTestsError: "test", FullDiskError: "disk", StoreError: "lake"})
+    kinds = {FailedTestsError: "test", FullDiskError: "disk", HeldEventsError: "held", StoreError: "lake"}
+    return _kind(error, kinds)
 
 
 def _kind(error: BaseException | str | None, kinds: dict[type[BaseException], str]) -> str:

@@ -61,5 +61,5 @@ def _is_sound(store: Store, entities: Sequence[Entity], *, verify: bool) -> bool
     except DocumentError as error:
         log.warning("the audit cannot be repeated, so its incident stays open: %s", error)
         return False
-    log.info("the audit was repeated: %d objects are missing or damaged", len(report.broken))
+    log.info("the audit was repeated: %d objects are missing, damaged or unread", len(report.broken))
     return not report.broken

@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from gamelake.cli import (
+    events,
     explain,
     feed,
     generate,
@@ -50,6 +51,7 @@ app.command("quality")(quality.quality)
 app.command("explain")(explain.explain)
 app.add_typer(lake.group, name="lake")
 app.add_typer(feed.group, name="feed")
+app.add_typer(events.group, name="events")
 app.add_typer(marts.group, name="marts")
 app.add_typer(settings.group, name="settings")
 app.add_typer(new.group, name="new")

@@ -122,7 +122,7 @@ def audit(
     ] = 48,
     verify: Annotated[bool, typer.Option("--verify", help="Read the newest parts, and compare their hashes.")] = False,
 ) -> int:
-    """Find objects that are orphans, missing or damaged."""
+    """Find objects that are orphans, missing or damaged, and old events that were not applied."""
     from datetime import timedelta
 
     from gamelake.cli.store import command_store
@@ -144,7 +144,9 @@ def audit(
     print(place_of(store))
     _print_table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings))
     left = len(report.orphans) - len(report.removed)
-    print(f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing or damaged")
+    print(
+        f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing, damaged or unread"
+    )
     return 1 if report.broken else 0
 
 

@@ -9,7 +9,7 @@ from gamelake.days import KST
 from gamelake.local.database import prepare
 from gamelake.registry import loaded_entities
 
-WITHOUT_SOURCE = ("transform", "lake_audit", "data_quality", "data_quality_of_marts", "daily_brief")
+WITHOUT_SOURCE = ("transform", "lake_audit", "data_quality", "data_quality_of_marts", "daily_brief", "apply_events")
 """The DAGs beside those of the loads."""
 
 

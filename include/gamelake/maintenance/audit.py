@@ -14,8 +14,11 @@ from gamelake.lake.audit import Finding, Problem, audit_table
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.inbox import audit_inbox
 from gamelake.lake.lineage_events import audit_events
+from gamelake.lake.table import Table
+from gamelake.load.apply_events import takes_events
 from gamelake.marts.audit import audit_generations
 from gamelake.quality.audit import audit_findings
+from gamelake.registry import load_entities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +50,7 @@ class AuditReport:
 
     @property
     def broken(self) -> list[Finding]:
-        """Objects that a commit or the pointer needs, and that are missing or different."""
+        """Objects that a commit or the pointer needs, and that are missing or different; unread events."""
         return [finding for finding in self.findings if finding.problem is not Problem.ORPHAN]
 
 
@@ -79,7 +82,7 @@ def audit(
         report.findings += audit_generations(store, now=now)
         report.findings += audit_findings(store, now=now)
         report.findings += audit_events(store, now=now)
-        report.findings += audit_inbox(store, now=now)
+        report.findings += audit_inbox(store, now=now, applied=lambda table: _applied(store, table))
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
             store.delete(orphan.key)
@@ -87,6 +90,15 @@ def audit(
     if marts and isinstance(store, DiskStore):  # on S3 a lifecycle rule ends unfinished uploads
         _audit_leftovers(store, report, before=now - older_than, remove=remove)
     return report
+
+
+def _applied(store: Store, table: TableName) -> int | None:
+    """Return the last part of an inbox that is applied; None if no table takes its events."""
+    entity = next((each for each in load_entities() if each.table == table), None)
+    if entity is None or not takes_events(entity):
+        return None
+    newest = Table(store, table).latest()
+    return newest.events.through if newest and newest.events else 0
 
 
 def _audit_leftovers(store: DiskStore, report: AuditReport, *, before: datetime, remove: bool) -> None:

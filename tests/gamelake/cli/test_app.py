@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMANDS = ["run", "up", "down", "sandbox", "generate", "health", "slo", "smoke", "notify"]
-COMMANDS += ["quality", "explain", "lake", "feed", "marts", "settings", "new", "webhooks", "laptop"]
+COMMANDS += ["quality", "explain", "lake", "feed", "events", "marts", "settings", "new", "webhooks", "laptop"]
 HEAVY = {"airflow", "boto3", "duckdb", "dbt", "aiohttp", "yaml", "rich", "pydantic", "typer"}
 
 

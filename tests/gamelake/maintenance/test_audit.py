@@ -210,7 +210,7 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(
     store.put(ORPHAN, b"x")
     age(store, ORPHAN, hours=30)
     assert main(["lake", "audit", "igdb.genres"]) == 0
-    assert "0 orphans removed, 1 left; 0 objects missing or damaged" in capsys.readouterr().out
+    assert "0 orphans removed, 1 left; 0 objects missing, damaged or unread" in capsys.readouterr().out
     assert main(["lake", "audit", "igdb.genres", "--remove", "--older-than-hours", "29"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[2].split()[0] == "removed"
@@ -219,7 +219,7 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(
     for info in list(store.list("marts/dt=")):
         store.delete(info.key)
     assert main(["lake", "audit"]) == 1
-    assert "3 objects missing or damaged" in capsys.readouterr().out
+    assert "3 objects missing, damaged or unread" in capsys.readouterr().out
 
 
 def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:

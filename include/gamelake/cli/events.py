@@ -1,0 +1,73 @@
+"""`gamelake events`: the inbox of the lake at `GAMELAKE_URI`, and what of it is applied to the tables."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gamelake.cli import arguments
+from gamelake.tables import table
+
+if TYPE_CHECKING:
+    from gamelake.registry import Entity
+
+_HEADER = ("table", "applied part", "parts that wait", "oldest", "bytes")
+
+OneTable = Annotated[
+    str | None,
+    typer.Argument(metavar="TABLE", callback=arguments.table, show_default=False, help="Only this table."),
+]
+
+group = typer.Typer(help="Show the events of the inbox, and apply them to the tables.", no_args_is_help=True)
+
+
+@group.command("list")
+def waiting(name: OneTable = None) -> None:
+    """List the tables that have an inbox, and how much of it is not applied yet."""
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
+    from gamelake.lake.inbox import Inbox
+    from gamelake.lake.table import Table
+    from gamelake.load.apply_events import unapplied
+
+    store = command_store()
+    lines = []
+    for entity in _entities(name):
+        if next(Inbox(store, entity.table).parts(), None) is None:
+            continue
+        through, parts = unapplied(store, entity, newest=Table(store, entity.table).latest())
+        oldest = f"{store.info(parts[0].key).modified:%Y-%m-%d %H:%M:%S}" if parts else "-"
+        size = f"{sum(part.bytes for part in parts):,}"
+        lines.append((str(entity), str(through) if through else "-", f"{len(parts):,}", oldest, size))
+    print(place_of(store))
+    print(table(_HEADER, lines, sys.stdout) if lines else "No table has events.")
+
+
+@group.command()
+def apply(
+    name: OneTable = None,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Let events delete more rows than one load may remove.")
+    ] = False,
+) -> None:
+    """Apply the events that wait to their tables, as the DAG apply_events does."""
+    from gamelake.cli.store import command_store
+    from gamelake.load.apply_events import apply_all
+
+    outcome = apply_all(command_store(), _entities(name), allow_shrink=allow_shrink)
+    for each in outcome.applied:
+        print(each)
+    outcome.check()
+    if outcome.applied:
+        print("The marts show these rows after the next nightly load.")
+    else:
+        print("No event waits.")
+
+
+def _entities(name: str | None) -> list[Entity]:
+    from gamelake.load.apply_events import takes_events
+    from gamelake.registry import load_entities
+
+    return [entity for entity in load_entities() if takes_events(entity) and name in {None, str(entity)}]

@@ -1,0 +1,66 @@
+"""What the DAG does with an inbox, as a task; that it parses is for test_policy."""
+
+from __future__ import annotations
+
+import importlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.lake.factory import open_store
+from gamelake.lake.table import Table
+from tests.support.feed_tables import GAMES, load_whole
+from tests.support.inbox_events import event, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+LATER = 1_800_000_000
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: None) -> Store:
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    load_whole(store, tmp_path, *({"id": number, "name": "A game", "updated_at": 5} for number in range(1, 31)))
+    return store
+
+
+def apply(*, allow_shrink: bool = False) -> Any:
+    module: Any = importlib.import_module("dags.apply_events")
+    return module.apply.function(params={"allow_shrink": allow_shrink}, dag_run=SimpleNamespace(run_id="manual__1"))
+
+
+def test_it_has_a_schedule_only_where_it_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = importlib.import_module("dags.apply_events")
+    assert module.dag.schedule is None
+    monkeypatch.setenv("GAMELAKE_APPLY_EVENTS", "true")
+    try:
+        assert importlib.reload(module).dag.schedule.expression == "7-59/15 * * * *"
+    finally:
+        monkeypatch.delenv("GAMELAKE_APPLY_EVENTS")
+        importlib.reload(module)
+
+
+def test_what_waits_is_applied_once(lake: Store) -> None:
+    assert apply() == []
+    put(lake, GAMES.table, event("update", {"id": 1, "name": "Changed", "updated_at": LATER}, LATER))
+    (applied,) = apply()
+    assert (applied["table"], applied["version"], applied["updated"]) == ("igdb.games", 2, 1)
+    newest = Table(lake, GAMES.table).latest()
+    assert newest
+    assert newest.run_id == "manual__1"
+    assert apply() == []
+
+
+def test_events_that_delete_too_much_fail_without_a_retry(lake: Store) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    put(lake, GAMES.table, *(event("delete", {"id": number}, LATER) for number in range(1, 21)))
+    with pytest.raises(AirflowFailException, match=r"not retried: igdb\.games: with the deletions"):
+        apply()
+    (applied,) = apply(allow_shrink=True)
+    assert applied["deleted"] == 20

@@ -1,0 +1,57 @@
+"""`gamelake events`: what waits in the inbox, and applying it by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.cli.main import main
+from gamelake.lake.factory import open_store, place_of
+from tests.support.feed_tables import GAMES, load_whole
+from tests.support.inbox_events import event, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+    Captured = pytest.CaptureFixture[str]
+
+LATER = 1_800_000_000
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: None) -> Store:
+    store = open_store((tmp_path / "lake").as_uri())
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    load_whole(store, tmp_path, *({"id": number, "name": "A game", "updated_at": 5} for number in range(1, 31)))
+    return store
+
+
+def test_events_are_listed_and_applied(lake: Store, capsys: Captured) -> None:
+    assert main(["events", "list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [place_of(lake), "No table has events."]
+    row = {"id": 1, "name": "Changed", "updated_at": LATER}
+    put(lake, GAMES.table, event("update", row, LATER), event("create", row | {"id": 99}, LATER))
+    assert main(["events", "list", "igdb.games"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["igdb.games", "-", "1"]
+    assert main(["events", "apply"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "igdb.games version 2: 2 events up to part 1: 1 rows created, 1 updated, 0 deleted; the others are older than "
+        "the table, or repeated",
+        "The marts show these rows after the next nightly load.",
+    ]
+    assert main(["events", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["igdb.games", "1", "0"]
+    assert main(["events", "apply", "igdb.games"]) == 0
+    assert capsys.readouterr().out == "No event waits.\n"
+
+
+def test_one_table_that_fails_does_not_stop_the_others(lake: Store, tmp_path: Path, capsys: Captured) -> None:
+    put(lake, GAMES.table, *(event("delete", {"id": number}, LATER) for number in range(1, 21)))
+    put(lake, GAMES.table, event("update", {"id": 21, "updated_at": LATER}, LATER))
+    assert main(["events", "apply"]) == 1
+    assert capsys.readouterr().err.startswith("igdb.games: with the deletions of the inbox the table has 10 rows; ")
+    assert main(["events", "apply", "--allow-shrink"]) == 0
+    assert "0 rows created, 1 updated, 20 deleted" in capsys.readouterr().out
