@@ -28,7 +28,7 @@ from apps.event_collector.senders import IGDB
 from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from apps.event_collector.collector import Collector
     from apps.event_collector.metrics import Metrics
@@ -38,10 +38,10 @@ MAX_ROW = 1024 * 1024
 """Bytes of one row. A full row of games has about 2 kB."""
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a batch."""
-READ_SECONDS = 10.0
+READ_SECONDS = 4.0
 """How long a sender may take for its body."""
-STORE_SECONDS = 10.0
-"""How long a request waits until its events are stored. IGDB waits 15 seconds."""
+ANSWER_SECONDS = 8.0
+"""How long a request may take in all, until its events are stored. IGDB waits 15 seconds."""
 RETRY_AFTER = "5"
 
 
@@ -84,7 +84,7 @@ class Routes:
                 404, "path", f"expected /igdb/<entity>/<{'|'.join(OPERATIONS)}>, with an entity of the registry"
             )
         async with self._body(request, MAX_ROW) as body:
-            await self._store({table: [row_event(body, operation)]})
+            await self._collector.submit({table: [row_event(body, operation)]})
         self._metrics.accepted.labels(str(table), operation).inc()
         return _json(200, {"stored": 1})
 
@@ -97,7 +97,7 @@ class Routes:
             # Schemas take time: other requests go on meanwhile.
             lines, refused = await asyncio.to_thread(sent_events, body, sender)
             if lines:
-                await self._store(lines)
+                await self._collector.submit(lines)
         for table, each in lines.items():
             self._metrics.accepted.labels(str(table), "event").inc(len(each))
         if refused:
@@ -126,7 +126,7 @@ class Routes:
         async def answer(request: Request) -> Response:
             started = time.monotonic()
             try:
-                return await handler(request)
+                return await _in_time(handler, request)
             except RefusedError as error:
                 self._metrics.refused.labels(error.reason).inc()
                 # What is left of the body is not read: the connection cannot be used again.
@@ -136,16 +136,6 @@ class Routes:
                 self._metrics.answer.observe(time.monotonic() - started)
 
         return answer
-
-    async def _store(self, lines: Mapping[TableName, Sequence[bytes]]) -> None:
-        try:
-            async with asyncio.timeout(STORE_SECONDS):
-                await self._collector.submit(lines)
-        except TimeoutError:
-            # The events may be stored later: then the sender's second try is a duplicate.
-            raise RefusedError(503, "slow", f"not stored within {STORE_SECONDS:.0f} seconds; send it again") from None
-        except NotStoredError as error:
-            raise RefusedError(503, "not_stored", f"not stored: {error}; send it again") from None
 
     @asynccontextmanager
     async def _body(self, request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -175,6 +165,18 @@ def make_app(routes: Routes, collector: Collector) -> FastAPI:
     app.add_route("/health", routes.health, methods=["GET"])
     app.add_route("/metrics", routes.figures, methods=["GET"])
     return app
+
+
+async def _in_time(handler: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """Return the answer, within ANSWER_SECONDS. Raises: RefusedError."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await handler(request)
+    except TimeoutError:
+        # The events may be stored later: then the sender's second try is a duplicate.
+        raise RefusedError(503, "slow", f"not stored within {ANSWER_SECONDS:.0f} seconds; send it again") from None
+    except NotStoredError as error:
+        raise RefusedError(503, "not_stored", f"not stored: {error}; send it again") from None
 
 
 def _checked_size(request: Request, limit: int) -> int:
