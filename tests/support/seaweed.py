@@ -55,15 +55,22 @@ class Seaweed:
 
 @contextmanager
 def running_seaweed(folder: Path, *others: dict[str, Any]) -> Iterator[Seaweed]:
-    """A server for as long as the block lasts; what it stores is in `folder`. `others`: identities beside its own."""
+    """A server for as long as the block lasts; what it stores is in `folder`. `others`: identities beside its own.
+
+    On a folder that it had before it goes on with what is there, on the same ports.
+    """
     certificate, key, ca = make_certificates(folder)
     identity = {"name": KEY, "credentials": [{"accessKey": KEY, "secretKey": SECRET}]}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
     (folder / "s3.json").write_text(
         json.dumps({"identities": [identity | {"actions": actions}, *others]}), encoding="utf-8"
     )
-    (folder / "data").mkdir()
-    ports = dict(zip((*_PORTS, *_GRPC), _free_ports(len(_PORTS) + len(_GRPC)), strict=True))
+    (folder / "data").mkdir(exist_ok=True)
+    kept = folder / "ports.json"
+    if not kept.is_file():
+        free = _free_ports(len(_PORTS) + len(_GRPC))
+        kept.write_text(json.dumps(dict(zip((*_PORTS, *_GRPC), free, strict=True))), encoding="utf-8")
+    ports = json.loads(kept.read_text(encoding="utf-8"))
     options = {
         "dir": folder / "data",
         "ip": "127.0.0.1",
@@ -103,7 +110,8 @@ def _wait(server: Seaweed, process: subprocess.Popen[bytes], log: Path) -> None:
     client = server.client()
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(BotoCoreError, ClientError):
-            client.create_bucket(Bucket="ready")
+            with suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+                client.create_bucket(Bucket="ready")
             client.put_object(Bucket="ready", Key="ready", Body=b"")
             return
         time.sleep(0.2)

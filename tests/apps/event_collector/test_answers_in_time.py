@@ -1,4 +1,4 @@
-"""A sender gets its answer well below the 15 seconds that IGDB waits, whoever is slow."""
+"""A sender gets its answer well below the 15 seconds that IGDB waits, also if it or the store is slow."""
 
 from __future__ import annotations
 
