@@ -95,8 +95,9 @@ def connection(url: str, conn_id: str = IGDB_CONNECTION) -> str:
 def command(days: Days, port: int) -> list[str]:
     """Return the command that starts the sandbox. Raises: SettingsError."""
     games = str(read_settings().gamelake_sandbox_games)
+    # Without a delay: RAWG's first load waits for some 700 replies, one after another.
     return [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", str(port), "--games", games,
-            "--first-day", days.first_day, "--today", days.today]  # fmt: skip
+            "--first-day", days.first_day, "--today", days.today, "--latency", "0"]  # fmt: skip
 
 
 @contextlib.contextmanager
