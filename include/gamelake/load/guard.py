@@ -2,7 +2,8 @@
 
 A source that lost rows counts fewer rows too, so only the history of the table shows the loss. A load that would remove
 more than a set share of the table is held: nothing is committed, and readers keep the rows that they have. A load that
-adds half or more, or any rows to an empty table, is committed with a warning: each row has an id of its own.
+adds half or more, or any rows to an empty table, is committed with a warning: each row has an id of its own. After a
+load that was partial there is no such warning.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING
 
+from gamelake.lake.manifest import Proof
 from gamelake.registry import Kind
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ def judge(entity: Entity, rows: int, commits: Sequence[Manifest], *, partition: 
     allowed = entity.limits.lost_rows(before)
     if before - rows > allowed:
         return Verdict(held=Loss(str(entity), rows, rejected, before, allowed, entity.limits.max_shrink, series))
+    if commits[0].summary.proof is Proof.PARTIAL:
+        return Verdict()  # the load before left rows for this one: to grow is what it is for
     if (rows and not before) or rows - before >= max(GROWTH * before, _GROWTH_ROWS):
         grew = "the table grew by half or more" if before else "the table had none"
         return Verdict(

@@ -22,6 +22,8 @@ Row = dict[str, Any]
 TOP = 10
 """The places that are the top of a list."""
 WEEK = 7
+TOLERANCE_DAYS = 2
+"""The day of a week before is 7 to 9 days before: `growth_tolerance_days` of dbt_project.yml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ def why_empty(chosen: GameList, history: Sequence[date]) -> tuple[str, dict[str,
         has = (max(history) - min(history)).days + 1
         if has <= WEEK:
             return "none.history", {"needs": WEEK + 1, "has": has}
+        if not any(WEEK <= (max(history) - day).days <= WEEK + TOLERANCE_DAYS for day in history):
+            return "none.week_ago", {}
     if not history and (chosen.compares_weeks or chosen.key == "played"):
         return "none.popularity", {}
     return f"none.{chosen.key}", {}

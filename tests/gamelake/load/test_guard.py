@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import Manifest, Mode, Part
+from gamelake.lake.manifest import Manifest, Mode, Part, Proof, Summary
 from gamelake.limits import Limits
 from gamelake.load.guard import Loss, Verdict, judge, recent
 from tests.support.loads import REGISTRY
@@ -184,6 +185,18 @@ def test_after_an_allowed_shrink_what_a_table_had_no_longer_counts() -> None:
     assert judged(GAMES, 40_000, history(before)).held
     assert not judged(GAMES, 40_000, history(before, allowed=[1])).held
     assert judged(GAMES, 20_000, history(before, allowed=[1])).held
+
+
+def test_a_table_grows_without_a_warning_after_a_load_that_was_partial() -> None:
+    whole = history([240])
+    partial = [
+        msgspec.structs.replace(
+            whole[0], summary=Summary(proof=Proof.PARTIAL, proof_reason="240 of 4,119 games were read")
+        )
+    ]
+    assert judged(GAMES, 480, whole).warning
+    assert not judged(GAMES, 480, partial).warning
+    assert judged(GAMES, 120, partial).held
 
 
 def test_several_commits_of_a_day_are_one_day() -> None:

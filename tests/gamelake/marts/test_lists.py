@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+import yaml
 
 from gamelake.marts.lists import BY_KEY, LISTS, texts, why_empty
+from gamelake.paths import REPOSITORY
 
 LAST = date(2026, 11, 22)
 
@@ -21,6 +23,15 @@ def test_what_compares_weeks_needs_eight_days(key: str) -> None:
     assert why_empty(BY_KEY[key], days(7)) == ("none.history", {"needs": 8, "has": 7})
     assert why_empty(BY_KEY[key], days(8)) == (f"none.{key}", {})
     assert why_empty(BY_KEY[key], [LAST, LAST - timedelta(days=7)]) == (f"none.{key}", {})
+
+
+@pytest.mark.parametrize("key", ["trending", "rising"])
+def test_what_compares_weeks_needs_a_day_of_the_week_before(key: str) -> None:
+    tolerance = yaml.safe_load((REPOSITORY / "dbt" / "dbt_project.yml").read_text())["vars"]["growth_tolerance_days"]
+    for before, reason in ((7 + tolerance, f"none.{key}"), (8 + tolerance, "none.week_ago"), (40, "none.week_ago")):
+        history = [LAST, LAST - timedelta(days=1), LAST - timedelta(days=before)]
+        assert why_empty(BY_KEY[key], history) == (reason, {})
+    assert set(texts()["none"]["week_ago"]) == {"en", "ko"}
 
 
 def test_a_list_of_users_needs_popularity() -> None:
