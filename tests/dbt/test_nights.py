@@ -135,6 +135,7 @@ def test_rows_without_a_game_a_type_or_a_value_cost_themselves(nights: Nights) -
     assert nights.history() == {str(day): {4: 4.0} if day == DAYS[1] else whole for day in DAYS[:3]}
 
 
+@pytest.mark.slow
 def test_a_night_with_too_many_bad_rows_fails_alone_and_is_taken_in_when_its_load_is_right(nights: Nights) -> None:
     nights.load("popscore", DAYS[0], values(1.0))
     nights.load("popscore", DAYS[1], [{**row, "value": None} for row in values(2.0)])
