@@ -43,6 +43,8 @@ class Event(StrEnum):
     """The first failure."""
     GREW = "grew"
     """More fails in a later night than before."""
+    WORSENED = "worsened"
+    """It is more urgent than at the last message."""
     OVER = "over"
     """All of it has succeeded again."""
     NOTICE = "notice"

@@ -5,8 +5,9 @@
     incidents.succeed("load.igdb", part="covers", night="2026-11-21")
     incidents.deliver(send)              # what is not sent yet, also what another process left when it was killed
 
-The first failure of a scope and kind opens an incident; further ones are added to it without a message. It is closed
-when each part that failed has succeeded for that night or a later one. Any number of processes may do this at once.
+The first failure of a scope and kind opens an incident; further ones are added to it without a message, unless one is
+more urgent than all before. It is closed when each part that failed has succeeded for that night or a later one. Any
+number of processes may do this at once.
 """
 
 from __future__ import annotations
@@ -187,7 +188,8 @@ class Incidents:
             opened = self._begun(before, fault, number, now)
             return self._announced(replace(opened, failures=(failure,)), Event.OPENED, fault)
         known = next((each for each in before.failures if each.part == fault.part), None)
-        if known and fault.night in known.nights:
+        is_worse = fault.severity < before.severity
+        if known and fault.night in known.nights and not is_worse:
             return None
         if known:
             failure = replace(known, nights=tuple(sorted({*known.nights, fault.night})))
@@ -197,6 +199,8 @@ class Incidents:
             failures=(*(each for each in before.failures if each is not known), failure),
             severity=min(before.severity, fault.severity),
         )
+        if is_worse:
+            return self._announced(after, Event.WORSENED, fault)
         # Parts that fail in one night have one cause. A part that begins to fail in a later night is news.
         told = {each.night for each in before.messages if each.at >= before.opened_at}
         return after if known or fault.night in told else self._announced(after, Event.GREW, fault)

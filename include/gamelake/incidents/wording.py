@@ -58,8 +58,8 @@ def worded(incident: Incident, message: Message, *, language: Language, airflow_
         *links,
         line("runbook", url=incident.runbook or f"{DOCS}{own['runbook']}"),
     ]
-    if message.event is Event.GREW:
-        title = line("grew", title=title)
+    if message.event in {Event.GREW, Event.WORSENED}:
+        title = line(message.event.value, title=title)
     return Text(f"[{message.severity}] {title}", tuple(lines))
 
 

@@ -128,13 +128,24 @@ def test_the_end_names_every_part_and_the_nights_that_were_missed(store: Store) 
     assert over.at - over.since == timedelta(hours=2)
 
 
-def test_the_highest_severity_counts(store: Store) -> None:
-    incidents = opened(store)
-    incidents.fail(Fault(scope="quality", kind="nulls", part="a", night=MONDAY, cause="", severity=Severity.P1))
+def test_a_fault_that_becomes_more_urgent_is_told_once_more(store: Store) -> None:
+    incidents, receiver = opened(store), Receiver()
 
-    worse = incidents.fail(Fault(scope="quality", kind="nulls", part="b", night=MONDAY, cause="", severity=Severity.P0))
+    for severity, part in (("P1", "a"), ("P1", "b"), ("P0", "a"), ("P1", "a"), ("P0", "b"), ("P0", "a")):
+        urgent = Fault(
+            scope="quality", kind="freshness", part=part, night=MONDAY, cause=severity, severity=Severity(severity)
+        )
+        incident = incidents.fail(urgent)
+        incidents.deliver(receiver)
+    incidents.succeed("quality", night=MONDAY)
+    incidents.deliver(receiver)
 
-    assert worse.severity is Severity.P0
+    assert receiver.events == ["opened", "worsened", "over"]
+    assert [(each.severity, each.part, each.cause) for each in incident.messages] == [
+        (Severity.P1, "a", "P1"),
+        (Severity.P0, "a", "P0"),
+    ]
+    assert (incident.severity, incident.parts) == (Severity.P0, ("b", "a"))
 
 
 def test_a_notice_is_told_once_and_is_never_open(store: Store) -> None:

@@ -98,6 +98,7 @@ def test_every_kind_has_its_own_sentences(store: Store, scope: str, kind: str, l
     texts = [
         worded(incident, message, language=language, airflow_url="https://airflow.example"),
         worded(incident, message_of(message, Event.GREW), language=language, airflow_url=None),
+        worded(incident, message_of(message, Event.WORSENED), language=language, airflow_url=None),
         worded(incident, message_of(message, Event.OVER), language=language, airflow_url=None),
         wording.trial(language),
     ]

@@ -57,6 +57,16 @@ def test_urgent_findings_are_one_incident_for_each_check(disk: Store) -> None:
     assert failing(hours=31) == {}
 
 
+def test_late_data_is_told_again_when_it_becomes_urgent(disk: Store) -> None:
+    incidents, receiver = Incidents(disk, channels=("slack",)), []
+    for hours, severity in enumerate((Severity.P1, Severity.P1, Severity.P0, Severity.P0)):
+        seen = [found("freshness", "igdb.games", severity)]
+        report, _ = record(disk, seen, at=START + timedelta(hours=hours), generation=None)
+        tell(report, incidents, SOURCES)
+        incidents.deliver(lambda _, __, message: receiver.append((message.event.value, message.severity.value)))
+    assert receiver == [("opened", "P1"), ("worsened", "P0")]
+
+
 def test_late_data_is_told_once_with_the_load_or_the_build_that_failed(disk: Store) -> None:
     incidents = Incidents(disk)
     load = Fault(scope="load.igdb", kind="held", part="games", night=NIGHT, cause="no rows")
