@@ -9,5 +9,11 @@ import importlib
 import sys
 
 if sys.argv[1:2] in (["scheduler"], ["celery"]):
-    for module in ("aiohttp", "airflow.providers.amazon.aws.hooks.s3", "cosmos.airflow.task_group", "duckdb"):
+    for module in (
+        "aiohttp",
+        "airflow.providers.amazon.aws.hooks.s3",
+        "cosmos.airflow.task_group",
+        "duckdb",
+        "pydantic_settings",
+    ):
         importlib.import_module(module)

@@ -1,6 +1,6 @@
 """The environment variables of the product: one attribute each, with its type, default, constraint and description.
 
-`read_settings` reads them again at each call. docs/reference/configuration.md is generated from here.
+`read_settings` reads them again when one has changed. docs/reference/configuration.md is generated from here.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,7 +55,7 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """The environment variables. An empty one counts as absent."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     gamelake_uri: str = (LOCAL / "lake").as_uri()
     """Where the lake is: `s3://bucket/prefix`, or `file:///folder` with any name, percent-encoded or not."""
@@ -240,6 +242,14 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: A variable has a wrong value, or its name begins with GAMELAKE_ and is unknown.
     """
+    with suppress(FileNotFoundError):  # the working directory was removed
+        return _settings_of(tuple(os.environ.items()), Path.cwd())
+    return _settings_of(tuple(os.environ.items()), None)
+
+
+@lru_cache(maxsize=1)  # the file of the loads asks a hundred times, and each task reads it
+def _settings_of(_environment: tuple[tuple[str, str], ...], _folder: Path | None) -> Settings:
+    """Return what the environment sets; arguments are what the answer depends on."""
     known = [name.upper() for name in Settings.model_fields]
     for name in os.environ:
         if name.startswith("GAMELAKE_") and name not in known and not _KUBERNETES.search(name):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.factory import lake_location, lake_uri, open_store
@@ -23,6 +25,9 @@ DISTRIBUTION_EXTRA = "cloudfront_distribution_id"
 """In the extra of the AWS connection: the CloudFront distribution that serves the lake."""
 
 CONNECTION = "aws_default"
+
+KEPT_SECONDS = 60
+"""How long a process may keep the client of a connection that is changed meanwhile."""
 
 EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
 """The variables that a connection may add to the environment of dbt."""
@@ -89,7 +94,22 @@ def invalidate_changed(keys: Sequence[str], *, change: str) -> None:
 
 
 def _connected(place: BucketLocation) -> tuple[S3Client, dict[str, str]]:
-    """Return the client of the Airflow connection, and the variables that the connection adds to the environment."""
+    """Return the client of the Airflow connection, and the variables that the connection adds to the environment.
+
+    For a minute a process gets the same ones again: a task and its callback need them, and to make them takes longer
+    than to use them. A child of the process makes its own.
+    """
+    minute = int(time.monotonic() // KEPT_SECONDS)
+    return _connected_once(place, os.getpid(), minute, tuple(os.environ.items()))
+
+
+@lru_cache(maxsize=1)
+def _connected_once(
+    place: BucketLocation,
+    _process: int,
+    _minute: int,
+    _environment: tuple[tuple[str, str], ...],
+) -> tuple[S3Client, dict[str, str]]:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
 
     from gamelake.lake.s3 import s3_errors

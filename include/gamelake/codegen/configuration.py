@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gamelake.paths import REPOSITORY
@@ -32,11 +35,25 @@ that is not in this list is an error, and so is a value that is not allowed.
 
 def generated() -> dict[Path, str]:
     """Return the page, by its path."""
-    rows = []
+    rows, described = [], _descriptions()
     for name, field in Settings.model_fields.items():
         default = str(field.default or "not set").removeprefix("file://")
         shown = default.replace(f"{REPOSITORY}/", "")
         where = " in the repository" if shown != default else ""
         value = f"`{shown}`{where}" if field.default else shown
-        rows.append(f"| `{name.upper()}` | {value} | {' '.join((field.description or '').split())} |\n")
+        rows.append(f"| `{name.upper()}` | {value} | {' '.join(described[name].split())} |\n")
     return {PAGE_PATH: HEAD + "".join(rows)}
+
+
+def _descriptions() -> dict[str, str]:
+    """Return the docstring of each attribute. Pydantic can keep them, for a tenth of a second of each task's start."""
+    declared = next(each for each in ast.parse(inspect.getsource(Settings)).body if isinstance(each, ast.ClassDef))
+    return {
+        each.target.id: following.value.value
+        for each, following in pairwise(declared.body)
+        if isinstance(each, ast.AnnAssign)
+        and isinstance(each.target, ast.Name)
+        and isinstance(following, ast.Expr)
+        and isinstance(following.value, ast.Constant)
+        and isinstance(following.value.value, str)
+    }
