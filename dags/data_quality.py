@@ -31,10 +31,8 @@ from gamelake.days import KST, TIMEZONE, Scheme
 from gamelake.incidents.documents import Severity
 from gamelake.registry import loaded_entities, loaded_sources
 
-TIMES = [
-    "0 0,5,6,12,18 * * *",  # 06:00 and 12:00 judge the night; the others bound how long anything waits
-    "30 10 * * *",  # loads of 04:00 are late after 30 hours
-]
+TIMES = ["0 0,6,12,18 * * *"]
+"""06:00 and 12:00 judge the night; the others bound how long anything waits."""
 BY_THE_HOUR = "20 * * * *"
 """Also, if a source loads by the hour."""
 has_hours = any(source.partition is Scheme.HOUR for source in loaded_sources().values())

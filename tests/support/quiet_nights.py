@@ -89,15 +89,15 @@ class QuietNights:
         self.world = world or World.generate(games=games, first_day=FIRST, today=FIRST)
         self.nights = nights
         self._names: dict[str, dict[int, str]] = {}
-        self._loads = NightLake(store)
+        self.loads = NightLake(store)
 
     def copied(self, store: Store) -> QuietNights:
         """Go on with a copy of the lake in another store."""
         world = World.generate(games=self.games, first_day=FIRST, today=self.day)
         copy = QuietNights(store, games=self.games, world=world, nights=self.nights)
         copy._names = self._names
-        copy._loads.versions.update(self._loads.versions)
-        copy._loads.publications = self._loads.publications
+        copy.loads.versions.update(self.loads.versions)
+        copy.loads.publications = self.loads.publications
         return copy
 
     @property
@@ -157,7 +157,7 @@ class QuietNights:
         """Load what the quota of the day leaves of a large table: the rest comes in later nights."""
         at = self.published_at - timedelta(minutes=5)
         changes = {"proof": Proof.PARTIAL, "proof_reason": "the quota of the day is used up", "source_count": None}
-        self._loads.load(PARTIAL, format_day(self.day), at=at, rows=800 * self.nights, rows_read=800, **changes)
+        self.loads.load(PARTIAL, format_day(self.day), at=at, rows=800 * self.nights, rows_read=800, **changes)
 
     def _commit(self, name: str, *, rows: int, newest: int) -> int:
         entity, day = next(each for each in ENTITIES if each.name == name), format_day(self.day)
@@ -165,7 +165,7 @@ class QuietNights:
             ids=(1, rows or 1), claims=((0, None),), partition=day, entity=name, rows=rows or 1, max_updated_at=newest
         )
         at = self.published_at - timedelta(minutes=10)
-        return self._loads.load(entity, day, at=at, rows=rows, files=(part,) if rows else ()).version
+        return self.loads.load(entity, day, at=at, rows=rows, files=(part,) if rows else ()).version
 
     def _publish(self, rows: Rows, versions: dict[str, int]) -> Generation:
         day = format_day(self.day)
@@ -199,5 +199,5 @@ class QuietNights:
         self.store.put(made.history, encode(History(days=(), left_out=())))
         self._keep_costs(folder)
         self.store.put(f"{folder}/{RECORD}", encode(made))
-        self._loads.publish(made, at=self.published_at)
+        self.loads.publish(made, at=self.published_at)
         return made

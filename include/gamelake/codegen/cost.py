@@ -20,8 +20,8 @@ BEGIN = "<!-- Generated from include/gamelake/codegen/cost.py by `make generate`
 END = "<!-- end -->\n"
 
 NIGHTS = 30
-CHECKS = 7
-"""Checks of a day: six by the clock, and one of the publication."""
+CHECKS = 5
+"""Checks of a day: four by the clock, and one of the publication."""
 FULL_READS = 30 / 7
 """Mondays of a month."""
 ENTITIES = len(load_sources()["igdb"].entities)

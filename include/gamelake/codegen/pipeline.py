@@ -89,8 +89,9 @@ def starts(dag: DAG) -> str:
         names = _names(assets)
         found.append("after " + (_code(names) if len(names) < 4 else f"all {len(names)} `raw_*` assets of a day"))
     clock = getattr(timetable, "timetable", timetable)
-    if hasattr(clock, "expression"):
-        found.append(f"`{clock.expression}`, {clock.timezone}")
+    crons = [each for each in getattr(clock, "timetables", [clock]) if hasattr(each, "expression")]
+    if crons:
+        found.append(f"{_code([each.expression for each in crons])}, {crons[0].timezone}")
     return " and ".join(found) or "when triggered"
 
 

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.keys import number_of, numbered_key
@@ -106,6 +106,12 @@ class Report(Document, frozen=True, kw_only=True):
     day: Annotated[date | None, Meta(description="Its Korean day.")]
     findings: Annotated[tuple[Finding, ...], Meta(description="The most severe first, then by check and subject.")]
     table: Annotated[str, Meta(min_length=1, description=f"The key of the Parquet file of {MART}.")]
+    commits: Annotated[
+        dict[str, int],
+        Meta(
+            description="The newest commit of each table that the check saw; empty in reports of before it was stated."
+        ),
+    ] = field(default_factory=dict)
 
 
 def report_key(number: int) -> str:

@@ -19,7 +19,7 @@ from gamelake.quality.record import record
 from gamelake.quality.watched import model_thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from gamelake.lake.store import Store
@@ -70,24 +70,26 @@ def check_lake(store: Store, entities: Sequence[Entity], *, now: datetime, afres
     evidence = Evidence(
         now=now, entities=entities, loads=newest_loads(store, entities), generation=pointer.current(store)
     )
-    seen = None if afresh else _continuing(store, evidence)
+    commits = {name: load.figures.version for name, load in evidence.loads.items()}
+    seen = None if afresh else _continuing(store, evidence, commits)
+    levels = None if seen is None else service_levels.still(store, now=now)
     if seen is None:
         evidence = with_profiles(store, evidence)
         seen = [each for check in CHECKS for each in check(evidence)]
         seen += anomalies.observations(RecordReader(store, entities).read(1), entities)
         seen += slow_models.observations(store, evidence.generation, model_thresholds())
     seen += [each for check in BY_THE_CLOCK for each in check(evidence)]
-    seen += service_levels.observations(service_levels.refresh(store, entities, now=now))
-    return record(store, seen, at=now, generation=evidence.generation)
+    seen += service_levels.observations(levels or service_levels.refresh(store, entities, now=now))
+    return record(store, seen, at=now, generation=evidence.generation, commits=commits)
 
 
-def _continuing(store: Store, evidence: Evidence) -> list[Observation] | None:
+def _continuing(store: Store, evidence: Evidence, commits: Mapping[str, int]) -> list[Observation] | None:
     """Return what the check before found, except by the clock; None if there was a load or a publication since."""
     before, _ = findings.newest(store)
     generation = evidence.generation
     if before is None or generation is None or before.generation != generation.generation:
         return None
-    if {name: load.figures.version for name, load in evidence.loads.items()} != generation.sources:
+    if before.commits != commits:
         return None
     names = {service_levels.CHECK, *(check.__name__ for check in BY_THE_CLOCK)}
     kept = [each for each in before.findings if each.is_open and each.check not in names]

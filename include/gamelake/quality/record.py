@@ -23,7 +23,7 @@ from gamelake.marts.documents import encode
 from gamelake.marts.findings import Finding, Report, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     import duckdb
@@ -80,7 +80,12 @@ def settle(before: Iterable[Finding], seen: Iterable[Observation], at: datetime)
 
 
 def record(
-    store: Store, seen: Iterable[Observation], *, at: datetime, generation: Generation | None
+    store: Store,
+    seen: Iterable[Observation],
+    *,
+    at: datetime,
+    generation: Generation | None,
+    commits: Mapping[str, int] | None = None,
 ) -> tuple[Report, bool]:
     """Record a check of the data.
 
@@ -89,6 +94,7 @@ def record(
         seen: What the check observes.
         at: The moment of the check.
         generation: The generation that readers have.
+        commits: The newest commit of each table.
 
     Returns:
         The report, and whether it got a number of its own.
@@ -97,12 +103,12 @@ def record(
         ValueError: As `settle`.
         StoreError: The store cannot be read or written.
     """
-    observed = tuple(seen)
+    observed, commits = tuple(seen), dict(commits or {})
     for _ in range(_LOST_RACES):
         before, number = findings.newest(store)
         found = settle(before.findings if before else (), observed, at)
         if before and _is_known(before, found) and before.generation == _name_of(generation):
-            report = msgspec.structs.replace(before, checked_at=at, findings=found)
+            report = msgspec.structs.replace(before, checked_at=at, findings=found, commits=commits)
             store.put(findings.CURRENT, encode(report))
             return report, False
         report = Report(
@@ -111,6 +117,7 @@ def record(
             generation=_name_of(generation),
             day=generation.day if generation else None,
             findings=found,
+            commits=commits,
             table=f"{findings.TABLES}{number + 1:08}-{uuid4().hex[:12]}.parquet",
         )
         _write_table(store, before, report)

@@ -103,6 +103,30 @@ def refresh(store: Store, entities: Iterable[Entity], *, now: datetime) -> Servi
     return found
 
 
+def still(store: Store, *, now: datetime) -> ServiceLevels | None:
+    """Return the levels as they were computed, if no night is judged since; it needs a lake that did not change.
+
+    Raises:
+        ObjectiveError: slo.yaml is wrong.
+        StoreError: The lake cannot be read or written.
+    """
+    objectives = load_objectives()
+    try:
+        before = documents.current(store)
+    except DocumentError:
+        return None
+    if before is None or [each.name for each in before.levels] != list(objectives):
+        return None
+    at = before.checked_at
+    for each in objectives.values():
+        deadlines = (each.deadline(day_of(at) + timedelta(days=days)) for days in (0, 1))
+        if next(deadline for deadline in deadlines if deadline > at) <= now:
+            return None
+    found = ServiceLevels(checked_at=now, levels=before.levels)
+    store.put(documents.CURRENT, encode(found))
+    return found
+
+
 def observations(levels: ServiceLevels) -> Iterator[Observation]:
     """Yield what a person should know of the levels: budgets that burn, are spent, or were not enough.
 

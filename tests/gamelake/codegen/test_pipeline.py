@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, MultipleCronTriggerTimetable
 
 from gamelake.codegen import pipeline
 
@@ -18,6 +18,7 @@ CLOCK = CronTriggerTimetable("*/30 * * * *", timezone="Asia/Seoul")
     [
         (None, "when triggered"),
         (CLOCK, "`*/30 * * * *`, Asia/Seoul"),
+        (MultipleCronTriggerTimetable("0 6 * * *", "30 7 * * *", timezone="UTC"), "`0 6 * * *`, `30 7 * * *`, UTC"),
         ([Asset("marts")], "after `marts`"),
         (Asset("a") & (Asset("b") | Asset("c")), "after `a`, `b`, `c`"),
         (AssetOrTimeSchedule(timetable=CLOCK, assets=Asset("marts")), "after `marts` and `*/30 * * * *`, Asia/Seoul"),

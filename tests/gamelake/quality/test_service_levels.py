@@ -15,7 +15,7 @@ from gamelake.marts.documents import Action
 from gamelake.marts.findings import Severity
 from gamelake.marts.levels import LevelStatus
 from gamelake.quality.objectives import ObjectiveError, load_objectives
-from gamelake.quality.service_levels import JudgedNight, burn_rate, level_of, observations, refresh
+from gamelake.quality.service_levels import JudgedNight, burn_rate, level_of, observations, refresh, still
 from gamelake.registry import loaded_entities
 from gamelake.words import Words
 from tests.support.night_lake import RUN, NightLake, days, moment
@@ -103,6 +103,20 @@ def test_a_night_is_judged_when_its_time_is_over_and_nights_that_left_nothing_co
     later = by_name(seen(recorded, "13:00", next_day[3]))
     assert (later["published"].nights, later["published"].bad) == (14, 6)
     assert later["fresh"].last_bad == date.fromisoformat(next_day[3])
+
+
+def test_levels_are_computed_again_when_a_night_is_judged(recorded: DiskStore) -> None:
+    found = seen(recorded)
+    tomorrow = days(DAYS[-1], 2)[1]
+
+    later = still(recorded, now=moment(tomorrow, "05:59"))
+
+    assert later is not None
+    assert (later.levels, later.checked_at) == (found.levels, moment(tomorrow, "05:59"))
+    assert documents.current(recorded) == later
+    assert still(recorded, now=moment(tomorrow, "06:00")) is None
+    recorded.put(documents.CURRENT, b"{")
+    assert still(recorded, now=moment(tomorrow, "05:59")) is None
 
 
 def test_findings_state_what_a_person_has_to_do(recorded: DiskStore) -> None:
