@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.factory import lake_location, lake_uri, open_store
@@ -15,11 +14,13 @@ from gamelake.lake.store import StoreError
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from mypy_boto3_s3 import S3Client
 
     from gamelake.lake.store import Store
+
+    Connected = tuple[S3Client, dict[str, str]]
 
 DISTRIBUTION_EXTRA = "cloudfront_distribution_id"
 """In the extra of the AWS connection: the CloudFront distribution that serves the lake."""
@@ -28,6 +29,9 @@ CONNECTION = "aws_default"
 
 KEPT_SECONDS = 60
 """How long a process may keep the client of a connection that is changed meanwhile."""
+
+_kept: dict[Hashable, tuple[float, Connected]] = {}
+"""The newest one, and when it was made."""
 
 EXPORTED = (*CREDENTIALS, REGION, ENDPOINT, CA_BUNDLE)
 """The variables that a connection may add to the environment of dbt."""
@@ -93,23 +97,22 @@ def invalidate_changed(keys: Sequence[str], *, change: str) -> None:
     )
 
 
-def _connected(place: BucketLocation) -> tuple[S3Client, dict[str, str]]:
+def _connected(place: BucketLocation) -> Connected:
     """Return the client of the Airflow connection, and the variables that the connection adds to the environment.
 
-    For a minute a process gets the same ones again: a task and its callback need them, and to make them takes longer
-    than to use them. A child of the process makes its own.
+    For KEPT_SECONDS a process gets the same ones again: a task and its callback need them, and to make them takes
+    longer than to use them. A child of the process makes its own.
     """
-    minute = int(time.monotonic() // KEPT_SECONDS)
-    return _connected_once(place, os.getpid(), minute, tuple(os.environ.items()))
+    key, now = (place, os.getpid(), tuple(os.environ.items())), time.monotonic()
+    known = _kept.get(key)
+    if known is None or now - known[0] > KEPT_SECONDS:
+        known = now, _connect(place)
+        _kept.clear()
+        _kept[key] = known
+    return known[1]
 
 
-@lru_cache(maxsize=1)
-def _connected_once(
-    place: BucketLocation,
-    _process: int,
-    _minute: int,
-    _environment: tuple[tuple[str, str], ...],
-) -> tuple[S3Client, dict[str, str]]:
+def _connect(place: BucketLocation) -> Connected:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
 
     from gamelake.lake.s3 import s3_errors

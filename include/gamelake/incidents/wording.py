@@ -120,7 +120,7 @@ class _Lines:
 
 def _ending(line: _Lines, message: Message, *, is_nightly: bool) -> list[str]:
     minutes = int((message.at - message.since).total_seconds()) // 60
-    duration = line("duration", hours=minutes // 60, minutes=minutes % 60)
+    duration = line("duration" if minutes else "moment", hours=minutes // 60, minutes=minutes % 60)
     lines = [
         line("lasted", duration=duration, start=line.time(message.since), end=line.time(message.at)),
         line("failed", count=len(message.parts), parts=line.listed(message.parts)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.airflow import stores
 from gamelake.airflow.stores import EXPORTED, connected_store, connection_exported
 from gamelake.lake.factory import lake_uri, open_store
 from gamelake.lake.querying import connect, literal
@@ -38,6 +39,23 @@ def test_a_lake_on_s3_is_reached_by_the_connection(connection: Callable[..., Non
     store = connected_store()
     assert isinstance(store, S3Store)
     assert (store.client.meta.region_name, store.client.meta.endpoint_url) == ("ap-northeast-2", "http://objects:8333")
+
+
+def test_a_task_and_its_callback_share_a_client_until_the_connection_changes(
+    connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "KEPT_SECONDS", 3600)
+
+    def client() -> Any:
+        store = connected_store()
+        assert isinstance(store, S3Store)
+        return store.client
+
+    connection(region_name="ap-northeast-2")
+    first = client()
+    assert client() is first
+    connection(region_name="ap-northeast-1")
+    assert client().meta.region_name == "ap-northeast-1"
 
 
 def test_a_lake_on_disk_asks_for_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
