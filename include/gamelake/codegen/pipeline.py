@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.marts.dbt_project import MANIFEST
 from gamelake.paths import REPOSITORY
+from gamelake.quality.objectives import Indicator, load_objectives
 from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _section(name: str, members: Sequence[DAG]) -> Iterator[str]:
         yield f"- Tables: {len(members)}, in [entities](entities.md), each with a DAG of its own"
     if dag.dagrun_timeout:
         yield f"- A run ends after {_duration(dag.dagrun_timeout)}"
+    yield from _promises(name)
     yield f"- Runs at once: {dag.max_active_runs}"
     yield f"- When it fails: {remedy}"
     if dag.params:
@@ -141,6 +143,24 @@ def _section(name: str, members: Sequence[DAG]) -> Iterator[str]:
     yield from (_row(f"`{task.task_id}`", task) for task in dag.tasks if task not in builds)
     if builds:
         yield _row(f"`{GROUP}.*`, {len(builds)} tasks", builds[0])
+
+
+def _promises(name: str) -> Iterator[str]:
+    """Yield the contract of what a family of DAGs writes, and the service levels that it decides."""
+    gates = {f"{source.name}_*": source.gates_transform for source in load_sources().values()}
+    if name in gates:
+        contract = "the fields of [entities](entities.md); [a row that breaks it](../guides/runbooks/rejected-rows.md)"
+    elif name == "transform":
+        contract = "grain, columns and tests in the YAML file of each mart; [data model](data-model.md)"
+    else:
+        return
+    yield f"- Contract: {contract}"
+    decided = {Indicator.COMPLETE, Indicator.PROVEN} if gates.get(name) else set()
+    if name == "transform":
+        decided = {Indicator.PUBLISHED, Indicator.FRESH}
+    levels = [f"`{key}`, judged at {each.by}" for key, each in load_objectives().items() if each.indicator in decided]
+    if levels:
+        yield f"- [Service levels](service-levels.md): {'; '.join(levels)}"
 
 
 def _row(name: str, task: Any) -> str:
