@@ -35,6 +35,8 @@ TAIL = """
 - A night is judged at its time, or earlier if it is good by then. What is repaired later stays bad: readers waited.
 - The **error budget** is the number of bad nights that the target allows in its window. A target of 100 % has none.
 - The **budget left** is 100 % without a bad night, 0 % when the target allows no more, below 0 when it is missed.
+- The dashboard's queries have no level: the lake keeps nothing of them. [Performance](performance.md#the-dashboard) has
+  the seconds of each page.
 
 ## Burn rates
 
