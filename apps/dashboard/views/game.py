@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.dashboard.data import games, lists, search
-from apps.dashboard.parts import charts, choices, html, market
+from apps.dashboard.parts import changes, charts, choices, html, market
 from gamelake.marts.lists import BY_KEY
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def show(view: View) -> None:
         return
     found = games.facts(view.snapshot, game)
     if found is None:
-        html.note(t("empty.no_game"))
+        html.note(changes.deletion(view, game) or t("empty.no_game"))
         return
     _hero(view, found)
     _facts(view, found)
@@ -44,6 +44,7 @@ def show(view: View) -> None:
     _releases(view, found)
     _popularity(view, found)
     _ranks(view, found)
+    changes.show(view, game)
     _relatives(view, found)
 
 

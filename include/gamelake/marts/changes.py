@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import bounds_of, day_of_partition, format_day
 from gamelake.feeds.documents import FeedError
-from gamelake.feeds.feed import Feed
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError, verify_part
 from gamelake.marts.build_inputs import FeedFileInput, FeedStepInput
@@ -73,6 +72,8 @@ def feed_inputs(
 
 def _steps(store: Store, read: Manifest, day: date, threads: ThreadPoolExecutor) -> Sequence[Step]:
     """Return the steps of the last days up to a commit, the oldest first; without those that cannot be read."""
+    from gamelake.feeds.feed import Feed  # with what makes a feed, which readers of marts do not have installed
+
     first = day - timedelta(days=DAYS - 1)
     begin, _ = bounds_of(first)
     feed = Feed(store, read.table)

@@ -115,6 +115,24 @@ def fill(lake: MartsLake, day: str) -> None:
         release | {"release_date_id": 4, "release_region": None, "release_date": None, "date_precision": None},
         release | {"release_date_id": 5, "game_id": 2},
     ])  # fmt: skip
+    lake.add("fct_game_change_steps", [
+        {"to_version": 1, "day": date(2026, 11, 19), "is_known": False, "reason": "the change feed begins here"},
+        {"to_version": 2, "from_version": 1, "day": date(2026, 11, 20), "is_known": True},
+        {"to_version": 3, "from_version": 2, "day": date(2026, 11, 21), "is_known": False, "reason": "it is damaged"},
+    ])  # fmt: skip
+    change = {"game_id": 1, "version": 2, "day": date(2026, 11, 20), "change": "updated"}
+    lake.add("fct_game_changes", [
+        change | {"field": "hypes", "field_name": "Followers", "before_value": "5", "after_value": "1200"},
+        change | {"field": "rating", "before_value": "80.01", "after_value": "80.0161"},
+        change | {"field": "first_release_date", "before_value": "1986-02-21"},
+        change | {"field": "platforms", "before_value": "PC", "after_value": "Wii", "added_names": ["Wii", "#7"],
+                  "removed_names": ["PC"]},
+        change | {"field": "screenshots", "added_names": ["#1", "#2"]},
+        change | {"field": "field_of_tomorrow", "field_name": "field_of_tomorrow", "after_value": ODD_NAMES[101]},
+        change | {"field": "slug", "before_value": "a", "after_value": "b"},
+        change | {"field": "game", "game_id": 2, "change": "created", "after_value": "Super Mario 64"},
+        change | {"field": "game", "game_id": 99, "change": "deleted", "before_value": "Halo"},
+    ])  # fmt: skip
     lake.add("bridge_game_company", [{"game_id": n, "company_id": 7, "role": "developer"} for n in NAMES])
     order = [2, 1, *ODD_NAMES] if day == DAYS[0] else [1, 3, 2, *ODD_NAMES]
     places = [

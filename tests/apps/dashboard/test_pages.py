@@ -161,6 +161,43 @@ def test_a_korean_title_and_a_page_at_steam(three_days: MartsLake, monkeypatch: 
     assert releases.index("한국") < releases.index("2026년 4분기") < releases.index("전 세계")
 
 
+def test_what_changed_is_in_words(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(opened(monkeypatch, three_days.store.uri, "game", id="1"))
+    told = text[text.index("What changed") :]
+    for words in (
+        "From 5 to 1,200",
+        "From 80.01 to 80.0161",
+        "Removed; it was 21 Feb 1986",
+        "Added: Wii, 1 more; Removed: PC",
+        "Added: 2",
+        '<bdi dir="auto">field_of_tomorrow</bdi>',
+        "New: &lt;img",
+        "Changes are known from the load of 20 Nov 2026 on",
+        "Not known: what the loads of 21 Nov 2026 changed",
+    ):
+        assert words in told
+    assert "Name in addresses" not in told, "it follows from the name"
+    assert "Added at IGDB" in shown(opened(monkeypatch, three_days.store.uri, "game", id="2"))
+    korean = shown(opened(monkeypatch, three_days.store.uri, "game", id="1", lang="ko"))
+    assert "5 → 1,200" in korean
+    assert "출시 전 팔로워" in korean
+
+
+def test_a_game_that_was_deleted_or_did_not_change(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "IGDB deleted Halo" in shown(opened(monkeypatch, three_days.store.uri, "game", id="99"))
+    assert "Nothing changed in the 28 days" in shown(opened(monkeypatch, three_days.store.uri, "game", id="3"))
+
+
+def test_changes_of_a_generation_that_has_none(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    marts.rows["fct_game_change_steps"] = marts.rows["fct_game_change_steps"][:1]
+    marts.rows.pop("fct_game_changes")
+    marts.publish(DAYS[-1])
+    assert "It is not known yet what changed" in shown(opened(monkeypatch, marts.store.uri, "game", id="1"))
+    marts.rows.pop("fct_game_change_steps")
+    marts.publish("2026-11-23")
+    assert "What changed" not in shown(opened(monkeypatch, marts.store.uri, "game", id="1"))
+
+
 def test_a_first_day_tells_no_change(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     for row in (row for rows in marts.rows.values() for row in rows if "previous_day" in row):
         row["previous_day"] = None

@@ -7,6 +7,7 @@ from string import Formatter
 
 import pytest
 
+from apps.dashboard.data.changes import DERIVED
 from apps.dashboard.texts import LANGUAGES, Texts, all_texts
 from gamelake.paths import REPOSITORY
 
@@ -46,3 +47,12 @@ def test_every_text_is_used() -> None:
 )
 def test_a_share_is_never_rounded_to_all(value: float | None, words: str) -> None:
     assert Texts("en").percent(value) == words
+
+
+def test_every_field_that_can_change_has_its_name() -> None:
+    """The names of fct_game_changes: docs and page say the same."""
+    macro = (REPOSITORY / "dbt/macros/game_change_fields.sql").read_text("utf-8")
+    labels = dict(re.findall(r'"(\w+)": \("([^"]+)", "\w+"\)', macro))
+    assert len(labels) > 50
+    texts = {field: text["en"] for key, text in all_texts().items() if (field := key.removeprefix("changed.")) != key}
+    assert texts == {field: label for field, label in labels.items() if field not in DERIVED}
