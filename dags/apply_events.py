@@ -2,8 +2,8 @@
 
 Every 15 minutes where `GAMELAKE_APPLY_EVENTS` is `true`, else only when a person triggers it. The event collector
 stores what IGDB's webhooks send; this DAG commits it to the tables: changed rows without claims, deletions as claims of
-single ids. The newest `updated_at` counts. The load of 04:00 Korean time compares the result with the source. The marts
-are built from loads, not from events. docs/guides/events.md explains it.
+single ids. The newest `updated_at` counts. The load of 04:00 Korean time compares the result with the source. The
+change feed has each commit at once. The marts are built from loads, not from events. docs/guides/events.md explains it.
 
 If it fails: the tables are as before, and the events wait in the inbox; the next run applies them. One table that fails
 does not stop the others. docs/guides/runbooks/events-wait.md has what to do.
@@ -51,6 +51,27 @@ def apply(**context: Any) -> list[dict[str, Any]]:
     return [each.as_dict() for each in outcome.applied]
 
 
+@task(executor_config=executor_config("transform"), **task_callbacks("feeds", severity=Severity.P2))
+def change_feeds(applied: list[dict[str, Any]]) -> dict[str, int]:
+    """Add the applied commits to the change feeds, for those who follow them. Returns: the changes of each table."""
+    from collections import Counter
+
+    from gamelake.airflow import lineage
+    from gamelake.airflow.stores import connected_store
+    from gamelake.feeds.feed import make_all
+    from gamelake.registry import load_entities
+
+    tables = {each["table"] for each in applied}
+    if not tables:
+        return {}
+    made = make_all(connected_store(), [entity for entity in load_entities() if str(entity) in tables])
+    lineage.feeds_made(made)
+    changes: Counter[str] = Counter()
+    for step in made:
+        changes[f"{step.source}.{step.entity}"] += step.rows
+    return dict(changes)
+
+
 with LakeDAG(
     dag_id="apply_events",
     description="Apply the events that a source sent to its tables.",
@@ -76,4 +97,4 @@ with LakeDAG(
     },
     **run_callbacks("events", severity=Severity.P2),
 ) as dag:
-    apply()
+    change_feeds(apply())  # type: ignore[arg-type]  # an XComArg becomes its value at run time

@@ -34,6 +34,11 @@ def apply(*, allow_shrink: bool = False) -> Any:
     return module.apply.function(params={"allow_shrink": allow_shrink}, dag_run=SimpleNamespace(run_id="manual__1"))
 
 
+def feed(applied: list[dict[str, Any]]) -> Any:
+    module: Any = importlib.import_module("dags.apply_events")
+    return module.change_feeds.function(applied)
+
+
 def test_it_has_a_schedule_only_where_it_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
     module: Any = importlib.import_module("dags.apply_events")
     assert module.dag.schedule is None
@@ -53,6 +58,10 @@ def test_what_waits_is_applied_once(lake: Store) -> None:
     newest = Table(lake, GAMES.table).latest()
     assert newest
     assert newest.run_id == "manual__1"
+    assert feed([applied]) == {"igdb.games": 1}
+    put(lake, GAMES.table, event("update", {"id": 1, "name": "Again", "updated_at": LATER + 1}, LATER))
+    assert feed(apply()) == {"igdb.games": 1}
+    assert feed([]) == {}
     assert apply() == []
 
 

@@ -58,6 +58,7 @@ def test_every_task_asks_for_its_pod(tasks: dict[str, dict[str, Any]]) -> None:
     expected |= {f"transform.{task}": "transform" for task in work} | {
         "lake_audit.audit": "maintain",
         "apply_events.apply": "load",
+        "apply_events.change_feeds": "transform",
     }
     expected |= {f"{each}.check": "transform" for each in ("data_quality", "data_quality_of_marts")}
     expected |= {f"daily_brief.{task}": "transform" for task in ("make", "publish_pages", "channels", "send")}
