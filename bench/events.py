@@ -14,15 +14,18 @@ in the inbox afterwards: every answer 200 has to be there. On a busy machine the
     failing       moto's S3 that refuses for one second in three
     killed        kill -9 every two seconds, and another start
     two           two collectors, one inbox
+    applying      `gamelake events apply` on a table of 345,000 rows: a day's changes, another day's, and a burst
     users         locust: many users with updates, deletes, batches, and wrong requests in between
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -30,15 +33,20 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
 from moto.server import ThreadedMotoServer
 
 from gamelake.lake.factory import open_store
+from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.inbox import Inbox
-from gamelake.lake.keys import TableName
+from gamelake.lake.keys import LoadRun, TableName
+from gamelake.lake.manifest import Draft, Mode
+from gamelake.lake.parts import PartStage, Rows
+from gamelake.lake.table import Table
 from tests.support.collector import (
     GAMES,
     SCHEMAS,
@@ -50,6 +58,7 @@ from tests.support.collector import (
     wait_for_inbox,
 )
 from tests.support.faulty_proxy import FaultyProxy
+from tests.support.inbox_events import event, put
 from tests.support.stores import new_client
 
 if TYPE_CHECKING:
@@ -220,6 +229,45 @@ def users(folder: Path, arguments: argparse.Namespace) -> str:
     )
 
 
+def applying(folder: Path, arguments: argparse.Namespace) -> str:
+    """Apply events to a table as large as IGDB's games, with rows that compress as little as its rows do."""
+    store = open_store((folder / "lake").as_uri())
+    began, rows = 1_790_000_000, 345_000
+    with PartStage(store, LoadRun(GAMES, "2026-09-20", "first"), scratch=folder / "scratch") as stage:
+        for low in range(0, rows, 500):
+            page = [_game(row_id, began) for row_id in range(low, low + 500)]
+            lines = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page)
+            stage.add(Rows(lines, [row["id"] for row in page], began), IdRange(low, low + 500))
+        files = stage.finish()
+    counts = {"source_count": rows, "row_count": rows}
+    Table(store, GAMES).commit(
+        lambda _: Draft(
+            run_id="first", partition="2026-09-20", mode=Mode.FULL, cursor=str(began), files=files, **counts
+        )
+    )
+    chance, found = random.Random(18), []  # noqa: S311
+    for number, events in enumerate((2_400, 2_400, arguments.events)):
+        for start in range(0, events, 5_000):
+            ids = [chance.randrange(rows) for _ in range(min(5_000, events - start))]
+            rows_of = (_game(each, began + number + 1) for each in ids)
+            put(store, GAMES, *(event("update", row, began + 9) for row in rows_of))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gamelake.cli", "events", "apply", "igdb.games"],
+            env=os.environ | {"GAMELAKE_URI": store.uri}, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        with (peak := Peak(process.pid)):
+            _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0
+        found.append(f"{events:,} events {usage.ru_utime + usage.ru_stime:.1f} CPU s, {peak.mb:.0f} MB")
+    return "; ".join(found)
+
+
+def _game(row_id: int, updated_at: int) -> dict[str, Any]:
+    """Return a row of 1.3 kB; its text is a third of random letters."""
+    text = "".join(hashlib.sha256(b"%d %d" % (row_id, part)).hexdigest() for part in range(7))
+    return ROW | {"id": row_id, "summary": text + "x" * 750, "updated_at": updated_at}
+
+
 class Peak:
     """The most memory of a process while the block lasts, in MB."""
 
@@ -238,7 +286,8 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.1):
-            pages = Path(f"/proc/{self._pid}/statm").read_text(encoding="ascii").split()[1]
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                pages = Path(f"/proc/{self._pid}/statm").read_text(encoding="ascii").split()[1]
             self.mb = max(self.mb, int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6)
 
 
@@ -280,7 +329,9 @@ def parts(store: Store) -> int:
     return len(list(Inbox(store, GAMES).parts()))
 
 
-SCENARIOS = {each.__name__: each for each in (sustained, burst, one_by_one, slow_store, failing, killed, two, users)}
+SCENARIOS = {
+    each.__name__: each for each in (sustained, burst, one_by_one, slow_store, failing, killed, two, applying, users)
+}
 
 if __name__ == "__main__":
     if not shutil.which("hey"):

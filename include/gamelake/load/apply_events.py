@@ -48,12 +48,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 64 * 1024 * 1024
-"""Rows of one commit: memory has twice as many bytes."""
+BATCH_BYTES = 16 * 1024 * 1024
+"""Rows of one commit; memory has them, and the rows that they replace."""
 BATCH_EVENTS = 200_000
 """Events of one commit."""
 FOLD_BYTES = 8 * 1024 * 1024
-"""Compressed bytes of earlier events that a commit writes again."""
+"""Compressed bytes of earlier events that a commit writes again, with FOLD_ROWS at most: memory has them too."""
+FOLD_ROWS = 20_000
 _PAGE = 500
 _TRIES = 10
 _NO_ROWS = Rows(b"", (), None)
@@ -232,8 +233,8 @@ def apply_events(
         if not parts:
             return applied
         try:
-            batch = _Batch(store, entity, newest, through, parts)
-            applied.append(batch.commit(run_id, allow_shrink=allow_shrink))
+            # No name holds a batch: the memory of one is free before the next one.
+            applied.append(_Batch(store, entity, newest, through, parts).commit(run_id, allow_shrink=allow_shrink))
         except _OvertakenError:
             lost += 1
     raise LoadError(f"{entity}: other writers committed {_TRIES} times meanwhile. Events wait; apply them again")
@@ -275,7 +276,7 @@ class _Batch:
         self._through = self._read(through, parts)
         of_load = {part.key for part in self._load.files}
         self._own = [part for part in newest.files if part.key not in of_load]
-        folds = sum(part.bytes for part in self._own) <= FOLD_BYTES
+        folds = sum(part.bytes for part in self._own) <= FOLD_BYTES and sum(p.rows for p in self._own) <= FOLD_ROWS
         self._below = [part for part in newest.files if part.key in of_load or not folds]
         self._rows = self._folded() if folds else _Rows()
         self._figures = {"created": 0, "updated": 0, "deleted": 0}
