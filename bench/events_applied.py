@@ -81,7 +81,7 @@ class Faults:
             each.join()
 
     def _collect(self, number: int) -> None:
-        chance, spool = random.Random(SEED + number), self._arguments.folder / f"spool-{number}"  # noqa: S311
+        chance, spool = random.Random(), self._arguments.folder / f"spool-{number}"  # noqa: S311
         while True:
             with running_collector(self._uri, spool, "--batch-seconds=2", **self._environment) as collector:
                 peak = Peak(collector.pid)
@@ -101,7 +101,7 @@ class Faults:
         assert not left, f"not uploaded: {left}"
 
     def _apply(self) -> None:
-        chance = random.Random(SEED + 2)  # noqa: S311
+        chance = random.Random()  # noqa: S311
         while not self._stop.wait(self._arguments.apply_seconds):
             process = subprocess.Popen(
                 [sys.executable, "-m", "gamelake.cli", "events", "apply", "igdb.games"],

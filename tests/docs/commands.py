@@ -124,6 +124,7 @@ NOT_RUN: dict[str, str] = {
     r"(PORT=8600 )?make dashboard$|.*apps\.dashboard": "it serves until Ctrl-C; `make test-browser` starts it",
     r"make collector|.*apps\.event_collector": "it serves until Ctrl-C; tests/apps/event_collector starts it",
     r".*gamelake webhooks ": "it asks IGDB; tests/gamelake/cli/test_webhooks.py asks a sandbox",
+    r"gamelake events apply$": "a name in a sentence; with its folder it is run",
     r".*gamelake events apply .*--allow-shrink": "no table has events; tests/gamelake/cli/test_events.py holds some",
     r"export GAMELAKE_APPLY_EVENTS=": "a setting; tests/dags/test_apply_events.py has it",
     r"export GAMELAKE_(WEBHOOK|EVENT)_": "settings; tests/apps/event_collector has them",
