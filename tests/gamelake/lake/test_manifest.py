@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from gamelake.lake.id_ranges import IdRange
-from gamelake.lake.manifest import Draft, Manifest, ManifestError, Mode, Part, Proof, Summary, Unproven
+from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, ManifestError, Mode, Part, Proof, Summary, Unproven
 from gamelake.lake.table import Table
 from tests.support.commits import MakeFile, commit, draft
 from tests.support.errors import having
@@ -128,7 +128,8 @@ files = st.builds(
     st.sampled_from(Mode),
 )
 def test_what_is_written_is_read(held: list[Part], run_id: str, committed_at: datetime, mode: Mode) -> None:
-    fields = asdict(draft(*held, run_id=run_id, mode=mode))
+    events = AppliedEvents(through=7, until=1.5, load=1) if mode is Mode.EVENTS else None
+    fields = asdict(draft(*held, run_id=run_id, mode=mode, events=events))
     manifest = Manifest(**fields, source="igdb", entity="games", version=1, committed_at=committed_at)
     assert Manifest.from_json(manifest.to_json()) == manifest
 
