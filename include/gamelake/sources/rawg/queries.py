@@ -2,7 +2,7 @@
 
 RAWG has no stable order: rows with equal `updated` may repeat or be skipped between pages, and rows move while pages
 are read. So rows are kept by id, and their number is compared with the count of the last page. If they differ, the
-newest pages are read again until one has no new row. If they still differ, all pages are read again in the other order,
+newest pages are read again until one has no new row. If they still differ, all pages are read again in another order,
 and with other limits between them.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = MAX_PAGES * MAX_PAGE_SIZE
 """The most rows of a query that its pages have."""
-_REVERSED = 3  # the reading in the other order
+_SECOND = 3  # the reading in the other order
 _OTHER_SIZE = MAX_PAGE_SIZE - 3  # rows of equal `updated` that were on two pages are on one then
 
 
@@ -115,12 +115,12 @@ class Query:
 
     async def _page(self, reading: int, number: int) -> Reply:
         if (reply := self._pages.get((reading, number))) is None:
-            query = self._queries[reading == _REVERSED]
+            query = self._queries[reading == _SECOND]
             reply = await self._replies.page(
                 self._path,
                 query,
                 number,
-                size=_OTHER_SIZE if reading == _REVERSED else MAX_PAGE_SIZE,
+                size=_OTHER_SIZE if reading == _SECOND else MAX_PAGE_SIZE,
                 reading=reading,
                 may_be_missing=self._may_be_missing,
             )

@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from gamelake.sources.base import Lake
     from rawg.client import RawgClient
 
-NEWEST_FIRST = ("-updated", "updated")
-MOST_ADDED_FIRST = ("-added", "added")
+# Rows that are equal in the order change places between pages, so that some are on none. Few games have one name, and
+# many have one `added`, or one `updated`, where a program wrote it.
+NEWEST_FIRST = ("-updated", "name")
+BY_NAME = ("name", "-name")
+MOST_ADDED_FIRST = ("-added", "name")
 UNPROVEN_AGAIN = timedelta(days=3)
 """For how long a window whose rows differ from its count is read again by the next loads."""
 PAGE_GAMES = 40
@@ -179,6 +182,7 @@ class ListReader(RawgReader):
         self._evidence = None
         with self._stopping(lambda reason: _part(query, f"{reason}. {_LATER}")):
             if await query.first() <= self._options.first_games:
+                query = self._query({}, orders=BY_NAME)
                 self._evidence = await query.read()
             else:
                 await query.read_pages(self._options.first_games // MAX_PAGE_SIZE)
