@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,22 @@ def test_every_package_of_a_lock_has_hashes_and_every_installation_asks_for_them
         for line in file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
             for command in re.findall(r"pip (?:install|sync)\b.*?(?=&&|\|\||$)", line):
                 assert re.search(r"--require(-build)?-hashes", command), f"{file.name}: {command}"
+
+
+def test_dbt_s_environment_has_what_a_build_imports(repository: Path) -> None:
+    """It has no Airflow: `dbt build` without a DAG and the build on Spark import the product's code there."""
+    program = (
+        "import sys, gamelake.marts.dbt_plugin, gamelake.marts.generation, gamelake.marts.spark; print(*sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    owners = packages_distributions()
+    imported = {owner for name in found.stdout.split() for owner in owners.get(name.partition(".")[0], ())}
+    ours, locked = (
+        pins((repository / name).read_text(encoding="utf-8")) for name in ("requirements.txt", "requirements-dbt.lock")
+    )
+    names = {re.sub(r"[-_.]+", "-", each).lower() for each in imported} & set(ours)  # packages import optional ones too
+    assert "pyroaring" in names
+    assert names - set(locked) == set()
 
 
 def test_airflow_s_side_goes_without_dbt(repository: Path) -> None:
