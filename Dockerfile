@@ -56,14 +56,14 @@ WORKDIR ${AIRFLOW_HOME}
 #
 # The bases carry no bytecode, and where the image runs none can be written: a process would take ten times as long to
 # start. Not compiled are tests, the clouds that nothing here talks to (the larger half), and what is not for this Python.
-COPY pyproject.toml README.md LICENSE requirements.txt requirements-celery.txt requirements-image.lock requirements-build.lock ./
+COPY pyproject.toml README.md LICENSE requirements.txt requirements-celery.txt requirements-kafka.txt requirements-image.lock requirements-build.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=build,source=/opt/uv,target=/opt/uv \
     --mount=type=bind,source=deploy/image/lacked.py,target=/opt/lacked.py \
     UV_PYTHON="$(command -v python)" \
     && export UV_PYTHON UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy PATH="/opt/uv/bin:${PATH}" \
     && mkdir -p include plugins /tmp/build \
-    && /opt/uv/bin/python /opt/lacked.py requirements-image.lock requirements.txt requirements-celery.txt > /tmp/build/lacked.lock \
+    && /opt/uv/bin/python /opt/lacked.py requirements-image.lock requirements.txt requirements-celery.txt requirements-kafka.txt > /tmp/build/lacked.lock \
     && uv pip install --no-deps --require-hashes -r /tmp/build/lacked.lock \
     && uv pip install --no-deps --build-constraint requirements-build.lock --require-build-hashes --editable . \
     && uv pip check \

@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard collector screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-model spark test-spark drift feed-histories lint format generate boards lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard collector kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-model spark test-spark drift feed-histories lint format generate boards lock parquet-reader sbom clean
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -56,6 +56,9 @@ screenshots: $(READY) $(DASHBOARD)/.dev ## take the pictures in docs, of the lak
 
 collector: $(VENV)/.installed ## start the event collector, in the foreground; PORT= chooses its port
 	@"$(BIN)"/python -m apps.event_collector $(if $(PORT),--port $(PORT))
+
+kafka: $(VENV)/.installed ## install the client of Kafka, which `gamelake feed publish` needs, into .venv
+	$(INSTALL) -r requirements-kafka.lock
 
 sandbox: $(VENV)/.installed ## start only the sandbox, a local IGDB and RAWG, in the foreground
 	@"$(BIN)"/gamelake sandbox
@@ -154,7 +157,7 @@ feed-histories: $(VENV)/.dev ## random histories of a table, and what its change
 lint: $(VENV)/.dev $(MANIFEST) ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .
 	"$(BIN)"/ruff format --check .
-	"$(BIN)"/mypy plugins include dags deploy sandbox apps tests
+	"$(BIN)"/mypy plugins include dags deploy sandbox apps examples tests
 	PYTHONPATH=include:plugins:. "$(BIN)"/lint-imports --no-cache
 	"$(BIN)"/sqlfmt --check --no-progressbar dbt
 	"$(BIN)"/hadolint Dockerfile deploy/image/base.Dockerfile
@@ -177,7 +180,8 @@ lock: $(VENV)/bin/uv ## resolve requirements*.txt into the lock files again; UPG
 	$(COMPILE) requirements-build.txt -o requirements-build.lock
 	$(COMPILE) requirements.txt requirements-dbt.txt -o requirements.lock
 	$(COMPILE) -c requirements.lock requirements-dbt.txt -o requirements-dbt.lock
-	$(COMPILE) -c requirements.lock requirements.txt requirements-celery.txt -o requirements-image.lock
+	$(COMPILE) -c requirements.lock requirements-kafka.txt -o requirements-kafka.lock
+	$(COMPILE) -c requirements.lock -c requirements-kafka.lock requirements.txt requirements-celery.txt requirements-kafka.txt -o requirements-image.lock
 	$(COMPILE) -c requirements.lock -c requirements-image.lock requirements-dev.txt -o requirements-dev.lock
 	$(COMPILE) -c requirements-dbt.lock requirements-dbt.txt requirements-spark.txt -o requirements-spark.lock
 	$(COMPILE) -c requirements.lock requirements-dashboard.txt -o requirements-dashboard.lock

@@ -2,9 +2,9 @@
 
 Every Sunday at noon Korean time, when no load is due. It lists orphans and removes those that are old enough: parts of
 loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, lineage events
-of 90 days ago, steps of change feeds of 400 days ago, old generations of marts, and old tables and reports of the data
-quality. It fails if a commit, or an object that a commit or the marts' pointer names, is missing or damaged, or if
-events of 30 days ago are not applied to their table.
+of 90 days ago, positions of topics of 30 days ago, steps of change feeds of 400 days ago, old generations of marts,
+and old tables and reports of the data quality. It fails if a commit, or an object that a commit or the marts' pointer
+names, is missing or damaged, or if events of 30 days ago are not applied to their table.
 
 If it fails: read the log, then load that entity with `full_refresh`. The next run of `data_quality` repeats the audit,
 and closes its incident when nothing is broken any more. docs/guides/runbooks/troubleshooting.md has what each message

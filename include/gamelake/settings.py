@@ -142,6 +142,10 @@ class Settings(BaseSettings):
     """`true`: the DAG `apply_events` applies [the events of the collector](../guides/events.md) to the tables every 15
     minutes. Without it only a person starts it."""
 
+    gamelake_kafka: str = ""
+    """The id of a connection to a broker that speaks Kafka's protocol, to which `gamelake feed publish` sends changes
+    and events; see [its page](../guides/kafka.md)."""
+
     gamelake_heartbeat: str = ""
     """The id of a connection of type `http`. The checks send it a GET while readers have the marts of the newest night,
     so that a service outside can tell that Airflow is down; see

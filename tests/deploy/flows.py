@@ -38,10 +38,15 @@ from gamelake.marts.pointer import current
 from gamelake.nights.report import NightReports
 from gamelake.quality.check import check_lake
 from gamelake.registry import load_entities, load_sources, loaded_sources
+from gamelake.topics.broker import Broker
+from gamelake.topics.publisher import publish as send
+from gamelake.topics.settings import BrokerSettings
+from gamelake.topics.streams import FeedStream, InboxStream
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recorded_s3 import Recording, recording_server
 from tests.support.dbt import Dbt
 from tests.support.inbox_events import event, put
+from tests.support.kafka import running_broker
 from tests.support.loads import load as load_table
 from tests.support.loads import new_client as new_igdb_client
 from tests.support.loads import token_of
@@ -214,6 +219,22 @@ def _collect(store: Store, folder: Path) -> None:
     assert [each.add(line) for each, line in ((fast, b'{"id":5}\n'), (slow, b'{"id":6}\n'))] == [3, 4]
 
 
+def _send(store: Store, folder: Path) -> None:
+    """`gamelake feed publish`: a table and the events of an inbox, and again, when nothing is new."""
+    with running_broker(folder) as broker:
+        settings = BrokerSettings(servers=(broker.address,), partitions=1, replication_factor=1)
+
+        async def run() -> int:
+            async with Broker(settings) as connected:
+                streams = (FeedStream(store, REGISTRY["games"]), InboxStream(store, IGDB_GAMES))
+                return sum(
+                    [(await send(store, each, connected, settings.topic(each.name))).messages for each in streams]
+                )
+
+        assert asyncio.run(run()) > 0
+        assert asyncio.run(run()) == 0
+
+
 def _apply(store: Store, folder: Path) -> None:
     """The DAG `apply_events`: a change, a deletion, and what is no event."""
     games = REGISTRY["games"]
@@ -290,6 +311,7 @@ def _lose(store: Store, folder: Path) -> None:
     event, _ = (lineage_events.keep(store, ["{}"], at=datetime.now(UTC)) for _ in range(2))
     restore(store, open_store((folder / "copy").as_uri()))
     part = next(info.key for info in store.list("inbox/"))
+    position = next(info.key for info in store.list("topics/"))
     for key in (
         newest_commit(store).files[0].key,
         pointer.marts[0].key,
@@ -298,6 +320,7 @@ def _lose(store: Store, folder: Path) -> None:
         f"reports/{DAY}.json",
         event,
         part,
+        position,
     ):
         store.delete(key)
 
@@ -305,7 +328,7 @@ def _lose(store: Store, folder: Path) -> None:
 def _set_up(store: Store, folder: Path) -> None:
     """The commands `gamelake lake restore` and `gamelake lake lifecycle --apply`."""
     assert isinstance(store, s3.S3Store)
-    assert restore(open_store((folder / "copy").as_uri()), store).written == 7
+    assert restore(open_store((folder / "copy").as_uri()), store).written == 8
     apply_rules(store)
 
 
@@ -356,6 +379,7 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("transform", _keep_events),
     ("lineage", _keep_events),
     ("collect", _collect),
+    ("send", _send),
     ("load", _apply),
     ("transform", _killed_builds),
     ("read", _read),

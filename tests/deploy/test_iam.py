@@ -17,7 +17,7 @@ from tests.deploy.recorded_s3 import Need
 if TYPE_CHECKING:
     from tests.deploy.recorded_s3 import Recording
 
-ROLES = ("load", "transform", "maintain", "setup", "read", "read_restricted", "logs", "read_logs", "collect")
+ROLES = ("load", "transform", "maintain", "setup", "read", "read_restricted", "logs", "read_logs", "collect", "send")
 LAKE = "deep/lake"
 RESTRICTED = (
     f"{LAKE}/raw/rawg/games/dt=2026-11-21/run/part-00000.jsonl.gz",
@@ -43,6 +43,7 @@ WRITTEN = {
     "incidents/*": "incidents/load.rawg.refused/00000000000000000001.json",
     "reports/*": None,
     "lineage/*": None,
+    "topics/*": None,
 }
 """Every place of the lake that a role writes to, with an object there that may have something of a reply of RAWG."""
 
@@ -125,6 +126,9 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
         ("collect", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
         ("collect", Need("s3:DeleteObject", f"{LAKE}/inbox/igdb/games/00000000000000000001.jsonl.gz")),
         ("read", Need("s3:GetObject", f"{LAKE}/inbox/igdb/games/00000000000000000001.jsonl.gz")),
+        ("send", Need("s3:PutObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
+        ("send", Need("s3:GetObject", f"{LAKE}/marts/_current.json")),
+        ("send", Need("s3:DeleteObject", f"{LAKE}/topics/gamelake.igdb.games/00000000000000000001.json")),
         ("load", Need("s3:GetObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
         ("read", Need("s3:PutObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
         ("maintain", Need("s3:PutObject", f"{LAKE}/feeds/igdb/games/_manifests/00000000000000000001.json")),
@@ -177,6 +181,7 @@ def test_the_folders_of_marts_are_those_that_are_judged(work: dict[str, Recordin
         "incidents/load.igdb.held",
         "inbox/igdb/games",
         "feeds/igdb/games/_manifests",
+        "topics/gamelake.igdb.games",
     ],
 )
 def test_the_bucket_takes_tls_only_and_replaces_no_commit(on_bucket: Policy, folder: str) -> None:

@@ -147,6 +147,7 @@ def test_run_steps_start_modules_that_exist(dockerfile: Instructions) -> None:
         "requirements.txt",
         "requirements-dbt.txt",
         "requirements-celery.txt",
+        "requirements-kafka.txt",
         "requirements-dev.txt",
         "requirements-build.txt",
         "deploy/requirements.txt",
@@ -174,12 +175,13 @@ def test_what_builds_and_installs_is_locked(repository: Path) -> None:
 
 
 def test_the_locks_agree(repository: Path) -> None:
-    developed, deployed, image, dbt, spark, dashboard = (
+    developed, deployed, image, kafka, dbt, spark, dashboard = (
         pins((repository / name).read_text(encoding="utf-8"))
         for name in (
             "requirements-dev.lock",
             "requirements.lock",
             "requirements-image.lock",
+            "requirements-kafka.lock",
             "requirements-dbt.lock",
             "requirements-spark.lock",
             "requirements-dashboard.lock",
@@ -189,6 +191,8 @@ def test_the_locks_agree(repository: Path) -> None:
     assert len(deployed) > 100
     assert {name: developed.get(name) for name in deployed} == deployed
     assert {name: developed.get(name) for name in image} == image
+    assert {name: image.get(name) for name in kafka} == kafka
+    assert {name: deployed.get(name, version) for name, version in kafka.items()} == kafka
     assert {name: spark.get(name) for name in dbt} == dbt
     assert {name: deployed.get(name) for name in dbt} == dbt
     assert {name: deployed.get(name, version) for name, version in dashboard.items()} == dashboard
@@ -200,6 +204,8 @@ def test_every_requirement_is_in_its_lock(repository: Path) -> None:
         ("requirements-dbt.txt", "requirements-dbt.lock"),
         ("requirements.txt", "requirements-image.lock"),
         ("requirements-celery.txt", "requirements-image.lock"),
+        ("requirements-kafka.txt", "requirements-image.lock"),
+        ("requirements-kafka.txt", "requirements-kafka.lock"),
         ("requirements-build.txt", "requirements-build.lock"),
         ("requirements-spark.txt", "requirements-spark.lock"),
         ("deploy/requirements.txt", "deploy/requirements.lock"),

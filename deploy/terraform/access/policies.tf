@@ -20,6 +20,7 @@ locals {
   inbox     = "${local.lake_arn}inbox/*/*"
   feeds     = "${local.lake_arn}feeds/*"
   steps     = "${local.lake_arn}feeds/*/*/_manifests/*"
+  positions = "${local.lake_arn}topics/*"
   published = [local.parts, local.commits, local.pointers, local.marts]
 
   # Sources whose terms forbid to pass their rows on (docs/decisions/0034): their rows, and what is made of them. Spark's
@@ -156,7 +157,24 @@ locals {
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds]
+        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions]
+      },
+    ]
+
+    # `gamelake feed publish`: it sends feeds, tables and inboxes to a broker, and keeps the positions of its topics.
+    send = [
+      local.find,
+      {
+        Sid      = "ReadWhatIsSent"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = [local.parts, local.commits, local.feeds, local.inbox, local.positions]
+      },
+      {
+        Sid      = "KeepPositions"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject"]
+        Resource = [local.positions]
       },
     ]
 
@@ -178,7 +196,7 @@ locals {
         Sid      = "RestoreTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox, local.feeds]
+        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox, local.feeds, local.positions]
       },
       {
         Sid      = "LifecycleRules"
@@ -251,12 +269,13 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # Commits, publications, steps of feeds, states of incidents and parts of the inbox are created, never replaced. The code does so; this enforces it for every client.
+      # Commits, publications, steps of feeds, states of incidents, parts of the inbox and positions of topics are created, never
+      # replaced. The code does so; this enforces it for every client.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox, local.steps]
+      Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox, local.steps, local.positions]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gamelake.cli import arguments
+from gamelake.cli import arguments, feed_publish
 from gamelake.cli.arguments import chosen_entity
 from gamelake.tables import table
 
@@ -152,6 +152,9 @@ def check(
         print(f"  {line}")
     print(f"{report.differing:,} differences" if report.differing else "They are the same.")
     return 1 if report.differing else 0
+
+
+group.command("publish")(feed_publish.publish)
 
 
 def _fed_entities(name: str | None) -> list[Entity]:

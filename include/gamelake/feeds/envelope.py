@@ -62,7 +62,7 @@ class Envelopes:
         self._id_sets = {name for name, kind in entity.fields.items() if kind is FieldType.INT_ARRAY}
         self._committed_ms = int(commit.committed_at.timestamp() * 1000)
         self._source = {"version": str(FORMAT_VERSION), "connector": CONNECTOR, "name": entity.source}
-        self._table = {"snapshot": "false", "db": entity.source, "table": entity.name}
+        self._table = {"db": entity.source, "table": entity.name}
         self._where = {"version": commit.version, "partition": commit.partition, "ts_ms": self._committed_ms}
 
     def line(self, found: Difference) -> tuple[Op, list[str], bytes] | None:
@@ -82,20 +82,32 @@ class Envelopes:
             op = Op.UPDATED
         else:
             return None
-        at = (after or {}).get("updated_at")
-        ts_ms = at * 1000 if isinstance(at, int) and 0 < at * 1000 <= self._committed_ms else self._committed_ms
+        rest = self._rest(after, changed)
         # The rows are put in as bytes: what the source sent stays as it is.
-        line = b'{"op":"%s","id":%d,"before":%s,"after":%s,%s' % (
+        line = b'{"op":"%s","id":%d,"before":%s,"after":%s,%s\n' % (
             op.encode(),
             found.row_id,
             found.before or b"null",
             found.after or b"null",
-            orjson.dumps(
-                {"changed": changed, **self._where, "source": self._source | {"ts_ms": ts_ms} | self._table},
-                option=orjson.OPT_APPEND_NEWLINE,
-            )[1:],
+            rest,
         )
         return op, changed, line
+
+    def snapshot(self, row_id: int, row: bytes) -> bytes:
+        """Return a row of the table as Debezium sends it at the start, with the letter r; no line feed."""
+        rest = self._rest(_DECODER.decode(row), [], snapshot="true")
+        return b'{"op":"r","id":%d,"before":null,"after":%s,%s' % (row_id, row, rest)
+
+    def truncation(self) -> bytes:
+        """Return what Debezium sends where a table was emptied, with the letter t; no line feed."""
+        return b'{"op":"t","id":null,"before":null,"after":null,%s' % self._rest(None, [])
+
+    def _rest(self, row: dict[str, Any] | None, changed: list[str], *, snapshot: str = "false") -> bytes:
+        """Return what follows the row in a line."""
+        at = (row or {}).get("updated_at")
+        ts_ms = at * 1000 if isinstance(at, int) and 0 < at * 1000 <= self._committed_ms else self._committed_ms
+        source = self._source | {"ts_ms": ts_ms, "snapshot": snapshot} | self._table
+        return orjson.dumps({"changed": changed, **self._where, "source": source})[1:]
 
 
 def changed_fields(before: dict[str, Any] | None, after: dict[str, Any] | None, id_sets: set[str]) -> list[str]:

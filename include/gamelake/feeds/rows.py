@@ -57,6 +57,30 @@ def differences(store: Store, before: Manifest, after: Manifest) -> Iterator[Ite
         yield _Comparison(store, before.files, after.files, scratch).differences()
 
 
+def visible_rows(store: Store, commit: Manifest) -> Iterator[tuple[int, bytes]]:
+    """Yield the id and the line of each row that a commit shows: always in the same order, which is not that of ids.
+
+    Memory has the ids as a bitmap. Not for a time series.
+
+    Raises:
+        ObjectNotFoundError: A part is missing.
+        DamagedPartError: A part differs from its manifest.
+        StoreError: The lake cannot be read.
+    """
+    later = _Ranges(())
+    seen = BitMap64()
+    for part in reversed(commit.files):
+        ids = array("Q")
+        if part.ids is not None and not later.cover(part.ids):
+            for row_id, line in read_rows(store, part):
+                if row_id not in seen and row_id not in later:
+                    ids.append(row_id)
+                    yield row_id, line.rstrip(b"\n")
+        seen.update(ids)
+        if part.claims:
+            later = _Ranges((*later.merged, *part.claims))
+
+
 class _Comparison:
     def __init__(self, store: Store, old: Sequence[Part], new: Sequence[Part], scratch: IO[bytes]) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The audit of a whole lake: tables, their feeds, marts, findings, old events, and what killed writers have left.
+"""The audit of a whole lake: tables, their feeds, marts, findings, old events and positions, and what was left.
 
 report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=True)
 """
@@ -19,6 +19,7 @@ from gamelake.load.apply_events import takes_events
 from gamelake.marts.audit import audit_generations
 from gamelake.quality.audit import audit_findings
 from gamelake.registry import load_entities
+from gamelake.topics.positions import audit_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +84,7 @@ def audit(
         report.findings += audit_findings(store, now=now)
         report.findings += audit_events(store, now=now)
         report.findings += audit_inbox(store, now=now, applied=lambda table: _applied(store, table))
+        report.findings += audit_positions(store, now=now)
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
             store.delete(orphan.key)

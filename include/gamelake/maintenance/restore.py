@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _THREADS = 16
 _NAMED = re.compile(r"(raw|feeds)/[^/]+/[^/]+/(dt=|_rejected/)|marts/(dt=|history/)")
 """Objects that are never written twice, and that commits, steps of feeds and publications name."""
-_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/")
+_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/|topics/")
 _PROGRESS = "/_progress.json"
 """The notes of a load that was running: in another lake no load goes on from them."""
 
