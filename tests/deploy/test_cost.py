@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from apps.event_collector.spool import Batching
 from gamelake.codegen import cost
 from gamelake.lake.factory import open_store
+from gamelake.lake.inbox import RETENTION
 from gamelake.marts.dbt_project import published_models
 from gamelake.paths import REPOSITORY
 from tests.deploy.recorded_s3 import recording_server
@@ -40,6 +42,15 @@ def test_a_load_makes_the_requests_that_are_counted() -> None:
     for name, (writes, reads) in found.items():
         assert counted[name].writes - 2 <= writes <= counted[name].writes, name
         assert counted[name].reads - 3 <= reads <= counted[name].reads, name
+
+
+def test_the_event_collector_costs_what_the_page_states() -> None:
+    page = cost.PAGE.read_text(encoding="utf-8")
+    for seconds in (Batching().seconds, 60):
+        dollars = 86_400 / seconds * cost.NIGHTS * cost.Prices().thousand_writes / 1000
+        assert f" {dollars:.2f}" in page
+    assert f"at most {86_400 / Batching().seconds:,.0f} a day" in page
+    assert f"Parts stay {RETENTION.days} days" in page
 
 
 def test_the_figures_that_others_state_are_theirs() -> None:
