@@ -292,6 +292,18 @@ def test_what_the_event_collector_has_answered_outlives_its_pod() -> None:
     assert found["PodDisruptionBudget"]["spec"]["selector"] == spec["selector"]
 
 
+def test_a_deployment_changes_the_image_of_the_event_collector(repository: Path) -> None:
+    """The commands of the workflow and of the page, held against a file of the same name and container."""
+    workflow = (repository / ".github" / "workflows" / "deploy.yaml").read_text("utf-8")
+    page = (repository / "docs" / "guides" / "deploy" / "upgrade.md").read_text("utf-8")
+    found = beside("event-collector.yaml")["StatefulSet"]
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    command = f'set image statefulset/{found["metadata"]["name"]} "?{container["name"]}='
+    assert re.search(command, workflow)
+    assert re.search(command, page)
+    assert f"get statefulset {found['metadata']['name']} " in workflow
+
+
 def test_the_schemas_of_other_senders_are_where_the_event_collector_reads_them(repository: Path) -> None:
     spec = beside("event-collector.yaml")["StatefulSet"]["spec"]["template"]["spec"]
     (container,) = spec["containers"]
