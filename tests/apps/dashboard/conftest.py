@@ -147,6 +147,12 @@ def fill(lake: MartsLake, day: str) -> None:
         ranked(2, 1, day, None, hidden_score=88.0, quality_score=90.0, positive_share=0.98, positive_share_low=0.95,
                steam_positive_count=490, steam_negative_count=10, reach_percentile=20.0),
     ])  # fmt: skip
+    day_before = datetime.fromisoformat(day) - timedelta(days=1)
+    lake.add("mart_recent_games", [
+        ranked(3, 1, day, None, first_release_date=day_before, platform_abbreviations=["PC"]),
+        ranked(2, 2, day, 1, first_release_date=day_before - timedelta(days=9), platform_names=["Nintendo Switch"],
+               platform_abbreviations=["Switch"]),
+    ])  # fmt: skip
     of_rawg = {"attribution": "RAWG", "attribution_url": "https://rawg.io/games/zelda"}
     ratings = {"rating": 90.0, "rating_count": 100, "rawg_rating": 2.75, "rawg_rating_of_100": 55.0,
                "rawg_ratings_count": 64}  # fmt: skip

@@ -201,6 +201,51 @@ def test_filter_download_and_share(page: Page, url: str, context: BrowserContext
     assert shared.get_by_text("1 of 10 games").is_visible()
 
 
+def test_five_questions_are_answered_by_clicks(page: Page, url: str) -> None:
+    """From the first page, as docs/guides/dashboard.md shows it: nothing is typed but a name."""
+    visit(page, url)
+
+    def go(name: str) -> None:
+        page.get_by_role("link", name=name, exact=True).first.click()
+        page.get_by_role("heading", name=name, exact=True).first.wait_for()
+        settled(page)
+
+    def names() -> list[str]:
+        return page.locator(".gl-game .gl-name").all_inner_texts()
+
+    # What came out this week on PC?
+    go("Lists")
+    page.get_by_role("radio", name="Just released").click()
+    page.get_by_text("2 of 2 games").wait_for()
+    page.get_by_role("combobox", name="Platform").click()
+    page.get_by_role("option", name="PC (Microsoft Windows)").click()
+    page.get_by_text("1 of 2 games").wait_for()
+    page.keyboard.press("Escape")
+    settled(page)
+    assert names() == ["100% Orange Juice"]
+    assert "21 Nov 2026" in page.locator(".gl-game").first.inner_text()
+    # Which hidden gem is on this platform?
+    page.get_by_role("radio", name="Hidden gems").click()
+    page.get_by_text("1 of 1 games").wait_for()
+    assert names() == ["Super Mario 64"]
+    # Did last night miss anything?
+    go("Pipeline")
+    assert page.get_by_text("The games are late.").is_visible()
+    assert page.get_by_text("popscore").first.is_visible()
+    # How has the rank of this game moved?
+    go("Game")
+    box = page.get_by_label("Search")
+    box.fill("zelda")
+    box.press("Enter")
+    page.get_by_role("link", name="The Legend of Zelda").click()
+    page.get_by_role("heading", name="Ranks it has held").wait_for()
+    # What does a rising score mean?
+    go("Lists")
+    page.get_by_role("radio", name="Rising stars").click()
+    page.get_by_text("What does the figure mean?").click()
+    assert page.get_by_text("what chance alone explains").is_visible()
+
+
 def test_the_reason_opens_with_the_keyboard(page: Page, url: str) -> None:
     visit(page, f"{url}lists?list=rated")
     page.locator(".gl-game summary").first.focus()
