@@ -1,7 +1,7 @@
 """Write the pictures of the docs, from the lake of GAMELAKE_URI: `make screenshots`.
 
-They are of the dashboard, and of the page "Last night" in Airflow's web UI. The sandbox's covers do not exist at
-images.igdb.com, so the pictures have placeholders, and no request leaves.
+They are of the dashboard and of Airflow's web UI. The sandbox's covers do not exist at images.igdb.com, so the pictures
+have placeholders, and no request leaves. A lake of eight days or more shows every list, and ranks that moved.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from urllib.request import Request, urlopen
 
 from playwright.sync_api import sync_playwright
 
-from gamelake.local.environment import USER, password
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,8 +30,18 @@ DOCS = REPOSITORY / "docs"
 DASHBOARD_PORT, AIRFLOW_PORT = "8599", "8598"
 DASHBOARD, AIRFLOW = (f"http://127.0.0.1:{port}/" for port in (DASHBOARD_PORT, AIRFLOW_PORT))
 LARGEST = 300_000
-PICTURES = {"dashboard.png": ("?covers=no", False), "dashboard-lists.png": ("lists?list=hidden&covers=no", True)}
-"""Each picture of the dashboard, with the page and whether it is dark."""
+OF_THE_DASHBOARD = {
+    "dashboard.png": ("?covers=no", False),
+    "dashboard-lists.png": ("lists?list=hidden&covers=no", True),
+    "dashboard-sources.png": ("lists?list=disagreed&covers=no", False),
+}
+"""Each picture, with the page and whether it is dark."""
+OF_AIRFLOW = {
+    "airflow.png": ("dags?tags=extract-load&sort=-dag_display_name", "text=rawg_games"),
+    "last-night.png": ("plugin/last-night", "#page[aria-busy=false]"),
+    "lineage.png": ("gamelake/lineage?mart=mart_market_overview", "#page[aria-busy=false]"),
+}
+"""Each picture, with the page and what it shows when it is complete."""
 START_SECONDS = 120
 
 
@@ -41,7 +49,7 @@ def main() -> None:
     """Serve the dashboard and Airflow's web UI, and take the pictures."""
     with _chromium() as browser:
         with _serving([sys.executable, "-m", "apps.dashboard", "--port", DASHBOARD_PORT], f"{DASHBOARD}_stcore/health"):
-            for name, (page, is_dark) in PICTURES.items():
+            for name, (page, is_dark) in OF_THE_DASHBOARD.items():
                 tab = _open(browser, DASHBOARD + page, is_dark=is_dark)
                 tab.wait_for_selector(".gl-foot")
                 if tab.locator(".gl-game summary").count():
@@ -49,9 +57,12 @@ def main() -> None:
                 _take(tab, name)
         program = [str(REPOSITORY / ".venv/bin/airflow"), "api-server", "--port", AIRFLOW_PORT]
         with _serving(program, f"{AIRFLOW}api/v2/version"):
-            tab = _open(browser, f"{AIRFLOW}plugin/last-night", token=_token())
-            tab.frame_locator("iframe").locator("#page[aria-busy=false]").wait_for(timeout=120_000)
-            _take(tab, "last-night.png")
+            token = _token()
+            for name, (page, complete) in OF_AIRFLOW.items():
+                tab = _open(browser, AIRFLOW + page, token=token)
+                frame = tab.frame_locator("iframe") if page.startswith("plugin/") else tab
+                frame.locator(complete).first.wait_for(timeout=120_000)
+                _take(tab, name)
 
 
 @contextmanager
@@ -89,7 +100,10 @@ def _chromium() -> Iterator[Browser]:
 
 def _token() -> str:
     """Return a token of the user of the local web UI."""
-    login = json.dumps({"username": USER, "password": password()}).encode()
+    # In Airflow's environment: that of the dashboard lacks what these settings import.
+    code = "import json; from gamelake.local.environment import USER, password; "
+    code += "print(json.dumps({'username': USER, 'password': password()}))"
+    login = subprocess.run([REPOSITORY / ".venv/bin/python", "-c", code], check=True, capture_output=True).stdout  # noqa: S603
     request = Request(f"{AIRFLOW}auth/token", login, {"Content-Type": "application/json"})  # noqa: S310 - loopback
     with urlopen(request, timeout=30) as answer:  # noqa: S310
         return str(json.load(answer)["access_token"])

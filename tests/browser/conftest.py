@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from gamelake.days import KST
 from gamelake.lake.factory import open_store
+from gamelake.lake.manifest import Proof
 from tests.support.airflow import airflow_environment, ready_made, running_airflow
 from tests.support.night_lake import ENTITIES, INJECTION, RUN, NightLake, days, moment
 
@@ -72,6 +73,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, night_days: list[str]) -> 
     lake.load(
         games, warned, at=moment(warned, "04:10"), rows=10, source_count=12, rows_rejected=2, undeclared={INJECTION: 1}
     )
+    reason = "240 of the 4,119 games that wait were read: one load reads 240, and the next one goes on"
+    partial = {"source_count": None, "proof": Proof.PARTIAL, "proof_reason": reason}
+    lake.load(ENTITIES["genres"], warned, at=moment(warned, "04:11"), **partial)
     lake.publish(lake.build(warned, at=moment(warned, "04:15")), at=moment(warned, "04:16"))
     lake.loads(held, without={"covers"})
     lake.loads(last, ranges_repaired=1, run_id=RUN)

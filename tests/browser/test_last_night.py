@@ -108,6 +108,13 @@ def test_the_tab_of_any_run_states_what_there_is(open_page: Callable[..., Page],
     assert "loads no table" in page.inner_text("body")
 
 
+def test_a_long_reason_moves_no_column_out_of_sight(open_page: Callable[..., Page], night_days: list[str]) -> None:
+    page = open_page(f"gamelake/last-night?day={night_days[1]}", viewport={"width": 1216, "height": 800})
+    page.locator(READY).wait_for()
+    cell = page.locator("td", has_text="240 of the 4,119 games that wait")
+    assert cell.evaluate("each => each.getBoundingClientRect().width") < 260
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1300])
 def test_it_is_readable_in_both_themes_and_on_a_phone(open_page: Callable[..., Page], scheme: Any, width: int) -> None:

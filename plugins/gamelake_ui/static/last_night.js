@@ -145,7 +145,7 @@ function loadTable(night) {
       : [name, state];
     const cells = values.map((value, index) => {
       const kinds = [
-        ["name", "state", "wide number"][index] ?? "", right.has(names[index]) ? "number" : "",
+        ["name", "state", "wide proven"][index] ?? "", right.has(names[index]) ? "number" : "",
         value === "0" || value === "–" ? "zero" : "",
       ];
       return make("td", { "data-label": names[index], class: kinds.filter(Boolean).join(" ") || null }, value);
