@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 HEIGHT = 280
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4]]
 LONGEST = 40
+MOST_TICKS = 15
+"""Days that each get a label. More of them get Altair's own, which for fewer are half days: each label twice."""
 
 
 def _data(rows: Sequence[Row], columns: Sequence[str]) -> alt.Data:
@@ -50,7 +52,11 @@ def lines(
         alt.Axis(format="d", title=None)
         if is_year
         else alt.Axis(
-            title=None, format="%m-%d", labelOverlap=True, grid=False, **({"values": ticks} if len(ticks) < 8 else {})
+            title=None,
+            format="%m-%d",
+            labelOverlap=True,
+            grid=False,
+            **({"values": ticks} if len(ticks) <= MOST_TICKS else {}),
         )
     )
     kind = "Q" if is_year else "T"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -306,3 +307,21 @@ def test_a_page_without_rawg_does_not_name_it(
 ) -> None:
     app = opened(monkeypatch, three_days.store.uri, page, **{name: "played" if name == "list" else "2"})
     assert "rawg.io" not in shown(app)
+
+
+def test_each_day_of_a_chart_has_one_label() -> None:
+    """Altair's own labels of eight days are half days, with the same text twice."""
+    from streamlit.testing.v1 import AppTest
+
+    def draw() -> None:
+        from datetime import date
+
+        from apps.dashboard.parts import charts
+
+        rows = [{"day": date(2026, 11, 1 + number), "users": number} for number in range(8)]
+        charts.lines(rows, x=("day", "Day"), y=("users", "Users"))
+
+    app = AppTest.from_function(draw, default_timeout=60).run()
+    (chart,) = app.get("vega_lite_chart")
+    axis = json.loads(chart.proto.spec)["encoding"]["x"]["axis"]
+    assert axis["values"] == [f"2026-11-0{1 + number}" for number in range(8)]
