@@ -242,8 +242,10 @@ def test_five_questions_are_answered_by_clicks(page: Page, url: str) -> None:
     # What does a rising score mean?
     go("Lists")
     page.get_by_role("radio", name="Rising stars").click()
+    page.get_by_role("heading", name="Rising stars").wait_for()
+    settled(page)
     page.get_by_text("What does the figure mean?").click()
-    assert page.get_by_text("what chance alone explains").is_visible()
+    page.get_by_text("what chance alone explains").wait_for()
 
 
 def test_the_reason_opens_with_the_keyboard(page: Page, url: str) -> None:
