@@ -27,7 +27,6 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
-from gamelake.lake.rows import find_rows
 from gamelake.load.apply_events import apply_all
 from gamelake.maintenance.audit import audit
 from gamelake.maintenance.restore import restore
@@ -217,6 +216,9 @@ def _collect(store: Store, folder: Path) -> None:
     slow, fast = (Inbox(store, REGISTRY["games"].table) for _ in range(2))
     assert slow.newest() == fast.newest() == 2
     assert [each.add(line) for each, line in ((fast, b'{"id":5}\n'), (slow, b'{"id":6}\n'))] == [3, 4]
+    now = datetime.now(UTC).timestamp()
+    rows = ({"id": each, "name": "New", "updated_at": int(now)} for each in (900_000, 900_001))
+    assert put(store, REGISTRY["games"].table, *(event("create", row, now) for row in rows)) == 5
 
 
 def _send(store: Store, folder: Path) -> None:
@@ -236,15 +238,10 @@ def _send(store: Store, folder: Path) -> None:
 
 
 def _apply(store: Store, folder: Path) -> None:
-    """The DAG `apply_events`: a change, a deletion, and what is no event."""
-    games = REGISTRY["games"]
-    row_id = min(find_rows(store, newest_commit(store).files, range(10_000)))
-    now = datetime.now(UTC).timestamp()
-    changed = {"id": row_id, "name": "Changed", "updated_at": int(now)}
-    put(store, games.table, event("update", changed, now), event("create", changed | {"id": 900_000}, now))
+    """The DAG `apply_events`: two new rows, and what is no event."""
     outcome = apply_all(store, REGISTRY.values())
     assert outcome.failures == {}
-    assert {(each.created, each.updated) for each in outcome.applied} == {(0, 0), (1, 1)}
+    assert {(each.created, each.updated) for each in outcome.applied} == {(0, 0), (2, 0)}
     assert apply_all(store, REGISTRY.values()).applied == []
 
 
