@@ -74,6 +74,13 @@
 {% endmacro %}
 
 
+{# A member of a JSON object as a whole number; null if it is none: 1.5 is 2 to one engine, and nothing to another. #}
+{% macro json_count(value, name) %}
+    {%- set member = json_member(value, name) -%}
+    case when {{ matches(member, "^-?[0-9]+$") }} then try_cast({{ member }} as bigint) end
+{%- endmacro %}
+
+
 {#
     How many of a row's nested values are not as they should be, which are null.
     lists: the name of each value, and the list that it became. An element that is null counts as one.
@@ -90,8 +97,9 @@
     {% for value, members in objects.items() %}
         {% set torn = ["left(" ~ value ~ ", 1) <> '" ~ "{" ~ "'"] %}
         {% for name in members %}
-            {% set text = json_member(value, name) %}
-            {% do torn.append("(" ~ text ~ " is not null and try_cast(" ~ text ~ " as bigint) is null)") %}
+            {% do torn.append(
+                "(" ~ json_member(value, name) ~ " is not null and (" ~ json_count(value, name) ~ ") is null)"
+            ) %}
         {% endfor %}
         {% do missed.append("case when " ~ torn | join(" or ") ~ " then 1 else 0 end") %}
     {% endfor %}

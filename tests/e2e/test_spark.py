@@ -1,6 +1,7 @@
 """Two days of marts, built by DuckDB and by a Spark cluster of a master and two workers: the same rows, the same files.
 
-`make test-spark` runs it. Rows are IGDB's where IGDB_RECORDED names a folder of them, else made up.
+`make test-spark` runs it. Rows are IGDB's where IGDB_RECORDED names a folder of them, else made up; those of the local
+RAWG are always made up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 
 from gamelake.feeds.feed import make_missing
 from gamelake.marts.dbt_project import published_models
-from gamelake.marts.documents import mart_key
+from gamelake.marts.documents import RESTRICTED, mart_key
 from gamelake.marts.generation import open_generation
 from gamelake.marts.history import written_key
 from gamelake.marts.pointer import current
@@ -39,6 +40,22 @@ pytestmark = [
 
 DAY = date(2026, 11, 13)
 LATER = DAY + timedelta(days=7)  # so that there is growth to measure, a rank before, and a day of history that is built
+# What is nested in RAWG's rows is read by functions that each engine has of its own.
+ODD_GAMES: list[dict[str, Any]] = [
+    {"name": "Lists of other types", "ratings": {"id": 5}, "alternative_names": "Odd", "developers": 4},
+    {"name": "Members of other types", "ratings": [{"id": "5", "count": "many"}, None], "alternative_names": [1, None]},
+    {"name": "Companies of other types", "developers": [{"id": "x", "name": 5}, {"id": 7}], "publishers": [[], "Odd"]},
+    {"name": "Objects of other types", "added_by_status": [1], "esrb_rating": "Teen"},
+    {"name": "Figures of other types", "added_by_status": {"owned": "3", "yet": None, "playing": 1.5, "beaten": {}}},
+    {"name": "  ", "slug": "", "esrb_rating": {"name": " "}, "added_by_status": {"owned": 9e30, "dropped": 2**63}},
+    {"name": "Pokémon: L’Été – Ⅱ™ & Œuf (2004)", "slug": "pokemon-l-ete-ii--1", "released": "2004-02-30"},
+    {"name": "바람의 나라 ② ‘『ＷＩＮＤ』’ İÏ", "released": "1996-04-05", "ratings": [], "added_by_status": {}},
+]
+ODD_LINKS: list[dict[str, Any]] = [
+    {"id": 1, "store_id": 1, "url": "https://store.steampowered.com/app/440/?l=korean"},
+    {"id": 2, "store_id": 5, "url": None},
+    {"id": 3, "store_id": "five", "url": "https://www.gog.com/game/odd"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +66,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    """A lake of two loads a week apart: changed, new and deleted rows, and the change feed of games."""
+    """A lake of two loads of both sources a week apart: changed, new, deleted and odd rows; the feed of games."""
     recorded = os.environ.get("IGDB_RECORDED")
     folder = tmp_path_factory.mktemp("source") / "a lake"  # a space, as a person's folder may have
     source = Source(folder, DAY, recorded=Path(recorded) if recorded else None)
-    source.load(DAY)
-    source.load(LATER)
+    for day in (DAY, LATER):
+        source.load(day)
+        odd = [{**row, "id": number} for number, row in enumerate(ODD_GAMES, start=1)]
+        source.rawg.upsert("games", odd)
+        source.rawg.upsert("game_stores", [{"id": 1, "stores": ODD_LINKS}])
+        source.load_rawg(day)
     make_missing(source.store, load_sources()["igdb"].entities["games"])
     return source
 
@@ -149,6 +170,10 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: Spar
     assert duckdb.sql(f"select count(distinct field) > 3 from '{changes}'").fetchone() == (True,)
     assert duckdb.sql(f"select count(previous_rank) from '{recent}'").fetchone() != (0,)
     assert duckdb.sql(f"select count(playing_gained_7d) from '{facts}'").fetchone() != (0,)
+    restricted = [mart_key(found, copy) for copy in marts.values() if f"/{RESTRICTED}" in copy]
+    assert len(restricted) == 5
+    for key in restricted:
+        assert rows_of(source.store.url(key))[1], key
     for tasks in cluster.tasks():
         assert set(tasks) == set(WORKERS)
         assert min(tasks.values()) > 20

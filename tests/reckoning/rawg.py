@@ -20,7 +20,7 @@ STATUSES = ("yet", "owned", "beaten", "toplay", "dropped", "playing")
 STORES = {1: "steam", 2: "xbox", 3: "playstation", 4: "app_store", 5: "gog", 6: "nintendo", 7: "xbox_360",
           8: "google_play", 9: "itch", 11: "epic"}  # fmt: skip
 LISTS = {"store": "stores", "genre": "genres", "platform": "platforms"}
-SPREAD, SURE, LEAST = 20, 1.96, 3
+SPREAD, SURE, LEAST, FEWEST = 20, 1.96, 3, 10
 POPULARITY = (
     "visit_count",
     "want_to_play_users",
@@ -82,7 +82,7 @@ def both(marts: Marts) -> list[tuple[Row, Row, Row]]:
 
 
 def of_100(rawg: Row) -> float | None:
-    return 20 * rawg["rating"] if rawg["rating"] else None
+    return round(20 * rawg["rating"], 1) if rawg["rating"] else None
 
 
 def overview(marts: Marts) -> list[Row]:
@@ -139,7 +139,7 @@ def segments(marts: Marts) -> list[Row]:
                 "games": len(games),
                 "released_in_a_year": sum(since <= each <= marts.world.day for each in released),
                 "rated_games": len(known("rating")),
-                "median_rating": middle(known("rating")),
+                "median_rating": thousandths(middle(known("rating"))),
                 "scored_games": len(known("metacritic")),
                 "median_metacritic": middle(known("metacritic")),
                 "median_playtime": middle(known("playtime")),
@@ -160,18 +160,18 @@ def middle(values: Iterable[float]) -> float | None:
     return float(median(listed)) if listed else None
 
 
+def thousandths(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
 def disagreements(marts: Marts) -> list[Row]:
     rated = [
         (match, igdb, rawg)
         for match, igdb, rawg in both(marts)
-        if igdb["is_main_game"] and igdb["rating"] is not None and (igdb["rating_count"] or 0) > 0
-        and rawg["rating"] and rawg["ratings_count"] > 0 and match["confidence"] >= 0.9
+        if igdb["is_main_game"] and igdb["rating"] is not None and (igdb["rating_count"] or 0) >= FEWEST
+        and rawg["rating"] and rawg["ratings_count"] >= FEWEST and match["confidence"] >= 0.9
     ]  # fmt: skip
-    typical = middle(
-        of_100(rawg) - igdb["rating"]
-        for _, igdb, rawg in rated
-        if min(igdb["rating_count"], rawg["ratings_count"]) >= 10
-    )
+    typical = middle(of_100(rawg) - igdb["rating"] for _, igdb, rawg in rated)
     rows = []
     for match, igdb, rawg in rated:
         difference = of_100(rawg) - igdb["rating"]

@@ -27,9 +27,21 @@
 {% macro spark__sorted_set(values) %} array_sort(array_distinct(array_compact({{ values }}))) {% endmacro %}
 
 
-{# Spark would take an object for a list of it. #}
+{#
+    Spark would take an object for a list of it. Of a list with one element that is no object it would read nothing, so that each
+    element is read on its own.
+#}
 {% macro spark__json_list(value, element) %}
-    case when {{ value }} like '[%' then from_json({{ value }}, 'array<{{ spark_json_type(element) }}>') end
+    case
+        when {{ value }} like '[%'
+        then
+            {% if element is string %} from_json({{ value }}, 'array<{{ spark_json_type(element) }}>')
+            {% else %}
+                transform(
+                    from_json({{ value }}, 'array<string>'), part -> from_json(part, '{{ spark_json_type(element) }}')
+                )
+            {% endif %}
+    end
 {% endmacro %}
 
 

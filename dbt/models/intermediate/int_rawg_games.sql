@@ -4,7 +4,7 @@ select
     coalesce({{ rawg_game_url("games.slug") }}, 'https://rawg.io') as rawg_url,
     games.released,
     games.rating,
-    20 * games.rating as rating_of_100,
+    round(20 * games.rating, 1) as rating_of_100,
     games.ratings_count,
     games.metacritic,
     details.metacritic_url,

@@ -18,7 +18,7 @@ with
             -- a date in the future is a plan
             count(case when members.released between run.day - 364 and run.day then 1 end) as released_in_a_year,
             count(members.rating) as rated_games,
-            median(members.rating) as median_rating,
+            round(median(members.rating), 3) as median_rating,
             count(members.metacritic) as scored_games,
             median(members.metacritic) as median_metacritic,
             median(members.playtime) as median_playtime,

@@ -1,3 +1,5 @@
+{# A person takes no mean of three users for the view of a source. #}
+{% set least_ratings = 10 %}
 with
     games as ({{ rankable_games() }}),
 
@@ -22,16 +24,14 @@ with
         where
             games.rating is not null
             and rawg.rating is not null
-            and games.rating_count > 0
-            and rawg.ratings_count > 0
+            and games.rating_count >= {{ least_ratings }}
+            and rawg.ratings_count >= {{ least_ratings }}
             -- two games that are taken for one would disagree most
             and matches.confidence >= 0.9
     ),
 
     -- both scales differ in what users mean by them: what most games differ by is no disagreement
-    typical as (
-        select median(difference) as difference from rated where rating_count >= 10 and rawg_ratings_count >= 10
-    ),
+    typical as (select median(difference) as difference from rated),
 
     compared as (
         select

@@ -24,7 +24,7 @@ with
                 end as {{ title }}_count,
             {% endfor %}
             {% for status in rawg_statuses() %}
-                try_cast({{ json_member("added_by_status", status) }} as bigint) as added_{{ status }},
+                {{ json_count("added_by_status", status) }} as added_{{ status }},
             {% endfor %}
             {{ text(json_member("esrb_rating", "name")) }} as esrb_name
         from lists

@@ -27,7 +27,8 @@ with
 
 select
     game_id,
-    row_number() over (partition by game_id order by store_id, url) as place,
+    -- engines differ in where they sort nulls
+    row_number() over (partition by game_id order by store_id nulls last, url nulls last) as place,
     store_id,
     url,
     case when store_id = 1 then {{ steam_app("url", "/app/([1-9][0-9]{0,9})([^0-9]|$)") }} end as steam_app_id,
