@@ -93,7 +93,7 @@ def traced(store: Store, load: LoadFacts, day: date, *, cause: str | None = None
     Costs one or two listings. Rows that were not committed are removed after some days. cause: of its open failure.
     """
     if cause and load.commit is None:
-        load = replace(load, note=f"{load.note} It failed: {cause}")
+        load = replace(load, note=f"{load.note} It failed: {cause.rstrip('.')}.")
     if load.status is not LoadStatus.MISSING:
         return load
     table, partition = TableName(load.source, load.entity), f"dt={format_day(day)}/"

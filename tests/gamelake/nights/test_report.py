@@ -44,14 +44,14 @@ def night(lake: NightLake, day: str = DAY, *, now: datetime = NOON) -> Night:
 def test_a_load_that_failed_is_shown_with_its_cause(lake: NightLake) -> None:
     lake.night("2026-11-20")
     lake.night(DAY, without=("genres",))
-    cause = "RAWG does not know this key\nwhat to do: change it"
+    cause = "RAWG does not know this key\nwhat to do: change it."
     fault = Fault(scope="load.igdb", kind="refused", night=DAY, part="genres", cause=cause)
     Incidents(lake.store).fail(fault)
     (found,) = [each for each in night(lake).loads if each.entity == "genres"]
     assert str(found.note).startswith("No load of this day was committed.")
-    assert "It failed: RAWG does not know this key; what to do: change it The lake has no rows" in str(found.note)
+    assert "It failed: RAWG does not know this key; what to do: change it. The lake has no rows" in str(found.note)
     (found,) = [each for each in night(lake, now=moment(DAY, "04:05")).loads if each.entity == "genres"]
-    assert found.note == "Not loaded yet. It failed: RAWG does not know this key; what to do: change it"
+    assert found.note == "Not loaded yet. It failed: RAWG does not know this key; what to do: change it."
     (found,) = [each for each in night(lake, "2026-11-20").loads if each.entity == "genres"]
     assert found.note is None
 
