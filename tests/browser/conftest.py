@@ -75,7 +75,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, night_days: list[str]) -> 
     )
     reason = "240 of the 4,119 games that wait were read: one load reads 240, and the next one goes on"
     partial = {"source_count": None, "proof": Proof.PARTIAL, "proof_reason": reason}
-    lake.load(ENTITIES["genres"], warned, at=moment(warned, "04:11"), **partial)
+    lake.load(ENTITIES["themes"], warned, at=moment(warned, "04:11"), **partial)
     lake.publish(lake.build(warned, at=moment(warned, "04:15")), at=moment(warned, "04:16"))
     lake.loads(held, without={"covers"})
     lake.loads(last, ranges_repaired=1, run_id=RUN)

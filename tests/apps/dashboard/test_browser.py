@@ -203,49 +203,51 @@ def test_filter_download_and_share(page: Page, url: str, context: BrowserContext
 
 def test_five_questions_are_answered_by_clicks(page: Page, url: str) -> None:
     """From the first page, as docs/guides/dashboard.md shows it: nothing is typed but a name."""
+    from playwright.sync_api import expect
+
+    # An earlier list stays in the page until the next one is drawn: `expect` waits, where a look would see it.
+    expect.set_options(timeout=60_000)
     visit(page, url)
+    names = page.locator(".gl-game .gl-name")
 
     def go(name: str) -> None:
         page.get_by_role("link", name=name, exact=True).first.click()
-        page.get_by_role("heading", name=name, exact=True).first.wait_for()
+        expect(page.get_by_role("heading", name=name, exact=True).first).to_be_visible()
         settled(page)
 
-    def names() -> list[str]:
-        return page.locator(".gl-game .gl-name").all_inner_texts()
+    def choose(name: str) -> None:
+        page.get_by_role("radio", name=name).click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        settled(page)
 
     # What came out this week on PC?
     go("Lists")
-    page.get_by_role("radio", name="Just released").click()
-    page.get_by_text("2 of 2 games").wait_for()
+    choose("Just released")
+    expect(names).to_have_text(["100% Orange Juice", "Super Mario 64"])
     page.get_by_role("combobox", name="Platform").click()
     page.get_by_role("option", name="PC (Microsoft Windows)").click()
-    page.get_by_text("1 of 2 games").wait_for()
+    expect(names).to_have_text(["100% Orange Juice"])
     page.keyboard.press("Escape")
     settled(page)
-    assert names() == ["100% Orange Juice"]
-    assert "21 Nov 2026" in page.locator(".gl-game").first.inner_text()
+    expect(page.locator(".gl-game").first).to_contain_text("21 Nov 2026")
     # Which hidden gem is on this platform?
-    page.get_by_role("radio", name="Hidden gems").click()
-    page.get_by_text("1 of 1 games").wait_for()
-    assert names() == ["Super Mario 64"]
+    choose("Hidden gems")
+    expect(names).to_have_text(["Super Mario 64"])
     # Did last night miss anything?
     go("Pipeline")
-    assert page.get_by_text("The games are late.").is_visible()
-    assert page.get_by_text("popscore").first.is_visible()
+    expect(page.get_by_text("The games are late.")).to_be_visible()
     # How has the rank of this game moved?
     go("Game")
     box = page.get_by_label("Search")
     box.fill("zelda")
     box.press("Enter")
     page.get_by_role("link", name="The Legend of Zelda").click()
-    page.get_by_role("heading", name="Ranks it has held").wait_for()
+    expect(page.get_by_role("heading", name="Ranks it has held")).to_be_visible()
     # What does a rising score mean?
     go("Lists")
-    page.get_by_role("radio", name="Rising stars").click()
-    page.get_by_role("heading", name="Rising stars").wait_for()
-    settled(page)
+    choose("Rising stars")
     page.get_by_text("What does the figure mean?").click()
-    page.get_by_text("what chance alone explains").wait_for()
+    expect(page.get_by_text("what chance alone explains")).to_be_visible()
 
 
 def test_the_reason_opens_with_the_keyboard(page: Page, url: str) -> None:
