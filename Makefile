@@ -24,6 +24,7 @@ STAND_IN := .local/stand-in
 # A worker that crashes ends the run and names its test. With a new worker in its place, `loadfile` waits without end.
 # Files run in the order of their names. By default those with the fewest tests are last, which are the longest.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# `make test` has a third worker: its tests wait for a third of their time, and two leave cores idle.
 # The marks of tests that are neither of `make test` nor of `make test-slow`.
 OTHER_TARGETS := e2e or cluster or browser or spark or drill or model
 MANIFEST := dbt/target/manifest.json
@@ -112,7 +113,7 @@ $(STAND_IN)/debian.tar:
 	mv $@.part $@
 
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, except those of the targets below
-	"$(BIN)"/python -m pytest $(PARALLEL) -m "not slow and not ($(OTHER_TARGETS))"
+	"$(BIN)"/python -m pytest $(PARALLEL) -n 3 -m "not slow and not ($(OTHER_TARGETS))"
 
 test-slow: $(VENV)/.dev $(MANIFEST) ## run the tests that take more than 4 seconds each and have a shorter one beside them, about 4 minutes
 	"$(BIN)"/python -m pytest $(PARALLEL) -m "slow and not ($(OTHER_TARGETS))"
