@@ -160,6 +160,7 @@ def test_the_marts_of_two_days_are_those_of_duckdb(source: Source, cluster: Spar
         assert len(source.history()) == files_before + 1
         left = {info.key.removeprefix(f"{found}/") for info in source.store.list(f"{found}/")}
         records = {"_inputs.json", "_history.json", "_generation.json", f"_day={day}.parquet"}
+        records |= {"_results-1.json"} if build is by_airflow else set()  # a task keeps the figures of its try
         assert left == {mart_key("", copy).removeprefix("/") for copy in marts.values()} | records
 
     # What the second day has and the first has not: ranks before, growth over a week, and what changed.
