@@ -39,7 +39,7 @@ def change_in_words(change: Change) -> str:
     """Return a change in one line, such as `7346 Portal: hypes from 5 to 6`."""
     row = change.after or change.before or {}
     name = row.get("name")
-    who = f"{change.id} {_cut(name)}" if isinstance(name, str) and name else str(change.id)
+    who = f"{change.id} {cut(name)}" if isinstance(name, str) and name else str(change.id)
     if change.op is Op.CREATED:
         return f"{who}: created"
     if change.op is Op.DELETED:
@@ -77,9 +77,10 @@ def _fields_in_words(step: Step) -> str:
 
 
 def _value(value: Any) -> str:
-    return _cut(orjson.dumps(value).decode() if not isinstance(value, str) else f'"{value}"')
+    return cut(orjson.dumps(value).decode() if not isinstance(value, str) else f'"{value}"')
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return a text in one line, of at most VALUE_LENGTH characters."""
     plain = " ".join(text.split())
     return plain if len(plain) <= VALUE_LENGTH else f"{plain[: VALUE_LENGTH - 1]}…"

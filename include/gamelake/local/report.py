@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from itertools import islice
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,9 +13,8 @@ from rich.text import Text
 
 from gamelake.airflow.stores import connected_store
 from gamelake.days import KST
-from gamelake.feeds.envelope import Op
 from gamelake.feeds.feed import Feed, has_feed
-from gamelake.feeds.wording import change_in_words, step_in_words
+from gamelake.feeds.wording import cut, step_in_words
 from gamelake.lake.factory import lake_location
 from gamelake.marts.lists import Top, is_new, texts, tops, why_empty
 from gamelake.marts.reader import Marts, NotPublishedError, open_marts
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity
 
 EXAMPLES = 3
-"""The changed rows that are shown in words."""
+"""The changed games that are shown in words."""
 LOADS_HEADER = f"  {'table':<24}{'rows':>10}{'read':>10}{'requests':>10}{'seconds':>9}"
 
 
@@ -79,6 +78,7 @@ def write(
     terminal.say(published_line(published), style="bold green" if published["published"] else "bold yellow")
     terminal.say(f"{rows:,} rows read in {counted(requests, 'request')}; everything took {duration(seconds)}.")
     store = connected_store()
+    examples: list[str] = []
     try:
         marts = open_marts(store)
     except NotPublishedError:
@@ -86,7 +86,8 @@ def write(
     else:
         with marts:
             write_lists(terminal, marts)
-    write_changes(terminal, store, loads[0]["partition"])
+            examples = changed_games(marts)
+    write_changes(terminal, store, loads[0]["partition"], examples)
     terminal.say()
     for command, what in (
         ("make dashboard", "look at it in your browser: lists, games, trends, nights"),
@@ -129,8 +130,37 @@ def write_lists(terminal: Terminal, marts: Marts) -> None:
     terminal.show(_indented(table))
 
 
-def write_changes(terminal: Terminal, store: Store, day: str) -> None:
-    """Write what the change feeds have of a day: each table in words, and some changes of the first one."""
+def changed_games(marts: Marts) -> list[str]:
+    """Return what the newest load changed in some games: a line for each, with names in place of ids."""
+    if "fct_game_changes" not in marts.names:
+        return []
+    query = f"""
+        select game_id, game_name, field_name, before_value, after_value, added_names, removed_names
+        from {marts.scan("fct_game_changes")}
+        where change = 'updated'
+        qualify version = max(version) over () and dense_rank() over (order by version desc, game_id) <= {EXAMPLES}
+        order by game_id, field
+    """  # noqa: S608 - the names are our own
+    rows = marts.connection.sql(query).fetchall()
+    return [
+        f"{cut(name or str(game))}: {'; '.join(_field_in_words(*row[2:]) for row in fields)}"
+        for (game, name), fields in groupby(rows, key=lambda row: (row[0], row[1]))
+    ]
+
+
+def _field_in_words(
+    field: str, before: str | None, after: str | None, added: list[str] | None, removed: list[str] | None
+) -> str:
+    if added or removed:
+        names = [*(f"+ {cut(name)}" for name in added or ()), *(f"- {cut(name)}" for name in removed or ())]
+        return f"{field} {', '.join(names)}"
+    if before is None or after is None:
+        return f"{field} was {cut(before)}, and is no longer there" if before else f"{field} is new: {cut(after or '')}"
+    return f"{field} from {cut(before)} to {cut(after)}"
+
+
+def write_changes(terminal: Terminal, store: Store, day: str, examples: Sequence[str] = ()) -> None:
+    """Write what the change feeds have of a day, each table in words, and the examples of changed games."""
     steps = [(entity, step) for entity in filter(has_feed, loaded_entities()) for step in _steps_of(store, entity, day)]
     if not steps:
         return
@@ -140,11 +170,9 @@ def write_changes(terminal: Terminal, store: Store, day: str) -> None:
     for entity, step in steps:
         table.add_row(str(entity), step_in_words(step))
     terminal.show(_indented(table))
-    entity, step = steps[0]
-    examples = (each for each in Feed(store, entity.table).changes(step) if each.op is Op.UPDATED)
-    for change in islice(examples, EXAMPLES):
-        terminal.show(_indented(_line((change_in_words(change), "dim"))))
-    terminal.say(f"  all of them: gamelake feed show {entity}", style="dim")
+    for example in examples:
+        terminal.show(_indented(_line((example, "dim"))))
+    terminal.say(f"  all of them: gamelake feed show {steps[0][0]}", style="dim")
 
 
 def _steps_of(store: Store, entity: Entity, day: str) -> list[Step]:

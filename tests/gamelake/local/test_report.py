@@ -13,6 +13,7 @@ from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import open_store
 from gamelake.local.report import (
     LOADS_HEADER,
+    changed_games,
     counted,
     duration,
     load_line,
@@ -72,17 +73,22 @@ def test_the_second_day_states_what_changed_and_the_first_day_nothing(tmp_path: 
     assert told.getvalue() == ""
     load_whole(store, tmp_path, {"id": 1, "name": "One", "hypes": 6}, {"id": 3, "name": "New"}, partition="2026-11-22")
     make_missing(store, GAMES)
-    write_changes(Terminal(told), store, "2026-11-22")
+    write_changes(Terminal(told), store, "2026-11-22", ["One: Followers before release from 5 to 6"])
     assert [line.strip() for line in told.getvalue().splitlines()[1:]] == [
         "What changed on 2026-11-22, row by row",
         "igdb.games  1 created, 1 updated (hypes in 1), 1 deleted",
-        "1 One: hypes from 5 to 6",
+        "One: Followers before release from 5 to 6",
         "all of them: gamelake feed show igdb.games",
     ]
 
 
 def a_game(number: int, **fields: Any) -> dict[str, Any]:
     return {"game_id": number, "display_name": f"Game {number}", "updated_at": datetime(2026, 11, 1)} | fields  # noqa: DTZ001 - as the marts have it
+
+
+def a_change(number: int, version: int, field: str, **values: Any) -> dict[str, Any]:
+    named = {"game_name": f"Game {number}", "field": field.lower(), "field_name": field, "change": "updated"}
+    return {"game_id": number, "version": version} | named | values
 
 
 def a_place(number: int, rank: int, before: int | None, **fields: Any) -> dict[str, Any]:
@@ -110,6 +116,20 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> MartsLake:
     lake.add("mart_most_played", [a_place(4, 1, None, playing_users=4000), a_place(2, 2, 5), a_place(1, 3, 1)])
     lake.add("mart_top_rated", [a_place(2, 1, 3, weighted_rating=84.25)])
     lake.add("mart_hidden_gems", [a_place(1, 1, 1, hidden_score=1.0) | {"display_name": "긴 이름 " * 40}])
+    lake.add(
+        "fct_game_changes",
+        [
+            a_change(1, 2, "Followers before release", before_value="4", after_value="5"),
+            a_change(1, 3, "Followers before release", before_value="5", after_value="6"),
+            a_change(
+                1, 3, "Platforms", before_value="Arcade", after_value="PC", added_names=["PC"], removed_names=["Arcade"]
+            ),
+            a_change(2, 3, "Summary", after_value="word " * 40),
+            a_change(3, 3, "First release", before_value="2026-01-05"),
+            a_change(4, 3, "Game", change="created", after_value="Game 4"),
+            a_change(5, 3, "Name", before_value="A", after_value="B"),
+        ],
+    )
     lake.add_history("2026-11-22", [{"game_id": 1}])
     lake.publish("2026-11-22")
     return lake
@@ -137,6 +157,17 @@ def test_the_moves_since_the_day_before(lake: MartsLake) -> None:
         "Top rated new number 1: Game 2, number 3 before",
         "Most played new number 1: Game 4",
     ]
+
+
+def test_three_games_that_the_newest_load_changed_are_told_in_words(lake: MartsLake) -> None:
+    with open_marts(lake.store) as marts:
+        assert changed_games(marts) == [
+            "Game 1: Followers before release from 5 to 6; Platforms + PC, - Arcade",
+            f"Game 2: Summary is new: {'word ' * 11}word…",
+            "Game 3: First release was 2026-01-05, and is no longer there",
+        ]
+    with open_marts(lake.store, day=date(2026, 11, 21)) as marts:
+        assert changed_games(marts) == []
 
 
 def test_a_first_day_has_nothing_to_compare(lake: MartsLake) -> None:
