@@ -70,8 +70,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     recorded = os.environ.get("IGDB_RECORDED")
     folder = tmp_path_factory.mktemp("source") / "a lake"  # a space, as a person's folder may have
     source = Source(folder, DAY, recorded=Path(recorded) if recorded else None)
+    pairs = sorted(source.rawg.truth().items())[:30]
+    rated = {"rating": 80.0, "rating_count": 300}  # by enough users that one game in ten is a disagreement
+    source.sandbox.upsert("games", [{"id": game, **rated} for _, game in pairs])
+    others = [{"id": game, "rating": 4.0 if n % 10 else 1.5, "ratings_count": 300} for n, (game, _) in enumerate(pairs)]
     for day in (DAY, LATER):
         source.load(day)
+        source.rawg.upsert("games", others)
         odd = [{**row, "id": number} for number, row in enumerate(ODD_GAMES, start=1)]
         source.rawg.upsert("games", odd)
         source.rawg.upsert("game_stores", [{"id": 1, "stores": ODD_LINKS}])
