@@ -16,6 +16,7 @@ docs/guides/runbooks/marts-are-wrong.md what to do about figures.
 
 - **date**: a Korean day, `YYYY-MM-DD`: builds that day again from the commits up to it. Empty for the run's own day. A
   day after the newest load is refused.
+- **fresh**: build also from the events that were applied since the loads of that day (docs/guides/events.md).
 """
 
 from __future__ import annotations

@@ -74,3 +74,6 @@ class MartThresholds(ModelThresholds, frozen=True, kw_only=True, forbid_unknown_
     lookups: Annotated[
         Columns, Meta(description="Columns whose values are listed: a new or vanished one is told.")
     ] = ()
+    may_be_deleted: Annotated[
+        Columns, Meta(description="Columns of keys that may be in no other mart any more, as those of deleted games.")
+    ] = ()

@@ -42,6 +42,7 @@ RUN: tuple[str, ...] = (
     ".venv/bin/gamelake events list",
     ".venv/bin/gamelake events apply",
     ".venv/bin/gamelake events apply igdb.games",
+    ".venv/bin/airflow dags test transform --conf '{\"fresh\": true}'",
     ".venv/bin/gamelake --help",
     ".venv/bin/gamelake lake show",
     ".venv/bin/gamelake lake show igdb.games",

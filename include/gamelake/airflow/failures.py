@@ -83,7 +83,7 @@ def run_callbacks(scope: str, *, severity: Severity | None = None) -> Callbacks:
 
 
 def publication_skipped(context: Context) -> None:
-    """Report that a finished build was not published, because readers have a later day or newer loads."""
+    """Report that a finished build was not published, because readers have a later day or newer commits."""
     from gamelake.airflow.notifications import record
     from gamelake.words import Words
 

@@ -57,7 +57,8 @@ def open_generation(**context: Any) -> dict[str, str]:
         store = connected_store()
         day = parse_day(run_partition(context))
         entities = load_entities()
-        key = generation.open_generation(store, entities, day=day, run_id=run_id, sources=open_cdn())
+        fresh = bool(context["params"]["fresh"])
+        key = generation.open_generation(store, entities, day=day, run_id=run_id, sources=open_cdn(), fresh=fresh)
     lineage.inputs_chosen(entities)
     return {"key": key, "url": store.url(key)}
 
@@ -74,7 +75,7 @@ def open_generation(**context: Any) -> dict[str, str]:
 def publish(generation: str, **context: Any) -> dict[str, Any]:
     """Move the readers' pointer to the generation, now that every model is built and every test has passed.
 
-    Skipped, without an event of `marts`, when readers have a later day, or a build of this day from newer loads.
+    Skipped, without an event of `marts`, when readers have a later day, or a build of this day from newer commits.
     """
     from gamelake.airflow.stores import connected_store, invalidate_changed
     from gamelake.marts import generation as generations
@@ -132,6 +133,12 @@ def transform_dag(*, doc_md: str) -> LakeDAG:
                 format="date",
                 title="Korean day",
                 description="Builds that day again from the loads up to it. Empty: the run's own day.",
+            ),
+            "fresh": Param(
+                False,
+                type="boolean",
+                title="With applied events",
+                description="Builds also from the events that were applied since the loads of the day.",
             ),
         },
         default_args={"owner": "gamelake", "retries": 2, "retry_delay": timedelta(minutes=1)},

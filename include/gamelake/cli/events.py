@@ -61,7 +61,10 @@ def apply(
         print(each)
     outcome.check()
     if outcome.applied:
-        print("The marts show these rows after the next nightly load.")
+        print(
+            "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
+            "`airflow dags test transform --conf '{\"fresh\": true}'`"
+        )
     else:
         print("No event waits.")
 

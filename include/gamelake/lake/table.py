@@ -68,17 +68,20 @@ class TableReader:
         """
         return commit if commit.last_load == commit.version else self.read(commit.last_load)
 
-    def as_of(self, partition: str) -> Manifest | None:
+    def as_of(self, partition: str, *, events: bool = False) -> Manifest | None:
         """Return the commit that shows the table as it stood on that day, None if there is none.
 
-        It is the newest load of that day or an earlier one without parts of a later day: events that were applied after
-        it do not count. A day that was loaded after a later one is in no such commit: then its own commit counts; of
-        several such days, that of the latest.
+        It is the newest load of that day or an earlier one without parts of a later day. A day that was loaded after a
+        later one is in no such commit: then its own commit counts; of several such days, that of the latest.
+
+        Args:
+            partition: The day, or an hour of it.
+            events: Also the events that were applied after that load.
         """
         check_partition("partition", partition)
         width = len(partition)  # the hours of a day belong to it
         clean = late = None
-        for commit in self.history(events=False):
+        for commit in self.history(events=events):
             if commit.partition[:width] > partition:
                 continue
             if any(part.partition[:width] > partition for part in commit.files):

@@ -114,7 +114,13 @@ class CommitInput(Document, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1, description="The number of the commit.")]
     partition: Partition
     run_id: Annotated[str, Meta(min_length=1, description="The Airflow run that loaded it.")]
-    mode: Annotated[str, Meta(description="How the source was read: `full`, `incremental` or `snapshot`.")]
+    mode: Annotated[
+        str,
+        Meta(
+            description="How the source was read: `full`, `incremental` or `snapshot`. `events`: it was not; events "
+            "were applied since, and the build reads them."
+        ),
+    ]
     committed_at: Annotated[datetime, Meta(tz=True, description="When it was committed, by the clock of the writer.")]
     cursor: Annotated[str | None, Meta(description="Where the next load continues, as the source states it.")]
     is_read: Annotated[bool, Meta(description="Whether this build reads its rows.")]

@@ -26,17 +26,25 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity
 
 
-def commits_as_of(store: ReadableStore, entities: Sequence[Entity], day: date) -> dict[str, Manifest]:
+def commits_as_of(
+    store: ReadableStore, entities: Sequence[Entity], day: date, *, fresh: bool = False
+) -> dict[str, Manifest]:
     """Return the commit of each table that shows it as it stood on a day, by the table's name.
 
     A table that no build waits for is left out if it was not loaded by that day.
+
+    Args:
+        store: The lake that has the tables.
+        entities: Every entity of the registry.
+        day: The Korean day.
+        fresh: With the events that were applied since the loads of that day.
 
     Raises:
         TransformError: The day is after the newest load, or a table that builds wait for was never loaded.
         ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
-    found = {str(entity): open_table(store, entity.table).as_of(format_day(day)) for entity in entities}
+    found = {str(entity): open_table(store, entity.table).as_of(format_day(day), events=fresh) for entity in entities}
     commits = {name: commit for name, commit in found.items() if commit is not None}
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
@@ -76,6 +84,8 @@ def commit_inputs(
 ) -> list[CommitInput]:
     """Return the figures of a table's loads, the oldest first: up to the commit that is read, and of no later day.
 
+    The commit that is read may be one of applied events; those between two loads are left out.
+
     Commits never change, so that those of an earlier build need not be read again. They are used if the store still has
     the newest of them: `known` may come from another lake.
 
@@ -89,7 +99,11 @@ def commit_inputs(
     Raises:
         StoreError: The lake cannot be read.
     """
-    earlier = {each.version: each for each in known if (each.source, each.entity) == (read.source, read.entity)}
+    earlier = {
+        each.version: each
+        for each in known
+        if (each.source, each.entity) == (read.source, read.entity) and each.mode != Mode.EVENTS
+    }
     table, found, is_trusted = open_table(store, entity.table), {read.version: figures_of(read)}, False
     version = read.load_before + 1
     while version := version - 1:

@@ -90,9 +90,15 @@ class Outcome:
 
 
 def open_generation(
-    store: Store, entities: Iterable[Entity], *, day: date, run_id: str, sources: ReadableStore | None = None
+    store: Store,
+    entities: Iterable[Entity],
+    *,
+    day: date,
+    run_id: str,
+    sources: ReadableStore | None = None,
+    fresh: bool = False,
 ) -> str:
-    """Fix what a build reads: of each entity the newest commit of the day or of one before it.
+    """Fix what a build reads: of each entity the newest load of the day or of one before it.
 
     Each call opens a new folder. A day without a load of its own can be built, a day after the newest load cannot.
 
@@ -102,6 +108,7 @@ def open_generation(
         day: The Korean day to build.
         run_id: The run that builds it.
         sources: The lake that has the tables, if it is not `store`: the CDN before it, or another lake.
+        fresh: With the events that were applied since these loads.
 
     Returns:
         The key of the generation, `marts/dt=<day>/<run>`; its `_inputs.json` is written.
@@ -111,7 +118,8 @@ def open_generation(
         DocumentError: The pointer or a commit is damaged.
         StoreError: A lake cannot be read or written.
     """
-    inputs = encode(choose_inputs(store, sources or store, tuple(entities), day=day, run_id=run_id))
+    chosen = choose_inputs(store, sources or store, tuple(entities), day=day, run_id=run_id, fresh=fresh)
+    inputs = encode(chosen)
     folder = f"marts/dt={format_day(day)}/{run_folder(run_id)}"
     build = 1
     while True:
@@ -125,7 +133,7 @@ def open_generation(
 
 
 def publish(store: Store, generation: str, copies: Mapping[str, str]) -> Outcome:
-    """Finish a generation, and show it to readers unless they have a later day or newer loads of its day.
+    """Finish a generation, and show it to readers unless they have a later day or newer commits of its day.
 
     A rebuilt past day stays beside what readers have. A generation is published once: what replaced it stays, even if
     this is called again. Killed anywhere, it can be called again.
@@ -234,10 +242,10 @@ def _why_not(store: Store, document: Generation, shown: Publication, *, finished
                 )
     if shown.day == document.day and (older := _older_loads(store, document, shown.generation)):
         return Words(
-            f"not published: readers already have {shown.generation}, which was built from newer loads: "
+            f"not published: readers already have {shown.generation}, which was built from newer commits: "
             f"{', '.join(older)}; `make rollback TO={document.generation}` shows this one anyway",
-            f"게시하지 않음: 사용자가 보는 {shown.generation}은(는) 더 새로운 적재로 만들었습니다: {', '.join(older)}. "
-            f"이것을 보이려면 `make rollback TO={document.generation}`을 쓰세요",
+            f"게시하지 않음: 사용자가 보는 {shown.generation}은(는) 더 새로운 커밋으로 만들었습니다: "
+            f"{', '.join(older)}. 이것을 보이려면 `make rollback TO={document.generation}`을 쓰세요",
         )
     return None
 
@@ -247,7 +255,7 @@ def _older_loads(store: Store, document: Generation, shown: str) -> list[str]:
     try:
         versions, own = pointer.record_of(store, shown).sources, document.sources
     except (ObjectNotFoundError, DocumentError) as error:  # what readers have is incomplete
-        log.warning("%s may have been built from newer loads: %s", shown, error)
+        log.warning("%s may have been built from newer commits: %s", shown, error)
         return []
     return [f"{name}: version {versions[name]}, not {n}" for name, n in own.items() if n < versions.get(name, 0)]
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def choose_inputs(
-    store: Store, sources: ReadableStore, entities: Sequence[Entity], *, day: date, run_id: str
+    store: Store, sources: ReadableStore, entities: Sequence[Entity], *, day: date, run_id: str, fresh: bool = False
 ) -> Inputs:
     """Choose what a build of a day reads, and prepare the store for the days of the history that it must build.
 
@@ -42,13 +42,14 @@ def choose_inputs(
         entities: Every entity of the registry.
         day: The Korean day to build.
         run_id: The run that builds it.
+        fresh: With the events that were applied since the loads of that day.
 
     Raises:
         TransformError: The day is after the newest load, a gating table was never loaded, or a part was removed.
         DocumentError: The pointer or a commit is damaged.
         StoreError: A lake cannot be read or written.
     """
-    commits = commits_as_of(sources, entities, day)
+    commits = commits_as_of(sources, entities, day, fresh=fresh)
     shown = pointer.current(store)
     marts = _reader_of_marts(store, sources, shown)
     model, table = history_model()

@@ -1,7 +1,8 @@
 """What is checked of each mart: the thresholds in its YAML file, and its references to other marts.
 
 Both are read from dbt's manifest. A column refers to another mart if it has the name of the tested key of that one, and
-that one is a `dim_`: `game_id` refers to `dim_games`.
+that one is a `dim_`: `game_id` refers to `dim_games`. `may_be_deleted` excepts columns: changes name deleted
+games too.
 """
 
 from __future__ import annotations
@@ -104,11 +105,15 @@ def _place(node: _Node) -> str:
 
 def _watched(node: _Node, keys: Mapping[str, str]) -> WatchedMart:
     thresholds = convert(_declared(node), MartThresholds, ThresholdError, at=_place(node))
-    for name in ("scores", "lookups"):
+    for name in ("scores", "lookups", "may_be_deleted"):
         for column in getattr(thresholds, name):
             if column not in node.columns:
                 raise ThresholdError(
                     f"{_place(node)}.{name}", column, f"a column of the mart: {', '.join(node.columns)}"
                 )
-    references = {column: (keys[column], column) for column in node.columns if keys.get(column, node.name) != node.name}
+    references = {
+        column: (keys[column], column)
+        for column in node.columns
+        if keys.get(column, node.name) != node.name and column not in thresholds.may_be_deleted
+    }
     return WatchedMart(thresholds, references)

@@ -32,8 +32,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """What the tasks asked for, in order."""
     found: list[Any] = []
 
-    def open_generation(store: Store, entities: Any, *, day: Any, run_id: Any, sources: Any) -> Any:
-        found.append((store.uri, day, run_id, sources and sources.uri))
+    def open_generation(store: Store, entities: Any, *, day: Any, run_id: Any, sources: Any, fresh: bool) -> Any:
+        found.append((store.uri, day, run_id, sources and sources.uri, fresh))
         return "marts/dt=2026-11-21/run"
 
     def publish(store: Store, name: Any, copies: Any) -> Any:
@@ -52,7 +52,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 
 def context(**more: Any) -> dict[str, Any]:
     run = SimpleNamespace(partition_key="2026-11-21", run_id="a run", conf=None)
-    return {"dag_run": run, "params": {"date": None}, **more}
+    return {"dag_run": run, "params": {"date": None, "fresh": False}, **more}
 
 
 def test_the_feeds_are_made_first_and_a_failure_names_the_table(
@@ -80,7 +80,9 @@ def test_sources_come_through_the_cdn_if_one_is_named(
     opened = transform_dag.open_generation.function(**context())
     folder = tmp_path / "lake"
     assert opened == {"key": "marts/dt=2026-11-21/run", "url": f"{folder}/marts/dt=2026-11-21/run"}
-    assert calls == [(folder.as_uri(), date(2026, 11, 21), "a run", cdn)]
+    assert calls == [(folder.as_uri(), date(2026, 11, 21), "a run", cdn, False)]
+    transform_dag.open_generation.function(**context(params={"date": None, "fresh": True}))
+    assert calls[1][-1]
 
 
 def test_a_day_without_its_loads_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -139,4 +141,4 @@ def test_a_misspelt_param_is_not_tried_again() -> None:
     dag = transform_dag.transform_dag(doc_md="")
     with pytest.raises(AirflowFailException) as failed:
         transform_dag.open_generation.function(dag_run=run, dag=dag, params={"date": None, **run.conf})
-    assert str(failed.value) == "not retried: param dat: the DAG has no such param, expected one of date"
+    assert str(failed.value) == "not retried: param dat: the DAG has no such param, expected one of date, fresh"

@@ -257,6 +257,9 @@ def test_marts_read_the_load_and_not_what_was_applied_after_it(lake: Lake) -> No
     assert shown
     assert newest
     assert (shown.version, newest.version) == (1, 1)
+    fresh = table.as_of(day, events=True)
+    assert fresh
+    assert fresh.version == 3
 
 
 def test_reports_and_marts_list_loads_alone(lake: Lake) -> None:
@@ -277,7 +280,15 @@ def test_reports_and_marts_list_loads_alone(lake: Lake) -> None:
         known = found
     lake.put(lake.event("update", lake.row(lake.ids[0], 900)))
     lake.apply()
-    assert sorted(RecordReader(lake.store, [ENTITY]).read(7).tables[str(ENTITY)].commits) == [1, 4, 7, 10]
+    fresh = commit_inputs(lake.store, ENTITY, lake.newest, day=DAY, known=known)
+    assert [(each.version, each.mode, each.is_read) for each in fresh[-2:]] == [
+        (10, "incremental", False),
+        (11, "events", True),
+    ]
+    lake.loads.load(run_id="next night")
+    after = commit_inputs(lake.store, ENTITY, lake.newest, day=DAY, known=fresh)
+    assert [each.version for each in after] == [1, 4, 7, 10, 12], "it lists no commit of events, though it is known"
+    assert sorted(RecordReader(lake.store, [ENTITY]).read(7).tables[str(ENTITY)].commits) == [1, 4, 7, 10, 12]
 
 
 def test_invalid_events_are_rejected_kept_and_counted(lake: Lake) -> None:

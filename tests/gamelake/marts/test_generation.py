@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,14 @@ import pytest
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.keys import run_folder
 from gamelake.lake.table import Table
+from gamelake.load.apply_events import apply_events
 from gamelake.marts.commits import newest_day
 from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback
+from tests.support.feed_tables import GAMES as FEED_GAMES
+from tests.support.feed_tables import load_whole
 from tests.support.id_lake import (
     DAY,
     GAMES,
@@ -32,6 +35,7 @@ from tests.support.id_lake import (
     write_day,
     write_mart,
 )
+from tests.support.inbox_events import event, put
 from tests.support.tables import IGDB_GENRES
 
 COPIES = {**GAMES, "mart_top_rated": "marts/marketing/mart_top_rated.parquet"}
@@ -196,7 +200,7 @@ def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store: Any, 
         document = publish(store, older, GAMES)
         assert not document.is_published
         assert document.reason == (
-            f"not published: readers already have {newer}, which was built from newer loads: "
+            f"not published: readers already have {newer}, which was built from newer commits: "
             f"igdb.themes: version 2, not 1; `make rollback TO={older}` shows this one anyway"
         )
         shown = current(store)
@@ -280,3 +284,23 @@ def test_an_entity_that_the_other_lake_lacks_is_named_with_that_lake(store: Any,
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
     with pytest.raises(TransformError, match=rf"no load of igdb.genres .* in {place_of(other)}"):
         open_generation(store, [GENRES], day=DAY, run_id="r", sources=other)
+
+
+def test_fresh_marts_read_applied_events_and_a_build_of_loads_does_not_replace_them(store: Any, tmp_path: Path) -> None:
+    rows = [{"id": number, "name": "A game", "updated_at": 5} for number in (1, 2)]
+    load_whole(store, tmp_path, *rows)
+    later = datetime.now(UTC).timestamp() + 60
+    put(store, FEED_GAMES.table, event("update", {"id": 1, "name": "Fresh", "updated_at": int(later)}, later))
+    (applied,) = apply_events(store, FEED_GAMES)
+    fresh = open_generation(store, [FEED_GAMES], day=DAY, run_id="fresh", fresh=True)
+    usual = open_generation(store, [FEED_GAMES], day=DAY, run_id="usual")
+    for generation in (fresh, usual):
+        write_mart(store, generation, "dim_games", 2)
+    (source,) = inputs_of(store, fresh).sources
+    assert (source.version, source.row_count, source.source_count) == (applied.version, 2, None)
+    assert [file.ordinal for file in inputs_of(store, fresh).files] == [0, 1]
+    assert [each.version for each in inputs_of(store, usual).sources] == [1]
+    assert publish(store, fresh, GAMES).is_published
+    kept = publish(store, usual, GAMES)
+    assert kept.reason is not None
+    assert f"igdb.games: version 2, not 1; `make rollback TO={usual}`" in kept.reason

@@ -181,4 +181,5 @@ def test_the_thresholds_of_a_mart_are_read(tmp_path: Path) -> None:
     real = watched_marts()
     assert real["mart_top_rated"].references == {"game_id": ("dim_games", "game_id")}
     assert real["bridge_game_company"].references["company_id"] == ("dim_companies", "company_id")
+    assert real["fct_game_changes"].references == {}, "a deleted game is in no dim_games"
     assert "genre_names" in real["dim_games"].thresholds.lookups
