@@ -1,18 +1,21 @@
-"""Compare a table's objects with its commits: find unneeded, missing and damaged objects.
+"""Compare a table's objects with its commits and months: find unneeded, missing and damaged objects.
 
 A commit is needed while it is the newest, and for RETENTION after that: reads as of a past day use it. A part that no
 needed commit names is an orphan. A part of a running load is an orphan too until its commit, so only old orphans may be
 removed. Where a needed commit is missing or damaged, no part is an orphan, because its list of parts is unknown.
+
+A needed part may be missing if the file of its month has its rows. Its object is an orphan RETENTION after the month was
+compacted, while that file is there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from gamelake.lake.findings import RETENTION, Finding, Problem
 from gamelake.lake.manifest import ManifestError
+from gamelake.lake.month_audit import survey_months
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table, TableReader
 from gamelake.lake.uploads import DamagedPartError, verify_part
@@ -25,41 +28,16 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import ObjectInfo, Store
 
-RETENTION = timedelta(days=7)
-"""How long a commit is needed after the next one: as long as the lifecycle rule keeps outdated parts."""
+__all__ = ["REJECTED_RETENTION", "RETENTION", "Finding", "Problem", "audit_table"]
+
 REJECTED_RETENTION = timedelta(days=30)
 """How long rejected rows are kept, so that their errors can be examined."""
-
-
-class Problem(StrEnum):
-    """What is wrong with an object."""
-
-    ORPHAN = "orphan"
-    MISSING = "missing"
-    DAMAGED = "damaged"
-    UNREAD = "unread"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One wrong object. bytes, modified: of the object in the store; 0 and None if it is missing."""
-
-    problem: Problem
-    key: str
-    reason: str
-    bytes: int = 0
-    modified: datetime | None = None
-
-    @classmethod
-    def orphan(cls, info: ObjectInfo, reason: str) -> Finding:
-        """Return the finding of an object that nothing needs."""
-        return cls(Problem.ORPHAN, info.key, reason, info.size, info.modified)
 
 
 def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = False) -> Iterator[Finding]:
     """Yield what is wrong with one table.
 
-    verify: read the parts of the newest commit and compare their hashes, not only the sizes of all.
+    verify: read the parts of the newest commit and the files of months and compare their hashes, not only sizes.
     Raises: StoreError.
     """
     # The objects first: what a load puts and commits while this runs is then in the commits.
@@ -86,9 +64,18 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
     for info in store.list(name.rejected_prefix):
         if info.modified < now - REJECTED_RETENTION:
             yield Finding.orphan(info, f"rejected rows are kept for {REJECTED_RETENTION.days} days")
+    months = survey_months(store, name, needed.keys(), now=now, verify=verify)
+    # Without all commits it is not known which parts are needed, so which files of months.
+    yield from (each for each in months.findings if not gaps or each.problem is not Problem.ORPHAN)
     newest = commits[0].version if commits else 0
     for part, commit in needed.values():
-        yield from _check_part(store, part, commit, there.get(part.key), verify=verify and commit.version == newest)
+        info, month = there.get(part.key), months.of_part.get(part.key)
+        if month is not None and info is None:
+            continue
+        if month is not None and info is not None and month.is_old:
+            yield Finding.orphan(info, f"{month.file} has its rows")
+            continue
+        yield from _check_part(store, part, commit, info, verify=verify and commit.version == newest)
 
 
 def _gaps(found: set[int], newest: int) -> list[int]:

@@ -5,6 +5,9 @@ raw/<source>/<entity>/dt=2026-11-21/<run>/_progress.json       while the run goe
 raw/<source>/<entity>/_manifests/00000000000000000042.json
 raw/<source>/<entity>/_manifest.json
 raw/<source>/<entity>/_rejected/dt=2026-11-21/<time>.jsonl     rows that broke the contract, and why
+raw/<source>/<entity>/_months/2026-09/00000000000000000001.json
+                                                               which parts of the month one Parquet file has
+raw/<source>/<entity>/_months/2026-09/<number>-<id>.parquet    that file
 """
 
 from __future__ import annotations
@@ -62,6 +65,22 @@ class TableName:
     def rejected_prefix(self) -> str:
         """The start of the keys of its rejected rows."""
         return f"{self.prefix}_rejected/"
+
+    @property
+    def months_prefix(self) -> str:
+        """The start of the keys of its compacted months."""
+        return f"{self.prefix}_months/"
+
+    def month_prefix(self, month: str) -> str:
+        """Return the start of the keys of one compacted month, such as `2026-09`."""
+        return f"{self.months_prefix}{month}/"
+
+    @classmethod
+    def of_key(cls, key: str) -> TableName | None:
+        """Return the table that has the object of a key, None if it is no table's."""
+        folder, source, entity, *rest = [*key.split("/"), "", ""]
+        is_of_table = f"{folder}/" == RAW and any(rest) and _SOURCE.fullmatch(source) and _ENTITY.fullmatch(entity)
+        return cls(source, entity) if is_of_table else None
 
     def manifest_key(self, version: int) -> str:
         """Return the key of the commit of that number; keys sort as their numbers do."""

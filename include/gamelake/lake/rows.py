@@ -13,11 +13,13 @@ from isal.igzip_lib import IsalError
 from pyroaring import BitMap64
 
 from gamelake.lake.id_ranges import IdRange, merge_ranges
-from gamelake.lake.store import CHUNK
+from gamelake.lake.months import month_lines
+from gamelake.lake.store import CHUNK, ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import Store
@@ -175,13 +177,23 @@ def _decode(part: Part, number: int, line: bytes, decoder: msgspec.json.Decoder[
 
 
 def read_lines(store: Store, part: StoredPart) -> Iterator[bytes]:
-    """Yield the rows of a part as lines with their line feeds, streamed.
+    """Yield the rows of a part as lines with their line feeds, streamed; of a part that a month's file has, from there.
 
     Raises: DamagedPartError, if the part is torn or has more or fewer rows than in its manifest; StoreError.
     """
+    try:
+        stream = store.open(part.key)
+    except ObjectNotFoundError:
+        yield from month_lines(store, part)
+    else:
+        yield from lines_in(stream, part)
+
+
+def lines_in(stream: BinaryIO, part: StoredPart) -> Iterator[bytes]:
+    """Yield the lines of the bytes of a part, and close them. Raises as `read_lines`."""
     rows = 0
     try:
-        with store.open(part.key) as stream:
+        with stream:
             plain = igzip.IGzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call] # isal gives it no types
             for line in io.BufferedReader(plain, CHUNK):  # IGzipFile.readline is a Python call for each line
                 rows += 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gamelake.lake.keys import LoadRun
     from gamelake.lake.manifest import Part
-    from gamelake.lake.store import Store
+    from gamelake.lake.store import ReadableStore, Store
 
 REUSE = timedelta(hours=24)
 """A part that was left longer ago is not used again: the lifecycle rules or an audit may remove it soon."""
@@ -49,17 +49,28 @@ class StoredPart(Protocol):
     def sha256(self) -> str: ...  # noqa: D102
 
 
-def verify_part(store: Store, part: StoredPart) -> None:
+def verify_part(store: ReadableStore, part: StoredPart) -> None:
     """Read a part and verify the size and hash of its bytes.
 
     Raises: DamagedPartError, if they differ; ObjectNotFoundError; StoreError.
     """
+    _read_verified(store, part, lambda _: None)
+
+
+def verified_copy(store: ReadableStore, part: StoredPart, path: Path) -> None:
+    """Copy a part to a local file, and verify it. Raises as `verify_part`."""
+    with path.open("wb") as copy:
+        _read_verified(store, part, copy.write)
+
+
+def _read_verified(store: ReadableStore, part: StoredPart, use: Callable[[bytes], object]) -> None:
     digest = hashlib.sha256()
     size = 0
     with store.open(part.key) as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
+            use(chunk)
     if size != part.bytes:
         raise DamagedPartError(f"{part.key}: the store has {size} bytes, expected {part.bytes}, as were put")
     if digest.hexdigest() != part.sha256:

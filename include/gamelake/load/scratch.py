@@ -31,8 +31,10 @@ _WHAT_TO_DO = (
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
+def scratch_folder(what_to_do: str = _WHAT_TO_DO) -> Iterator[Path]:
     """Provide a new temporary folder for as long as the block lasts, and remove those of dead processes first.
+
+    what_to_do: what an error states about the use of the folder.
 
     Raises: LoadError, if the folder cannot be made, or its disk is full.
     """
@@ -40,13 +42,13 @@ def scratch_folder() -> Iterator[Path]:
         _remove_abandoned()
         folder, lock = _locked_folder()
     except OSError as error:
-        raise LoadError(f"cannot make a folder in {_temporary()}: {error}; {_WHAT_TO_DO}") from error
+        raise LoadError(f"cannot make a folder in {_temporary()}: {error}; {what_to_do}") from error
     try:
         yield folder
     except OSError as error:  # those of the lake are StoreErrors
         if error.errno not in _FULL:
             raise
-        raise LoadError(f"the disk of {_temporary()} is full: {error}; nothing was committed. {_WHAT_TO_DO}") from error
+        raise LoadError(f"the disk of {_temporary()} is full: {error}; nothing was committed. {what_to_do}") from error
     finally:
         shutil.rmtree(folder)
         os.close(lock)

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ObjectInfo, Store
 
 _THREADS = 16
-_NAMED = re.compile(r"(raw|feeds)/[^/]+/[^/]+/(dt=|_rejected/)|marts/(dt=|history/)")
+_NAMED = re.compile(
+    r"(raw|feeds)/[^/]+/[^/]+/(dt=|_rejected/)|raw/[^/]+/[^/]+/_months/.*\.parquet$|marts/(dt=|history/)"
+)
 """Objects that are never written twice, and that commits, steps of feeds and publications name."""
-_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/|topics/")
+_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|raw/[^/]+/[^/]+/_months/|marts/_publications/|inbox/|topics/")
 _PROGRESS = "/_progress.json"
 """The notes of a load that was running: in another lake no load goes on from them."""
 

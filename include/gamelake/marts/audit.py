@@ -21,6 +21,7 @@ from gamelake.marts.documents import (
     read,
 )
 from gamelake.marts.history import day_key
+from gamelake.marts.restored import RESTORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -72,6 +73,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                 )
                 yield Finding.orphan(info, reason)
     yield from _check_history(store, generations.keys() | live, finished=records | live, live=live)
+    yield from (Finding.orphan(info, "a build that has ended read it") for info in store.list(RESTORED))
 
 
 def _check_history(store: Store, generations: Set[str], *, finished: Set[str], live: Set[str]) -> Iterator[Finding]:

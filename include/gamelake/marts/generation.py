@@ -7,6 +7,7 @@
     marts/dt=2026-11-21/<run>/_day=<day>.parquet  a day that the build adds to the history; see history.py
     marts/dt=2026-11-21/<run>/_history.json       the days of the history
     marts/dt=2026-11-21/<run>/_generation.json    what was built
+    marts/_restored/<build>/raw/...               only while a build reads parts of compacted months; see restored.py
 
 A build opens a new folder, also when its run is repeated. A folder that has `_generation.json` is finished: nothing
 writes into it again. Readers follow the pointer (pointer.py), so they see the old generation or the new one and never a
@@ -49,6 +50,7 @@ from gamelake.marts.errors import TransformError
 from gamelake.marts.history import written_key
 from gamelake.marts.inputs import choose_inputs
 from gamelake.marts.parquet import inspect_parquet
+from gamelake.marts.restored import RESTORED, remove_restored
 from gamelake.words import Words
 
 if TYPE_CHECKING:
@@ -162,6 +164,8 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> Outcome
         return Move(action=Action.PUBLISH, generation=generation, day=document.day, by=document.run_id)
 
     made = pointer.move(store, decide) or pointer.newest(store)
+    if next(iter(store.list(RESTORED)), None):  # not in most nights: only if old days were built again
+        remove_restored(store, read(store, f"{generation}/{INPUTS}", Inputs).run[0].build)
     return Outcome(document, made.number if made else 0, why)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gamelake.days import day_of_partition, format_day
-from gamelake.lake.audit import RETENTION
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import changes, history, pointer, unbuildable
@@ -16,10 +15,10 @@ from gamelake.marts.build_results import runs_between
 from gamelake.marts.commits import commit_inputs, commits_as_of, shared_fields
 from gamelake.marts.dbt_project import history_model
 from gamelake.marts.documents import INPUTS, RECORD, History, read
-from gamelake.marts.errors import TransformError
+from gamelake.marts.restored import restore_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from gamelake.lake.manifest import Manifest, Part
@@ -45,7 +44,8 @@ def choose_inputs(
         fresh: With the events that were applied since the loads of that day.
 
     Raises:
-        TransformError: The day is after the newest load, a gating table was never loaded, or a part was removed.
+        TransformError: The day is after the newest load, a gating table was never loaded, or a part was removed and no
+            compacted month has it.
         DocumentError: The pointer or a commit is damaged.
         StoreError: A lake cannot be read or written.
     """
@@ -59,7 +59,9 @@ def choose_inputs(
         sources, every_day, tested=newest.get(table, ""), known={name: each.files for name, each in commits.items()}
     )
     unread = history.unread_parts(every_day, days, newest.get(table, ""))
-    _check_parts(sources, day, [file for each in commits.values() for file in each.files], unread)
+    wanted = [file for each in commits.values() for file in each.files if file.key not in unread]
+    build = uuid4().hex
+    restored = restore_parts(store, sources, wanted, day=day, build=build)
     history.write_day_inputs(store, days)
     before = next((each for each in pointer.by_day(store) if each.day < day), None)
     files = [
@@ -78,7 +80,7 @@ def choose_inputs(
     fed = commits.get(changes.FED)
     steps, changed = changes.feed_inputs(store, fed, figures, day=day) if fed else ((), ())
     return Inputs(
-        run=(RunInput(day=day, run_id=run_id, build=uuid4().hex, previous=before.generation if before else None),),
+        run=(RunInput(day=day, run_id=run_id, build=build, previous=before.generation if before else None),),
         sources=tuple(
             SourceInput(**shared_fields(commit, SourceInput), newest_day=newest[name])
             for name, commit in commits.items()
@@ -89,7 +91,7 @@ def choose_inputs(
                 source=commit.source,
                 entity=commit.entity,
                 ordinal=ordinal,
-                url=sources.url(file.key),
+                url=restored.get(file.key) or sources.url(file.key),
                 partition=file.partition,
                 rows=file.rows,
                 is_newest=day_of_partition(file.partition) == newest[str(commit.table)],
@@ -158,18 +160,3 @@ def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInp
     except (ObjectNotFoundError, DocumentError):  # only a copy of what the manifests have
         return ()
 
-
-def _check_parts(store: ReadableStore, day: date, files: Sequence[Part], unread: Container[str]) -> None:
-    """Refuse a build one of whose parts is removed, before dbt starts."""
-    missing = []
-    for file in files:
-        if file.key not in unread:
-            try:
-                store.info(file.key)
-            except ObjectNotFoundError:
-                missing.append(file.key)
-    if missing:
-        raise TransformError(
-            f"{format_day(day)} cannot be built: {len(missing)} of the parts that it reads are missing, such as "
-            f"{missing[0]}. Parts that no longer count are kept for {RETENTION.days} days; build a later day"
-        )

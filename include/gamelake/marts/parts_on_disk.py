@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import CHUNK, ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from gamelake.lake.manifest import Part
+    from gamelake.lake.months import Months
     from gamelake.lake.store import ReadableStore
 
 _READ = """
@@ -46,8 +49,17 @@ class UnreadableError(Exception):
     """Parts cannot be read; the message states why."""
 
 
-def fetch(store: ReadableStore, files: Sequence[Part], folder: Path) -> list[Path]:
-    """Copy parts into a folder. Returns: the copies.
+def fetch(store: ReadableStore, files: Sequence[Part], folder: Path, *, months: Months) -> list[Path]:
+    """Copy parts into a folder.
+
+    Args:
+        store: The lake.
+        files: The parts.
+        folder: Where to.
+        months: Restores those that the file of their month has.
+
+    Returns:
+        The copies.
 
     Raises:
         UnreadableError: A part is missing, or differs from the manifest.
@@ -55,7 +67,7 @@ def fetch(store: ReadableStore, files: Sequence[Part], folder: Path) -> list[Pat
     """
     paths = [folder / f"{ordinal:05}.jsonl.gz" for ordinal in range(len(files))]
     for file, path in zip(files, paths, strict=True):
-        _fetch(store, file, path)
+        _fetch(store, file, path, months)
     return paths
 
 
@@ -97,7 +109,7 @@ def current_rows(
     return int(found)
 
 
-def _fetch(store: ReadableStore, file: Part, path: Path) -> None:
+def _fetch(store: ReadableStore, file: Part, path: Path, months: Months) -> None:
     digest = hashlib.sha256()
     try:
         with store.open(file.key) as part, path.open("wb") as copy:
@@ -105,10 +117,20 @@ def _fetch(store: ReadableStore, file: Part, path: Path) -> None:
                 digest.update(chunk)
                 copy.write(chunk)
     except ObjectNotFoundError:
-        raise UnreadableError(f"its part {file.key} is missing") from None
+        _restore(months, file, path)
+        return
     if digest.hexdigest() != file.sha256:
         size = path.stat().st_size
         raise UnreadableError(
             f"its part {file.key} is damaged: found {size} bytes with the sha256 {digest.hexdigest()[:12]}…, expected "
             f"{file.bytes} with {file.sha256[:12]}…"
         )
+
+
+def _restore(months: Months, file: Part, path: Path) -> None:
+    try:
+        months.restore(file, path)
+    except ObjectNotFoundError:
+        raise UnreadableError(f"its part {file.key} is missing") from None
+    except (DamagedPartError, DocumentError) as error:
+        raise UnreadableError(f"its part {file.key} cannot be restored: {error}") from error

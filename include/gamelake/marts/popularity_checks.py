@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gamelake.lake.months import Months
 from gamelake.marts import dbt_project
 from gamelake.marts.parts_on_disk import UnreadableError, current_rows, fetch
 
@@ -103,6 +104,7 @@ class Checks:
 
     def __init__(self, store: ReadableStore, tables: Mapping[str, Sequence[Part]], folder: Path) -> None:
         self._store, self._tables, self._folder = store, tables, folder
+        self._months = Months(store, folder)
         self._known: dict[str, str | None] = {}
         self._limits, self._parents = limits(), parents()
 
@@ -115,7 +117,8 @@ class Checks:
             duckdb.connect(config={"memory_limit": "500MB", "temp_directory": folder}) as database,
         ):
             try:
-                found = current_rows(database, files, fetch(self._store, files, Path(folder)), _POPSCORE)
+                paths = fetch(self._store, files, Path(folder), months=self._months)
+                found = current_rows(database, files, paths, _POPSCORE)
             except UnreadableError as error:
                 return str(error)
             if found != (expected := sum(file.rows for file in files)):
@@ -154,7 +157,8 @@ class Checks:
                 duckdb.connect(config={"memory_limit": "500MB", "temp_directory": folder}) as database,
             ):
                 try:
-                    current_rows(database, files, fetch(self._store, files, Path(folder)), {"id": "bigint"})
+                    paths = fetch(self._store, files, Path(folder), months=self._months)
+                    current_rows(database, files, paths, {"id": "bigint"})
                 except UnreadableError:
                     self._known[table] = None
                 else:
