@@ -4,8 +4,8 @@ A commit is needed while it is the newest, and for RETENTION after that: reads a
 needed commit names is an orphan. A part of a running load is an orphan too until its commit, so only old orphans may be
 removed. Where a needed commit is missing or damaged, no part is an orphan, because its list of parts is unknown.
 
-A needed part may be missing if the file of its month has its rows. Its object is an orphan RETENTION after the month was
-compacted, while that file is there.
+A needed part may be missing if the file of its month has its rows. Its object is an orphan RETENTION after the month
+was compacted, while that file is there.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
     yield from (each for each in months.findings if not gaps or each.problem is not Problem.ORPHAN)
     newest = commits[0].version if commits else 0
     for part, commit in needed.values():
-        info, month = there.get(part.key), months.of_part.get(part.key)
-        if month is not None and info is None:
+        found, month = there.get(part.key), months.of_part.get(part.key)
+        if month is not None and found is None:
             continue
-        if month is not None and info is not None and month.is_old:
-            yield Finding.orphan(info, f"{month.file} has its rows")
+        if month is not None and found is not None and month.is_old:
+            yield Finding.orphan(found, f"{month.file} has its rows")
             continue
-        yield from _check_part(store, part, commit, info, verify=verify and commit.version == newest)
+        yield from _check_part(store, part, commit, found, verify=verify and commit.version == newest)
 
 
 def _gaps(found: set[int], newest: int) -> list[int]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PartInMonth:
-    """A needed part whose rows a file has. is_old: its object has been unneeded for RETENTION, and the file is there."""
+    """A needed part whose rows a file has. is_old: its object is unneeded since RETENTION, and the file is there."""
 
     file: str
     is_old: bool

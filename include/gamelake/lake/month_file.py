@@ -39,7 +39,7 @@ _BATCH = 10_000
 _LEAST_OBJECT = 16 * 1024 * 1024
 # More than 53 bits are not exact in every reader of JSON: such a number stays text.
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER
-_KINDS = {
+_KINDS: Mapping[ColumnType, Mapping[type, ValueKind]] = {
     ColumnType.INT: {int: ValueKind.INT},
     ColumnType.DOUBLE: {float: ValueKind.FLOAT, int: ValueKind.INT},
     ColumnType.BOOL: {bool: ValueKind.BOOL},
@@ -69,7 +69,7 @@ class MonthFileWriter:
             columns: The type of each column, `id` included.
         """
         self._folder = folder
-        self._columns = {name: ColumnType(type_) for name, type_ in columns.items()}
+        self._columns = columns_of(columns)
         self._forms: dict[tuple[tuple[str, ...], tuple[type, ...]], int | None] = {}
         self._known: list[Form] = []
         self._parts: list[Path] = []
@@ -123,7 +123,7 @@ class MonthFileWriter:
         # The order of the ids is that of the lines, in nearly every part: then no place is stored.
         place_of = "null::integer" if is_sorted else "_place"
         self._database.execute(
-            f"copy (select {ordinal}::integer as _part, * replace ({place_of} as _place) from {read}) "
+            f"copy (select {ordinal}::integer as _part, * replace ({place_of} as _place) from {read}) "  # noqa: S608
             f"to {_quoted(str(path))} (format parquet)"
         )
         plain.unlink()
@@ -248,12 +248,18 @@ class MonthFileReader:
         """
         names = ", ".join(["_form", "_line", *map(_identifier, self._columns)])
         rows = self._database.execute(
-            f"select {names} from read_parquet({_quoted(str(self._path))}) where _part = ? order by _place, id",
+            f"select {names} from read_parquet({_quoted(str(self._path))}) "  # noqa: S608 - names of fields, quoted
+            "where _part = ? order by _place, id",
             [part],
         )
         while batch := rows.fetchmany(_BATCH):
             for row in batch:
                 yield row[1].encode() if row[0] is None else self._restate[row[0]](row)
+
+
+def columns_of(types: Mapping[str, str]) -> dict[str, ColumnType]:
+    """Return the types of columns, given DuckDB's names of them."""
+    return {name: ColumnType(type_) for name, type_ in types.items()}
 
 
 def _is_restated(row: Any, line: bytes) -> bool:
@@ -274,7 +280,7 @@ def _restating(form: Form, columns: Sequence[str]) -> Callable[[tuple[Any, ...]]
         if each.kind is ValueKind.INT:
             changed.append((each.name, int))
         elif each.kind is ValueKind.JSON:
-            changed.append((each.name, lambda text: orjson.Fragment(text)))
+            changed.append((each.name, orjson.Fragment))
 
     def restate(row: tuple[Any, ...]) -> bytes:
         values = dict(zip(names, pick(row), strict=True))

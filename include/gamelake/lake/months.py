@@ -21,13 +21,14 @@ from isal import igzip
 from gamelake.lake.keys import TableName
 from gamelake.lake.month_documents import month_of, read_months
 from gamelake.lake.month_file import MonthFileReader
-from gamelake.lake.store import CHUNK, ObjectNotFoundError
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError, verified_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from gamelake.lake.month_documents import Month, MonthPart
     from gamelake.lake.store import ReadableStore
     from gamelake.lake.uploads import StoredPart
 
@@ -109,7 +110,7 @@ class Months:
         """Write a part as it was to a local file: gzip of its lines, of maybe other bytes. Raises as `lines`."""
         with igzip.IGzipFile(filename=path, mode="wb", compresslevel=_LEVEL) as file:  # type: ignore[no-untyped-call]
             for line in self.lines(part):
-                file.write(line)
+                file.write(line)  # type: ignore[no-untyped-call]
 
     def _file(self, month: Month) -> MonthFileReader:
         """Return the file of a month, fetched and verified."""

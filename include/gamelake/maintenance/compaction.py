@@ -28,7 +28,7 @@ from uuid import uuid4
 from gamelake.days import day_of, parse_day
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.month_documents import Month, MonthFile, MonthPart, month_of, read_months
-from gamelake.lake.month_file import MonthFileReader, MonthFileWriter
+from gamelake.lake.month_file import MonthFileReader, MonthFileWriter, columns_of
 from gamelake.lake.months import Months, fetch_file
 from gamelake.lake.rows import lines_in
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
@@ -145,7 +145,7 @@ class _Compaction:
         progress: Callable[[str], None],
     ) -> None:
         self._store, self._entity, self._month, self._parts, self._version = store, entity, month, parts, version
-        self._columns = {name: kind.duckdb for name, kind in entity.fields.items()}
+        self._columns = columns_of({name: kind.duckdb for name, kind in entity.fields.items()})
         self._progress = progress
 
     def run(self, *, again: bool) -> CompactedMonth:
@@ -191,9 +191,7 @@ class _Compaction:
             for part, copy in zip(self._parts, copies, strict=True):
                 rows, lines_sha256 = writer.add(lines_in(copy.open("rb"), part))
                 entries.append(
-                    MonthPart(
-                        key=part.key, sha256=part.sha256, rows=rows, bytes=part.bytes, lines_sha256=lines_sha256
-                    )
+                    MonthPart(key=part.key, sha256=part.sha256, rows=rows, bytes=part.bytes, lines_sha256=lines_sha256)
                 )
                 self._tell(f"part {len(entries)} of {len(copies)} is typed")
             writer.write(path)
@@ -214,7 +212,7 @@ class _Compaction:
             version=self._version,
             compacted_at=datetime.now(UTC),
             file=file,
-            columns=dict(self._columns),
+            columns=self._columns,
             forms=writer.forms,
             rows_as_text=writer.rows_as_text,
             parts=tuple(entries),

@@ -29,7 +29,9 @@ _NAMED = re.compile(
     r"(raw|feeds)/[^/]+/[^/]+/(dt=|_rejected/)|raw/[^/]+/[^/]+/_months/.*\.parquet$|marts/(dt=|history/)"
 )
 """Objects that are never written twice, and that commits, steps of feeds and publications name."""
-_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|raw/[^/]+/[^/]+/_months/|marts/_publications/|inbox/|topics/")
+_COMMITS = re.compile(
+    r"(raw|feeds)/[^/]+/[^/]+/_manifests/|raw/[^/]+/[^/]+/_months/|marts/_publications/|inbox/|topics/"
+)
 _PROGRESS = "/_progress.json"
 """The notes of a load that was running: in another lake no load goes on from them."""
 

@@ -159,4 +159,3 @@ def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInp
         return read(store, f"{shown.generation}/{INPUTS}", Inputs).commits if shown else ()
     except (ObjectNotFoundError, DocumentError):  # only a copy of what the manifests have
         return ()
-

@@ -156,11 +156,9 @@ def test_a_line_beyond_the_most_forms_keeps_its_text(tmp_path: Path, monkeypatch
 
 
 def test_a_line_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
-    with MonthFileWriter(tmp_path, COLUMNS) as writer, pytest.raises(PartError, match="line 2: .*expected UTF-8"):
+    with MonthFileWriter(tmp_path, COLUMNS) as writer, pytest.raises(PartError, match=r"line 2: .*expected UTF-8"):
         writer.add([b'{"id":1}\n', b'{"id":2,"name":"\xff"}\n'])
 
 
 def test_every_type_of_the_registry_has_a_column_type() -> None:
     assert {kind.duckdb for kind in FieldType} == set(ColumnType)
-
-

@@ -1,0 +1,148 @@
+"""The audit knows months: what a month's file has may be removed, and what no reader could restore is reported."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gamelake.lake.audit import RETENTION, audit_table
+from gamelake.lake.factory import open_store
+from gamelake.lake.month_documents import Month, read_months
+from gamelake.lake.rows import read_lines
+from gamelake.maintenance.audit import audit
+from gamelake.maintenance.compaction import compact
+from gamelake.maintenance.restore import restore
+from tests.support.series_lake import DAYS, LATER, POPSCORE, load_day, load_days, parts_of, remove
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gamelake.lake.store import Store
+
+AUGUST = "2026-08"
+SOON = datetime.now(UTC)
+WEEK_LATER = SOON + RETENTION + timedelta(days=3)
+
+
+@pytest.fixture
+def lake(store: Store, tmp_path: Path) -> Store:
+    """A lake of two months, of which one is compacted; its parts are there still."""
+    load_days(store, tmp_path / "scratch")
+    list(compact(store, POPSCORE, now=LATER))
+    return store
+
+
+def month_of(store: Store) -> Month:
+    return next(read_months(store, POPSCORE.table, AUGUST))
+
+
+def found(store: Store, **options: Any) -> list[tuple[str, str]]:
+    options.setdefault("now", SOON)
+    return [(each.problem.value, each.key) for each in audit_table(store, POPSCORE.table, **options)]
+
+
+def orphans(keys: Any) -> list[tuple[str, str]]:
+    return [("orphan", key) for key in keys]
+
+
+def test_parts_of_a_month_are_kept_for_seven_days_and_then_removed(lake: Store) -> None:
+    parts = [part.key for part in parts_of(lake, AUGUST)]
+    assert found(lake, verify=True) == []
+    assert found(lake, now=WEEK_LATER) == orphans(parts)
+    (finding, *_) = audit_table(lake, POPSCORE.table, now=WEEK_LATER)
+    assert finding.reason == f"{month_of(lake).file.key} has its rows"
+    report = audit(lake, [POPSCORE.table], older_than=timedelta(hours=48), remove=True, now=WEEK_LATER)
+    assert len(report.removed) == 4
+    assert found(lake, now=WEEK_LATER, verify=True) == []
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_missing_or_damaged_file_is_a_finding_and_saves_its_parts(lake: Store, removed: bool) -> None:
+    file = month_of(lake).file
+    if removed:
+        lake.delete(file.key)
+    else:
+        lake.put(file.key, b"PAR1")
+    problem = "missing" if removed else "damaged"
+    assert found(lake, now=WEEK_LATER) == [(problem, file.key)]
+    remove(lake, parts_of(lake, AUGUST))
+    assert found(lake, now=WEEK_LATER) == [(problem, file.key)]
+
+
+def test_other_bytes_of_the_same_size_are_found_by_verify(lake: Store) -> None:
+    file = month_of(lake).file
+    lake.put(file.key, bytes(file.bytes))
+    assert found(lake) == []
+    assert found(lake, verify=True) == [("damaged", file.key)]
+
+
+def test_a_damaged_document_saves_everything_of_its_month(lake: Store) -> None:
+    month = month_of(lake)
+    lake.put(month.key, b"{}")
+    assert found(lake, now=WEEK_LATER) == [("damaged", month.key)]
+    remove(lake, parts_of(lake, AUGUST))
+    parts = [("missing", part.key) for part in parts_of(lake, AUGUST)]
+    assert found(lake, now=WEEK_LATER) == [("damaged", month.key), *parts]
+
+
+def test_a_lost_document_is_missing(lake: Store) -> None:
+    list(compact(lake, POPSCORE, now=LATER, again=True))
+    newest, first = read_months(lake, POPSCORE.table, AUGUST)
+    lake.delete(first.key)
+    assert found(lake, now=WEEK_LATER) == [("missing", first.key)]
+    assert newest.number == 2
+
+
+def test_a_file_that_a_later_one_replaced_is_kept_for_seven_days(lake: Store) -> None:
+    list(compact(lake, POPSCORE, now=LATER, again=True))
+    _, first = read_months(lake, POPSCORE.table, AUGUST)
+    assert found(lake) == []
+    parts = [part.key for part in parts_of(lake, AUGUST)]
+    assert found(lake, now=WEEK_LATER) == orphans([first.file.key, *parts])
+
+
+def test_an_older_file_is_needed_for_parts_that_only_it_has(lake: Store, tmp_path: Path) -> None:
+    """A day was loaded again, and the commit before is needed: its part is in the first file alone."""
+    first = month_of(lake)
+    (_, _, old, _) = parts_of(lake, AUGUST)
+    remove(lake, parts_of(lake, AUGUST))
+    load_day(lake, tmp_path / "scratch", DAYS[1], run_id="again")
+    list(compact(lake, POPSCORE, now=LATER))
+    assert found(lake) == []
+    assert list(read_lines(lake, old))
+    lake.delete(first.file.key)
+    assert found(lake) == [("missing", first.file.key)]
+
+
+def test_a_file_of_a_killed_compaction_is_an_orphan(lake: Store) -> None:
+    key = f"{POPSCORE.table.month_prefix(AUGUST)}{2:020}-12345678.parquet"
+    lake.put(key, b"PAR1")
+    assert found(lake) == orphans([key])
+
+
+def test_without_all_commits_no_file_of_a_month_is_an_orphan(lake: Store) -> None:
+    key = f"{POPSCORE.table.month_prefix(AUGUST)}{2:020}-12345678.parquet"
+    lake.put(key, b"PAR1")
+    lake.delete(POPSCORE.table.manifest_key(3))
+    assert [each for each in found(lake) if each[0] == "orphan"] == []
+
+
+def test_a_restored_lake_has_its_months(lake: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = parts_of(lake, AUGUST)
+    expected = [list(read_lines(lake, part)) for part in parts]
+    remove(lake, parts)
+    copy = open_store((tmp_path / "copy").as_uri())
+    written: list[str] = []
+    real = copy.put_file
+
+    def put_file(key: str, *given: Any, **options: Any) -> None:
+        written.append(key)
+        real(key, *given, **options)
+
+    monkeypatch.setattr(copy, "put_file", put_file)
+    restore(lake, copy)
+    month = month_of(lake)
+    assert written.index(month.file.key) < written.index(month.key)
+    assert [list(read_lines(copy, part)) for part in parts] == expected
