@@ -1,4 +1,4 @@
-"""Compare the lake with its commits, and remove unneeded objects.
+"""Compare the lake with its commits, remove unneeded objects, and compact old months of time series.
 
 Every Sunday at noon Korean time, when no load is due. It lists orphans and removes those that are old enough: parts of
 loads that never committed, parts that no commit of the last 7 days names, rejected rows of 30 days ago, lineage events
@@ -6,13 +6,17 @@ of 90 days ago, positions of topics of 30 days ago, steps of change feeds of 400
 and old tables and reports of the data quality. It fails if a commit, or an object that a commit or the marts' pointer
 names, is missing or damaged, or if events of 30 days ago are not applied to their table.
 
+Then `compact` puts each month of a time series that ended 35 days ago or earlier into one Parquet file, and tags its
+parts for removal 7 days later. It runs only if nothing is broken. A month that has its file is skipped.
+
 If it fails: read the log, then load that entity with `full_refresh`. The next run of `data_quality` repeats the audit,
 and closes its incident when nothing is broken any more. docs/guides/runbooks/troubleshooting.md has what each message
-means.
+means, docs/guides/runbooks/compaction.md what to do about a month.
 
 - **remove**: remove the orphans; else only list them.
 - **older_than_hours**: orphans younger than this stay: a load may be using them.
-- **verify**: read all parts of the newest commits and compare their hashes, not only sizes.
+- **verify**: read all parts of the newest commits and all files of months, and compare their hashes, not only sizes.
+- **compact_again**: write the files of months again that have one.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.repaired import VERIFIED
 from gamelake.days import KST, TIMEZONE
+from gamelake.incidents.documents import Severity
 from gamelake.maintenance.audit import MAX_ORPHAN_HOURS, MIN_ORPHAN_HOURS
 from gamelake.registry import load_entities
 
@@ -70,9 +75,36 @@ def audit(**context: Any) -> dict[str, int]:
     }
 
 
+@task(
+    executor_config=executor_config("maintain"),
+    execution_timeout=timedelta(hours=6),
+    **task_callbacks("compaction", ends=True, severity=Severity.P2),
+)
+def compact(**context: Any) -> dict[str, int]:
+    """Compact old months. Returns: how many months and parts were compacted, and their bytes before and after."""
+    import logging
+
+    from gamelake.airflow.stores import connected_store
+    from gamelake.maintenance.compaction import compact_all
+
+    with lasting_errors():
+        done = compact_all(
+            connected_store(),
+            load_entities(),
+            again=context["params"]["compact_again"],
+            log=logging.getLogger(__name__).info,
+        )
+    return {
+        "months": len(done),
+        "parts": sum(month.parts for month in done),
+        "bytes_before": sum(month.bytes_before for month in done),
+        "bytes_after": sum(month.bytes_after for month in done),
+    }
+
+
 with LakeDAG(
     dag_id="lake_audit",
-    description="Find what is missing in the lake, and remove what nothing needs.",
+    description="Find what is missing in the lake, remove what nothing needs, and compact old months.",
     doc_md=f"# lake_audit\n\n{__doc__}",
     schedule=CronTriggerTimetable("0 12 * * 0", timezone=TIMEZONE),
     start_date=datetime(2026, 1, 1, tzinfo=KST),
@@ -93,7 +125,13 @@ with LakeDAG(
             False,
             type="boolean",
             title="Verify",
-            description="Read all parts of the newest commits and compare their hashes, not only sizes.",
+            description="Read all parts of the newest commits and all files of months, and compare their hashes.",
+        ),
+        "compact_again": Param(
+            False,
+            type="boolean",
+            title="Compact again",
+            description="Write the files of months again that have one.",
         ),
     },
     default_args={
@@ -104,4 +142,4 @@ with LakeDAG(
     },
     **run_callbacks("lake_audit"),
 ) as dag:
-    audit()
+    audit() >> compact()

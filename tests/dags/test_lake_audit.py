@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -16,8 +17,10 @@ from gamelake.paths import REPOSITORY
 from tests.support.airflow import airflow_environment
 from tests.support.command import GAMELAKE
 from tests.support.generations import published
+from tests.support.series_lake import load_days, parts_of
 
 ORPHAN = "raw/igdb/genres/dt=2026-11-21/killed/part-00000.jsonl.gz"
+OLD_DAYS = [date(2025, 5, 30) + timedelta(days=each) for each in range(4)]
 PARAMS = {"remove": True, "older_than_hours": 48, "verify": False}
 
 
@@ -37,6 +40,12 @@ def audit() -> Any:
     return module.audit.function
 
 
+@pytest.fixture(scope="module")
+def compact() -> Any:
+    module: Any = importlib.import_module("dags.lake_audit")
+    return module.compact.function
+
+
 def test_orphans_are_removed(store: Any, audit: Any) -> None:
     assert audit(params=PARAMS | {"remove": False}) == {"orphans": 1, "removed": 0, "removed_bytes": 0}
     assert audit(params=PARAMS) == {"orphans": 1, "removed": 1, "removed_bytes": 4}
@@ -50,6 +59,26 @@ def test_what_is_missing_fails_the_task_without_a_retry(store: Any, audit: Any) 
     store.delete(f"{key}/dim_games.parquet")
     with pytest.raises(AirflowFailException, match=f"damaged or unread:\nmissing: {key}/dim_games"):
         audit(params=PARAMS)
+
+
+def test_old_months_are_compacted(store: Any, compact: Any, tmp_path: Path) -> None:
+    load_days(store, tmp_path / "scratch", OLD_DAYS)
+    done = compact(params={"compact_again": False})
+    assert done == {"months": 2, "parts": 8, "bytes_before": ANY, "bytes_after": ANY}
+    assert compact(params={"compact_again": False}) == dict.fromkeys(done, 0)
+    assert compact(params={"compact_again": True})["months"] == 2
+
+
+def test_a_month_that_fails_fails_the_task_without_a_retry(store: Any, compact: Any, tmp_path: Path) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    load_days(store, tmp_path / "scratch", OLD_DAYS)
+    part = parts_of(store, "2025-05")[0]
+    store.put(part.key, b"not gzip")
+    with pytest.raises(
+        AirflowFailException, match=r"1 months cannot be compacted, and their parts stay:\nigdb.popscore"
+    ):
+        compact(params={"compact_again": False})
 
 
 @pytest.mark.e2e

@@ -19,7 +19,8 @@ OPTIONAL = [source.name for source in load_sources().values() if source.optional
 LOADS = [entity.dag_id for entity in load_entities()]
 POOLS = {entity.dag_id: load_sources()[entity.source].pool for entity in load_entities()}
 DAGS = [*LOADS, "transform", "lake_audit", "data_quality", "data_quality_of_marts", "daily_brief", "apply_events"]
-PARAMS = {"transform": {"date", "fresh"}, "lake_audit": {"remove", "older_than_hours", "verify"}}
+PARAMS = {"transform": {"date", "fresh"}}
+PARAMS |= {"lake_audit": {"remove", "older_than_hours", "verify", "compact_again"}}
 PARAMS |= {"data_quality": set(), "data_quality_of_marts": set(), "daily_brief": {"date"}}
 PARAMS |= {"apply_events": {"allow_shrink"}}
 

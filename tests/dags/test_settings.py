@@ -57,6 +57,7 @@ def test_every_task_asks_for_its_pod(tasks: dict[str, dict[str, Any]]) -> None:
     expected = {f"{entity.dag_id}.extract_load": "load" for entity in loaded_entities()}
     expected |= {f"transform.{task}": "transform" for task in work} | {
         "lake_audit.audit": "maintain",
+        "lake_audit.compact": "maintain",
         "apply_events.apply": "load",
         "apply_events.change_feeds": "transform",
     }

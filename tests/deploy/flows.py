@@ -27,13 +27,18 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
+from gamelake.lake.rows import read_lines, read_live_ids
 from gamelake.load.apply_events import apply_all
 from gamelake.maintenance.audit import audit
+from gamelake.maintenance.compaction import Outcome, compact
 from gamelake.maintenance.restore import restore
 from gamelake.marts import dbt_project
+from gamelake.marts.build_inputs import Inputs
+from gamelake.marts.documents import INPUTS, read
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import SPARK_TABLES, clean_up, open_generation, publish
 from gamelake.marts.pointer import current
+from gamelake.marts.restored import remove_restored
 from gamelake.nights.report import NightReports
 from gamelake.quality.check import check_lake
 from gamelake.registry import load_entities, load_sources, loaded_sources
@@ -262,6 +267,42 @@ def _keep_events(store: Store, folder: Path) -> None:
     lineage_events.keep(store, ["{}"], at=datetime.now(UTC))
 
 
+def _compact(store: Store, folder: Path) -> None:
+    """The task `compact` of the DAG `lake_audit`, twice; the first is as fast as another, which wins."""
+    later = datetime(2027, 2, 1, tzinfo=UTC)
+    real = store.tag
+
+    def tag(key: str, tags: Any, **options: Any) -> None:
+        real(key, tags, **options)
+        if tags == {"status": "final"}:
+            store.tag = real  # type: ignore[method-assign]
+            assert [each.outcome for each in compact(store, REGISTRY["popscore"], now=later)] == [Outcome.COMPACTED]
+
+    store.tag = tag  # type: ignore[method-assign]
+    assert [each.outcome for each in compact(store, REGISTRY["popscore"], now=later)] == [Outcome.LOST]
+    assert [each.outcome for each in compact(store, REGISTRY["popscore"], now=later)] == [Outcome.DONE]
+
+
+def _expire(store: Store, folder: Path) -> None:
+    """What the lifecycle rule does a week later."""
+    for part in newest_commit(store, "popscore").files:
+        assert store.tags(part.key) == {"status": "outdated"}
+        store.delete(part.key)
+
+
+def _load_on_a_month(store: Store, folder: Path) -> None:
+    """`gamelake lake replay` of a day whose parts only a month has."""
+    assert len(read_live_ids(store, newest_commit(store, "popscore"), partition=str(DAY))) > 0
+
+
+def _build_from_a_month(store: Store, folder: Path) -> None:
+    """A build of that day, which restores the parts that it reads, and removes them."""
+    generation = open_generation(store, load_entities(), day=DAY, run_id="from-a-month")
+    (run,) = read(store, f"{generation}/{INPUTS}", Inputs).run
+    assert remove_restored(store, run.build) > 0
+    open_generation(store, load_entities(), day=DAY, run_id="from-a-month-and-killed")
+
+
 def _read(store: Store, folder: Path, *, restricted: bool = False) -> None:
     """A reader: the newest commit and the marts by their pointers and by listing; rows of both with DuckDB.
 
@@ -273,6 +314,7 @@ def _read(store: Store, folder: Path, *, restricted: bool = False) -> None:
     assert pointer
     assert commit
     store.get("raw/igdb/games/_manifest.json")
+    assert list(read_lines(store, newest_commit(store, "popscore").files[0])), "a month has it"
     feed = Feed(store, IGDB_GAMES)
     assert [change.id for step in feed.steps() for change in feed.changes(step)]
     with duckdb.connect(config={"extension_directory": os.environ["GAMELAKE_DUCKDB_EXTENSIONS"]}) as reader:
@@ -379,6 +421,11 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("send", _send),
     ("load", _apply),
     ("transform", _killed_builds),
+    ("maintain", _compact),
+    ("expire", _expire),
+    ("load", _load_on_a_month),
+    ("transform", _build_from_a_month),
+    ("restore", _build_from_a_month),
     ("read", _read),
     ("read_restricted", partial(_read, restricted=True)),
     ("maintain", _maintain),

@@ -28,11 +28,14 @@ RESTRICTED = (
     f"{LAKE}/marts/dt=2026-11-21/run/_spark/try/gamelake.db/stg_rawg__games/part-0.parquet",
     f"{LAKE}/marts/restricted/mart_market_overview.parquet",
     f"{LAKE}/marts/quality/_profiles/dt=2026-11-21/run.json",
+    f"{LAKE}/raw/rawg/games/_months/2026-09/00000000000000000001-3f2a9c1b.parquet",
+    f"{LAKE}/marts/_restored/3f2a9c1b/raw/rawg/games/dt=2026-11-21/run/part-00000.jsonl.gz",
 )
 """What no CDN may show. The role `read` has the commits, which have no rows."""
 
 WRITTEN = {
     "raw/*/*/dt=*/*/*": "raw/rawg/games/dt=2026-11-21/run/part-00000.jsonl.gz",
+    "raw/*/*/_months/*": "raw/rawg/games/_months/2026-09/00000000000000000001-3f2a9c1b.parquet",
     "raw/*/*/_rejected/*": "raw/rawg/games/_rejected/dt=2026-11-21/1.jsonl",
     "raw/*/*/_manifests/*": None,
     "raw/*/*/_manifest.json": None,
@@ -49,6 +52,7 @@ WRITTEN = {
 
 MARTS = {
     "marts/dt=": ("marts/dt=2026-11-21/run/restricted/a.parquet", "marts/dt=2026-11-21/run/_spark/a/b/part-0.parquet"),
+    "marts/_restored/": ("marts/_restored/3f2a9c1b/raw/rawg/games/dt=2026-11-21/run/part-00000.jsonl.gz",),
     "marts/restricted/": ("marts/restricted/mart_market_overview.parquet",),
     "marts/quality/_profiles/": ("marts/quality/_profiles/dt=2026-11-21/run.json",),
     "marts/quality/": (),
@@ -106,6 +110,23 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
     assert may == {need.status for need in work["load"].needs if need.action == "s3:PutObjectTagging"}
 
 
+@pytest.mark.slow
+def test_every_tag_that_a_compaction_may_set_is_set(policies: dict[str, Policy], work: dict[str, Recording]) -> None:
+    may = {
+        (resource, status)
+        for statement, action, resource in policies["maintain"].grants()
+        if action == "s3:PutObjectTagging"
+        for status in statement["Condition"]["StringEquals"]["s3:RequestObjectTag/status"]
+    }
+    set_by_it = [need for need in work["maintain"].needs if need.action == "s3:PutObjectTagging"]
+    assert may == {
+        (resource, need.status)
+        for need in set_by_it
+        for resource, _ in may
+        if matches(resource, f"{BUCKET}/{need.key}")
+    }
+
+
 @pytest.mark.parametrize(
     ("role", "need"),
     [
@@ -117,6 +138,13 @@ def test_every_tag_that_a_load_may_set_is_set(policies: dict[str, Policy], work:
         ("transform", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
         ("transform", Need("s3:DeleteObject", f"{LAKE}/marts/dt=2026-11-21/run/dim_games.parquet")),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/games/_manifests/00000000000000000001.json")),
+        ("maintain", Need("s3:DeleteObject", f"{LAKE}/raw/igdb/popscore/_months/2026-09/00000000000000000001.json")),
+        ("load", Need("s3:PutObject", f"{LAKE}/raw/igdb/popscore/_months/2026-09/00000000000000000001.json")),
+        ("transform", Need("s3:PutObject", f"{LAKE}/raw/igdb/popscore/_months/2026-09/00000000000000000001.json")),
+        (
+            "maintain",
+            Need("s3:PutObjectTagging", f"{LAKE}/raw/igdb/popscore/dt=2026-09-01/run/part-00000.jsonl.gz", "final"),
+        ),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_current.json")),
         ("maintain", Need("s3:DeleteObject", f"{LAKE}/marts/_publications/00000000000000000001.json")),
         ("maintain", Need("s3:PutObject", f"{LAKE}/raw/igdb/games/_manifest.json")),
@@ -177,6 +205,7 @@ def test_the_folders_of_marts_are_those_that_are_judged(work: dict[str, Recordin
     [
         "raw/igdb/games/_manifests",
         "raw/rawg/_quota/2026-11",
+        "raw/igdb/popscore/_months/2026-09",
         "marts/_publications",
         "incidents/load.igdb.held",
         "inbox/igdb/games",
@@ -232,7 +261,7 @@ def test_a_build_makes_the_requests_that_are_counted(work: dict[str, Recording])
     writes, reads = work["transform"].writes_and_reads()
     counted, opened = cost.build(raw_mb=0, marts_mb=0), (cost.ENTITIES + 5, 2 * cost.ENTITIES + 9)
     of_spark = 2
-    for other in ("incident", "brief", "check", "lineage", "feed"):
+    for other in ("incident", "brief", "check", "lineage", "feed", "restore"):
         of_other = work[other].writes_and_reads()
         writes, reads = writes - of_other[0], reads - of_other[1]
     never_loaded = 3 * (len(load_entities()) - cost.ENTITIES)  # each of the three looks for their commits

@@ -1,10 +1,10 @@
 # How long a cache may keep objects, by path below the lake: the first pattern that matches. `*` matches slashes too.
 
 locals {
-  # Never written twice: parts, commits, generations of marts, their publications, days of the history, and what checks
+  # Never written twice: parts, commits, months, generations of marts, their publications, days of the history, and what checks
   # of the data quality stored.
   immutable_paths = [
-    "/raw/*/*/dt=*/*/*", "/raw/*/*/_manifests/*", "/marts/dt=*", "/marts/_publications/*", "/marts/history/*",
+    "/raw/*/*/dt=*/*/*", "/raw/*/*/_manifests/*", "/raw/*/*/_months/*", "/marts/dt=*", "/marts/_publications/*", "/marts/history/*",
     "/marts/quality/_reports/*", "/marts/quality/_profiles/*", "/marts/quality/mart_data_quality/*",
   ]
 

@@ -11,6 +11,8 @@ locals {
   commits   = "${local.lake_arn}raw/*/*/_manifests/*"
   pointers  = "${local.lake_arn}raw/*/*/_manifest.json"
   rejected  = "${local.lake_arn}raw/*/*/_rejected/*"
+  months    = "${local.lake_arn}raw/*/*/_months/*"
+  compacted = "${local.lake_arn}raw/*/*/_months/*.json"
   quotas    = "${local.lake_arn}raw/*/_quota/*"
   marts     = "${local.lake_arn}marts/*"
   moves     = "${local.lake_arn}marts/_publications/*"
@@ -21,15 +23,16 @@ locals {
   feeds     = "${local.lake_arn}feeds/*"
   steps     = "${local.lake_arn}feeds/*/*/_manifests/*"
   positions = "${local.lake_arn}topics/*"
-  published = [local.parts, local.commits, local.pointers, local.marts]
+  published = [local.parts, local.months, local.commits, local.pointers, local.marts]
 
   # Sources whose terms forbid to pass their rows on (docs/decisions/0034): their rows, and what is made of them. Spark's
-  # tables have the rows of all sources while a build goes on, profiles have figures of all marts.
+  # tables have the rows of all sources while a build goes on, profiles have figures of all marts. Restored parts are for
+  # builds alone.
   not_to_pass_on  = ["rawg"]
-  restricted_rows = flatten([for source in local.not_to_pass_on : ["${local.lake_arn}raw/${source}/*/dt=*", "${local.lake_arn}feeds/${source}/*"]])
+  restricted_rows = flatten([for source in local.not_to_pass_on : ["${local.lake_arn}raw/${source}/*/dt=*", "${local.lake_arn}raw/${source}/*/_months/*.parquet", "${local.lake_arn}feeds/${source}/*"]])
   restricted_marts = [
     "${local.lake_arn}marts/restricted/*", "${local.lake_arn}marts/dt=*/*/restricted/*",
-    "${local.lake_arn}marts/dt=*/*/_spark/*", "${local.lake_arn}marts/quality/_profiles/*",
+    "${local.lake_arn}marts/dt=*/*/_spark/*", "${local.lake_arn}marts/quality/_profiles/*", "${local.lake_arn}marts/_restored/*",
   ]
   logs = "${local.bucket_arn}/${local.logs_prefix}*"
 
@@ -83,7 +86,7 @@ locals {
         Sid      = "ReadTheTable"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.commits, local.pointers, local.quotas, local.inbox]
+        Resource = [local.parts, local.months, local.commits, local.pointers, local.quotas, local.inbox]
       },
       {
         Sid      = "WritePartsAndCommits"
@@ -125,7 +128,7 @@ locals {
         Sid      = "ReadTablesAndMarts"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.commits, local.pointers, local.marts, local.reports, local.feeds]
+        Resource = [local.parts, local.months, local.commits, local.pointers, local.marts, local.reports, local.feeds]
       },
       {
         Sid      = "WriteMartsBriefsAndFeeds"
@@ -134,15 +137,15 @@ locals {
         Resource = [local.marts, local.reports, local.feeds]
       },
       {
-        # A build on Spark removes its own tables when it is done. No mart is among them.
-        Sid      = "RemoveSparkTables"
+        # A build removes what only it read when it is done: tables of Spark, and restored parts. No mart is among them.
+        Sid      = "RemoveWhatABuildRead"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = ["${local.lake_arn}marts/dt=*/*/_spark/*"]
+        Resource = ["${local.lake_arn}marts/dt=*/*/_spark/*", "${local.lake_arn}marts/_restored/*"]
       },
     ], local.invalidate)
 
-    # The DAG lake_audit.
+    # The DAG lake_audit: it removes orphans, and compacts old months.
     maintain = [
       local.find,
       local.report,
@@ -153,11 +156,42 @@ locals {
         Resource = concat(local.published, [local.feeds])
       },
       {
-        # Not commits, and not the pointers.
+        # A part that a month has is copied onto itself with its tag: S3 counts the days to its removal from then on.
+        Sid      = "WriteMonthsAndTagTheirParts"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject"]
+        Resource = [local.months, local.parts]
+      },
+      {
+        Sid      = "ReadTags"
+        Effect   = "Allow"
+        Action   = ["s3:GetObjectTagging"]
+        Resource = [local.parts]
+      },
+      {
+        Sid      = "TagFilesOfMonths"
+        Effect   = "Allow"
+        Action   = ["s3:PutObjectTagging"]
+        Resource = ["${local.lake_arn}raw/*/*/_months/*.parquet"]
+        Condition = {
+          StringEquals = { "s3:RequestObjectTag/status" = ["temp", "final"] }
+        }
+      },
+      {
+        Sid      = "TagPartsOfMonths"
+        Effect   = "Allow"
+        Action   = ["s3:PutObjectTagging"]
+        Resource = [local.parts]
+        Condition = {
+          StringEquals = { "s3:RequestObjectTag/status" = ["outdated"] }
+        }
+      },
+      {
+        # Not commits, not documents of months, and not the pointers.
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions]
+        Resource = [local.parts, local.rejected, "${local.lake_arn}raw/*/*/_months/*.parquet", "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/_restored/*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions]
       },
     ]
 
@@ -269,13 +303,13 @@ locals {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     },
     {
-      # Commits, publications, steps of feeds, states of incidents, parts of the inbox and positions of topics are created, never
-      # replaced. The code does so; this enforces it for every client.
+      # Commits, documents of months, publications, steps of feeds, states of incidents, parts of the inbox and positions of topics
+      # are created, never replaced. The code does so; this enforces it for every client.
       Sid       = "CommitsAreImmutable"
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits, local.moves, local.incidents, local.quotas, local.inbox, local.steps, local.positions]
+      Resource  = [local.commits, local.compacted, local.moves, local.incidents, local.quotas, local.inbox, local.steps, local.positions]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gamelake.lake.audit import Finding
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.rejected import RejectedRow
+    from gamelake.maintenance.compaction import CompactedMonth
     from gamelake.maintenance.restore import RestoreReport
 
 _COMMIT_HEADER = (
@@ -38,6 +39,7 @@ _COMMIT_HEADER = (
     "run",
 )
 _FINDING_HEADER = ("problem", "bytes", "modified (UTC)", "object", "why")
+_MONTH_HEADER = ("table", "month", "outcome", "parts", "rows", "as text", "bytes before", "bytes after", "seconds")
 _REJECTED_HEADER = ("table", "day", "id", "reason", "load committed", "rejected (UTC)", "object")
 _PROGRESS_SECONDS = 5
 _RULE_HEADER = ("rule", "prefix", "applies to", "days")
@@ -199,6 +201,36 @@ def _restored(report: RestoreReport) -> str:
 
 
 @group.command()
+def compact(
+    name: OneTable = None,
+    again: Annotated[bool, typer.Option("--again", help="Write the files of months again that have one.")] = False,
+) -> int:
+    """Put old months of time series into one Parquet file each."""
+    from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
+    from gamelake.maintenance.compaction import MIN_AGE, Outcome, compact, is_compacted
+    from gamelake.registry import load_entities
+
+    wanted = chosen_tables(name)
+    entities = [entity for entity in load_entities() if entity.table in wanted and is_compacted(entity)]
+    if not entities:
+        print(f"{name}: no time series: its loads replace its old parts, so it has no months to compact")
+        return 0
+    store = command_store()
+
+    def log(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    months = [month for entity in entities for month in compact(store, entity, again=again, log=log)]
+    if not months:
+        print(f"{place_of(store)}: no month ended {MIN_AGE.days} days ago or earlier")
+        return 0
+    print(place_of(store))
+    _print_table(_MONTH_HEADER, map(_month_line, months))
+    return 1 if any(month.outcome is Outcome.FAILED for month in months) else 0
+
+
+@group.command()
 def rejected(
     name: OneTable = None,
     day: Annotated[
@@ -262,6 +294,20 @@ def _commit_line(commit: Manifest) -> tuple[str, ...]:
         f"{sum(file.bytes for file in commit.files):,}",
         f"{commit.committed_at:%Y-%m-%d %H:%M:%S}",
         commit.run_id,
+    )
+
+
+def _month_line(month: CompactedMonth) -> tuple[str, ...]:
+    return (
+        month.table,
+        month.month,
+        month.outcome,
+        f"{month.parts:,}",
+        f"{month.rows:,}",
+        f"{month.rows_as_text:,}",
+        f"{month.bytes_before:,}",
+        f"{month.bytes_after:,}",
+        f"{month.seconds:.1f}",
     )
 
 

@@ -29,6 +29,11 @@ MARTS = 37
 """Published marts: a test compares it with dbt's manifest."""
 DAYS_KEPT = 7
 """For which outdated parts and earlier generations are kept."""
+DAYS_AS_PARTS = 35 + 15 + 4 + DAYS_KEPT
+"""Of a time series, on average: a month is compacted at the first weekly audit 35 days after its end, and its parts are
+kept for a week more."""
+COMPACTED_MB = 1.7
+"""A day of popularity in the file of its month (docs/reference/performance.md)."""
 NONCURRENT_DAYS = 30
 """For which S3 keeps what was replaced or removed: Terraform's variable `noncurrent_days`."""
 
@@ -109,8 +114,13 @@ def month() -> list[tuple[str, str, Requests]]:
         ),
         (
             "`lake_audit`",
-            f"4 × lists of {ENTITIES} tables, their feeds, the marts and lineage",
-            Requests(28 * ENTITIES + 12, 200 * ENTITIES),
+            f"4 × lists of {ENTITIES} tables, their months and feeds, the marts and lineage",
+            Requests(32 * ENTITIES + 16, 200 * ENTITIES),
+        ),
+        (
+            "compaction",
+            f"1 month of {NIGHTS} × 3 parts, each read and tagged, and 4 × lists of the others",
+            Requests(NIGHTS * 3 + 60, 2 * NIGHTS * 3 + 80),
         ),
         (
             "lineage, where it is on",
@@ -129,7 +139,12 @@ def storage() -> list[tuple[str, str, float]]:
     """Return what lies in the bucket after a year: name, arithmetic, GB."""
     return [
         ("games", "115 MB whole, twice (the last one outdated), and 7 nights of 0.85 MB", (2 * 115 + 7 * 0.85) / 1000),
-        ("popscore", "365 × 23 MB: its past is kept", 365 * 23 / 1000),
+        (
+            "popscore",
+            f"{DAYS_AS_PARTS} × 23 MB in parts, and {365 - DAYS_AS_PARTS} × {COMPACTED_MB} MB in files of months: its "
+            "past is kept",
+            (DAYS_AS_PARTS * 23 + (365 - DAYS_AS_PARTS) * COMPACTED_MB) / 1000,
+        ),
         ("covers, websites and the small snapshots", "33 MB (assumed) × 8 nights", 33 * 8 / 1000),
         ("the other incremental tables", "85 MB (assumed) whole, twice", 2 * 85 / 1000),
         (

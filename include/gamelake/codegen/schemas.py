@@ -1,4 +1,4 @@
-"""The JSON Schemas of manifests, steps of feeds and registry files, generated from their structs."""
+"""The JSON Schemas of manifests, compacted months, steps of feeds and registry files, generated from their structs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from gamelake.feeds.documents import Step
 from gamelake.lake.manifest import FIELD_ORDER, Manifest, Summary
+from gamelake.lake.month_documents import Month
 from gamelake.paths import REPOSITORY
 from gamelake.registry import SourceDeclaration
 from gamelake.thresholds import MartThresholds
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 REGISTRY_PATH = REPOSITORY / "include/gamelake/sources/entities.schema.json"
 THRESHOLDS_PATH = REPOSITORY / "dbt/quality.schema.json"
 STEP_PATH = REPOSITORY / "include/gamelake/feeds/step.schema.json"
+MONTH_PATH = REPOSITORY / "include/gamelake/lake/month.schema.json"
 MANIFEST_PATH = REPOSITORY / "include/gamelake/lake/manifest.schema.json"
 
 
@@ -45,6 +47,7 @@ def generated() -> dict[Path, str]:
     schemas = {REGISTRY_PATH: SourceDeclaration, THRESHOLDS_PATH: MartThresholds}
     return {
         MANIFEST_PATH: manifest_schema(),
+        MONTH_PATH: text_of(msgspec.json.schema(Month)),
         STEP_PATH: text_of(msgspec.json.schema(Step)),
         **{path: text_of(msgspec.json.schema(kind)) for path, kind in schemas.items()},
     }

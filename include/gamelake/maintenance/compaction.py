@@ -10,6 +10,8 @@ The order makes it safe to be killed at every step, and two compactions safe bes
 3. Read it back from the store, restate every line of every part, and compare it with the copy.
 4. Create the month's document, numbered and only if absent: the commit. Of two compactions one makes it.
 5. Tag the parts `outdated`: the lifecycle rule, or the audit, removes them 7 days later.
+
+CompactionError     months cannot be compacted; their parts stay
 """
 
 from __future__ import annotations
@@ -34,11 +36,12 @@ from gamelake.lake.rows import lines_in
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 from gamelake.lake.table import Table
 from gamelake.lake.uploads import PartError, verified_copy
+from gamelake.load.errors import PermanentLoadError
 from gamelake.load.scratch import scratch_folder
 from gamelake.registry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from gamelake.lake.manifest import Part
@@ -48,7 +51,12 @@ if TYPE_CHECKING:
 MIN_AGE = timedelta(days=35)
 """How long ago a month ended that is compacted: rejected rows of its days can be replayed for 30 days."""
 
+_PROGRESS_SECONDS = 5
 _DISK = "A compaction keeps the parts of a month there: free space, or set TMPDIR to another folder"
+
+
+class CompactionError(PermanentLoadError):
+    """Months cannot be compacted: names each, and why."""
 
 
 class Outcome(StrEnum):
@@ -79,6 +87,15 @@ class CompactedMonth:
     seconds: float = 0.0
     reason: str | None = None
 
+    def __str__(self) -> str:
+        if self.outcome is Outcome.FAILED:
+            return f"{self.table} {self.month}: failed: {self.reason}"
+        return (
+            f"{self.table} {self.month}: {self.outcome}: {self.parts} parts, {self.rows:,} rows, "
+            f"{self.rows_as_text:,} of them as text, {self.bytes_before / 1e6:.2f} MB to "
+            f"{self.bytes_after / 1e6:.2f} MB, {self.seconds:.1f} s"
+        )
+
 
 def is_compacted(entity: Entity) -> bool:
     """Whether a table has months that become old: the others write their parts again themselves."""
@@ -91,7 +108,7 @@ def compact(
     *,
     again: bool = False,
     now: datetime | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], object] = lambda _: None,
 ) -> Iterator[CompactedMonth]:
     """Compact the months of a time series that ended long enough ago, the oldest first. Yield each when it is done.
 
@@ -100,7 +117,7 @@ def compact(
         entity: The table.
         again: Write the file again of a month that has one.
         now: For tests; the present.
-        progress: Gets lines for people.
+        log: Gets lines for people: how far a month is, and its figures.
 
     Raises:
         ManifestError: A commit is damaged.
@@ -114,11 +131,40 @@ def compact(
         months[month_of(part.partition)].append(part)
     for month, parts in sorted(months.items()):
         if newest and _end_of(month) + MIN_AGE <= today:
-            work = _Compaction(store, entity, month, parts, version=newest.version, progress=progress)
+            work = _Compaction(store, entity, month, parts, version=newest.version, log=log)
             try:
-                yield work.run(again=again)
-            except (PartError, DocumentError) as error:
-                yield CompactedMonth(table=str(entity), month=month, outcome=Outcome.FAILED, reason=str(error))
+                found = work.run(again=again)
+            except (PartError, DocumentError, ObjectNotFoundError) as error:
+                found = CompactedMonth(table=str(entity), month=month, outcome=Outcome.FAILED, reason=str(error))
+            log(str(found))
+            yield found
+
+
+def compact_all(
+    store: Store, entities: Iterable[Entity], *, again: bool = False, log: Callable[[str], object] = lambda _: None
+) -> list[CompactedMonth]:
+    """Compact the old months of every time series. A month that fails does not stop the others.
+
+    Args:
+        store: The lake.
+        entities: Every entity of the registry.
+        again: Write the files of months again that have one.
+        log: Gets lines for people.
+
+    Returns:
+        The months that were compacted.
+
+    Raises:
+        CompactionError: A month failed.
+        ManifestError: A commit is damaged.
+        LoadError: The disk is full.
+        StoreError: The lake cannot be read or written.
+    """
+    months = [month for entity in entities for month in compact(store, entity, again=again, log=log)]
+    if failed := [str(month) for month in months if month.outcome is Outcome.FAILED]:
+        lines = "\n".join(failed)
+        raise CompactionError(f"{len(failed)} months cannot be compacted, and their parts stay:\n{lines}")
+    return [month for month in months if month.outcome is Outcome.COMPACTED]
 
 
 def _end_of(month: str) -> date:
@@ -142,11 +188,12 @@ class _Compaction:
         parts: Sequence[Part],
         *,
         version: int,
-        progress: Callable[[str], None],
+        log: Callable[[str], object],
     ) -> None:
         self._store, self._entity, self._month, self._parts, self._version = store, entity, month, parts, version
         self._columns = columns_of({name: kind.duckdb for name, kind in entity.fields.items()})
-        self._progress = progress
+        self._log = log
+        self._logged = time.monotonic()
 
     def run(self, *, again: bool) -> CompactedMonth:
         began = time.monotonic()
@@ -270,4 +317,7 @@ class _Compaction:
         )
 
     def _tell(self, line: str) -> None:
-        self._progress(f"{self._entity} {self._month}: {line}")
+        """Log how far the month is, at most every few seconds."""
+        if time.monotonic() - self._logged > _PROGRESS_SECONDS:
+            self._logged = time.monotonic()
+            self._log(f"{self._entity} {self._month}: {line}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ from gamelake.lake.s3 import S3Store
 from gamelake.lake.table import Table
 from tests.support.aws import settings_without_this_machine
 from tests.support.command import environment_without
+from tests.support.series_lake import load_days
+from tests.support.tables import newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,3 +195,40 @@ def test_a_wrong_uri_is_one_line_on_stderr(
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert "GAMELAKE_URI" in printed.err
+
+
+def test_compact_months_and_skip_them_the_next_time(
+    on_disk: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lake", "compact"]) == 0
+    assert "no month ended 35 days ago or earlier" in capsys.readouterr().out
+    days = [date(2025, 5, 30) + timedelta(days=each) for each in range(4)]
+    load_days(on_disk, tmp_path / "scratch", days)
+    assert main(["lake", "compact", "igdb.popscore"]) == 0
+    printed = capsys.readouterr()
+    assert [line.split()[:5] for line in printed.out.splitlines()[2:]] == [
+        ["igdb.popscore", "2025-05", "compacted", "4", "14"],
+        ["igdb.popscore", "2025-06", "compacted", "4", "14"],
+    ]
+    assert "igdb.popscore 2025-05: compacted: 4 parts, 14 rows, 6 of them as text, 0.00 MB to" in printed.err
+    assert main(["lake", "compact"]) == 0
+    assert capsys.readouterr().out.count("done before") == 2
+    assert main(["lake", "compact", "--again"]) == 0
+    assert capsys.readouterr().out.count("compacted") == 2
+
+
+def test_a_month_that_cannot_be_compacted_is_named(
+    on_disk: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_days(on_disk, tmp_path / "scratch", [date(2025, 5, 30)])
+    (part, _) = newest_commit(on_disk, "popscore").files
+    on_disk.delete(part.key)
+    assert main(["lake", "compact"]) == 1
+    printed = capsys.readouterr()
+    assert "2025-05: failed: " in printed.err
+    assert part.key in printed.err
+
+
+def test_a_table_that_is_no_time_series_has_no_months(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lake", "compact", "igdb.games"]) == 0
+    assert "igdb.games: no time series: its loads replace its old parts" in capsys.readouterr().out
