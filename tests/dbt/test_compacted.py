@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from gamelake.lake.factory import open_store
 from gamelake.maintenance.compaction import compact
 from gamelake.marts.build_inputs import Inputs
@@ -42,6 +44,7 @@ def build(store: Store, dbt: Dbt, run_id: str) -> dict[str, str]:
     return {str(day.day): day.sha256 for day in read(store, f"{generation}/_history.json", History).days}
 
 
+@pytest.mark.slow
 def test_the_days_of_a_compacted_month_have_the_same_bytes(lake: Lake, dbt: Dbt, tmp_path: Path) -> None:
     lake.add("games", [{"id": n, "name": f"Game {n}", "updated_at": 1} for n in range(1, 60)], claims=[(0, None)])
     lake.add("popularity_types", [{"id": 3, "name": "Playing"}], claims=[(0, None)])

@@ -87,7 +87,7 @@ def restated(parts: Sequence[Sequence[bytes]], folder: Path) -> tuple[list[list[
         return [list(reader.lines(number)) for number in range(len(parts))], writer
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(lines, max_size=6), min_size=1, max_size=3))
 @example([[], []])
 @example([[b'{"id":2}\n', b'{"id":1}\n', b'{"id":2}\n']])
