@@ -14,8 +14,10 @@ import os
 import re
 import signal
 import subprocess
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,7 @@ from gamelake.marts import build_results, profiles
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -45,6 +47,15 @@ All other errors are retried: out of memory, network and disk errors, an extensi
 _FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded")
 """What the system reports, in Python's and in DuckDB's errors."""
 
+_NO_MEMORY = re.compile(r"Out of Memory Error: .*")
+"""DuckDB's error; what follows it names settings that this project sets by variables of its own."""
+
+_ERROR = "Encountered an error"
+"""What dbt prints before an error that no model has: of its settings, its connection or a hook."""
+_KEPT_LINES = 100
+_SHOWN_LINES = 8
+_TIME = re.compile(r"^\d\d:\d\d:\d\d\s+")
+
 _BAD = ("error", "fail")
 """The statuses of dbt that are no success, the worst first."""
 
@@ -57,6 +68,10 @@ class FailedTestsError(AirflowFailException):
 
 class FullDiskError(AirflowException):
     """The disk of dbt's files is full."""
+
+
+class NoMemoryError(AirflowException):
+    """The build needs more memory than DuckDB, the container or the machine gives it."""
 
 
 class DbtBuild(BaseOperator):
@@ -85,13 +100,15 @@ class DbtBuild(BaseOperator):
         self.generation = generation
         self._process: subprocess.Popen[str] | None = None
         self._full_disk: str | None = None
+        self._no_memory: str | None = None
+        self._output: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def execute(self, context: Context) -> None:
         """Run dbt.
 
         Raises:
             AirflowFailException: dbt failed, and another try would fail too; a FailedTestsError if only tests failed.
-            AirflowException: dbt failed, and another try may succeed; a FullDiskError if its disk is full.
+            AirflowException: dbt failed, and another try may succeed; a FullDiskError or a NoMemoryError if that is why.
         """
         for name in ("run_results.json", profiles.FILE):
             (self.target / name).unlink(missing_ok=True)  # of an earlier build, if dbt cannot start
@@ -107,11 +124,23 @@ class DbtBuild(BaseOperator):
             kind = FailedTestsError if is_test else AirflowFailException
             raise kind("not retried: the next try would read the same files\n" + "\n".join(lasting))
         if status:
-            failed = [_line(each) for each in results if each["status"] in _BAD]
-            if self._full_disk:
-                places = f"{self.target} and GAMELAKE_DUCKDB ({read_settings().gamelake_duckdb})"
-                raise FullDiskError(f"{self._full_disk}; dbt ended with status {status}. Its files are in {places}")
-            raise AirflowException(f"dbt ended with status {status}; the log has its messages\n" + "\n".join(failed))
+            raise self._failure(status, [_line(each) for each in results if each["status"] in _BAD])
+
+    def _failure(self, status: int, failed: Sequence[str]) -> AirflowException:
+        """Return why the process ended with a status other than 0, the cause first. `failed`: nodes, each a line."""
+        told = "\n".join(failed or _last_words(self._output))
+        if self._full_disk:
+            places = f"{self.target} and GAMELAKE_DUCKDB ({read_settings().gamelake_duckdb})"
+            return FullDiskError(f"{self._full_disk}; dbt ended with status {status}. Its files are in {places}")
+        if self._no_memory:
+            found = read_settings().gamelake_duckdb_memory
+            reason = f"raise GAMELAKE_DUCKDB_MEMORY ({found}), or give the disk of GAMELAKE_DUCKDB more room"
+            return NoMemoryError(f"{self._no_memory}; {reason}\n{told}")
+        if status == -signal.SIGKILL:
+            reason = "the system kills what uses up the memory of a machine or container: give this one more"
+            return NoMemoryError(f"dbt was killed (SIGKILL); {reason}\n{told}")
+        ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        return AirflowException(f"dbt {ended}; its log has more\n{told}")
 
     def _run(self) -> int:
         """Run the process, and log its output line by line. Returns: its exit status."""
@@ -130,8 +159,11 @@ class DbtBuild(BaseOperator):
             try:
                 for line in self._process.stdout or ():
                     log.info("%s", line.rstrip())
+                    self._output.append(line.rstrip())
                     if found := _FULL_DISK.search(line):
                         self._full_disk = found[0]
+                    if found := _NO_MEMORY.search(line):
+                        self._no_memory = found[0]
             except BaseException:  # a timeout or Ctrl-C: end dbt, because the block waits for it
                 self._end()
                 raise
@@ -227,6 +259,15 @@ def _shown(own: Result, tests: Sequence[Result]) -> Result:
         "failures": [_line(each) for each in failed],
         "sql": own.get("compiled_code") or "",
     }
+
+
+def _last_words(output: Iterable[str]) -> list[str]:
+    """Return the error with which dbt ended, as it printed it: up to the first empty line after its heading."""
+    lines = [_TIME.sub("", line).rstrip() for line in output]
+    headings = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
+    if not headings:
+        return [line for line in lines if line][-1:]
+    return list(takewhile(bool, lines[headings[-1] + 1 :]))[:_SHOWN_LINES]
 
 
 def _is_lasting(result: Result) -> bool:

@@ -233,11 +233,17 @@ def _kind_of_load(error: BaseException | str | None) -> str:
 
 
 def _kind_of_build(error: BaseException | str | None) -> str:
-    from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError
+    from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemoryError
     from gamelake.lake.store import StoreError
     from gamelake.load.errors import HeldEventsError
 
-    kinds = {FailedTestsError: "test", FullDiskError: "disk", HeldEventsError: "held", StoreError: "lake"}
+    kinds = {
+        FailedTestsError: "test",
+        FullDiskError: "disk",
+        NoMemoryError: "memory",
+        HeldEventsError: "held",
+        StoreError: "lake",
+    }
     return _kind(error, kinds)
 
 

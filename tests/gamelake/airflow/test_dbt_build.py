@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from gamelake.airflow.dbt_build import DbtBuild, FullDiskError, ModelState
+from gamelake.airflow.dbt_build import DbtBuild, FullDiskError, ModelState, NoMemoryError
 from gamelake.airflow.dbt_tasks import layer_of
 
 PROJECT = """
@@ -169,6 +169,39 @@ def test_a_full_disk_is_named_and_retried(project: Project) -> None:
         project.run([sys.executable, "-c", "print('x', file=open('/dev/full', 'w'), flush=True)"])
     assert str(project.folder / "target") in str(raised.value)
     assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_build_that_was_killed_names_the_memory_and_is_retried(project: Project) -> None:
+    """The system kills what uses up the memory of a container with this signal."""
+    with pytest.raises(NoMemoryError, match=r"^dbt was killed \(SIGKILL\); .* memory .*\n12 of 90 OK$") as raised:
+        project.run(["/bin/sh", "-c", "echo '12:00:00  12 of 90 OK'; kill -9 $$"])
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_build_without_memory_names_the_setting_and_is_retried(project: Project) -> None:
+    """The error of a connection or a hook is in no result."""
+    printed = "12:00:00  Encountered an error:\\nRuntime Error\\n  Out of Memory Error: failed to allocate 128.0 MiB\\n\\n  * X"
+    with pytest.raises(NoMemoryError) as raised:
+        project.run(["/bin/sh", "-c", f"printf '{printed}'; exit 2"])
+    first, *lines = str(raised.value).splitlines()
+    assert first.startswith("Out of Memory Error: failed to allocate 128.0 MiB; raise GAMELAKE_DUCKDB_MEMORY (500MB)")
+    assert lines == ["Runtime Error", "  Out of Memory Error: failed to allocate 128.0 MiB"]
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [
+        ("printf 'a\\n01:02:03  Encountered an error:\\nGetObject k: gone\\n\\nhelp\\n'; exit 2", "status 2; its log has more\nGetObject k: gone"),
+        ("printf 'a\\ngamelake: no master\\n\\n'; exit 1", "status 1; its log has more\ngamelake: no master"),
+        ("kill -15 $$", "SIGTERM; its log has more\n"),
+    ],
+    ids=["dbt", "program", "signal"],
+)  # fmt: skip
+def test_a_build_that_ends_without_results_shows_its_last_words(project: Project, script: str, shown: str) -> None:
+    with pytest.raises(AirflowException) as raised:
+        project.run(["/bin/sh", "-c", script])
+    assert str(raised.value).endswith(shown)
 
 
 def test_dbt_ends_with_its_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

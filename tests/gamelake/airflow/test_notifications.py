@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from apiclient.errors import ServerError
 from gamelake.airflow import failures, notifications
 from gamelake.airflow.data_quality import check_data
-from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError
+from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemoryError
 from gamelake.airflow.failures import load_callbacks, load_run_callbacks, publication_skipped, task_callbacks
 from gamelake.airflow.notifications import record, record_failure, record_success, store_of_this_machine
 from gamelake.cli.main import main
@@ -241,12 +241,21 @@ def test_a_failed_data_test_is_over_with_the_next_publication(lake: Store, webho
     assert "unique_games: Got 3 results" in webhook.got[0]["text"]
 
 
-def test_a_full_disk_has_its_own_sentence(lake: Store, webhook: Webhook) -> None:
-    error = FullDiskError("No space left on device; dbt ended with status 2. Its files are in /scratch")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FullDiskError("No space left; its files are in /scratch"), "the disk of the build is full"),
+        (NoMemoryError("dbt was killed; give this one more"), "the build had too little memory"),
+    ],
+    ids=["disk", "memory"],
+)
+def test_what_a_build_lacks_has_its_own_sentence(
+    lake: Store, webhook: Webhook, error: Exception, reason: str
+) -> None:
     task_callbacks("transform")["on_failure_callback"](context(error, task="dbt.build"))
 
-    assert webhook.got[0]["title"] == f"[P0] The marts of {NIGHT} were not published: the disk of the build is full"
-    assert "Its files are in /scratch" in webhook.got[0]["text"]
+    assert webhook.got[0]["title"] == f"[P0] The marts of {NIGHT} were not published: {reason}"
+    assert str(error) in webhook.got[0]["text"]
 
 
 @pytest.mark.parametrize(
