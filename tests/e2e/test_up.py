@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sqlite3
@@ -121,6 +122,13 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
     assert again.returncode == 0
     assert address in again.stdout
     assert password in again.stdout
+    assert re.search(r"RAWG +loaded", again.stdout)
+
+    psutil.Process(json.loads((clone.folder / "pids" / "sandbox.json").read_text())["pid"]).kill()
+    without_sandbox = clone("up")
+    assert without_sandbox.returncode == 0, without_sandbox.stdout
+    assert "The sandbox had ended, and was started again." in without_sandbox.stdout
+    assert httpx.get(f"{connection['host'].removesuffix('/v4')}/sandbox/state").is_success
 
     down = clone("down")
     assert "Stopped Airflow." in down.stdout

@@ -121,9 +121,11 @@ def _connect(place: BucketLocation) -> Connected:
     if environment_region() and hook.get_session().region_name is None:
         hook = S3Hook(CONNECTION, region_name=environment_region())
     client: S3Client = hook.get_conn()
+    given = hook.conn_config
+    own_credentials = bool(given.aws_access_key_id or given.profile_name or given.role_arn)
     with s3_errors("open", place.uri):
         try:
-            return client, exports(client, place.bucket)
+            return client, exports(client, place.bucket, own_credentials=own_credentials)
         except ReachError as error:
             reason = (
                 f"dbt cannot reach the bucket as the connection {CONNECTION} does: {error}. dbt gets the "

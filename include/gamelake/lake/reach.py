@@ -91,8 +91,14 @@ def default_client(added: Mapping[str, str] | None = None, *, config: Config | N
     )
 
 
-def exports(client: S3Client, bucket: str) -> dict[str, str]:
+def exports(client: S3Client, bucket: str, *, own_credentials: bool = True) -> dict[str, str]:
     """Return the variables with which another process reaches the bucket as this client does, secrets included.
+
+    Args:
+        client: The client.
+        bucket: The bucket.
+        own_credentials: Whether the client may have others than those of the environment. If not, none are returned:
+            a role or a `credential_process` gives each process new ones, and the other process renews its own.
 
     Returns:
         Nothing if this process's environment is enough.
@@ -111,7 +117,7 @@ def exports(client: S3Client, bucket: str) -> dict[str, str]:
         found = credentials_of(other)
     except PartialCredentialsError:  # half of a key in the environment, which the connection's own replaces
         other = None
-    if credentials is not None and credentials != found:
+    if own_credentials and credentials is not None and credentials != found:
         added |= dict(zip(CREDENTIALS, credentials, strict=True))
         other = None
     reach, signed = reach_of(other or default_client(added), bucket), len(added)

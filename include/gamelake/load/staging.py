@@ -94,6 +94,7 @@ class Staging:
 
     async def _stage_page(self, page: Page) -> None:
         checked = page.checked
+        self.rows += len(checked.rows.ids)
         self.rejects.add(checked.rejects)
         if checked.rejects and self.rejects.too_many(self.table_rows()):
             await asyncio.to_thread(self.keep_rejected)
@@ -104,7 +105,6 @@ class Staging:
         self.undeclared.update(checked.undeclared)
         self._parts.add(checked.rows, page.claim)
         self._live.stage(checked.rows.ids, page.claim)
-        self.rows += len(checked.rows.ids)
 
     def check_whole(self) -> None:
         """Check the limits again once all rows of the source are staged: its first count was not proven then.

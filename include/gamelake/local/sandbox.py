@@ -64,9 +64,15 @@ class Days:
 
     @classmethod
     def now(cls) -> Days:
-        """Return the real day, on the rows that earlier runs began with."""
-        today = format_day(real_today())
+        """Return the real day, on the rows that an earlier run or start began with.
+
+        The first start is remembered, as a run of the day before: a sandbox of the next day has the same rows then.
+        """
+        real = real_today()
+        today = format_day(real)
         last = cls.last()
+        if last is None:
+            cls(today, format_day(real - timedelta(days=1))).save()
         return cls(min(last.first_day, today) if last else today, today)
 
     def save(self) -> None:

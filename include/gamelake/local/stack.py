@@ -60,12 +60,15 @@ class StackError(RuntimeError):
 
 
 def up() -> None:
-    """Start everything, unpause the DAGs, and print the address of the UI.
+    """Start everything, unpause the DAGs, and print the address of the UI. Start a sandbox again that has ended.
 
     Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError; FolderError; ScratchError.
     """
     down_services = [service.name for service in AIRFLOW if not service.running()]
     if not down_services:
+        os.environ.update(environment())
+        if not uses_real_api() and not SANDBOX.running():
+            _start_sandbox_again()
         print("It is already up; `make down` stops it.")
         _print_addresses()
         return
@@ -122,6 +125,17 @@ def _address() -> str:
 def _start_sandbox() -> None:
     process = SANDBOX.start(sandbox.command(sandbox.Days.now(), chosen_port(SANDBOX_PORT)))
     sandbox.wait_for_url(process, SANDBOX.log)
+
+
+def _start_sandbox_again() -> None:
+    """Start a sandbox at the port that the running Airflow knows. Raises: StackError; SandboxStartError."""
+    port = chosen_port(SANDBOX_PORT)
+    if not ports.is_free(port):
+        raise StackError(
+            f"the sandbox has ended, and another process has its port {port}: `make down`, then `make up` again"
+        )
+    _start_sandbox()
+    print("The sandbox had ended, and was started again.")
 
 
 def _switch_on(began: float) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,6 +78,31 @@ def test_only_the_process_of_dbt_gets_the_variables_of_the_connection(connection
             "AWS_CA_BUNDLE": None,
         }
     assert not [name for name in EXPORTED if name in os.environ]
+
+
+MINT = """
+import datetime, json, uuid
+expires = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+keys = {"AccessKeyId": uuid.uuid4().hex, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expires.isoformat()}
+print(json.dumps({"Version": 1, **keys}))
+"""
+
+
+@pytest.mark.parametrize(("extra", "is_frozen"), [({}, False), ({"profile_name": "other"}, True)], ids=["chain", "own"])
+def test_credentials_that_expire_are_left_to_dbt_to_renew(
+    extra: dict[str, str],
+    is_frozen: bool,
+    connection: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A role, as `credential_process` does, gives each session new ones: a copy in the environment would expire."""
+    (tmp_path / "mint.py").write_text(MINT)
+    process = f"region = us-east-1\ncredential_process = {sys.executable} {tmp_path / 'mint.py'}\n"
+    (tmp_path / "aws-config").write_text(f"[default]\n{process}[profile other]\n{process}")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "extra": extra}))
+    with connection_exported():
+        assert ("AWS_SESSION_TOKEN" in os.environ) is is_frozen
 
 
 def test_the_environment_is_as_before_when_dbt_fails(

@@ -7,10 +7,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import date
 from typing import TYPE_CHECKING
+
+from gamelake.local import sandbox
+from gamelake.local.sandbox import Days
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 RUN = """
 import time
@@ -34,6 +40,16 @@ def test_it_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
     while answers(url):
         assert time.monotonic() < deadline, f"{url} still answers"
         time.sleep(0.1)
+
+
+def test_the_next_day_has_the_rows_of_the_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `make up` on two days, without a `make run`."""
+    monkeypatch.setattr(sandbox, "STATE", tmp_path / "sandbox.json")
+    monkeypatch.setattr(sandbox, "real_today", lambda: date(2026, 11, 30))
+    assert Days.now() == Days("2026-11-30", "2026-11-30")
+    assert Days.next() == Days("2026-11-30", "2026-11-30"), "no run has loaded the day"
+    monkeypatch.setattr(sandbox, "real_today", lambda: date(2026, 12, 1))
+    assert Days.now() == Days.next() == Days("2026-11-30", "2026-12-01")
 
 
 def answers(url: str) -> bool:
