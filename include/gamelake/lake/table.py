@@ -11,6 +11,7 @@ cannot both have a number, and history stays. `_manifest.json` is a copy of the 
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _LOST_RACES = 100
 """One run does not lose to so many other commits: more means that another program writes here."""
+_THREADS = 8
+_MOST_AHEAD = 64
+"""Commits that are read at once: each is a request to S3, and a table with events has 96 of a day."""
 
 
 class TableReader:
@@ -94,7 +98,7 @@ class TableReader:
         return late or clean
 
     def history(self, *, events: bool = True) -> Iterator[Manifest]:
-        """Yield the commits, newest first; each is read when it is asked for.
+        """Yield the commits, newest first; some are read before they are asked for.
 
         Args:
             events: Also the commits that applied events; else those of loads alone.
@@ -129,14 +133,25 @@ class TableReader:
         self, versions: Iterable[int], *, events: bool, newest: Manifest | None = None
     ) -> Iterator[Manifest]:
         """Yield the commits of descending versions. Without `events` those between two loads are not read."""
+        if events:
+            yield from self._read_ahead(versions)
+            return
         highest: int | None = None
         for version in versions:
             if highest is not None and version > highest:
                 continue
             commit = newest if newest is not None and newest.version == version else self.read(version)
-            if events or commit.mode is not Mode.EVENTS:
+            if commit.mode is not Mode.EVENTS:
                 yield commit
-            highest = None if events else commit.load_before
+            highest = commit.load_before
+
+    def _read_ahead(self, versions: Iterable[int]) -> Iterator[Manifest]:
+        """Yield commits in the order of their versions: first one, then ever more at once."""
+        left, size = list(versions), 1
+        with ThreadPoolExecutor(_THREADS) as threads:
+            while left:
+                yield from threads.map(self.read, left[:size])
+                left, size = left[size:], min(2 * size, _MOST_AHEAD)
 
     def _pointer(self) -> Manifest | None:
         try:
@@ -183,14 +198,14 @@ class Table(TableReader):
 
         A commit's time is the store's, of its object: the same clock as that of the objects it names.
         """
-        found: list[Manifest] = []
+        found: list[int] = []
         for info in sorted(self._store.list(self._prefix), key=lambda info: info.key, reverse=True):
             version = number_of(self._prefix, info.key)
             if version is not None:
-                found.append(self.read(version))
+                found.append(version)
                 if info.modified <= moment:
                     break
-        return found
+        return list(self._read_ahead(found))
 
     def history(self, *, events: bool = True) -> Iterator[Manifest]:
         """Yield the commits, newest first; see `TableReader`. A lost one is left out."""
