@@ -8,6 +8,7 @@ with sandbox.running() as url:      # http://127.0.0.1:54321; tokens at /oauth2/
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -154,8 +155,11 @@ class Sandbox:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
-            raise SandboxError(f"cannot serve on {host}:{port}: {error.strerror}; choose another port") from error
-        return f"http://{host}:{runner.addresses[0][1]}", runner
+            lacks_address = error.errno == errno.EADDRNOTAVAIL
+            hint = "this machine has no such address" if lacks_address else "choose another port"
+            raise SandboxError(f"cannot serve on {host}:{port}: {error.strerror}; {hint}") from error
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{runner.addresses[0][1]}", runner
 
     @contextmanager
     def running(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:

@@ -11,6 +11,10 @@ class PortTakenError(RuntimeError):
     """The port that the user chose is taken; the message has what to do."""
 
 
+class NoLoopbackError(RuntimeError):
+    """This machine has no address on which a local service could listen; the message has what to do."""
+
+
 def claim(variable: str, service: str, *, claimed: int | None = None) -> int:
     """Return the port of a service that is about to start, which this clone then remembers.
 
@@ -22,9 +26,11 @@ def claim(variable: str, service: str, *, claimed: int | None = None) -> int:
         claimed: The port of a service that starts too.
 
     Raises:
+        NoLoopbackError: No port could be used.
         PortTakenError: The variable sets a port that is taken.
         SettingsError: The variable sets no port.
     """
+    _check_loopback()
     port = chosen_port(variable)
     if port != claimed and is_free(port):
         remember_port(variable, port)
@@ -39,6 +45,17 @@ def claim(variable: str, service: str, *, claimed: int | None = None) -> int:
     remember_port(variable, free)
     print(f"Port {port} is taken: {service} gets {free} in this clone ({variable} chooses another).")
     return free
+
+
+def _check_loopback() -> None:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, 0))
+        except OSError as error:
+            raise NoLoopbackError(
+                f"cannot listen on {HOST}: {error.strerror}; expected a loopback interface that is up and has IPv4, as "
+                "`ip addr show lo` lists it"
+            ) from error
 
 
 def is_free(port: int) -> bool:

@@ -62,7 +62,8 @@ class StackError(RuntimeError):
 def up() -> None:
     """Start everything, unpause the DAGs, and print the address of the UI. Start a sandbox again that has ended.
 
-    Raises: StackError; BusyError; SandboxStartError; PortTakenError; SettingsError; FolderError; ScratchError.
+    Raises: StackError; BusyError; SandboxStartError; NoLoopbackError; PortTakenError; SettingsError; FolderError;
+    ScratchError.
     """
     down_services = [service.name for service in AIRFLOW if not service.running()]
     if not down_services:

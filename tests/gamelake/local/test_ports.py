@@ -11,7 +11,7 @@ import pytest
 
 from gamelake.local import environment, ports
 from gamelake.local.environment import API_PORT, SANDBOX_PORT, chosen_port
-from gamelake.local.ports import PortTakenError, claim, is_free
+from gamelake.local.ports import NoLoopbackError, PortTakenError, claim, is_free
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +95,10 @@ def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch: pyt
 def test_above_many_taken_ports_any_free_one_will_do(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     assert claim(API_PORT, "the web UI") > 0
+
+
+def test_a_machine_without_the_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one whose loopback has IPv6 alone: no port is taken there, and none is free."""
+    monkeypatch.setattr(ports, "HOST", "192.0.2.1")
+    with pytest.raises(NoLoopbackError, match=r"^cannot listen on 192\.0\.2\.1: .*; expected a loopback interface"):
+        claim(API_PORT, "the web UI")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,20 @@ def test_a_taken_port_is_an_error_at_once(world: World) -> None:
         port = int(url.rpartition(":")[2])
         with pytest.raises(SandboxError, match=f"cannot serve on 127.0.0.1:{port}"), Sandbox(world).running(port=port):
             pass
+
+
+def test_an_address_of_another_machine_is_named_as_such(world: World) -> None:
+    with (
+        pytest.raises(SandboxError, match=r"cannot serve on 192\.0\.2\.1:0: .*; this machine has no such address"),
+        Sandbox(world).running(host="192.0.2.1"),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_an_address_of_ipv6_is_a_url(world: World) -> None:
+    with Sandbox(world).running(host="::1") as url, urllib.request.urlopen(f"{url}/sandbox/state") as reply:  # noqa: S310 - loopback
+        assert reply.status == 200
 
 
 def test_rows_change_from_any_thread_while_it_runs(world: World) -> None:
