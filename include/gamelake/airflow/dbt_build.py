@@ -108,7 +108,7 @@ class DbtBuild(BaseOperator):
 
         Raises:
             AirflowFailException: dbt failed, and another try would fail too; a FailedTestsError if only tests failed.
-            AirflowException: dbt failed, and another try may succeed; a FullDiskError or a NoMemoryError if that is why.
+            AirflowException: dbt failed, and another try may succeed; a FullDiskError or NoMemoryError if that is why.
         """
         for name in ("run_results.json", profiles.FILE):
             (self.target / name).unlink(missing_ok=True)  # of an earlier build, if dbt cannot start

@@ -180,20 +180,21 @@ def test_a_build_that_was_killed_names_the_memory_and_is_retried(project: Projec
 
 def test_a_build_without_memory_names_the_setting_and_is_retried(project: Project) -> None:
     """The error of a connection or a hook is in no result."""
-    printed = "12:00:00  Encountered an error:\\nRuntime Error\\n  Out of Memory Error: failed to allocate 128.0 MiB\\n\\n  * X"
+    reason = "  Out of Memory Error: failed to allocate 128.0 MiB"
+    printed = f"12:00:00  Encountered an error:\\nRuntime Error\\n{reason}\\n\\n  * X"
     with pytest.raises(NoMemoryError) as raised:
         project.run(["/bin/sh", "-c", f"printf '{printed}'; exit 2"])
     first, *lines = str(raised.value).splitlines()
     assert first.startswith("Out of Memory Error: failed to allocate 128.0 MiB; raise GAMELAKE_DUCKDB_MEMORY (500MB)")
-    assert lines == ["Runtime Error", "  Out of Memory Error: failed to allocate 128.0 MiB"]
+    assert lines == ["Runtime Error", reason]
     assert not isinstance(raised.value, AirflowFailException)
 
 
 @pytest.mark.parametrize(
     ("script", "shown"),
     [
-        ("printf 'a\\n01:02:03  Encountered an error:\\nGetObject k: gone\\n\\nhelp\\n'; exit 2", "status 2; its log has more\nGetObject k: gone"),
-        ("printf 'a\\ngamelake: no master\\n\\n'; exit 1", "status 1; its log has more\ngamelake: no master"),
+        (r"printf '01:02:03  Encountered an error:\nGet k: lost\n\nhelp'; exit 2", "2; its log has more\nGet k: lost"),
+        (r"printf 'a\nspark: no master\n\n'; exit 1", "status 1; its log has more\nspark: no master"),
         ("kill -15 $$", "SIGTERM; its log has more\n"),
     ],
     ids=["dbt", "program", "signal"],

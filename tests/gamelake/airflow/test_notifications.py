@@ -249,9 +249,7 @@ def test_a_failed_data_test_is_over_with_the_next_publication(lake: Store, webho
     ],
     ids=["disk", "memory"],
 )
-def test_what_a_build_lacks_has_its_own_sentence(
-    lake: Store, webhook: Webhook, error: Exception, reason: str
-) -> None:
+def test_what_a_build_lacks_has_its_own_sentence(lake: Store, webhook: Webhook, error: Exception, reason: str) -> None:
     task_callbacks("transform")["on_failure_callback"](context(error, task="dbt.build"))
 
     assert webhook.got[0]["title"] == f"[P0] The marts of {NIGHT} were not published: {reason}"
