@@ -199,6 +199,20 @@
                     "by_partition": false,
                     "rows_model": none,
                 },
+                {
+                    "source": "shop",
+                    "table": "orders",
+                    "entity": "orders",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
+                {
+                    "source": "shop",
+                    "table": "order_items",
+                    "entity": "order_items",
+                    "by_partition": false,
+                    "rows_model": none,
+                },
             ]
         )
     }}

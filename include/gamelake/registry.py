@@ -19,7 +19,7 @@ from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -50,6 +50,21 @@ class Kind(StrEnum):
     INCREMENTAL = "incremental"
     SNAPSHOT = "snapshot"
     TIME_SERIES = "time_series"
+    CHANGES = "changes"
+    """It has no load: each change of its table in a database is applied, and a snapshot is the first one."""
+
+
+LOADED_KINDS = (Kind.INCREMENTAL, Kind.SNAPSHOT, Kind.TIME_SERIES)
+"""The kinds that an entity of an API has."""
+
+
+class SourceKind(StrEnum):
+    """How the rows of a source reach the lake."""
+
+    API = "api"
+    """Loads ask an API for them."""
+    DEBEZIUM = "debezium"
+    """Debezium reads the log of a PostgreSQL database, and every change is applied."""
 
 
 _DEFAULT_LIMITS = Limits()
@@ -64,8 +79,9 @@ class Entity:
 
     `fields` maps the source's names to types, `rules` maps those fields that have a rule to it. A load that exceeds
     `limits` is held. `quality` has the thresholds of the checks of its data. `options` are for the source's own reader.
-    `schedule` is its own or that of its source; `gates_transform` is that of its source. An incremental entity that is
-    never `read_whole` begins with the rows that its reader chooses, and has their changes since.
+    `schedule` is its own or that of its source, and empty for a table of changes, which has no load; `gates_transform`
+    is that of its source. An incremental entity that is never `read_whole` begins with the rows that its reader
+    chooses, and has their changes since.
     """
 
     source: str
@@ -98,8 +114,15 @@ class Entity:
         return TableName(self.source, self.name)
 
     @property
+    def has_load(self) -> bool:
+        """Whether a DAG loads it; else changes are applied to it whenever they arrive."""
+        return self.kind is not Kind.CHANGES
+
+    @property
     def days_between_loads(self) -> int:
-        """The longest time between two loads, by its schedule: a day, a week or a month."""
+        """The longest time between two loads, by its schedule: a day, a week or a month; a day without loads."""
+        if not self.has_load:
+            return 1
         _, _, day, _, weekday = self.schedule.split()
         return 31 if day != "*" else 7 if weekday != "*" else 1
 
@@ -120,7 +143,8 @@ class Source:
 
     `connection` and `pool` are Airflow's names; `schedule` is a cron expression in Korean time, and an entity may have
     its own; `partition` is what one load is for, a day or an hour. With `gates_transform` the marts of a day are built
-    only after all loads of this source have succeeded. An `optional` source is loaded where it is switched on.
+    only after all loads of this source have succeeded. An `optional` source is loaded where it is switched on. A source
+    of the kind `debezium` has no loads: its `pool` and `schedule` are empty.
     """
 
     name: str
@@ -132,6 +156,7 @@ class Source:
     gates_transform: bool
     entities: Mapping[str, Entity]
     optional: bool = False
+    kind: SourceKind = SourceKind.API
 
 
 def load_sources(folder: Path | None = None) -> Mapping[str, Source]:
@@ -161,11 +186,11 @@ def load_entities(folder: Path | None = None) -> tuple[Entity, ...]:
     Raises:
         RegistryError: As `load_sources`.
     """
-    return tuple(entity for source in load_sources(folder).values() for entity in source.entities.values())
+    return _entities_of(load_sources(folder))
 
 
-def loaded_sources() -> Mapping[str, Source]:
-    """Return the sources that have DAGs: the optional ones only if GAMELAKE_OPTIONAL_SOURCES names them.
+def switched_on() -> Mapping[str, Source]:
+    """Return the sources that are on: the optional ones only if GAMELAKE_OPTIONAL_SOURCES names them.
 
     The tables of a source that is off are declared still: they are empty for dbt.
 
@@ -181,9 +206,46 @@ def loaded_sources() -> Mapping[str, Source]:
     return MappingProxyType({name: one for name, one in sources.items() if not one.optional or name in named})
 
 
+def loaded_sources() -> Mapping[str, Source]:
+    """Return the sources that are on and have DAGs. Raises as `switched_on`."""
+    return _of_kind(SourceKind.API)
+
+
+def captured_sources() -> Mapping[str, Source]:
+    """Return the sources that are on and whose changes a capture sends. Raises as `switched_on`."""
+    return _of_kind(SourceKind.DEBEZIUM)
+
+
+def _of_kind(kind: SourceKind) -> Mapping[str, Source]:
+    return MappingProxyType({name: source for name, source in switched_on().items() if source.kind is kind})
+
+
 def loaded_entities() -> tuple[Entity, ...]:
-    """Return the entities that have a DAG. Raises as `loaded_sources`."""
-    return tuple(entity for source in loaded_sources().values() for entity in source.entities.values())
+    """Return the entities that have a DAG. Raises as `switched_on`."""
+    return _entities_of(loaded_sources())
+
+
+def kept_entities() -> tuple[Entity, ...]:
+    """Return the entities that loads or changes keep up to date. Raises as `switched_on`."""
+    return _entities_of(switched_on())
+
+
+def _entities_of(sources: Mapping[str, Source]) -> tuple[Entity, ...]:
+    return tuple(entity for source in sources.values() for entity in source.entities.values())
+
+
+_Fields = Annotated[
+    dict[str, Any],
+    Meta(
+        description="The source's names, each with a type and its rules, such as `int required min 0`.",
+        min_length=1,
+        extra_json_schema={
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+            "additionalProperties": {"type": "string"},
+        },
+    ),
+]
+_SourceName = Annotated[str, Meta(pattern="^[a-z][a-z0-9]*$", description="The name of the source and of its folder.")]
 
 
 class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -191,17 +253,7 @@ class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 
     description: Text
     kind: Annotated[Kind, Meta(description="How it is kept up to date.")]
-    fields: Annotated[
-        dict[str, Any],
-        Meta(
-            description="The source's names, each with a type and its rules, such as `int required min 0`.",
-            min_length=1,
-            extra_json_schema={
-                "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
-                "additionalProperties": {"type": "string"},
-            },
-        ),
-    ]
+    fields: _Fields
     schedule: Schedule | msgspec.UnsetType = msgspec.UNSET
     options: Annotated[dict[str, Any], Meta(description="A mapping for the source's own reader.")] = msgspec.field(
         default_factory=dict
@@ -222,7 +274,7 @@ class EntityDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A source's `entities.yaml`."""
 
-    source: Annotated[str, Meta(pattern="^[a-z][a-z0-9]*$", description="The name of the source and of its folder.")]
+    source: _SourceName
     description: Text
     connection: Annotated[Text, Meta(description="Airflow's connection; not empty.")]
     pool: Annotated[Text, Meta(description="Airflow's pool; not empty.")]
@@ -233,6 +285,42 @@ class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     optional: Annotated[bool, Meta(description="true: it is loaded only where GAMELAKE_OPTIONAL_SOURCES names it.")] = (
         False
     )
+    kind: Annotated[Literal["api"], Meta(description="Loads ask an API for the rows.")] = "api"
+
+
+class CapturedTable(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which table of the database an entity is."""
+
+    table: Annotated[str, Meta(pattern=r"^[^.\s]+\.[^.\s]+$", description="Schema and table, such as public.orders.")]
+    key: Annotated[
+        str,
+        Meta(pattern=r"^[^\s,]+$", description="The column of the primary key: one, of whole numbers of 0 or more."),
+    ] = "id"
+
+
+class ChangesDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One table of a database whose changes are captured."""
+
+    description: Text
+    kind: Annotated[Literal["changes"], Meta(description="Every change of the table is applied: `changes`.")]
+    options: CapturedTable
+    fields: _Fields
+    max_shrink: Share | msgspec.UnsetType = msgspec.UNSET
+    max_rejected: Share | msgspec.UnsetType = msgspec.UNSET
+    quality: TableThresholds = TableThresholds()
+
+
+class DatabaseDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The `entities.yaml` of a source of the kind `debezium`: a PostgreSQL database."""
+
+    source: _SourceName
+    kind: Annotated[Literal["debezium"], Meta(description="Debezium reads the log of a PostgreSQL database.")]
+    description: Text
+    connection: Annotated[Text, Meta(description="A name for the database, in documents; not empty.")]
+    entities: Annotated[dict[Name, ChangesDeclaration], Meta(min_length=1)]
+    optional: Annotated[
+        bool, Meta(description="true: it is captured only where GAMELAKE_OPTIONAL_SOURCES names it.")
+    ] = False
 
 
 def _load_source(path: Path) -> Source:
@@ -251,12 +339,25 @@ def _document(path: Path) -> object:
 
 
 def _source(folder: str, document: object) -> Source:
+    kind = document.get("kind", SourceKind.API) if isinstance(document, dict) else SourceKind.API
+    if kind not in set(SourceKind):
+        raise RegistryError("kind", kind, f"one of {', '.join(SourceKind)}")
+    is_database = kind == SourceKind.DEBEZIUM
     entities = document.get("entities") if isinstance(document, dict) else None
     for name, body in entities.items() if isinstance(entities, dict) else ():
-        convert(body, EntityDeclaration, RegistryError, at=str(name))  # first, so that an error names the entity
-    declared = convert(document, SourceDeclaration, RegistryError)
+        # First, so that an error names the entity.
+        if is_database and isinstance(body, dict) and isinstance(body.get("options"), dict):
+            convert(body["options"], CapturedTable, RegistryError, at=f"{name}.options")
+        convert(body, ChangesDeclaration if is_database else EntityDeclaration, RegistryError, at=str(name))
+    declared: SourceDeclaration | DatabaseDeclaration
+    if is_database:
+        declared = convert(document, DatabaseDeclaration, RegistryError)
+    else:
+        declared = convert(document, SourceDeclaration, RegistryError)
     if declared.source != folder:
         raise RegistryError("source", declared.source, f"{folder!r}, as the folder")
+    if isinstance(declared, DatabaseDeclaration):
+        return _database(declared)
     if declared.gates_transform and declared.optional:
         raise RegistryError("gates_transform", True, "false: the source is optional")
     if declared.gates_transform and declared.partition is Scheme.HOUR:
@@ -274,34 +375,75 @@ def _source(folder: str, document: object) -> Source:
     )
 
 
-def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -> Entity:
+def _database(declared: DatabaseDeclaration) -> Source:
+    return Source(
+        name=declared.source,
+        description=declared.description.strip(),
+        connection=declared.connection,
+        pool="",
+        schedule="",
+        partition=Scheme.DAY,
+        gates_transform=False,
+        entities=MappingProxyType({name: _changes(declared, name, body) for name, body in declared.entities.items()}),
+        optional=declared.optional,
+        kind=SourceKind.DEBEZIUM,
+    )
+
+
+def _changes(source: DatabaseDeclaration, name: str, declared: ChangesDeclaration) -> Entity:
     fields, rules = parse_fields(name, declared.fields)
-    if declared.kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
-        raise RegistryError(
-            f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
-        )
-    if not declared.read_whole and declared.kind is not Kind.INCREMENTAL:
-        raise RegistryError(f"{name}.read_whole", False, f"true: a {declared.kind} is always read whole")
-    if source.gates_transform and declared.schedule is not msgspec.UNSET:
-        raise RegistryError(f"{name}.schedule", declared.schedule, "none: the marts of a day wait for all of its loads")
-    limits = {key: getattr(declared, key) for key in ("max_shrink", "max_rejected", "max_unproven")}
+    key = declared.options.key
+    if fields.get(key, FieldType.INT) is not FieldType.INT:
+        raise RegistryError(f"{name}.fields.{key}", fields[key].value, "int: it is the key of the table")
     return Entity(
         source=source.source,
         name=name,
         description=declared.description.strip(),
-        kind=declared.kind,
+        kind=Kind.CHANGES,
+        fields=fields,
+        schedule="",
+        rules=rules,
+        limits=_limits(declared, Kind.CHANGES),
+        quality=declared.quality,
+        options=MappingProxyType({"table": declared.options.table, "key": key}),
+        gates_transform=False,
+    )
+
+
+def _entity(source: SourceDeclaration, name: str, declared: EntityDeclaration) -> Entity:
+    kind = declared.kind
+    if kind is Kind.CHANGES:
+        raise RegistryError(f"{name}.kind", kind.value, "another kind: only a source of the kind debezium has changes")
+    fields, rules = parse_fields(name, declared.fields)
+    if kind is Kind.INCREMENTAL and fields.get("updated_at") is not FieldType.TIMESTAMP:
+        raise RegistryError(
+            f"{name}.fields.updated_at", fields.get("updated_at"), "timestamp: an incremental entity needs it"
+        )
+    if not declared.read_whole and kind is not Kind.INCREMENTAL:
+        raise RegistryError(f"{name}.read_whole", False, f"true: a {kind} is always read whole")
+    if source.gates_transform and declared.schedule is not msgspec.UNSET:
+        raise RegistryError(f"{name}.schedule", declared.schedule, "none: the marts of a day wait for all of its loads")
+    return Entity(
+        source=source.source,
+        name=name,
+        description=declared.description.strip(),
+        kind=kind,
         fields=fields,
         schedule=source.schedule if declared.schedule is msgspec.UNSET else declared.schedule,
         rules=rules,
-        limits=replace(
-            _LIMITS_OF_KINDS.get(declared.kind, _DEFAULT_LIMITS),
-            **{key: share for key, share in limits.items() if share is not msgspec.UNSET},
-        ),
+        limits=_limits(declared, kind),
         quality=declared.quality,
         options=MappingProxyType(declared.options),
         gates_transform=source.gates_transform,
         read_whole=declared.read_whole,
     )
+
+
+def _limits(declared: EntityDeclaration | ChangesDeclaration, kind: Kind) -> Limits:
+    """Return the limits that an entity declares, and those of its kind for the others."""
+    limits = {key: getattr(declared, key, msgspec.UNSET) for key in ("max_shrink", "max_rejected", "max_unproven")}
+    own = {key: share for key, share in limits.items() if share is not msgspec.UNSET}
+    return replace(_LIMITS_OF_KINDS.get(kind, _DEFAULT_LIMITS), **own)
 
 
 # With libyaml, which most builds of PyYAML have, a file is read ten times as fast: the DAG processor reads it all day.

@@ -10,7 +10,17 @@ import pytest
 
 from gamelake.fields import FieldType, RegistryError
 from gamelake.marts.freshness import limits
-from gamelake.registry import Kind, load_entities, load_sources, loaded_entities, loaded_sources
+from gamelake.registry import (
+    Kind,
+    SourceKind,
+    captured_sources,
+    kept_entities,
+    load_entities,
+    load_sources,
+    loaded_entities,
+    loaded_sources,
+    switched_on,
+)
 from gamelake.settings import SettingsError
 from gamelake.sources.igdb.options import IgdbOptions
 from gamelake.sources.rawg.options import RawgOptions
@@ -116,12 +126,73 @@ def test_an_optional_source_has_dags_only_where_it_is_named(monkeypatch: pytest.
     assert list(loaded_sources()) == ["igdb"]
     assert {entity.source for entity in loaded_entities()} == {"igdb"}
     monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", "rawg, ")
-    assert list(loaded_sources()) == list(load_sources()) == ["igdb", "rawg"]
-    assert loaded_entities() == load_entities()
+    assert list(loaded_sources()) == ["igdb", "rawg"]
+    assert loaded_entities() == kept_entities() == tuple(each for each in load_entities() if each.source != "shop")
     for wrong in ("igdb", "rwag"):
         monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", wrong)
-        with pytest.raises(SettingsError, match=f"found '{wrong}', expected one of rawg"):
+        with pytest.raises(SettingsError, match=f"found '{wrong}', expected one of rawg, shop"):
             loaded_sources()
+
+
+def test_a_database_has_no_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", "shop")
+    assert list(switched_on()) == ["igdb", "shop"]
+    assert (list(loaded_sources()), list(captured_sources())) == (["igdb"], ["shop"])
+    assert {str(each) for each in kept_entities() if not each.has_load} == {"shop.orders", "shop.order_items"}
+    shop = load_sources()["shop"]
+    assert (shop.kind, shop.pool, shop.schedule) == (SourceKind.DEBEZIUM, "", "")
+    orders = shop.entities["orders"]
+    assert (orders.kind, orders.days_between_loads, dict(orders.options)) == (
+        Kind.CHANGES, 1, {"table": "public.orders", "key": "id"},
+    )  # fmt: skip
+
+
+DATABASE = """
+source: shop
+kind: debezium
+description: A shop.
+connection: shop_default
+entities:
+  orders:
+    description: Orders.
+    kind: changes
+    options: {table: public.orders, key: order_id}
+    fields:
+      id: int
+      order_id: int
+      status: string
+"""
+
+
+def test_a_small_database_is_read(tmp_path: Path) -> None:
+    shop = load_sources(
+        write(tmp_path, DATABASE.replace("    kind: changes", "    kind: changes\n    max_shrink: 0.5"))
+    )
+    orders = shop["shop"].entities["orders"]
+    assert (orders.options["key"], orders.limits.max_shrink, orders.limits.max_rejected) == ("order_id", 0.5, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "parts"),
+    [
+        ("kind: debezium", "kind: mysql", ["kind", "'mysql'", "api, debezium"]),
+        ("connection: shop_default", "connection: shop_default\npool: shop", ["pool", "no such key"]),
+        ("connection: shop_default", "connection: shop_default\nschedule: 0 4 * * *", ["schedule", "no such key"]),
+        ("kind: changes", "kind: snapshot", ["orders.kind", "'snapshot'", "changes"]),
+        ("table: public.orders, ", "", ["orders.options.table", "missing"]),
+        ("public.orders", "orders", ["orders.options.table", "'orders'", "Schema and table"]),
+        ("key: order_id", "key: [order_id, line]", ["orders.options.key", "one, of whole numbers"]),
+        ("key: order_id", "key: 'order_id,line'", ["orders.options.key", "one, of whole numbers"]),
+        ("key: order_id", "key: status", ["orders.fields.status", "int: it is the key"]),
+        ("      id: int\n", "", ["orders.fields.id", "int"]),
+    ],
+)
+def test_a_mistake_in_a_database_is_named(tmp_path: Path, before: str, after: str, parts: Any) -> None:
+    assert before in DATABASE
+    with pytest.raises(RegistryError) as error:
+        load_sources(write(tmp_path, DATABASE.replace(before, after)))
+    for part in parts:
+        assert part in str(error.value)
 
 
 def test_every_entity_of_rawg_has_options_that_its_reader_understands() -> None:
@@ -164,6 +235,7 @@ def test_options_that_igdb_does_not_know_are_refused(options: Any, key: str) -> 
     ("before", "after", "parts"),
     [
         ("kind: snapshot", "kind: hourly", ["genres.kind", "'hourly'", "incremental, snapshot, time_series"]),
+        ("kind: snapshot", "kind: changes", ["genres.kind", "'changes'", "of the kind debezium has changes"]),
         ("kind: snapshot", "kind: incremental", ["genres.fields.updated_at", "timestamp"]),
         ("      name: string", "      name: text", ["genres.fields.name", "'text'", "int[]"]),
         ("name: string", "name: string min 1", ["genres.fields.name, min", "'1'", "a string has none"]),

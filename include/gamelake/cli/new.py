@@ -23,10 +23,10 @@ group = typer.Typer(help="Write the first lines of a new entity or source.", no_
 
 def _kind(text: str | None) -> str | None:
     """Return the name of a kind. Raises: typer.BadParameter."""
-    from gamelake.registry import Kind
+    from gamelake.registry import LOADED_KINDS
 
-    if text is not None and text not in set(Kind):
-        raise typer.BadParameter(f"found {text!r}, expected one of {', '.join(Kind)}")
+    if text is not None and text not in LOADED_KINDS:
+        raise typer.BadParameter(f"found {text!r}, expected one of {', '.join(LOADED_KINDS)}")
     return text
 
 
@@ -232,9 +232,10 @@ def _answer(guess: Guess, *, is_asked: bool) -> str:
 
 
 def _asked_kind(default: Kind) -> Kind:
-    from gamelake.registry import Kind
+    from gamelake.registry import LOADED_KINDS, Kind
 
-    while (answer := typer.prompt(f"Its kind, one of {', '.join(Kind)}", default=default.value)) not in set(Kind):
+    kinds = ", ".join(LOADED_KINDS)
+    while (answer := typer.prompt(f"Its kind, one of {kinds}", default=default.value)) not in LOADED_KINDS:
         pass
     return Kind(answer)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.marts.freshness import limits
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Entity, Kind, Source, load_sources
+from gamelake.registry import Entity, Kind, Source, SourceKind, load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +27,7 @@ _KINDS = {
     Kind.INCREMENTAL: "incremental: changed rows every day, read whole once a week",
     Kind.SNAPSHOT: "snapshot: read whole every day",
     Kind.TIME_SERIES: "time series: read whole every day, every day is kept",
+    Kind.CHANGES: "changes: a snapshot, then every change of the table in its database",
 }
 
 
@@ -82,7 +83,7 @@ def _table_yaml(table: SourceTable, *, optional: bool) -> Iterator[str]:
     yield "        config:"
     source, entity = table.entity.source, table.entity.name
     warn, error = limits(table.entity)
-    if not optional:  # it may never be loaded
+    if not optional and table.entity.has_load:  # else it may never be loaded
         yield "          freshness:"
         yield f"            warn_after: {{count: {warn}, period: hour}}"
         yield f"            error_after: {{count: {error}, period: hour}}"
@@ -156,20 +157,25 @@ def entities_page(sources: Mapping[str, Source]) -> str:
 
 def _source_section(source: Source) -> Iterator[str]:
     yield from ("", f"## {source.name}", "", source.description, "")
-    yield f"- Connection `{source.connection}`, pool `{source.pool}`"
-    yield f"- Schedule `{source.schedule}`, Korean time; partitioned by {source.partition}"
-    for entity in source.entities.values():
-        if entity.schedule != source.schedule:
-            yield f"- Schedule of `{entity.name}`: `{entity.schedule}`"
-    gate = "waits for all of its loads" if source.gates_transform else "does not wait for its loads"
-    yield f"- The DAG `transform` {gate}"
+    if source.kind is SourceKind.DEBEZIUM:
+        yield "- A PostgreSQL database; [its changes are captured](../guides/change-capture.md), and no DAG loads it"
+        yield "- The DAG `apply_events` applies what was captured; `transform` reads what is applied, and does not wait"
+    else:
+        yield f"- Connection `{source.connection}`, pool `{source.pool}`"
+        yield f"- Schedule `{source.schedule}`, Korean time; partitioned by {source.partition}"
+        for entity in source.entities.values():
+            if entity.schedule != source.schedule:
+                yield f"- Schedule of `{entity.name}`: `{entity.schedule}`"
+        gate = "waits for all of its loads" if source.gates_transform else "does not wait for its loads"
+        yield f"- The DAG `transform` {gate}"
     yield ""
     yield "| Entity | Kind | Fields | DAG | Asset | max_shrink | max_rejected | max_unproven |"
     yield "| --- | --- | ---: | --- | --- | ---: | ---: | ---: |"
     for entity in source.entities.values():
         yield (
             f"| [{entity.name}](#{source.name}{entity.name}) | {entity.kind.replace('_', ' ')} | {len(entity.fields)} "
-            f"| `{entity.dag_id}` | `{entity.asset_name}` | {_percent(entity.limits.max_shrink)} "
+            f"| {_named(entity.dag_id, entity)} | {_named(entity.asset_name, entity)} "
+            f"| {_percent(entity.limits.max_shrink)} "
             f"| {_percent(entity.limits.max_rejected)} | {_percent(entity.limits.max_unproven)} |"
         )
     for entity in source.entities.values():
@@ -181,10 +187,16 @@ def _entity_section(entity: Entity) -> Iterator[str]:
     if entity.options:
         yield f"- Options: {', '.join(f'{name} `{value}`' for name, value in entity.options.items())}"
     yield f"- Kind {_KINDS[entity.kind]}"
-    yield f"- DAG `{entity.dag_id}`, asset `{entity.asset_name}`, dbt `source('{entity.source}', '{entity.name}')`"
+    loaded = f"DAG `{entity.dag_id}`, asset `{entity.asset_name}`, " if entity.has_load else ""
+    yield f"- {loaded}dbt `source('{entity.source}', '{entity.name}')`"
     yield from ("", "| Field | Type | Rule | DuckDB |", "| --- | --- | --- | --- |")
     for field, field_type in entity.fields.items():
         yield f"| `{field}` | {field_type.value} | {entity.rules.get(field, '')} | {field_type.duckdb} |"
+
+
+def _named(name: str, entity: Entity) -> str:
+    """Return the name of what only an entity with loads has."""
+    return f"`{name}`" if entity.has_load else "none"
 
 
 def _percent(share: float) -> str:

@@ -14,7 +14,7 @@ import yaml
 
 from gamelake.fields import FieldType
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Kind, load_sources
+from gamelake.registry import Kind, SourceKind, load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -194,6 +194,11 @@ def check_name(source: str, name: str) -> None:
     sources = load_sources(SOURCES_PATH)
     if source not in sources:
         raise NewEntityError(f"found no source {source!r}, expected one of {', '.join(sources)}")
+    if sources[source].kind is not SourceKind.API:
+        raise NewEntityError(
+            f"{source} is a database, and has no endpoint to ask: write its table into {registry_path(source)}, as the "
+            "others there (docs/guides/change-capture.md)"
+        )
     if not _NAME.fullmatch(name):
         raise NewEntityError(
             f"found the name {name!r}, expected lower case letters, digits and `_`: add --name, such as game_engines"

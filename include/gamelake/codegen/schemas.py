@@ -12,7 +12,7 @@ from gamelake.feeds.documents import Step
 from gamelake.lake.manifest import FIELD_ORDER, Manifest, Summary
 from gamelake.lake.month_documents import Month
 from gamelake.paths import REPOSITORY
-from gamelake.registry import SourceDeclaration
+from gamelake.registry import DatabaseDeclaration, SourceDeclaration
 from gamelake.thresholds import MartThresholds
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def manifest_schema() -> str:
     return text_of(schema)
 
 
+def registry_schema() -> str:
+    """Return the schema of an `entities.yaml`: of an API, or of a database."""
+    kinds = (SourceDeclaration, DatabaseDeclaration)
+    schemas, definitions = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    return text_of({"anyOf": list(schemas), "$defs": definitions})
+
+
 def text_of(schema: dict[str, Any]) -> str:
     """Return the text of a schema's file, given what msgspec generates."""
     for each in schema["$defs"].values():
@@ -44,10 +51,10 @@ def text_of(schema: dict[str, Any]) -> str:
 
 def generated() -> dict[Path, str]:
     """Return the text of each file, by its path."""
-    schemas = {REGISTRY_PATH: SourceDeclaration, THRESHOLDS_PATH: MartThresholds}
     return {
         MANIFEST_PATH: manifest_schema(),
         MONTH_PATH: text_of(msgspec.json.schema(Month)),
+        REGISTRY_PATH: registry_schema(),
         STEP_PATH: text_of(msgspec.json.schema(Step)),
-        **{path: text_of(msgspec.json.schema(kind)) for path, kind in schemas.items()},
+        THRESHOLDS_PATH: text_of(msgspec.json.schema(MartThresholds)),
     }

@@ -37,4 +37,4 @@ def _tables(variable: str, value: str) -> Collection[str]:
 
 
 def _known() -> list[str]:
-    return [str(entity) for entity in load_entities()]
+    return [str(entity) for entity in load_entities() if entity.has_load]

@@ -239,8 +239,8 @@ def _checked(
     rows: Sequence[Any], lines: list[bytes], rejects: Sequence[Reject] = (), undeclared: Counter[str] | None = None
 ) -> Checked:
     ids = [row["id"] for row in rows]
-    # A time before 1970 is no change that a manifest could name.
-    times = [at for row in rows if (at := row.get("updated_at")) is not None and at >= 0]
+    # A time before 1970 is no change that a manifest could name, nor is a text.
+    times = [at for row in rows if isinstance(at := row.get("updated_at"), int) and at >= 0]
     staged = Rows(lines=b"".join(lines), ids=ids, max_updated_at=max(times, default=None))
     return Checked(staged, list(rejects), Counter() if undeclared is None else undeclared, _last_id(ids, rejects))
 

@@ -129,7 +129,9 @@ def test_an_entry_that_the_registry_refuses_changes_nothing(registry: Path) -> N
     assert (registry / "igdb/entities.yaml").read_bytes() == before
 
 
-@pytest.mark.parametrize(("source", "name"), [("igdb", "games"), ("igdb", "Engines"), ("igdb", "a b"), ("shop", "a")])
+@pytest.mark.parametrize(
+    ("source", "name"), [("igdb", "games"), ("igdb", "Engines"), ("igdb", "a b"), ("shop", "a"), ("bakery", "a")]
+)
 def test_a_name_that_is_taken_or_illegal_is_refused(source: str, name: str) -> None:
     with pytest.raises(NewEntityError):
         check_name(source, name)
