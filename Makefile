@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard collector kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-model spark test-spark drift feed-histories lint format generate boards lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard collector kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-model spark test-spark drift feed-histories change-histories lint format generate boards lock parquet-reader sbom clean
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -154,6 +154,9 @@ drift: $(VENV)/.dev ## load from a source that changes while it is read: 200 ran
 
 feed-histories: $(VENV)/.dev ## random histories of a table, and what its change feed makes of them: 200, of which `make test` has 10
 	FEED_HISTORIES=200 "$(BIN)"/python -m pytest tests/gamelake/feeds/test_histories.py
+
+change-histories: $(VENV)/.dev ## random histories of a database's table, and what applying them makes of it: 1,000, of which `make test` has 25
+	CHANGE_HISTORIES=1000 "$(BIN)"/python -m pytest tests/gamelake/load/test_change_histories.py
 
 lint: $(VENV)/.dev $(MANIFEST) ## check style, types, imports, SQL, words and generated files
 	"$(BIN)"/ruff check .

@@ -1,9 +1,11 @@
-"""Apply the events of the inbox to their tables, between two nightly loads.
+"""Apply what is in the inbox to its tables: events of a source between two nightly loads, and changes of a database.
 
-Every 15 minutes where `GAMELAKE_APPLY_EVENTS` is `true`, else only when a person triggers it. The event collector
-stores what IGDB's webhooks send; this DAG commits it to the tables: changed rows without claims, deletions as claims of
-single ids. The newest `updated_at` counts. The load of 04:00 Korean time compares the result with the source. The
-change feed has each commit at once. The marts are built from loads, not from events. docs/guides/events.md explains it.
+Every 15 minutes where `GAMELAKE_APPLY_EVENTS` is `true` or a source of the kind `debezium` is on, else only when a
+person triggers it. The event collector stores what IGDB's webhooks send; this DAG commits it to the tables: changed
+rows without claims, deletions as claims of single ids. The newest `updated_at` counts. The load of 04:00 Korean time
+compares the result with the source. The change feed has each commit at once. The marts are built from loads, not from
+events. docs/guides/events.md explains it. Changes of a database are all there is of its tables: they are applied in
+their order, and the marts are built from them (docs/guides/change-capture.md).
 
 If it fails: the tables are as before, and the events wait in the inbox; the next run applies them. One table that fails
 does not stop the others. docs/guides/runbooks/events-wait.md has what to do.
@@ -24,6 +26,7 @@ from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE
 from gamelake.incidents.documents import Severity
+from gamelake.registry import captured_sources
 from gamelake.settings import read_settings
 
 # Not on the hour, when the loads begin: what is applied while a load reads has to be applied again.
@@ -72,11 +75,12 @@ def change_feeds(applied: list[dict[str, Any]]) -> dict[str, int]:
     return dict(changes)
 
 
+is_scheduled = read_settings().gamelake_apply_events or bool(captured_sources())
 with LakeDAG(
     dag_id="apply_events",
-    description="Apply the events that a source sent to its tables.",
+    description="Apply the events and changes that a source sent to its tables.",
     doc_md=f"# apply_events\n\n{__doc__}",
-    schedule=CronTriggerTimetable(TIMES, timezone=TIMEZONE) if read_settings().gamelake_apply_events else None,
+    schedule=CronTriggerTimetable(TIMES, timezone=TIMEZONE) if is_scheduled else None,
     start_date=datetime(2026, 1, 1, tzinfo=KST),
     catchup=False,
     max_active_runs=1,

@@ -48,10 +48,10 @@ def make(**context: Any) -> str:
     from gamelake.brief import brief
     from gamelake.nights.late_publication import has_deadline
     from gamelake.nights.report import NightReports
-    from gamelake.registry import loaded_sources
+    from gamelake.registry import switched_on
 
     with lasting_errors():
-        day, store, sources = parse_day(run_partition(context)), connected_store(), loaded_sources()
+        day, store, sources = parse_day(run_partition(context)), connected_store(), switched_on()
         if context["dag_run"].run_type == "scheduled" and not has_deadline(store, sources, day):
             raise AirflowSkipException(f"no brief of {day}: the lake had no night yet")
         reports = NightReports(store, sources)

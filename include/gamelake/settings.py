@@ -96,7 +96,8 @@ class Settings(BaseSettings):
     default serves `dbt compile` and the like."""
 
     gamelake_optional_sources: str = ""
-    """The optional sources to load, separated by commas, such as `rawg`. Without it they have no DAGs. On a laptop
+    """The optional sources to load, separated by commas, such as `rawg`. Without it they have no DAGs; `shop` has none
+    in any case: its changes are [captured](../guides/change-capture.md), and `apply_events` applies them. On a laptop
     `make run` and `make up` set it by what they can reach."""
 
     gamelake_full_refresh_weekday: Literal["0", "1", "2", "3", "4", "5", "6", "never"] = "0"
@@ -140,7 +141,7 @@ class Settings(BaseSettings):
 
     gamelake_apply_events: bool = False
     """`true`: the DAG `apply_events` applies [the events of the collector](../guides/events.md) to the tables every 15
-    minutes. Without it only a person starts it."""
+    minutes. Without it only a person starts it, unless a database's changes are captured: they need it."""
 
     gamelake_kafka: str = ""
     """The id of a connection to a broker that speaks Kafka's protocol, to which `gamelake feed publish` sends changes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.airflow.stores import connected_store
 from gamelake.nights.report import NightReports
-from gamelake.registry import loaded_sources
+from gamelake.registry import SourceKind, switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Lake:
     def _open(self) -> _Opened:
         with self._lock:
             if self._opened is None or time.monotonic() - self._opened.at > OPEN_SECONDS:
-                sources, store = loaded_sources(), connected_store()
+                sources, store = switched_on(), connected_store()
                 reports = NightReports(store, sources, rates=_rates(sources))
                 self._opened = _Opened(time.monotonic(), store, reports)
             return self._opened
@@ -64,6 +64,8 @@ def _rates(sources: Mapping[str, Source]) -> dict[str, float]:
 
     rates = {}
     for name, source in sources.items():
+        if source.kind is not SourceKind.API:  # the capture connects, not Airflow
+            continue
         try:
             stated = BaseHook.get_connection(source.connection).extra_dejson.get("requests_per_second")
             rates[name] = float(stated) if stated else 0.0

@@ -39,14 +39,19 @@ def feed(applied: list[dict[str, Any]]) -> Any:
     return module.change_feeds.function(applied)
 
 
-def test_it_has_a_schedule_only_where_it_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value"), [("GAMELAKE_APPLY_EVENTS", "true"), ("GAMELAKE_OPTIONAL_SOURCES", "shop")]
+)
+def test_it_has_a_schedule_where_events_or_changes_are_switched_on(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module: Any = importlib.import_module("dags.apply_events")
     assert module.dag.schedule is None
-    monkeypatch.setenv("GAMELAKE_APPLY_EVENTS", "true")
+    monkeypatch.setenv(variable, value)
     try:
         assert importlib.reload(module).dag.schedule.expression == "7-59/15 * * * *"
     finally:
-        monkeypatch.delenv("GAMELAKE_APPLY_EVENTS")
+        monkeypatch.delenv(variable)
         importlib.reload(module)
 
 

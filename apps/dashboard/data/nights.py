@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.registry import load_sources
+from gamelake.registry import SourceKind, load_sources
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -96,7 +96,9 @@ def _by_day(snapshot: Snapshot) -> list[Row]:
         group by day
     """
     # An optional source has lists that are loaded once a week, and may be off: its tables are not expected each night.
-    return snapshot.rows(query, {"optional": sorted(name for name, each in load_sources().items() if each.optional)})
+    # Nor are tables of changes, which have no loads.
+    others = (name for name, each in load_sources().items() if each.optional or each.kind is not SourceKind.API)
+    return snapshot.rows(query, {"optional": sorted(others)})
 
 
 def loads(snapshot: Snapshot, day: date) -> list[Row]:

@@ -20,7 +20,7 @@ from gamelake.airflow.run_partition import run_partition
 from gamelake.days import KEY_FORMAT, KST, TIMEZONE, parse_day
 from gamelake.incidents.documents import Severity
 from gamelake.marts import dbt_project
-from gamelake.registry import load_entities, loaded_entities
+from gamelake.registry import kept_entities, load_entities
 from gamelake.settings import read_settings
 
 
@@ -37,7 +37,7 @@ def change_feeds() -> dict[str, int]:
     from gamelake.feeds.feed import make_all
 
     store = connected_store()
-    made = make_all(store, loaded_entities())
+    made = make_all(store, kept_entities())
     lineage.feeds_made(made)
     changes: Counter[str] = Counter()
     for step in made:

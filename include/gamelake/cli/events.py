@@ -30,7 +30,7 @@ def waiting(name: OneTable = None) -> None:
     from gamelake.lake.factory import place_of
     from gamelake.lake.inbox import Inbox
     from gamelake.lake.table import Table
-    from gamelake.load.apply_events import unapplied
+    from gamelake.load.inbox_batch import unapplied
 
     store = command_store()
     lines = []

@@ -69,7 +69,10 @@ def freshness() -> int:
     print(place_of(store))
     print(f"Readers have {found.day}, published {_kst(found.since)} KST: {found.generation}\n")
     print(table(_LOAD_HEADER, rows, sys.stdout))
-    print(f"\n{len(loads)} loads: {stale} stale (two are missing), {late} late (one is missing), {fresh} fresh")
+    applied = sum(each.is_applied for each in loads)
+    changes = f"; of {applied} tables all changes are applied" if applied else ""
+    counts = f"{stale} stale (two are missing), {late} late (one is missing), {fresh} fresh"
+    print(f"\n{len(loads) - applied} loads: {counts}{changes}")
     for source, tables in groupby(found.absent, key=lambda table: table.partition(".")[0]):
         print(f"{source.upper()} is off, or was not loaded yet. Read as empty: {', '.join(tables)}")
     if any(each.is_optional and each.verdict == "stale" for each in loads):

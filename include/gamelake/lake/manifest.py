@@ -60,6 +60,8 @@ class Mode(StrEnum):
     SNAPSHOT = "snapshot"
     EVENTS = "events"
     """It was not read: events that the source sent were applied to the rows of the last load."""
+    CHANGES = "changes"
+    """It was not read: the changes of a database were applied, all of them in their order. Marts read it as a load."""
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -197,11 +199,22 @@ class AppliedEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         float, Meta(ge=0, description="When the newest of the applied events was received, in unix seconds.")
     ]
     load: Annotated[
-        int, Meta(ge=1, description="The version of the last load before this commit: between are only applied events.")
+        Count,
+        Meta(
+            description="The version of the last load before this commit: between are only applied events. In a table "
+            "of changes that of an earlier day, of a snapshot or of an allowed shrink; 0: there is none."
+        ),
     ]
     rejected_key: Annotated[
         Key | None,
         Meta(description="Where the events are kept that this commit rejected, for 30 days; null: none."),
+    ] = None
+    position: Annotated[
+        tuple[Count, Count] | None,
+        Meta(
+            description="In a table of changes, how far the database's log is applied since the last snapshot: the "
+            "position of a commit, and of a change after it. Absent: it has no changes."
+        ),
     ] = None
 
 
@@ -268,8 +281,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         check_partition("partition", self.partition)
         if self.mode is Mode.INCREMENTAL:
             expect("cursor", self.cursor, self.cursor is not None, "a text: the next run continues from it")
-        if self.mode is Mode.EVENTS:
-            expect("events", self.events, self.events is not None, "which events are applied, as the mode is events")
+        if self.mode in {Mode.EVENTS, Mode.CHANGES}:
+            expected = f"which events are applied, as the mode is {self.mode}"
+            expect("events", self.events, self.events is not None, expected)
         seen: set[str] = set()
         for part in self.files:
             expect("files.key", part.key, part.key not in seen, "each part once")
@@ -349,6 +363,8 @@ class Manifest(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
             del document["summary"]["proof_reason"]  # it came later: manifests without it stay as they were
         if self.events is None:
             del document["events"]
+        elif self.events.position is None:
+            del document["events"]["position"]
         ordered = {name: document[name] for name in FIELD_ORDER if name in document}
         return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 

@@ -1,9 +1,10 @@
-"""Apply the events of an inbox to its table, as commits of the lake between two loads.
+"""Apply what is in an inbox to its table: events of a source between two loads, or all changes of a database.
 
     applied = apply_events(store, load_sources()["igdb"].entities["games"])
 
 A commit states the number of the last part of the inbox that is in it, so rows and progress are one object: a process
-that is killed leaves either the old table or the new one. The events since the last load are a part of changed rows and
+that is killed leaves either the old table or the new one. `apply_changes` has how changes become rows; here are the
+events of a source that is loaded too. Those since the last load are a part of changed rows and
 a part of claims on deleted ids. The next commit writes both again, with its own events, while they are small: so a
 table has few parts, however often events are applied.
 
@@ -16,64 +17,39 @@ from __future__ import annotations
 import logging
 import time
 from bisect import bisect_right
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import orjson
-from isal.igzip_lib import IsalError
-
-from gamelake.lake.id_ranges import IdRange, merge_ranges
-from gamelake.lake.inbox import Inbox, InboxPart, read_events
+from gamelake.lake.id_ranges import merge_ranges
+from gamelake.lake.inbox import Inbox
 from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, Mode, Summary
-from gamelake.lake.parts import PartStage, Rows
-from gamelake.lake.rows import find_rows, read_rows, read_update_time
-from gamelake.lake.store import ObjectNotFoundError, StoreError
+from gamelake.lake.rows import find_rows
+from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
-from gamelake.load import guard
+from gamelake.load import inbox_batch
+from gamelake.load.apply_changes import Changes
 from gamelake.load.errors import HeldEventsError, LoadError
 from gamelake.load.event_order import EventOrder, Known, takes_effect
+from gamelake.load.inbox_batch import Applied, OvertakenError, RowChanges, events_of, loss_of, part_stage, unapplied
 from gamelake.load.next_commit import most_common
 from gamelake.load.rejects import Rejects
-from gamelake.load.scratch import scratch_folder
 from gamelake.registry import Kind
 from gamelake.sources.contract import RowContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from gamelake.lake.id_ranges import IdRange
+    from gamelake.lake.inbox import InboxPart
     from gamelake.lake.manifest import Part
     from gamelake.lake.store import Store
     from gamelake.registry import Entity
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 16 * 1024 * 1024
-"""Rows of one commit; memory has them, and the rows that they replace."""
-BATCH_EVENTS = 200_000
-"""Events of one commit."""
-FOLD_BYTES = 8 * 1024 * 1024
-"""Compressed bytes of earlier events that a commit writes again, with FOLD_ROWS at most: memory has them too."""
-FOLD_ROWS = 20_000
-_PAGE = 500
 _TRIES = 10
-_NO_ROWS = Rows(b"", (), None)
-
-
-class InboxPartError(LoadError):
-    """A part of the inbox is damaged.
-
-    Args:
-        key: The part.
-        reason: What was found.
-    """
-
-    def __init__(self, key: str, reason: Exception) -> None:
-        super().__init__(
-            f"{key}: {reason}; expected gzip of one JSON object a line. Events after it wait. Restore the object from "
-            "a backup or the bucket's versions; or delete it, and the next load reads what it had"
-        )
-        self.key = key
+_REMEDY = "the next load reads what it had"
 
 
 class UnappliedError(LoadError):
@@ -87,45 +63,6 @@ class UnappliedError(LoadError):
         lines = "".join(f"\n  {table}: {error}" for table, error in failures.items())
         super().__init__(f"The events of {len(failures)} tables wait; the next run applies them:{lines}")
         self.failures = failures
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What one commit has applied.
-
-    Attributes:
-        table: The table.
-        version: The commit.
-        through: The last part of the inbox that is in it.
-        events: The events that were read.
-        created: Rows that the table did not have.
-        updated: Rows that are newer now.
-        deleted: Rows that the table no longer has.
-        rejected: Events that break the contract, of an id the last one.
-        rejected_key: Where these are kept, None: nowhere.
-    """
-
-    table: str
-    version: int
-    through: int
-    events: int
-    created: int
-    updated: int
-    deleted: int
-    rejected: int
-    rejected_key: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the figures for an XCom."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        rejected = f"; {self.rejected:,} rejected, kept at {self.rejected_key}" if self.rejected else ""
-        return (
-            f"{self.table} version {self.version}: {self.events:,} events up to part {self.through}: "
-            f"{self.created:,} rows created, {self.updated:,} updated, {self.deleted:,} deleted; "
-            f"the others are older than the table, or repeated{rejected}"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,30 +98,6 @@ def takes_events(entity: Entity) -> bool:
     return entity.kind is not Kind.TIME_SERIES
 
 
-def unapplied(store: Store, entity: Entity, *, newest: Manifest | None) -> tuple[int, list[InboxPart]]:
-    """Return the number of the last applied part of an inbox, and the parts after it.
-
-    If the inbox was deleted, its numbers begin again: then all of its parts are after it.
-
-    Args:
-        store: The lake.
-        entity: The entity of the table.
-        newest: The newest commit of the table.
-    """
-    inbox = Inbox(store, entity.table)
-    through = newest.events.through if newest and newest.events else 0
-    parts = list(inbox.parts(after=through))
-    if not parts and through:
-        try:
-            store.info(inbox.key(through))
-        except ObjectNotFoundError:
-            # The newest part of an inbox is never removed.
-            parts = list(inbox.parts())
-            if parts:
-                log.warning("%s: part %d is not there, so that all parts count as new", entity, through)
-    return through, parts
-
-
 def apply_all(
     store: Store, entities: Iterable[Entity], *, run_id: str | None = None, allow_shrink: bool = False
 ) -> Outcome:
@@ -211,11 +124,13 @@ def apply_events(
         allow_shrink: Let the events delete any number of rows.
 
     Returns:
-        What each commit has applied. Nothing without an inbox, or before the first load of the table.
+        What each commit has applied. Nothing without an inbox, or before the first load or snapshot of the table.
 
     Raises:
         HeldEventsError: The events would delete too many rows.
         InboxPartError: A part of the inbox is damaged.
+        SnapshotError, MissingPartsError: The inbox does not have all changes of a database.
+        ContractError: Too many rows of a snapshot break the contract.
         LoadError: Other writers were faster, again and again.
         DamagedPartError: A part of the table is damaged.
         StoreError, ManifestError: The lake failed.
@@ -223,41 +138,29 @@ def apply_events(
     if not takes_events(entity) or next(Inbox(store, entity.table).parts(), None) is None:
         return []
     applied: list[Applied] = []
+    changes = Changes(store, entity) if entity.kind is Kind.CHANGES else None
     lost = 0
     while lost < _TRIES:
         newest = Table(store, entity.table).latest()
-        if newest is None:
+        if newest is None and changes is None:
             log.info("%s: events wait for the first load of the table", entity)
             return applied
         through, parts = unapplied(store, entity, newest=newest)
         if not parts:
             return applied
+        made: Applied | None = None
         try:
             # No name holds a batch: the memory of one is free before the next one.
-            applied.append(_Batch(store, entity, newest, through, parts).commit(run_id, allow_shrink=allow_shrink))
-        except _OvertakenError:
+            if changes:
+                made = changes.apply(newest, through, parts, run_id=run_id, allow_shrink=allow_shrink)
+            elif newest:
+                made = _Batch(store, entity, newest, through, parts).commit(run_id, allow_shrink=allow_shrink)
+            if made is None:
+                return applied
+            applied.append(made)
+        except OvertakenError:
             lost += 1
     raise LoadError(f"{entity}: other writers committed {_TRIES} times meanwhile. Events wait; apply them again")
-
-
-class _OvertakenError(Exception):
-    """Another writer committed first: what was compared is not the newest table any more."""
-
-
-@dataclass(slots=True)
-class _Rows:
-    """What the events since the last load have made of rows: their lines by id, and the ids of deleted ones."""
-
-    lines: dict[int, bytes] = field(default_factory=dict)
-    deleted: set[int] = field(default_factory=set)
-
-    def set(self, row_id: int, line: bytes) -> None:
-        self.lines[row_id] = line
-        self.deleted.discard(row_id)
-
-    def delete(self, row_id: int) -> None:
-        self.lines.pop(row_id, None)
-        self.deleted.add(row_id)
 
 
 class _Batch:
@@ -276,9 +179,10 @@ class _Batch:
         self._through = self._read(through, parts)
         of_load = {part.key for part in self._load.files}
         self._own = [part for part in newest.files if part.key not in of_load]
-        folds = sum(part.bytes for part in self._own) <= FOLD_BYTES and sum(p.rows for p in self._own) <= FOLD_ROWS
+        rows, size = (sum(getattr(part, name) for part in self._own) for name in ("rows", "bytes"))
+        folds = size <= inbox_batch.FOLD_BYTES and rows <= inbox_batch.FOLD_ROWS
         self._below = [part for part in newest.files if part.key in of_load or not folds]
-        self._rows = self._folded() if folds else _Rows()
+        self._rows = RowChanges.of(store, self._own if folds else ())
         self._figures = {"created": 0, "updated": 0, "deleted": 0}
 
     def commit(self, run_id: str | None, *, allow_shrink: bool) -> Applied:
@@ -296,7 +200,7 @@ class _Batch:
 
         def build(now: Manifest | None) -> Draft:
             if now is None or now.version != newest.version:
-                raise _OvertakenError
+                raise OvertakenError
             return Draft(
                 run_id=run_id or run.run_id,
                 partition=newest.partition,
@@ -341,26 +245,12 @@ class _Batch:
         for part in parts:
             if part.number > through + 1 and through:
                 log.warning("%s: parts %d to %d are missing", part.key, through + 1, part.number - 1)
-            try:
-                for event in read_events(self._store, part):
-                    order.add(event)
-            except (orjson.JSONDecodeError, IsalError, EOFError) as error:  # type: ignore[misc] # isal types it as an instance
-                raise InboxPartError(part.key, error) from error
+            for event in events_of(self._store, part, remedy=_REMEDY):
+                order.add(event)
             through = part.number
-            if order.bytes >= BATCH_BYTES or order.events >= BATCH_EVENTS:
+            if order.bytes >= inbox_batch.BATCH_BYTES or order.events >= inbox_batch.BATCH_EVENTS:
                 break
         return through
-
-    def _folded(self) -> _Rows:
-        """Return what earlier events since the last load have made of rows."""
-        rows = _Rows()
-        for part in self._own:
-            for claim in part.claims:
-                if claim.high is not None:  # each is of deleted ids
-                    rows.deleted.update(range(claim.low, claim.high))
-            for row_id, line in read_rows(self._store, part):
-                rows.set(row_id, line)
-        return rows
 
     def _apply(self) -> bool:
         """Compare the events with the rows that the table shows. Returns: whether one has an effect."""
@@ -387,34 +277,17 @@ class _Batch:
 
     def _check_volume(self, row_count: int, *, allow_shrink: bool) -> bool:
         """Hold events that delete too many rows. Returns: whether they do, and a person allowed it."""
-        if row_count >= self._newest.row_count:
-            return False
-        commits = guard.recent(self._table.loads_up_to(self._newest))
-        held = guard.judge(self._entity, row_count, commits, partition=self._newest.partition).held
+        newest = self._newest
+        held = loss_of(self._entity, self._table, newest, row_count, partition=newest.partition)
         if held and not allow_shrink:
             raise HeldEventsError(self._entity.table, rows=row_count, before=held.before, allowed=held.allowed)
         return held is not None
 
     def _stage(self, run: LoadRun) -> tuple[Part, ...]:
         """Store the changed rows and the claims on deleted ids. Returns: the parts of the table."""
-        with (
-            scratch_folder() as scratch,
-            PartStage(self._store, run, scratch=scratch, committed=self._newest.files) as stage,
-        ):
-            for rows in _pages(self._rows.lines):
-                stage.add(rows, None)
-            for claim in merge_ranges(IdRange(row_id, row_id + 1) for row_id in self._rows.deleted):
-                stage.add(_NO_ROWS, claim)
+        with part_stage(self._store, run, self._newest) as stage:
+            self._rows.stage(stage, has_times=True)
             return (*self._below, *stage.finish())
-
-
-def _pages(lines: dict[int, bytes]) -> Iterable[Rows]:
-    """Yield rows by id."""
-    ids = sorted(lines)
-    for start in range(0, len(ids), _PAGE):
-        page = ids[start : start + _PAGE]
-        times = [at for row_id in page if (at := read_update_time(lines[row_id])) is not None]
-        yield Rows(b"".join(lines[row_id] for row_id in page), page, max(times, default=None))
 
 
 def _has(ranges: Sequence[IdRange], row_id: int) -> bool:

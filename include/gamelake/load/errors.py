@@ -5,8 +5,11 @@ LoadError
 │   ├── UnreadablePartitionError   the source cannot return the rows of that partition
 │   ├── HeldError                  the table would lose more rows than one load may remove
 │   ├── HeldEventsError            the same, by events that delete rows
+│   ├── HeldChangesError           the same, by the changes of a database
 │   ├── OtherOriginError           the table has rows of another server, such as the sandbox
 │   └── ContractError              too many rows break the registry's contract
+├── SnapshotError                  a snapshot in the inbox has other rows than its end states
+├── MissingPartsError              parts of the inbox are missing, and with them changes
 ├── LostPartError                  a part of the table is missing or damaged
 ├── UnprovenError                  the source counts other rows than it sends, more than one load may leave unproven
 └── SupersededError                another load read the source much later and was faster to commit
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
 LIST_COMMAND = "gamelake lake rejected {table}"
 """What shows the rows that were rejected."""
+
+
+NEW_SNAPSHOT = "A new snapshot of the database has all rows (docs/guides/change-capture.md)"
+"""What heals whatever an inbox of changes has lost."""
 
 
 class LoadError(Exception):
@@ -101,6 +108,63 @@ class HeldEventsError(PermanentLoadError):
         self.rows = rows
         self.before = before
         self.allowed = allowed
+
+
+class HeldChangesError(PermanentLoadError):
+    """The changes of a database would remove more rows than one load may.
+
+    Args:
+        loss: What the guard found.
+        by: What removes them, such as a snapshot.
+    """
+
+    def __init__(self, loss: Loss, by: str) -> None:
+        super().__init__(
+            f"{loss.table}: with the {by} of the inbox the table has {loss.rows:,} rows; it had {loss.before:,} in the "
+            f"last days, and {loss.allowed:,} of them may be removed (max_shrink). Held: no change was applied, and "
+            "they wait. If the rows are really deleted, apply them: "
+            f"`gamelake events apply {loss.table} --allow-shrink`. If not, restore them in the database: the rows that "
+            "come back are applied with the deletions (docs/guides/runbooks/events-wait.md)."
+        )
+        self.loss = loss
+
+
+class SnapshotError(LoadError):
+    """A snapshot in the inbox has other rows than its end states.
+
+    Args:
+        table: The table whose inbox has it.
+        snapshot: Its id.
+        rows: The rows that were read.
+        expected: As its end states.
+    """
+
+    def __init__(self, table: TableName, snapshot: str, *, rows: int, expected: object) -> None:
+        super().__init__(
+            f"{table}: the snapshot {snapshot} has {rows:,} rows in the inbox, and its end states {expected}. Nothing "
+            f"of it was applied. {NEW_SNAPSHOT}"
+        )
+        self.rows = rows
+        self.expected = expected
+
+
+class MissingPartsError(LoadError):
+    """Parts of the inbox of a database's table are missing, and the changes that they had.
+
+    Args:
+        table: The table.
+        first: The number of the first missing part.
+        last: That of the last one.
+    """
+
+    def __init__(self, table: TableName, first: int, last: int) -> None:
+        which = f"part {first} is" if first == last else f"parts {first} to {last} are"
+        super().__init__(
+            f"{table}: {which} missing in the inbox, and the changes in them. Later changes wait. Restore the objects "
+            f"from a backup or the bucket's versions; or take a new snapshot. {NEW_SNAPSHOT}"
+        )
+        self.first = first
+        self.last = last
 
 
 class OtherOriginError(PermanentLoadError):

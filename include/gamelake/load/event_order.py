@@ -88,7 +88,7 @@ class EventOrder:
     def add(self, event: Any) -> None:
         """Take an event. One that is no newer than another of its row has no effect."""
         self.events += 1
-        row_id, operation, received_at = _parsed(event)
+        row_id, operation, received_at = parsed(event)
         if received_at is None or row_id is None:
             self.rejects.append(Reject(event, "expected an event with id, op, received_at and body"))
             return
@@ -143,8 +143,8 @@ def takes_effect(change: Change, shown: bytes | None, known: Known, *, deleted_u
     return change.at > since
 
 
-def _parsed(event: Any) -> tuple[int | None, Any, float | None]:
-    """Return id, op and time of an event; None for what is none."""
+def parsed(event: Any) -> tuple[int | None, Any, float | None]:
+    """Return id, op and time of an event of the inbox; None for what is none."""
     if not isinstance(event, dict):
         return None, None, None
     row_id = event.get("id")

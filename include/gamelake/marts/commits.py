@@ -52,7 +52,10 @@ def commits_as_of(
             f"{place_of(store)}; run {', '.join(entity.dag_id for entity in missing)} first"
         )
     # The newest load is the limit, not the clock of this machine: the source's clock decides what can be loaded.
-    is_loaded = any(day_of_partition(commit.partition) == format_day(day) for commit in commits.values())
+    loaded = {str(entity) for entity in entities if entity.has_load}
+    is_loaded = any(
+        day_of_partition(commit.partition) == format_day(day) for name, commit in commits.items() if name in loaded
+    )
     if not is_loaded and (newest := newest_day(store, entities)) < day:
         raise TransformError(
             f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
@@ -62,14 +65,15 @@ def commits_as_of(
 
 
 def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
-    """Return the newest Korean day that was loaded for any entity.
+    """Return the newest Korean day that was loaded for any entity; changes are applied on every day, and do not count.
 
     Raises:
         TransformError: Nothing was ever loaded.
         ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
-    commits = [commit for entity in entities if (commit := open_table(store, entity.table).latest())]
+    tables = (open_table(store, entity.table) for entity in entities if entity.has_load)
+    commits = [commit for table in tables if (commit := table.latest())]
     if not commits:
         raise TransformError(
             f"no load was ever committed in {place_of(store)}; run the DAGs of the sources, or `make run`"

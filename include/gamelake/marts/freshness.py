@@ -36,7 +36,7 @@ def limits(entity: Entity) -> tuple[int, int]:
 class LoadAge:
     """The load of one table that readers see, and its age. The limits are in hours.
 
-    is_optional: of a source that may be off.
+    is_optional: of a source that may be off. is_applied: a table of changes, which no load is missing of.
     """
 
     table: str
@@ -46,6 +46,7 @@ class LoadAge:
     is_optional: bool = False
     late_after: int = WARN_AFTER_HOURS
     stale_after: int = ERROR_AFTER_HOURS
+    is_applied: bool = False
 
     @property
     def hours(self) -> float:
@@ -54,7 +55,9 @@ class LoadAge:
 
     @property
     def verdict(self) -> str:
-        """The meaning of the age: `fresh`, `late` (a load is missing) or `stale` (two are)."""
+        """The meaning of the age: `fresh`, `late` (a load is missing), `stale` (two are); `applied`: no load is due."""
+        if self.is_applied:
+            return "applied"
         if self.hours > self.stale_after:
             return "stale"
         return "late" if self.hours > self.late_after else "fresh"
@@ -88,14 +91,18 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
     marts = open_marts(store)
     generation = marts.generation
     moment = now or datetime.now(UTC)
-    limits_of = {str(entity): limits(entity) for entity in load_entities()}
+    entities = {str(entity): entity for entity in load_entities()}
     optional = {name for name, source in load_sources().items() if source.optional}
     loads = []
     for each in marts.inputs.sources:
         table = f"{each.source}.{each.entity}"
         age = moment - each.committed_at
-        is_optional = each.source in optional
-        loads.append(LoadAge(table, each.partition, each.committed_at, age, is_optional, *limits_of.get(table, ())))
+        entity = entities.get(table)
+        late, stale = limits(entity) if entity else (WARN_AFTER_HOURS, ERROR_AFTER_HOURS)
+        is_applied = entity is not None and not entity.has_load
+        loads.append(
+            LoadAge(table, each.partition, each.committed_at, age, each.source in optional, late, stale, is_applied)
+        )
     absent = tuple(f"{each.source}.{each.entity}" for each in marts.inputs.absent)
     moved = pointer.newest(store)
     since = moved.at if moved and moved.generation == generation.generation else generation.built_at

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore
     from gamelake.marts.documents import Generation
     from gamelake.marts.model_graph import Table
+    from gamelake.registry import Entity
 
 MOST_FILES = 50
 """Of a table, the newest first: a history has a file for each day."""
@@ -154,10 +155,14 @@ def _files(inputs: Inputs) -> Mapping[str, list[File]]:
     return files
 
 
+def _name_there(entity: Entity) -> str:
+    return str(entity.options.get("endpoint") or entity.options.get("table") or entity.name)
+
+
 def _origins() -> dict[str, str]:
     """Return what a source calls each table, such as `igdb: games`."""
     return {
-        f"{RAW}/{source.name}/{entity.name}": f"{source.name}: {entity.options.get('endpoint', entity.name)}"
+        f"{RAW}/{source.name}/{entity.name}": f"{source.name}: {_name_there(entity)}"
         for source in load_sources().values()
         for entity in source.entities.values()
     }

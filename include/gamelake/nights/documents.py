@@ -8,6 +8,7 @@ from enum import StrEnum
 from gamelake.marts.build_inputs import CommitInput
 from gamelake.marts.documents import Document
 from gamelake.marts.levels import ServiceLevel
+from gamelake.nights.captured import CapturedFacts
 
 
 class LoadStatus(StrEnum):
@@ -162,6 +163,7 @@ class Nights(Document, frozen=True, kw_only=True):
         levels: The service levels, as they were computed last.
         problems: Documents of the lake that cannot be used.
         off: The optional sources that are not loaded, as GAMELAKE_OPTIONAL_SOURCES does not name them.
+        captured: The tables of changes, which have no load.
     """
 
     lake: str
@@ -172,6 +174,7 @@ class Nights(Document, frozen=True, kw_only=True):
     levels: tuple[ServiceLevel, ...]
     problems: tuple[str, ...]
     off: tuple[str, ...]
+    captured: tuple[CapturedFacts, ...] = ()
 
 
 class RunFacts(Document, frozen=True, kw_only=True):

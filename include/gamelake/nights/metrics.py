@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gamelake.marts.documents import BuildResults, Generation, Publication
     from gamelake.marts.findings import Report
     from gamelake.marts.levels import ServiceLevels
+    from gamelake.nights.captured import CapturedFacts
     from gamelake.nights.documents import LoadFacts, Night
     from gamelake.registry import Entity
 
@@ -42,7 +43,8 @@ class NewestLoad(NamedTuple):
 class LakeState:
     """What the lake tells at a moment.
 
-    read_at: that moment. night: the newest night. newest: of each table that has a commit. publication: the newest one.
+    read_at: that moment. night: the newest night. newest: of each table that has a commit. captured: the tables of
+    changes. publication: the newest one.
     levels: the service levels, if they were computed.
     results, marts_bytes, history_bytes, quality: as `gamelake.nights.records.Records` has them. problems: how many
     documents cannot be used.
@@ -51,6 +53,7 @@ class LakeState:
     read_at: datetime
     night: Night
     newest: Sequence[NewestLoad]
+    captured: Sequence[CapturedFacts]
     shown: Generation | None
     levels: ServiceLevels | None
     publication: Publication | None
@@ -147,6 +150,13 @@ _OF_COMMIT: dict[Metric, Callable[[CommitInput], float | None]] = {
     )
 }
 
+CHANGES_ROWS = Metric("gamelake_changes_table_rows", "Rows of a table of changes, which has no load.", TABLE)
+CHANGES_COMMITTED = Metric(
+    "gamelake_changes_committed_timestamp_seconds", "When changes were applied to the table the last time.", TABLE
+)
+CHANGES_CAPTURED = Metric(
+    "gamelake_changes_captured_timestamp_seconds", "When the newest change that is applied was captured.", TABLE
+)
 BUDGET = Metric(
     "gamelake_load_request_budget_ratio",
     "Share of the requests that the source allows in the time of the newest load. Absent if the limit is not known.",
@@ -231,7 +241,8 @@ LEVELS_AT = Metric("gamelake_service_levels_timestamp_seconds", "When the servic
 READABLE = Metric("gamelake_lake_readable", "1 if the lake can be read, else 0; the other metrics are absent then.")
 
 METRICS = (
-    READABLE, READ_AT, DAMAGED, NIGHT_DAY, NIGHT_STATUS, STATUS, UNCOMMITTED, *_OF_COMMIT, BUDGET, LATE, STALE,
+    READABLE, READ_AT, DAMAGED, NIGHT_DAY, NIGHT_STATUS, STATUS, UNCOMMITTED, *_OF_COMMIT, CHANGES_ROWS,
+    CHANGES_COMMITTED, CHANGES_CAPTURED, BUDGET, LATE, STALE,
     PUBLISHED, BUILT, MARTS_DAY, ROLLED_BACK, PUBLICATIONS, MART_ROWS, MART_BYTES, BUILD_ENDED, BUILD_MODELS,
     BUILD_TESTS, TABLE_BYTES, MARTS_BYTES, HISTORY_BYTES, CHECKED, FINDINGS, LEVELS_AT, LEVEL_TARGET, LEVEL_ATTAINED,
     LEVEL_BUDGET, LEVEL_BURN, LEVEL_STATUS,
@@ -254,6 +265,8 @@ def samples(state: LakeState) -> Iterator[Sample]:
         yield from _of_load(entity, load)
         if size is not None:
             yield Sample(TABLE_BYTES, (load.source, load.entity), size)
+    for captured in state.captured:
+        yield from _of_captured(captured)
     yield from _of_marts(state)
     yield from _of_build(state)
     if state.levels:
@@ -277,6 +290,15 @@ def _of_load(entity: Entity, load: LoadFacts) -> Iterator[Sample]:
     late, stale = limits(entity)
     yield Sample(LATE, table, late * 3600)
     yield Sample(STALE, table, stale * 3600)
+
+
+def _of_captured(found: CapturedFacts) -> Iterator[Sample]:
+    table = (found.source, found.entity)
+    if found.rows is not None and found.committed_at and found.changed_at and found.bytes is not None:
+        yield Sample(CHANGES_ROWS, table, found.rows)
+        yield Sample(CHANGES_COMMITTED, table, _timestamp(found.committed_at))
+        yield Sample(CHANGES_CAPTURED, table, _timestamp(found.changed_at))
+        yield Sample(TABLE_BYTES, table, found.bytes)
 
 
 def _of_marts(state: LakeState) -> Iterator[Sample]:

@@ -1,6 +1,6 @@
 """One night in facts: which loads are complete, what the marts became, and the reason where something is missing.
 
-    reports = NightReports(store, loaded_sources())
+    reports = NightReports(store, switched_on())
     reports.nights()                          # the strip of 30 nights, and the newest night
     reports.night(date(2026, 11, 21))
     reports.run("igdb_games", "scheduled__...")
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
 from gamelake.lake.store import StoreError
 from gamelake.nights import loads, marts
+from gamelake.nights.captured import captured_tables
 from gamelake.nights.clock import last_night, late_at
 from gamelake.nights.documents import (
     LoadStatus,
@@ -36,7 +37,7 @@ from gamelake.nights.documents import (
 )
 from gamelake.nights.metrics import LakeState, NewestLoad
 from gamelake.nights.records import RecordReader
-from gamelake.registry import load_sources
+from gamelake.registry import SourceKind, load_sources
 from gamelake.words import lines
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from gamelake.lake.store import Store
+    from gamelake.nights.captured import CapturedFacts
     from gamelake.nights.documents import LoadFacts
     from gamelake.nights.records import Records
     from gamelake.registry import Entity, Source
@@ -61,9 +63,10 @@ WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The records, and the moment from which they are seen."""
+    """The records, the tables of changes, and the moment from which they are seen."""
 
     records: Records
+    captured: Sequence[CapturedFacts]
     now: datetime
     first: date | None
     last: date
@@ -78,7 +81,7 @@ class NightReports:
 
     Args:
         store: The lake.
-        sources: The sources of the registry. Those that load by the hour have no nights and are left out.
+        sources: The sources that are on. Those that load by the hour, or have no loads, have no nights.
         rates: The requests a second that a source allows, by its name.
         clock: The present; for tests.
     """
@@ -91,8 +94,16 @@ class NightReports:
         rates: Mapping[str, float] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._off = tuple(name for name, each in load_sources().items() if each.optional and name not in sources)
-        self._sources = {name: source for name, source in sources.items() if source.partition is Scheme.DAY}
+        loaded = {name: each for name, each in load_sources().items() if each.kind is SourceKind.API}
+        self._off = tuple(name for name, each in loaded.items() if each.optional and name not in sources)
+        self._captured = [
+            entity for each in sources.values() for entity in each.entities.values() if not entity.has_load
+        ]
+        self._sources = {
+            name: source
+            for name, source in sources.items()
+            if source.kind is SourceKind.API and source.partition is Scheme.DAY
+        }
         self._entities = [entity for source in self._sources.values() for entity in source.entities.values()]
         self._reader = RecordReader(store, self._entities)
         self._rates = rates or {}
@@ -113,6 +124,7 @@ class NightReports:
             levels=view.records.levels.levels if view.records.levels else (),
             problems=tuple(view.records.problems),
             off=self._off,
+            captured=tuple(view.captured),
         )
 
     def night(self, day: date) -> Night:
@@ -141,6 +153,7 @@ class NightReports:
             read_at=view.now,
             night=self._night(view, view.last, is_traced=True),
             newest=newest,
+            captured=view.captured,
             shown=records.shown,
             levels=records.levels,
             publication=records.publications[0] if records.publications else None,
@@ -165,9 +178,12 @@ class NightReports:
 
     def _look(self) -> _View:
         records, now = self._reader.read(NIGHTS), self._clock()
+        problems = list(records.problems)
+        captured = captured_tables(self._reader.store, self._captured, problems)
+        records = replace(records, problems=problems)
         # The sandbox makes days up: they may be later than the clock's.
         last = max(last_night(self._sources.values(), now), self._reader.newest_day() or FIRST_DAY)
-        return _View(records, now, _first_day(records), last)
+        return _View(records, captured, now, _first_day(records), last)
 
     def _night(self, view: _View, day: date, *, is_traced: bool = False) -> Night:
         found = self._loads(view, day)

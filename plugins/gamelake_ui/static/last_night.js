@@ -36,6 +36,8 @@ function draw(night) {
     night.day === report.night.day ? findingList() : null,
     night.loads.length ? make("h2", {}, "Loads") : null,
     night.loads.length ? loadTable(night) : null,
+    report.captured.length ? make("h2", {}, "Tables of changes") : null,
+    report.captured.length ? capturedTable(report.captured) : null,
     night.status === "before" ? null : make("h2", {}, "Marts"),
     night.status === "before" ? null : martsFacts(night.marts, night.day),
     report.levels.length ? make("h2", {}, "Service levels") : null,
@@ -170,6 +172,21 @@ function loadTable(night) {
   }
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Loads of the night" },
     make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+}
+
+// They have no load: changes are applied to them whenever they arrive.
+function capturedTable(tables) {
+  const names = ["Table", "Of the database", "Rows", "Last change captured", "Last commit"];
+  const rows = tables.map((table) => {
+    const values = table.version === null
+      ? [`${table.source}.${table.entity}`, table.origin, "–", "no snapshot is applied yet", "–"]
+      : [`${table.source}.${table.entity}`, table.origin, count(table.rows), bothTimes(table.changed_at), bothTimes(table.committed_at)];
+    const kinds = ["name", "", "number", "wide", "wide"];
+    return make("tr", {}, ...values.map((value, index) => make("td", { "data-label": names[index], class: kinds[index] || null }, value)));
+  });
+  const head = names.map((name, index) => make("th", { scope: "col", class: index === 2 ? "number" : null }, name));
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tables of changes" },
+    make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
 
 const LEVEL = {

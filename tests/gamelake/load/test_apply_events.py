@@ -15,9 +15,10 @@ from gamelake.lake.inbox import Inbox
 from gamelake.lake.manifest import Manifest, Mode
 from gamelake.lake.rejected import rejected_rows
 from gamelake.lake.table import Table
-from gamelake.load import apply_events as module
-from gamelake.load.apply_events import Applied, InboxPartError, apply_events
+from gamelake.load import inbox_batch
+from gamelake.load.apply_events import apply_events
 from gamelake.load.errors import HeldEventsError
+from gamelake.load.inbox_batch import Applied, InboxPartError
 from gamelake.marts.commits import commit_inputs
 from gamelake.nights.records import RecordReader
 from tests.support.inbox_events import event, put
@@ -215,7 +216,7 @@ def test_many_runs_leave_few_parts(lake: Lake, monkeypatch: pytest.MonkeyPatch) 
     assert len(lake.newest.files) <= parts + 2
     assert len(lake.rows()) == GAMES - 12
     # Many rows are not written again each time.
-    monkeypatch.setattr(module, "FOLD_BYTES", 10)
+    monkeypatch.setattr(inbox_batch, "FOLD_BYTES", 10)
     for age in range(13, 15):
         lake.put(lake.event("update", lake.row(lake.ids[age], age)), lake.event("delete", {"id": lake.ids[-age]}))
         lake.apply()
@@ -425,8 +426,8 @@ def test_any_order_and_repetition_gives_the_senders_rows(
 ) -> None:
     sender = Sender(lake, seed)
     if seed % 2:
-        monkeypatch.setattr(module, "BATCH_EVENTS", 20)
-        monkeypatch.setattr(module, "FOLD_BYTES", 600)
+        monkeypatch.setattr(inbox_batch, "BATCH_EVENTS", 20)
+        monkeypatch.setattr(inbox_batch, "FOLD_BYTES", 600)
     make_missing(lake.store, ENTITY)
     for run in range(5):
         for _ in range(30):
@@ -447,7 +448,7 @@ def test_a_kill_at_any_step_applies_each_event_once(lake: Lake, tmp_path: Path) 
     folder = tmp_path / "lake"
 
     def run() -> int:
-        module.BATCH_EVENTS = 2
+        inbox_batch.BATCH_EVENTS = 2
         steps = Steps(kills)
         steps.watch_disk(folder)
         apply_events(open_store(uri), ENTITY)

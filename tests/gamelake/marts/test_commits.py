@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+import pytest
+
+from gamelake.days import parse_day
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Mode, Proof, Summary
 from gamelake.lake.table import Table
-from gamelake.marts.commits import commit_inputs, commits_as_of
+from gamelake.marts.commits import commit_inputs, commits_as_of, newest_day
+from gamelake.marts.errors import TransformError
 from gamelake.registry import load_sources
+from tests.support.captured import apply_snapshot
 from tests.support.commits import commit
 
 if TYPE_CHECKING:
@@ -75,3 +80,20 @@ def test_a_lost_commit_is_missing_alone(store: Store) -> None:
     load(store, 19, 20, 21)
     store.delete(GENRES.table.manifest_key(2))
     assert [each.version for each in commits(store, 21)] == [1, 3]
+
+
+def test_changes_make_no_day_that_was_loaded(store: Store, scratch: None) -> None:
+    orders = load_sources()["shop"].entities["orders"]
+    apply_snapshot(
+        store, orders, [{"id": 1, "status": "paid", "currency": "EUR", "ordered_at": "2026-11-20T10:00:00Z"}]
+    )
+    applied = Table(store, orders.table).latest()
+    assert applied
+    today = parse_day(applied.partition)
+    with pytest.raises(TransformError, match="no load was ever committed"):
+        newest_day(store, [GENRES, orders])
+    load(store, 19)
+    assert newest_day(store, [GENRES, orders]) == date(2026, 11, 19)
+    assert set(commits_as_of(store, [GENRES, orders], date(2026, 11, 19))) <= {"igdb.genres", "shop.orders"}
+    with pytest.raises(TransformError, match="expected 2026-11-19 or earlier"):
+        commits_as_of(store, [GENRES, orders], today)

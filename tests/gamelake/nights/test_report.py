@@ -18,6 +18,7 @@ from gamelake.marts.pointer import publication_key
 from gamelake.nights.documents import LoadStatus, MartsStatus, NightStatus
 from gamelake.nights.report import NIGHTS, NightReports
 from gamelake.registry import load_sources, loaded_sources
+from tests.support.captured import apply_snapshot
 from tests.support.night_lake import ENTITIES, NAMES, NightLake, days, moment
 
 if TYPE_CHECKING:
@@ -299,3 +300,24 @@ def test_a_table_of_every_week_is_expected_once_a_week(lake: NightLake) -> None:
     assert expected == ["2026-11-10", *days("2026-11-17", 5)]
     assert shown["2026-11-16"].status is NightStatus.COMPLETE
     assert shown["2026-11-17"].status is NightStatus.WARNING, "the marts do not wait for it"
+
+
+def test_tables_of_changes_have_no_night(lake: NightLake, scratch: None) -> None:
+    lake.night("2026-11-20")
+    lake.night(DAY)
+    shop = load_sources()["shop"]
+    order = {"id": 7, "status": "paid", "currency": "EUR", "ordered_at": "2026-11-20T10:00:00Z"}
+    apply_snapshot(lake.store, shop.entities["orders"], [order])  # on a later day than that of the loads
+    found = NightReports(lake.store, dict(loaded_sources()) | {"shop": shop}, clock=lambda: NOON).nights()
+    assert found.night == report(lake).night
+    assert [(str(mark.day), mark.expected) for mark in found.marks[-2:]] == [
+        (str(mark.day), mark.expected) for mark in report(lake).marks[-2:]
+    ]
+    assert (found.off, report(lake).captured) == (("rawg",), ())
+    items, orders = sorted(found.captured, key=lambda each: each.entity)
+    assert (items.entity, items.version, items.rows, items.changed_at) == ("order_items", None, None, None)
+    assert (orders.entity, orders.origin, orders.version, orders.rows) == ("orders", "public.orders", 1, 1)
+    assert str(orders.changed_at).startswith("2026-11-30 02:00")
+    lake.store.put("raw/shop/orders/_manifests/00000000000000000002.json", b"{")
+    found = NightReports(lake.store, {"shop": shop}, clock=lambda: NOON).nights()
+    assert any("raw/shop/orders/_manifests" in each for each in found.problems)

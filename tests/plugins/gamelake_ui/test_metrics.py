@@ -14,9 +14,10 @@ from gamelake.marts.documents import RECORD, Action
 from gamelake.marts.findings import Severity, State
 from gamelake.nights.metrics import METRICS
 from gamelake.quality.service_levels import refresh
-from gamelake.registry import loaded_entities
+from gamelake.registry import load_sources, loaded_entities
 from gamelake_ui import metrics
 from gamelake_ui.routes import application
+from tests.support.captured import apply_snapshot
 from tests.support.night_lake import ENTITIES, INJECTION, NightLake, finding, moment
 
 if TYPE_CHECKING:
@@ -101,13 +102,18 @@ def test_the_figures_are_those_of_the_newest_commit(lake: NightLake) -> None:
     assert value(text, "load_read_rows", source="igdb", entity="genres") == 5, "of the night before"
 
 
-def test_every_metric_is_declared_and_shown(lake: NightLake) -> None:
+def test_every_metric_is_declared_and_shown(lake: NightLake, scratch: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", "shop")
+    order = {"id": 7, "status": "paid", "currency": "EUR", "ordered_at": "2026-11-20T10:00:00Z"}
+    apply_snapshot(lake.store, load_sources()["shop"].entities["orders"], [order])
     lake.night("2026-11-20")
     lake.night(DAY)
     refresh(lake.store, loaded_entities(), now=moment(DAY, "13:00"))
     lake.check(finding("freshness", Severity.P1, since=moment(DAY, "05:00")), at=moment(DAY, "05:00"))
     text = scrape().text
     assert {name for name, _ in values(text)} == {metric.name for metric in METRICS}
+    assert value(text, "changes_table_rows", source="shop", entity="orders") == 1
+    assert value(text, "load_late_after_seconds", source="shop", entity="orders") is None, "no load is due"
     assert value(text, "service_level_budget_left_ratio", level="published") == 1
     assert value(text, "service_level_status", level="published", status="met") == 1
 

@@ -1,0 +1,223 @@
+"""What the changes of a database leave of each row: they come in the order of its log, and the last one counts. Pure.
+
+A change may come again, after a kill of the capture: its position in the log is then lower than the one reached, and
+it has no effect. Positions are compared as Debezium's `sequence` has them: that of the last commit, then that of the
+change. That of the change alone does not ascend, because transactions overlap.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from gamelake.load.event_order import parsed
+from gamelake.sources.contract import Reject, RowContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gamelake.registry import Entity
+
+CREATE, UPDATE, DELETE, READ, TRUNCATE = "create", "update", "delete", "read", "truncate"
+STARTED, COMPLETED = "snapshot_started", "snapshot_completed"
+UNAVAILABLE = "__debezium_unavailable_value"
+"""What Debezium writes for a large value that an update has not changed."""
+
+Position = tuple[int, int]
+
+_OPERATIONS = f"{CREATE}, {UPDATE}, {DELETE}, {READ}, {TRUNCATE}"
+_PAGE = 500
+
+
+class Taken(NamedTuple):
+    """What was taken of an order.
+
+    lines: of each changed row, with a line feed; None: it is deleted. incomplete: ids of rows that have unavailable
+    values. emptied: the rows from before are void.
+    """
+
+    lines: dict[int, bytes | None]
+    incomplete: set[int]
+    emptied: bool
+
+
+class ChangeOrder:
+    """Takes the changes of a table in their order, and keeps what the last one leaves of each row.
+
+    Attributes:
+        rejects: The changes that break the contract; the row before them stays.
+        undeclared: How many rows have each field that the registry does not declare.
+        events: How many events were taken.
+        reads: How many of them are rows of a snapshot.
+        truncates: How many of them emptied the table.
+        bytes: Of the lines that are kept.
+        until: When the newest event was received, in unix seconds; 0 without one.
+        position: The highest one; None without one.
+    """
+
+    def __init__(self, entity: Entity, *, position: Position | None) -> None:
+        self.rejects: list[Reject] = []
+        self.undeclared: Counter[str] = Counter()
+        self.events = self.reads = self.truncates = self.bytes = 0
+        self.until = 0.0
+        self.position = position
+        self._contract = RowContract(entity)
+        self._key = str(entity.options["key"])
+        self._lines: dict[int, bytes | None] = {}
+        self._incomplete: set[int] = set()
+        self._emptied = False
+        # Rows that are not checked yet: a page is checked at once.
+        self._page: dict[int, dict[str, Any]] = {}
+
+    def begin(self) -> None:
+        """Begin a snapshot: nothing from before counts, and positions start anew."""
+        self._empty()
+        self.position = None
+
+    def add(self, event: Any) -> None:
+        """Take an event that is no mark of a snapshot."""
+        self.events += 1
+        row_id, operation, received_at = parsed(event)
+        body = event.get("body") if isinstance(event, dict) else None
+        if received_at is None or not isinstance(body, dict):
+            self.rejects.append(Reject(event, "expected an event with id, op, received_at and body"))
+            return
+        self.until = max(self.until, received_at)
+        if operation == READ:
+            self.reads += 1
+        elif self._is_repeated(position_of(body)):
+            return
+        if operation == TRUNCATE:
+            self.truncates += 1
+            self._empty()
+        elif row_id is None:
+            self.rejects.append(Reject(event, f"id: found {event.get('id')!r}, expected a whole number of 0 or more"))
+        elif operation == DELETE:
+            self._settle()
+            self._keep(row_id, None)
+        elif operation in {CREATE, UPDATE, READ}:
+            self._add_row(row_id, body, has_before=operation == UPDATE)
+        else:
+            self.rejects.append(Reject(event, f"op: found {operation!r}, expected {_OPERATIONS}"))
+
+    def take(self) -> Taken:
+        """Return what was kept since the last time, and forget it."""
+        self._settle()
+        taken = Taken(self._lines, self._incomplete, self._emptied)
+        self._lines, self._incomplete, self._emptied, self.bytes = {}, set(), False, 0
+        return taken
+
+    def completed(self, row_id: int, line: bytes, shown: bytes | None) -> bytes | None:
+        """Return the line of a row with what was unavailable as an earlier row has it.
+
+        Args:
+            row_id: Of the row.
+            line: With unavailable values.
+            shown: The row before, None: there is none.
+
+        Returns:
+            None, if the row before lacks a value, or the row breaks the contract; then it is rejected.
+        """
+        row, before = orjson.loads(line), orjson.loads(shown) if shown else {}
+        missing = _unavailable(row)
+        if lacking := sorted(name for name in missing if before.get(name) is None):
+            self._reject_incomplete(row, lacking)
+            return None
+        checked = self._contract.check([row | {name: before[name] for name in missing}])
+        self.rejects += checked.rejects
+        return checked.rows.lines if list(checked.rows.ids) == [row_id] else None
+
+    def _is_repeated(self, position: Position | None) -> bool:
+        if position is None:
+            return False
+        if self.position is not None and position < self.position:
+            return True
+        self.position = position
+        return False
+
+    def _reject_incomplete(self, row: dict[str, Any], lacking: Iterable[str]) -> None:
+        reason = (
+            f"{', '.join(lacking)}: found no value, as the database logs a large value only when it changes, and no "
+            "row before has it; expected REPLICA IDENTITY FULL, or a new snapshot"
+        )
+        self.rejects.append(Reject(row, reason))
+
+    def _empty(self) -> None:
+        self._page, self._lines, self._incomplete, self.bytes = {}, {}, set(), 0
+        self._emptied = True
+
+    def _add_row(self, row_id: int, body: Mapping[str, Any], *, has_before: bool) -> None:
+        """Take a row. has_before: it replaces another one of its id."""
+        after = body.get("after")
+        found = after.get(self._key) if isinstance(after, dict) else None
+        if not isinstance(after, dict) or type(found) is not int or found != row_id:
+            self.rejects.append(Reject(after, f"{self._key}: found {found!r} in the row, expected {row_id}"))
+            return
+        row = {"id": row_id} | after  # a line that begins with the id is read without a parser
+        row["id"] = row_id
+        if missing := _unavailable(row):
+            self._settle()
+            row, missing = self._with_values(row, missing, body.get("before"))
+            is_new = not has_before or self._lines.get(row_id, b"") is None
+            if missing and is_new:
+                self._reject_incomplete(row, sorted(missing))
+                return
+        elif row_id in self._page:
+            self._settle()
+        self._page[row_id] = row
+        if len(self._page) >= _PAGE:
+            self._settle()
+
+    def _with_values(self, row: dict[str, Any], missing: set[str], before: Any) -> tuple[dict[str, Any], set[str]]:
+        """Take the unavailable values that are known here, from the event or a change before it.
+
+        Returns: the row, and the fields that are still unavailable. None of them is null: a null is always logged.
+        """
+        kept = self._lines.get(row["id"])
+        for known in (before, orjson.loads(kept) if kept else None):
+            if isinstance(known, dict):
+                found = {name: known[name] for name in missing & known.keys()}
+                row |= {name: value for name, value in found.items() if not (value is None or _is_unavailable(value))}
+                missing = _unavailable(row)
+        return row, missing
+
+    def _settle(self) -> None:
+        """Check the rows of the page, and keep those that pass."""
+        if not self._page:
+            return
+        page, self._page = [row for _, row in sorted(self._page.items())], {}
+        checked = self._contract.check(page)
+        self.rejects += checked.rejects
+        self.undeclared.update(checked.undeclared)
+        lines = checked.rows.lines.splitlines(keepends=True)
+        incomplete = {row["id"] for row in page if _unavailable(row)}
+        for row_id, line in zip(checked.rows.ids, lines, strict=True):
+            self._keep(row_id, line)
+            if row_id in incomplete:
+                self._incomplete.add(row_id)
+
+    def _keep(self, row_id: int, line: bytes | None) -> None:
+        self.bytes += len(line or b"") - len(self._lines.get(row_id) or b"")
+        self._lines[row_id] = line
+        self._incomplete.discard(row_id)
+
+
+def position_of(body: Mapping[str, Any]) -> Position | None:
+    """Return where a change is in the database's log; None if its envelope does not state it."""
+    source = body.get("source")
+    sequence = source.get("sequence") if isinstance(source, dict) else None
+    try:
+        commit, change = orjson.loads(sequence) if isinstance(sequence, str) else (None, None)
+        return None if change is None else (int(commit or 0), int(change))
+    except (ValueError, TypeError):
+        return None
+
+
+def _unavailable(row: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in row.items() if _is_unavailable(value)}
+
+
+def _is_unavailable(value: Any) -> bool:
+    return value in (UNAVAILABLE, [UNAVAILABLE])
