@@ -60,7 +60,10 @@ def apply(
     for each in outcome.applied:
         print(each)
     outcome.check()
-    if outcome.applied:
+    changed = {str(entity) for entity in _entities(name) if not entity.has_load}
+    if outcome.applied and all(each.table in changed for each in outcome.applied):
+        print("The marts show these rows with the next build, by the DAG transform.")
+    elif outcome.applied:
         print(
             "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
             "`airflow dags test transform --conf '{\"fresh\": true}'`"

@@ -1,6 +1,6 @@
 """Apply the changes of a database's table, which its capture puts into the inbox in the order of the database's log.
 
-A snapshot, once it is completed, is a commit of all rows: whatever was missed before is mended by it. Then the changes
+A snapshot, once it is completed, is a commit of all rows: it also brings what was missed before. Then the changes
 follow in their order, and the last one of a row counts. A commit states the position in the log that the table has, so
 that a change which comes again has no effect. Small parts of earlier commits are written again with new changes.
 
@@ -90,11 +90,11 @@ class Changes:
             log.info("%s: changes wait for the end of a snapshot", self._entity)
             return None
         self._check_whole(plan, through)
-        batch: _Whole | _OnTop
+        batch: _Whole | _Following
         if plan.start:
             batch = _Whole(self._store, self._entity, newest, plan.parts, plan.start)
         elif newest:
-            batch = _OnTop(self._store, self._entity, newest, plan.parts)
+            batch = _Following(self._store, self._entity, newest, plan.parts)
         batch.read()
         return batch.commit(run_id, allow_shrink=allow_shrink)
 
@@ -203,7 +203,7 @@ class _Batch:
         return events_of(self._store, part, remedy=REMEDY)
 
 
-class _OnTop(_Batch):
+class _Following(_Batch):
     """Changes on top of the newest commit."""
 
     def __init__(self, store: Store, entity: Entity, newest: Manifest, parts: Sequence[InboxPart]) -> None:

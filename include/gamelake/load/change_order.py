@@ -35,7 +35,7 @@ class Taken(NamedTuple):
     """What was taken of an order.
 
     lines: of each changed row, with a line feed; None: it is deleted. incomplete: ids of rows that have unavailable
-    values. emptied: the rows from before are void.
+    values. emptied: the rows from before do not count.
     """
 
     lines: dict[int, bytes | None]
@@ -72,7 +72,7 @@ class ChangeOrder:
         self._page: dict[int, dict[str, Any]] = {}
 
     def begin(self) -> None:
-        """Begin a snapshot: nothing from before counts, and positions start anew."""
+        """Begin a snapshot: nothing from before counts, and positions begin again."""
         self._empty()
         self.position = None
 

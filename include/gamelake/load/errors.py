@@ -36,7 +36,7 @@ LIST_COMMAND = "gamelake lake rejected {table}"
 
 
 NEW_SNAPSHOT = "A new snapshot of the database has all rows (docs/guides/change-capture.md)"
-"""What heals whatever an inbox of changes has lost."""
+"""What brings back all that an inbox of changes has lost."""
 
 
 class LoadError(Exception):

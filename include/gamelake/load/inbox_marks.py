@@ -1,10 +1,10 @@
-"""Where an inbox of changes begins anew: at a snapshot that was completed, or where the table was emptied.
+"""Where an inbox of changes begins again: at a snapshot that was completed, or where the table was emptied.
 
     marks = Marks(store)
     plan = marks.plan(parts, position=newest.events.position)      # no part: a snapshot is not completed
 
-A snapshot has all rows of its table: nothing before it counts. One that was not completed is void once another one
-starts; until then, the changes from its part on wait.
+A snapshot has all rows of its table: nothing before it counts. One that was not completed does not count once another
+one starts; until then, the changes from its part on wait.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Mark:
 class Plan:
     """The parts to apply at once.
 
-    start: the mark from which on lines count, and everything from before is void; None: all lines count.
+    start: the mark from which on lines count, and nothing from before; None: all lines count.
     """
 
     parts: Sequence[InboxPart]

@@ -118,7 +118,7 @@ class CommitInput(Document, frozen=True, kw_only=True):
         str,
         Meta(
             description="How the source was read: `full`, `incremental` or `snapshot`. `events`: it was not; events "
-            "were applied since, and the build reads them."
+            "were applied since, and the build reads them. `changes`: all changes of a database were applied."
         ),
     ]
     committed_at: Annotated[datetime, Meta(tz=True, description="When it was committed, by the clock of the writer.")]

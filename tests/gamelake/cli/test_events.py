@@ -40,7 +40,8 @@ def test_events_are_listed_and_applied(lake: Store, capsys: Captured) -> None:
     assert capsys.readouterr().out.splitlines() == [
         "igdb.games version 2: 2 events up to part 1: 1 rows created, 1 updated, 0 deleted; the others are older than "
         "the table, or repeated",
-        "The marts show these rows after the next nightly load.",
+        "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
+        "`airflow dags test transform --conf '{\"fresh\": true}'`",
     ]
     assert main(["events", "list"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["igdb.games", "1", "0"]

@@ -142,7 +142,7 @@ def test_overlapping_transactions_are_not_taken_for_a_repetition(shop: Shop) -> 
     assert shop.rows() == shop.database.shown()
 
 
-def test_a_snapshot_mends_whatever_was_missed(shop: Shop) -> None:
+def test_a_snapshot_brings_what_was_missed(shop: Shop) -> None:
     shop.begin(40)
     shop.database.delete(1)
     shop.database.update(2, name="missed")
