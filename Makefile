@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard collector kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-model spark test-spark drift feed-histories change-histories lint format generate boards lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard collector capture capture-example kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-capture test-model spark test-spark drift feed-histories change-histories lint format generate boards lock parquet-reader sbom clean
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -11,6 +11,7 @@ PYTHON ?= $(shell for each in python3.12 python3.11 python3.13 python3; do \
 VENV := .venv
 SPARK := .venv-spark
 DASHBOARD := .venv-dashboard
+CAPTURE := .venv-capture
 BIN := $(VENV)/bin
 # After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
@@ -26,7 +27,7 @@ STAND_IN := .local/stand-in
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # `make test` has a third worker: its tests wait for a third of their time, and two leave cores idle.
 # The marks of tests that are neither of `make test` nor of `make test-slow`.
-OTHER_TARGETS := e2e or cluster or browser or spark or drill or model
+OTHER_TARGETS := e2e or cluster or browser or spark or drill or model or capture
 MANIFEST := dbt/target/manifest.json
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
@@ -57,6 +58,9 @@ screenshots: $(READY) $(DASHBOARD)/.dev ## take the pictures in docs, of the lak
 
 collector: $(VENV)/.installed ## start the event collector, in the foreground; PORT= chooses its port
 	@"$(BIN)"/python -m apps.event_collector $(if $(PORT),--port $(PORT))
+
+capture: $(CAPTURE)/.installed ## capture the changes of the database of GAMELAKE_CAPTURE_URI, in the foreground (needs Java 17 or newer); PORT= chooses its port
+	@"$(CAPTURE)"/bin/python -m apps.change_capture $(if $(PORT),--port $(PORT))
 
 kafka: $(VENV)/.installed ## install the client of Kafka, which `gamelake feed publish` needs, into .venv
 	$(INSTALL) -r requirements-kafka.lock
@@ -145,6 +149,9 @@ test-dashboard: $(DASHBOARD)/.dev ## every page of the dashboard in every state,
 test-collector: $(VENV)/.dev ## the event collector with many kills, SeaweedFS, full disks and failing stores, about 3 minutes
 	"$(BIN)"/python -m pytest tests/apps/event_collector
 
+test-capture: $(VENV)/.dev $(CAPTURE)/.installed ## the capture of changes with a real PostgreSQL (`apt-get install postgresql`) and Java 17, with many kills, about 6 minutes
+	GAMELAKE_CAPTURE_PYTHON="$(CURDIR)/$(CAPTURE)/bin/python" "$(BIN)"/python -m pytest -m capture
+
 test-model: $(VENV)/.dev ## a brief by the language model at URL=http://host/v1 MODEL=name; its key is in LANGUAGE_MODEL_KEY
 	@test -n "$(URL)" -a -n "$(MODEL)" || { echo "URL or MODEL is missing: make test-model URL=http://host/v1 MODEL=name"; exit 1; }
 	LANGUAGE_MODEL_URL="$(URL)" LANGUAGE_MODEL_NAME="$(MODEL)" "$(BIN)"/python -m pytest -m model tests/gamelake/brief/test_real_model.py
@@ -189,6 +196,7 @@ lock: $(VENV)/bin/uv ## resolve requirements*.txt into the lock files again; UPG
 	$(COMPILE) -c requirements.lock -c requirements-image.lock requirements-dev.txt -o requirements-dev.lock
 	$(COMPILE) -c requirements-dbt.lock requirements-dbt.txt requirements-spark.txt -o requirements-spark.lock
 	$(COMPILE) -c requirements.lock requirements-dashboard.txt -o requirements-dashboard.lock
+	$(COMPILE) -c requirements.lock requirements-capture.txt -o requirements-capture.lock
 	$(COMPILE) -c requirements.lock -c requirements-dashboard.lock requirements-dashboard-dev.txt -o requirements-dashboard-dev.lock
 	$(COMPILE) deploy/requirements.txt -o deploy/requirements.lock
 	$(COMPILE) deploy/requirements-audit.txt -o deploy/requirements-audit.lock
@@ -222,7 +230,7 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 		elif [ -z "$$lakes" ] || [ "$$each" != .local/sandbox.json ]; then rm -rf "$$each"; fi; \
 	done; \
 	rmdir .local 2>/dev/null || true
-	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/uv: requirements-build.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -273,6 +281,15 @@ $(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.to
 
 $(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
 	$(INSTALL) --python $(DASHBOARD)/bin/python -r requirements-dashboard-dev.lock
+	@touch $@
+
+# Where the capture of changes runs: Debezium, whose wheel has 250 MB.
+$(CAPTURE)/.installed: $(VENV)/bin/uv requirements-capture.lock pyproject.toml
+	@echo "Installing Debezium into $(CAPTURE) ..."
+	@"$(PYTHON)" -m venv $(CAPTURE)
+	@$(INSTALL) --python $(CAPTURE)/bin/python -r requirements-capture.lock
+	@$(EDITABLE) --python $(CAPTURE)/bin/python -e .
+	@$(call RELATIVE,$(CAPTURE))
 	@touch $@
 
 # Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the

@@ -12,23 +12,23 @@ other answer the sender has to send the events again.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
+from apps.answers import json_answer, metrics_answer
 from apps.event_collector.collector import NotStoredError
 from apps.event_collector.events import OPERATIONS, RefusedError, row_event, sent_events
-from apps.event_collector.metrics import MEDIA
 from apps.event_collector.senders import IGDB
 from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from starlette.responses import Response
 
     from apps.event_collector.collector import Collector
     from apps.event_collector.metrics import Metrics
@@ -86,7 +86,7 @@ class Routes:
         async with self._body(request, MAX_ROW) as body:
             await self._collector.submit({table: [row_event(body, operation)]})
         self._metrics.accepted.labels(str(table), operation).inc()
-        return _json(200, {"stored": 1})
+        return json_answer(200, {"stored": 1})
 
     async def events(self, request: Request) -> Response:
         """Store a batch of another sender."""
@@ -103,22 +103,17 @@ class Routes:
         if refused:
             self._metrics.refused.labels("event").inc(len(refused))
         status = 200 if not refused else 207 if lines else 422
-        return _json(status, {"stored": sum(map(len, lines.values())), "refused": refused})
+        return json_answer(status, {"stored": sum(map(len, lines.values())), "refused": refused})
 
     async def health(self, _request: Request) -> Response:
         """State whether events can be stored."""
         return (
-            _json(200, {"status": "ok"}) if self._collector.is_well else _json(503, {"status": "cannot store events"})
+            json_answer(200, {"status": "ok"}) if self._collector.is_well else json_answer(503, {"status": "cannot store events"})
         )
 
     async def figures(self, request: Request) -> Response:
         """Show the metrics to those who have the token."""
-        if self._token is None:
-            return _json(404, {"message": "metrics are switched off: set GAMELAKE_METRICS_TOKEN"})
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
-            return _json(401, {"message": "send `Authorization: Bearer <token>`"}, {"WWW-Authenticate": "Bearer"})
-        return Response(self._metrics.page(), media_type=MEDIA)
+        return metrics_answer(request, self._token, self._metrics.page)
 
     def counted(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Return the handler of a POST, with its refusals as answers."""
@@ -131,7 +126,7 @@ class Routes:
                 self._metrics.refused.labels(error.reason).inc()
                 # What is left of the body is not read: the connection cannot be used again.
                 headers = {"Connection": "close"} | ({"Retry-After": RETRY_AFTER} if error.status == 503 else {})
-                return _json(error.status, {"message": str(error)}, headers)
+                return json_answer(error.status, {"message": str(error)}, headers)
             finally:
                 self._metrics.answer.observe(time.monotonic() - started)
 
@@ -207,9 +202,3 @@ async def _read(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise RefusedError(400, "disconnected", "the body did not end") from None
     return bytes(body)
-
-
-def _json(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    import orjson
-
-    return Response(orjson.dumps(document), status, headers, media_type="application/json")

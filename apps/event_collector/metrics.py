@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from apps.event_collector.collector import Collector
     from apps.event_collector.spool import Spool
 
-MEDIA = "text/plain; version=0.0.4; charset=utf-8"
-
 _PREFIX = "gamelake_events"
 _ANSWER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 _UPLOAD = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)

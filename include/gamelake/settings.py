@@ -143,6 +143,14 @@ class Settings(BaseSettings):
     """`true`: the DAG `apply_events` applies [the events of the collector](../guides/events.md) to the tables every 15
     minutes. Without it only a person starts it, unless a database's changes are captured: they need it."""
 
+    gamelake_capture_uri: Annotated[str | None, Field(repr=False)] = None
+    """The PostgreSQL database whose changes [the capture](../guides/change-capture.md) reads, such as
+    `postgresql://capture@host:5432/shop`; the password is in it, or in `PGPASSWORD`."""
+
+    gamelake_capture_folder: Folder = LOCAL / "capture"
+    """The folder where the capture keeps its position in the database's log. It needs a disk that outlives its
+    container; without it all tables are read again."""
+
     gamelake_kafka: str = ""
     """The id of a connection to a broker that speaks Kafka's protocol, to which `gamelake feed publish` sends changes
     and events; see [its page](../guides/kafka.md)."""

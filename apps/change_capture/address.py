@@ -1,0 +1,65 @@
+"""Where the database is: the URI of GAMELAKE_CAPTURE_URI. Pure; no password is in a message or a repr.
+
+AddressError     the URI cannot be used
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+VARIABLE = "GAMELAKE_CAPTURE_URI"
+OPTIONS = ("sslmode", "sslrootcert")
+"""The options that the URI may have after `?`: PostgreSQL's names, which both the driver and Debezium know."""
+_EXPECTED = "postgresql://user@host:5432/database, with the password in it or in PGPASSWORD"
+
+
+class AddressError(Exception):
+    """The URI cannot be used; the message states why, without the URI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the database is, and as whom to connect."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"postgresql://{self.user}@{host}:{self.port}/{self.database}"
+
+
+def parse_address(uri: str | None, password: str | None) -> Address:
+    """Return the address.
+
+    Args:
+        uri: The value of GAMELAKE_CAPTURE_URI.
+        password: The value of PGPASSWORD, for a URI without a password.
+
+    Raises:
+        AddressError: The URI is missing, or has a part that is not understood.
+    """
+    if not uri:
+        raise AddressError(f"{VARIABLE}: not set, expected {_EXPECTED}")
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or 5432
+    except ValueError:
+        raise AddressError(f"{VARIABLE}: found no URI, expected {_EXPECTED}") from None
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise AddressError(f"{VARIABLE}: found another scheme than postgresql, expected {_EXPECTED}")
+    database = unquote(parts.path.removeprefix("/"))
+    if not parts.hostname or "," in parts.netloc.rpartition("@")[2] or not parts.username or not database:
+        raise AddressError(f"{VARIABLE}: found no user, no database or not one host, expected {_EXPECTED}")
+    options = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    if unknown := [name for name, _ in options if name not in OPTIONS]:
+        raise AddressError(f"{VARIABLE}: found the option {unknown[0]!r}, expected {' or '.join(OPTIONS)}")
+    given = unquote(parts.password) if parts.password else password
+    if not given:
+        raise AddressError(f"{VARIABLE}: found no password in it, and PGPASSWORD is not set; expected one of them")
+    return Address(parts.hostname, port, database, unquote(parts.username), given, options)

@@ -1,0 +1,266 @@
+"""The capture of one source: prepares the database, runs the engine, and starts it again when it ends.
+
+A snapshot reads all tables from the beginning. It is made where the lake, the disk or the database lacks what the
+engine would continue; then the slot is dropped first, because a new slot and its snapshot fit together exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from apps.change_capture.database import DatabaseError
+from apps.change_capture.engine import Engine, properties, read_position
+from apps.change_capture.envelopes import Stream, StreamError
+from apps.change_capture.inboxes import EndedError, Inboxes
+from apps.change_capture.state import State
+from gamelake.lake.factory import place_of
+from gamelake.lake.inbox import Inbox
+from gamelake.lake.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from apps.change_capture.address import Address
+    from apps.change_capture.database import Database, Slot
+    from apps.change_capture.envelopes import Record
+    from apps.change_capture.metrics import Metrics
+    from apps.change_capture.state import Folder
+    from apps.change_capture.tables import CapturedTable
+    from gamelake.lake.keys import TableName
+    from gamelake.lake.store import Store
+
+log = logging.getLogger(__name__)
+
+END_SECONDS = 8.0
+"""How long the end of the process waits for the batch that is being stored, and for the engine."""
+RETAINED_WARNING = 1024**3
+"""Bytes of its log that the database keeps for the slot, from which on the capture warns."""
+_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between starts of the engine
+_WELL_SECONDS = 60.0  # an engine that ran so long was well
+_WATCH_SECONDS = 60.0
+
+
+class Capture:
+    """Captures the tables of one source.
+
+    Args:
+        tables: The tables.
+        address: Where they are.
+        database: The database.
+        folder: What is kept on this disk.
+        store: The lake.
+        metrics: The figures.
+        batch_seconds: How long changes wait for others of their part.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[CapturedTable],
+        address: Address,
+        database: Database,
+        folder: Folder,
+        store: Store,
+        metrics: Metrics,
+        *,
+        batch_seconds: float,
+    ) -> None:
+        self._tables = tables
+        self._database = database
+        self._folder = folder
+        self._store = store
+        self._metrics = metrics
+        self._settings = properties(
+            address, tables, name=database.name, offsets=folder.offsets, batch_seconds=batch_seconds
+        )
+        self._ending = threading.Event()
+        self._inboxes = Inboxes(store, metrics, self._ending)
+        self._stream = Stream(tables)
+        self._identity = ""
+        self._expects_snapshot = False
+        self._again = False
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._engine_works = False
+        self._runner = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+        metrics.engine_works.set_function(lambda: self._engine_works)
+        metrics.store_works.set_function(lambda: self._inboxes.store_works)
+        metrics.snapshot_running.set_function(lambda: self._stream.snapshot is not None)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether changes are read and stored now."""
+        return self._runner.is_alive() and self._engine_works and self._inboxes.store_works
+
+    def prepare(self) -> None:
+        """Check the database, and decide whether the engine continues or reads all tables.
+
+        Raises:
+            DatabaseError: The database cannot be captured.
+            StoreError: The lake cannot be read.
+            OSError: The disk cannot be written.
+        """
+        self._identity = self._database.check()
+        changed = self._database.publish()
+        slot = self._database.slot()
+        reason = self._reason(slot, changed)
+        self._expects_snapshot, self._again = reason is not None, False
+        if reason is None:
+            log.info("it continues the snapshot of before")
+            return
+        log.info("all tables are read: %s", reason)
+        self._folder.forget()
+        if slot is not None:
+            self._database.drop_slot()
+
+    def start(self) -> None:
+        """Start; `prepare` was called."""
+        self._runner.start()
+        self._watcher.start()
+
+    def close(self) -> None:
+        """End the engine. What is not stored then is not acknowledged: the next start reads it again."""
+        self._ending.set()
+        end = time.monotonic() + END_SECONDS
+        while self._runner.is_alive() and time.monotonic() < end:
+            with self._lock:
+                engine = self._engine
+            if engine is not None:
+                engine.close()
+            self._runner.join(timeout=0.2)
+        if self._runner.is_alive():
+            log.warning("the engine did not end within %.0f seconds; nothing is lost", END_SECONDS)
+        self._folder.close()
+
+    def _reason(self, slot: Slot | None, changed: bool) -> str | None:
+        """Return why all tables are to be read; None: the engine can continue."""
+        state = self._folder.read()
+        if self._again:
+            return "Debezium asked for it"
+        if state is None:
+            return "this disk has no completed snapshot"
+        tables = {each.name.entity: str(each) for each in self._tables}
+        for name, found, expected in (
+            ("lake", place_of(self._store), state.lake),
+            ("database", self._identity, state.database),
+            ("slot", self._database.name, state.slot),
+            ("tables", tables, state.tables),
+        ):
+            if found != expected:
+                return f"the {name} is another one than that of the last snapshot ({expected})"
+        if changed:
+            return "the publication was changed"
+        if slot is None:
+            return f"the database has no slot {self._database.name}"
+        if not slot.readable:
+            return f"the database has removed the log that the slot {self._database.name} needs"
+        position = read_position(self._folder.offsets)
+        if position is None:
+            return "this disk has no position in the database's log"
+        if slot.position > position:
+            return f"the slot {self._database.name} is ahead of the position on this disk"
+        lacking = [each.name for each in self._tables if not self._is_in_lake(each, state.parts)]
+        return f"the lake has no snapshot of {lacking[0]}" if lacking else None
+
+    def _is_in_lake(self, table: CapturedTable, parts: dict[str, int]) -> bool:
+        """Return whether a table has its snapshot in the inbox, or a commit."""
+        number = parts.get(table.name.entity)
+        inbox = Inbox(self._store, table.name)
+        if number is not None and any(each.number == number for each in inbox.parts(after=number - 1)):
+            return True
+        return next(iter(self._store.list(table.name.manifests_prefix)), None) is not None
+
+    # The thread of the engine.
+
+    def _run(self) -> None:
+        pause, restarts = _PAUSE, False
+        while not self._ending.is_set():
+            began = time.monotonic()
+            try:
+                if restarts:
+                    self._metrics.restarts.inc()
+                    self.prepare()
+                failure = self._run_engine()
+            except EndedError:
+                break
+            except (DatabaseError, StreamError, StoreError, OSError) as error:
+                failure = str(error)
+            except Exception as error:  # nobody restarts this thread
+                log.exception("the capture stopped")
+                failure = f"{type(error).__name__}: {error}"
+            self._engine_works, restarts = False, True
+            if self._ending.is_set():
+                break
+            pause = _PAUSE if time.monotonic() - began > _WELL_SECONDS else pause
+            log.error("the capture stopped, and starts again in %.0f seconds: %s", pause, failure)
+            self._ending.wait(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _run_engine(self) -> str:
+        """Run the engine once. Returns: why it ended."""
+        self._stream = Stream(self._tables)
+        with self._lock:
+            self._engine = Engine(self._settings, self._handle, self._started)
+        try:
+            if self._ending.is_set():
+                return "the process ends"
+            return self._engine.run() or "Debezium ended without a reason"
+        finally:
+            with self._lock:
+                self._engine = None
+
+    def _started(self) -> None:
+        self._engine_works = True
+        log.info("Debezium reads the database")
+
+    def _handle(self, records: list[Record]) -> None:
+        """Store a batch. Raises: StreamError, EndedError, OSError."""
+        batch = self._stream.take(records, datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
+        if batch.started and not self._expects_snapshot:
+            # Its slot is older than this snapshot, so that changes in between may be missing.
+            self._again = True
+            raise StreamError("Debezium finds no position from which it can continue")
+        self._metrics.holds(batch)
+        parts = self._inboxes.put(batch.lines)
+        self._metrics.stored(batch)
+        if batch.started:
+            log.info("a snapshot began")
+        if batch.completed:
+            self._completed(batch.completed, parts)
+
+    def _completed(self, snapshot: str, parts: dict[TableName, int]) -> None:
+        self._folder.write(
+            State(
+                lake=place_of(self._store),
+                database=self._identity,
+                slot=self._database.name,
+                snapshot=snapshot,
+                parts={table.entity: number for table, number in parts.items()},
+                tables={each.name.entity: str(each) for each in self._tables},
+            )
+        )
+        self._expects_snapshot = False
+        self._metrics.snapshots.inc()
+        log.info("the snapshot %s is completed", snapshot)
+
+    # The thread that watches the slot.
+
+    def _watch(self) -> None:
+        warned = RETAINED_WARNING
+        while not self._ending.wait(_WATCH_SECONDS):
+            try:
+                retained = self._database.retained()
+            except DatabaseError as error:
+                log.debug("the slot cannot be read: %s", error)
+                continue
+            self._metrics.retained.set(retained or 0)
+            if retained is not None and retained >= warned:
+                log.warning("the database keeps %.1f GB of its log for the slot %s", retained / 1e9, self._database.name)
+                warned = retained * 2
+            elif retained is not None and retained < RETAINED_WARNING:
+                warned = RETAINED_WARNING

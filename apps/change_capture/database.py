@@ -1,0 +1,279 @@
+"""The database, as the capture prepares it: what it checks, its publication and its slot.
+
+It is reached by the driver that Debezium has, so that both understand the same address. What is checked before the
+engine starts has a message that a person can act on.
+
+    DatabaseError     the database cannot be reached, or cannot be captured
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+
+from apps.change_capture.address import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from apps.change_capture.address import Address
+    from apps.change_capture.tables import CapturedTable
+
+OLDEST = 14
+"""The oldest PostgreSQL: before it, nothing moves the slot's position while the captured tables are still."""
+PLUGIN = "pgoutput"
+INTEGERS = ("smallint", "integer", "bigint")
+_IN_USE_SECONDS = 15.0
+"""How long a slot may stay in use: the server notices late that a process was killed."""
+
+_SERVER = """
+select current_setting('server_version_num')::int / 10000 as version, current_setting('wal_level') as wal_level,
+    pg_is_in_recovery() as standby, current_database() as "database", current_user as "user",
+    (select system_identifier::text from pg_control_system()) as system,
+    (select count(*) from pg_replication_slots) as slots, current_setting('max_replication_slots')::int as most_slots,
+    exists (select from pg_roles where rolname = current_user and (rolreplication or rolsuper))
+        or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'member')) as replication
+"""
+_TABLE = """
+select c.relkind as kind, c.relreplident as identity,
+    has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
+    (select coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, null))), '[]')
+     from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+     where i.indrelid = c.oid and i.indisprimary) as key
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = ? and c.relname = ?
+"""
+_PUBLICATION = """
+select p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate as complete,
+    (select coalesce(json_agg(json_build_array(t.schemaname, t.tablename)), '[]')
+     from pg_publication_tables t where t.pubname = p.pubname) as tables
+from pg_publication p where p.pubname = ?
+"""
+_SLOT = """
+select s.plugin, s.database, s.active_pid as process, s.wal_status as log,
+    s.confirmed_flush_lsn - '0/0'::pg_lsn as position, pg_current_wal_lsn() - s.restart_lsn as retained
+from pg_replication_slots s where s.slot_name = ?
+"""
+
+
+class DatabaseError(Exception):
+    """The database cannot be captured; the message states why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A replication slot: how far the capture confirmed the log, and whether the database still has what follows."""
+
+    position: int
+    readable: bool
+    retained: int
+
+
+class Database:
+    """One connection at a time, each for one step."""
+
+    def __init__(self, address: Address, tables: Sequence[CapturedTable], name: str) -> None:
+        self._address = address
+        self._tables = tables
+        self.name = name
+        """The name of the slot and of the publication."""
+
+    def check(self) -> str:
+        """Return which database it is: its name, and the identifier of its server.
+
+        Raises:
+            DatabaseError: It cannot be captured, or a table cannot be.
+        """
+        with self._connection() as connection:
+            server = _rows(connection, _SERVER)[0]
+            check_server(server, self._address.user)
+            for table in self._tables:
+                check_table(table, next(iter(_rows(connection, _TABLE, table.schema, table.table)), None), server)
+        return f"{server['system']}/{server['database']}"
+
+    def publish(self) -> bool:
+        """Make the publication, or add what it lacks. Returns: whether it was changed. Raises: DatabaseError."""
+        with self._connection() as connection:
+            found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
+            name = _quoted(self.name)
+            if found is None:
+                self._change(connection, f"create publication {name} for table {_list(self._tables)}")
+                return True
+            if not found["complete"]:
+                raise DatabaseError(
+                    f"the publication {self.name} leaves out some operations. Run: alter publication {name} "
+                    "set (publish = 'insert, update, delete, truncate')"
+                )
+            there = {(schema, table) for schema, table in found["tables"]}
+            lacking = [each for each in self._tables if (each.schema, each.table) not in there]
+            if lacking:
+                self._change(connection, f"alter publication {name} add table {_list(lacking)}")
+            return bool(lacking)
+
+    def slot(self) -> Slot | None:
+        """Return the slot, None if there is none. Raises: DatabaseError, if it is of others or in use."""
+        end = time.monotonic() + _IN_USE_SECONDS
+        while True:
+            with self._connection() as connection:
+                found = next(iter(_rows(connection, _SLOT, self.name)), None)
+            if found is None:
+                return None
+            if found["plugin"] != PLUGIN or found["database"] != self._address.database:
+                raise DatabaseError(
+                    f"the slot {self.name} is of the database {found['database']} and the plugin {found['plugin']}. "
+                    "Name another: --slot"
+                )
+            if found["process"] is None:
+                return Slot(int(found["position"] or 0), found["log"] != "lost", int(found["retained"] or 0))
+            if time.monotonic() > end:
+                raise DatabaseError(
+                    f"the slot {self.name} is in use by another process (process {found['process']} of the server). "
+                    "End the other capture, or give this one its own: --slot"
+                )
+            time.sleep(0.5)
+
+    def retained(self) -> int | None:
+        """Return the bytes of the log that the server keeps for the slot, None without one. Raises: DatabaseError."""
+        with self._connection() as connection:
+            found = next(iter(_rows(connection, _SLOT, self.name)), None)
+        return None if found is None else int(found["retained"] or 0)
+
+    def drop_slot(self) -> None:
+        """Drop the slot; the server then keeps no log for it. Raises: DatabaseError."""
+        with self._connection() as connection:
+            query = "select pg_drop_replication_slot(slot_name)::text from pg_replication_slots where slot_name = ?"
+            _rows(connection, query, self.name)
+
+    def drop_publication(self) -> None:
+        """Drop the publication. Raises: DatabaseError."""
+        with self._connection() as connection:
+            self._change(connection, f"drop publication if exists {_quoted(self.name)}")
+
+    def _change(self, connection: Any, statement: str) -> None:
+        from jpype import JException
+
+        try:
+            connection.createStatement().execute(statement)
+        except JException as error:
+            if str(error.getSQLState()) == "42501":
+                raise DatabaseError(
+                    f"{self._address.user} may not change the publication: it takes the owner of the tables, with the "
+                    f"right to create in the database. Let a person who may run it: {statement}"
+                ) from None
+            raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        from jpype import JException
+
+        from apps.change_capture.jvm import java
+
+        address = self._address
+        properties = java("java.util.Properties")()
+        for name, value in {
+            "user": address.user,
+            "password": address.password,
+            "connectTimeout": "10",
+            "socketTimeout": "60",
+            "ApplicationName": "gamelake",
+            **dict(address.options),
+        }.items():
+            properties.setProperty(name, value)
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        url = f"jdbc:postgresql://{host}:{address.port}/{quote(address.database, safe='')}"
+        try:
+            connection = java("org.postgresql.Driver")().connect(url, properties)
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except JException as error:
+            state = str(error.getSQLState() or "") if hasattr(error, "getSQLState") else ""
+            raise DatabaseError(explained(state, str(error.getMessage()), address)) from None
+
+
+def check_server(server: dict[str, Any], user: str) -> None:
+    """Check a row of the server. Raises: DatabaseError."""
+    if server["version"] < OLDEST:
+        raise DatabaseError(f"PostgreSQL {server['version']} is too old, expected {OLDEST} or newer")
+    if server["standby"]:
+        raise DatabaseError(f"the server is a standby, expected the primary: change {VARIABLE}")
+    if server["wal_level"] != "logical":
+        raise DatabaseError(
+            f"wal_level: found {server['wal_level']}, expected logical. Run `alter system set wal_level = logical` and "
+            "restart PostgreSQL (on RDS: the parameter rds.logical_replication)"
+        )
+    if not server["replication"]:
+        raise DatabaseError(
+            f"the role {user} may not replicate. Run: alter role {_quoted(user)} replication "
+            "(on RDS: grant rds_replication to it)"
+        )
+
+
+def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict[str, Any]) -> None:
+    """Check a row of a table; None: it is missing. Raises: DatabaseError."""
+    if found is None:
+        raise DatabaseError(f"{table}: there is no such table in the database {server['database']}")
+    if found["kind"] != "r":
+        raise DatabaseError(f"{table}: found a view or a partitioned table, expected an ordinary table")
+    if not found["readable"]:
+        quoted = _list([table])
+        raise DatabaseError(
+            f"{table}: {server['user']} may not read it. Run: grant usage on schema {_quoted(table.schema)} to "
+            f"{_quoted(server['user'])}; grant select on {quoted} to {_quoted(server['user'])}"
+        )
+    key = found["key"]
+    if [each["name"] for each in key] != [table.key]:
+        columns = ", ".join(each["name"] for each in key) or "none"
+        raise DatabaseError(
+            f"{table}: found the primary key {columns}, expected {table.key} alone. A row of the lake has one id: name the "
+            "column in `options: key`, or give the table such a key"
+        )
+    if key[0]["type"] not in INTEGERS:
+        raise DatabaseError(f"{table}: {table.key}: found {key[0]['type']}, expected {' or '.join(INTEGERS)}")
+    if found["identity"] in {"n", "i"}:
+        raise DatabaseError(
+            f"{table}: its replica identity is {'nothing' if found['identity'] == 'n' else 'another index'}, expected "
+            f"full. Run: alter table {_list([table])} replica identity full"
+        )
+
+
+def explained(state: str, message: str, address: Address) -> str:
+    """Return what an error of the driver means, by its SQLSTATE."""
+    first = " ".join(message.split()).removeprefix("FATAL: ").removeprefix("ERROR: ")
+    match state:
+        case "28P01":
+            return f"{address}: the password is wrong: set the right one in {VARIABLE} or PGPASSWORD"
+        case "28000":
+            return f"{address}: the server refuses the login: {first}"
+        case "3D000":
+            return f"{address}: there is no such database on this server: change {VARIABLE}"
+        case "08001" | "08004" | "08006" | "57P03":
+            return f"{address}: the server does not answer: {first}"
+        case "53400":
+            return f"{address}: all replication slots are taken: {first}. Raise max_replication_slots, or drop unused slots"
+    return f"{address}: {first}"
+
+
+def _rows(connection: Any, query: str, *parameters: str) -> list[dict[str, Any]]:
+    statement = connection.prepareStatement(f"select row_to_json(found)::text from ({query}) found")  # noqa: S608
+    for number, value in enumerate(parameters, start=1):
+        statement.setString(number, value)
+    result = statement.executeQuery()
+    rows = []
+    while result.next():
+        rows.append(orjson.loads(str(result.getString(1))))
+    return rows
+
+
+def _list(tables: Sequence[CapturedTable]) -> str:
+    return ", ".join(f"{_quoted(each.schema)}.{_quoted(each.table)}" for each in tables)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,71 @@
+"""The tables of PostgreSQL that a source of the registry names, and which of their columns is the key. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gamelake.fields import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gamelake.lake.keys import TableName
+    from gamelake.registry import Source
+
+KIND = "debezium"
+"""The kind of the sources that are captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedTable:
+    """A table of PostgreSQL.
+
+    Attributes:
+        name: Its name in the lake.
+        schema: Its schema in PostgreSQL.
+        table: Its name in PostgreSQL.
+        key: The integer column that is its primary key.
+    """
+
+    name: TableName
+    schema: str
+    table: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+def captured_source(sources: Mapping[str, Source], name: str | None) -> Source:
+    """Return the source to capture.
+
+    Args:
+        sources: The registry.
+        name: Its name. None: the only one.
+
+    Raises:
+        RegistryError: There is no such source, or there are several.
+    """
+    known = {each.name: each for each in sources.values() if each.kind == KIND}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name is None:
+        found = ", ".join(known) or "none"
+        raise RegistryError("--source", found, f"one source of the kind {KIND}; name it: --source=<name>")
+    if name not in known:
+        raise RegistryError("--source", name, f"a source of the kind {KIND}: {', '.join(known) or 'there is none'}")
+    return known[name]
+
+
+def captured_tables(source: Source) -> tuple[CapturedTable, ...]:
+    """Return the tables of a source, in the order of the registry. Raises: RegistryError."""
+    tables = []
+    for entity in source.entities.values():
+        schema, dot, table = str(entity.options.get("table", "")).partition(".")
+        if not (schema and dot and table):
+            raise RegistryError(
+                f"{entity}: options: table", entity.options.get("table"), "schema.table, such as public.orders"
+            )
+        tables.append(CapturedTable(entity.table, schema, table, str(entity.options.get("key", "id"))))
+    return tuple(tables)
