@@ -45,7 +45,9 @@ def main() -> int:
         help="how long changes wait for others of their part, at most %(default)s (default: %(default)s)",
     )
     parser.add_argument(
-        "--drop", action="store_true", help="drop the slot and the publication, remove what is kept on this disk, and end"
+        "--drop",
+        action="store_true",
+        help="drop the slot and the publication, forget the position, and end",
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -64,8 +66,8 @@ def _capture(arguments: argparse.Namespace) -> int:
     tables = captured_tables(source)
     address = parse_address(settings.gamelake_capture_uri, os.environ.get("PGPASSWORD"))
     database = Database(address, tables, arguments.slot or f"gamelake_{source.name}")
-    folder = Folder(settings.gamelake_capture_folder / source.name)
     start_java()
+    folder = Folder(settings.gamelake_capture_folder / source.name)
     if arguments.drop:
         database.slot()
         database.drop_slot()
@@ -109,5 +111,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _end(status: int) -> None:
+    """End the process at once: a thread of Java that calls Python while Python ends would crash it."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())

@@ -1,7 +1,7 @@
 """The capture's routes.
 
-    GET /health     200 while changes are read and stored, else 503
-    GET /metrics    for Prometheus, with the token of GAMELAKE_METRICS_TOKEN
+GET /health     200 while changes are read and stored, else 503
+GET /metrics    for Prometheus, with the token of GAMELAKE_METRICS_TOKEN
 """
 
 from __future__ import annotations

@@ -144,17 +144,23 @@ class Capture:
             return "Debezium asked for it"
         if state is None:
             return "this disk has no completed snapshot"
+        if changed:
+            return "the publication was changed"
+        return self._other_than(state) or self._lack_of_slot(slot) or self._lack_of_lake(state.parts)
+
+    def _other_than(self, state: State) -> str | None:
         tables = {each.name.entity: str(each) for each in self._tables}
         for name, found, expected in (
             ("lake", place_of(self._store), state.lake),
             ("database", self._identity, state.database),
             ("slot", self._database.name, state.slot),
-            ("tables", tables, state.tables),
+            ("list of tables", tables, state.tables),
         ):
             if found != expected:
                 return f"the {name} is another one than that of the last snapshot ({expected})"
-        if changed:
-            return "the publication was changed"
+        return None
+
+    def _lack_of_slot(self, slot: Slot | None) -> str | None:
         if slot is None:
             return f"the database has no slot {self._database.name}"
         if not slot.readable:
@@ -164,7 +170,10 @@ class Capture:
             return "this disk has no position in the database's log"
         if slot.position > position:
             return f"the slot {self._database.name} is ahead of the position on this disk"
-        lacking = [each.name for each in self._tables if not self._is_in_lake(each, state.parts)]
+        return None
+
+    def _lack_of_lake(self, parts: dict[str, int]) -> str | None:
+        lacking = [each.name for each in self._tables if not self._is_in_lake(each, parts)]
         return f"the lake has no snapshot of {lacking[0]}" if lacking else None
 
     def _is_in_lake(self, table: CapturedTable, parts: dict[str, int]) -> bool:
@@ -190,7 +199,7 @@ class Capture:
                 break
             except (DatabaseError, StreamError, StoreError, OSError) as error:
                 failure = str(error)
-            except Exception as error:  # nobody restarts this thread
+            except Exception as error:  # this thread is never started again
                 log.exception("the capture stopped")
                 failure = f"{type(error).__name__}: {error}"
             self._engine_works, restarts = False, True
@@ -260,7 +269,9 @@ class Capture:
                 continue
             self._metrics.retained.set(retained or 0)
             if retained is not None and retained >= warned:
-                log.warning("the database keeps %.1f GB of its log for the slot %s", retained / 1e9, self._database.name)
+                log.warning(
+                    "the database keeps %.1f GB of its log for the slot %s", retained / 1e9, self._database.name
+                )
                 warned = retained * 2
             elif retained is not None and retained < RETAINED_WARNING:
                 warned = RETAINED_WARNING

@@ -231,8 +231,8 @@ def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict
     if [each["name"] for each in key] != [table.key]:
         columns = ", ".join(each["name"] for each in key) or "none"
         raise DatabaseError(
-            f"{table}: found the primary key {columns}, expected {table.key} alone. A row of the lake has one id: name the "
-            "column in `options: key`, or give the table such a key"
+            f"{table}: found the primary key {columns}, expected {table.key} alone. A row of the lake has one "
+            "id: name the column in `options: key`, or give the table such a key"
         )
     if key[0]["type"] not in INTEGERS:
         raise DatabaseError(f"{table}: {table.key}: found {key[0]['type']}, expected {' or '.join(INTEGERS)}")
@@ -256,7 +256,7 @@ def explained(state: str, message: str, address: Address) -> str:
         case "08001" | "08004" | "08006" | "57P03":
             return f"{address}: the server does not answer: {first}"
         case "53400":
-            return f"{address}: all replication slots are taken: {first}. Raise max_replication_slots, or drop unused slots"
+            return f"{address}: {first}. Raise max_replication_slots, or drop unused slots"
     return f"{address}: {first}"
 
 

