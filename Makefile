@@ -62,6 +62,9 @@ collector: $(VENV)/.installed ## start the event collector, in the foreground; P
 capture: $(CAPTURE)/.installed ## capture the changes of the database of GAMELAKE_CAPTURE_URI, in the foreground (needs Java 17 or newer); PORT= chooses its port
 	@"$(CAPTURE)"/bin/python -m apps.change_capture $(if $(PORT),--port $(PORT))
 
+capture-example: $(READY) $(CAPTURE)/.installed ## a shop in a local PostgreSQL, its sales captured and applied to the lake of GAMELAKE_URI
+	@"$(BIN)"/python -m examples.shop
+
 kafka: $(VENV)/.installed ## install the client of Kafka, which `gamelake feed publish` needs, into .venv
 	$(INSTALL) -r requirements-kafka.lock
 

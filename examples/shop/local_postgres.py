@@ -117,7 +117,7 @@ def binaries() -> Path:
 
 def _run(*command: object) -> None:
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    result = subprocess.run(  # noqa: S603 - its own binaries
+    result = subprocess.run(
         [str(each) for each in command],
         user=account.pw_uid if account else None,
         group=account.pw_gid if account else None,
