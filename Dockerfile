@@ -77,7 +77,7 @@ COPY include include
 COPY dbt dbt
 COPY dags dags
 # The event collector needs nothing that Airflow does not need: no image of its own.
-COPY apps/__init__.py apps/__init__.py
+COPY apps/__init__.py apps/answers.py apps/
 COPY apps/event_collector apps/event_collector
 
 # No check of the database before each command: compose and the Helm chart have their own order of start, and the sandbox
@@ -149,6 +149,37 @@ ENV STREAMLIT_SERVER_HEADLESS=true \
 EXPOSE 8501
 
 CMD ["bash", "-c", "exec /opt/dashboard/bin/python -m apps.dashboard --address=0.0.0.0"]
+
+
+# The capture of changes: Debezium in an environment of its own.
+FROM build AS capture-packages
+
+COPY requirements-capture.lock /tmp/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    export UV_CACHE_DIR=/root/.cache/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
+    && /opt/uv/bin/uv venv --python "$(command -v python)" /opt/capture \
+    && /opt/uv/bin/uv pip sync --require-hashes --python /opt/capture/bin/python --compile-bytecode /tmp/requirements-capture.lock \
+    && printf '%s\n' "${AIRFLOW_HOME}" "${AIRFLOW_HOME}/include" > "$(/opt/capture/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gamelake.pth"
+
+
+# The same image with the capture of changes, and Java 17 of the base's Debian, which gets security updates with the base.
+FROM gamelake AS capture
+
+USER 0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/*
+
+COPY --from=capture-packages /opt/capture /opt/capture
+COPY apps/change_capture apps/change_capture
+RUN /opt/capture/bin/python -m compileall -q apps
+
+USER 50000:0
+
+EXPOSE 8710
+
+CMD ["bash", "-c", "exec /opt/capture/bin/python -m apps.change_capture --address=0.0.0.0"]
 
 
 # The default target: the image for production.

@@ -50,6 +50,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "DASHBOARD_S3_SECRET": _secret,
     "EVENTS_S3_SECRET": _secret,
     "GAMELAKE_WEBHOOK_SECRET": _secret,
+    "CAPTURE_PASSWORD": _secret,
 }
 
 

@@ -98,10 +98,10 @@ resource "aws_eks_pod_identity_association" "pages" {
   role_arn        = aws_iam_role.pages.arn
 }
 
-# The event collector (docs/guides/events.md) is no part of Airflow.
+# The event collector (docs/guides/events.md) and the capture of changes (docs/guides/change-capture.md) are no part of Airflow.
 resource "aws_iam_role" "collect" {
   name               = "${var.bucket}-collect"
-  description        = "Taken by the event collector, which adds events to the inbox."
+  description        = "Taken by the event collector and the capture of changes, which add to the inbox."
   assume_role_policy = data.aws_iam_policy_document.trust_worker["collect"].json
 }
 

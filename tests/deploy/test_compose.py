@@ -16,7 +16,7 @@ from deploy.compose_env import SECRETS
 from gamelake.settings import Settings
 from tests.deploy.conftest import interpolate
 
-PROJECT_IMAGE = re.compile(r"gamelake(-sandbox|-dashboard)?:(?P<version>\d+\.\d+\.\d+)")
+PROJECT_IMAGE = re.compile(r"gamelake(-sandbox|-dashboard|-capture)?:(?P<version>\d+\.\d+\.\d+)")
 ONE_SHOT = {"lake-init", "airflow-init", "airflow-clean", "igdb-account"}
 PROFILES = ("default", "celery", "real-api")
 

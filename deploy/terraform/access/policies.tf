@@ -212,7 +212,8 @@ locals {
       },
     ]
 
-    # The event collector. It reads a part only to compare: whether it is its own, stored by a put whose reply was lost.
+    # The event collector, and the capture of changes. They read a part only to compare: whether it is their own, stored by
+    # a put whose reply was lost.
     collect = [
       local.find,
       {

@@ -24,7 +24,7 @@ TIMEOUT = 25.0
 
 SERVICES = re.compile(
     r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<sandbox>gamelake\Wsandbox)"
-    r"|apps\.(?P<app>dashboard|event_collector)"
+    r"|apps\.(?P<app>dashboard|event_collector|change_capture)"
 )
 JOBS = {"dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
@@ -60,6 +60,8 @@ def check(name: str, environ: Mapping[str, str]) -> None:
             _get(environ.get("STREAMLIT_SERVER_PORT", "8501"), "/_stcore/health")
         case "event_collector":
             _get("8700", "/health")
+        case "change_capture":
+            _get("8710", "/health")
         case "worker":
             _run(sys.executable, "-m", "celery", "--app", CELERY_APP, "inspect", "--timeout", "15", "ping",
                  "--destination", f"celery@{socket.gethostname()}")  # fmt: skip

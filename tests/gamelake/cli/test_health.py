@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ("bash -c exec airflow scheduler", "scheduler"),
         ("/usr/bin/dumb-init -- /entrypoint bash -c exec /opt/dashboard/bin/python -m apps.dashboard", "dashboard"),
         ("/usr/bin/dumb-init -- /entrypoint bash -c exec python -m apps.event_collector", "event_collector"),
+        ("bash -c exec /opt/capture/bin/python -m apps.change_capture --address=0.0.0.0", "change_capture"),
         ("/usr/bin/dumb-init -- /entrypoint airflow db migrate", None),
         ("/usr/bin/dumb-init -- /entrypoint airflow jobs check --job-type SchedulerJob", None),
     ],
