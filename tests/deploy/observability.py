@@ -13,6 +13,7 @@ import promql_parser
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from apps.change_capture.metrics import Metrics as CaptureMetrics
 from apps.event_collector.collector import Collector
 from apps.event_collector.metrics import Metrics
 from apps.event_collector.spool import Batching, Spool
@@ -90,6 +91,7 @@ def exported() -> set[str]:
     """The metrics that exist: ours, Airflow's as Prometheus names them, and those that rules record."""
     names = (
         of_the_event_collector()
+        | of_the_capture()
         | {metric.name for metric in METRICS}
         | {"up"}
         | {rule["record"] for rule in rules() if "record" in rule}
@@ -100,6 +102,13 @@ def exported() -> set[str]:
         # Times are histograms in milliseconds, of which Prometheus keeps a native histogram of that name.
         names.add({"counter": f"{name}_total", "gauge": name}.get(kind, f"{name}_milliseconds"))
     return names
+
+
+def of_the_capture() -> set[str]:
+    """The metrics of a capture that was not started."""
+    families = text_string_to_metric_families(CaptureMetrics().page().decode())
+    names = {sample.name for family in families for sample in family.samples}
+    return names | {f"gamelake_capture_{name}_total" for name in ("events", "parts")}
 
 
 def of_the_event_collector() -> set[str]:
