@@ -174,7 +174,7 @@ def test_what_builds_and_installs_is_locked(repository: Path) -> None:
 
 
 def test_the_locks_agree(repository: Path) -> None:
-    developed, deployed, image, kafka, dbt, spark, dashboard = (
+    developed, deployed, image, kafka, dbt, spark, dashboard, capture = (
         pins((repository / name).read_text(encoding="utf-8"))
         for name in (
             "requirements-dev.lock",
@@ -184,6 +184,7 @@ def test_the_locks_agree(repository: Path) -> None:
             "requirements-dbt.lock",
             "requirements-spark.lock",
             "requirements-dashboard.lock",
+            "requirements-capture.lock",
         )
     )
 
@@ -195,6 +196,7 @@ def test_the_locks_agree(repository: Path) -> None:
     assert {name: spark.get(name) for name in dbt} == dbt
     assert {name: deployed.get(name) for name in dbt} == dbt
     assert {name: deployed.get(name, version) for name, version in dashboard.items()} == dashboard
+    assert {name: deployed.get(name, version) for name, version in capture.items()} == capture
 
 
 def test_every_requirement_is_in_its_lock(repository: Path) -> None:
@@ -210,6 +212,7 @@ def test_every_requirement_is_in_its_lock(repository: Path) -> None:
         ("deploy/requirements.txt", "deploy/requirements.lock"),
         ("deploy/requirements-audit.txt", "deploy/requirements-audit.lock"),
         ("requirements-dashboard.txt", "requirements-dashboard.lock"),
+        ("requirements-capture.txt", "requirements-capture.lock"),
     ):
         wanted, locked = (pins((repository / file).read_text(encoding="utf-8")) for file in (name, lock))
         assert wanted
