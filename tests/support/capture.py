@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from examples.shop.local_postgres import LocalPostgres
     from gamelake.lake.store import Store
 
-PYTHON = os.environ.get("GAMELAKE_CAPTURE_PYTHON", str(REPOSITORY / ".venv-capture" / "bin" / "python"))
+PYTHON = str(REPOSITORY / ".venv-capture" / "bin" / "python")
 SCHEMA = REPOSITORY / "examples" / "shop" / "schema.sql"
 ORDERS, ITEMS = TableName("shop", "orders"), TableName("shop", "order_items")
 SECONDS = 60.0

@@ -209,6 +209,23 @@ def test_kills_lose_no_change(shop: Shop, disk: Store, tmp_path: Path) -> None:
     assert [line["op"] for line in changes(disk)].count("snapshot_started") == 1
 
 
+def test_a_kill_in_the_middle_of_a_large_transaction(shop: Shop, disk: Store, tmp_path: Path) -> None:
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        shop.run(
+            "insert into orders (status, currency) select 'open', 'EUR' from generate_series(1, 60000); "
+            "update orders set status = 'paid' where id % 2 = 0; delete from orders where id % 3 = 0"
+        )
+        capture.wait(lambda: len(changes(disk)) > 2)
+        capture.kill()
+    stored = [line["op"] for line in changes(disk)]
+    assert len(stored) < 2 + 60000 + 30000 + 20000, "it was killed before the end"
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        assert CONTINUES in capture.text
+    assert [line["op"] for line in changes(disk)[: len(stored)]] == stored
+
+
 def test_a_kill_during_the_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> None:
     """The next start begins a new one; the first one has no end."""
     shop.run("insert into orders (status, currency) select 'open', 'EUR' from generate_series(1, 40000)")
