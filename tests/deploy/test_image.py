@@ -33,7 +33,7 @@ def test_the_image_runs_as_the_user_that_compose_names(
 ) -> None:
     users = [each.value for each in dockerfile if each.name == "USER"]
 
-    assert users == ["0", "0", "50000:0"] + ["0", "50000:0"], "root's while it is built; the capture's installs Java"
+    assert users == ["0", "0", "50000:0", "0", "50000:0"], "root's while it is built; the capture's installs Java"
     begins = [number for number, each in enumerate(dockerfile) if each.name == "FROM"]
     product = dockerfile[begins[2] : begins[3]]
     assert max(number for number, each in enumerate(product) if each.name == "USER") > max(
