@@ -12,11 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
+from apps.change_capture.inboxes import Inboxes
+from apps.change_capture.metrics import Metrics
 from gamelake.brief import brief
 from gamelake.cli.main import main as gamelake
 from gamelake.feeds.feed import Feed, make_all
@@ -25,6 +28,7 @@ from gamelake.incidents.incidents import Incidents
 from gamelake.lake import lineage_events, s3
 from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
+from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import apply_rules
 from gamelake.lake.parts import PART_BYTES
 from gamelake.lake.rows import read_lines, read_live_ids
@@ -226,6 +230,17 @@ def _collect(store: Store, folder: Path) -> None:
     assert put(store, REGISTRY["games"].table, *(event("create", row, now) for row in rows)) == 5
 
 
+def _capture(store: Store, folder: Path) -> None:
+    """The capture of changes: a snapshot of an empty table, and whether the lake has it or a commit."""
+    table = TableName("shop", "orders")
+    marks = [
+        b'{"id":null,"op":"%s","body":{"snapshot":"a"}}\n' % op for op in (b"snapshot_started", b"snapshot_completed")
+    ]
+    assert Inboxes(store, Metrics(), Event()).put({table: marks}) == {table: 1}
+    assert [part.number for part in Inbox(store, table).parts()] == [1]
+    assert not list(store.list(table.manifests_prefix))
+
+
 def _send(store: Store, folder: Path) -> None:
     """`gamelake feed publish`: a table and the events of an inbox, and again, when nothing is new."""
     with running_broker(folder) as broker:
@@ -418,6 +433,7 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("transform", _keep_events),
     ("lineage", _keep_events),
     ("collect", _collect),
+    ("collect", _capture),
     ("send", _send),
     ("load", _apply),
     ("transform", _killed_builds),
