@@ -153,7 +153,7 @@ test-collector: $(VENV)/.dev ## the event collector with many kills, SeaweedFS, 
 	"$(BIN)"/python -m pytest tests/apps/event_collector
 
 test-capture: $(VENV)/.dev $(CAPTURE)/.installed ## the capture of changes with a real PostgreSQL (`apt-get install postgresql`) and Java 17, with many kills, about 6 minutes
-	"$(BIN)"/python -m pytest -n 2 --max-worker-restart 0 -m capture tests/apps/change_capture
+	"$(BIN)"/python -m pytest -n 2 --max-worker-restart 0 -m capture tests/apps/change_capture tests/examples
 
 test-model: $(VENV)/.dev ## a brief by the language model at URL=http://host/v1 MODEL=name; its key is in LANGUAGE_MODEL_KEY
 	@test -n "$(URL)" -a -n "$(MODEL)" || { echo "URL or MODEL is missing: make test-model URL=http://host/v1 MODEL=name"; exit 1; }

@@ -30,8 +30,12 @@ class Address:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"postgresql://{self.user}@{host}:{self.port}/{self.database}"
+        return f"postgresql://{self.user}@{self.url_host}:{self.port}/{self.database}"
+
+    @property
+    def url_host(self) -> str:
+        """The host as a URL has it: an address of IPv6 is in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def parse_address(uri: str | None, password: str | None) -> Address:

@@ -261,17 +261,17 @@ class Capture:
 
     def _watch(self) -> None:
         warned = RETAINED_WARNING
-        while not self._ending.wait(_WATCH_SECONDS):
+        while True:
             try:
-                retained = self._database.retained()
+                retained = self._database.retained() or 0
             except DatabaseError as error:
                 log.debug("the slot cannot be read: %s", error)
-                continue
-            self._metrics.retained.set(retained or 0)
-            if retained is not None and retained >= warned:
-                log.warning(
-                    "the database keeps %.1f GB of its log for the slot %s", retained / 1e9, self._database.name
-                )
-                warned = retained * 2
-            elif retained is not None and retained < RETAINED_WARNING:
-                warned = RETAINED_WARNING
+            else:
+                self._metrics.retained.set(retained)
+                if retained >= warned:
+                    log.warning("the database keeps %.1f GB of its log for %s", retained / 1e9, self._database.name)
+                    warned = 2 * retained
+                elif retained < RETAINED_WARNING:
+                    warned = RETAINED_WARNING
+            if self._ending.wait(_WATCH_SECONDS):
+                return

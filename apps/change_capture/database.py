@@ -184,8 +184,7 @@ class Database:
             **dict(address.options),
         }.items():
             properties.setProperty(name, value)
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        url = f"jdbc:postgresql://{host}:{address.port}/{quote(address.database, safe='')}"
+        url = f"jdbc:postgresql://{address.url_host}:{address.port}/{quote(address.database, safe='')}"
         try:
             connection = java("org.postgresql.Driver")().connect(url, properties)
             try:

@@ -40,7 +40,7 @@ def properties(
         "name": name,
         "topic.prefix": name,
         "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
-        "database.hostname": address.host,
+        "database.hostname": address.url_host,
         "database.port": str(address.port),
         "database.user": address.user,
         "database.password": address.password,

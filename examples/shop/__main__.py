@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psycopg2
 
-from examples.shop.local_postgres import LocalPostgres, PostgresMissingError, PostgresStartError
+from examples.shop.local_postgres import LocalPostgres, PostgresMissingError, PostgresStartError, free_port
 from examples.shop.writer import prepare, sell
 from gamelake.lake.factory import lake_uri
 from gamelake.paths import REPOSITORY
@@ -29,7 +29,6 @@ from gamelake.settings import read_settings
 
 PREPARE = Path(__file__).with_name("prepare.sql")
 CAPTURE = REPOSITORY / ".venv-capture" / "bin" / "python"
-PORT = 8711
 _SECONDS = 120
 
 
@@ -37,8 +36,9 @@ def main() -> int:
     """Run the example. Returns: the exit status."""
     parser = argparse.ArgumentParser(prog="python -m examples.shop", description="From a shop's database to the lake.")
     parser.add_argument("--sales", type=int, default=300, help="how many orders, half of them while it is captured")
+    parser.add_argument("--folder", type=Path, default=_folder(), help="where the shop is kept (default: %(default)s)")
     arguments = parser.parse_args()
-    server = LocalPostgres(_folder())
+    server = LocalPostgres(arguments.folder)
     try:
         server.start()
         try:
@@ -62,9 +62,10 @@ def _run(server: LocalPostgres, sales: int) -> int:
         "GAMELAKE_CAPTURE_FOLDER": str(server.folder.with_name(f"{server.folder.name}-capture")),
         "GAMELAKE_METRICS_TOKEN": (token := secrets.token_hex(16)),
     }
-    capture = subprocess.Popen([CAPTURE, "-m", "apps.change_capture", f"--port={PORT}"], env=environment)
+    port = free_port()
+    capture = subprocess.Popen([CAPTURE, "-m", "apps.change_capture", f"--port={port}"], env=environment)
     try:
-        _wait(capture, token, "engine_works 1.0")
+        _wait(capture, port, token, "engine_works 1.0")
         for _ in range(sales - sales // 2):
             sell(shop, rng)
         _wait_until_captured(capture, shop)
@@ -73,6 +74,7 @@ def _run(server: LocalPostgres, sales: int) -> int:
         status = capture.wait(timeout=30)
     if status:
         return status
+    print(f"The shop has {_count(shop)} orders now.", flush=True)
     shop.close()
     print(f"All changes are in the inbox of {lake_uri()}. Applying them:", flush=True)
     subprocess.run([Path(sys.executable).with_name("gamelake"), "events", "apply"], env=os.environ, check=True)
@@ -126,9 +128,9 @@ def _wait_until_captured(capture: subprocess.Popen[bytes], shop: psycopg2.extens
     raise SystemExit("the changes were not captured in time: its log above has the reason")
 
 
-def _wait(capture: subprocess.Popen[bytes], token: str, text: str) -> None:
+def _wait(capture: subprocess.Popen[bytes], port: int, token: str, text: str) -> None:
     """Wait until the figures of the capture have a line."""
-    request = urllib.request.Request(f"http://127.0.0.1:{PORT}/metrics", headers={"Authorization": f"Bearer {token}"})
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token}"})
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end and capture.poll() is None:
         with suppress(urllib.error.URLError), urllib.request.urlopen(request, timeout=5) as reply:

@@ -70,7 +70,7 @@ class LocalPostgres:
             _give_away(password)
             _run(bin_folder / "initdb", "--pgdata", data, "--username", SUPERUSER, "--pwfile", password,
                  "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync")  # fmt: skip
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         options = {
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
@@ -139,7 +139,8 @@ def _give_away(path: Path) -> None:
         os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that no process uses."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

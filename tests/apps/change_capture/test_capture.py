@@ -371,6 +371,12 @@ def test_an_idle_table_holds_no_log_back(shop: Shop, disk: Store, tmp_path: Path
         assert shop.run(lag)[0][0] > 10_000_000
         capture.wait(lambda: shop.run(lag)[0][0] < 1_000_000)
         assert len(changes(disk)) == 2
+    with psycopg2.connect(shop.server.uri(shop.database), password=shop.server.password) as open_for_long:
+        open_for_long.cursor().execute(order("open"))
+        shop.run("insert into other select repeat('x', 1000) from generate_series(1, 20000)")
+        with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+            capture.wait(lambda: capture.metric("slot_retained_bytes") > 10_000_000)
+    open_for_long.close()
 
 
 def test_drop_leaves_nothing(shop: Shop, disk: Store, tmp_path: Path) -> None:

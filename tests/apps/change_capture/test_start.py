@@ -72,6 +72,7 @@ def test_the_properties_name_the_tables_exactly(tmp_path: Path) -> None:
     )
     assert settings["table.include.list"] == r"public\.orders,public\.a\.b"
     assert settings["database.sslmode"] == "require"
+    assert settings["database.hostname"] == "db"
     assert settings["poll.interval.ms"] == "500"
     assert [name for name, value in settings.items() if "secret" in value] == ["database.password"]
 

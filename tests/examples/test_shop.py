@@ -1,0 +1,50 @@
+"""The example of the capture: a shop's sales become rows of the lake, and a second run goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gamelake.lake.factory import open_store
+from gamelake.paths import REPOSITORY
+from tests.support.loads import table_rows
+
+if TYPE_CHECKING:
+    from gamelake.lake.store import Store
+
+
+@pytest.mark.capture
+def test_two_days_of_a_shop(tmp_path: Path) -> None:
+    lake = open_store((tmp_path / "lake").as_uri())
+    with tempfile.TemporaryDirectory(prefix="gamelake-shop-") as folder:  # tmp_path is closed to PostgreSQL's user
+        Path(folder).chmod(0o755)
+        _two_days(lake, Path(folder) / "shop")
+
+
+def _two_days(lake: Store, folder: Path) -> None:
+    sales: list[int] = []
+    for number in range(2):
+        result = subprocess.run(
+            [sys.executable, "-m", "examples.shop", "--sales=40", f"--folder={folder}"],
+            cwd=REPOSITORY,
+            env=os.environ | {"GAMELAKE_URI": lake.uri, "GAMELAKE_OPTIONAL_SOURCES": "shop"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout
+        assert ("it continues the snapshot of before" in result.stdout) is bool(number)
+        sales.append(int(re.findall(r"The shop has (\d+) orders now", result.stdout)[0]))
+        assert len(table_rows(lake, "orders", "shop")) == sales[-1]
+    assert 0 < sales[0] < sales[1]
+    items = table_rows(lake, "order_items", "shop")
+    assert {row["order_id"] for row in items.values()} == set(table_rows(lake, "orders", "shop"))
