@@ -29,6 +29,15 @@
 {% macro written_date(value) %} {{ return(sane("date", as_date(value))) }} {% endmacro %}
 
 
+{# A moment that is written as 2026-11-21T04:00:00Z, in UTC without a time zone; null outside 1800 to 2199, as utc(). #}
+{% macro written_time(value) %}
+    case
+        when {{ value }} like '____-__-__T%' and {{ value }} >= '1800' and {{ value }} < '2200'
+        then {{ without_zone(try_moment(value)) }}
+    end
+{% endmacro %}
+
+
 {# Spark would take 2026 for a date. #}
 {% macro as_date(value) %}
     {{ return("case when " ~ value ~ " like '____-__-__' then try_cast(" ~ value ~ " as date) end") }}

@@ -23,8 +23,9 @@ MAX_PARENTS = 7
 OPTIONAL = {name for name, source in load_sources().items() if source.optional}
 RAW = tuple(f"{name}." for name in load_sources())
 MAX_LEAVES = 3
-# Sources whose terms forbid to pass their rows on, and what only counts rows of every source.
-NOT_TO_PASS_ON = ("rawg.",)
+# Sources whose terms forbid to pass their rows on, those that are internal, and what only counts rows of every source.
+TO_BE_NAMED = ("rawg.",)
+NOT_TO_PASS_ON = (*TO_BE_NAMED, "shop.")
 ONLY_COUNTS = {"base_file_row_counts"}
 MAX_VIEWS_IN_A_CHAIN = 3
 
@@ -347,7 +348,8 @@ def what_may_not_be_passed_on_is_restricted(project: Project) -> Iterator[Findin
             yield model, f"is made of {sorted(found)}, which may not be passed on: move it to marts/restricted"
         if is_restricted and not found:
             yield model, "is in marts/restricted, and nothing that it is made of is restricted"
-        if is_restricted and not {"attribution", "attribution_url"} <= set(node["columns"]):
+        is_named = {"attribution", "attribution_url"} <= set(node["columns"])
+        if is_restricted and any(each.startswith(TO_BE_NAMED) for each in found) and not is_named:
             yield model, "has no attribution and attribution_url, which a page that shows it needs"
 
 

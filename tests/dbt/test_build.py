@@ -32,6 +32,7 @@ MARTS = [
     "mart_companies",
     "mart_controversial_games",
     "mart_engagement_funnel",
+    "mart_game_sales",
     "mart_hidden_gems",
     "mart_market_overview",
     "mart_market_segments",

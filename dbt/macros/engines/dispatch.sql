@@ -37,6 +37,10 @@
 {% macro joined(values) %} {{ return(adapter.dispatch("joined")(values)) }} {% endmacro %}
 
 
+{# A text as a moment with a time zone; null if it is none. #}
+{% macro try_moment(value) %} {{ return(adapter.dispatch("try_moment")(value)) }} {% endmacro %}
+
+
 {# A moment with a time zone as a timestamp without one, in UTC. #}
 {% macro without_zone(moment) %} {{ return(adapter.dispatch("without_zone")(moment)) }} {% endmacro %}
 

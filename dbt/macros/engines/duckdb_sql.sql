@@ -30,6 +30,9 @@
 {% macro default__joined(values) %} array_to_string({{ values }}, ', ') {% endmacro %}
 
 
+{% macro default__try_moment(value) %} try_cast({{ value }} as timestamptz) {% endmacro %}
+
+
 {% macro default__without_zone(moment) %} make_timestamp(epoch_us({{ moment }})) {% endmacro %}
 
 

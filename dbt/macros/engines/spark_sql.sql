@@ -77,6 +77,9 @@
 {% macro spark__joined(values) %} array_join({{ values }}, ', ') {% endmacro %}
 
 
+{% macro spark__try_moment(value) %} try_cast({{ value }} as timestamp_ltz) {% endmacro %}
+
+
 {% macro spark__without_zone(moment) %} cast({{ moment }} as timestamp_ntz) {% endmacro %}
 
 

@@ -1,0 +1,4 @@
+with current_rows as ({{ current_rows("shop", "order_items") }})
+
+select id, order_id, game_id, quantity, try_cast(unit_price as decimal(12, 2)) as unit_price
+from current_rows

@@ -1,0 +1,95 @@
+"""The sales of a shop: the mart against sums that are exact and share nothing with dbt."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from gamelake.days import day_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.dbt import Dbt
+    from tests.support.raw_lake import Lake
+
+STATUSES = ("paid", "paid", "paid", "refunded", "cancelled", "open")
+BEGAN = datetime(2026, 11, 18, tzinfo=UTC)
+MODELS = "+mart_game_sales"
+TESTED = ("stg_shop__orders", "stg_shop__order_items", "mart_game_sales")
+
+
+def rows_of(generation: Path) -> list[tuple[Any, ...]]:
+    query = f"select * from read_parquet('{generation}/restricted/mart_game_sales.parquet', hive_partitioning = false) order by game_id, currency"
+    return duckdb.sql(query).fetchall()
+
+
+def shop(chance: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Orders, and their items: of 1 to 4 games, some of them on two lines, and some unknown."""
+    orders, items = [], []
+    for order in range(1, 201):
+        at = BEGAN + timedelta(minutes=chance.randrange(3 * 24 * 60), microseconds=order)
+        times = dict.fromkeys(("ordered_at", "updated_at"), at.isoformat().replace("+00:00", "Z"))
+        given = {"status": chance.choice(STATUSES), "currency": chance.choice(("EUR", "EUR", "KRW"))}
+        orders.append({"id": order, "customer_id": chance.randrange(50), **given, **times})
+        for _ in range(chance.randint(1, 4)):
+            price = f"{Decimal(chance.randrange(1, 12_000)) / 100:.2f}"
+            game = chance.choice((1, 2, 3, 4, 999))
+            given = {"game_id": game, "quantity": chance.randint(1, 3), "unit_price": price}
+            items.append({"id": len(items) + 1, "order_id": order, **given})
+    return orders, items
+
+
+def expected(orders: list[dict[str, Any]], items: list[dict[str, Any]], names: dict[int, str]) -> list[tuple[Any, ...]]:
+    sold = defaultdict(list)
+    of_id = {order["id"]: order for order in orders}
+    for item in items:
+        order = of_id[item["order_id"]]
+        if order["status"] in {"paid", "refunded"}:
+            sold[item["game_id"], order["currency"]].append((item, order))
+    found = []
+    for (game, currency), lines in sorted(sold.items()):
+        back = [item for item, order in lines if order["status"] == "refunded"]
+        units = sum(item["quantity"] for item, _ in lines)
+        gross = sum((item["quantity"] * Decimal(item["unit_price"]) for item, _ in lines), Decimal("0.00"))
+        refunded = sum((item["quantity"] * Decimal(item["unit_price"]) for item in back), Decimal("0.00"))
+        days = sorted(day_of(datetime.fromisoformat(order["ordered_at"])) for _, order in lines)
+        found.append(
+            (
+                game, currency, names.get(game), len({order["id"] for _, order in lines}), units, gross,
+                sum(item["quantity"] for item in back), refunded, gross - refunded, float(gross) / units,
+                days[0], days[-1],
+            )
+        )  # fmt: skip
+    return found
+
+
+@pytest.mark.slow
+def test_sales_are_exact_and_nothing_is_multiplied(lake: Lake, dbt: Dbt) -> None:
+    orders, items = shop(random.Random(5))  # noqa: S311 - no secret
+    lake.add("games", [{"id": each, "name": f"Game {each}"} for each in (1, 2, 3, 4, 5)], claims=[(0, None)])
+    # A snapshot, then changes: a newer row replaces an order, and a claim deletes one.
+    lake.add("shop.orders", [*orders, {**orders[0], "id": 9000}], claims=[(0, None)])
+    lake.add("shop.order_items", [*items, {**items[0], "id": 9000, "order_id": 9000}], claims=[(0, None)])
+    orders[1] = {**orders[1], "status": "refunded"}
+    lake.add("shop.orders", [orders[1]])
+    lake.add("shop.orders", [], claims=[(9000, 9001)])
+    lake.add("shop.order_items", [], claims=[(9000, 9001)])
+    generation = lake.generation()
+    for command in (("run", "-s", MODELS), ("test", "-s", *TESTED, "--exclude-resource-type", "unit_test")):
+        done = dbt(*command, generation=generation)
+        assert done.success, done.messages
+    rows = rows_of(generation)
+    assert rows == expected(orders, items, {each: f"Game {each}" for each in (1, 2, 3, 4, 5)})
+    assert len(rows) == 10
+    # A build of a lake without the shop has the mart, empty.
+    lake.files["shop.orders"], lake.files["shop.order_items"] = [], []
+    generation = lake.generation("without")
+    assert dbt("run", "-s", MODELS, generation=generation).success
+    assert rows_of(generation) == []
