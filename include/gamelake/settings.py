@@ -97,7 +97,7 @@ class Settings(BaseSettings):
 
     gamelake_optional_sources: str = ""
     """The optional sources to load, separated by commas, such as `rawg`. Without it they have no DAGs; `shop` has none
-    in any case: its changes are captured, and `apply_events` applies them. On a laptop
+    in any case: its changes are [captured](../guides/change-capture.md), and `apply_events` applies them. On a laptop
     `make run` and `make up` set it by what they can reach."""
 
     gamelake_full_refresh_weekday: Literal["0", "1", "2", "3", "4", "5", "6", "never"] = "0"

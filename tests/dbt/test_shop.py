@@ -26,7 +26,8 @@ TESTED = ("stg_shop__orders", "stg_shop__order_items", "mart_game_sales")
 
 
 def rows_of(generation: Path) -> list[tuple[Any, ...]]:
-    query = f"select * from read_parquet('{generation}/restricted/mart_game_sales.parquet', hive_partitioning = false) order by game_id, currency"
+    parquet = f"{generation}/restricted/mart_game_sales.parquet"
+    query = f"select * from read_parquet('{parquet}', hive_partitioning = false) order by game_id, currency"
     return duckdb.sql(query).fetchall()
 
 
@@ -41,8 +42,8 @@ def shop(chance: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, An
         for _ in range(chance.randint(1, 4)):
             price = f"{Decimal(chance.randrange(1, 12_000)) / 100:.2f}"
             game = chance.choice((1, 2, 3, 4, 999))
-            given = {"game_id": game, "quantity": chance.randint(1, 3), "unit_price": price}
-            items.append({"id": len(items) + 1, "order_id": order, **given})
+            sold = {"game_id": game, "quantity": chance.randint(1, 3), "unit_price": price}
+            items.append({"id": len(items) + 1, "order_id": order, **sold})
     return orders, items
 
 

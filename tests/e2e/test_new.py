@@ -14,7 +14,7 @@ from tests.support.copies import copy_of_the_repository
 
 pytestmark = pytest.mark.e2e
 
-NAME = "shop"
+NAME = "bakery"
 SUPPORT = "tests/support"
 BIN = Path(sys.executable).parent
 

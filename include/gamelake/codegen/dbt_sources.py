@@ -158,7 +158,7 @@ def entities_page(sources: Mapping[str, Source]) -> str:
 def _source_section(source: Source) -> Iterator[str]:
     yield from ("", f"## {source.name}", "", source.description, "")
     if source.kind is SourceKind.DEBEZIUM:
-        yield "- A PostgreSQL database, whose changes are captured; no DAG loads it"
+        yield "- A PostgreSQL database, whose [changes are captured](../guides/change-capture.md); no DAG loads it"
         yield "- The DAG `apply_events` applies what was captured; `transform` reads what is applied, and does not wait"
     else:
         yield f"- Connection `{source.connection}`, pool `{source.pool}`"

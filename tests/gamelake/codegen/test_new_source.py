@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@pytest.fixture(params=["aaa", "shop", "s" * 20])
+@pytest.fixture(params=["aaa", "bakery", "s" * 20])
 def name(request: pytest.FixtureRequest) -> str:
     """Before and after `gamelake` in the order of imports, and the longest."""
     return str(request.param)

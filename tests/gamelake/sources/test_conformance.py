@@ -12,7 +12,7 @@ from apiclient.errors import ApiError, ServerError, TransientError
 from gamelake.lake.id_ranges import ALL_IDS, merge_ranges
 from gamelake.lake.rows import read_live_ids
 from gamelake.lake.table import Table
-from gamelake.registry import load_sources
+from gamelake.registry import SourceKind, load_sources
 from gamelake.sources.base import counting
 from tests.support.loads import LONG_AGO
 from tests.support.sources_under_test import SOURCES, under_test
@@ -35,7 +35,8 @@ def source(request: pytest.FixtureRequest) -> Iterator[SourceUnderTest]:
 
 
 def test_every_source_is_under_test() -> None:
-    assert load_sources().keys() <= set(SOURCES)
+    """A database has no reader."""
+    assert {name for name, source in load_sources().items() if source.kind is SourceKind.API} <= set(SOURCES)
 
 
 async def read(pages: AsyncIterator[Page]) -> list[Page]:
