@@ -77,10 +77,12 @@ def _run(server: LocalPostgres, sales: int) -> int:
     print(f"The shop has {_count(shop)} orders now.", flush=True)
     shop.close()
     print(f"All changes are in the inbox of {lake_uri()}. Applying them:", flush=True)
-    subprocess.run([Path(sys.executable).with_name("gamelake"), "events", "apply"], env=os.environ, check=True)
+    on = ",".join(sorted(read_settings().optional_sources | {"shop"}))
+    gamelake = Path(sys.executable).with_name("gamelake")
+    subprocess.run([gamelake, "events", "apply"], env=os.environ | {"GAMELAKE_OPTIONAL_SOURCES": on}, check=True)
     print(
-        "Build the marts, with the shop switched on: GAMELAKE_OPTIONAL_SOURCES=shop make run\n"
-        "Then mart_game_sales has the sales of each game. docs/guides/change-capture.md has the rest."
+        f"Build the marts, with the shop switched on: GAMELAKE_OPTIONAL_SOURCES={on} make run\n"
+        f"The sales of each game are then in {lake_uri()}/marts/restricted/mart_game_sales.parquet"
     )
     return 0
 

@@ -129,6 +129,7 @@ NOT_RUN: dict[str, str] = {
     r"git pull && make setup": "pulls from the internet; `make setup` is run",
     r"(PORT=8600 )?make dashboard$|.*apps\.dashboard": "it serves until Ctrl-C; `make test-browser` starts it",
     r"make collector|.*apps\.event_collector": "it serves until Ctrl-C; tests/apps/event_collector starts it",
+    r"GAMELAKE_OPTIONAL_SOURCES=shop make run": "tests/dbt builds the shop's models; `make run` is run",
     r"make capture|.*apps\.change_capture": "it needs Java and PostgreSQL; tests/apps/change_capture starts it",
     r"export (GAMELAKE_CAPTURE_URI|PGPASSWORD)=": "settings; tests/apps/change_capture has them",
     r"make kafka$": "the tests have the package",

@@ -34,7 +34,7 @@ def _two_days(lake: Store, folder: Path) -> None:
         result = subprocess.run(
             [sys.executable, "-m", "examples.shop", "--sales=40", f"--folder={folder}"],
             cwd=REPOSITORY,
-            env=os.environ | {"GAMELAKE_URI": lake.uri, "GAMELAKE_OPTIONAL_SOURCES": "shop"},
+            env=os.environ | {"GAMELAKE_URI": lake.uri},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
