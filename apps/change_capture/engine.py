@@ -208,8 +208,9 @@ def read_position(offsets: Path) -> int | None:
             stream.close()
     except (JException, ValueError):  # missing, or half-written when the process was killed
         return None
-    positions = [value["lsn"] for value in values if type(value.get("lsn")) is int]
-    return max(positions, default=None)
+    # A long transaction has changes that are older in the log than commits which were confirmed before it.
+    names = ("lsn", "lsn_proc", "lsn_commit")
+    return max((value[name] for value in values for name in names if type(value.get(name)) is int), default=None)
 
 
 def _text(value: Any) -> str | None:

@@ -241,6 +241,30 @@ def test_a_kill_in_the_middle_of_a_large_transaction(shop: Shop, disk: Store, tm
     assert [line["op"] for line in changes(disk)[: len(stored)]] == stored
 
 
+def test_a_kill_while_transactions_overlap(shop: Shop, disk: Store, tmp_path: Path) -> None:
+    """The changes of the one that began first are older in the log than the commit of the other, and come later."""
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        with psycopg2.connect(shop.server.uri(shop.database), password=shop.server.password) as first:
+            first.cursor().execute(
+                "insert into orders (status, currency) select 'open', 'EUR' from generate_series(1, 40000)"
+            )
+            shop.run(order("paid"), order("refunded"))
+            wait_for_the_shop(capture, disk, shop)
+            time.sleep(12)  # the slot follows, with a heartbeat
+            stored = len(changes(disk))
+        first.close()
+        capture.wait(lambda: len(changes(disk)) > stored)
+        capture.kill()
+    assert len(changes(disk)) < 40000, "it was killed before the end"
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        assert CONTINUES in capture.text
+        assert "starts again" not in capture.text
+        assert capture.end() == 0
+    assert statuses(applied(disk)) == statuses(shop.rows())
+
+
 def test_a_kill_during_the_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> None:
     """The next start begins a new one; the first one has no end."""
     shop.run("insert into orders (status, currency) select 'open', 'EUR' from generate_series(1, 40000)")
