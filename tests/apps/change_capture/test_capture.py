@@ -147,11 +147,12 @@ def test_a_large_text_that_a_change_leaves_alone(shop: Shop, disk: Store, tmp_pa
 
 
 class Writer:
-    """Changes orders at random until it is stopped; `history` is what was committed of each row, in order."""
+    """Changes orders of its own at random until it is stopped; `history` is what was committed of each, in order."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, *, in_a_transaction: int) -> None:
         self.history: dict[int, list[tuple[str, str | None]]] = {}
         self._shop = shop
+        self._in_a_transaction = in_a_transaction
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
 
@@ -164,44 +165,50 @@ class Writer:
         self._thread.join(timeout=30)
 
     def _write(self) -> None:
-        rng = random.Random(7)  # noqa: S311
+        rng = random.Random(self._in_a_transaction)  # noqa: S311
         connection = psycopg2.connect(self._shop.server.uri(self._shop.database), password=self._shop.server.password)
-        connection.autocommit = True
-        cursor = connection.cursor()
         alive: list[int] = []
         number = 0
         while not self._stop.is_set():
-            number += 1
-            customer = str(number)
-            operation = rng.choice(["create", "update", "update", "delete"]) if alive else "create"
-            if operation == "create":
-                cursor.execute(
-                    "insert into orders (status, currency, customer_id) values ('open', 'EUR', %s) returning id",
-                    (number,),
-                )
-                (row_id,) = cursor.fetchone() or (0,)
-                alive.append(row_id)
-            else:
-                row_id = rng.choice(alive)
-                if operation == "update":
-                    cursor.execute("update orders set customer_id = %s where id = %s", (number, row_id))
-                else:
-                    cursor.execute("delete from orders where id = %s", (row_id,))
-                    alive.remove(row_id)
-            self.history.setdefault(row_id, []).append((operation, None if operation == "delete" else customer))
-            time.sleep(0.002)
+            with connection, connection.cursor() as cursor:
+                done = []
+                for _ in range(self._in_a_transaction):
+                    number += 1
+                    done.append(self._change(cursor, rng, alive, number))
+                    time.sleep(0.002)
+            for row_id, operation, customer in done:
+                self.history.setdefault(row_id, []).append((operation, customer))
         connection.close()
+
+    def _change(self, cursor: Any, rng: random.Random, alive: list[int], number: int) -> tuple[int, str, str | None]:
+        operation = rng.choice(["create", "update", "update", "delete"]) if alive else "create"
+        if operation == "create":
+            cursor.execute(
+                "insert into orders (status, currency, customer_id) values ('open', 'EUR', %s) returning id", (number,)
+            )
+            (row_id,) = cursor.fetchone()
+            alive.append(row_id)
+            return row_id, operation, str(number)
+        row_id = rng.choice(alive)
+        if operation == "update":
+            cursor.execute("update orders set customer_id = %s where id = %s", (number, row_id))
+            return row_id, operation, str(number)
+        cursor.execute("delete from orders where id = %s", (row_id,))
+        alive.remove(row_id)
+        return row_id, operation, None
 
 
 def captured_history(lines: list[dict[str, Any]]) -> dict[int, list[tuple[str, str | None]]]:
-    """What the inbox tells of each row, without what came again: the positions of its log tell that."""
+    """What the inbox tells of each row, without what came again: its positions tell that, of the commit and its own."""
     history: dict[int, list[tuple[str, str | None]]] = {}
-    newest = 0
+    newest = (0, 0)
     for line in lines:
-        if line["op"] in {"create", "update", "delete"} and line["body"]["source"]["lsn"] > newest:
-            newest = line["body"]["source"]["lsn"]
-            after = line["body"]["after"]
-            history.setdefault(line["id"], []).append((line["op"], str(after["customer_id"]) if after else None))
+        if line["op"] in {"create", "update", "delete"}:
+            committed, own = (int(each or 0) for each in json.loads(line["body"]["source"]["sequence"]))
+            if (committed, own) > newest:
+                newest = (committed, own)
+                after = line["body"]["after"]
+                history.setdefault(line["id"], []).append((line["op"], str(after["customer_id"]) if after else None))
     return history
 
 
@@ -210,15 +217,15 @@ def test_kills_lose_no_change(shop: Shop, disk: Store, tmp_path: Path) -> None:
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
         capture.wait_for_log(SNAPSHOT)
         assert capture.end() == 0
-    with Writer(shop) as writer:
+    with Writer(shop, in_a_transaction=1) as quick, Writer(shop, in_a_transaction=200) as slow:
         for _ in range(6):
             with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
                 time.sleep(rng.uniform(0.2, 4))
                 capture.kill()
                 assert CONTINUES in capture.text
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
-        capture.wait(lambda: captured_history(changes(disk)) == writer.history)
-    assert sum(map(len, writer.history.values())) > 2_000
+        capture.wait(lambda: captured_history(changes(disk)) == quick.history | slow.history)
+    assert min(sum(map(len, each.history.values())) for each in (quick, slow)) > 2_000
     assert [line["op"] for line in changes(disk)].count("snapshot_started") == 1
     found = {row_id: row["customer_id"] for row_id, row in applied(disk).items()}
     assert found == {row_id: row["customer_id"] for row_id, row in shop.rows().items()}
