@@ -22,6 +22,7 @@ class Night:
 
     Attributes:
         tables, expected: Those of sources that each night loads; an optional one may be off.
+        optional_tables: Those of optional sources that were loaded.
         state: `complete`: every table was loaded and proven. `unproven`: a table has rows that the source miscounts.
             `partial`: a table that was loaded before was not. `missing`: nothing was loaded. `left_out`: its popularity
             could not be built into the history.
@@ -33,6 +34,7 @@ class Night:
     state: str
     tables: int
     expected: int
+    optional_tables: int
     figures: Row
     published_at: datetime | None
     reason: str | None
@@ -58,6 +60,7 @@ def nights(snapshot: Snapshot) -> list[Night]:
                 state=_state(figures, expected, is_left_out=day in left_out),
                 tables=figures["tables"] if figures else 0,
                 expected=expected,
+                optional_tables=figures["optional_tables"] if figures else 0,
                 figures=figures or {},
                 published_at=built.get(day),
                 reason=left_out.get(day),
@@ -81,6 +84,7 @@ def _by_day(snapshot: Snapshot) -> list[Row]:
         select
             day,
             count(distinct (source, entity)) filter (where not list_contains($optional, source)) as tables,
+            count(distinct (source, entity)) filter (where list_contains($optional, source)) as optional_tables,
             count(*) filter (where proof = 'unproven') as unproven,
             sum(rows_read)::bigint as rows_read,
             sum(row_count)::bigint as row_count,

@@ -70,6 +70,7 @@ def _night(view: View, night: Night) -> None:
     html.facts(
         [
             (t("pipeline.tables"), f"{t.number(night.tables)} / {t.number(night.expected)}"),
+            *([(t("pipeline.optional_tables"), t.number(night.optional_tables))] if night.optional_tables else []),
             (t("pipeline.rows"), t.number(figures["rows_read"])),
             (t("pipeline.row_count"), t.number(figures["row_count"])),
             (t("pipeline.requests"), t.number(figures["requests"])),
@@ -99,7 +100,7 @@ def _loads(view: View, night: Night) -> None:
     ]
     body = [
         [
-            html.text(row["entity"].replace("_", " ")),
+            html.text(f"{row['source']}.{row['entity']}"),
             escape(t(f"pipeline.mode_{row['mode']}")),
             escape(t(f"pipeline.proof_{row['proof']}")),
             t.number(row["source_count"]),
@@ -113,7 +114,7 @@ def _loads(view: View, night: Night) -> None:
         for row in loads
     ]
     html.table([t(f"pipeline.{each}") for each in head], body, caption=t("pipeline.per_table"), texts_first=3)
-    drift = [f"{row['entity']}.{field}" for row in loads for field in row["undeclared_fields"] or []]
+    drift = [f"{row['source']}.{row['entity']}.{field}" for row in loads for field in row["undeclared_fields"] or []]
     if drift:
         html.heading(t("pipeline.drift_fields"), t("pipeline.drift_help"), level=3)
         st.html(html.names(drift))

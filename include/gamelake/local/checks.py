@@ -18,6 +18,10 @@ MIN_FREE = 300 * 1024 * 1024
 """Bytes that a day of the sandbox needs: its lake, Airflow's database and log, and the build's scratch file."""
 
 
+_FULL = 4 * 1024 * 1024
+"""Bytes: with less a database cannot be written."""
+
+
 class FolderError(RuntimeError):
     """A folder of a run cannot be used; the message has what to do."""
 
@@ -34,6 +38,18 @@ def check_folders(place: BucketLocation | FolderLocation) -> None:
         _check_space(place.folder)
     for folder in (LOCAL, database.parent):
         _check_space(folder)
+
+
+def full_disks(place: BucketLocation | FolderLocation) -> str:
+    """Return which folders of a run have a full disk, and what to do; empty if none has."""
+    folders = {
+        "GAMELAKE_LOCAL": LOCAL,
+        "GAMELAKE_DUCKDB": read_settings().gamelake_duckdb.parent,
+        **({"GAMELAKE_URI": place.folder} if isinstance(place, FolderLocation) else {}),
+    }
+    there = {name: folder for name, folder in folders.items() if folder.exists()}
+    full = [f"{folder} ({name})" for name, folder in there.items() if shutil.disk_usage(folder).free < _FULL]
+    return f"The disk of {', '.join(full)} is full: remove files there, or name a folder of another disk." if full else ""
 
 
 def check_build() -> None:

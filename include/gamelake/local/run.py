@@ -23,7 +23,7 @@ from gamelake.errors import is_explained
 from gamelake.lake.factory import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
 from gamelake.local.alone import alone
-from gamelake.local.checks import check_build, check_folders
+from gamelake.local.checks import check_build, check_folders, full_disks
 from gamelake.local.environment import LOGS, environment
 from gamelake.local.interrupts import interruptible
 from gamelake.local.terminal import Terminal
@@ -90,7 +90,10 @@ def _as_run_error(log: Path) -> Iterator[None]:
     except Exception as error:
         if is_explained(error):
             raise RunError(str(error)) from error
-        traceback.print_exc()  # this process prints into the log
+        with contextlib.suppress(OSError):  # its disk may be full
+            traceback.print_exc()  # this process prints into the log
+        if full := full_disks(lake_location()):
+            raise RunError(f"{full} After that, `make run` again continues.") from error
         raise RunError(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error
 
 
@@ -167,8 +170,7 @@ def _output_to(log: Path) -> Iterator[TextIO]:
     try:
         yield terminal
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os.dup2(saved[0], 1)
         os.dup2(saved[1], 2)
         for descriptor in saved:
@@ -178,9 +180,14 @@ def _output_to(log: Path) -> Iterator[TextIO]:
         atexit.register(_print_into, file)  # the last registered is the first called
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # the disk of the log is full: what it lacks is in no other place
+            stream.flush()
+
+
 def _print_into(file: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     os.dup2(file, 1)
     os.dup2(file, 2)
 

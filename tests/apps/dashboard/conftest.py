@@ -194,6 +194,7 @@ def fill(lake: MartsLake, day: str) -> None:
     lake.add("fct_loads", [
         load("games", "2026-11-20"), load("popscore", "2026-11-20"), load("games", "2026-11-22", version=2),
         load("popscore", "2026-11-22", version=2, proof="unproven", undeclared_fields=["mood"], undeclared_values=3),
+        load("games", "2026-11-22", source="rawg"),
     ])  # fmt: skip
 
 

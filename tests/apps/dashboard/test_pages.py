@@ -239,7 +239,9 @@ def test_a_cover_of_another_host_is_not_shown(marts: MartsLake, monkeypatch: pyt
 def test_the_nights(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(opened(monkeypatch, three_days.store.uri, "pipeline"))
     assert all(f"gl-{state}" in text for state in ("complete", "missing", "unproven"))
-    assert "popscore.mood" in text
+    assert "igdb.popscore.mood" in text
+    assert all(f">{table}<" in text for table in ("igdb.games", "rawg.games")), "both sources have a table of games"
+    assert "Tables of optional sources" in text
     text = shown(opened(monkeypatch, three_days.store.uri, "pipeline", night="2026-11-21"))
     assert "Nothing was committed for this day" in text
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
+import io
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,16 @@ from gamelake.local.run import RunError, _as_run_error
 from gamelake.marts.scratch import ScratchError
 
 LOG = Path("run.log")
+
+
+@dataclass
+class Usage:
+    free: int
+
+
+class FullFile(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +42,21 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(capsys: pytest.Capt
         raise OSError(28, "No space left on device")
     assert str(told.value) == "OSError: [Errno 28] No space left on device\nThe traceback is at the end of run.log"
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_named_though_the_log_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's own error is of its database, such as an instance without a session."""
+    monkeypatch.setenv("GAMELAKE_URI", tmp_path.as_uri())
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free=0 if folder == tmp_path else 10**9))
+    monkeypatch.setattr(sys, "stderr", FullFile())
+    with pytest.raises(RunError) as told, _as_run_error(LOG):
+        raise ValueError("not bound to a Session")
+    assert str(told.value) == (
+        f"The disk of {tmp_path} (GAMELAKE_URI) is full: remove files there, or name a folder of another disk. "
+        "After that, `make run` again continues."
+    )
 
 
 PRINTS_AT_ITS_END = """
