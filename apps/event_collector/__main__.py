@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import signal
 import socket
@@ -33,6 +34,10 @@ END_SECONDS = 10
 """Seconds for the requests under way after SIGTERM. Then what waits is uploaded, for UPLOAD_AT_END at most."""
 
 
+class ListenError(Exception):
+    """Nothing can listen on the address; the message has what to do."""
+
+
 def main() -> int:
     """Serve until SIGTERM or SIGINT. Returns: the exit status."""
     parser = argparse.ArgumentParser(prog="python -m apps.event_collector", description="Collect events into the lake.")
@@ -47,13 +52,14 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        return _serve(arguments.address, arguments.port, Batching(seconds=arguments.batch_seconds))
-    except (SettingsError, SendersError, SpoolError, StoreError, RegistryError, OSError) as error:
+        with _listen(arguments.address, arguments.port) as listener:
+            return _serve(listener, Batching(seconds=arguments.batch_seconds))
+    except (SettingsError, SendersError, SpoolError, StoreError, RegistryError, ListenError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command for people
         return 1
 
 
-def _serve(address: str, port: int, batching: Batching) -> int:
+def _serve(listener: socket.socket, batching: Batching) -> int:
     settings = read_settings()
     senders = Senders(
         settings.gamelake_webhook_secret, settings.gamelake_event_senders, settings.gamelake_event_schemas
@@ -63,7 +69,6 @@ def _serve(address: str, port: int, batching: Batching) -> int:
     collector = Collector(store, Spool(settings.gamelake_event_spool, batching), metrics)
     entities = list(load_sources()[IGDB].entities)
     routes = Routes(collector, senders, metrics, entities=entities, metrics_token=settings.gamelake_metrics_token)
-    listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     config = uvicorn.Config(
         make_app(routes, collector),
         access_log=False,
@@ -80,6 +85,18 @@ def _serve(address: str, port: int, batching: Batching) -> int:
         signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run([listener])
     return 0
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None)
+        if isinstance(error, OverflowError) or number in {errno.EADDRINUSE, errno.EACCES}:
+            hint = f"--port: found {port}, expected one from 1024 to 65535 that is free (`make collector PORT=8701`)"
+        else:
+            hint = f"--address: found {address!r}, expected an address of this machine, such as 127.0.0.1"
+        raise ListenError(f"cannot listen there: {hint}") from error
 
 
 def _store() -> Store:

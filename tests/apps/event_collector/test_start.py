@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -45,6 +46,21 @@ def test_a_wrong_setting_ends_the_start(
     message = capsys.readouterr().err
     assert expected in message
     assert "hunter2" not in message
+
+
+def test_a_taken_port_and_an_address_of_another_machine_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for given, expected in {
+            f"--port={port}": f"--port: found {port}, expected one from 1024 to 65535 that is free",
+            "--port=70000": "--port: found 70000, expected one from 1024",
+            "--address=192.0.2.1": "--address: found '192.0.2.1', expected an address of this machine",
+        }.items():
+            monkeypatch.setattr(sys, "argv", ["event_collector", given])
+            assert command.main() == 1
+            assert expected in capsys.readouterr().err
 
 
 def test_it_imports_no_airflow() -> None:
