@@ -26,6 +26,7 @@ from botocore.exceptions import (
 
 from gamelake.lake.reach import endpoint_source
 from gamelake.lake.s3_body import S3Body
+from gamelake.lake.s3_replies import NOT_S3, ForeignReplyError, refuse_foreign_replies
 from gamelake.lake.store import (
     CHUNK,
     ObjectExistsError,
@@ -56,7 +57,12 @@ _CREDENTIALS = (
 )
 _EXPIRED = "the session's credentials have expired: renew them (`aws sso login`, or a new session token)"
 _RIGHTS = "the credentials need s3:ListBucket, GetObject, PutObject, DeleteObject, Get/PutObjectTagging on this prefix"
+_FOREIGN = (
+    "an S3 server replies in another way: is the endpoint right (AWS_ENDPOINT_URL_S3, or endpoint_url of the "
+    "connection or profile), and does no proxy or login reply in its place?"
+)
 _HINTS = {
+    NOT_S3: _FOREIGN,
     "NoSuchBucket": "create the bucket, or correct GAMELAKE_URI",
     "AccessDenied": _RIGHTS,
     "403": _RIGHTS,
@@ -80,6 +86,7 @@ class S3Store:
     """
 
     def __init__(self, bucket: str, prefix: str, client: S3Client) -> None:
+        refuse_foreign_replies(client)
         self.bucket = bucket
         self.client = client
         self.prefix = f"{prefix}/" if prefix else ""
@@ -301,7 +308,10 @@ def s3_errors(operation: str, key: str) -> Iterator[None]:
             raise ObjectExistsError(operation, key, "the key is taken") from error
         status = error.response["ResponseMetadata"].get("HTTPStatusCode")
         message = error.response["Error"].get("Message", "")
-        raise StoreError(operation, key, _reason(f"{code} (status {status}): {message}", _HINTS.get(code))) from error
+        what = message if code == NOT_S3 else f"{code} (status {status}): {message}"
+        raise StoreError(operation, key, _reason(what, _HINTS.get(code))) from error
+    except ForeignReplyError as error:
+        raise StoreError(operation, key, _reason(str(error), _FOREIGN)) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StoreError(operation, key, _reason(str(error), _CREDENTIALS)) from error
     except EndpointConnectionError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,12 +14,12 @@ from botocore.config import Config
 
 import gamelake.lake.s3
 from gamelake.lake.factory import open_store
-from gamelake.lake.store import ObjectExistsError, StoreError
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from tests.support.aws import isolate
 from tests.support.errors import having
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -222,3 +225,76 @@ def test_a_refused_head_whose_get_succeeds_stays_refused(faulty_store: Store, pr
     proxy.plan = [("HEAD", "denied")]
     with pytest.raises(StoreError, match=r"HeadObject 'key': 403 .*s3:ListBucket"):
         faulty_store.info("key")
+
+
+PAGE = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
+CALLS: dict[str, Callable[[Store], object]] = {
+    "put": lambda store: store.put("raw/a", b"1", if_absent=True),
+    "get": lambda store: store.get("raw/a"),
+    "info": lambda store: store.info("raw/a"),
+    "list": lambda store: list(store.list("raw/")),
+    "tags": lambda store: store.tags("raw/a"),
+    "copy": lambda store: store.copy("raw/a", "raw/b"),
+    "delete": lambda store: store.delete("raw/a"),
+}
+
+
+@contextmanager
+def other_server(status: int, body: bytes, **headers: str) -> Iterator[Store]:
+    """A store at a server that is no S3 server and has one reply: a login, a console or a proxy."""
+
+    class Reply(BaseHTTPRequestHandler):
+        def do_any(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_DELETE = do_HEAD = do_any  # noqa: N815 - as the standard library calls them
+
+        def log_message(self, *_: object) -> None:
+            """Nothing to say."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Reply) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{server.server_address[1]}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"mode": "standard", "max_attempts": 1}),
+        )
+        try:
+            yield open_store("s3://lake/prefix", s3=client)
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "reason"),
+    [
+        (200, PAGE, {"Content_Type": "text/html"}, "the reply (is a page of HTML|has status 200 and no Last-Modified)"),
+        (403, PAGE, {"Content_Type": "text/html"}, "the reply is a page of HTML|403"),
+        (404, PAGE, {"Content_Type": "text/html"}, "the reply is a page of HTML|no such object"),
+        (302, b"", {"Location": "https://login.example/"}, "status 302: a redirect to https://login.example/"),
+        (200, b"", {}, "the reply has status 200 and no (ETag|Last-Modified|body)"),
+    ],
+    ids=["page", "forbidden", "absent", "redirect", "empty"],
+)
+def test_a_reply_of_another_server_is_an_error(
+    call: str, status: int, body: bytes, headers: dict[str, str], reason: str
+) -> None:
+    """A page or an empty reply is no success, no object and no empty listing; a redirect is followed nowhere."""
+    if (status, body, call) == (200, b"", "delete"):
+        pytest.skip("S3 confirms a deletion without a body too")
+    with other_server(status, body, **headers) as store, pytest.raises(StoreError, match=reason) as caught:
+        CALLS[call](store)
+    if (status, call) == (404, "info"):  # a HEAD has no body: it looks as S3's own
+        assert isinstance(caught.value, ObjectNotFoundError)
+    else:
+        assert not isinstance(caught.value, ObjectNotFoundError)
