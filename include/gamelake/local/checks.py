@@ -49,7 +49,9 @@ def full_disks(place: BucketLocation | FolderLocation) -> str:
     }
     there = {name: folder for name, folder in folders.items() if folder.exists()}
     full = [f"{folder} ({name})" for name, folder in there.items() if shutil.disk_usage(folder).free < _FULL]
-    return f"The disk of {', '.join(full)} is full: remove files there, or name a folder of another disk." if full else ""
+    if not full:
+        return ""
+    return f"The disk of {', '.join(full)} is full: remove files there, or name a folder of another disk."
 
 
 def check_build() -> None:

@@ -44,9 +44,7 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(capsys: pytest.Capt
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_named_though_the_log_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_named_though_the_log_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow's own error is of its database, such as an instance without a session."""
     monkeypatch.setenv("GAMELAKE_URI", tmp_path.as_uri())
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(free=0 if folder == tmp_path else 10**9))
