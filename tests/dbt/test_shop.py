@@ -33,7 +33,8 @@ def rows_of(generation: Path) -> list[tuple[Any, ...]]:
 
 def shop(chance: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Orders, and their items: of 1 to 4 games, some of them on two lines, and some unknown."""
-    orders, items = [], []
+    orders: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     for order in range(1, 201):
         at = BEGAN + timedelta(minutes=chance.randrange(3 * 24 * 60), microseconds=order)
         times = dict.fromkeys(("ordered_at", "updated_at"), at.isoformat().replace("+00:00", "Z"))
