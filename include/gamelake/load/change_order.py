@@ -205,12 +205,15 @@ class ChangeOrder:
 
 
 def position_of(body: Mapping[str, Any]) -> Position | None:
-    """Return where a change is in the database's log; None if its envelope does not state it."""
+    """Return where a change is in the database's log; None if its envelope does not state it.
+
+    Before the first commit after a snapshot none is known. Such a change always counts: better twice than not at all.
+    """
     source = body.get("source")
     sequence = source.get("sequence") if isinstance(source, dict) else None
     try:
         commit, change = orjson.loads(sequence) if isinstance(sequence, str) else (None, None)
-        return None if change is None else (int(commit or 0), int(change))
+        return None if commit is None or change is None else (int(commit), int(change))
     except (ValueError, TypeError):
         return None
 

@@ -18,6 +18,7 @@ import pytest
 from examples.shop.local_postgres import running_postgres
 from gamelake.lake.factory import open_store
 from gamelake.load.apply_events import apply_events
+from gamelake.load.change_order import position_of
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from tests.apps.event_collector.test_durability import S3, resident_mb
@@ -144,6 +145,37 @@ def test_a_large_text_that_a_change_leaves_alone(shop: Shop, disk: Store, tmp_pa
         shop.run("delete from orders")
         wait_for_the_shop(capture, disk, shop)
         assert changes(disk)[-1]["id"] == 1
+
+
+def test_transactions_that_overlap_are_applied_in_the_order_of_their_commits(
+    shop: Shop, disk: Store, tmp_path: Path
+) -> None:
+    """The place of a change in the log does not ascend then; with the commit before it, it does."""
+    shop.run(order("open"), order("open"))
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        with psycopg2.connect(shop.server.uri(shop.database), password=shop.server.password) as early:
+            with early.cursor() as cursor:
+                cursor.execute("update orders set status = 'paid' where id = 1")
+            shop.run("update orders set status = 'refunded' where id = 2", order("paid"))
+            capture.wait(lambda: len(changes(disk)) == 6)
+            assert statuses(applied(disk)) == {1: "open", 2: "refunded", 3: "paid"}
+        early.close()
+        wait_for_the_shop(capture, disk, shop)
+        assert statuses(applied(disk)) == {1: "paid", 2: "refunded", 3: "paid"}
+        sources = [line["body"]["source"] for line in changes(disk)[4:]]
+        assert sources[-1]["lsn"] < sources[0]["lsn"]
+        shop.run("update orders set status = 'open' where id = 2")
+        wait_for_the_shop(capture, disk, shop)
+        assert statuses(applied(disk)) == {1: "paid", 2: "open", 3: "paid"}
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        shop.run("update orders set status = 'cancelled' where id = 3")
+        wait_for_the_shop(capture, disk, shop)
+        assert CONTINUES in capture.text
+    assert statuses(applied(disk)) == {1: "paid", 2: "open", 3: "cancelled"}
+    positions = [position_of(line["body"]) for line in changes(disk)[4:]]
+    assert None not in positions
+    assert positions == sorted(positions, key=lambda each: each or (0, 0))
 
 
 class Writer:

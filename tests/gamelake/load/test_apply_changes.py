@@ -133,6 +133,22 @@ def test_changes_follow_in_their_order_and_the_commit_states_their_position(shop
     assert shop.rows() == shop.database.shown()
 
 
+def test_a_change_without_a_commit_before_it_always_counts(shop: Shop) -> None:
+    """Debezium knows none right after a snapshot."""
+    shop.begin(5)
+    shop.database.update(1, name="after a commit")
+    shop.send()
+    position = shop.newest.events
+    shop.database.update(2, name="of no known commit")
+    event, _ = shop.database.log[-1]
+    event["body"]["source"]["sequence"] = '[null,"7"]'
+    shop.send()
+    assert shop.rows() == shop.database.shown()
+    assert position
+    assert shop.newest.events
+    assert shop.newest.events.position == position.position
+
+
 def test_overlapping_transactions_are_not_taken_for_a_repetition(shop: Shop) -> None:
     shop.begin(5)
     shop.database.update(1, name="committed first")
