@@ -64,7 +64,8 @@ def audit_table(store: Store, name: TableName, *, now: datetime, verify: bool = 
     for info in store.list(name.rejected_prefix):
         if info.modified < now - REJECTED_RETENTION:
             yield Finding.orphan(info, f"rejected rows are kept for {REJECTED_RETENTION.days} days")
-    months = survey_months(store, name, needed.keys(), now=now, verify=verify)
+    named = [(part, part.key in there) for part, _ in needed.values()]
+    months = survey_months(store, name, named, now=now, verify=verify)
     # Without all commits it is not known which parts are needed, so which files of months.
     yield from (each for each in months.findings if not gaps or each.problem is not Problem.ORPHAN)
     newest = commits[0].version if commits else 0

@@ -1,7 +1,8 @@
 """Compare the files of a table's months with their documents: find missing, damaged and unneeded ones.
 
 The newest document of a month is always needed; an older one while it is the newest that names a needed part, and
-RETENTION after the next one. While a document of a month is missing or damaged, none of its files is an orphan.
+RETENTION after the next one. While a document of a month is missing or damaged, none of its files is an orphan. That
+the newest one is missing shows no number: only a needed part that is nowhere else.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.findings import RETENTION, Finding, Problem
 from gamelake.lake.keys import number_of
-from gamelake.lake.month_documents import MonthError, month_key, read_month
+from gamelake.lake.month_documents import MonthError, month_key, month_of, read_month
 from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gamelake.lake.keys import TableName
+    from gamelake.lake.manifest import Part
     from gamelake.lake.month_documents import Month
     from gamelake.lake.store import ObjectInfo, Store
 
@@ -41,14 +43,19 @@ class Survey:
 
 
 def survey_months(
-    store: Store, name: TableName, needed: Collection[str], *, now: datetime, verify: bool = False
+    store: Store,
+    name: TableName,
+    needed: Collection[tuple[Part, bool]],
+    *,
+    now: datetime,
+    verify: bool = False,
 ) -> Survey:
     """Look at the months of one table.
 
     Args:
         store: The lake.
         name: The table.
-        needed: The keys of the parts that needed commits name.
+        needed: The parts that needed commits name, each with whether its object is there.
         now: The present.
         verify: Read the files and compare their hashes, not only their sizes.
 
@@ -59,8 +66,11 @@ def survey_months(
     for info in store.list(name.months_prefix):
         there[info.key.removeprefix(name.months_prefix).partition("/")[0]][info.key] = info
     survey = Survey()
+    of_month: dict[str, list[tuple[Part, bool]]] = defaultdict(list)
+    for part, is_there in needed:
+        of_month[month_of(part.partition)].append((part, is_there))
     for month, objects in there.items():
-        _survey_month(store, name, month, objects, survey, needed=needed, now=now, verify=verify)
+        _survey_month(store, name, month, objects, survey, needed=of_month[month], now=now, verify=verify)
     return survey
 
 
@@ -71,7 +81,7 @@ def _survey_month(
     objects: Mapping[str, ObjectInfo],
     survey: Survey,
     *,
-    needed: Collection[str],
+    needed: Collection[tuple[Part, bool]],
     now: datetime,
     verify: bool,
 ) -> None:
@@ -90,19 +100,24 @@ def _survey_month(
         except MonthError as error:
             is_whole = False
             survey.findings.append(Finding(Problem.DAMAGED, key, str(error)))
+    # Of a part that is nowhere, a document is lost that was the newest, or the only one.
+    in_files = {(part.key, part.sha256) for document in documents for part in document.parts}
+    is_known = all(is_there or (part.key, part.sha256) in in_files for part, is_there in needed)
+    left = {(part.key, part.sha256) for part, _ in needed}
     named: set[str] = set()
     superseded_at: datetime | None = None
     for document in documents:
         committed_at = objects[document.key].modified
-        own = {part.key for part in document.parts if part.key in needed and part.key not in survey.of_part}
+        own = left & {(part.key, part.sha256) for part in document.parts}
+        left -= own
         if superseded_at is None or own or not is_whole or superseded_at >= now - RETENTION:
             named.add(document.file.key)
             findings = list(_check_file(store, document, objects.get(document.file.key), verify=verify))
             survey.findings += findings
-            is_old = is_whole and not findings and committed_at < now - RETENTION
-            survey.of_part |= dict.fromkeys(own, PartInMonth(document.file.key, is_old))
+            is_old = is_whole and is_known and not findings and committed_at < now - RETENTION
+            survey.of_part |= dict.fromkeys((key for key, _ in own), PartInMonth(document.file.key, is_old))
         superseded_at = committed_at
-    if is_whole:
+    if is_whole and is_known:
         reason = f"no document of {month} that counts names it"
         survey.findings += [
             Finding.orphan(info, reason)

@@ -145,9 +145,13 @@ class Month(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """The key of the document."""
         return month_key(self.table, self.month, self.number)
 
-    def place_of(self, key: str) -> int | None:
-        """Return the index of a part, None if the file does not have it."""
-        return next((place for place, part in enumerate(self.parts) if part.key == key), None)
+    def place_of(self, key: str, sha256: str | None = None) -> int | None:
+        """Return the index of a part, None if the file does not have it.
+
+        sha256: of the part's object. A key whose object was removed is free, and a run of the same id uses it again.
+        """
+        found = ((place, part.sha256) for place, part in enumerate(self.parts) if part.key == key)
+        return next((place for place, other in found if sha256 in {None, other}), None)
 
     def to_json(self) -> bytes:
         """Return the document as it is in the lake, indented for people.

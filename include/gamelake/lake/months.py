@@ -61,7 +61,7 @@ class Months:
         self._close_file()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def find(self, key: str) -> tuple[Month, int] | None:
+    def find(self, key: str, sha256: str | None = None) -> tuple[Month, int] | None:
         """Return the newest document that names a part, and the part's index there; None if no month has it.
 
         Raises:
@@ -74,7 +74,7 @@ class Months:
         month = month_of(key.removeprefix(f"{table.prefix}dt="))
         if (documents := self._known.get((table, month))) is None:
             documents = self._known[table, month] = list(read_months(self._store, table, month))
-        return next(((each, place) for each in documents if (place := each.place_of(key)) is not None), None)
+        return next(((each, place) for each in documents if (place := each.place_of(key, sha256)) is not None), None)
 
     def lines(self, part: StoredPart) -> Iterator[bytes]:
         """Yield the lines of a part, each with its line feed.
@@ -85,7 +85,7 @@ class Months:
             MonthError: A document is damaged.
             StoreError: The lake cannot be read.
         """
-        found = self.find(part.key)
+        found = self.find(part.key, part.sha256)
         if found is None:
             raise ObjectNotFoundError("open", part.key, "no such object, and no compacted month has the part")
         month, place = found

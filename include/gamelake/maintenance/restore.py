@@ -29,9 +29,9 @@ _NAMED = re.compile(
     r"(raw|feeds)/[^/]+/[^/]+/(dt=|_rejected/)|raw/[^/]+/[^/]+/_months/.*\.parquet$|marts/(dt=|history/)"
 )
 """Objects that are never written twice, and that commits, steps of feeds and publications name."""
-_COMMITS = re.compile(
-    r"(raw|feeds)/[^/]+/[^/]+/_manifests/|raw/[^/]+/[^/]+/_months/|marts/_publications/|inbox/|topics/"
-)
+_MONTHS = re.compile(r"raw/[^/]+/[^/]+/_months/")
+"""Documents of months: commits name parts that only these have."""
+_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/|topics/")
 _PROGRESS = "/_progress.json"
 """The notes of a load that was running: in another lake no load goes on from them."""
 
@@ -40,13 +40,16 @@ class _Kind(IntEnum):
     """The kinds of objects, in the order in which they are written."""
 
     NAMED = 0
-    COMMIT = 1
-    REPLACED = 2
+    MONTH = 1
+    COMMIT = 2
+    REPLACED = 3
 
     @classmethod
     def of(cls, key: str) -> _Kind:
         if _NAMED.match(key):
             return cls.NAMED
+        if _MONTHS.match(key):
+            return cls.MONTH
         return cls.COMMIT if _COMMITS.match(key) else cls.REPLACED
 
 

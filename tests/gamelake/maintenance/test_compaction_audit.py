@@ -10,11 +10,13 @@ import pytest
 from gamelake.lake.audit import RETENTION, audit_table
 from gamelake.lake.factory import open_store
 from gamelake.lake.month_documents import Month, read_months
+from gamelake.lake.months import Months
 from gamelake.lake.rows import read_lines
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.maintenance.audit import audit
 from gamelake.maintenance.compaction import compact
 from gamelake.maintenance.restore import restore
-from tests.support.series_lake import DAYS, LATER, POPSCORE, load_day, load_days, parts_of, remove
+from tests.support.series_lake import DAYS, LATER, POPSCORE, load_day, load_days, parts_of, remove, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +89,25 @@ def test_a_damaged_document_saves_everything_of_its_month(lake: Store) -> None:
     assert found(lake, now=WEEK_LATER) == [("damaged", month.key), *parts]
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["the newest of two", "the only one"])
+def test_of_a_lost_newest_document_the_file_stays(lake: Store, tmp_path: Path, again: bool) -> None:
+    """No number shows that it was there, but a part is in no place that is known."""
+    if again:
+        load_day(lake, tmp_path / "scratch", DAYS[1], rows_of(DAYS[2]), run_id="again")
+        list(compact(lake, POPSCORE, now=LATER))
+    parts = parts_of(lake, AUGUST)
+    expected = [list(read_lines(lake, part)) for part in parts]
+    remove(lake, parts)
+    month = month_of(lake)
+    document = lake.get(month.key)
+    lake.delete(month.key)
+    report = audit(lake, [POPSCORE.table], older_than=timedelta(hours=48), remove=True, now=WEEK_LATER)
+    assert {each.key for each in report.broken} >= {part.key for part in parts[-2:]}
+    assert [each for each in report.orphans if "_months/" in each.key] == []
+    lake.put(month.key, document)
+    assert [list(read_lines(lake, part)) for part in parts] == expected
+
+
 def test_a_lost_document_is_missing(lake: Store) -> None:
     list(compact(lake, POPSCORE, now=LATER, again=True))
     newest, first = read_months(lake, POPSCORE.table, AUGUST)
@@ -114,6 +135,23 @@ def test_an_older_file_is_needed_for_parts_that_only_it_has(lake: Store, tmp_pat
     assert list(read_lines(lake, old))
     lake.delete(first.file.key)
     assert found(lake) == [("missing", first.file.key)]
+
+
+def test_a_part_of_the_same_key_and_other_bytes_is_not_in_the_month(lake: Store, tmp_path: Path) -> None:
+    """A run that was replaced was cleared: its keys are free once the parts are removed."""
+    parts = parts_of(lake, AUGUST)[2:]
+    load_day(lake, tmp_path / "scratch", DAYS[1], rows_of(DAYS[2]), run_id="other")
+    remove(lake, parts)
+    again = load_day(lake, tmp_path / "scratch", DAYS[1], rows_of(DAYS[3]))
+    assert [part.key for part in again] == [part.key for part in parts]
+    report = audit(lake, [POPSCORE.table], older_than=timedelta(hours=48), remove=True, now=WEEK_LATER)
+    assert not {each.key for each in report.removed} & {part.key for part in again}
+    expected = [list(read_lines(lake, part)) for part in again]
+    with Months(lake) as months:
+        assert expected != [list(months.lines(part)) for part in parts]
+    lake.delete(again[0].key)
+    with pytest.raises(ObjectNotFoundError):
+        list(read_lines(lake, again[0]))
 
 
 def test_a_file_of_a_killed_compaction_is_an_orphan(lake: Store) -> None:
@@ -145,4 +183,6 @@ def test_a_restored_lake_has_its_months(lake: Store, tmp_path: Path, monkeypatch
     restore(lake, copy)
     month = month_of(lake)
     assert written.index(month.file.key) < written.index(month.key)
+    first_commit = next(key for key in written if key.startswith(POPSCORE.table.manifests_prefix))
+    assert written.index(month.key) < written.index(first_commit), "a commit names parts that only the month has"
     assert [list(read_lines(copy, part)) for part in parts] == expected
