@@ -153,8 +153,9 @@ class MonthFileWriter:
         if not isinstance(row, dict):
             return None, self._as_text(line, place, {})
         row_id = row.get("id")
-        if type(row_id) is not int or not _is_restated(row, line):
-            return row_id if type(row_id) is int else None, self._as_text(line, place, row)
+        if type(row_id) is not int or not _is_restated(row, line) or _has_negative_zero(row, line):
+            # An id beyond the column's type is null there, so it gives no order.
+            return row_id if self._fits("id", row_id) else None, self._as_text(line, place, row)
         names = tuple(row)
         key = names, tuple(map(type, row.values()))
         try:
@@ -197,6 +198,7 @@ class MonthFileWriter:
             raise PartError(f"line {place + 1}: {error}: found {line[:80]!r}, expected UTF-8") from error
         self.rows_as_text += 1
         values = {name: value for name, value in row.items() if self._fits(name, value)}
+        values |= {name: 0.0 for name, value in values.items() if type(value) is float and value == 0}
         return orjson.dumps({"_place": place, "_line": text, **values}, option=orjson.OPT_APPEND_NEWLINE)
 
     def _fits(self, name: str, value: object) -> bool:
@@ -268,6 +270,11 @@ def _is_restated(row: Any, line: bytes) -> bool:
         return orjson.dumps(row, option=_LINE) == line and b"\\u0000" not in line
     except orjson.JSONEncodeError:
         return False
+
+
+def _has_negative_zero(row: Mapping[str, Any], line: bytes) -> bool:
+    """Whether a row has -0.0: a dictionary of Parquet has one zero, which is then that of every row."""
+    return b"-0.0" in line and any(type(value) is float and str(value) == "-0.0" for value in row.values())
 
 
 def _restating(form: Form, columns: Sequence[str]) -> Callable[[tuple[Any, ...]], bytes]:

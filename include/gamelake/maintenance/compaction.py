@@ -124,6 +124,8 @@ def compact(
         LoadError: The disk is full.
         StoreError: The lake cannot be read or written.
     """
+    import duckdb  # the command line imports this module, and other commands need no database
+
     newest = Table(store, entity.table).latest() if is_compacted(entity) else None
     today = day_of(now or datetime.now(UTC))
     months: dict[str, list[Part]] = defaultdict(list)
@@ -136,6 +138,9 @@ def compact(
                 found = work.run(again=again)
             except (PartError, DocumentError, ObjectNotFoundError) as error:
                 found = CompactedMonth(table=str(entity), month=month, outcome=Outcome.FAILED, reason=str(error))
+            except duckdb.Error as error:  # such as a full disk, of which its message tells
+                reason = f"{str(error).splitlines()[0]}. {_DISK}"
+                found = CompactedMonth(table=str(entity), month=month, outcome=Outcome.FAILED, reason=reason)
             log(str(found))
             yield found
 

@@ -128,6 +128,17 @@ def test_a_row_that_keeps_its_text_has_the_values_that_fit(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize("values", [["0.0", "-0.0", "0.0"], ["-0.0", "0.0"], ["-0.0", "0", "-0.05"]])
+def test_zeros_of_both_signs_stay_what_they_are(tmp_path: Path, values: list[str]) -> None:
+    """Parquet's dictionary of a column has one zero."""
+    part = [b'{"id":%d,"value":%b}\n' % (row_id, value.encode()) for row_id, value in enumerate(values)]
+    found, writer = restated([part], tmp_path)
+    assert found == [part]
+    assert writer.rows_as_text == values.count("-0.0")
+    columns = duckdb.read_parquet(str(tmp_path / "month.parquet"))
+    assert columns.project("value").fetchall() == [(float(value),) for value in values]
+
+
 def test_the_extreme_rows_of_every_table(tmp_path: Path) -> None:
     for entity in load_sources()["igdb"].entities.values():
         part = [line_of(row) for row in extreme_rows(entity)]
@@ -145,6 +156,12 @@ def test_a_place_is_stored_only_where_ids_do_not_ascend(tmp_path: Path) -> None:
     assert restated(parts, tmp_path)[0] == parts
     found = duckdb.read_parquet(str(tmp_path / "month.parquet")).project("id, _part, _place").fetchall()
     assert found == [(1, 0, None), (1, 1, 1), (2, 0, None), (2, 1, 0)]
+
+
+def test_ids_beyond_64_bits_keep_their_order(tmp_path: Path) -> None:
+    ids = [1, 2, *range(2**63, 2**63 + 30)]
+    part = [b'{"id":%d,"value":%d.5}\n' % (row_id, row_id % 7) for row_id in ids]
+    assert restated([part, part], tmp_path)[0] == [part, part]
 
 
 def test_a_line_beyond_the_most_forms_keeps_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

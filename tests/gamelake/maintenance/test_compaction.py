@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from gamelake.lake import month_file
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
@@ -181,6 +182,21 @@ def test_a_file_with_another_line_is_never_committed(
     assert 'line 1: the file of the month has b\'{"id":8' in august.reason
     assert not any(is_tagged(store, each.key) for each in parts_of(store, AUGUST))
     assert list(read_months(store, POPSCORE.table, AUGUST)) == []
+
+
+def test_what_duckdb_cannot_do_fails_the_month_and_no_other(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_days(store, tmp_path / "scratch")
+    monkeypatch.setattr(month_file, "MEMORY", "1MB")
+    failed = run(store, now=datetime(2026, 12, 1, tzinfo=UTC))
+    assert [each.outcome for each in failed] == [Outcome.FAILED, Outcome.FAILED]
+    assert failed[0].reason is not None
+    assert failed[0].reason.startswith("Out of Memory Error")
+    assert "set TMPDIR to another folder" in failed[0].reason
+    assert [info.key for info in store.list(POPSCORE.table.months_prefix)] == []
+    monkeypatch.undo()
+    assert [each.outcome for each in run(store)] == [Outcome.COMPACTED]
 
 
 def test_a_lost_file_is_written_again_while_the_parts_are_there(store: Store, tmp_path: Path) -> None:
