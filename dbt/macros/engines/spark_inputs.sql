@@ -178,7 +178,10 @@
 {% endmacro %}
 
 
-{# Files below a folder of the lake as one path, with alternatives in braces. #}
+{#
+    Files of a lake as one path, with alternatives in braces. They lie below a folder, in the lake itself or, parts of
+    compacted months that were restored, below its `marts/_restored/<build>`.
+#}
 {% macro one_path(folder, urls) %}
     {% if urls[0].startswith("https://") %}
         {% do exceptions.raise_compiler_error(
@@ -187,9 +190,19 @@
             ~ ", expected a folder or s3://; Spark reads no https:// addresses. Unset it for the target spark"
         ) %}
     {% endif %}
-    {% set parts = [] %}
-    {% for url in urls %} {% do parts.append(url.split(folder, 1)[1]) %} {% endfor %}
-    {{ return(urls[0].split(folder, 1)[0] ~ folder ~ "{" ~ parts | join(",") ~ "}") }}
+    {% set lakes = [] %} {% set parts = [] %}
+    {% for url in urls %} {% do lakes.append(url.split(folder, 1)[0].split("/marts/_restored/", 1)[0]) %} {% endfor %}
+    {% for lake in lakes | unique | list if lake != lakes[0] %}
+        {% do exceptions.raise_compiler_error(
+            "_inputs.json: found files in "
+            ~ lakes[0]
+            ~ " and in "
+            ~ lake
+            ~ ", expected one lake: parts of compacted months are restored where the marts are written. Build on DuckDB"
+        ) %}
+    {% endfor %}
+    {% for url in urls %} {% do parts.append(url[lakes[0] | length + 1 :]) %} {% endfor %}
+    {{ return(lakes[0] ~ "/{" ~ parts | join(",") ~ "}") }}
 {% endmacro %}
 
 

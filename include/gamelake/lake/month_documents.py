@@ -194,9 +194,10 @@ def read_month(store: ReadableStore, table: TableName, month: str, number: int) 
         if own != (table, month, number):
             raise MonthError("number", own, f"{(table, month, number)}, as in its key")
     except MonthError as error:
-        hint = "; it never changes: restore the object from a backup or the bucket's versions"
+        expected = error.expected or "a value of include/gamelake/lake/month.schema.json"
+        hint = "it never changes: restore the object from a backup or the bucket's versions"
         raise MonthError(
-            f"{key}: {error.key}", error.found, f"{error.expected}{hint} (docs/guides/runbooks/compaction.md)"
+            f"{key}: {error.key}", error.found, f"{expected}; {hint} (docs/guides/runbooks/compaction.md)"
         ) from error
     return found
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-MEMORY = "1GB"
+MEMORY = "400MB"
 """What DuckDB may hold while it sorts a month."""
 MOST_FORMS = 1000
 """A line of a further form keeps its text."""
