@@ -32,8 +32,8 @@ DAYS_KEPT = 7
 DAYS_AS_PARTS = 35 + 15 + 4 + DAYS_KEPT
 """Of a time series, on average: a month is compacted at the first weekly audit 35 days after its end, and its parts are
 kept for a week more."""
-COMPACTED_MB = 1.7
-"""A day of popularity in the file of its month (docs/reference/performance.md)."""
+COMPACTED_MB = 11
+"""A day of popularity in the file of its month, if every value changes each day (docs/reference/performance.md)."""
 NONCURRENT_DAYS = 30
 """For which S3 keeps what was replaced or removed: Terraform's variable `noncurrent_days`."""
 
