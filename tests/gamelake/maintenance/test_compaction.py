@@ -23,6 +23,7 @@ from gamelake.maintenance.compaction import Outcome, compact
 from gamelake.registry import load_sources
 from tests.support.kills import Steps, in_child
 from tests.support.series_lake import DAYS, LATER, POPSCORE, load_day, load_days, parts_of, remove, rows_of
+from tests.support.stores import new_client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -270,6 +271,34 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
         if ended is not None:
             break
     assert kill_at > 10, "so many steps has a compaction; with fewer, the hooks did not see them"
+
+
+@pytest.mark.slow
+def test_killed_at_every_request_on_s3(bucket: str, s3: Any, moto_endpoint: str, tmp_path: Path) -> None:
+    for kill_at in count(1, 3):  # a sample: what differs from a disk is the order of requests within a step
+        store = open_store(f"s3://{bucket}/lake-{kill_at}", s3=s3)
+        load_days(store, tmp_path / "scratch", DAYS[:1])
+        parts = parts_of(store, AUGUST)
+        lines = [list(read_lines(store, part)) for part in parts]
+
+        def work(kill_at: int = kill_at, uri: str = store.uri) -> int:
+            client = new_client(moto_endpoint)
+            Steps(kill_at).watch_s3(client)
+            run(open_store(uri, s3=client))
+            return 0
+
+        ended = in_child(work)
+        known = list(read_months(store, POPSCORE.table, AUGUST))
+        if not known:
+            assert not any(is_tagged(store, part.key) for part in parts)
+        (month,) = run(store)
+        assert month.outcome is (Outcome.DONE if known else Outcome.COMPACTED)
+        assert all(is_tagged(store, part.key) for part in parts)
+        remove(store, parts)
+        assert [list(read_lines(store, part)) for part in parts] == lines
+        if ended is not None:
+            break
+    assert kill_at > 20, "so many requests has a compaction; with fewer, the hooks did not see them"
 
 
 def test_a_part_that_neither_the_lake_nor_a_month_has_is_not_found(store: Store, tmp_path: Path) -> None:
