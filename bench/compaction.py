@@ -207,7 +207,7 @@ def child(uri: str) -> None:
     newest = Table(store, POPSCORE.table).latest()
     assert newest is not None  # noqa: S101 - the lake was made
     now = datetime.fromisoformat(newest.partition).replace(tzinfo=UTC) + timedelta(hours=12)
-    if len(newest.files) < 32:
+    if len({part.partition for part in newest.files}) < 67:
         now += timedelta(days=70)  # a lake of a month: as if it was old
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, cpu = time.monotonic(), time.process_time()
