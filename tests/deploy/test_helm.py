@@ -209,6 +209,7 @@ def test_boto3_and_duckdb_take_the_role_of_their_pod(tmp_path: Path) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("ETag", '"1"')
+            self.send_header("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT")
             self.end_headers()
             self.wfile.write(body)
 
