@@ -30,6 +30,7 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.keys import TableName
 from gamelake.lake.lifecycle import apply_rules
+from gamelake.lake.month_documents import read_months
 from gamelake.lake.parts import PART_BYTES
 from gamelake.lake.rows import read_lines, read_live_ids
 from gamelake.load.apply_events import apply_all
@@ -295,6 +296,13 @@ def _compact(store: Store, folder: Path) -> None:
 
     store.tag = tag  # type: ignore[method-assign]
     assert [each.outcome for each in compact(store, REGISTRY["popscore"], now=later)] == [Outcome.LOST]
+    # An audit that finds the file of a month missing keeps its parts.
+    table = REGISTRY["popscore"].table
+    file = next(read_months(store, table, str(DAY)[:7])).file.key
+    data = store.get(file)
+    store.delete(file)
+    assert audit(store, [table], older_than=timedelta(hours=48), remove=True, marts=False).broken
+    store.put(file, data)
     assert [each.outcome for each in compact(store, REGISTRY["popscore"], now=later)] == [Outcome.DONE]
 
 

@@ -110,7 +110,9 @@ def _survey_month(
         committed_at = objects[document.key].modified
         own = left & {(part.key, part.sha256) for part in document.parts}
         left -= own
-        if superseded_at is None or own or not is_whole or superseded_at >= now - RETENTION:
+        if superseded_at is not None and superseded_at >= now - RETENTION:
+            named.add(document.file.key)  # who began to read before the next document reads it still
+        if superseded_at is None or own or not is_whole:
             named.add(document.file.key)
             findings = list(_check_file(store, document, objects.get(document.file.key), verify=verify))
             survey.findings += findings

@@ -5,6 +5,7 @@ report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=4
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from gamelake.lake.audit import Finding, Problem, audit_table
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.inbox import audit_inbox
 from gamelake.lake.lineage_events import audit_events
+from gamelake.lake.month_documents import month_of
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
 from gamelake.load.apply_events import takes_events
 from gamelake.marts.audit import audit_generations
@@ -67,7 +70,8 @@ def audit(
 ) -> AuditReport:
     """Look at tables and, with `marts`, at what is not of one table; remove orphans that are old enough, if told to.
 
-    verify: read the parts of the newest commits and compare hashes. now: for tests; the present.
+    verify: read the parts of the newest commits and compare hashes. now: for tests; the present. remove: also
+    keep what is left of a broken month for another 7 days.
     Raises: ValueError, for an age below MIN_ORPHAN_HOURS; StoreError, ManifestError.
     """
     if older_than < timedelta(hours=MIN_ORPHAN_HOURS):
@@ -75,6 +79,7 @@ def audit(
             f"older_than: found {older_than}, expected {MIN_ORPHAN_HOURS} hours or more: a load may use them yet"
         )
     now = now or datetime.now(UTC)
+    tables = list(tables)
     report = AuditReport()
     for table in tables:
         report.findings += audit_table(store, table, now=now, verify=verify)
@@ -85,6 +90,9 @@ def audit(
         report.findings += audit_events(store, now=now)
         report.findings += audit_inbox(store, now=now, applied=lambda table: _applied(store, table))
         report.findings += audit_positions(store, now=now)
+    if remove:
+        for table in tables:
+            _keep_parts(store, table, report)
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
             store.delete(orphan.key)
@@ -92,6 +100,22 @@ def audit(
     if marts and isinstance(store, DiskStore):  # on S3 a lifecycle rule ends unfinished uploads
         _audit_leftovers(store, report, before=now - older_than, remove=remove)
     return report
+
+
+def _keep_parts(store: Store, table: TableName, report: AuditReport) -> None:
+    """Start the age of the parts that are left of a broken month again: S3's rule would remove the only copy of rows.
+
+    So each weekly audit gives them another 7 days, with the rights that a compaction has.
+    """
+    starts = (table.months_prefix, f"{table.prefix}dt=")
+    keys = [(start, finding.key) for finding in report.broken for start in starts if finding.key.startswith(start)]
+    months = {month_of(key.removeprefix(start)) for start, key in keys}
+    newest = Table(store, table).latest() if months else None
+    for part in newest.files if newest else ():
+        if month_of(part.partition) in months:
+            with suppress(ObjectNotFoundError):
+                if store.tags(part.key).get("status") == "outdated":
+                    store.tag(part.key, {"status": "outdated"}, reset_age=True)
 
 
 def _applied(store: Store, table: TableName) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,24 @@ def test_a_damaged_document_saves_everything_of_its_month(lake: Store) -> None:
     assert found(lake, now=WEEK_LATER) == [("damaged", month.key), *parts]
 
 
+@pytest.mark.parametrize("lost", ["file", "document", "damaged document"])
+def test_what_is_left_of_a_broken_month_is_not_removed_by_the_rule(lake: Store, lost: str) -> None:
+    month, parts = month_of(lake), parts_of(lake, AUGUST)
+    key = month.file.key if lost == "file" else month.key
+    if lost == "damaged document":
+        lake.put(key, b"{}")
+    else:
+        lake.delete(key)
+    remove(lake, parts[:1])
+    for part in parts[1:]:
+        os.utime(lake.url(part.key), (0, 0))
+    audit(lake, [POPSCORE.table], older_than=timedelta(hours=48), remove=False)
+    assert {lake.info(part.key).modified.year for part in parts[1:]} == {1970}
+    report = audit(lake, [POPSCORE.table], older_than=timedelta(hours=48), remove=True)
+    assert report.broken
+    assert all(lake.info(part.key).modified >= SOON for part in parts[1:])
+
+
 @pytest.mark.parametrize("again", [True, False], ids=["the newest of two", "the only one"])
 def test_of_a_lost_newest_document_the_file_stays(lake: Store, tmp_path: Path, again: bool) -> None:
     """No number shows that it was there, but a part is in no place that is known."""
@@ -122,6 +141,14 @@ def test_a_file_that_a_later_one_replaced_is_kept_for_seven_days(lake: Store) ->
     assert found(lake) == []
     parts = [part.key for part in parts_of(lake, AUGUST)]
     assert found(lake, now=WEEK_LATER) == orphans([first.file.key, *parts])
+
+
+def test_a_file_that_a_later_one_replaced_is_not_missed(lake: Store) -> None:
+    """Such as after an audit whose clock was 60 days fast."""
+    list(compact(lake, POPSCORE, now=LATER, again=True))
+    _, first = read_months(lake, POPSCORE.table, AUGUST)
+    lake.delete(first.file.key)
+    assert found(lake) == []
 
 
 def test_an_older_file_is_needed_for_parts_that_only_it_has(lake: Store, tmp_path: Path) -> None:
