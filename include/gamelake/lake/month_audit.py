@@ -106,16 +106,21 @@ def _survey_month(
     left = {(part.key, part.sha256) for part, _ in needed}
     named: set[str] = set()
     superseded_at: datetime | None = None
+    is_sound = True
     for document in documents:
         committed_at = objects[document.key].modified
         own = left & {(part.key, part.sha256) for part in document.parts}
-        left -= own
         if superseded_at is not None and superseded_at >= now - RETENTION:
             named.add(document.file.key)  # who began to read before the next document reads it still
-        if superseded_at is None or own or not is_whole:
+        is_newest = superseded_at is None
+        if is_newest or not is_whole or (own and (is_sound or document.file.key in objects)):
             named.add(document.file.key)
             findings = list(_check_file(store, document, objects.get(document.file.key), verify=verify))
             survey.findings += findings
+            if findings:
+                is_sound = False  # an older file has the same rows, if it is there still
+            else:
+                left -= own
             is_old = is_whole and is_known and not findings and committed_at < now - RETENTION
             survey.of_part |= dict.fromkeys((key for key, _ in own), PartInMonth(document.file.key, is_old))
         superseded_at = committed_at

@@ -49,6 +49,7 @@ class Months:
         self._folder = Path(tempfile.mkdtemp(prefix="gamelake-months-", dir=folder))
         self._known: dict[tuple[TableName, str], list[Month]] = {}
         self._open: tuple[str, MonthFileReader] | None = None
+        self._lost: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -68,13 +69,25 @@ class Months:
             MonthError: A document is damaged.
             StoreError: The lake cannot be read.
         """
+        return next(self._find_all(key, sha256), None)
+
+    def _find_all(self, key: str, sha256: str | None) -> Iterator[tuple[Month, int]]:
         table = TableName.of_key(key)
         if table is None:
-            return None
+            return
         month = month_of(key.removeprefix(f"{table.prefix}dt="))
         if (documents := self._known.get((table, month))) is None:
             documents = self._known[table, month] = list(read_months(self._store, table, month))
-        return next(((each, place) for each in documents if (place := each.place_of(key, sha256)) is not None), None)
+        yield from ((each, place) for each in documents if (place := each.place_of(key, sha256)) is not None)
+
+    def _is_usable(self, month: Month) -> bool:
+        """Whether the file of a month can be fetched."""
+        if month.file.key not in self._lost:
+            try:
+                self._file(month)
+            except DamagedPartError:
+                self._lost.add(month.file.key)
+        return month.file.key not in self._lost
 
     def lines(self, part: StoredPart) -> Iterator[bytes]:
         """Yield the lines of a part, each with its line feed.
@@ -85,11 +98,12 @@ class Months:
             MonthError: A document is damaged.
             StoreError: The lake cannot be read.
         """
-        found = self.find(part.key, part.sha256)
-        if found is None:
+        found = list(self._find_all(part.key, part.sha256))
+        if not found:
             raise ObjectNotFoundError("open", part.key, "no such object, and no compacted month has the part")
-        month, place = found
-        yield from self.lines_of(month, place)
+        # Of a lost file an older one has the same rows, such as one that was restored from a backup.
+        usable = (each for each in found if len(found) > 1 and self._is_usable(each[0]))
+        yield from self.lines_of(*next(usable, found[0]))
 
     def lines_of(self, month: Month, place: int) -> Iterator[bytes]:
         """Yield the lines of one part of a month. Raises as `lines`."""

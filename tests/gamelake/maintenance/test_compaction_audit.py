@@ -15,7 +15,7 @@ from gamelake.lake.months import Months
 from gamelake.lake.rows import read_lines
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.maintenance.audit import audit
-from gamelake.maintenance.compaction import compact
+from gamelake.maintenance.compaction import Outcome, compact
 from gamelake.maintenance.restore import restore
 from tests.support.series_lake import DAYS, LATER, POPSCORE, load_day, load_days, parts_of, remove, rows_of
 
@@ -149,6 +149,25 @@ def test_a_file_that_a_later_one_replaced_is_not_missed(lake: Store) -> None:
     _, first = read_months(lake, POPSCORE.table, AUGUST)
     lake.delete(first.file.key)
     assert found(lake) == []
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_of_a_lost_file_an_older_one_has_the_rows(lake: Store, damaged: bool) -> None:
+    list(compact(lake, POPSCORE, now=LATER, again=True))
+    parts = parts_of(lake, AUGUST)
+    expected = [list(read_lines(lake, part)) for part in parts]
+    remove(lake, parts)
+    newest, first = read_months(lake, POPSCORE.table, AUGUST)
+    if damaged:
+        lake.put(newest.file.key, b"PAR1")
+    else:
+        lake.delete(newest.file.key)
+    assert found(lake, now=WEEK_LATER) == [("damaged" if damaged else "missing", newest.file.key)]
+    assert [list(read_lines(lake, part)) for part in parts] == expected
+    assert [each.outcome for each in compact(lake, POPSCORE, now=LATER)] == [Outcome.COMPACTED]
+    lake.delete(first.file.key)
+    assert found(lake) == []
+    assert [list(read_lines(lake, part)) for part in parts] == expected
 
 
 def test_an_older_file_is_needed_for_parts_that_only_it_has(lake: Store, tmp_path: Path) -> None:
