@@ -13,7 +13,9 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from apps.change_capture.database import DatabaseError
+from msgspec.structs import replace
+
+from apps.change_capture.database import DatabaseError, PublicationError
 from apps.change_capture.engine import Engine, properties, read_position
 from apps.change_capture.envelopes import Stream, StreamError
 from apps.change_capture.inboxes import EndedError, Inboxes
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from apps.change_capture.metrics import Metrics
     from apps.change_capture.state import Folder
     from apps.change_capture.tables import CapturedTable
-    from gamelake.lake.keys import TableName
     from gamelake.lake.store import Store
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ RETAINED_WARNING = 1024**3
 """Bytes of its log that the database keeps for the slot, from which on the capture warns."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between starts of the engine
 _WELL_SECONDS = 60.0  # an engine that ran so long was well
-_WATCH_SECONDS = 60.0
+_WATCH_SECONDS = 20.0
 
 
 class Capture:
@@ -81,8 +82,10 @@ class Capture:
         self._inboxes = Inboxes(store, metrics, self._ending)
         self._stream = Stream(tables)
         self._identity = ""
+        self._state: State | None = None
+        self._stale: str | None = None
         self._expects_snapshot = False
-        self._again = False
+        self._again: str | None = None
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._engine_works = False
@@ -108,12 +111,14 @@ class Capture:
         self._identity = self._database.check()
         changed = self._database.publish()
         slot = self._database.slot()
-        reason = self._reason(slot, changed)
-        self._expects_snapshot, self._again = reason is not None, False
+        self._state = self._folder.read()
+        reason = self._reason(self._state, slot, changed)
+        self._expects_snapshot, self._again = reason is not None, None
         if reason is None:
             log.info("it continues the snapshot of before")
             return
         log.info("all tables are read: %s", reason)
+        self._state = None
         self._folder.forget()
         if slot is not None:
             self._database.drop_slot()
@@ -137,11 +142,10 @@ class Capture:
             log.warning("the engine did not end within %.0f seconds; nothing is lost", END_SECONDS)
         self._folder.close()
 
-    def _reason(self, slot: Slot | None, changed: bool) -> str | None:
+    def _reason(self, state: State | None, slot: Slot | None, changed: bool) -> str | None:
         """Return why all tables are to be read; None: the engine can continue."""
-        state = self._folder.read()
         if self._again:
-            return "Debezium asked for it"
+            return self._again
         if state is None:
             return "this disk has no completed snapshot"
         if changed:
@@ -149,16 +153,19 @@ class Capture:
         return self._other_than(state) or self._lack_of_slot(slot) or self._lack_of_lake(state.parts)
 
     def _other_than(self, state: State) -> str | None:
-        tables = {each.name.entity: str(each) for each in self._tables}
         for name, found, expected in (
             ("lake", place_of(self._store), state.lake),
             ("database", self._identity, state.database),
             ("slot", self._database.name, state.slot),
-            ("list of tables", tables, state.tables),
+            ("list of tables", self._known_tables(), state.tables),
         ):
             if found != expected:
                 return f"the {name} is another one than that of the last snapshot ({expected})"
         return None
+
+    def _known_tables(self) -> dict[str, str]:
+        """Return the tables as the state has them."""
+        return {each.name.entity: f"{each} {self._database.oids[each.name]}" for each in self._tables}
 
     def _lack_of_slot(self, slot: Slot | None) -> str | None:
         if slot is None:
@@ -170,19 +177,19 @@ class Capture:
             return "this disk has no position in the database's log"
         if slot.position > position:
             return f"the slot {self._database.name} is ahead of the position on this disk"
+        if position > slot.written:
+            return "the database's log ends before the position on this disk, as after a restore from a backup"
         return None
 
     def _lack_of_lake(self, parts: dict[str, int]) -> str | None:
-        lacking = [each.name for each in self._tables if not self._is_in_lake(each, parts)]
-        return f"the lake has no snapshot of {lacking[0]}" if lacking else None
-
-    def _is_in_lake(self, table: CapturedTable, parts: dict[str, int]) -> bool:
-        """Return whether a table has its snapshot in the inbox, or a commit."""
-        number = parts.get(table.name.entity)
-        inbox = Inbox(self._store, table.name)
-        if number is not None and any(each.number == number for each in inbox.parts(after=number - 1)):
-            return True
-        return next(iter(self._store.list(table.name.manifests_prefix)), None) is not None
+        """Return what the lake lacks of what was stored: it was emptied, or restored from a backup."""
+        for table in self._tables:
+            number = parts.get(table.name.entity, 0)
+            inbox = Inbox(self._store, table.name)
+            # The newest part of an inbox is never removed.
+            if not any(each.number == number for each in inbox.parts(after=number - 1)):
+                return f"the lake lacks {inbox.key(number)}, which was stored"
+        return None
 
     # The thread of the engine.
 
@@ -213,12 +220,13 @@ class Capture:
     def _run_engine(self) -> str:
         """Run the engine once. Returns: why it ended."""
         self._stream = Stream(self._tables)
+        self._stale = None
         with self._lock:
             self._engine = Engine(self._settings, self._handle, self._started)
         try:
             if self._ending.is_set():
                 return "the process ends"
-            return self._engine.run() or "Debezium ended without a reason"
+            return self._engine.run() or self._stale or "Debezium ended without a reason"
         finally:
             with self._lock:
                 self._engine = None
@@ -232,46 +240,68 @@ class Capture:
         batch = self._stream.take(records, datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
         if batch.started and not self._expects_snapshot:
             # Its slot is older than this snapshot, so that changes in between may be missing.
-            self._again = True
+            self._again = "Debezium asked for it"
             raise StreamError("Debezium finds no position from which it can continue")
         self._metrics.holds(batch)
-        parts = self._inboxes.put(batch.lines)
+        parts = {table.entity: number for table, number in self._inboxes.put(batch.lines).items()}
         self._metrics.stored(batch)
         if batch.started:
             log.info("a snapshot began")
         if batch.completed:
             self._completed(batch.completed, parts)
+        elif parts and self._state:
+            self._keep(replace(self._state, parts=self._state.parts | parts))
 
-    def _completed(self, snapshot: str, parts: dict[TableName, int]) -> None:
-        self._folder.write(
+    def _keep(self, state: State) -> None:
+        self._folder.write(state)
+        self._state = state
+
+    def _completed(self, snapshot: str, parts: dict[str, int]) -> None:
+        self._keep(
             State(
                 lake=place_of(self._store),
                 database=self._identity,
                 slot=self._database.name,
                 snapshot=snapshot,
-                parts={table.entity: number for table, number in parts.items()},
-                tables={each.name.entity: str(each) for each in self._tables},
+                parts=parts,
+                tables=self._known_tables(),
             )
         )
         self._expects_snapshot = False
         self._metrics.snapshots.inc()
         log.info("the snapshot %s is completed", snapshot)
 
-    # The thread that watches the slot.
+    # The thread that watches the slot and the publication.
 
     def _watch(self) -> None:
         warned = RETAINED_WARNING
         while True:
             try:
                 retained = self._database.retained() or 0
-            except DatabaseError as error:
-                log.debug("the slot cannot be read: %s", error)
-            else:
                 self._metrics.retained.set(retained)
                 if retained >= warned:
                     log.warning("the database keeps %.1f GB of its log for %s", retained / 1e9, self._database.name)
                     warned = 2 * retained
                 elif retained < RETAINED_WARNING:
                     warned = RETAINED_WARNING
+                self._check_publication()
+            except DatabaseError as error:
+                log.debug("the database cannot be asked: %s", error)
             if self._ending.wait(_WATCH_SECONDS):
                 return
+
+    def _check_publication(self) -> None:
+        """End the engine if the database keeps changes of a table from it, which it would not notice."""
+        if not self._engine_works:
+            return  # the next start checks it
+        try:
+            reason = self._database.unpublished()
+        except PublicationError as error:
+            reason = str(error)
+        if reason is None:
+            return
+        self._again = self._stale = reason  # what was changed meanwhile is in no log
+        with self._lock:
+            engine = self._engine
+        if engine is not None:
+            engine.close()

@@ -3,7 +3,8 @@
 It is reached by the driver that Debezium has, so that both understand the same address. What is checked before the
 engine starts has a message that a person can act on.
 
-    DatabaseError     the database cannot be reached, or cannot be captured
+    DatabaseError        the database cannot be reached, or cannot be captured
+    PublicationError     the publication leaves out changes
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from apps.change_capture.address import Address
     from apps.change_capture.tables import CapturedTable
+    from gamelake.lake.keys import TableName
 
 OLDEST = 14
 """The oldest PostgreSQL: before it, nothing moves the slot's position while the captured tables are still."""
@@ -40,7 +42,7 @@ select current_setting('server_version_num')::int / 10000 as version, current_se
         or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'member')) as replication
 """
 _TABLE = """
-select c.relkind as kind, c.relreplident as identity,
+select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
     has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
     (select coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, null))), '[]')
      from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
@@ -50,13 +52,18 @@ where n.nspname = ? and c.relname = ?
 """
 _PUBLICATION = """
 select p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate as complete,
-    (select coalesce(json_agg(json_build_array(t.schemaname, t.tablename)), '[]')
-     from pg_publication_tables t where t.pubname = p.pubname) as tables
+    (select coalesce(json_agg(json_build_object('schema', t.schemaname, 'table', t.tablename, 'oid', c.oid::bigint,
+        'partial', exists (select from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = c.oid
+                           and (to_jsonb(r) ->> 'prqual' is not null or to_jsonb(r) ->> 'prattrs' is not null)))), '[]')
+     from pg_publication_tables t join pg_namespace n on n.nspname = t.schemaname
+        join pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
+     where t.pubname = p.pubname) as tables
 from pg_publication p where p.pubname = ?
 """
 _SLOT = """
 select s.plugin, s.database, s.active_pid as process, s.wal_status as log,
-    s.confirmed_flush_lsn - '0/0'::pg_lsn as position, pg_current_wal_lsn() - s.restart_lsn as retained
+    s.confirmed_flush_lsn - '0/0'::pg_lsn as position, pg_current_wal_lsn() - s.restart_lsn as retained,
+    pg_current_wal_lsn() - '0/0'::pg_lsn as written
 from pg_replication_slots s where s.slot_name = ?
 """
 
@@ -65,13 +72,23 @@ class DatabaseError(Exception):
     """The database cannot be captured; the message states why, and what to do."""
 
 
+class PublicationError(DatabaseError):
+    """The publication leaves out changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A replication slot: how far the capture confirmed the log, and whether the database still has what follows."""
+    """A replication slot.
+
+    Attributes:
+        position: How far the capture confirmed the log.
+        readable: Whether the database still has what follows.
+        written: Where the database's log ends.
+    """
 
     position: int
     readable: bool
-    retained: int
+    written: int
 
 
 class Database:
@@ -82,6 +99,8 @@ class Database:
         self._tables = tables
         self.name = name
         """The name of the slot and of the publication."""
+        self.oids: dict[TableName, int] = {}
+        """Which tables they are, as `check` found them: one that is made anew has the name of the other."""
 
     def check(self) -> str:
         """Return which database it is: its name, and the identifier of its server.
@@ -93,7 +112,8 @@ class Database:
             server = _rows(connection, _SERVER)[0]
             check_server(server, self._address.user)
             for table in self._tables:
-                check_table(table, next(iter(_rows(connection, _TABLE, table.schema, table.table)), None), server)
+                found = next(iter(_rows(connection, _TABLE, table.schema, table.table)), None)
+                self.oids[table.name] = check_table(table, found, server)
         return f"{server['system']}/{server['database']}"
 
     def publish(self) -> bool:
@@ -104,16 +124,26 @@ class Database:
             if found is None:
                 self._change(connection, f"create publication {name} for table {_list(self._tables)}")
                 return True
-            if not found["complete"]:
-                raise DatabaseError(
-                    f"the publication {self.name} leaves out some operations. Run: alter publication {name} "
-                    "set (publish = 'insert, update, delete, truncate')"
-                )
-            there = {(schema, table) for schema, table in found["tables"]}
-            lacking = [each for each in self._tables if (each.schema, each.table) not in there]
+            check_publication(self._tables, found, self.name)
+            lacking = [each for each in self._tables if _published(each, found) is None]
             if lacking:
                 self._change(connection, f"alter publication {name} add table {_list(lacking)}")
             return bool(lacking)
+
+    def unpublished(self) -> str | None:
+        """Return why changes of a table are not told any more; None: all of them are. Raises: DatabaseError."""
+        with self._connection() as connection:
+            found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
+        if found is None:
+            return f"the publication {self.name} was dropped"
+        check_publication(self._tables, found, self.name)
+        for table in self._tables:
+            oid = _published(table, found)
+            if oid is None:
+                return f"the publication {self.name} lacks {table} now"
+            if oid != self.oids.get(table.name, oid):
+                return f"{table} is another table than before: it was dropped and made again, or renamed"
+        return None
 
     def slot(self) -> Slot | None:
         """Return the slot, None if there is none. Raises: DatabaseError, if it is of others or in use."""
@@ -129,7 +159,7 @@ class Database:
                     "Name another: --slot"
                 )
             if found["process"] is None:
-                return Slot(int(found["position"] or 0), found["log"] != "lost", int(found["retained"] or 0))
+                return Slot(int(found["position"] or 0), found["log"] != "lost", int(found["written"]))
             if time.monotonic() > end:
                 raise DatabaseError(
                     f"the slot {self.name} is in use by another process (process {found['process']} of the server). "
@@ -214,8 +244,8 @@ def check_server(server: dict[str, Any], user: str) -> None:
         )
 
 
-def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict[str, Any]) -> None:
-    """Check a row of a table; None: it is missing. Raises: DatabaseError."""
+def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict[str, Any]) -> int:
+    """Check a row of a table; None: it is missing. Returns: its oid. Raises: DatabaseError."""
     if found is None:
         raise DatabaseError(f"{table}: there is no such table in the database {server['database']}")
     if found["kind"] != "r":
@@ -240,6 +270,30 @@ def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict
             f"{table}: its replica identity is {'nothing' if found['identity'] == 'n' else 'another index'}, expected "
             f"full. Run: alter table {_list([table])} replica identity full"
         )
+    return int(found["oid"])
+
+
+def check_publication(tables: Sequence[CapturedTable], found: dict[str, Any], name: str) -> None:
+    """Check a row of a publication; it may lack tables. Raises: DatabaseError."""
+    if not found["complete"]:
+        raise PublicationError(
+            f"the publication {name} leaves out some operations. Run: alter publication {_quoted(name)} "
+            "set (publish = 'insert, update, delete, truncate')"
+        )
+    wanted = {(each.schema, each.table) for each in tables}
+    for each in found["tables"]:
+        if each["partial"] and (each["schema"], each["table"]) in wanted:
+            raise PublicationError(
+                f"the publication {name} has some rows or columns of {each['schema']}.{each['table']}, expected all: "
+                "the lake would keep the others as they were. Let its owner run: "
+                f"alter publication {_quoted(name)} set table {_list(tables)}"
+            )
+
+
+def _published(table: CapturedTable, found: dict[str, Any]) -> int | None:
+    """Return the oid of the table that a publication has by a name, None if it has none."""
+    same = (each for each in found["tables"] if (each["schema"], each["table"]) == (table.schema, table.table))
+    return next((int(each["oid"]) for each in same), None)
 
 
 def explained(state: str, message: str, address: Address) -> str:

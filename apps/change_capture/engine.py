@@ -218,5 +218,5 @@ def _text(value: Any) -> str | None:
 
 
 def _pattern(table: CapturedTable) -> str:
-    """Return a table as an entry of Debezium's list, whose entries are regular expressions."""
-    return rf"{re.escape(table.schema)}\.{re.escape(table.table)}"
+    """Return a table as an entry of Debezium's list: a regular expression, which else would ignore the case."""
+    return rf"(?-i:{re.escape(table.schema)}\.{re.escape(table.table)})"

@@ -2,7 +2,7 @@
 
     <folder>/<source>/lock          held by the process that captures it
     <folder>/<source>/offsets.dat   Debezium's position in the database's log
-    <folder>/<source>/state.json    the newest completed snapshot: of which database, to which lake, in which parts
+    <folder>/<source>/state.json    the newest completed snapshot: of which database, to which lake; the newest parts
 
 Without them the next start reads all tables again.
 
@@ -35,8 +35,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         database: The database, and the server by its system identifier.
         slot: The replication slot that continues it.
         snapshot: Its id.
-        parts: The part of each inbox that has its end, by the name of the entity.
-        tables: The tables of PostgreSQL, by the name of the entity.
+        parts: The newest part that was stored in each inbox, by the name of the entity.
+        tables: The tables of PostgreSQL with their oids, by the name of the entity.
     """
 
     lake: str

@@ -7,6 +7,7 @@ run makes more sales in the same shop. Needs PostgreSQL's server (apt-get instal
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import random
 import secrets
@@ -36,7 +37,9 @@ def main() -> int:
     """Run the example. Returns: the exit status."""
     parser = argparse.ArgumentParser(prog="python -m examples.shop", description="From a shop's database to the lake.")
     parser.add_argument("--sales", type=int, default=300, help="how many orders, half of them while it is captured")
-    parser.add_argument("--folder", type=Path, default=_folder(), help="where the shop is kept (default: %(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=shop_folder(REPOSITORY), help="where the shop is kept (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     server = LocalPostgres(arguments.folder)
     try:
@@ -87,11 +90,15 @@ def _run(server: LocalPostgres, sales: int) -> int:
     return 0
 
 
-def _folder() -> Path:
-    """Return where the server is kept. PostgreSQL refuses to run as root, and no other user reaches root's folders."""
-    return (
-        Path(tempfile.gettempdir(), "gamelake-shop") if os.geteuid() == 0 else read_settings().gamelake_local / "shop"
-    )
+def shop_folder(clone: Path) -> Path:
+    """Return where the server of a clone of this repository is kept.
+
+    PostgreSQL refuses to run as root, and no other user reaches root's folders.
+    """
+    if os.geteuid():
+        return read_settings().gamelake_local / "shop"
+    name = hashlib.sha256(str(clone).encode()).hexdigest()[:8]
+    return Path(tempfile.gettempdir(), f"gamelake-shop-{name}")
 
 
 def _shop(server: LocalPostgres) -> str:

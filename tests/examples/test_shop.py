@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from examples.shop.__main__ import shop_folder
 from gamelake.lake.factory import open_store
 from gamelake.paths import REPOSITORY
 from tests.support.loads import table_rows
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
+
+
+def test_each_clone_has_a_shop_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For root it is in the folder for temporary files, which all clones share."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert shop_folder(tmp_path / "one") != shop_folder(tmp_path / "two")
+    assert shop_folder(tmp_path / "one") == shop_folder(tmp_path / "one")
 
 
 @pytest.mark.capture

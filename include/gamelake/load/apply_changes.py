@@ -214,7 +214,9 @@ class _Following(_Batch):
         order = self._order
         for part in self._inbox:
             for event in self._events(part):
-                if not _is_mark(event):
+                if _is_mark(event):
+                    order.pass_mark(event)
+                else:
                     order.add(event)
             self._through = part.number
             if order.bytes >= inbox_batch.BATCH_BYTES or order.events >= inbox_batch.BATCH_EVENTS:
@@ -286,6 +288,7 @@ class _Whole(_Batch):
             if part.number == self._start.number and place < self._start.place:
                 continue
             if _is_mark(event):
+                self._order.pass_mark(event)
                 self._mark(event)
                 continue
             self._order.add(event)

@@ -76,15 +76,19 @@ class ChangeOrder:
         self._empty()
         self.position = None
 
+    def pass_mark(self, event: Any) -> None:
+        """Note when a mark of a snapshot was received."""
+        self.until = max(self.until, parsed(event)[2] or 0.0)
+
     def add(self, event: Any) -> None:
         """Take an event that is no mark of a snapshot."""
         self.events += 1
         row_id, operation, received_at = parsed(event)
         body = event.get("body") if isinstance(event, dict) else None
+        self.until = max(self.until, received_at or 0.0)
         if received_at is None or not isinstance(body, dict):
             self.rejects.append(Reject(event, "expected an event with id, op, received_at and body"))
             return
-        self.until = max(self.until, received_at)
         if operation == READ:
             self.reads += 1
         elif self._is_repeated(position_of(body)):

@@ -21,7 +21,9 @@ from gamelake.lake.rows import read_rows, read_update_time
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.load import guard
 from gamelake.load.errors import LoadError
+from gamelake.load.event_order import parsed
 from gamelake.load.scratch import scratch_folder
+from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -109,7 +111,8 @@ class Applied:
 def unapplied(store: Store, entity: Entity, *, newest: Manifest | None) -> tuple[int, list[InboxPart]]:
     """Return the number of the last applied part of an inbox, and the parts after it.
 
-    If the inbox was deleted, its numbers begin again: then all of its parts are after it.
+    If the inbox was deleted, its numbers begin again: then all of its parts are after it. An inbox of changes may
+    have reached that number again: its part then has an event that is newer than the commit.
 
     Args:
         store: The lake.
@@ -119,15 +122,28 @@ def unapplied(store: Store, entity: Entity, *, newest: Manifest | None) -> tuple
     inbox = Inbox(store, entity.table)
     through = newest.events.through if newest and newest.events else 0
     parts = list(inbox.parts(after=through))
-    if not parts and through:
-        try:
-            store.info(inbox.key(through))
-        except ObjectNotFoundError:
-            # The newest part of an inbox is never removed.
-            parts = list(inbox.parts())
-            if parts:
-                log.warning("%s: part %d is not there, so that all parts count as new", entity, through)
+    if not through or newest is None or newest.events is None:
+        return through, parts
+    reason = None
+    try:
+        if parts or store.info(inbox.key(through)).modified > newest.committed_at:
+            is_another = entity.kind is Kind.CHANGES and _newest_of(store, inbox, through) > newest.events.until
+            reason = "is another one than the one that was applied" if is_another else None
+    except ObjectNotFoundError:
+        reason = "is not there"  # the newest part of an inbox is never removed
+    if reason and (every := list(inbox.parts())):
+        log.warning("%s: part %d %s, so that all parts count as new", entity, through, reason)
+        return through, every
     return through, parts
+
+
+def _newest_of(store: Store, inbox: Inbox, number: int) -> float:
+    """Return when the newest event of a part was received, 0 if the part is not there or cannot be read."""
+    part = InboxPart(number, inbox.key(number), 0)
+    try:
+        return max((parsed(event)[2] or 0.0 for event in events_of(store, part, remedy="")), default=0.0)
+    except (ObjectNotFoundError, InboxPartError):  # old parts are removed
+        return 0.0
 
 
 def events_of(store: Store, part: InboxPart, *, remedy: str) -> Iterator[Any]:

@@ -339,6 +339,16 @@ def test_what_makes_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> N
     def empty_the_lake() -> None:
         shutil.rmtree(disk.uri.removeprefix("file://"))
 
+    def delete_the_inbox() -> None:
+        """With a change in it that was not applied."""
+        shutil.rmtree(Path(disk.uri.removeprefix("file://"), "inbox"))
+
+    def restore_the_lake_from_a_backup() -> None:
+        for name in ("inbox", "raw"):
+            kept = Path(disk.uri.removeprefix("file://"), name)
+            shutil.rmtree(kept)
+            shutil.copytree(tmp_path / "backup" / name, kept)
+
     def forget_a_table() -> None:
         path = folder / "shop" / "state.json"
         state = json.loads(path.read_bytes())
@@ -350,7 +360,7 @@ def test_what_makes_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> N
 
     damages = (
         lose_the_position, lose_half_of_the_position, drop_the_slot, make_another_slot, empty_the_lake, forget_a_table,
-        drop_the_publication,
+        drop_the_publication, delete_the_inbox, restore_the_lake_from_a_backup,
     )  # fmt: skip
     for number, damage in enumerate((None, *damages, None)):
         if damage:
@@ -363,8 +373,69 @@ def test_what_makes_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> N
             assert (CONTINUES in capture.text) == (number > len(damages)), (damage, capture.text)
             assert capture.end() == 0
         assert statuses(applied(disk)) == statuses(shop.rows()), damage
+        if number == 1:
+            shutil.copytree(disk.uri.removeprefix("file://"), tmp_path / "backup")
     operations = [line["op"] for line in changes(disk)]
     assert operations.count("snapshot_started") == operations.count("snapshot_completed")
+
+
+def test_changes_that_no_log_tells_are_in_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> None:
+    """A table that left the publication, or was made anew, while the capture reads: nobody tells it."""
+    shop.run('create table public."Orders" (id text primary key)', """insert into "Orders" values ('a')""")
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        shop.run(f"alter publication {shop.slot} drop table orders", order("open"))
+        wait_for_the_shop(capture, disk, shop)
+        assert f"the publication {shop.slot} lacks public.orders now" in capture.text
+        capture.wait_for_log("Debezium reads the database", times=2)
+        shop.run(
+            f"alter publication {shop.slot} drop table orders",
+            "create table anew (like orders including all)",
+            "drop table orders cascade",
+            "alter table anew rename to orders",
+            order("paid", 7),
+            f"alter publication {shop.slot} add table orders",
+        )
+        wait_for_the_shop(capture, disk, shop)
+        assert "public.orders is another table than before" in capture.text
+        assert statuses(shop.rows()) == {7: "paid"}
+        assert capture.request("GET", "/health").status in {200, 503}
+        capture.wait_for_log("Debezium reads the database", times=3)
+        shop.run(f"alter publication {shop.slot} set (publish = 'insert')")
+        capture.wait_for_log("leaves out some operations. Run: alter publication")
+        capture.wait(lambda: capture.request("GET", "/health").status == 503)
+        shop.run(
+            "delete from orders", f"alter publication {shop.slot} set (publish = 'insert, update, delete, truncate')"
+        )
+        wait_for_the_shop(capture, disk, shop)
+        assert capture.end() == 0
+    assert applied(disk) == {}
+
+
+def test_a_database_that_was_restored_is_read_again(tmp_path: Path, disk: Store) -> None:
+    """From a copy of its disk, as clouds make it: it has the slot, and less of its log than was captured."""
+    with running_postgres() as server, new_shop(server) as shop:
+        with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+            shop.run(order("open"), order("open"))
+            wait_for_the_shop(capture, disk, shop)
+            assert capture.end() == 0
+        server.stop()
+        subprocess.run(["cp", "-a", server.folder / "data", server.folder / "copy"], check=True)
+        server.start()
+        with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+            shop.run("update orders set status = 'paid'", order("open"))
+            wait_for_the_shop(capture, disk, shop)
+            assert capture.end() == 0
+        assert len(applied(disk)) == 3
+        server.stop()
+        shutil.rmtree(server.folder / "data")
+        (server.folder / "copy").rename(server.folder / "data")
+        server.start()
+        with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+            shop.run("update orders set status = 'refunded' where id = 1")
+            wait_for_the_shop(capture, disk, shop)
+            assert "as after a restore from a backup" in capture.text
+        assert statuses(applied(disk)) == {1: "refunded", 2: "open"}
 
 
 def test_the_capture_waits_for_the_lake(shop: Shop, proxy: FaultyProxy, bucket: str, s3: Any, tmp_path: Path) -> None:

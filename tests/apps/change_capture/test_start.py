@@ -10,7 +10,7 @@ import pytest
 
 from apps.change_capture import __main__ as command
 from apps.change_capture.address import AddressError, parse_address
-from apps.change_capture.database import DatabaseError, check_server, check_table, explained
+from apps.change_capture.database import DatabaseError, check_publication, check_server, check_table, explained
 from apps.change_capture.engine import properties
 from apps.change_capture.state import Folder, State, StateError
 from apps.change_capture.tables import CapturedTable
@@ -30,7 +30,7 @@ SERVER = {
     "user": "me",
     "database": "shop",
 }
-TABLE = {"kind": "r", "identity": "f", "readable": True, "key": [{"name": "id", "type": "bigint"}]}
+TABLE = {"oid": 16384, "kind": "r", "identity": "f", "readable": True, "key": [{"name": "id", "type": "bigint"}]}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_properties_name_the_tables_exactly(tmp_path: Path) -> None:
         offsets=tmp_path / "o",
         batch_seconds=0.5,
     )
-    assert settings["table.include.list"] == r"public\.orders,public\.a\.b"
+    assert settings["table.include.list"] == r"(?-i:public\.orders),(?-i:public\.a\.b)"
     assert settings["database.sslmode"] == "require"
     assert settings["database.hostname"] == "db"
     assert settings["poll.interval.ms"] == "500"
@@ -112,6 +112,17 @@ def test_a_table_that_cannot_be_captured(found: dict[str, Any] | None, expected:
     with pytest.raises(DatabaseError) as error:
         check_table(ORDERS, found, SERVER)
     assert expected in str(error.value)
+
+
+def test_a_publication_of_some_changes_is_refused() -> None:
+    published = {"schema": "public", "table": "orders", "oid": 16384, "partial": False}
+    other = published | {"table": "other", "partial": True}
+    whole = {"complete": True, "tables": [published, other]}
+    check_publication([ORDERS], whole, "shop")
+    with pytest.raises(DatabaseError, match=r"leaves out some operations\. Run: alter publication \"shop\" set"):
+        check_publication([ORDERS], whole | {"complete": False}, "shop")
+    with pytest.raises(DatabaseError, match=r"has some rows or columns of public\.orders, expected all"):
+        check_publication([ORDERS], whole | {"tables": [published | {"partial": True}]}, "shop")
 
 
 @pytest.mark.parametrize(

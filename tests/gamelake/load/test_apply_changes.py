@@ -328,6 +328,25 @@ def test_a_missing_part_stops_what_follows_until_a_snapshot(shop: Shop) -> None:
     assert shop.rows() == shop.database.shown()
 
 
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_an_inbox_that_begins_again_is_applied_from_its_start(shop: Shop, more: int) -> None:
+    """Also where it has as many parts as were applied of the other one, or more."""
+    shop.begin(20)
+    shop.database.update(1, name="before")
+    shop.send()
+    assert shop.newest.events
+    for part in list(Inbox(shop.store, ENTITY.table).parts()):
+        shop.store.delete(part.key)
+    shop.database.delete(2)  # the deletion is in no part any more
+    shop.capture.snapshot(cut=50)
+    for number in range(shop.newest.events.through - 1 + more):
+        shop.database.insert(100 + number)
+        shop.capture.run(1)
+    shop.apply()
+    assert shop.rows() == shop.database.shown()
+    assert shop.apply() == []
+
+
 def test_the_end_of_a_snapshot_and_the_start_of_the_next_one_may_share_a_part(shop: Shop) -> None:
     for row_id in range(1, 4):
         shop.database.insert(row_id)
