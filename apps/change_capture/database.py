@@ -100,7 +100,7 @@ class Database:
         self.name = name
         """The name of the slot and of the publication."""
         self.oids: dict[TableName, int] = {}
-        """Which tables they are, as `check` found them: one that is made anew has the name of the other."""
+        """Which tables they are, as `check` found them: one that is made again has the name of the other."""
 
     def check(self) -> str:
         """Return which database it is: its name, and the identifier of its server.
