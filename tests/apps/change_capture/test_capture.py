@@ -343,12 +343,6 @@ def test_what_makes_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> N
         """With a change in it that was not applied."""
         shutil.rmtree(Path(disk.uri.removeprefix("file://"), "inbox"))
 
-    def restore_the_lake_from_a_backup() -> None:
-        for name in ("inbox", "raw"):
-            kept = Path(disk.uri.removeprefix("file://"), name)
-            shutil.rmtree(kept)
-            shutil.copytree(tmp_path / "backup" / name, kept)
-
     def forget_a_table() -> None:
         path = folder / "shop" / "state.json"
         state = json.loads(path.read_bytes())
@@ -360,7 +354,7 @@ def test_what_makes_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> N
 
     damages = (
         lose_the_position, lose_half_of_the_position, drop_the_slot, make_another_slot, empty_the_lake, forget_a_table,
-        drop_the_publication, delete_the_inbox, restore_the_lake_from_a_backup,
+        drop_the_publication, delete_the_inbox,
     )  # fmt: skip
     for number, damage in enumerate((None, *damages, None)):
         if damage:
@@ -373,8 +367,6 @@ def test_what_makes_a_new_snapshot(shop: Shop, disk: Store, tmp_path: Path) -> N
             assert (CONTINUES in capture.text) == (number > len(damages)), (damage, capture.text)
             assert capture.end() == 0
         assert statuses(applied(disk)) == statuses(shop.rows()), damage
-        if number == 1:
-            shutil.copytree(disk.uri.removeprefix("file://"), tmp_path / "backup")
     operations = [line["op"] for line in changes(disk)]
     assert operations.count("snapshot_started") == operations.count("snapshot_completed")
 
