@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PYTHON = str(REPOSITORY / ".venv-capture" / "bin" / "python")
 SCHEMA = REPOSITORY / "examples" / "shop" / "schema.sql"
 ORDERS, ITEMS = TableName("shop", "orders"), TableName("shop", "order_items")
-SECONDS = 60.0
+SECONDS = 180.0
 BATCH_SECONDS = 0.3
 
 
