@@ -82,7 +82,11 @@ def _run(server: LocalPostgres, sales: int) -> int:
     print(f"All changes are in the inbox of {lake_uri()}. Applying them:", flush=True)
     on = ",".join(sorted(read_settings().optional_sources | {"shop"}))
     gamelake = Path(sys.executable).with_name("gamelake")
-    subprocess.run([gamelake, "events", "apply"], env=os.environ | {"GAMELAKE_OPTIONAL_SOURCES": on}, check=True)
+    applied = subprocess.run(
+        [gamelake, "events", "apply"], env=os.environ | {"GAMELAKE_OPTIONAL_SOURCES": on}, check=False
+    )
+    if applied.returncode:  # its messages are above
+        return applied.returncode
     print(
         f"Build the marts, with the shop switched on: GAMELAKE_OPTIONAL_SOURCES={on} make run\n"
         f"The sales of each game are then in {lake_uri()}/marts/restricted/mart_game_sales.parquet"
