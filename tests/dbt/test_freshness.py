@@ -86,9 +86,10 @@ def test_the_command_shows_the_age_of_each_load_that_readers_see(lake: Lake, fre
     committed = datetime.now(KST) - timedelta(hours=4000)
     assert f"{committed:%Y-%m-%d}" in out
     loads = len(found)
-    *_, figures, absent = out.splitlines()
+    *_, figures, absent, shop = out.splitlines()
     assert figures == f"{loads} loads: 2 stale (two are missing), 2 late (one is missing), {loads - 4} fresh"
     assert absent.startswith("RAWG is off, or was not loaded yet. Read as empty: rawg.genres, ")
+    assert shop == "SHOP is off, or was not loaded yet. Read as empty: shop.orders, shop.order_items"
 
 
 def test_a_source_that_may_be_off_is_no_error(lake: Lake, freshness: Any) -> None:

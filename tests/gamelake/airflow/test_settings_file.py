@@ -19,7 +19,7 @@ from gamelake.airflow.settings_file import (
 )
 from gamelake.airflow.stores import CONNECTION
 from gamelake.paths import REPOSITORY
-from gamelake.registry import load_sources
+from gamelake.registry import SourceKind, load_sources
 from gamelake.settings import Settings
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 from rawg.settings import DEFAULT_BASE_URL as RAWG_URL
@@ -197,7 +197,8 @@ def test_a_password_is_stored_encrypted(imported: Imported) -> None:
 
 
 def test_the_file_defines_what_the_sources_and_the_lake_use() -> None:
-    file, sources = load_settings(), load_sources().values()
+    file = load_settings()
+    sources = [source for source in load_sources().values() if source.kind is SourceKind.API]
 
     assert {each.conn_id for each in file.connections} == {CONNECTION, *(source.connection for source in sources)}
     assert {each.pool_name for each in file.pools} == {source.pool for source in sources}
