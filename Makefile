@@ -37,7 +37,7 @@ ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && ec
 READY := $(VENV)/.installed $(MANIFEST)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 

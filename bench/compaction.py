@@ -31,13 +31,14 @@ import duckdb
 from lakes import POPULARITY_PER_GAME, _changes, _commit, _rows, _whole  # beside this script
 
 from gamelake.feeds.feed import make_missing
+from gamelake.kinds import Kind
 from gamelake.lake.factory import open_store
 from gamelake.lake.month_documents import read_months
 from gamelake.lake.table import Table
 from gamelake.maintenance.compaction import Outcome, compact
 from gamelake.marts import dbt_project
 from gamelake.marts.generation import open_generation
-from gamelake.registry import Kind, load_entities, load_sources
+from gamelake.registry import load_entities, load_sources
 from sandbox.igdb.world import World
 
 FIRST = date(2025, 12, 1)

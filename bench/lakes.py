@@ -21,6 +21,7 @@ import orjson
 from msgspec.structs import replace
 
 from gamelake.days import bounds_of, format_day
+from gamelake.kinds import Kind
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.factory import open_store
 from gamelake.lake.id_ranges import IdRange
@@ -30,7 +31,7 @@ from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.table import Table
 from gamelake.marts import dbt_project, history, pointer
 from gamelake.marts.documents import History, HistoryDay, encode, read
-from gamelake.registry import Entity, Kind, load_sources
+from gamelake.registry import Entity, load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb.conditions import compile_condition
 from sandbox.igdb.query import parse_query

@@ -11,11 +11,12 @@ Without them the next start reads all tables again.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from apps.folder_lock import hold
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,11 +60,8 @@ class Folder:
         self.offsets = folder / "offsets.dat"
         self._state = folder / "state.json"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._held = (folder / "lock").open("ab")
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._held = hold(folder)
         except BlockingIOError:
-            self._held.close()
             raise StateError(
                 f"{folder}: another process captures this source. End it, or give this one its own folder and slot: "
                 f"set {VARIABLE}, and --slot"

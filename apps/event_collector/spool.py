@@ -16,7 +16,6 @@ the upload and the removal of the file makes no second part of it.
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import threading
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from apps.folder_lock import hold
 from gamelake.lake.keys import TableName
 
 if TYPE_CHECKING:
@@ -154,11 +154,8 @@ class Spool:
         self.bytes = 0
         self.damaged_lines = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._held = (folder / "lock").open("ab")
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._held = hold(folder)
         except BlockingIOError:
-            self._held.close()
             raise SpoolError(
                 f"{folder}: another event collector uses this folder. Give each its own: set GAMELAKE_EVENT_SPOOL"
             ) from None

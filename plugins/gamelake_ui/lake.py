@@ -9,8 +9,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from gamelake.airflow.stores import connected_store
+from gamelake.kinds import SourceKind
 from gamelake.nights.report import NightReports
-from gamelake.registry import SourceKind, switched_on
+from gamelake.registry import switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from gamelake.kinds import Kind
 from gamelake.marts.dbt_project import published_models
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Kind, load_entities, load_sources
+from gamelake.registry import load_entities, load_sources
 from tests.support.command import environment_without
 
 OPTIONAL = [source.name for source in load_sources().values() if source.optional]

@@ -12,9 +12,10 @@ import yaml
 
 from gamelake.codegen.dbt_sources import entities_page, sources_yaml
 from gamelake.fields import FieldType
+from gamelake.kinds import Kind
 from gamelake.marts import duckdb_extensions
 from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
-from gamelake.registry import Entity, Kind, load_sources
+from gamelake.registry import Entity, load_sources
 
 
 def test_sources_have_the_declared_columns() -> None:

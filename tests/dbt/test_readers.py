@@ -18,9 +18,10 @@ import pyarrow.dataset
 import pyarrow.parquet
 import pytest
 
+from gamelake.kinds import Kind
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.documents import mart_key
-from gamelake.registry import Kind, load_sources
+from gamelake.registry import load_sources
 from tests.e2e.spark_cluster import PYTHON
 from tests.support.dbt import Dbt
 from tests.support.extreme_rows import LEAST, MOST, extreme_rows

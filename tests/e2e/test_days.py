@@ -11,9 +11,10 @@ import duckdb
 import pytest
 
 from gamelake.days import day_of, format_day
+from gamelake.kinds import Kind
 from gamelake.lake.factory import open_store
 from gamelake.marts.pointer import current
-from gamelake.registry import Kind, load_sources, loaded_entities
+from gamelake.registry import load_sources, loaded_entities
 from sandbox.igdb import Fault, Sandbox, World
 from tests.support.airflow import account, airflow_environment, ready_made, running_airflow
 

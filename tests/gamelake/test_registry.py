@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from gamelake.fields import FieldType, RegistryError
+from gamelake.kinds import Kind, SourceKind
 from gamelake.marts.freshness import limits
 from gamelake.registry import (
-    Kind,
-    SourceKind,
     captured_sources,
     kept_entities,
     load_entities,

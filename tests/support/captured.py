@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gamelake.fields import FieldType
+from gamelake.kinds import Kind
 from gamelake.lake.inbox import Inbox
 from gamelake.load.apply_events import apply_events
 from gamelake.load.change_order import UNAVAILABLE
-from gamelake.registry import Entity, Kind
+from gamelake.registry import Entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from gamelake.kinds import Kind
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun
@@ -17,7 +18,7 @@ from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import read
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.history import written_key
-from gamelake.registry import Kind, load_sources
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from pathlib import Path

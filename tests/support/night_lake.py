@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from gamelake.days import KST
+from gamelake.kinds import Kind
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import Manifest, Mode, Part, Proof, Summary
 from gamelake.marts import findings
@@ -33,7 +34,7 @@ from gamelake.marts.documents import (
 )
 from gamelake.marts.findings import Finding, Report, Severity, State
 from gamelake.marts.pointer import publication_key
-from gamelake.registry import Kind, load_sources
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gamelake.kinds import Kind
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import encode
-from gamelake.registry import Kind, load_entities
+from gamelake.registry import load_entities
 from tests.support.generations import document_of
 
 if TYPE_CHECKING:

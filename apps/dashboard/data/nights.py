@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.registry import SourceKind, load_sources
+from gamelake.kinds import SourceKind
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from datetime import date, datetime

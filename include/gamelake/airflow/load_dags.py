@@ -13,7 +13,7 @@ from gamelake.airflow.failures import load_callbacks, load_run_callbacks
 from gamelake.airflow.load_operator import LoadEntityOperator
 from gamelake.airflow.pods import executor_config
 from gamelake.days import KST, TIMEZONE, Scheme
-from gamelake.registry import Kind
+from gamelake.kinds import Kind
 
 if TYPE_CHECKING:
     from gamelake.registry import Entity, Source

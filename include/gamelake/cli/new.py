@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gamelake.codegen.new_entity import Guess
-    from gamelake.registry import Kind, Source
+    from gamelake.kinds import Kind
+    from gamelake.registry import Source
     from gamelake.sources.base import Sample
 
 LEAVE_OUT = "no"
@@ -23,7 +24,7 @@ group = typer.Typer(help="Write the first lines of a new entity or source.", no_
 
 def _kind(text: str | None) -> str | None:
     """Return the name of a kind. Raises: typer.BadParameter."""
-    from gamelake.registry import LOADED_KINDS
+    from gamelake.kinds import LOADED_KINDS
 
     if text is not None and text not in LOADED_KINDS:
         raise typer.BadParameter(f"found {text!r}, expected one of {', '.join(LOADED_KINDS)}")
@@ -67,7 +68,8 @@ def entity(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Declare a new entity: infer its fields from sample rows, and write it to the source's entities.yaml."""
     from gamelake.codegen import new_entity
-    from gamelake.registry import Kind, load_sources
+    from gamelake.kinds import Kind
+    from gamelake.registry import load_sources
     from gamelake.sources.base import Sample
 
     name = name or endpoint
@@ -232,7 +234,7 @@ def _answer(guess: Guess, *, is_asked: bool) -> str:
 
 
 def _asked_kind(default: Kind) -> Kind:
-    from gamelake.registry import LOADED_KINDS, Kind
+    from gamelake.kinds import LOADED_KINDS, Kind
 
     kinds = ", ".join(LOADED_KINDS)
     while (answer := typer.prompt(f"Its kind, one of {kinds}", default=default.value)) not in LOADED_KINDS:

@@ -9,9 +9,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gamelake.kinds import Kind, SourceKind
 from gamelake.marts.freshness import limits
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Entity, Kind, Source, SourceKind, load_sources
+from gamelake.registry import Entity, Source, load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

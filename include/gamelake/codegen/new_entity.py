@@ -13,8 +13,9 @@ import orjson
 import yaml
 
 from gamelake.fields import FieldType
+from gamelake.kinds import Kind, SourceKind
 from gamelake.paths import REPOSITORY
-from gamelake.registry import Kind, SourceKind, load_sources
+from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

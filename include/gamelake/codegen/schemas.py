@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gamelake.declarations import DatabaseDeclaration, SourceDeclaration
 from gamelake.feeds.documents import Step
 from gamelake.lake.manifest import FIELD_ORDER, Manifest, Summary
 from gamelake.lake.month_documents import Month
 from gamelake.paths import REPOSITORY
-from gamelake.registry import DatabaseDeclaration, SourceDeclaration
 from gamelake.thresholds import MartThresholds
 
 if TYPE_CHECKING:

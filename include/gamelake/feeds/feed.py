@@ -29,6 +29,7 @@ from gamelake.feeds.documents import (
 )
 from gamelake.feeds.envelope import Change, Envelopes, Op, read_change
 from gamelake.feeds.rows import differences
+from gamelake.kinds import Kind
 from gamelake.lake.audit import RETENTION
 from gamelake.lake.keys import number_of
 from gamelake.lake.manifest import Manifest, ManifestError
@@ -36,7 +37,6 @@ from gamelake.lake.rows import read_lines
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.lake.table import Table
 from gamelake.lake.uploads import DamagedPartError, verify_part
-from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

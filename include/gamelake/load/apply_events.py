@@ -20,6 +20,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gamelake.kinds import Kind
 from gamelake.lake.id_ranges import merge_ranges
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.keys import LoadRun, TableName
@@ -34,7 +35,6 @@ from gamelake.load.event_order import EventOrder, Known, takes_effect
 from gamelake.load.inbox_batch import Applied, OvertakenError, RowChanges, events_of, loss_of, part_stage, unapplied
 from gamelake.load.next_commit import most_common
 from gamelake.load.rejects import Rejects
-from gamelake.registry import Kind
 from gamelake.sources.contract import RowContract
 
 if TYPE_CHECKING:
@@ -227,17 +227,7 @@ class _Batch:
             )
 
         made = self._table.commit(build)
-        applied = Applied(
-            table=str(self._entity),
-            version=made.version,
-            through=self._through,
-            events=order.events,
-            rejected=len(rejects),
-            rejected_key=rejects.key,
-            **self._figures,
-        )
-        log.info("%s", applied)
-        return applied
+        return Applied.of(made, events=order.events, rejected_key=rejects.key, **self._figures)
 
     def _read(self, through: int, parts: Sequence[InboxPart]) -> int:
         """Read parts until the batch is full. Returns: the number of the last one."""

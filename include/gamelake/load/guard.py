@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING
 
+from gamelake.kinds import Kind
 from gamelake.lake.manifest import Proof
-from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from isal.igzip_lib import IsalError
 
+from gamelake.kinds import Kind
 from gamelake.lake.id_ranges import IdRange, merge_ranges
 from gamelake.lake.inbox import Inbox, InboxPart, read_events
 from gamelake.lake.parts import PartStage, Rows
@@ -23,7 +24,6 @@ from gamelake.load import guard
 from gamelake.load.errors import LoadError
 from gamelake.load.event_order import parsed
 from gamelake.load.scratch import scratch_folder
-from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -94,6 +94,25 @@ class Applied:
     deleted: int
     rejected: int
     rejected_key: str | None
+
+    @classmethod
+    def of(
+        cls, made: Manifest, *, events: int, created: int, updated: int, deleted: int, rejected_key: str | None
+    ) -> Applied:
+        """Return what a commit of an inbox has applied, and log it."""
+        applied = cls(
+            table=str(made.table),
+            version=made.version,
+            through=made.events.through if made.events else 0,
+            events=events,
+            created=created,
+            updated=updated,
+            deleted=deleted,
+            rejected=made.summary.rows_rejected,
+            rejected_key=rejected_key,
+        )
+        log.info("%s", applied)
+        return applied
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for an XCom."""

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gamelake.kinds import Kind
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.parts import PART_BYTES, PartStage
 from gamelake.lake.table import Table
@@ -24,7 +25,6 @@ from gamelake.load.scratch import scratch_folder
 from gamelake.load.staging import Staging
 from gamelake.load.unverified import unverified_after
 from gamelake.load.watermark import open_changes, watermark_of
-from gamelake.registry import Kind
 from gamelake.sources.base import ReconcileFigures, counting, evidence_of
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gamelake.kinds import Kind
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, Mode, Proof, Summary
 from gamelake.load import guard
 from gamelake.load.errors import HeldError, check_origin
 from gamelake.load.schedule import check_not_superseded
 from gamelake.load.watermark import watermark_after
-from gamelake.registry import Kind
 from gamelake.sources.base import Evidence, IncompleteError, ReconcileFigures
 
 if TYPE_CHECKING:

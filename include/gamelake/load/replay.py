@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replace_field
 
 from gamelake.days import day_of, format_day, partition_bounds
+from gamelake.kinds import Kind
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Summary
@@ -25,7 +26,6 @@ from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
 from gamelake.load.errors import LoadError
 from gamelake.load.scratch import scratch_folder
-from gamelake.registry import Kind
 from gamelake.sources.contract import Reject, RowContract
 
 if TYPE_CHECKING:

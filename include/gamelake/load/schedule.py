@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, format_day, partition_bounds
+from gamelake.kinds import Kind
 from gamelake.lake.manifest import ManifestError
 from gamelake.load.errors import SupersededError, UnreadablePartitionError
-from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gamelake.days import day_of, parse_day
+from gamelake.kinds import Kind
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.month_documents import Month, MonthFile, MonthPart, month_of, read_months
 from gamelake.lake.month_file import MonthFileReader, MonthFileWriter, columns_of
@@ -38,7 +39,6 @@ from gamelake.lake.table import Table
 from gamelake.lake.uploads import PartError, verified_copy
 from gamelake.load.errors import PermanentLoadError
 from gamelake.load.scratch import scratch_folder
-from gamelake.registry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from gamelake.days import format_day, parse_day
+from gamelake.kinds import Kind
 from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Mode, Proof
 from gamelake.nights.documents import LoadFacts, LoadStatus
 from gamelake.nights.wording import text
-from gamelake.registry import Kind
 from gamelake.words import Words
 
 if TYPE_CHECKING:

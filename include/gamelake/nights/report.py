@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import FIRST_DAY, Scheme, format_day, parse_day
 from gamelake.incidents.incidents import Incidents
+from gamelake.kinds import SourceKind
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
@@ -37,7 +38,7 @@ from gamelake.nights.documents import (
 )
 from gamelake.nights.metrics import LakeState, NewestLoad
 from gamelake.nights.records import RecordReader
-from gamelake.registry import SourceKind, load_sources
+from gamelake.registry import load_sources
 from gamelake.words import lines
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from gamelake.airflow.settings_file import (
     load_settings,
 )
 from gamelake.airflow.stores import CONNECTION
+from gamelake.kinds import SourceKind
 from gamelake.paths import REPOSITORY
-from gamelake.registry import SourceKind, load_sources
+from gamelake.registry import load_sources
 from gamelake.settings import Settings
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 from rawg.settings import DEFAULT_BASE_URL as RAWG_URL

@@ -13,9 +13,10 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.codegen import new_entity
+from gamelake.kinds import Kind
 from gamelake.local import account
 from gamelake.local.sandbox import connection
-from gamelake.registry import Kind, load_sources
+from gamelake.registry import load_sources
 from sandbox.igdb import Sandbox, World
 from tests.support.command import GAMELAKE
 from tests.support.loads import DAY

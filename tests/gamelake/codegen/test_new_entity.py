@@ -10,7 +10,8 @@ import pytest
 from gamelake.codegen import new_entity
 from gamelake.codegen.new_entity import NewEntityError, add_entity, check_name, entry, guess_fields, guess_kind
 from gamelake.fields import FieldType, RegistryError
-from gamelake.registry import Kind, load_sources
+from gamelake.kinds import Kind
+from gamelake.registry import load_sources
 from tests.support.errors import having
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from gamelake.lake.inbox import Inbox
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.rejected import rejected_rows
 from gamelake.lake.table import Table
-from gamelake.load import apply_changes, inbox_batch
+from gamelake.load import change_batch, inbox_batch
 from gamelake.load.apply_events import apply_events
 from gamelake.load.change_order import UNAVAILABLE
 from gamelake.load.errors import ContractError, HeldChangesError, MissingPartsError, SnapshotError
@@ -384,7 +384,7 @@ def test_many_commits_leave_few_parts(shop: Shop, monkeypatch: pytest.MonkeyPatc
         shop.apply(allow_shrink=True)
     assert len(shop.newest.files) <= 2
     monkeypatch.setattr(inbox_batch, "FOLD_ROWS", 1)
-    monkeypatch.setattr(apply_changes, "MOST_PARTS", 5)
+    monkeypatch.setattr(change_batch, "MOST_PARTS", 5)
     most = 0
     for turn in range(12):
         shop.database.update(turn + 1, name=f"late {turn}")

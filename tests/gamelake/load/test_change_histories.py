@@ -20,7 +20,7 @@ from gamelake.feeds.feed import make_missing
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.factory import open_store
 from gamelake.lake.table import Table
-from gamelake.load import apply_changes, inbox_batch
+from gamelake.load import change_batch, inbox_batch
 from gamelake.load.apply_events import apply_events
 from tests.support.captured import Capture, Database, things
 from tests.support.loads import table_rows
@@ -143,7 +143,7 @@ def test_the_table_has_the_rows_of_the_database(
         patch.object(inbox_batch, "BATCH_BYTES", batch),
         patch.object(inbox_batch, "BATCH_EVENTS", batch),
         patch.object(inbox_batch, "FOLD_ROWS", fold),
-        patch.object(apply_changes, "MOST_PARTS", parts),
+        patch.object(change_batch, "MOST_PARTS", parts),
     ):
         run = History(Path(folder), key)
         run.apply()

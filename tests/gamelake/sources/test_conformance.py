@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from apiclient.errors import ApiError, ServerError, TransientError
+from gamelake.kinds import SourceKind
 from gamelake.lake.id_ranges import ALL_IDS, merge_ranges
 from gamelake.lake.rows import read_live_ids
 from gamelake.lake.table import Table
-from gamelake.registry import SourceKind, load_sources
+from gamelake.registry import load_sources
 from gamelake.sources.base import counting
 from tests.support.loads import LONG_AGO
 from tests.support.sources_under_test import SOURCES, under_test
