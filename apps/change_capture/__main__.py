@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
-import socket
 import sys
 
 import uvicorn
@@ -20,6 +18,7 @@ from apps.change_capture.jvm import JavaError, start_java
 from apps.change_capture.metrics import Metrics
 from apps.change_capture.state import Folder, StateError
 from apps.change_capture.tables import captured_source, captured_tables
+from apps.serving import ListenError, listen, serve
 from gamelake.fields import RegistryError
 from gamelake.lake.factory import lake_location, open_store, place_of
 from gamelake.lake.store import StoreError
@@ -54,8 +53,16 @@ def main() -> int:
     try:
         return _capture(arguments)
     except (
-        SettingsError, AddressError, RegistryError, StateError, JavaError, DatabaseError, StoreError, OSError
-    ) as error:  # fmt: skip
+        SettingsError,
+        AddressError,
+        RegistryError,
+        StateError,
+        JavaError,
+        DatabaseError,
+        ListenError,
+        StoreError,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command for people
         return 1
 
@@ -70,17 +77,15 @@ def _capture(arguments: argparse.Namespace) -> int:
     folder = Folder(settings.gamelake_capture_folder / source.name)
     if arguments.drop:
         database.slot()
+        folder.forget()  # before the publication, which the role may not be allowed to drop
         database.drop_slot()
         database.drop_publication()
-        folder.forget()
         log.info("the slot and the publication %s are dropped; the next start reads all tables", database.name)
         return 0
     store = open_store(lake_location().uri)
     metrics = Metrics()
     capture = Capture(tables, address, database, folder, store, metrics, batch_seconds=arguments.batch_seconds)
-    listener = socket.create_server(
-        (arguments.address, arguments.port), family=socket.AF_INET6 if ":" in arguments.address else socket.AF_INET
-    )
+    listener = listen(arguments.address, arguments.port, example="make capture PORT=8711")
     log.info(
         "change capture on http://%s:%d; %s of %s to the lake %s",
         *listener.getsockname()[:2],
@@ -97,10 +102,7 @@ def _capture(arguments: argparse.Namespace) -> int:
         http="h11",
         timeout_graceful_shutdown=1,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # When it has ended, the server sends itself the signal again: an orderly end has the exit status 0.
-        signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run([listener])
+    serve(config, listener)
     return 0
 
 

@@ -109,13 +109,17 @@ class Capture:
             OSError: The disk cannot be written.
         """
         self._identity = self._database.check()
-        changed = self._database.publish()
+        unpublished = self._database.unpublished()
+        if unpublished:
+            # First: a start that ends before the snapshot must not let the next one continue.
+            self._folder.forget()
+        self._database.publish()
         slot = self._database.slot()
         self._state = self._folder.read()
-        reason = self._reason(self._state, slot, changed)
+        reason = self._reason(self._state, slot, unpublished)
         self._expects_snapshot, self._again = reason is not None, None
         if reason is None:
-            log.info("it continues the snapshot of before")
+            log.info("the capture continues from its saved position")
             return
         log.info("all tables are read: %s", reason)
         self._state = None
@@ -142,14 +146,12 @@ class Capture:
             log.warning("the engine did not end within %.0f seconds; nothing is lost", END_SECONDS)
         self._folder.close()
 
-    def _reason(self, state: State | None, slot: Slot | None, changed: bool) -> str | None:
+    def _reason(self, state: State | None, slot: Slot | None, unpublished: str | None) -> str | None:
         """Return why all tables are to be read; None: the engine can continue."""
-        if self._again:
-            return self._again
+        if why := self._again or unpublished:
+            return why
         if state is None:
             return "this disk has no completed snapshot"
-        if changed:
-            return "the publication was changed"
         return self._other_than(state) or self._lack_of_slot(slot) or self._lack_of_lake(state.parts)
 
     def _other_than(self, state: State) -> str | None:

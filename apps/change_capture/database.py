@@ -116,26 +116,25 @@ class Database:
                 self.oids[table.name] = check_table(table, found, server)
         return f"{server['system']}/{server['database']}"
 
-    def publish(self) -> bool:
-        """Make the publication, or add what it lacks. Returns: whether it was changed. Raises: DatabaseError."""
+    def publish(self) -> None:
+        """Make the publication, or add what it lacks. Raises: DatabaseError."""
         with self._connection() as connection:
             found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
             name = _quoted(self.name)
             if found is None:
                 self._change(connection, f"create publication {name} for table {_list(self._tables)}")
-                return True
+                return
             check_publication(self._tables, found, self.name)
             lacking = [each for each in self._tables if _published(each, found) is None]
             if lacking:
                 self._change(connection, f"alter publication {name} add table {_list(lacking)}")
-            return bool(lacking)
 
     def unpublished(self) -> str | None:
         """Return why changes of a table are not told any more; None: all of them are. Raises: DatabaseError."""
         with self._connection() as connection:
             found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
         if found is None:
-            return f"the publication {self.name} was dropped"
+            return f"the publication {self.name} is missing"
         check_publication(self._tables, found, self.name)
         for table in self._tables:
             oid = _published(table, found)
@@ -185,15 +184,15 @@ class Database:
             self._change(connection, f"drop publication if exists {_quoted(self.name)}")
 
     def _change(self, connection: Any, statement: str) -> None:
-        from jpype import JException
+        from apps.change_capture.jvm import java
 
         try:
             connection.createStatement().execute(statement)
-        except JException as error:
+        except java("java.sql.SQLException") as error:
             if str(error.getSQLState()) == "42501":
                 raise DatabaseError(
-                    f"{self._address.user} may not change the publication: it takes the owner of the tables, with the "
-                    f"right to create in the database. Let a person who may run it: {statement}"
+                    f"{self._address.user} may not change the publication: only the owner of the tables may, with the "
+                    f"privilege CREATE on the database. Ask the owner to run: {statement}"
                 ) from None
             raise
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gamelake.fields import RegistryError
+from gamelake.kinds import SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gamelake.lake.keys import TableName
     from gamelake.registry import Source
-
-KIND = "debezium"
-"""The kind of the sources that are captured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +45,24 @@ def captured_source(sources: Mapping[str, Source], name: str | None) -> Source:
     Raises:
         RegistryError: There is no such source, or there are several.
     """
-    known = {each.name: each for each in sources.values() if each.kind == KIND}
+    kind = SourceKind.DEBEZIUM
+    known = {each.name: each for each in sources.values() if each.kind is kind}
     if name is None and len(known) == 1:
         return next(iter(known.values()))
     if name is None:
         found = ", ".join(known) or "none"
-        raise RegistryError("--source", found, f"one source of the kind {KIND}; name it: --source=<name>")
+        raise RegistryError(
+            "--source", found, f"one source of the kind {SourceKind.DEBEZIUM}; name it: --source=<name>"
+        )
     if name not in known:
-        raise RegistryError("--source", name, f"a source of the kind {KIND}: {', '.join(known) or 'there is none'}")
+        raise RegistryError("--source", name, f"a source of the kind {kind}: {', '.join(known) or 'there is none'}")
     return known[name]
 
 
 def captured_tables(source: Source) -> tuple[CapturedTable, ...]:
-    """Return the tables of a source, in the order of the registry. Raises: RegistryError."""
+    """Return the tables of a source, in the order of the registry."""
     tables = []
     for entity in source.entities.values():
-        schema, dot, table = str(entity.options.get("table", "")).partition(".")
-        if not (schema and dot and table):
-            raise RegistryError(
-                f"{entity}: options: table", entity.options.get("table"), "schema.table, such as public.orders"
-            )
-        tables.append(CapturedTable(entity.table, schema, table, str(entity.options.get("key", "id"))))
+        schema, table = entity.options["table"].split(".")  # as the registry has checked
+        tables.append(CapturedTable(entity.table, schema, table, entity.options["key"]))
     return tuple(tables)

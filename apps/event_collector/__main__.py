@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
-import signal
 import socket
 import sys
 
@@ -16,6 +14,7 @@ from apps.event_collector.collector import Collector
 from apps.event_collector.metrics import Metrics
 from apps.event_collector.senders import IGDB, Senders, SendersError
 from apps.event_collector.spool import Batching, Spool, SpoolError
+from apps.serving import ListenError, listen, serve
 from gamelake.fields import RegistryError
 from gamelake.lake.factory import lake_location, open_store, place_of
 from gamelake.lake.location import BucketLocation
@@ -34,10 +33,6 @@ END_SECONDS = 10
 """Seconds for the requests under way after SIGTERM. Then what waits is uploaded, for UPLOAD_AT_END at most."""
 
 
-class ListenError(Exception):
-    """Nothing can listen on the address; the message has what to do."""
-
-
 def main() -> int:
     """Serve until SIGTERM or SIGINT. Returns: the exit status."""
     parser = argparse.ArgumentParser(prog="python -m apps.event_collector", description="Collect events into the lake.")
@@ -52,7 +47,7 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        with _listen(arguments.address, arguments.port) as listener:
+        with listen(arguments.address, arguments.port, example="make collector PORT=8701") as listener:
             return _serve(listener, Batching(seconds=arguments.batch_seconds))
     except (SettingsError, SendersError, SpoolError, StoreError, RegistryError, ListenError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command for people
@@ -80,23 +75,8 @@ def _serve(listener: socket.socket, batching: Batching) -> int:
         h11_max_incomplete_event_size=MAX_HEADERS,
     )
     log.info("event collector on http://%s:%d; lake %s", *listener.getsockname()[:2], place_of(store))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # When it has ended, the server sends itself the signal again: an orderly end has the exit status 0.
-        signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run([listener])
+    serve(config, listener)
     return 0
-
-
-def _listen(address: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        if isinstance(error, OverflowError) or number in {errno.EADDRINUSE, errno.EACCES}:
-            hint = f"--port: found {port}, expected one from 1024 to 65535 that is free (`make collector PORT=8701`)"
-        else:
-            hint = f"--address: found {address!r}, expected an address of this machine, such as 127.0.0.1"
-        raise ListenError(f"cannot listen there: {hint}") from error
 
 
 def _store() -> Store:

@@ -50,7 +50,7 @@ def _two_days(lake: Store, folder: Path) -> None:
             check=False,
         )
         assert result.returncode == 0, result.stdout
-        assert ("it continues the snapshot of before" in result.stdout) is bool(number)
+        assert ("the capture continues from its saved position" in result.stdout) is bool(number)
         sales.append(int(re.findall(r"The shop has (\d+) orders now", result.stdout)[0]))
         assert len(table_rows(lake, "orders", "shop")) == sales[-1]
     assert 0 < sales[0] < sales[1]

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.capture
 
 SNAPSHOT = "the snapshot"  # "the snapshot <uuid> is completed"
-CONTINUES = "it continues the snapshot of before"
+CONTINUES = "the capture continues from its saved position"
 
 
 def order(status: str, row_id: int | None = None) -> str:

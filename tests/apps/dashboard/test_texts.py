@@ -9,6 +9,7 @@ import pytest
 
 from apps.dashboard.data.changes import DERIVED
 from apps.dashboard.texts import LANGUAGES, Texts, all_texts
+from gamelake.lake.manifest import Mode
 from gamelake.paths import REPOSITORY
 
 FILES = [*sorted((REPOSITORY / "apps/dashboard").rglob("*.py")), REPOSITORY / "include/gamelake/marts/lists.py"]
@@ -28,6 +29,11 @@ def test_every_text_that_is_asked_for_exists() -> None:
     asked = set(re.findall(r"""(?:texts|\bt)\(\s*["']([a-z_]+\.[a-z_0-9.]+)["']""", SOURCE))
     assert len(asked) > 50
     assert asked <= set(all_texts())
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_each_mode_of_a_commit_has_a_text(mode: Mode) -> None:
+    assert Texts("ko")(f"pipeline.mode_{mode}")
 
 
 def test_every_text_is_used() -> None:
