@@ -284,8 +284,16 @@ def _keep_events(store: Store, folder: Path) -> None:
 
 
 def _compact(store: Store, folder: Path) -> None:
-    """The task `compact` of the DAG `lake_audit`, twice; the first is as fast as another, which wins."""
+    """The task `compact` of the DAG `lake_audit`: an upload in several requests that fails, then two at once."""
     later = datetime(2027, 2, 1, tzinfo=UTC)
+
+    def run() -> None:
+        list(compact(store, REGISTRY["popscore"], now=later))
+
+    with pytest.MonkeyPatch.context() as patch:
+        assert isinstance(store, s3.S3Store)
+        patch.setattr(s3, "SINGLE_PUT_BYTES", 100)  # as if the file were above 64 MB
+        _kill(patch, store.client, "complete_multipart_upload", 1, run)
     real = store.tag
 
     def tag(key: str, tags: Any, **options: Any) -> None:

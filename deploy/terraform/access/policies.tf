@@ -7,23 +7,24 @@ locals {
 
   # In IAM `*` matches slashes too. The two behind the day tell a part (<day>/<run>/<part>) from a file of rejected rows
   # (_rejected/<day>/<time>), which only maintenance needs.
-  parts     = "${local.lake_arn}raw/*/*/dt=*/*/*"
-  commits   = "${local.lake_arn}raw/*/*/_manifests/*"
-  pointers  = "${local.lake_arn}raw/*/*/_manifest.json"
-  rejected  = "${local.lake_arn}raw/*/*/_rejected/*"
-  months    = "${local.lake_arn}raw/*/*/_months/*"
-  compacted = "${local.lake_arn}raw/*/*/_months/*.json"
-  quotas    = "${local.lake_arn}raw/*/_quota/*"
-  marts     = "${local.lake_arn}marts/*"
-  moves     = "${local.lake_arn}marts/_publications/*"
-  incidents = "${local.lake_arn}incidents/*"
-  reports   = "${local.lake_arn}reports/*"
-  lineage   = "${local.lake_arn}lineage/*"
-  inbox     = "${local.lake_arn}inbox/*/*"
-  feeds     = "${local.lake_arn}feeds/*"
-  steps     = "${local.lake_arn}feeds/*/*/_manifests/*"
-  positions = "${local.lake_arn}topics/*"
-  published = [local.parts, local.months, local.commits, local.pointers, local.marts]
+  parts           = "${local.lake_arn}raw/*/*/dt=*/*/*"
+  commits         = "${local.lake_arn}raw/*/*/_manifests/*"
+  pointers        = "${local.lake_arn}raw/*/*/_manifest.json"
+  rejected        = "${local.lake_arn}raw/*/*/_rejected/*"
+  months          = "${local.lake_arn}raw/*/*/_months/*"
+  month_documents = "${local.lake_arn}raw/*/*/_months/*.json"
+  month_files     = "${local.lake_arn}raw/*/*/_months/*.parquet"
+  quotas          = "${local.lake_arn}raw/*/_quota/*"
+  marts           = "${local.lake_arn}marts/*"
+  moves           = "${local.lake_arn}marts/_publications/*"
+  incidents       = "${local.lake_arn}incidents/*"
+  reports         = "${local.lake_arn}reports/*"
+  lineage         = "${local.lake_arn}lineage/*"
+  inbox           = "${local.lake_arn}inbox/*/*"
+  feeds           = "${local.lake_arn}feeds/*"
+  steps           = "${local.lake_arn}feeds/*/*/_manifests/*"
+  positions       = "${local.lake_arn}topics/*"
+  published       = [local.parts, local.months, local.commits, local.pointers, local.marts]
 
   # Sources whose terms forbid to pass their rows on (docs/decisions/0034): their rows, and what is made of them. Spark's
   # tables have the rows of all sources while a build goes on, profiles have figures of all marts. Restored parts are for
@@ -169,10 +170,16 @@ locals {
         Resource = [local.parts]
       },
       {
+        Sid      = "GiveUpUploadsOfMonths"
+        Effect   = "Allow"
+        Action   = ["s3:AbortMultipartUpload"]
+        Resource = [local.month_files]
+      },
+      {
         Sid      = "TagFilesOfMonths"
         Effect   = "Allow"
         Action   = ["s3:PutObjectTagging"]
-        Resource = ["${local.lake_arn}raw/*/*/_months/*.parquet"]
+        Resource = [local.month_files]
         Condition = {
           StringEquals = { "s3:RequestObjectTag/status" = ["temp", "final"] }
         }
@@ -191,7 +198,7 @@ locals {
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, "${local.lake_arn}raw/*/*/_months/*.parquet", "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/_restored/*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions]
+        Resource = [local.parts, local.rejected, local.month_files, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/_restored/*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions]
       },
     ]
 
@@ -310,7 +317,7 @@ locals {
       Effect    = "Deny"
       Principal = { AWS = "*" }
       Action    = ["s3:PutObject"]
-      Resource  = [local.commits, local.compacted, local.moves, local.incidents, local.quotas, local.inbox, local.steps, local.positions]
+      Resource  = [local.commits, local.month_documents, local.moves, local.incidents, local.quotas, local.inbox, local.steps, local.positions]
       Condition = { Null = { "s3:if-none-match" = "true" } }
     },
     ], var.distribution_arn == null ? [] : [

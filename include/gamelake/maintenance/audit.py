@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.feeds.audit import audit_feed
-from gamelake.lake.audit import Finding, Problem, audit_table
+from gamelake.lake.audit import audit_table
 from gamelake.lake.disk import DiskStore
+from gamelake.lake.findings import Finding, Problem
 from gamelake.lake.inbox import audit_inbox
 from gamelake.lake.lineage_events import audit_events
+from gamelake.lake.manifest import ManifestError
 from gamelake.lake.month_documents import month_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
@@ -110,7 +112,10 @@ def _keep_parts(store: Store, table: TableName, report: AuditReport) -> None:
     starts = (table.months_prefix, f"{table.prefix}dt=")
     keys = [(start, finding.key) for finding in report.broken for start in starts if finding.key.startswith(start)]
     months = {month_of(key.removeprefix(start)) for start, key in keys}
-    newest = Table(store, table).latest() if months else None
+    newest = None
+    if months:
+        with suppress(ManifestError, ObjectNotFoundError):  # it is a finding of its own
+            newest = Table(store, table).latest()
     for part in newest.files if newest else ():
         if month_of(part.partition) in months:
             with suppress(ObjectNotFoundError):

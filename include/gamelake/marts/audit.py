@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from gamelake.lake.audit import RETENTION, Finding, Problem
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.findings import RETENTION, Finding, Problem
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
 from gamelake.marts.documents import (

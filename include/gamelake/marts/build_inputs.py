@@ -117,8 +117,8 @@ class CommitInput(Document, frozen=True, kw_only=True):
     mode: Annotated[
         str,
         Meta(
-            description="How the source was read: `full`, `incremental` or `snapshot`. `events`: it was not; events "
-            "were applied since, and the build reads them. `changes`: all changes of a database were applied."
+            description="How the source was read: `full`, `incremental` or `snapshot`. `events`: the commit "
+            "applies events after the last load. `changes`: the commit applies changes of a database."
         ),
     ]
     committed_at: Annotated[datetime, Meta(tz=True, description="When it was committed, by the clock of the writer.")]

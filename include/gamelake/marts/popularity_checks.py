@@ -102,9 +102,10 @@ def _tests(manifest: Path) -> Iterator[dict[str, Any]]:
 class Checks:
     """The checks of the days of one build. Parts are copied below `folder`; each parent table is read once."""
 
-    def __init__(self, store: ReadableStore, tables: Mapping[str, Sequence[Part]], folder: Path) -> None:
-        self._store, self._tables, self._folder = store, tables, folder
-        self._months = Months(store, folder)
+    def __init__(
+        self, store: ReadableStore, tables: Mapping[str, Sequence[Part]], folder: Path, months: Months
+    ) -> None:
+        self._store, self._tables, self._folder, self._months = store, tables, folder, months
         self._known: dict[str, str | None] = {}
         self._limits, self._parents = limits(), parents()
 

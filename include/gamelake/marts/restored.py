@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
-from gamelake.lake.audit import RETENTION
+from gamelake.lake.findings import RETENTION
 from gamelake.lake.months import Months
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamelake.lake.months import Months
 from gamelake.marts.documents import DayLeftOut
 from gamelake.marts.popularity_checks import Checks
 
@@ -43,8 +44,8 @@ def leave_out(
     unsure = [day for day in days if day.built is None and str(day.day) != tested]
     left_out = []
     if unsure:
-        with tempfile.TemporaryDirectory() as folder:
-            checks = Checks(store, known, Path(folder))
+        with tempfile.TemporaryDirectory() as folder, Months(store, Path(folder)) as months:
+            checks = Checks(store, known, Path(folder), months)
             for day in unsure:
                 if reason := checks.why_not(day.files):
                     left_out.append(DayLeftOut(day=day.day, key=day.key, reason=reason))
