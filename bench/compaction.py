@@ -12,6 +12,7 @@ that is built again, before and after.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import resource
@@ -188,7 +189,7 @@ def build_first_day(lake: Path, folder: Path) -> dict[str, Any]:
     results = json.loads(Path(target, "run_results.json").read_text(encoding="utf-8"))["results"]
     (built,) = [each["execution_time"] for each in results if each["unique_id"].endswith(HISTORY)]
     file = Path(store.url(f"{generation}/_day={FIRST}.parquet")).read_bytes()
-    return {"opened": opened, "built": built, "sha256": hash(file)}
+    return {"opened": opened, "built": built, "sha256": hashlib.sha256(file).hexdigest()}
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> str:
@@ -201,8 +202,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> str:
 
 def child(uri: str) -> None:
     """Compact what is old enough, and print the figures as JSON."""
-    import airflow.sdk  # noqa: F401
-    import duckdb  # noqa: F401
+    import airflow.sdk  # noqa: F401 - a task has it in memory too
 
     store = open_store(uri)
     newest = Table(store, POPSCORE.table).latest()

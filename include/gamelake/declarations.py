@@ -72,7 +72,7 @@ class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     kind: Annotated[Literal["api"], Meta(description="Loads ask an API for the rows.")] = "api"
 
 
-class CapturedTable(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class TableOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which table of the database an entity is."""
 
     table: Annotated[str, Meta(pattern=r"^[^.\s]+\.[^.\s]+$", description="Schema and table, such as public.orders.")]
@@ -87,7 +87,7 @@ class ChangesDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
 
     description: Text
     kind: Annotated[Literal["changes"], Meta(description="Every change of the table is applied: `changes`.")]
-    options: CapturedTable
+    options: TableOptions
     fields: _Fields
     max_shrink: Share | msgspec.UnsetType = msgspec.UNSET
     max_rejected: Share | msgspec.UnsetType = msgspec.UNSET
@@ -103,5 +103,5 @@ class DatabaseDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tr
     connection: Annotated[Text, Meta(description="A name for the database, in documents; not empty.")]
     entities: Annotated[dict[Name, ChangesDeclaration], Meta(min_length=1)]
     optional: Annotated[
-        bool, Meta(description="true: it is captured only where GAMELAKE_OPTIONAL_SOURCES names it.")
+        bool, Meta(description="true: its changes are applied only where GAMELAKE_OPTIONAL_SOURCES names it.")
     ] = False

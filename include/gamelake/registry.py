@@ -25,11 +25,11 @@ import yaml
 
 from gamelake.days import Scheme
 from gamelake.declarations import (
-    CapturedTable,
     ChangesDeclaration,
     DatabaseDeclaration,
     EntityDeclaration,
     SourceDeclaration,
+    TableOptions,
 )
 from gamelake.fields import ID_RULE, FieldRule, FieldType, RegistryError, parse_fields
 from gamelake.kinds import Kind, SourceKind
@@ -228,14 +228,14 @@ def _document(path: Path) -> object:
 
 def _source(folder: str, document: object) -> Source:
     kind = document.get("kind", SourceKind.API) if isinstance(document, dict) else SourceKind.API
-    if kind not in set(SourceKind):
+    if kind not in list(SourceKind):
         raise RegistryError("kind", kind, f"one of {', '.join(SourceKind)}")
     is_database = kind == SourceKind.DEBEZIUM
     entities = document.get("entities") if isinstance(document, dict) else None
     for name, body in entities.items() if isinstance(entities, dict) else ():
         # First, so that an error names the entity.
         if is_database and isinstance(body, dict) and isinstance(body.get("options"), dict):
-            convert(body["options"], CapturedTable, RegistryError, at=f"{name}.options")
+            convert(body["options"], TableOptions, RegistryError, at=f"{name}.options")
         convert(body, ChangesDeclaration if is_database else EntityDeclaration, RegistryError, at=str(name))
     declared: SourceDeclaration | DatabaseDeclaration
     if is_database:

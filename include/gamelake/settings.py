@@ -141,7 +141,7 @@ class Settings(BaseSettings):
 
     gamelake_apply_events: bool = False
     """`true`: the DAG `apply_events` applies [the events of the collector](../guides/events.md) to the tables every 15
-    minutes. Without it only a person starts it, unless a database's changes are captured: they need it."""
+    minutes. Without it the DAG has no schedule, unless a source of the kind `debezium` is switched on."""
 
     gamelake_capture_uri: Annotated[str | None, Field(repr=False)] = None
     """The PostgreSQL database whose changes [the capture](../guides/change-capture.md) reads, such as

@@ -75,5 +75,6 @@ class MartThresholds(ModelThresholds, frozen=True, kw_only=True, forbid_unknown_
         Columns, Meta(description="Columns whose values are listed: a new or vanished one is told.")
     ] = ()
     may_be_deleted: Annotated[
-        Columns, Meta(description="Columns of keys that may be in no other mart any more, as those of deleted games.")
+        Columns,
+        Meta(description="Key columns that may name deleted rows, such as games. The check `references` skips them."),
     ] = ()

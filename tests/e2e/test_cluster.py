@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gamelake.days import format_day
-from gamelake.lake.audit import Problem
+from gamelake.lake.findings import Problem
 from gamelake.marts.audit import audit_generations
 from gamelake.marts.documents import RECORD
 from sandbox.igdb import Fault, Sandbox, World

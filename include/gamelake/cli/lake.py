@@ -19,7 +19,7 @@ from gamelake.tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gamelake.lake.audit import Finding
+    from gamelake.lake.findings import Finding
     from gamelake.lake.manifest import Manifest
     from gamelake.lake.rejected import RejectedRow
     from gamelake.maintenance.compaction import CompactedMonth
@@ -203,7 +203,9 @@ def _restored(report: RestoreReport) -> str:
 @group.command()
 def compact(
     name: OneTable = None,
-    again: Annotated[bool, typer.Option("--again", help="Write the files of months again that have one.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Write the file of a month again, even if the month has one.")
+    ] = False,
 ) -> int:
     """Put old months of time series into one Parquet file each."""
     from gamelake.cli.store import command_store

@@ -177,7 +177,8 @@ def _source_section(source: Source) -> Iterator[str]:
             f"| [{entity.name}](#{source.name}{entity.name}) | {entity.kind.replace('_', ' ')} | {len(entity.fields)} "
             f"| {_named(entity.dag_id, entity)} | {_named(entity.asset_name, entity)} "
             f"| {_percent(entity.limits.max_shrink)} "
-            f"| {_percent(entity.limits.max_rejected)} | {_percent(entity.limits.max_unproven)} |"
+            f"| {_percent(entity.limits.max_rejected)} "
+            f"| {_percent(entity.limits.max_unproven) if entity.has_load else 'none'} |"
         )
     for entity in source.entities.values():
         yield from _entity_section(entity)

@@ -43,7 +43,7 @@ def _lines() -> Iterator[str]:
     yield "## Of a mart, below `config: meta: quality` in its YAML file"
     yield ""
     yield from _defaults(MartThresholds)
-    yield "| Mart | Scores | Lookups | Refers to | Thresholds of its own |"
+    yield "| Mart | Scores | Lookups | Refers to | Other settings |"
     yield "| --- | --- | --- | --- | --- |"
     for name, watched in sorted(watched_marts().items()):
         found = watched.thresholds
@@ -68,4 +68,8 @@ def _description(declared: dict[str, Any]) -> str:
 
 def _own(found: Thresholds, *, without: tuple[str, ...] = ()) -> str:
     own = {name: value for name, value in msgspec.to_builtins(found).items() if name not in without}
-    return ", ".join(f"{name} {value}" for name, value in own.items())
+    return ", ".join(f"{name} {_shown(value)}" for name, value in own.items())
+
+
+def _shown(value: Any) -> str:
+    return " ".join(f"`{each}`" for each in value) if isinstance(value, (list, tuple)) else str(value)

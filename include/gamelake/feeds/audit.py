@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.feeds.documents import FeedError, prefix_of, step_key, steps_prefix
 from gamelake.feeds.feed import Feed
-from gamelake.lake.audit import Finding, Problem
+from gamelake.lake.findings import Finding, Problem
 from gamelake.lake.keys import number_of
 from gamelake.lake.uploads import DamagedPartError, verify_part
 

@@ -30,7 +30,7 @@ from gamelake.feeds.documents import (
 from gamelake.feeds.envelope import Change, Envelopes, Op, read_change
 from gamelake.feeds.rows import differences
 from gamelake.kinds import Kind
-from gamelake.lake.audit import RETENTION
+from gamelake.lake.findings import RETENTION
 from gamelake.lake.keys import number_of
 from gamelake.lake.manifest import Manifest, ManifestError
 from gamelake.lake.rows import read_lines

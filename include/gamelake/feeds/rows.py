@@ -57,8 +57,8 @@ def differences(store: Store, before: Manifest, after: Manifest) -> Iterator[Ite
         yield _Comparison(store, before.files, after.files, scratch).differences()
 
 
-def visible_rows(store: Store, commit: Manifest) -> Iterator[tuple[int, bytes]]:
-    """Yield the id and the line of each row that a commit shows: always in the same order, which is not that of ids.
+def visible_rows(store: Store, files: Sequence[Part]) -> Iterator[tuple[int, bytes]]:
+    """Yield the id and the line of each row that a commit's parts show: always in the same order, not that of ids.
 
     Memory has the ids as a bitmap. Not for a time series.
 
@@ -69,7 +69,7 @@ def visible_rows(store: Store, commit: Manifest) -> Iterator[tuple[int, bytes]]:
     """
     later = _Ranges(())
     seen = BitMap64()
-    for part in reversed(commit.files):
+    for part in reversed(files):
         ids = array("Q")
         if part.ids is not None and not later.cover(part.ids):
             for row_id, line in read_rows(store, part):

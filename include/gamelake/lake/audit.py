@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import ObjectInfo, Store
 
-__all__ = ["REJECTED_RETENTION", "RETENTION", "Finding", "Problem", "audit_table"]
-
 REJECTED_RETENTION = timedelta(days=30)
 """How long rejected rows are kept, so that their errors can be examined."""
 

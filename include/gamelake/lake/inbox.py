@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from isal import isal_zlib
 
-from gamelake.lake.audit import Finding, Problem
+from gamelake.lake.findings import Finding, Problem
 from gamelake.lake.keys import TableName, number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError, StoreError
 

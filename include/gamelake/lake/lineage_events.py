@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, format_day
-from gamelake.lake.audit import Finding
+from gamelake.lake.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -201,8 +201,9 @@ class AppliedEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     load: Annotated[
         Count,
         Meta(
-            description="The version of the last load before this commit: between are only applied events. In a table "
-            "of changes that of an earlier day, of a snapshot or of an allowed shrink; 0: there is none."
+            description="The version of the last load before this commit; only events were applied between them. In a "
+            "table of changes: the newest earlier commit that is a snapshot, an allowed shrink, or the last one of an "
+            "earlier day. 0: there is none."
         ),
     ]
     rejected_key: Annotated[

@@ -74,6 +74,26 @@ def survey_months(
     return survey
 
 
+def _read_documents(
+    store: Store, name: TableName, month: str, objects: Collection[str]
+) -> tuple[list[Month], list[Finding]]:
+    """Return the documents of a month, the newest first, and those that are missing or damaged."""
+    prefix = name.month_prefix(month)
+    numbers = {number for key in objects if (number := number_of(prefix, key)) is not None}
+    documents: list[Month] = []
+    broken: list[Finding] = []
+    for number in range(max(numbers, default=0), 0, -1):
+        key = month_key(name, month, number)
+        if number not in numbers:
+            broken.append(Finding(Problem.MISSING, key, "the documents of a month are numbered without gaps"))
+            continue
+        try:
+            documents.append(read_month(store, name, month, number))
+        except MonthError as error:
+            broken.append(Finding(Problem.DAMAGED, key, str(error)))
+    return documents, broken
+
+
 def _survey_month(
     store: Store,
     name: TableName,
@@ -85,21 +105,9 @@ def _survey_month(
     now: datetime,
     verify: bool,
 ) -> None:
-    prefix = name.month_prefix(month)
-    numbers = {number for key in objects if (number := number_of(prefix, key)) is not None}
-    documents: list[Month] = []
-    is_whole = True
-    for number in range(max(numbers, default=0), 0, -1):
-        key = month_key(name, month, number)
-        if number not in numbers:
-            is_whole = False
-            survey.findings.append(Finding(Problem.MISSING, key, "the documents of a month are numbered without gaps"))
-            continue
-        try:
-            documents.append(read_month(store, name, month, number))
-        except MonthError as error:
-            is_whole = False
-            survey.findings.append(Finding(Problem.DAMAGED, key, str(error)))
+    documents, broken = _read_documents(store, name, month, objects)
+    is_whole = not broken
+    survey.findings += broken
     # Of a part that is nowhere, a document is lost that was the newest, or the only one.
     in_files = {(part.key, part.sha256) for document in documents for part in document.parts}
     is_known = all(is_there or (part.key, part.sha256) in in_files for part, is_there in needed)

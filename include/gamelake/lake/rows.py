@@ -80,10 +80,6 @@ class LiveIds:
         """Add the ids of rows that changed, which may be in the set already."""
         self._bits.update(ids)
 
-    def add_range(self, ids: IdRange) -> None:
-        """Add all ids of a range."""
-        self._bits.add_range(ids.low, _END if ids.high is None else ids.high)
-
     def replace(self, claim: IdRange, ids: Iterable[int]) -> None:
         """Make the ids the only ones within a claim.
 

@@ -105,7 +105,11 @@ class TableReader:
         """
         newest = self.latest()
         if newest is not None:
-            yield from self._read_down(range(newest.version, 0, -1), newest=newest, events=events)
+            if events:
+                yield newest
+                yield from self._read_ahead(range(newest.version - 1, 0, -1))
+            else:
+                yield from self._read_loads(range(newest.version, 0, -1), newest=newest)
 
     def before(self, commit: Manifest) -> Iterator[Manifest]:
         """Yield the loads before a commit, newest first; each is read on demand.
@@ -129,13 +133,8 @@ class TableReader:
             yield commit
         yield from self.before(commit)
 
-    def _read_down(
-        self, versions: Iterable[int], *, events: bool, newest: Manifest | None = None
-    ) -> Iterator[Manifest]:
-        """Yield the commits of descending versions. Without `events` those between two loads are not read."""
-        if events:
-            yield from self._read_ahead(versions)
-            return
+    def _read_loads(self, versions: Iterable[int], *, newest: Manifest | None = None) -> Iterator[Manifest]:
+        """Yield the loads of descending versions; the commits between two loads are not read."""
         highest: int | None = None
         for version in versions:
             if highest is not None and version > highest:
@@ -209,7 +208,8 @@ class Table(TableReader):
 
     def history(self, *, events: bool = True) -> Iterator[Manifest]:
         """Yield the commits, newest first; see `TableReader`. A lost one is left out."""
-        yield from self._read_down(sorted(self._versions(), reverse=True), events=events)
+        versions = sorted(self._versions(), reverse=True)
+        yield from self._read_ahead(versions) if events else self._read_loads(versions)
 
     def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
         """Make the next commit.

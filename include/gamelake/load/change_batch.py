@@ -1,4 +1,4 @@
-"""The changes of one commit: `Following` puts them on top of the newest one, `Whole` makes the table anew.
+"""The changes of one commit: `Following` puts them on top of the newest one, `Whole` makes all rows of the table.
 
 `apply_changes` plans which of the two comes next.
 """
@@ -9,15 +9,17 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gamelake.days import day_of, format_day
+from gamelake.feeds.rows import visible_rows
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.id_ranges import ALL_IDS, IdRange
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, Mode, Proof, Summary
 from gamelake.lake.parts import PartStage
-from gamelake.lake.rows import LiveIds, find_rows, read_rows
+from gamelake.lake.rows import LiveIds, find_rows
 from gamelake.lake.table import Table
 from gamelake.load import inbox_batch
 from gamelake.load.change_order import COMPLETED, STARTED, ChangeOrder
@@ -293,21 +295,9 @@ class Whole(ChangeBatch):
 
 def _write_again(store: Store, files: Sequence[Part], stage: PartStage) -> None:
     """Write the rows that parts show to a stage: each row once, and no claim. Memory has the ids."""
-    hidden = LiveIds()
-    for part in reversed(files):
-        lines: dict[int, bytes] = {}
-        ids = []
-        for row_id, line in read_rows(store, part):
-            ids.append(row_id)
-            if row_id not in hidden:
-                lines[row_id] = line
-            if len(lines) >= _PAGE:
-                RowChanges(lines).stage(stage, has_times=False)
-                lines = {}
-        RowChanges(lines).stage(stage, has_times=False)
-        hidden.add(ids)
-        for claim in part.claims:
-            hidden.add_range(claim)
+    rows = visible_rows(store, files)
+    while page := {row_id: line + b"\n" for row_id, line in islice(rows, _PAGE)}:
+        RowChanges(page).stage(stage, has_times=False)
 
 
 def _is_mark(event: Any) -> bool:

@@ -35,7 +35,7 @@ LIST_COMMAND = "gamelake lake rejected {table}"
 """What shows the rows that were rejected."""
 
 
-NEW_SNAPSHOT = "A new snapshot of the database has all rows (docs/guides/change-capture.md)"
+NEW_SNAPSHOT = "A new snapshot of the database has all rows (docs/guides/runbooks/capture-stops.md)"
 """What brings back all that an inbox of changes has lost."""
 
 

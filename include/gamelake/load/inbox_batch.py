@@ -147,7 +147,7 @@ def unapplied(store: Store, entity: Entity, *, newest: Manifest | None) -> tuple
     try:
         if parts or store.info(inbox.key(through)).modified > newest.committed_at:
             is_another = entity.kind is Kind.CHANGES and _newest_of(store, inbox, through) > newest.events.until
-            reason = "is another one than the one that was applied" if is_another else None
+            reason = "was replaced after it was applied" if is_another else None
     except ObjectNotFoundError:
         reason = "is not there"  # the newest part of an inbox is never removed
     if reason and (every := list(inbox.parts())):

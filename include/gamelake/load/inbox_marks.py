@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
     from gamelake.load.change_order import Position
 
-REMEDY = "take a new snapshot of the database (docs/guides/change-capture.md)"
+REMEDY = "take a new snapshot of the database (docs/guides/runbooks/capture-stops.md)"
 """What brings back the changes of a part that is lost."""
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 MIN_FREE = 300 * 1024 * 1024
 """Bytes that a day of the sandbox needs: its lake, Airflow's database and log, and the build's scratch file."""
-
-
 _FULL = 4 * 1024 * 1024
 """Bytes: with less a database cannot be written."""
 
@@ -31,27 +29,26 @@ def check_folders(place: BucketLocation | FolderLocation) -> None:
 
     Raises: FolderError; ScratchError.
     """
-    database = read_settings().gamelake_duckdb
-    check_database(database)
+    check_database(read_settings().gamelake_duckdb)
     if isinstance(place, FolderLocation):  # a bucket answers at the first request
         _check_writable(place.folder)
-        _check_space(place.folder)
-    for folder in (LOCAL, database.parent):
+    for folder in _folders(place).values():
         _check_space(folder)
 
 
 def full_disks(place: BucketLocation | FolderLocation) -> str:
     """Return which folders of a run have a full disk, and what to do; empty if none has."""
-    folders = {
-        "GAMELAKE_LOCAL": LOCAL,
-        "GAMELAKE_DUCKDB": read_settings().gamelake_duckdb.parent,
-        **({"GAMELAKE_URI": place.folder} if isinstance(place, FolderLocation) else {}),
-    }
-    there = {name: folder for name, folder in folders.items() if folder.exists()}
+    there = {name: folder for name, folder in _folders(place).items() if folder.exists()}
     full = [f"{folder} ({name})" for name, folder in there.items() if shutil.disk_usage(folder).free < _FULL]
     if not full:
         return ""
     return f"The disk of {', '.join(full)} is full: remove files there, or name a folder of another disk."
+
+
+def _folders(place: BucketLocation | FolderLocation) -> dict[str, Path]:
+    """Return the folders that a run writes, by the setting that names each."""
+    lake = {"GAMELAKE_URI": place.folder} if isinstance(place, FolderLocation) else {}
+    return lake | {"GAMELAKE_LOCAL": LOCAL, "GAMELAKE_DUCKDB": read_settings().gamelake_duckdb.parent}
 
 
 def check_build() -> None:

@@ -115,7 +115,7 @@ def compact(
     Args:
         store: The lake.
         entity: The table.
-        again: Write the file again of a month that has one.
+        again: Write the file of a month again, even if the month has one.
         now: For tests; the present.
         log: Gets lines for people: how far a month is, and its figures.
 
@@ -153,7 +153,7 @@ def compact_all(
     Args:
         store: The lake.
         entities: Every entity of the registry.
-        again: Write the files of months again that have one.
+        again: Write the file of a month again, even if the month has one.
         log: Gets lines for people.
 
     Returns:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.table import open_table
 from gamelake.marts.documents import Document
@@ -41,7 +43,7 @@ class CapturedFacts(Document, frozen=True, kw_only=True):
     bytes: int | None = None
 
 
-def captured_tables(store: Store, entities: Sequence[Entity], problems: list[str]) -> tuple[CapturedFacts, ...]:
+def captured_facts(store: Store, entities: Sequence[Entity], problems: list[str]) -> tuple[CapturedFacts, ...]:
     """Return the tables of changes; a damaged commit is a problem, and no error. Raises: StoreError."""
 
     def of(entity: Entity) -> CapturedFacts:
@@ -53,10 +55,8 @@ def captured_tables(store: Store, entities: Sequence[Entity], problems: list[str
             return found
         if newest is None:
             return found
-        return CapturedFacts(
-            source=found.source,
-            entity=found.entity,
-            origin=found.origin,
+        return msgspec.structs.replace(
+            found,
             version=newest.version,
             rows=newest.row_count,
             committed_at=newest.committed_at,

@@ -25,7 +25,7 @@ from gamelake.lake.factory import place_of
 from gamelake.lake.keys import run_folder
 from gamelake.lake.store import StoreError
 from gamelake.nights import loads, marts
-from gamelake.nights.captured import captured_tables
+from gamelake.nights.captured import captured_facts
 from gamelake.nights.clock import last_night, late_at
 from gamelake.nights.documents import (
     LoadStatus,
@@ -180,7 +180,7 @@ class NightReports:
     def _look(self) -> _View:
         records, now = self._reader.read(NIGHTS), self._clock()
         problems = list(records.problems)
-        captured = captured_tables(self._reader.store, self._captured, problems)
+        captured = captured_facts(self._reader.store, self._captured, problems)
         records = replace(records, problems=problems)
         # The sandbox makes days up: they may be later than the clock's.
         last = max(last_night(self._sources.values(), now), self._reader.newest_day() or FIRST_DAY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gamelake.lake.audit import RETENTION, Finding
+from gamelake.lake.findings import RETENTION, Finding
 from gamelake.marts import findings
 from gamelake.quality.profile import PROFILES
 from gamelake.quality.record import KEPT

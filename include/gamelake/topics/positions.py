@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gamelake.lake.audit import Finding
+from gamelake.lake.findings import Finding
 from gamelake.lake.keys import number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError
 from gamelake.topics.documents import Position, PositionError

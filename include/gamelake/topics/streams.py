@@ -149,7 +149,7 @@ class FeedStream:
     def _rows(self, commit: Manifest) -> Iterator[Message]:
         envelopes = Envelopes(self._entity, commit)
         yield Message(TRUNCATION_KEY, envelopes.truncation(), is_for_all=True)
-        for row_id, row in visible_rows(self._store, commit):
+        for row_id, row in visible_rows(self._store, commit.files):
             yield Message(b"%d" % row_id, envelopes.snapshot(row_id, row))
 
     def _commit(self, step: Step) -> Manifest | None:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.audit import RETENTION, Problem, audit_table
+from gamelake.lake.audit import audit_table
 from gamelake.lake.claims import merge_parts
+from gamelake.lake.findings import RETENTION, Problem
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.keys import LoadRun
 from gamelake.lake.manifest import Draft, Manifest, Mode, Part

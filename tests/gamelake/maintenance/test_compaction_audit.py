@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.audit import RETENTION, audit_table
+from gamelake.lake.audit import audit_table
 from gamelake.lake.factory import open_store
+from gamelake.lake.findings import RETENTION
 from gamelake.lake.month_documents import Month, read_months
 from gamelake.lake.months import Months
 from gamelake.lake.rows import read_lines

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from gamelake.lake.audit import Problem
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import open_store
+from gamelake.lake.findings import Problem
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.marts import pointer

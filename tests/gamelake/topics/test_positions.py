@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from gamelake.lake.audit import Problem
+from gamelake.lake.findings import Problem
 from gamelake.topics.documents import Position, PositionError
 from gamelake.topics.positions import RETENTION, OtherSenderError, Positions, audit_positions
 from tests.support.stores import FLAT_STORES, opened
