@@ -4,8 +4,8 @@ Every 15 minutes where `GAMELAKE_APPLY_EVENTS` is `true` or a source of the kind
 person triggers it. The event collector stores what IGDB's webhooks send; this DAG commits it to the tables: changed
 rows without claims, deletions as claims of single ids. The newest `updated_at` counts. The load of 04:00 Korean time
 compares the result with the source. The change feed has each commit at once. The marts are built from loads, not from
-events. docs/guides/events.md explains it. Changes of a database are all there is of its tables: they are applied in
-their order, and the marts are built from them (docs/guides/change-capture.md).
+events. docs/guides/events.md explains it. Tables of a database have no loads. Their changes are applied in
+order, and the marts are built from these commits (docs/guides/change-capture.md).
 
 If it fails: the tables are as before, and the events wait in the inbox; the next run applies them. One table that fails
 does not stop the others. docs/guides/runbooks/events-wait.md has what to do.

@@ -131,7 +131,7 @@ with LakeDAG(
             False,
             type="boolean",
             title="Compact again",
-            description="Write the files of months again that have one.",
+            description="Write the file of a month again, even if the month has one.",
         ),
     },
     default_args={
