@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from typer.main import get_command
 
 from gamelake.cli.app import app
 from gamelake.paths import REPOSITORY
+from tests.docs.commands import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,18 @@ def problem(words: list[str]) -> str | None:
             return f"no command {word}"
         command = commands[word]
     return None
+
+
+def one_word_too_many(words: list[str]) -> str | None:
+    """The first word after `gamelake` that its command does not take, None if it takes all."""
+    command, rest = TREE, list(words)
+    while rest and rest[0] in (known := getattr(command, "commands", {})):
+        command = known[rest.pop(0)]
+    with_value = {name for each in command.params if not getattr(each, "is_flag", True) for name in each.opts}
+    counts = [each.nargs for each in command.params if each.param_type_name == "argument"]
+    pairs = zip(["", *rest], rest, strict=False)
+    given = [word for before, word in pairs if not word.startswith("-") and before not in with_value]
+    return None if -1 in counts else next(iter(given[sum(counts) :]), None)
 
 
 def named(text: str) -> Iterator[list[str]]:
@@ -93,3 +107,17 @@ def test_every_target_of_make_that_is_named_exists() -> None:
         if (missing := set(re.findall(r"(?:`|^    )make ([a-z][a-z0-9-]*)", text, re.MULTILINE)) - targets)
     }
     assert wrong == {}
+
+
+def test_every_command_of_the_pages_takes_the_arguments_that_it_is_given() -> None:
+    found = {line: match for line in commands() if (match := re.match(r"(?:\.venv/bin/)?gamelake ([^|;&]+)", line))}
+    given = {line: shlex.split(match[1]) for line, match in found.items()}
+    assert {line: word for line, words in given.items() if (word := one_word_too_many(words))} == {}
+    assert len(given) > 40
+
+
+def test_a_word_too_many_is_found() -> None:
+    assert one_word_too_many(["lake", "restore", "s3://copy", "raw/"]) == "raw/"
+    assert one_word_too_many(["lake", "restore", "s3://copy", "--prefix", "raw/"]) is None
+    assert one_word_too_many(["lake", "audit", "--verify", "igdb.games"]) is None
+    assert one_word_too_many(["feed", "publish", "igdb.games", "igdb.covers"]) is None
