@@ -18,6 +18,7 @@ MODELS = REPOSITORY / "dbt" / "models"
 PAGE_PATH = REPOSITORY / "docs" / "reference" / "metrics.md"
 
 UNITS = {
+    "fct_rawg_daily.rating": "1 to 5",
     "*_users": "users",
     "*_users_*": "users",
     "playing_gained_*": "users",
@@ -31,6 +32,8 @@ UNITS = {
     "meh_count": "ratings",
     "skip_count": "ratings",
     "*ratings_count": "ratings",
+    "rawg_games_count": "games",
+    "games_*": "games",
     "reviews_text_count": "reviews",
     "suggestions_count": "games",
     "added*": "users",
@@ -47,13 +50,13 @@ UNITS = {
     "steam_global_top_sellers_gained_*": "points",
     "twitch_hours_watched": "hours",
     "twitch_24hr_hours_watched_gained_*": "hours",
-    "*_rating_count": "ratings",
+    "*rating_count": "ratings",
     "hypes": "followers",
     "*games": "games",
     "releases*": "games",
     "judged_*": "games",
     "*_percentile": "0 to 100",
-    "*_rating": "0 to 100",
+    "*rating": "0 to 100",
     "*_score": "score",
     "*_share": "share of 1",
     "*_share_*": "share of 1",
@@ -62,7 +65,10 @@ UNITS = {
     "turnover_*": "share of 1",
     "*_per_*": "ratio",
 }
-"""The unit of the columns that a pattern fits; the first one decides. A share of a total has the unit of its type."""
+"""The unit of the columns that a pattern fits, the name of the mart before it or not; the first one decides. A share of
+a total has the unit of its type."""
+NUMBERS = ("bigint", "integer", "double", "decimal")
+"""The types of columns that have a unit: a text such as esrb_rating has none, whatever its name."""
 
 
 def generated() -> dict[Path, str]:
@@ -109,9 +115,17 @@ def _section(model: dict[str, Any], texts: dict[str, str]) -> Iterator[str]:
     yield from ("", "| Column | Type | Unit | Definition |", "| --- | --- | --- | --- |")
     for column in model["columns"]:
         name = column["name"]
-        unit = next((unit for pattern, unit in UNITS.items() if fnmatchcase(name, pattern)), "")
+        unit = _unit(f"{model['name']}.{name}", column["data_type"])
         text = re.sub(r"\{\{ doc\('(\w+)'\) \}\}", lambda found: texts[found[1]], column["description"])
         yield f"| `{name}` | {column['data_type']} | {unit} | {' '.join(text.split()).replace('|', '&#124;')} |"
+
+
+def _unit(column: str, data_type: str) -> str:
+    """Return the unit of a column, given with its mart; nothing for a text, a date or a flag."""
+    if data_type.partition("(")[0] not in NUMBERS:
+        return ""
+    names = (column, column.partition(".")[2])
+    return next((unit for pattern, unit in UNITS.items() if any(fnmatchcase(name, pattern) for name in names)), "")
 
 
 def _key(model: dict[str, Any]) -> list[str]:
