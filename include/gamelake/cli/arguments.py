@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import TableName
     from gamelake.registry import Entity
 
+SHOWN_ROWS = 50
+"""Rows that a command shows to a person who states no limit; a program, which asks for JSON, gets all."""
+
 
 def table(name: str | None) -> str | None:
     """Return the name of a table, such as igdb.games. Raises: typer.BadParameter."""

@@ -76,27 +76,23 @@ def show(
         int | None, typer.Option(metavar="NUMBER", min=1, help="The version after the changes; the newest by default.")
     ] = None,
     row_id: Annotated[int | None, typer.Option("--id", metavar="ID", min=0, help="Only this row, of any step.")] = None,
-    limit: Annotated[int, typer.Option(metavar="ROWS", min=0, help="The most changes.")] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="ROWS", min=0, help="The most changes. Default: 50; all of them with --json or --id."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print each change as its line of JSON.")] = False,
 ) -> None:
     """Show the changes of a version in words; or everything that happened to a row."""
     from gamelake.cli.store import command_store
-    from gamelake.feeds.documents import FeedError
     from gamelake.feeds.envelope import read_change
     from gamelake.feeds.feed import Feed, read_changes
     from gamelake.feeds.wording import change_in_words, step_in_words
 
     store = command_store()
-    feed = Feed(store, chosen_entity(name).table)
-    steps = list(feed.steps())
-    if version is not None:
-        steps = [step for step in steps if step.to_version == version]
-    elif row_id is None:
-        steps = steps[-1:]
-    if not steps:
-        wrong = "a version at which a step ends" if version else "a step; `gamelake feed make` makes it"
-        raise FeedError(f"{name}: version", version, f"{wrong}. `gamelake feed list {name}` lists them")
-    left = limit
+    steps = _steps(name, list(Feed(store, chosen_entity(name).table).steps()), version, newest=row_id is None)
+    if limit is None and not json and row_id is None:
+        limit = arguments.SHOWN_ROWS
+    shown = 0
     for step in steps:
         changes = 0
         if not json and row_id is None:
@@ -104,9 +100,9 @@ def show(
         for line in read_changes(store, step):
             if row_id is not None and read_change(line).id != row_id:
                 continue
-            if left == 0:
+            if shown == limit:
                 break
-            left, changes = left - 1, changes + 1
+            shown, changes = shown + 1, changes + 1
             if json:
                 print(line.decode().rstrip("\n"))
             else:
@@ -114,19 +110,28 @@ def show(
                 print(f"{when}{change_in_words(read_change(line))}")
         if not json and row_id is None and changes < step.rows:
             print(f"  and {step.rows - changes:,} more: --limit {step.rows}")
+    if row_id is not None and not shown and limit != 0:
+        since = f"versions {steps[0].from_version or steps[0].to_version} to {steps[-1].to_version}"
+        print(f"{name}: nothing happened to {row_id} in the steps of {since}", file=sys.stderr)
 
 
 @group.command()
 def make(name: OneTable = None) -> None:
     """Make the steps that feeds lack, as `transform` does each night."""
     from gamelake.cli.store import command_store
-    from gamelake.feeds.feed import make_all, summary
+    from gamelake.feeds.feed import Feed, make_all, summary
+    from gamelake.lake.factory import place_of
 
-    made = make_all(command_store(), _fed_entities(name))
+    store, entities = command_store(), _fed_entities(name)
+    made = make_all(store, entities)
     for step in made:
         print(f"{step.source}.{step.entity}: {summary(step)}")
-    if not made:
+    if made:
+        return
+    if any(Feed(store, entity.table).numbers() for entity in entities):
         print("Every feed has the steps of all commits.")
+    else:
+        print(f"{place_of(store)}: nothing is committed yet, so there is no step to make")
 
 
 @group.command()
@@ -155,6 +160,21 @@ def check(
 
 
 group.command("publish")(feed_publish.publish)
+
+
+def _steps(name: str, steps: list[Step], version: int | None, *, newest: bool) -> list[Step]:
+    """Return the step of a version; without one the newest, or all. Raises: FeedError, if there is none."""
+    from gamelake.feeds.documents import FeedError
+
+    if not steps:
+        raise FeedError(f"{name}: feed", "no step", "one: load the table, then `gamelake feed make` makes it")
+    if version is None:
+        return steps[-1:] if newest else steps
+    found = [step for step in steps if step.to_version == version]
+    if not found:
+        expected = f"a version at which a step ends. `gamelake feed list {name}` lists them"
+        raise FeedError(f"{name}: version", version, expected)
+    return found
 
 
 def _fed_entities(name: str | None) -> list[Entity]:

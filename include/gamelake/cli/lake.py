@@ -141,7 +141,9 @@ def audit(
         marts=name is None,
     )
     if not report.findings:
-        print(f"{place_of(store)}: every object is as it should be")
+        is_empty = next(iter(store.list("raw/")), None) is None
+        what = "nothing is committed yet, so nothing was checked" if is_empty else "every object is as it should be"
+        print(f"{place_of(store)}: {what}")
         return 0
     print(place_of(store))
     _print_table(_FINDING_HEADER, (_finding_line(finding, report.outcome(finding)) for finding in report.findings))
@@ -238,7 +240,10 @@ def rejected(
     day: Annotated[
         str | None, typer.Option(metavar="DAY", callback=korean_day, help="Only loads of this Korean day.")
     ] = None,
-    limit: Annotated[int, typer.Option(metavar="ROWS", min=0, help="The most rows of one table.")] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="ROWS", min=0, help="The most rows of one table. Default: 50; all of them with --json."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print each row as a line of JSON, as it was sent.")] = False,
 ) -> None:
     """List the rows that loads rejected, and why."""
@@ -247,6 +252,8 @@ def rejected(
     from gamelake.lake.rejected import rejected_rows
 
     store = command_store()
+    if limit is None and not json:
+        limit = arguments.SHOWN_ROWS
     lines: list[tuple[str, ...]] = []
     for each in chosen_tables(name):
         rows = list(rejected_rows(store, each, day))

@@ -45,6 +45,6 @@ def _row(parameter: Any) -> str:
     if parameter.required:
         without = "an error"
     else:
-        has_default = parameter.default not in {None, False, ()}
+        has_default = parameter.default not in {None, False, (), ""}
         without = f"`{parameter.default}`" if has_default else ""
     return f"| `{name}` | {without} | {parameter.help or ''} |"

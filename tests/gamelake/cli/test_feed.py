@@ -57,6 +57,42 @@ def test_a_feed_is_made_listed_and_shown(lake: Store, capsys: Captured) -> None:
     assert [json.loads(line)["op"] for line in capsys.readouterr().out.splitlines()] == ["u", "d", "c"]
 
 
+def test_a_program_gets_every_change_and_a_person_is_told_of_the_rest(
+    lake: Store, capsys: Captured, tmp_path: Path
+) -> None:
+    load_whole(lake, tmp_path, *({"id": n, "name": f"Game {n}"} for n in range(1, 71)), partition="2026-11-23")
+    main(["feed", "make"])
+    capsys.readouterr()
+    assert main(["feed", "show", "igdb.games"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "  and 20 more: --limit 70"
+    assert main(["feed", "show", "igdb.games", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 70
+    assert main(["feed", "show", "igdb.games", "--json", "--limit", "3"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_everything_that_happened_to_a_row_is_shown(lake: Store, capsys: Captured, tmp_path: Path) -> None:
+    for n in range(60):
+        load_whole(lake, tmp_path, {"id": 1, "name": "One", "hypes": 7 + n}, partition="2026-11-23")
+    main(["feed", "make"])
+    capsys.readouterr()
+    assert main(["feed", "show", "igdb.games", "--id", "1"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 61
+    assert main(["feed", "show", "igdb.games", "--id", "99"]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "igdb.games: nothing happened to 99 in the steps of versions 1 to 62\n")
+
+
+def test_a_lake_without_commits_has_no_complete_feeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "none").as_uri())
+    assert main(["feed", "make"]) == 0
+    assert "nothing is committed yet" in capsys.readouterr().out
+    assert main(["feed", "show", "igdb.games"]) == 1
+    assert "igdb.games: feed: found 'no step', expected one: load the table" in capsys.readouterr().err
+
+
 def test_a_feed_that_differs_from_its_table_is_found(lake: Store, capsys: Captured, tmp_path: Path) -> None:
     main(["feed", "make"])
     capsys.readouterr()

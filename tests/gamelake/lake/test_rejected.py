@@ -109,6 +109,16 @@ def test_the_command_gives_json_with_all_that_was_sent(lake: Store, capsys: pyte
     assert rows[0]["committed"] is True
 
 
+def test_a_program_gets_every_row_and_a_person_is_told_of_the_rest(
+    lake: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_rejected(lake, LoadRun(IGDB_GAMES, "2026-11-22", "run"), time_ns=NOON, rows=[kept(n) for n in range(1, 71)])
+    assert main(["lake", "rejected", "igdb.games", "--day", "2026-11-22", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 70
+    assert main(["lake", "rejected", "igdb.games", "--day", "2026-11-22"]) == 0
+    assert "and 20 more: --limit 70" in capsys.readouterr().out
+
+
 def test_the_command_states_that_there_are_none(
     disk: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
