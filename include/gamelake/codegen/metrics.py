@@ -68,7 +68,7 @@ UNITS = {
 """The unit of the columns that a pattern fits, the name of the mart before it or not; the first one decides. A share of
 a total has the unit of its type."""
 NUMBERS = ("bigint", "integer", "double", "decimal")
-"""The types of columns that have a unit: a text such as esrb_rating has none, whatever its name."""
+"""The types of columns that have a unit: a text such as esrb_rating has none."""
 
 
 def generated() -> dict[Path, str]:
