@@ -6,6 +6,7 @@ of the day has succeeded (docs/decisions/0028-check-the-deadline-in-a-dag-of-its
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
@@ -33,18 +34,23 @@ def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, 
     """Open an incident if the marts of the night are late and no open incident explains it; end it if they are there.
 
     A new lake is not late, and neither is one whose days are run by hand: the first deadline is that of the day after
-    the first load of a schedule.
+    the first load of a schedule. Before the deadline of a night the one before it is judged, unless the new one has
+    loads already: its marts follow.
     Raises: DocumentError, StoreError.
     """
     day = last_night(sources.values(), now)
-    if now < deadline(day):
-        return
+    if is_early := now < deadline(day):
+        day -= timedelta(days=1)
     published = pointer.newest_published(store)
     if published and published.day >= day:
         incidents.succeed(SCOPE, part=PART, night=format_day(published.day))
         return
     explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
-    if any(incidents.open(scope) for scope in explained) or not has_deadline(store, sources, day):
+    if any(incidents.open(scope) for scope in explained):
+        return
+    records = _records(store, sources)
+    first, newest = first_deadline(records.read(1).tables.values()), records.newest_day()
+    if first is None or newest is None or day < first or (is_early and newest > day):
         return
     built = NightReports(store, sources, clock=lambda: now).night(day).marts
     cause = Words(built.note, built.note_ko or "") if built.note else text("marts.not_published")
@@ -56,6 +62,11 @@ def has_deadline(store: Store, sources: Mapping[str, Source], day: date) -> bool
 
     Raises: StoreError.
     """
-    entities = [each for source in sources.values() if source.gates_transform for each in source.entities.values()]
-    first = first_deadline(RecordReader(store, entities).read(1).tables.values())
+    first = first_deadline(_records(store, sources).read(1).tables.values())
     return first is not None and day >= first
+
+
+def _records(store: Store, sources: Mapping[str, Source]) -> RecordReader:
+    """Return a reader of the tables that the marts wait for."""
+    gating = [source for source in sources.values() if source.gates_transform]
+    return RecordReader(store, [entity for source in gating for entity in source.entities.values()])

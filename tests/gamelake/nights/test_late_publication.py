@@ -36,6 +36,28 @@ def test_marts_are_late_from_six_on(store: Store, clock: str, opened: list[str])
     assert checked(store, clock) == opened
 
 
+@pytest.mark.parametrize("clock", ["00:01", "03:59", "04:01", "05:59"])
+def test_the_night_before_is_late_until_the_deadline_of_the_new_one(store: Store, clock: str) -> None:
+    """Nothing ran since Saturday, and the check is the first thing that does."""
+    lake = NightLake(store)
+    lake.night("2026-11-28")
+    assert checked(store, clock) == ["transform.late"]
+    (incident,) = Incidents(store).open()
+    assert incident.failures[0].nights == (SUNDAY,)
+
+    lake.night(MONDAY)
+    assert checked(store, clock) == [], "the marts of the new night are those that readers wait for"
+
+
+def test_the_night_before_is_not_late_while_the_new_one_is_loaded(store: Store) -> None:
+    """The load that held back Sunday's marts has succeeded for Monday: their message would be over in minutes."""
+    lake = NightLake(store)
+    lake.night("2026-11-28")
+    lake.loads(MONDAY, without=["games"])
+    assert checked(store, "04:10") == []
+    assert checked(store, "06:00") == ["transform.late"]
+
+
 def test_the_cause_names_what_the_marts_wait_for_and_it_ends_with_the_publication(store: Store) -> None:
     lake = NightLake(store)
     lake.night(SUNDAY)
