@@ -21,6 +21,7 @@ from uuid import uuid4
 import msgspec
 from msgspec.structs import replace
 
+from gamelake.days import day_of, format_day
 from gamelake.incidents.documents import PREFIX, Event, Failure, Fault, Incident, Message, Resolved
 from gamelake.lake.documents import DocumentError, convert, parse_json
 from gamelake.lake.keys import number_of, numbered_key
@@ -83,7 +84,8 @@ class Incidents:
 
         Args:
             scope: What succeeded; the incidents of all its kinds count.
-            night: The partition that it was for. A failure of a later one stays.
+            night: The partition that it was for. A failure of a later one stays, unless that lies in the future: a
+                person may name any day, and no success of these years is for 2030.
             part: Which part; None: all parts of the scope.
 
         Returns:
@@ -225,12 +227,13 @@ class Incidents:
         if before is None or not before.is_open:
             return None
         now = self._clock()
+        today, tomorrow = (format_day(day_of(now) + timedelta(days=days)) for days in (0, 1))
         resolved, failures = [*before.resolved], []
         for each in before.failures:
             made_up = tuple(name for name in each.nights if name != night)
             if part not in {None, each.part}:
                 failures.append(each)
-            elif night >= each.nights[-1]:
+            elif night >= (each.nights[-1] if each.nights[-1] < tomorrow else today):
                 resolved.append(Resolved(part=each.part, missed=made_up, at=now))
             else:
                 failures.append(replace(each, nights=made_up))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gamelake.days import format_day
+from gamelake.days import day_of, day_of_partition, format_day
 from gamelake.incidents.documents import Fault
 from gamelake.marts import pointer
 from gamelake.nights.clock import deadline, last_night
@@ -33,6 +33,7 @@ PART = "publication"
 def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, Source], now: datetime) -> None:
     """Open an incident if the marts of the night are late and no open incident explains it; end it if they are there.
 
+    A failure of a night that readers have, or of one to come, explains nothing: a person may run any day.
     A new lake is not late, and neither is one whose days are run by hand: the first deadline is that of the day after
     the first load of a schedule. Before the deadline of a night the one before it is judged, unless the new one has
     loads already: its marts follow.
@@ -46,7 +47,10 @@ def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, 
         incidents.succeed(SCOPE, part=PART, night=format_day(published.day))
         return
     explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
-    if any(incidents.open(scope) for scope in explained):
+    failures = [failure for scope in explained for each in incidents.open(scope) for failure in each.failures]
+    nights = {day_of_partition(night) for failure in failures for night in failure.nights}
+    readers_have = format_day(published.day) if published else ""
+    if any(readers_have < night <= format_day(day_of(now)) for night in nights):
         return
     records = _records(store, sources)
     first, newest = first_deadline(records.read(1).tables.values()), records.newest_day()

@@ -17,6 +17,7 @@ from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemory
 from gamelake.airflow.failures import load_callbacks, load_run_callbacks, publication_skipped, task_callbacks
 from gamelake.airflow.notifications import record, record_failure, record_success, store_of_this_machine
 from gamelake.cli.main import main
+from gamelake.days import day_of, format_day
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake.factory import open_store
@@ -229,6 +230,19 @@ def test_a_killed_run_is_reported_by_its_dag(lake: Store, webhook: Webhook) -> N
 
     assert webhook.got[0]["incident"] == "load.igdb.lost"
     assert "task_failure" in webhook.got[0]["text"]
+
+
+@pytest.mark.parametrize("key", ["2199-01-01", "2199-01-01T04"])
+def test_a_run_for_a_day_to_come_is_over_with_the_load_of_today(lake: Store, webhook: Webhook, key: str) -> None:
+    """A person named a day that no run of these years loads; else the incident would explain late marts until then."""
+    callbacks, wrong, right = load_callbacks(IGDB, COVERS), context(ValueError("in the future")), context()
+    wrong["dag_run"].partition_key = key
+    right["dag_run"].partition_key = format_day(day_of(datetime.now(UTC)))
+
+    callbacks["on_failure_callback"](wrong)
+    callbacks["on_success_callback"](right)
+
+    assert webhook.events == ["opened", "over"]
 
 
 def test_a_failed_data_test_is_over_with_the_next_publication(lake: Store, webhook: Webhook) -> None:

@@ -26,7 +26,7 @@ MONDAY, TUESDAY, WEDNESDAY = "2026-11-30", "2026-12-01", "2026-12-02"
 
 class Clock:
     def __init__(self) -> None:
-        self.now = datetime(2026, 11, 29, 19, 0, tzinfo=UTC)
+        self.now = datetime(2026, 12, 1, 19, 0, tzinfo=UTC)  # Wednesday, 04:00 Korean time
 
     def __call__(self) -> datetime:
         return self.now
@@ -126,6 +126,19 @@ def test_the_end_names_every_part_and_the_nights_that_were_missed(store: Store) 
     assert over.parts == ("games", "popscore")
     assert over.missed == (f"popscore {MONDAY}", f"popscore {TUESDAY}")
     assert over.at - over.since == timedelta(hours=2)
+
+
+@pytest.mark.parametrize("night", ["2030-01-01", "2026-12-03", "2026-12-03T04"])
+def test_a_failure_of_a_day_to_come_ends_with_the_success_of_today(store: Store, night: str) -> None:
+    """A person may start a run for any day; no run of these years succeeds for 2030."""
+    incidents = opened(store)
+    incidents.fail(fault("games", MONDAY))
+    incidents.fail(fault("games", night))
+
+    assert incidents.succeed("load.igdb", night=TUESDAY, part="games") == []
+    (closed,) = incidents.succeed("load.igdb", night=WEDNESDAY, part="games")
+
+    assert closed.missed == (f"games {MONDAY}", f"games {night}")
 
 
 def test_a_fault_that_becomes_more_urgent_is_told_once_more(store: Store) -> None:

@@ -84,6 +84,16 @@ def test_a_failed_load_explains_it_and_one_of_another_kind_does_not(store: Store
     assert checked(store, "06:30") == ["lake_audit.other", "transform.late"]
 
 
+@pytest.mark.parametrize("scope", ["transform", "load.igdb"])
+@pytest.mark.parametrize("night", ["2026-11-20", SUNDAY, "2030-01-01"])
+def test_a_failed_run_of_another_day_explains_nothing(store: Store, scope: str, night: str) -> None:
+    """A person ran another day, which failed; then the night did not run at all."""
+    NightLake(store).night(SUNDAY)
+    Incidents(store).fail(Fault(scope=scope, kind="other", part="games", night=night, cause="no such day"))
+
+    assert "transform.late" in checked(store, "06:00")
+
+
 def test_days_that_a_person_runs_are_never_late(store: Store) -> None:
     """Nor is the day on which the schedule is switched on; the day after it is."""
     lake = NightLake(store)
