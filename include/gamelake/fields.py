@@ -80,8 +80,10 @@ class FieldRule:
         return ", ".join(words)
 
 
-ID_RULE = FieldRule(required=True, minimum=0, maximum=2**53)
-"""Every entity's `id`: every reader of JSON keeps it exact."""
+MAX_ID = 2**53
+"""Every reader of JSON keeps a number up to it exact."""
+ID_RULE = FieldRule(required=True, minimum=0, maximum=MAX_ID)
+"""Every entity's `id`."""
 
 
 def parse_fields(name: str, declared: Mapping[str, object]) -> tuple[Mapping[str, FieldType], Mapping[str, FieldRule]]:

@@ -16,11 +16,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from isal import isal_zlib
+from isal import igzip, isal_zlib
+from isal.igzip_lib import IsalError
 
 from gamelake.lake.findings import Finding, Problem
 from gamelake.lake.keys import TableName, number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError, StoreError
+from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -117,10 +119,17 @@ def table_of(prefix: str) -> TableName:
 
 
 def read_events(store: ReadableStore, part: InboxPart) -> Iterator[dict[str, Any]]:
-    """Yield the events of a part. Raises: StoreError."""
-    for line in isal_zlib.decompress(store.get(part.key), wbits=_GZIP).splitlines():
-        event: dict[str, Any] = orjson.loads(line)
-        yield event
+    """Yield the events of a part. Raises: DamagedPartError; StoreError."""
+    data = store.get(part.key)
+    try:
+        if not data:
+            raise EOFError("it is empty")
+        # A file of gzip may have several streams, such as two parts that a person put together.
+        for line in igzip.decompress(data).splitlines():
+            event: dict[str, Any] = orjson.loads(line)
+            yield event
+    except (orjson.JSONDecodeError, igzip.BadGzipFile, IsalError, EOFError) as error:  # type: ignore[misc] # as in `rows`
+        raise DamagedPartError(f"{part.key}: {error}; expected gzip of one JSON object a line") from error
 
 
 def compressed(lines: bytes) -> bytes:

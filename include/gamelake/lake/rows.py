@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _Row = TypeVar("_Row")
 _END = 2**64 - 1  # above every id
+_END_OF_TIME = 2**63
 
 
 class _HasId(msgspec.Struct):
@@ -38,9 +39,14 @@ class _Changed(_HasId):
     updated_at: int | None = None
 
 
+class _Updated(msgspec.Struct):
+    updated_at: object = None
+
+
 _ID = msgspec.json.Decoder(_HasId)
 _STARTS_WITH_ID = re.compile(rb'\{"id":(\d+)[,}]')
 _CHANGED = msgspec.json.Decoder(_Changed)
+_UPDATED = msgspec.json.Decoder(_Updated)
 
 
 class LiveIds:
@@ -153,8 +159,13 @@ def find_rows(store: Store, files: Sequence[Part], ids: Iterable[int]) -> dict[i
 
 
 def read_update_time(line: bytes) -> int | None:
-    """Return the `updated_at` of a row, None if it has none. Raises: msgspec.DecodeError."""
-    return _CHANGED.decode(line).updated_at
+    """Return the `updated_at` of a row, None if it has none that is a time. Raises: msgspec.DecodeError."""
+    return update_time(_UPDATED.decode(line).updated_at)
+
+
+def update_time(value: object) -> int | None:
+    """Return an `updated_at` that a manifest can name, else None: one before 1970, or an undeclared one of any type."""
+    return value if type(value) is int and 0 <= value < _END_OF_TIME else None
 
 
 def _read_changed(store: Store, part: Part) -> Iterator[tuple[int, int | None]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from gamelake.fields import MAX_ID
 from gamelake.load.event_order import parsed
 from gamelake.sources.contract import Reject, RowContract
 
@@ -97,7 +98,7 @@ class ChangeOrder:
             self.truncates += 1
             self._empty()
         elif row_id is None:
-            self.rejects.append(Reject(event, f"id: found {event.get('id')!r}, expected a whole number of 0 or more"))
+            self.rejects.append(Reject(event, f"id: found {event.get('id')!r}, expected a whole number, 0 to {MAX_ID}"))
         elif operation == DELETE:
             self._settle()
             self._keep(row_id, None)

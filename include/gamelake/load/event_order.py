@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from gamelake.fields import MAX_ID
 from gamelake.lake.rows import read_update_time
 from gamelake.load.schedule import OVERLAP_SECONDS, watermark_in
 from gamelake.sources.contract import Reject
@@ -90,7 +91,7 @@ class EventOrder:
         self.events += 1
         row_id, operation, received_at = parsed(event)
         if received_at is None or row_id is None:
-            self.rejects.append(Reject(event, "expected an event with id, op, received_at and body"))
+            self.rejects.append(Reject(event, f"expected an event with id (0 to {MAX_ID}), op, received_at and body"))
             return
         self.until = max(self.until, received_at)
         if operation == _DELETED:
@@ -153,4 +154,5 @@ def parsed(event: Any) -> tuple[int | None, Any, float | None]:
         received_at = moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=UTC).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
         received_at = None
-    return (row_id if type(row_id) is int and row_id >= 0 else None), event.get("op"), received_at
+    is_id = type(row_id) is int and 0 <= row_id <= MAX_ID
+    return (row_id if is_id else None), event.get("op"), received_at

@@ -11,15 +11,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from isal.igzip_lib import IsalError
-
 from gamelake.kinds import Kind
 from gamelake.lake.id_ranges import IdRange, merge_ranges
 from gamelake.lake.inbox import Inbox, InboxPart, read_events
 from gamelake.lake.parts import PartStage, Rows
 from gamelake.lake.rows import read_rows, read_update_time
 from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError
 from gamelake.load import guard
 from gamelake.load.errors import LoadError
 from gamelake.load.event_order import parsed
@@ -53,14 +51,14 @@ class InboxPartError(LoadError):
 
     Args:
         key: The part.
-        reason: What was found.
+        damage: What was found, with the key.
         remedy: What brings back what it had, once it is deleted.
     """
 
-    def __init__(self, key: str, reason: Exception, remedy: str) -> None:
+    def __init__(self, key: str, damage: DamagedPartError, remedy: str) -> None:
         super().__init__(
-            f"{key}: {reason}; expected gzip of one JSON object a line. Events after it wait. Restore the object from "
-            f"a backup or the bucket's versions; or delete it, and {remedy}"
+            f"{damage}. Events after it wait. Restore the object from a backup or the bucket's versions; or delete it, "
+            f"and {remedy}"
         )
         self.key = key
 
@@ -174,7 +172,7 @@ def events_of(store: Store, part: InboxPart, *, remedy: str) -> Iterator[Any]:
     """
     try:
         yield from read_events(store, part)
-    except (orjson.JSONDecodeError, IsalError, EOFError) as error:  # type: ignore[misc] # isal types it as an instance
+    except DamagedPartError as error:
         raise InboxPartError(part.key, error, remedy) from error
 
 

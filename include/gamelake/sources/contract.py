@@ -6,6 +6,7 @@ import base64
 import logging
 from bisect import bisect, bisect_left
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -17,6 +18,7 @@ from apiclient.elements import UnreadableRow
 from gamelake.fields import FieldRule, FieldType
 from gamelake.lake.documents import prepare
 from gamelake.lake.parts import Rows
+from gamelake.lake.rows import update_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,9 +162,10 @@ class RowContract:
         if not _violation(page, self._page):
             ids = [row["id"] for row in page]
             if len(set(ids)) == len(ids) and not (window and misplaced_ids(ids, window)):
-                lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page]
-                if sum(map(len, lines)) <= MAX_ROW_BYTES:
-                    return _checked(page, lines)
+                with suppress(orjson.JSONEncodeError):  # a field of any JSON may be nested without end
+                    lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in page]
+                    if sum(map(len, lines)) <= MAX_ROW_BYTES:
+                        return _checked(page, lines)
         return self._check_each(page, window)
 
     def _check_each(self, page: Sequence[Any], window: IdRange | None) -> Checked:
@@ -212,7 +215,7 @@ class RowContract:
             return row, b"", reason
         try:
             line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-        except orjson.JSONEncodeError as error:  # an undeclared field may be nested without end
+        except orjson.JSONEncodeError as error:
             return row, b"", f"cannot be written as JSON: {error}"
         if len(line) > MAX_ROW_BYTES:
             return row, b"", f"found {len(line):,} bytes, expected at most {MAX_ROW_BYTES:,}"
@@ -239,8 +242,7 @@ def _checked(
     rows: Sequence[Any], lines: list[bytes], rejects: Sequence[Reject] = (), undeclared: Counter[str] | None = None
 ) -> Checked:
     ids = [row["id"] for row in rows]
-    # A time before 1970 is no change that a manifest could name, nor is a text.
-    times = [at for row in rows if isinstance(at := row.get("updated_at"), int) and at >= 0]
+    times = [at for row in rows if (at := update_time(row.get("updated_at"))) is not None]
     staged = Rows(lines=b"".join(lines), ids=ids, max_updated_at=max(times, default=None))
     return Checked(staged, list(rejects), Counter() if undeclared is None else undeclared, _last_id(ids, rejects))
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.inbox import RETENTION, Inbox, audit_inbox, read_events
+from gamelake.lake.inbox import RETENTION, Inbox, audit_inbox, compressed, read_events
 from gamelake.lake.keys import TableName
 from gamelake.lake.store import StoreError
+from gamelake.lake.uploads import DamagedPartError
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
@@ -28,6 +29,32 @@ def test_parts_are_numbered_and_read_in_order(store: Store) -> None:
     assert [part.number for part in parts] == [2, 3]
     assert [event for part in parts for event in read_events(store, part)] == [{"id": 6}, {"id": 7}]
     assert parts[0].key == "inbox/igdb/games/00000000000000000002.jsonl.gz"
+
+
+def test_all_streams_of_a_part_are_read(store: Store) -> None:
+    inbox = Inbox(store, GAMES)
+    store.put(inbox.key(1), compressed(b'{"id":1}\n{"id":2}\n') + compressed(b'{"id":3}\n'))
+    (part,) = inbox.parts()
+    assert [event["id"] for event in read_events(store, part)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="no byte"),
+        pytest.param(b'{"id":1}\n', id="no gzip"),
+        pytest.param(compressed(b'{"id":1}\n')[:-1], id="torn"),
+        pytest.param(compressed(b'{"id":1}\n') + b"more", id="more at the end"),
+        pytest.param(compressed(b'{"id":1}\n')[:-8] + bytes(8), id="another checksum"),
+        pytest.param(compressed(b'{"id":\n'), id="no JSON"),
+    ],
+)
+def test_a_damaged_part_is_named(store: Store, data: bytes) -> None:
+    inbox = Inbox(store, GAMES)
+    store.put(inbox.key(1), data)
+    (part,) = inbox.parts()
+    with pytest.raises(DamagedPartError, match=f"{part.key}: .*; expected gzip of one JSON object a line"):
+        list(read_events(store, part))
 
 
 def test_the_same_part_again_is_no_second_one(store: Store) -> None:

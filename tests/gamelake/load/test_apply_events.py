@@ -314,6 +314,38 @@ def test_invalid_events_are_rejected_kept_and_counted(lake: Lake) -> None:
     assert lake.rows()[first] == lake.loads.source_rows()[first]
 
 
+@pytest.mark.parametrize("row_id", [2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1])
+def test_an_event_of_an_id_that_no_table_can_have_is_rejected(lake: Lake, row_id: int) -> None:
+    lake.put(lake.event("delete", {"id": row_id}), lake.event("update", lake.row(lake.ids[0], 10)))
+    (applied,) = lake.apply()
+    assert (applied.updated, applied.deleted, applied.rejected) == (1, 0, 1)
+    assert all(part.claims == () for part in lake.newest.files[-1:])
+
+
+@pytest.mark.parametrize("changed_at", [-1, -(2**63)])
+def test_a_row_that_changed_before_1970_goes_by_its_arrival(lake: Lake, changed_at: int) -> None:
+    row = lake.row(lake.ids[0], 10) | {"updated_at": changed_at}
+    lake.put(lake.event("update", row))
+    (applied,) = lake.apply()
+    assert (applied.updated, lake.rows()[lake.ids[0]]) == (1, row)
+    lake.put(lake.event("update", lake.row(lake.ids[0], 20)))
+    (applied,) = lake.apply()
+    assert (applied.updated, lake.rows()[lake.ids[0]]["name"]) == (1, "Changed 20")
+
+
+@pytest.mark.parametrize("changed_at", ["2026-11-21T04:00:00", 1.5, {}, True, 2**63])
+def test_an_undeclared_updated_at_may_be_anything(loads: Loads, changed_at: Any) -> None:
+    covers = REGISTRY["covers"]
+    assert "updated_at" not in covers.fields
+    loads.load("covers")
+    began = int(loads.newest("covers").cursor or 0)
+    for age in (10, 20):
+        row = {"id": 90_001, "image_id": f"at {age}", "updated_at": changed_at}
+        put(loads.store, covers.table, event("update", row, began + age))
+        assert len(apply_events(loads.store, covers)) == 1
+        assert loads.table_rows("covers")[90_001] == row
+
+
 def test_deletions_of_too_many_rows_are_held_until_a_person_allows_them(lake: Lake) -> None:
     lake.put(*(lake.event("delete", {"id": each}) for each in lake.ids[:200]))
     with pytest.raises(HeldEventsError, match=r"1,100 .*--allow-shrink"):

@@ -13,6 +13,7 @@ from gamelake.registry import load_sources
 from gamelake.sources.contract import MAX_ROW_BYTES, RowContract, id_contract
 
 GAMES = RowContract(load_sources()["igdb"].entities["games"])
+RAWG_GAMES = RowContract(load_sources()["rawg"].entities["games"])
 POPSCORE = RowContract(load_sources()["igdb"].entities["popscore"])
 VALUE = {"id": 11, "game_id": 7, "popularity_type": 3, "value": 0.25}
 GAME = {"id": 7, "name": "Café 東京", "updated_at": 1763668800, "platforms": [6, 3], "rating": 88, "hypes": 2}
@@ -136,13 +137,16 @@ def nested(levels: Any) -> Any:
 
 
 @pytest.mark.parametrize("levels", [300, 1000])
-def test_a_row_that_is_nested_too_deep_to_be_written_is_rejected_and_kept_without_that_field(levels: int) -> None:
-    row = {**GAME, "mood": nested(levels)}
-    checked = GAMES.check([row, {**GAME, "id": 8}])
+@pytest.mark.parametrize(("contract", "field"), [(GAMES, "mood"), (RAWG_GAMES, "platforms")])
+def test_a_row_that_is_nested_too_deep_to_be_written_is_rejected_and_kept_without_that_field(
+    levels: int, contract: RowContract, field: str
+) -> None:
+    row = {"id": 7, "name": "One", field: nested(levels)}
+    checked = contract.check([row, {"id": 8, "name": "Two"}])
     assert checked.rows.ids == [8]
     (reject,) = checked.rejects
     assert reject.reason.startswith("cannot be written as JSON: ")
-    assert reject.kept() == {"row": {**GAME, "mood": "list nested too deep to be kept"}}
+    assert reject.kept() == {"row": row | {field: "list nested too deep to be kept"}}
 
 
 def test_a_row_that_is_too_long_for_dbt_is_rejected() -> None:
@@ -166,6 +170,13 @@ def test_an_unreadable_row_is_rejected_with_its_bytes() -> None:
 
 def test_a_time_before_1970_is_good_but_is_no_newest_change() -> None:
     checked = GAMES.check([{"id": 1, "updated_at": -5, "first_release_date": -62135683200}])
+    assert (checked.rows.ids, checked.rows.max_updated_at) == ([1], None)
+
+
+@pytest.mark.parametrize("changed_at", [True, "2026-11-21", 1.5, 2**63, None])
+def test_an_undeclared_updated_at_is_no_newest_change_unless_it_is_a_time(changed_at: Any) -> None:
+    covers = RowContract(load_sources()["igdb"].entities["covers"])
+    checked = covers.check([{"id": 1, "updated_at": changed_at}])
     assert (checked.rows.ids, checked.rows.max_updated_at) == ([1], None)
 
 
