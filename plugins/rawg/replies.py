@@ -69,9 +69,9 @@ class Answer(ApiAnswer):
         return Page(results, count, following is not None, self.date(), len(self.body))
 
     def single(self) -> Single:
-        """Return one object. Raises ReplyError for any other shape."""
+        """Return one object, or what RAWG has in place of one that has moved. Raises ReplyError for any other shape."""
         found = self._parsed()
-        if not isinstance(found, dict) or "id" not in found:
+        if not isinstance(found, dict) or not found.keys() & {"id", "redirect"}:
             self.refuse("not an object with an id")
         return Single(found, self.date(), len(self.body))
 

@@ -29,7 +29,8 @@ class PagedRawg:
     requests: how often each request came, by path and query. failing: statuses of the next replies. quota: requests
     that are answered; None: any number. ignores_filters: RAWG's answer to a filter that it cannot read. skips_ties: of
     rows with equal `updated` on two pages, the first page's last one is skipped in descending order. before: called
-    with the number of the request before each reply. zone: of `updated`, ahead of UTC.
+    with the number of the request before each reply. zone: of `updated`, ahead of UTC. torn: bytes of replies, and what
+    they are replaced with.
     """
 
     def __init__(self, clock: datetime = NOON) -> None:
@@ -40,6 +41,7 @@ class PagedRawg:
         self.quota: int | None = None
         self.ignores_filters = False
         self.skips_ties = False
+        self.torn = (b"", b"")
         self.zone = timedelta()
         self.before: Callable[[int], None] = lambda _number: None
         self.requests: Counter[str] = Counter()
@@ -121,6 +123,7 @@ class PagedRawg:
                 url = urlsplit(self.path)
                 status, answer = rawg.reply(url.path.removeprefix("/api/"), dict(parse_qsl(url.query)))
                 body = json.dumps(answer).encode()
+                body = body.replace(*rawg.torn) if rawg.torn[0] else body
                 self.send_response_only(status)
                 self.send_header("Date", format_datetime(rawg.clock, usegmt=True))
                 self.send_header("Content-Length", str(len(body)))

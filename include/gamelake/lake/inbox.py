@@ -125,7 +125,7 @@ def read_events(store: ReadableStore, part: InboxPart) -> Iterator[dict[str, Any
         if not data:
             raise EOFError("it is empty")
         # A file of gzip may have several streams, such as two parts that a person put together.
-        for line in igzip.decompress(data).splitlines():
+        for line in igzip.decompress(data).splitlines():  # type: ignore[no-untyped-call] # isal gives it no types
             event: dict[str, Any] = orjson.loads(line)
             yield event
     except (orjson.JSONDecodeError, igzip.BadGzipFile, IsalError, EOFError) as error:  # type: ignore[misc] # as in `rows`

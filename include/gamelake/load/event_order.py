@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.fields import MAX_ID
 from gamelake.lake.rows import read_update_time
-from gamelake.load.schedule import OVERLAP_SECONDS, watermark_in
+from gamelake.load.schedule import watermark_in
+from gamelake.sources.base import OVERLAP_SECONDS
 from gamelake.sources.contract import Reject
 
 if TYPE_CHECKING:

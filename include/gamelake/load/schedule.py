@@ -10,15 +10,13 @@ from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.kinds import Kind
 from gamelake.lake.manifest import ManifestError
 from gamelake.load.errors import SupersededError, UnreadablePartitionError
+from gamelake.sources.base import OVERLAP_SECONDS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from gamelake.lake.manifest import Manifest
     from gamelake.registry import Entity
-
-OVERLAP_SECONDS = 5 * 60
-"""Changes are read from this long before the watermark: rows of one second may appear one after another."""
 
 GRACE = timedelta(hours=4)
 """How long after its end a day can still be loaded: until 04:00 of the next day, when the next load is due."""

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gamelake.days import partition_bounds
-from gamelake.load.schedule import OVERLAP_SECONDS, Period, period_of_changes, watermark_in
+from gamelake.load.schedule import Period, period_of_changes, watermark_in
+from gamelake.sources.base import OVERLAP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

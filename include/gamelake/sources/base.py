@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity, Source
     from gamelake.sources.contract import Checked
 
+OVERLAP_SECONDS = 5 * 60
+"""Changes are read from this long before the watermark: rows of one second may appear one after another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lake:

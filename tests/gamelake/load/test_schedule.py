@@ -6,8 +6,9 @@ import pytest
 
 from gamelake.days import partition_bounds
 from gamelake.load.errors import UnreadablePartitionError
-from gamelake.load.schedule import OVERLAP_SECONDS, Period, check_readable, period_of_changes
+from gamelake.load.schedule import Period, check_readable, period_of_changes
 from gamelake.registry import load_sources
+from gamelake.sources.base import OVERLAP_SECONDS
 from tests.support.errors import having
 
 PARTITION = "2026-11-21"

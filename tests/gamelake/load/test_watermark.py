@@ -10,8 +10,9 @@ import pytest
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Manifest, Mode
 from gamelake.load.errors import UnreadablePartitionError
-from gamelake.load.schedule import OVERLAP_SECONDS, Period, watermark_in
+from gamelake.load.schedule import Period, watermark_in
 from gamelake.load.watermark import watermark_after, watermark_of
+from gamelake.sources.base import OVERLAP_SECONDS
 from sandbox.igdb import Fault
 from tests.support.errors import having
 from tests.support.loads import LONG_AGO, ids_of

@@ -50,6 +50,11 @@ async def test_a_page_is_what_the_api_asks_for(api: Any, client: RawgClient) -> 
     assert KEY not in str(asked.headers)
 
 
+async def test_an_object_that_has_moved(api: Any, client: RawgClient) -> None:
+    api.then(body={"redirect": True, "slug": "portal-2"})
+    assert (await client.single("games/portal-two")).row == {"redirect": True, "slug": "portal-2"}
+
+
 async def test_a_single_object(api: Any, client: RawgClient) -> None:
     single = await client.single("games/3498")
     assert single.row == {"id": 1}

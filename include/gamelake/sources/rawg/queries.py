@@ -33,7 +33,7 @@ class Query:
         path: Of the list.
         filters: Of the list, without an order.
         orders: The values of `ordering` for the first and the second reading; empty for RAWG's own order.
-        check: Called with each row; it raises for a row that the query cannot have.
+        check: Called with the rows of each page; it raises for rows that the query cannot have.
         may_be_missing: There may be no such list, as of a game that was deleted.
     """
 
@@ -44,13 +44,15 @@ class Query:
         filters: dict[str, str],
         *,
         orders: tuple[str, str] = ("", ""),
-        check: Callable[[Any], None] = lambda _row: None,
+        check: Callable[[list[Any]], None] = lambda _rows: None,
         may_be_missing: bool = False,
     ) -> None:
         self.count = 0
         """How many rows RAWG counts, at the newest page."""
         self.is_missing = False
         """There is no such list."""
+        self.is_read = False
+        """All pages were read once."""
         self._may_be_missing = may_be_missing
         self._replies = replies
         self._path = path
@@ -78,6 +80,7 @@ class Query:
         if self.is_missing:
             return Evidence(Proof.COUNTED)
         await self._read_all(1)
+        self.is_read = True
         if not self._is_complete():
             await self._read_newest()
         if not self._is_complete():
@@ -135,8 +138,9 @@ class Query:
             return
         self._fell = self._fell or reply.count < self.count
         self.count = reply.count
-        for row in reply.all_rows():
-            self._check(row)
+        rows = reply.all_rows()
+        self._check(rows)
+        for row in rows:
             row_id = row.get("id") if isinstance(row, dict) else None
             if type(row_id) is int:
                 self._rows[row_id] = _newer(self._rows.get(row_id), row)

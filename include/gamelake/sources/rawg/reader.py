@@ -6,17 +6,20 @@ A load that has no request left ends as one that read a part: its evidence state
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from apiclient.elements import UnreadableRow
+from apiclient.errors import ReplyError, ServerError
 from gamelake.days import partition_bounds
 from gamelake.lake.id_ranges import ALL_IDS, ids_outside
 from gamelake.lake.manifest import Proof
 from gamelake.sources.base import Evidence, Page
-from gamelake.sources.contract import RowContract
+from gamelake.sources.contract import Reject, RowContract
 from gamelake.sources.rawg.ledger import Ledger
 from gamelake.sources.rawg.options import RawgOptions, Reading
 from gamelake.sources.rawg.plan import NoRequestLeftError, Plan
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from gamelake.sources.base import Lake
     from rawg.client import RawgClient
 
+log = logging.getLogger(__name__)
+
 # Rows that are equal in the order change places between pages, so that some are on none. Few games have one name, and
 # many have one `added`, or one `updated`, where a program wrote it.
 NEWEST_FIRST = ("-updated", "name")
@@ -45,6 +50,8 @@ UNPROVEN_AGAIN = timedelta(days=3)
 """For how long a window whose rows differ from its count is read again by the next loads."""
 PAGE_GAMES = 40
 """The games of a page of details."""
+MOST_FAILURES = 5
+"""Of so many games one after another RAWG fails: then it is down, rather than the pages of some games."""
 _LATER = "The other games come when they change"
 
 
@@ -211,7 +218,7 @@ class ListReader(RawgReader):
         while todo and self._evidence is None:
             window = todo.pop()
             query = self._query(window.filters, window)
-            with self._stopping(lambda reason, window=window: self._stopped(since, window, reason)):  # type: ignore[misc]
+            with self._stopping(lambda why, window=window, query=query: _stopped(since, window, query, why)):  # type: ignore[misc]
                 halves = window.cut()
                 if halves and await query.first() > WINDOW_ROWS:
                     todo += reversed(halves)
@@ -222,7 +229,7 @@ class ListReader(RawgReader):
                     longest = int((self.clock - UNPROVEN_AGAIN).timestamp())
                     evidence = replace(evidence, until=max(since, window.start, longest))
                 worst = evidence if evidence.proof is not Proof.COUNTED and worst.until is None else worst
-            found = [row for row in query.rows if is_within(row, since, until)]
+            found = [row for row in query.rows if is_within(row, since, until) or not window.has(row)]
             if found:
                 yield self._page(found, None)
             if not todo and until is None and (today := last_day(self.clock)) > last:
@@ -235,16 +242,9 @@ class ListReader(RawgReader):
     ) -> Query:
         by_time = self._options.read is Reading.CHANGES
         name = str(self._entity)
-        check = (lambda row: window.check(name, row)) if window else (lambda _row: None)
+        check = (lambda rows: window.check(name, rows)) if window else (lambda _rows: None)
         orders = orders or (NEWEST_FIRST if by_time else ("", ""))
         return Query(self.replies, self._options.path, filters, orders=orders, check=check)
-
-    def _stopped(self, since: int, window: Window, reason: str) -> Evidence:
-        until = max(since, window.start)
-        at = datetime.fromtimestamp(until, UTC)
-        return Evidence(
-            Proof.PARTIAL, f"{reason}. The next load reads the changes since {at:%Y-%m-%d %H:%M} UTC", until
-        )
 
 
 class GamesReader(RawgReader):
@@ -267,14 +267,22 @@ class GamesReader(RawgReader):
         waiting = await asyncio.to_thread(WaitingGames.read, self._lake.store, self._entity)
         self.total = len(waiting.games)
         self._evidence = None
-        read = 0
+        read = in_a_row = 0
+        failed: list[int] = []
         reason = f"one load reads {self._options.games_per_load:,}"
         rows: list[Any] = []
         self._use_own_clock()
         for game in waiting.games[: self._options.games_per_load]:
             with self._stopping(lambda why: Evidence(Proof.PARTIAL, why)):
-                rows.append(await self._row(game.id, game.updated_at))
-                read += 1
+                try:
+                    rows.append(await self._row(game.id, game.updated_at))
+                    read, in_a_row = read + 1, 0
+                except (ServerError, ReplyError) as error:
+                    failed.append(game.id)
+                    in_a_row += 1
+                    if in_a_row == MOST_FAILURES:
+                        raise
+                    log.warning("%s: game %d is left for the next load: %s", self._entity, game.id, error)
             if self._evidence:
                 reason = str(self._evidence.reason)
                 break
@@ -285,8 +293,11 @@ class GamesReader(RawgReader):
             yield self._page(rows, None)
         self._evidence = Evidence(Proof.COUNTED)
         if read < len(waiting.games):
+            reasons = [f"RAWG failed at {len(failed):,}, such as game {failed[0]}"] if failed else []
+            reasons += [reason] if read + len(failed) < len(waiting.games) else []
             self._evidence = Evidence(
-                Proof.PARTIAL, f"{read:,} of the {len(waiting.games):,} games that wait were read: {reason}"
+                Proof.PARTIAL,
+                f"{read:,} of the {len(waiting.games):,} games that wait were read: {'; '.join(reasons)}",
             )
 
     async def _row(self, game_id: int, changed_at: int | None) -> dict[str, Any]:
@@ -294,17 +305,41 @@ class GamesReader(RawgReader):
         if self._options.read is Reading.SUBLIST:
             query = Query(self.replies, path, {}, may_be_missing=True)
             await query.read()
-            row: dict[str, Any] = {"id": game_id, "items": query.rows, "is_missing": query.is_missing}
+            items = [_element(each) for each in query.rows]
+            row: dict[str, Any] = {"id": game_id, "items": items, "is_missing": query.is_missing}
             return row if changed_at is None else {**row, "updated_at": changed_at}
         reply = await self.replies.single(path)
-        row = {"id": game_id, "is_missing": True} if reply.is_missing else dict(reply.rows[0])
+        found = {} if reply.is_missing else dict(reply.rows[0])
+        # Of a game that became one with another, RAWG may return the other one, or only where it is.
+        row = found if found.get("id") in (game_id, str(game_id)) else {"id": game_id, "is_missing": True}
         # A detail may be older than its game in the list: it must not wait without end.
         at = max((each for each in (updated_at(row), changed_at) if each is not None), default=None)
         return row if at is None else {**row, "updated_at": at}
 
 
+def _stopped(since: int, window: Window, query: Query, reason: str) -> Evidence:
+    """Return the evidence of a load that stopped in a window: the next load begins there.
+
+    A day may have so many changes that no load has the requests for a second reading. The next load begins after it.
+    """
+    if query.is_read and query.count > WINDOW_ROWS:
+        reason += f". {window} has {query.count:,} rows, of which its pages had {len(query.rows):,}, read once"
+        window = window.following()
+    at = datetime.fromtimestamp(max(since, window.start), UTC)
+    return Evidence(
+        Proof.PARTIAL,
+        f"{reason}. The next load reads the changes since {at:%Y-%m-%d %H:%M} UTC",
+        max(since, window.next_load),
+    )
+
+
 def _part(query: Query, reason: str) -> Evidence:
     return Evidence(Proof.PARTIAL, f"{len(query.rows):,} of {query.count:,} rows were read: {reason}")
+
+
+def _element(found: Any) -> Any:
+    """Return an element of a row's list; one that no parser accepts as its bytes: the others of the list count."""
+    return {"reason": found.reason, **Reject(found, "").kept()} if isinstance(found, UnreadableRow) else found
 
 
 def _id(row: Any) -> int:

@@ -6,37 +6,42 @@ are read twice rather than missed.
 
 A window of more than WINDOW_ROWS rows is cut at a day: so a query has few enough pages, and where a load has to stop,
 the windows before are complete. RAWG drops a filter that it cannot read, without an error, and returns the whole
-catalogue: a row outside of the window shows it.
+catalogue: rows outside of the window show it. A few of them are odd rows: they are taken as RAWG returned them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gamelake.sources.base import IncompleteError
+from gamelake.sources.base import OVERLAP_SECONDS, IncompleteError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WINDOW_ROWS = 2_000
 """A longer window of several days is cut. RAWG itself lists 20,000 rows of a query."""
 ZONE = timedelta(hours=14)
 """No zone is further from UTC."""
+_ODD_SHARE = 0.1  # of a page
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class IgnoredFilterError(IncompleteError):
-    """RAWG returned a row outside of the window that was asked for: it ignored the filter."""
+    """RAWG returned rows outside of the window that was asked for: it ignored the filter."""
 
-    def __init__(self, entity: str, window: Window, row: Any) -> None:
+    def __init__(self, entity: str, window: Window, rows: Sequence[Any]) -> None:
         super().__init__(entity, str(window), 0, None)
-        self.row = {"id": row.get("id"), "updated": row.get("updated")}
+        self.rows = len(rows)
+        self.row = {"id": rows[0].get("id"), "updated": rows[0].get("updated")}
 
     def __str__(self) -> str:
         return (
-            f"{self.entity}: {self.where}: found a row of another time, {self.row}, expected only rows of the window: "
-            "RAWG ignored the filter and returns the whole catalogue. Nothing was committed; report it to RAWG if it "
-            "stays."
+            f"{self.entity}: {self.where}: found {self.rows} rows of another time on a page, such as {self.row}, "
+            "expected rows of the window: RAWG ignored the filter and returns the whole catalogue. Nothing was "
+            "committed; report it to RAWG if it stays."
         )
 
 
@@ -65,10 +70,24 @@ class Window:
         """The first second after it, likewise."""
         return int(datetime.combine(self.last, time(), UTC).timestamp()) + 86_400
 
-    def check(self, entity: str, row: Any) -> None:
-        """Refuse a row of another time, in any zone. Raises: IgnoredFilterError."""
-        if not is_within(row, self.start, self.end):
-            raise IgnoredFilterError(entity, self, row)
+    @property
+    def next_load(self) -> int:
+        """The watermark (unix seconds) with which the next load begins at this window, and not a day before it."""
+        return self.start + int(ZONE.total_seconds()) + OVERLAP_SECONDS
+
+    def has(self, row: Any) -> bool:
+        """Whether a row changed in it, in any zone."""
+        return is_within(row, self.start, self.end)
+
+    def check(self, entity: str, page: Sequence[Any]) -> None:
+        """Refuse a page with more than a few rows of another time. Raises: IgnoredFilterError."""
+        others = [row for row in page if not self.has(row)]
+        if len(others) > max(1, len(page) * _ODD_SHARE):
+            raise IgnoredFilterError(entity, self, others)
+
+    def following(self) -> Window:
+        """Return the day after it."""
+        return Window(self.last + _DAY, self.last + _DAY)
 
     def cut(self) -> tuple[Window, Window] | None:
         """Return its halves, None for a single day."""

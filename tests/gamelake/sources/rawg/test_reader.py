@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import Counter
 from datetime import UTC, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from apiclient.errors import ServerError
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.table import Table
 from gamelake.sources.rawg.ledger import newest_entry
@@ -151,14 +153,55 @@ async def test_rows_that_arrive_while_pages_are_read_are_taken_too(rawg: PagedRa
 
 
 async def test_a_filter_that_is_ignored_is_refused(rawg: PagedRawg, store: Store) -> None:
-    rawg.put(game(1, rawg.clock - timedelta(days=40)))
+    rawg.put(game(1, rawg.clock - timedelta(days=40)), game(2, rawg.clock - timedelta(days=50)))
     await load(rawg, store)
     rawg.ignores_filters = True
-    rawg.put(game(2, rawg.clock - timedelta(hours=1)))
-    with pytest.raises(IgnoredFilterError) as caught:
+    rawg.put(game(3, rawg.clock - timedelta(hours=1)))
+    with pytest.raises(IgnoredFilterError, match=r"found 2 rows of another time on a page, such as \{'id': 1,"):
         await load(rawg, store, run_id="second")
-    assert caught.value.row["id"] == 1
-    assert (commit(store).version, ids(store)) == (1, [1])
+    assert (commit(store).version, ids(store)) == (1, [1, 2])
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+async def test_an_odd_row_of_another_time_is_one_row(rawg: PagedRawg, store: Store, rows: int) -> None:
+    rawg.put(game(900, rawg.clock - timedelta(days=40)))
+    await load(rawg, store)
+    rawg.next_day()
+    change(rawg, rows)
+    sent = rawg._found
+    odd = {"updated": "2019-01-01T00:00:00"}
+    rawg._found = lambda *query: [row | odd if row["id"] == 1 else row for row in sent(*query)]  # type: ignore[method-assign]
+    await load(rawg, store, run_id="second")
+    assert (commit(store).summary.proof, ids(store)) == (Proof.COUNTED, [*range(1, rows + 1), 900])
+    assert table_rows(store, "games", "rawg")[1]["updated"] == odd["updated"]
+
+
+async def test_a_day_that_takes_more_requests_than_a_load_has_holds_back_no_later_day(
+    rawg: PagedRawg, store: Store
+) -> None:
+    rawg.put(game(900_000, rawg.clock - timedelta(days=40)))
+    await load(rawg, store)
+    rawg.next_day()
+    many = [game(i, rawg.clock - timedelta(hours=2)) for i in range(1, 2401)]  # a program changed them at once
+    rawg.put(*many)
+    page = rawg._page
+
+    def miscounted(rows: list[Any], query: dict[str, str]) -> tuple[int, Any]:
+        status, answer = page(rows, query)
+        return status, answer | ({"count": answer["count"] + 1} if len(rows) >= len(many) else {})
+
+    rawg._page = miscounted  # type: ignore[method-assign]
+    for night in range(5):
+        # A reading takes 60 requests, and the plan has 100 a day.
+        await load(rawg, store, run_id=f"night {night}", plan=Plan(requests_per_month=31 * 100))
+        if night == 2:
+            reason = str(commit(store).summary.proof_reason)
+            assert "has 2,401 rows, of which its pages had 2,400, read once. The next load reads" in reason
+        rawg.next_day()
+        rawg.put(game(500_000 + night, rawg.clock - timedelta(hours=2)))
+    await load(rawg, store, run_id="last")
+    assert ids(store) == sorted(rawg.rows["games"])
+    assert commit(store).summary.proof is Proof.COUNTED
 
 
 async def test_a_long_time_is_read_in_windows_of_few_pages(rawg: PagedRawg, store: Store) -> None:
@@ -269,6 +312,72 @@ async def test_a_game_that_changed_is_asked_again(rawg: PagedRawg, store: Store,
     assert (commit(store, name).summary.proof, commit(store, name).summary.requests) == (Proof.COUNTED, 3)
     await load(rawg, store, name, run_id="third", games_per_load=3)
     assert commit(store, name).summary.requests == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param((200, {"id": 9, "name": "The other one"}), id="the game that it became one with"),
+        pytest.param((200, {"redirect": True, "slug": "another-one"}), id="where it is"),
+        pytest.param((200, {"id": None, "redirect": True}), id="no id"),
+        pytest.param((404, {"detail": "Not found."}), id="nothing"),
+    ],
+)
+async def test_a_game_that_has_moved_is_missing_and_is_not_asked_again(
+    rawg: PagedRawg, store: Store, answer: tuple[int, Any]
+) -> None:
+    change(rawg, 9)
+    await load(rawg, store)
+    sent = rawg._answer
+    rawg._answer = lambda path, query: answer if path == ["games", "2"] else sent(path, query)  # type: ignore[method-assign]
+    await load(rawg, store, "game_details")
+    details = table_rows(store, "game_details", "rawg")
+    assert sorted(details) == list(range(1, 10))
+    assert {row_id for row_id, row in details.items() if row.get("is_missing")} == {2}
+    assert details[9]["name"] == "Game 9"
+    await load(rawg, store, "game_details", run_id="second")
+    assert commit(store, "game_details").summary.requests == 0
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_a_game_at_which_rawg_fails_holds_back_no_other_game(rawg: PagedRawg, store: Store, name: str) -> None:
+    change(rawg, 20)
+    await load(rawg, store)
+    sent, broken = rawg._answer, {1, 2, 7}
+
+    def answer(path: list[str], query: dict[str, str]) -> tuple[int, Any]:
+        return (500, {}) if path[1:] and int(path[1]) in broken else sent(path, query)
+
+    rawg._answer = answer  # type: ignore[method-assign]
+    await load(rawg, store, name, games_per_load=10)
+    assert ids(store, name) == [3, 4, 5, 6, 8, 9, 10]
+    assert commit(store, name).summary.proof_reason == (
+        "7 of the 20 games that wait were read: RAWG failed at 3, such as game 1; one load reads 10"
+    )
+    await load(rawg, store, name, run_id="second")
+    assert set(ids(store, name)) == set(range(1, 21)) - broken
+    broken.update(range(1, 21))
+    rawg.put(*(game(i, rawg.clock) for i in range(1, 10)))
+    rawg.clock += timedelta(minutes=10)
+    await load(rawg, store, run_id="later")
+    with pytest.raises(ServerError):
+        await load(rawg, store, name, run_id="down")
+    broken.clear()
+    await load(rawg, store, name, run_id="last")
+    assert (ids(store, name), commit(store, name).summary.proof) == (list(range(1, 21)), Proof.COUNTED)
+
+
+async def test_an_unreadable_element_of_a_list_is_kept_beside_the_others(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 2)
+    await load(rawg, store)
+    rawg.stores = {2: [{"id": 7, "store_id": 1, "url": "TORN"}, {"id": 8, "store_id": 3, "url": "https://one"}]}
+    rawg.torn = (b'"TORN"', b'"\xff"')
+    await load(rawg, store, "game_stores")
+    assert commit(store, "game_stores").summary.rows_rejected == 0
+    good, torn = table_rows(store, "game_stores", "rawg")[2]["items"]
+    assert good == {"id": 8, "store_id": 3, "url": "https://one"}
+    assert "invalid UTF-8" in torn["reason"]
+    assert base64.b64decode(torn["row_base64"]) == b'{"id": 7, "store_id": 1, "url": "\xff"}'
 
 
 @pytest.mark.parametrize("name", ["games", "game_details"])
