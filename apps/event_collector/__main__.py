@@ -86,11 +86,9 @@ def _store() -> Store:
         return open_store(place.uri)
     from botocore.config import Config
 
-    from gamelake.lake.reach import default_client
-
     retries = {"mode": "standard", "max_attempts": 2}
     config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_REPLY_SECONDS, retries=retries)  # type: ignore[arg-type]
-    return open_store(place.uri, s3=default_client(config=config))
+    return open_store(place.uri, config=config)
 
 
 if __name__ == "__main__":

@@ -115,15 +115,15 @@ def _connected(place: BucketLocation) -> Connected:
 def _connect(place: BucketLocation) -> Connected:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
 
-    from gamelake.lake.s3 import s3_errors
+    from gamelake.lake.s3 import client_errors
 
-    hook = S3Hook(CONNECTION)
-    if environment_region() and hook.get_session().region_name is None:
-        hook = S3Hook(CONNECTION, region_name=environment_region())
-    client: S3Client = hook.get_conn()
-    given = hook.conn_config
-    own_credentials = bool(given.aws_access_key_id or given.profile_name or given.role_arn)
-    with s3_errors("open", place.uri):
+    with client_errors(place.uri):
+        hook = S3Hook(CONNECTION)
+        if environment_region() and hook.get_session().region_name is None:
+            hook = S3Hook(CONNECTION, region_name=environment_region())
+        client: S3Client = hook.get_conn()
+        given = hook.conn_config
+        own_credentials = bool(given.aws_access_key_id or given.profile_name or given.role_arn)
         try:
             return client, exports(client, place.bucket, own_credentials=own_credentials)
         except ReachError as error:

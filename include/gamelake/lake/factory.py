@@ -9,6 +9,7 @@ from gamelake.lake.store import StoreError
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
+    from botocore.config import Config
     from mypy_boto3_s3 import S3Client
 
     from gamelake.lake.location import FolderLocation
@@ -40,19 +41,24 @@ def place_of(store: ReadableStore) -> str:
         return store.uri
 
 
-def open_store(uri: str, *, s3: S3Client | None = None) -> Store:
+def open_store(uri: str, *, s3: S3Client | None = None, config: Config | None = None) -> Store:
     """Return the store at a URI, `s3://bucket/prefix` or `file:///folder`.
 
-    s3: the client to use; by default one made from the environment (AWS_ENDPOINT_URL, AWS_PROFILE, ...).
+    Args:
+        uri: Where it is.
+        s3: The client to use; by default one made from the environment (AWS_ENDPOINT_URL, AWS_PROFILE, ...).
+        config: Other retries and timeouts of that client than those of a load.
 
-    Raises: StoreError, if the URI is neither.
+    Raises:
+        StoreError: The URI is neither, or the environment has a value that boto3 refuses.
     """
     place = lake_location(uri)
     if isinstance(place, BucketLocation):
         from gamelake.lake.reach import default_client  # boto3 takes half a second
-        from gamelake.lake.s3 import S3Store
+        from gamelake.lake.s3 import S3Store, client_errors
 
-        return S3Store(place.bucket, place.prefix, s3 or default_client())
+        with client_errors(place.uri):
+            return S3Store(place.bucket, place.prefix, s3 or default_client(config=config))
     from gamelake.lake.disk import DiskStore
 
     return DiskStore(place.folder)

@@ -55,6 +55,12 @@ _CONFLICT_ATTEMPTS = 6
 _CREDENTIALS = (
     "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role; in Airflow, connection aws_default"
 )
+_SETTINGS = (
+    "correct it where it is: a variable such as AWS_ENDPOINT_URL, the AWS profile, or in Airflow the connection "
+    "aws_default"
+)
+_PROXY = "is the proxy up, and HTTP_PROXY or HTTPS_PROXY right? NO_PROXY lists hosts that need none"
+_CA = "a private CA is named by AWS_CA_BUNDLE, the file of its certificate"
 _EXPIRED = "the session's credentials have expired: renew them (`aws sso login`, or a new session token)"
 _RIGHTS = "the credentials need s3:ListBucket, GetObject, PutObject, DeleteObject, Get/PutObjectTagging on this prefix"
 _FOREIGN = (
@@ -296,8 +302,20 @@ def _is_conflict(error: StoreError) -> bool:
 
 
 @contextmanager
-def s3_errors(operation: str, key: str) -> Iterator[None]:
-    """Raise boto3's errors as StoreError, with what to do where it is known."""
+def client_errors(uri: str) -> Iterator[None]:
+    """Raise what keeps boto3 from making a client, such as a profile that is missing, as StoreError."""
+    with s3_errors("open", uri, hint=_SETTINGS):
+        try:
+            yield
+        except (ValueError, TypeError, OSError) as error:  # no URL, an unknown option, or a file that is missing
+            if isinstance(error, BotoCoreError):
+                raise
+            raise StoreError("open", uri, _reason(str(error), _SETTINGS)) from error
+
+
+@contextmanager
+def s3_errors(operation: str, key: str, *, hint: str | None = None) -> Iterator[None]:
+    """Raise boto3's errors as StoreError, with what to do where it is known; `hint` where it is not."""
     try:
         yield
     except ClientError as error:
@@ -317,13 +335,11 @@ def s3_errors(operation: str, key: str) -> Iterator[None]:
     except EndpointConnectionError as error:
         raise StoreError(operation, key, _reason(str(error), _endpoint_hint(error))) from error
     except ProxyConnectionError as error:
-        hint = "is the proxy up, and HTTP_PROXY or HTTPS_PROXY right? NO_PROXY lists hosts that need none"
-        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", hint)) from error
+        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", _PROXY)) from error
     except SSLError as error:
-        hint = "a private CA is named by AWS_CA_BUNDLE, the file of its certificate"
-        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", hint)) from error
+        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", _CA)) from error
     except BotoCoreError as error:
-        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", None)) from error
+        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", hint)) from error
 
 
 def _endpoint_hint(error: EndpointConnectionError) -> str:

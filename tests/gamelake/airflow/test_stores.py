@@ -133,6 +133,34 @@ def test_a_connection_that_dbt_cannot_follow_is_refused_by_its_setting(connectio
         connected_store()
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"endpoint_url": "objects:8333"},
+        {"region_name": "no_region"},
+        {"profile_name": "missing"},
+        {"role_arn": "reader"},
+        {"config_kwargs": {"no_option": 1}},
+    ],
+)
+def test_a_value_of_the_connection_that_boto3_refuses_names_what_to_do(
+    connection: Callable[..., None], extra: dict[str, Any]
+) -> None:
+    connection(**extra)
+    with pytest.raises(StoreError, match=r"(?s)open 's3://lake/prefix': .*in Airflow the connection aws_default"):
+        connected_store()
+
+
+@pytest.mark.parametrize(("variable", "value"), [("AWS_MAX_ATTEMPTS", "many"), ("AWS_RETRY_MODE", "often")])
+def test_a_variable_that_boto3_refuses_names_what_to_do(
+    connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    connection()
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(StoreError, match=r"open 's3://lake/prefix': .*a variable such as AWS_ENDPOINT_URL"):
+        connected_store()
+
+
 def test_aws_region_counts_where_the_connection_names_none(
     connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,6 +204,24 @@ def test_a_server_that_a_variable_names_wrongly(variable: str, tmp_path: Path, m
         open_store("s3://bucket/lake").get("key")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AWS_PROFILE", "missing"),
+        ("AWS_DEFAULT_REGION", "no_region"),
+        ("AWS_ENDPOINT_URL", "localhost:8333"),
+        ("AWS_ENDPOINT_URL", "http://[::1"),
+        ("AWS_REQUEST_CHECKSUM_CALCULATION", "never"),
+    ],
+)
+def test_a_value_that_boto3_refuses_names_what_to_do(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret", **{variable: value})
+    with pytest.raises(StoreError, match=r"open 's3://bucket/lake': .*correct it where it is: a variable such as AWS_"):
+        open_store("s3://bucket/lake")
+
+
 def test_a_proxy_that_is_down_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", HTTPS_PROXY="http://127.0.0.1:9")
     with pytest.raises(StoreError, match="is the proxy up, and HTTP_PROXY or HTTPS_PROXY right"):
