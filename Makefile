@@ -4,6 +4,8 @@
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
+# Of another Python or project: its modules would take the place of ours, and pip would install there.
+unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
 
 # The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3.13 python3; do \
@@ -16,10 +18,12 @@ BIN := $(VENV)/bin
 # After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
+# Into the environment that is named: uv alone prefers one that is active in the shell, by VIRTUAL_ENV or conda.
+INTO = "$(BIN)"/uv pip install --quiet --python $(1)/bin/python
 # A lock has the hashes of its packages' files, for every platform and Python: installers refuse any other file.
-INSTALL = "$(BIN)"/uv pip install --quiet --require-hashes
+INSTALL = $(INTO) --require-hashes
 # The project itself: with build tools from their lock.
-EDITABLE = "$(BIN)"/uv pip install --quiet --no-deps --build-constraint requirements-build.lock --require-build-hashes
+EDITABLE = $(INTO) --no-deps --build-constraint requirements-build.lock --require-build-hashes -e .
 COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade --exclude-newer "7 days")
 STAND_IN := .local/stand-in
 # A worker that crashes ends the run and names its test. With a new worker in its place, `loadfile` waits without end.
@@ -66,7 +70,7 @@ capture-example: $(READY) $(CAPTURE)/.installed ## a shop in a local PostgreSQL,
 	@"$(BIN)"/python -m examples.shop
 
 kafka: $(VENV)/.installed ## install the client of Kafka, which `gamelake feed publish` needs, into .venv
-	$(INSTALL) -r requirements-kafka.lock
+	$(call INSTALL,$(VENV)) -r requirements-kafka.lock
 
 sandbox: $(VENV)/.installed ## start only the sandbox, a local IGDB and RAWG, in the foreground
 	@"$(BIN)"/gamelake sandbox
@@ -241,7 +245,7 @@ $(VENV)/bin/uv: requirements-build.lock
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
 	@"$(PYTHON)" -m venv $(VENV) && test -x $(BIN)/python || { echo "$(PYTHON) made no virtual environment. Name another: make PYTHON=/path/to/python3.12"; exit 1; }
-	@"$(BIN)"/python -m pip install --quiet --disable-pip-version-check --retries 1 --require-hashes --requirement requirements-build.lock 2>$(VENV)/pip.log || { \
+	@"$(BIN)"/python -m pip install --no-user --quiet --disable-pip-version-check --retries 1 --require-hashes --requirement requirements-build.lock 2>$(VENV)/pip.log || { \
 		grep -qE 'connection broken|ConnectTimeout|ConnectionError|NewConnection|NameResolution|ProxyError' $(VENV)/pip.log \
 		&& echo "No network: pip cannot reach its package index. Connect this machine, or set HTTPS_PROXY, or PIP_INDEX_URL and UV_DEFAULT_INDEX, and run the command again." \
 		|| cat $(VENV)/pip.log; exit 1; }
@@ -249,7 +253,7 @@ $(VENV)/bin/uv: requirements-build.lock
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
-	@$(INSTALL) -r requirements.lock 2>$(VENV)/uv.log && $(EDITABLE) -e . 2>>$(VENV)/uv.log || { \
+	@$(call INSTALL,$(VENV)) -r requirements.lock 2>$(VENV)/uv.log && $(call EDITABLE,$(VENV)) 2>>$(VENV)/uv.log || { \
 		grep -qE 'client error \(Connect\)|operation timed out' $(VENV)/uv.log \
 		&& echo "No network: uv cannot reach its package index. Connect this machine, or set HTTPS_PROXY or UV_DEFAULT_INDEX (uv does not read PIP_INDEX_URL), and run the command again." \
 		|| cat $(VENV)/uv.log; exit 1; }
@@ -261,15 +265,15 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
-	$(INSTALL) -r requirements-dev.lock
+	$(call INSTALL,$(VENV)) -r requirements-dev.lock
 	@"$(BIN)"/gamelake laptop launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
 $(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
 	"$(PYTHON)" -m venv $(SPARK)
-	$(INSTALL) --build-constraint requirements-build.lock --require-build-hashes --python $(SPARK)/bin/python -r requirements-spark.lock
-	$(EDITABLE) --python $(SPARK)/bin/python -e .
+	$(call INSTALL,$(SPARK)) --build-constraint requirements-build.lock --require-build-hashes -r requirements-spark.lock
+	$(call EDITABLE,$(SPARK))
 	@$(call RELATIVE,$(SPARK))
 	@touch $@
 
@@ -277,21 +281,21 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
 $(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.toml
 	@echo "Installing the dashboard into $(DASHBOARD) ..."
 	@"$(PYTHON)" -m venv $(DASHBOARD)
-	@$(INSTALL) --python $(DASHBOARD)/bin/python -r requirements-dashboard.lock
-	@$(EDITABLE) --python $(DASHBOARD)/bin/python -e .
+	@$(call INSTALL,$(DASHBOARD)) -r requirements-dashboard.lock
+	@$(call EDITABLE,$(DASHBOARD))
 	@$(call RELATIVE,$(DASHBOARD))
 	@touch $@
 
 $(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
-	$(INSTALL) --python $(DASHBOARD)/bin/python -r requirements-dashboard-dev.lock
+	$(call INSTALL,$(DASHBOARD)) -r requirements-dashboard-dev.lock
 	@touch $@
 
 # Where the capture of changes runs: Debezium, whose wheel has 250 MB.
 $(CAPTURE)/.installed: $(VENV)/bin/uv requirements-capture.lock pyproject.toml
 	@echo "Installing Debezium into $(CAPTURE) ..."
 	@"$(PYTHON)" -m venv $(CAPTURE)
-	@$(INSTALL) --python $(CAPTURE)/bin/python -r requirements-capture.lock
-	@$(EDITABLE) --python $(CAPTURE)/bin/python -e .
+	@$(call INSTALL,$(CAPTURE)) -r requirements-capture.lock
+	@$(call EDITABLE,$(CAPTURE))
 	@$(call RELATIVE,$(CAPTURE))
 	@touch $@
 

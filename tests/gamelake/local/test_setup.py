@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,59 @@ def make(folder: Path, python: Path | str, target: str = ".venv/bin/uv", **envir
     )
     assert ran.returncode == 2
     return ran.stdout
+
+
+def wheel(folder: Path, name: str, files: dict[str, str]) -> str:
+    """Write a wheel. Returns: the line of a lock that has it."""
+    path = folder / f"{name}-1-py3-none-any.whl"
+    info = {
+        f"{name}-1.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        f"{name}-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in (files | info).items():
+            archive.writestr(file, text)
+        archive.writestr(f"{name}-1.dist-info/RECORD", "")
+    return f"{name} @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+@pytest.mark.slow
+def test_pip_installs_into_the_clone_whatever_the_shell_has_set(tmp_path: Path) -> None:
+    """As with `pip config set global.user true`, a `PIP_TARGET`, or variables of another Python."""
+    lock = wheel(tmp_path, "uv", {"uv-1.data/scripts/uv": "#!python\nprint('our uv')\n"})
+    shutil.copy2(REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / "requirements-build.lock").write_text(lock, encoding="utf-8")
+    (tmp_path / "dbt").mkdir()
+    (tmp_path / "pip.conf").write_text("[global]\nuser = true\n", encoding="utf-8")
+    elsewhere = {name: str(tmp_path / name) for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONPATH")}
+    settings = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_USER": "1", "PYTHONHOME": "/nowhere"}
+    subprocess.run(
+        ["make", ".venv/bin/uv", f"PYTHON={sys.executable}"],
+        cwd=tmp_path,
+        env={**os.environ, **elsewhere, **settings, "MAKEFLAGS": ""},
+        check=True,
+    )
+    assert "our uv" in (tmp_path / ".venv/bin/uv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX", "UV_PYTHON"])
+@pytest.mark.parametrize("target", ["VENV", "DASHBOARD"])
+def test_uv_installs_into_the_clone_whatever_is_active(variable: str, target: str, tmp_path: Path) -> None:
+    """A shell often has another environment active, as conda's, where the packages would be installed."""
+    names = {"active", ".venv", ".venv-dashboard"}
+    for name in names:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / name)], check=True)
+    (tmp_path / ".venv/bin/uv").symlink_to(Path(sys.prefix) / "bin" / "uv")
+    (tmp_path / "lock").write_text(wheel(tmp_path, "tiny", {"tiny.py": ""}), encoding="utf-8")
+    rule = f"installed: ; $(call INSTALL,$({target})) -r lock"
+    subprocess.run(
+        ["make", "-f", str(REPOSITORY / "Makefile"), "--eval", rule, "installed"],
+        cwd=tmp_path,
+        env={**os.environ, variable: str(tmp_path / "active"), "MAKEFLAGS": ""},
+        check=True,
+    )
+    expected = {"VENV": ".venv", "DASHBOARD": ".venv-dashboard"}[target]
+    assert {name for name in names if list((tmp_path / name).rglob("tiny.py"))} == {expected}
 
 
 def test_an_old_python_is_named(tmp_path: Path) -> None:
