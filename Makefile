@@ -243,6 +243,8 @@ $(VENV)/bin/uv: requirements-build.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
+	@test ! -w . || { ln -sfn . $(VENV).link && rm $(VENV).link; } || { \
+		echo "A virtual environment has symbolic links, and $(CURDIR) can have none: clone to a disk whose file system is not FAT or exFAT."; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
 	@"$(PYTHON)" -m venv $(VENV) && test -x $(BIN)/python || { echo "$(PYTHON) made no virtual environment. Name another: make PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(BIN)"/python -m pip install --no-user --quiet --disable-pip-version-check --retries 1 --require-hashes --requirement requirements-build.lock 2>$(VENV)/pip.log || { \

@@ -37,8 +37,11 @@ _HINTS = {
     errno.EISDIR: "the key is the start of other keys already",
     errno.ENOSPC: "the disk is full: free space, or point GAMELAKE_URI at another one",
     errno.EACCES: "give this user access to it, or point GAMELAKE_URI at another one",
-    errno.EPERM: "the file system must have hard links: point GAMELAKE_URI at one that does",
-    errno.ENOTSUP: "the file system must have hard links: point GAMELAKE_URI at one that does",
+    # FAT and exFAT, and mounts such as s3fs and rclone, have no hard links.
+    **dict.fromkeys(
+        (errno.EPERM, errno.ENOTSUP, errno.ENOSYS),
+        "the file system must have hard links: point GAMELAKE_URI at one that does",
+    ),
 }
 
 

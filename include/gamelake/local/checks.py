@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from gamelake.lake.location import BucketLocation, FolderLocation
 from gamelake.local.environment import LOCAL
 from gamelake.marts.scratch import check_database, check_free
 from gamelake.settings import read_settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MIN_FREE = 300 * 1024 * 1024
 """Bytes that a day of the sandbox needs: its lake, Airflow's database and log, and the build's scratch file."""
@@ -61,11 +58,24 @@ def check_build() -> None:
 def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as probe:
+            file = Path(probe, "file")
+            file.touch()
+            _check_links(file)
     except OSError as error:
         raise FolderError(
             f"GAMELAKE_URI: cannot write in {folder}: {error.strerror}; name a folder that you may write"
+        ) from error
+
+
+def _check_links(file: Path) -> None:
+    """Raises: FolderError, on a file system without hard links: a commit is a link, which fails if the name is taken."""
+    try:
+        file.with_name("link").hardlink_to(file)
+    except OSError as error:
+        raise FolderError(
+            f"GAMELAKE_URI: cannot make a hard link in {file.parents[1]}: {error.strerror}; name a folder on a disk "
+            "whose file system has hard links, which FAT and exFAT do not"
         ) from error
 
 

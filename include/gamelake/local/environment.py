@@ -223,6 +223,11 @@ def _secret(path: Path, make: Callable[[], str]) -> str:
             os.link(draft, path)  # fails if another process was first
         except FileExistsError:
             pass
+        except OSError as error:
+            raise SettingsError(
+                f"GAMELAKE_LOCAL: cannot make a hard link in {path.parent}: {error.strerror}; expected a folder on a "
+                "disk whose file system has hard links, which FAT and exFAT do not"
+            ) from error
         finally:
             draft.unlink()
     return path.read_text(encoding="utf-8")

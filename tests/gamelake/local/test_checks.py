@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 from collections import namedtuple
@@ -7,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.lake.disk import DiskStore
 from gamelake.lake.location import FolderLocation
+from gamelake.lake.store import StoreError
 from gamelake.local import checks
 from gamelake.local.checks import FolderError, check_folders
 from tests.support.command import GAMELAKE, environment_without
@@ -34,6 +38,21 @@ def test_a_lake_that_cannot_be_written_is_refused(lake: Path) -> None:
     lake.write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(FolderError, match=f"GAMELAKE_URI: cannot write in {lake}: .*; name a folder"):
         check_folders(FolderLocation(lake))
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_a_lake_on_a_disk_without_hard_links_is_refused(
+    number: int, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(FolderError, match=f"GAMELAKE_URI: cannot make a hard link in {lake}: .*FAT and exFAT do not"):
+        check_folders(FolderLocation(lake))
+    assert list(lake.iterdir()) == []
+    with pytest.raises(StoreError, match="the file system must have hard links: point GAMELAKE_URI at one that does"):
+        DiskStore(lake).put("key", b"x", if_absent=True)
 
 
 def test_make_up_starts_nothing_with_a_lake_that_cannot_be_written(lake: Path, tmp_path: Path) -> None:

@@ -177,3 +177,14 @@ def test_the_launcher_starts_from_any_path(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("PYTHONPATH", "/another/project")
     ran = subprocess.run([launcher, "dags", "list"], capture_output=True, text=True, check=True)
     assert ran.stdout == "-m gamelake.cli laptop airflow dags list\n"
+
+
+def test_a_folder_on_a_disk_without_hard_links_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(environment, "PASSWORDS", tmp_path / "passwords.json")
+    with pytest.raises(SettingsError, match=f"GAMELAKE_LOCAL: cannot make a hard link in {tmp_path}: .*FAT and exFAT"):
+        environment.password()
+    assert not list(tmp_path.iterdir())

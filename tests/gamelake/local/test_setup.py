@@ -119,6 +119,15 @@ def test_a_program_that_is_no_python_is_named(tmp_path: Path) -> None:
     assert "/bin/true made no virtual environment. Name another" in make(tmp_path, "/bin/true")
 
 
+def test_a_folder_without_symbolic_links_is_named(tmp_path: Path) -> None:
+    ln = tmp_path / "bin" / "ln"
+    ln.parent.mkdir()
+    ln.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")  # as on FAT and exFAT
+    ln.chmod(0o755)
+    printed = make(tmp_path, sys.executable, PATH=f"{ln.parent}:{os.environ['PATH']}")
+    assert f"A virtual environment has symbolic links, and {tmp_path} can have none: clone to" in printed
+
+
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
 def test_an_editable_install_works_in_any_folder_and_locale(locale: str, tmp_path: Path) -> None:
     """Python reads the path of an editable install in the locale's encoding before any program starts."""
