@@ -4,8 +4,9 @@
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
-# Of another Python or project: its modules would take the place of ours, and pip would install there.
-unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
+# Of another Python or project: its modules would take the place of ours, a warning of a library would be an error, and pip
+# would install there.
+unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
 
 # The first one that runs: a shim on the path may not work.
 PYTHON ?= $(shell for each in python3.12 python3.11 python3.13 python3; do \

@@ -6,6 +6,7 @@ other package imports this one.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -63,18 +64,32 @@ def run(words: list[str]) -> int:
     """Run a command, given its words. Returns: the exit status, as `main`."""
     try:
         status = int(get_command(app)(words, prog_name="gamelake", standalone_mode=False) or 0)
+        sys.stdout.flush()
     except typer.TyperException as error:
         print(_usage(error), file=sys.stderr)
         return error.exit_code
     except Exception as error:
-        if not is_explained(error):
+        if is_explained(error):
+            print(error, file=sys.stderr)
+        elif not isinstance(error, OSError) or not (failure := _end_of_output()):
             raise
-        print(error, file=sys.stderr)
+        elif not isinstance(failure, BrokenPipeError):  # the reader of a pipe has left
+            print(f"standard output cannot be written: {failure.strerror}", file=sys.stderr)
         return 1
     if status == INTERRUPTED:
         again = "`make run` again continues" if words == ["run"] else "run the same command again"
         print(f"\nInterrupted. Nothing is lost: {again}.", file=sys.stderr)
     return status
+
+
+def _end_of_output() -> OSError | None:
+    """Return why standard output cannot be written, after which nothing is written there; None if it can be."""
+    try:
+        print(flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has in its buffer
+        return error
+    return None
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 1 after an error, 2 for wrong arguments, 130 after Ctrl-C; the reason is on stderr.
     """
+    _open_missing_streams()
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words == ["health"]:  # it runs every 10 seconds, and typer would make it five times as slow
         from gamelake.cli.health import health
@@ -26,3 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from gamelake.cli.app import run
 
     return run(words)
+
+
+def _open_missing_streams() -> None:
+    """Open those of stdin, stdout and stderr that are closed.
+
+    A file that is opened later would get the number, and what is printed.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w", closefd=False))

@@ -69,7 +69,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _check_links(file: Path) -> None:
-    """Raises: FolderError, on a file system without hard links: a commit is a link, which fails if the name is taken."""
+    """Check that a file can be linked, as a commit is: that fails if its name is taken. Raises: FolderError."""
     try:
         file.with_name("link").hardlink_to(file)
     except OSError as error:

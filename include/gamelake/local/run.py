@@ -80,6 +80,8 @@ def run() -> None:
             days.save()
         with terminal.doing("reading the marts"):
             report.write(terminal, loads, published, seconds=time.monotonic() - began, log=log)
+        if failure := terminal.failure:
+            raise RunError(f"{day} is done, but standard output cannot be written: {failure.strerror}. The log: {log}")
 
 
 @contextlib.contextmanager
@@ -175,7 +177,7 @@ def _output_to(log: Path) -> Iterator[TextIO]:
         os.dup2(saved[1], 2)
         for descriptor in saved:
             os.close(descriptor)
-        with contextlib.suppress(BrokenPipeError):  # a line is left that the reader of a pipe did not wait for
+        with contextlib.suppress(OSError):  # a line is left that could not be written
             terminal.close()
         atexit.register(_print_into, file)  # the last registered is the first called
 

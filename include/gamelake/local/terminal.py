@@ -44,6 +44,8 @@ class Terminal:
             file=stream, width=None if stream.isatty() else UNLIMITED, highlight=False, markup=False
         )
         self._silence = silence
+        self.failure: OSError | None = None
+        """Why a line could not be written, as on a full disk or after the terminal was closed: the rest is left out."""
         self._ended = threading.Event()
         self._doing: tuple[str, float] | None = None
         self._told = 0
@@ -73,7 +75,8 @@ class Terminal:
         self._ended.set()
         self._thread.join()
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):  # the terminal is closed
+                self._bar.stop()
 
     def say(self, line: str = "", style: str = "") -> None:
         """Write a line. A terminal wraps one that is too long, so that a path can be copied."""
@@ -82,7 +85,10 @@ class Terminal:
     def show(self, what: RenderableType, *, whole: bool = False) -> None:
         """Write a table or the like: not wider than a terminal, and whole elsewhere."""
         self._written = time.monotonic()
-        self._console.print(what, soft_wrap=whole)
+        try:
+            self._console.print(what, soft_wrap=whole)
+        except OSError as error:
+            self._console.quiet, self.failure = True, error
 
     @contextlib.contextmanager
     def doing(self, what: str) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 COMMANDS = ["run", "up", "down", "sandbox", "generate", "health", "slo", "smoke", "notify"]
 COMMANDS += ["quality", "explain", "lake", "feed", "events", "marts", "settings", "new", "webhooks", "laptop"]
@@ -70,6 +72,34 @@ def test_an_error_of_ours_is_its_message(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(stack, "down", raising(error))
     assert main(["down"]) == 1
     assert capsys.readouterr() == ("", f"{error}\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("redirection", "status", "printed"),
+    [
+        (">/dev/full", 1, "standard output cannot be written: No space left on device"),
+        (">&-", 0, ""),
+        ("<&- 2>&- >/dev/null", 0, ""),
+    ],
+)
+def test_an_output_that_cannot_be_written_needs_no_traceback(
+    redirection: str, status: int, printed: str, unbuffered: str, tmp_path: Path
+) -> None:
+    environment = {"PATH": os.environ["PATH"], "GAMELAKE_URI": tmp_path.as_uri(), "PYTHONUNBUFFERED": unbuffered}
+    shell = ["sh", "-c", f"{shlex.quote(str(GAMELAKE))} lake show {redirection}"]
+    ran = subprocess.run(shell, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr.strip()) == (status, printed)
+
+
+def test_a_closed_output_is_not_the_next_file_that_is_opened() -> None:
+    code = """
+import sys
+from gamelake.cli import main
+main._open_missing_streams()
+sys.exit(open("/dev/zero").fileno() < 3)
+"""
+    subprocess.run(["sh", "-c", f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} >&-"], check=True)
 
 
 def test_any_other_error_is_a_bug_and_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def wheel(folder: Path, name: str, files: dict[str, str]) -> str:
 
 
 @pytest.mark.slow
-def test_pip_installs_into_the_clone_whatever_the_shell_has_set(tmp_path: Path) -> None:
+def test_pip_installs_into_the_clone_with_any_variables_in_the_shell(tmp_path: Path) -> None:
     """As with `pip config set global.user true`, a `PIP_TARGET`, or variables of another Python."""
     lock = wheel(tmp_path, "uv", {"uv-1.data/scripts/uv": "#!python\nprint('our uv')\n"})
     shutil.copy2(REPOSITORY / "Makefile", tmp_path)
@@ -67,7 +67,7 @@ def test_pip_installs_into_the_clone_whatever_the_shell_has_set(tmp_path: Path) 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX", "UV_PYTHON"])
 @pytest.mark.parametrize("target", ["VENV", "DASHBOARD"])
-def test_uv_installs_into_the_clone_whatever_is_active(variable: str, target: str, tmp_path: Path) -> None:
+def test_uv_installs_into_the_clone_beside_an_active_environment(variable: str, target: str, tmp_path: Path) -> None:
     """A shell often has another environment active, as conda's, where the packages would be installed."""
     names = {"active", ".venv", ".venv-dashboard"}
     for name in names:

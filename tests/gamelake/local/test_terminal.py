@@ -95,6 +95,26 @@ def test_a_run_goes_on_when_the_reader_of_its_output_leaves(tmp_path: Path) -> N
     assert log.read_text(encoding="utf-8") == "the log goes on\n"
 
 
+@pytest.mark.parametrize("output", ["full", "closed terminal"])
+def test_a_run_goes_on_when_its_output_cannot_be_written(output: str, tmp_path: Path) -> None:
+    """The run states it at its end."""
+    log = tmp_path / "run.log"
+    first, second = pty.openpty()
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.close(first)  # as when the window of the terminal is closed
+    code = LEFT + "    print(terminal.failure, flush=True)"
+    stdout = full if output == "full" else second
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(log)], stdin=subprocess.DEVNULL, stdout=stdout, env={**os.environ, "TERM": "x"}
+    ) as process:
+        for each in (second, full):
+            os.close(each)
+        assert process.wait(30) == 0
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert "the log goes on" in lines
+    assert lines[-1].startswith("[Errno ")
+
+
 def test_an_error_ends_the_thread() -> None:
     with pytest.raises(ValueError, match="broken"), Terminal(io.StringIO()):
         raise ValueError("broken")
