@@ -144,9 +144,10 @@ def _wait_until_captured(capture: subprocess.Popen[bytes], shop: psycopg2.extens
 def _wait(capture: subprocess.Popen[bytes], port: int, token: str, text: str) -> None:
     """Wait until the figures of the capture have a line."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token}"})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end and capture.poll() is None:
-        with suppress(urllib.error.URLError), urllib.request.urlopen(request, timeout=5) as reply:
+        with suppress(urllib.error.URLError), direct.open(request, timeout=5) as reply:
             if text in reply.read().decode():
                 return
         time.sleep(0.5)

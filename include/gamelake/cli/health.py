@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TIMEOUT = 25.0
 """Seconds; the image gives the check 30."""
 
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""A proxy of the environment does not reach the services of this container."""
+
 SERVICES = re.compile(
     r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<sandbox>gamelake\Wsandbox)"
     r"|apps\.(?P<app>dashboard|event_collector|change_capture)"
@@ -72,7 +75,7 @@ def check(name: str, environ: Mapping[str, str]) -> None:
 def _get(port: str, path: str) -> dict[str, dict[str, str]]:
     address = f"http://127.0.0.1:{port}{path}"
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT) as reply:
+        with _DIRECT.open(address, timeout=TIMEOUT) as reply:
             body = reply.read()
     except OSError as error:
         raise UnhealthyError(f"{address}: {error}") from None

@@ -98,3 +98,16 @@ def test_of_the_others_airflow_s_own_command_tells(tmp_path: Path, monkeypatch: 
     for name, job in health.JOBS.items():
         with pytest.raises(UnhealthyError, match=f"asked jobs check --job-type {job} --local"):
             check(name, {})
+
+
+def test_a_proxy_is_not_asked_for_what_runs_here(
+    server: tuple[type[Answer], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers have HTTP_PROXY where the API is behind one; container engines set it by themselves."""
+    answer, environ = server
+    answer.replies["/health"] = (200, b"ok")
+    monkeypatch.setattr("urllib.request._opener", None)  # it reads the environment once for a process
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    check("scheduler", environ)
