@@ -95,3 +95,27 @@ def test_sales_are_exact_and_nothing_is_multiplied(lake: Lake, dbt: Dbt) -> None
     generation = lake.generation("without")
     assert dbt("run", "-s", MODELS, generation=generation).success
     assert rows_of(generation) == []
+
+
+@pytest.mark.slow
+def test_an_odd_item_costs_itself(lake: Lake, dbt: Dbt) -> None:
+    """Numbers that the contract lets through: none of them stops the other marts."""
+    lake.add("games", [{"id": 1, "name": "Game 1"}], claims=[(0, None)])
+    at = "2026-11-20T10:00:00Z"
+    order = {"customer_id": 1, "currency": "EUR", "ordered_at": at, "updated_at": at}
+    lake.add("shop.orders", [{"id": 1, "status": "paid", **order}, {"id": 2, "status": "refunded", **order}])
+    sold = {"order_id": 1, "game_id": 1, "quantity": 1, "unit_price": "2.00"}
+    odd: list[dict[str, Any]] = [
+        {"quantity": 2**62}, {"quantity": 10**12 + 1}, {"quantity": -5}, {"unit_price": "NaN"}, {"unit_price": "1e400"},
+        {"game_id": 2, "quantity": -5}, {"game_id": 3, "unit_price": "Infinity"},
+    ]  # fmt: skip
+    items = [sold, {**sold, "order_id": 2}, {**sold, "game_id": 4, "quantity": 10**12, "unit_price": "9999999999.99"}]
+    items += [{**sold, **change} for change in odd]
+    lake.add("shop.order_items", [{"id": number, **item} for number, item in enumerate(items)])
+    generation = lake.generation()
+    for command in (("run", "-s", MODELS), ("test", "-s", *TESTED, "--exclude-resource-type", "unit_test")):
+        done = dbt(*command, generation=generation)
+        assert done.success, done.messages
+    assert [(row[0], row[4], row[8]) for row in rows_of(generation)] == [
+        (1, 2, Decimal("2.00")), (4, 10**12, Decimal("9999999999990000000000.00")),
+    ]  # fmt: skip

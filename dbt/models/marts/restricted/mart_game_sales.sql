@@ -7,7 +7,8 @@ with
             orders.status = 'refunded' as is_refunded,
             cast(orders.ordered_at + interval '9' hour as date) as korean_day,
             cast(items.quantity as bigint) as units,
-            cast(cast(items.quantity as decimal(12, 0)) * items.unit_price as decimal(26, 2)) as revenue
+            -- 25 digits: DuckDB multiplies two decimals of 18 or fewer in 64 bits
+            cast(cast(items.quantity as decimal(25, 0)) * items.unit_price as decimal(26, 2)) as revenue
         from {{ ref("stg_shop__order_items") }} as items
         -- an item has one order, so that the join repeats no item
         join {{ ref("stg_shop__orders") }} as orders on items.order_id = orders.id
@@ -15,6 +16,7 @@ with
             orders.status in ('paid', 'refunded')
             and orders.currency is not null
             and items.game_id is not null
+            and items.quantity is not null
             and items.unit_price is not null
     ),
 
