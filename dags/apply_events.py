@@ -24,6 +24,7 @@ from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.failures import run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
+from gamelake.airflow.run_partition import check_params
 from gamelake.days import KST, TIMEZONE
 from gamelake.incidents.documents import Severity
 from gamelake.registry import captured_sources
@@ -42,6 +43,7 @@ def apply(**context: Any) -> list[dict[str, Any]]:
 
     params = context["params"]
     with lasting_errors():
+        check_params(context)
         outcome = apply_all(
             connected_store(),
             load_entities(),

@@ -32,6 +32,7 @@ from gamelake.airflow.failures import run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.repaired import VERIFIED
+from gamelake.airflow.run_partition import check_params
 from gamelake.days import KST, TIMEZONE
 from gamelake.incidents.documents import Severity
 from gamelake.maintenance.audit import MAX_ORPHAN_HOURS, MIN_ORPHAN_HOURS
@@ -56,6 +57,7 @@ def audit(**context: Any) -> dict[str, int]:
     log = logging.getLogger(__name__)
     params = context["params"]
     with lasting_errors():
+        check_params(context)
         report = audit_lake(
             connected_store(),
             TABLES,

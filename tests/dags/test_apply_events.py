@@ -29,9 +29,10 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: None) -> Stor
     return store
 
 
-def apply(*, allow_shrink: bool = False) -> Any:
+def apply(*, allow_shrink: bool = False, **conf: bool) -> Any:
     module: Any = importlib.import_module("dags.apply_events")
-    return module.apply.function(params={"allow_shrink": allow_shrink}, dag_run=SimpleNamespace(run_id="manual__1"))
+    run = SimpleNamespace(run_id="manual__1", conf=conf)
+    return module.apply.function(params={"allow_shrink": allow_shrink}, dag_run=run, dag=module.dag)
 
 
 def feed(applied: list[dict[str, Any]]) -> Any:
@@ -78,3 +79,10 @@ def test_events_that_delete_too_much_fail_without_a_retry(lake: Store) -> None:
         apply()
     (applied,) = apply(allow_shrink=True)
     assert applied["deleted"] == 20
+
+
+def test_a_misspelt_param_fails_without_a_retry(lake: Store) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match=r"param allow_shrnk: .* expected one of allow_shrink"):
+        apply(allow_shrnk=True)

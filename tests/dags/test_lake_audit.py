@@ -7,6 +7,7 @@ import os
 import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import ANY
 
@@ -37,7 +38,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture(scope="module")
 def audit() -> Any:
     module: Any = importlib.import_module("dags.lake_audit")
-    return module.audit.function
+
+    def run(params: dict[str, Any], **conf: bool) -> Any:
+        return module.audit.function(params=params, dag=module.dag, dag_run=SimpleNamespace(conf=conf))
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,14 @@ def test_orphans_are_removed(store: Any, audit: Any) -> None:
     assert audit(params=PARAMS | {"remove": False}) == {"orphans": 1, "removed": 0, "removed_bytes": 0}
     assert audit(params=PARAMS) == {"orphans": 1, "removed": 1, "removed_bytes": 4}
     assert list(store.list("raw/")) == []
+
+
+def test_a_misspelt_param_removes_nothing(store: Any, audit: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match=r"param Remove: .* expected one of .*, remove, verify"):
+        audit(params=PARAMS, Remove=False)
+    assert store.info(ORPHAN)
 
 
 def test_what_is_missing_fails_the_task_without_a_retry(store: Any, audit: Any) -> None:

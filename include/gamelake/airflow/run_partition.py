@@ -27,6 +27,13 @@ class ParamError(ValueError):
         return f"param {self.found}: the DAG has no such param, expected one of {', '.join(self.params)}"
 
 
+def check_params(context: Any) -> None:
+    """Check that a run has no params but those of its DAG: Airflow ignores a misspelt one. Raises: ParamError."""
+    for name in context["dag_run"].conf or ():
+        if name not in (known := context["dag"].params):
+            raise ParamError(name, sorted(known))
+
+
 def run_partition(context: Any, scheme: Scheme = Scheme.DAY) -> str:
     """Return the partition of a task instance's run, such as `2026-11-21`.
 
@@ -34,12 +41,10 @@ def run_partition(context: Any, scheme: Scheme = Scheme.DAY) -> str:
 
     Raises:
         PartitionError: the key or the param does not follow the scheme.
-        ParamError: the run has a param that its DAG has not: Airflow ignores a misspelt one.
+        ParamError: as `check_params`.
     """
+    check_params(context)
     run = context["dag_run"]
-    for name in run.conf or ():
-        if name not in (known := context["dag"].params):
-            raise ParamError(name, sorted(known))
     if named := run.partition_key or context["params"].get("date"):
         if scheme_of(named) is not scheme:
             raise PartitionError(named, f"a Korean {scheme}")

@@ -18,8 +18,10 @@ from gamelake.brief.facts import games_of, platform_of
 from gamelake.brief.model_texts import model_texts
 from gamelake.brief.page import html_of
 from gamelake.brief.wording import worded
+from gamelake.days import PartitionError, day_of, format_day
 from gamelake.lake.documents import convert, parse_json
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
+from gamelake.marts.pointer import current
 from gamelake.marts.reader import NotPublishedError, open_marts
 from gamelake.words import Language
 
@@ -45,6 +47,7 @@ def make(store: Store, reports: NightReports, day: date, *, now: datetime, write
         writer: The language model that words the opening and the findings, if one does.
 
     Raises:
+        PartitionError: The day has not begun: its brief would be made, and the latest one, before anything is known.
         StoreError: The lake cannot be read or written.
         DocumentError: The pointer or a document of the marts is damaged.
     """
@@ -52,6 +55,11 @@ def make(store: Store, reports: NightReports, day: date, *, now: datetime, write
         return read(store, day)
     except ObjectNotFoundError:
         pass
+    if day > (today := day_of(now)):  # `make run` may have published days that are still to come
+        shown = current(store)
+        last = max(today, shown.day) if shown else today
+        if day > last:
+            raise PartitionError(format_day(day), f"{last} or earlier: no later day has begun")
     try:
         with open_marts(store, day=day) as marts:
             generation, games = marts.generation.generation, games_of(marts)

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from gamelake.brief.brief import make, publish_pages, read
 from gamelake.brief.documents import BriefError, key_of
 from gamelake.brief.wording import worded
+from gamelake.days import PartitionError
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake.factory import open_store
@@ -102,6 +103,15 @@ def test_what_moved_is_told_in_both_languages(lake: MartsLake) -> None:
     assert korean["새로운 1위"] == ("가장 많이 하는 게임: Two, 90 명 플레이 중",)
 
 
+def test_a_day_that_has_not_begun_gets_none(lake: MartsLake) -> None:
+    """It would be the latest brief until then, and that day would have no other one."""
+    with pytest.raises(PartitionError, match="found '2027-12-31', expected 2026-11-21 or earlier"):
+        made(lake.store, date(2027, 12, 31))
+    assert [info.key for info in lake.store.list("reports/")] == []
+    # The days of `make run` may be ahead of the clock.
+    assert made(lake.store, DAY, datetime(2026, 11, 19, tzinfo=UTC)).day == DAY
+
+
 def test_a_name_is_data_on_the_page(lake: MartsLake) -> None:
     publish_pages(lake.store, made(lake.store))
     page = lake.store.get("reports/2026-11-21.en.html").decode()
@@ -151,7 +161,7 @@ def test_marts_that_are_old_and_what_is_open_are_told(lake: MartsLake) -> None:
         message_ko="늦었습니다.",
     )
     record(lake.store, [found], at=NOW, generation=None)
-    text = worded(made(lake.store, date(2026, 11, 22)), "en")
+    text = worded(made(lake.store, date(2026, 11, 22), datetime(2026, 11, 22, 0, 0, tzinfo=UTC)), "en")
     assert text.opening.startswith("The night was not complete. Open incidents: 1. The lists are of 2026-11-21: ")
     sections = {section.heading: section.lines for section in text.sections}
     assert sections["Open incidents"][0].startswith("[P0] The load of igdb.games failed; since ")
