@@ -24,7 +24,7 @@ import psycopg2
 
 from examples.shop.local_postgres import LocalPostgres, PostgresMissingError, PostgresStartError, free_port
 from examples.shop.writer import prepare, sell
-from gamelake.lake.factory import lake_uri
+from gamelake.lake.factory import lake_location
 from gamelake.paths import REPOSITORY
 from gamelake.settings import read_settings
 
@@ -79,7 +79,7 @@ def _run(server: LocalPostgres, sales: int) -> int:
         return status
     print(f"The shop has {_count(shop)} orders now.", flush=True)
     shop.close()
-    print(f"All changes are in the inbox of {lake_uri()}. Applying them:", flush=True)
+    print(f"All changes are in the inbox of {lake_location()}. Applying them:", flush=True)
     on = ",".join(sorted(read_settings().optional_sources | {"shop"}))
     gamelake = Path(sys.executable).with_name("gamelake")
     applied = subprocess.run(
@@ -89,7 +89,7 @@ def _run(server: LocalPostgres, sales: int) -> int:
         return applied.returncode
     print(
         f"Build the marts, with the shop switched on: GAMELAKE_OPTIONAL_SOURCES={on} make run\n"
-        f"The sales of each game are then in {lake_uri()}/marts/restricted/mart_game_sales.parquet"
+        f"The sales of each game are then in {lake_location()}/marts/restricted/mart_game_sales.parquet"
     )
     return 0
 

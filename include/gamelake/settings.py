@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     rawg_base_url: str | None = None
     """Another server of RAWG's API than the account's or the sandbox's."""
 
-    igdb_recorded: Path | None = None
+    igdb_recorded: Folder | None = None
     """A folder of recorded rows, which the sandbox serves instead of made-up ones."""
 
     gamelake_sandbox_port: Port | None = None

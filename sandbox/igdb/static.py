@@ -121,7 +121,8 @@ def recorded_rows(folder: Path) -> dict[str, list[Row]]:
     files = sorted(folder.glob("*.jsonl"))
     if not files:
         raise WorldError(
-            f"data folder: found no *.jsonl in {folder}, expected one file an endpoint, such as games.jsonl"
+            f"data folder: found no {'*.jsonl in ' if folder.is_dir() else ''}{folder}, "
+            "expected one file an endpoint, such as games.jsonl"
         )
     return {file.stem: list(_rows_of(file)) for file in files}
 

@@ -103,7 +103,17 @@ def environment() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": _DAG_BUNDLES,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     }
-    return {**defaults, **_sandbox_addresses(), **_optional_sources(), **os.environ, **fixed, **_direct()}
+    found = {**defaults, **_sandbox_addresses(), **_optional_sources(), **os.environ}
+    return {**found, **_absolute_paths(), **fixed, **_direct()}
+
+
+def _absolute_paths() -> dict[str, str]:
+    """Return the variables that name a folder or file, as `read_settings` takes them in this working directory."""
+    return {
+        name.upper(): str(value)
+        for name, value in read_settings()
+        if isinstance(value, Path) and os.environ.get(name.upper())
+    }
 
 
 def _direct() -> dict[str, str]:

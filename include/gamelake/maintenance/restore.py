@@ -17,6 +17,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamelake.lake.factory import place_of
 from gamelake.lake.store import CHUNK, StoreError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def restore(
     """
     found = [info for info in copy.list(prefix) if not info.key.endswith(_PROGRESS)]
     if not found:
-        raise StoreError("restore", prefix, f"found no object in {copy.uri}, expected a copy of a lake")
+        raise StoreError("restore", prefix, f"found no object in {place_of(copy)}, expected a copy of a lake")
     sizes = {info.key: info.size for info in lake.list(prefix)}
     report = RestoreReport(len(found))
     with tempfile.TemporaryDirectory(prefix="gamelake-restore-") as scratch:

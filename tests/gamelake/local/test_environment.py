@@ -110,8 +110,11 @@ def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_relative_folder_is_of_where_the_command_was_given(tmp_path: Path) -> None:
-    found = found_in(tmp_path, GAMELAKE_LOCAL="not/there/yet")
+    """The sandbox and dbt, which are started with it, have other working directories."""
+    given = {"IGDB_RECORDED": "rec", "GAMELAKE_DUCKDB_EXTENSIONS": "ext"}
+    found = found_in(tmp_path, GAMELAKE_LOCAL="not/there/yet", **given)
     assert found["GAMELAKE_LOCAL"] == str(tmp_path / "not" / "there" / "yet")
+    assert {name: found[name] for name in given} == {name: str(tmp_path / value) for name, value in given.items()}
 
 
 def test_files_of_another_project_in_the_shell_are_not_used(tmp_path: Path) -> None:

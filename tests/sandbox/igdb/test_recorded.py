@@ -65,6 +65,8 @@ def test_a_recorded_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> N
 def test_a_folder_without_rows_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match=r"no \*\.jsonl in .*expected one file an endpoint"):
         World.recorded(tmp_path, first_day=FIRST, today=FIRST)
+    with pytest.raises(WorldError, match=rf"found no {tmp_path}/missing, expected one file an endpoint"):
+        World.recorded(tmp_path / "missing", first_day=FIRST, today=FIRST)
 
 
 def test_a_table_without_rows_keeps_its_fields() -> None:
