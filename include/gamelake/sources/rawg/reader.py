@@ -26,7 +26,7 @@ from gamelake.sources.rawg.plan import NoRequestLeftError, Plan
 from gamelake.sources.rawg.queries import Query
 from gamelake.sources.rawg.replies import Replies
 from gamelake.sources.rawg.waiting import WaitingGames
-from gamelake.sources.rawg.windows import WINDOW_ROWS, Window, is_within, last_day, updated_at, window_of, with_time
+from gamelake.sources.rawg.windows import WINDOW_ROWS, Window, is_within, last_day, window_of, with_time
 from rawg.client import MAX_PAGE_SIZE
 from rawg.errors import QuotaSpentError
 
@@ -306,15 +306,16 @@ class GamesReader(RawgReader):
             query = Query(self.replies, path, {}, may_be_missing=True)
             await query.read()
             items = [_element(each) for each in query.rows]
-            row: dict[str, Any] = {"id": game_id, "items": items, "is_missing": query.is_missing}
-            return row if changed_at is None else {**row, "updated_at": changed_at}
+            return {"id": game_id, "items": items, "is_missing": query.is_missing, "updated_at": changed_at}
         reply = await self.replies.single(path)
         found = {} if reply.is_missing else dict(reply.rows[0])
         # Of a game that became one with another, RAWG may return the other one, or only where it is.
         row = found if found.get("id") in (game_id, str(game_id)) else {"id": game_id, "is_missing": True}
-        # A detail may be older than its game in the list: it must not wait without end.
-        at = max((each for each in (updated_at(row), changed_at) if each is not None), default=None)
-        return row if at is None else {**row, "updated_at": at}
+        # Not that of the page, which may be older than the list, or wrong: the game would wait without end.
+        return {**row, "updated_at": changed_at}
+
+    def _page(self, rows: Sequence[Any], claim: IdRange | None) -> Page:
+        return Page(self._contract.check(rows), claim)
 
 
 def _stopped(since: int, window: Window, query: Query, reason: str) -> Evidence:

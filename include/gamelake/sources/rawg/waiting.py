@@ -2,7 +2,7 @@
 
 1. Games without a row, those that most users have added first. A matching needs their stores and companies. In the
    table of stores, only those of which the list names a store.
-2. Games that changed since their row, the one that waits longest first.
+2. Games whose `updated_at` in the list is another one than that of their row, the one that waits longest first.
 3. In the table of stores: games without a row of which the list names no store.
 """
 
@@ -69,7 +69,7 @@ class WaitingGames:
             changed = updated_at or 0
             if game_id not in known:
                 order = (1, -added, game_id) if has_store or not of_stores else (3, -added, game_id)
-            elif changed > (read[game_id] or 0):
+            elif changed != (read[game_id] or 0):
                 order = (2, changed, game_id)
             else:
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import Counter
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from gamelake.sources.rawg.plan import Plan
 from gamelake.sources.rawg.windows import IgnoredFilterError
 from tests.support.kills import Steps, in_child
 from tests.support.loads import table_rows
-from tests.support.paged_rawg import PagedRawg
+from tests.support.paged_rawg import NOON, PagedRawg
 from tests.support.rawg_loads import ENTITIES, LARGE, game, load
 
 if TYPE_CHECKING:
@@ -337,6 +337,27 @@ async def test_a_game_that_has_moved_is_missing_and_is_not_asked_again(
     assert details[9]["name"] == "Game 9"
     await load(rawg, store, "game_details", run_id="second")
     assert commit(store, "game_details").summary.requests == 0
+
+
+@pytest.mark.parametrize("text", ["2020-01-01T00:00:00", "9999-12-31T00:00:00", "soon", None])
+@pytest.mark.parametrize("listed", [NOON - timedelta(hours=1), datetime(9999, 12, 30, tzinfo=UTC)])
+async def test_a_game_is_asked_again_when_its_time_in_the_list_changes_and_not_before(
+    rawg: PagedRawg, store: Store, text: str | None, listed: datetime
+) -> None:
+    rawg.put(*(game(i, NOON - timedelta(hours=2)) for i in range(1, 5)), game(5, listed))
+    await load(rawg, store)
+    sent = rawg._answer
+    page = (200, {"id": 5, "name": "Game 5"} | ({"updated": text} if text else {}))
+    rawg._answer = lambda path, query: page if path == ["games", "5"] else sent(path, query)  # type: ignore[method-assign]
+    asked = []
+    for night in range(4):
+        await load(rawg, store, "game_details", run_id=f"night {night}")
+        asked.append(commit(store, "game_details").summary.requests)
+        if night == 1:
+            rawg.put(game(5, rawg.clock))
+            rawg.clock += timedelta(minutes=10)
+            await load(rawg, store, run_id="second")
+    assert asked == [5, 0, 1, 0]
 
 
 @pytest.mark.parametrize("name", ["game_details", "game_stores"])
