@@ -107,7 +107,12 @@
     create or replace view {{ table.schema }}.{{ table.name }} as
     {% if urls %}
         select
-        {% for column in columns %} json."{{ column.name }}", {% endfor %}
+        {% for column in columns %}
+            {% if column.name == "id" %}
+                coalesce(json.id, error('Malformed JSON: ' || json._file || ' has a line that is no row with an id')) as id,
+            {% else %} json."{{ column.name }}",
+            {% endif %}
+        {% endfor %}
             file.ordinal as _ordinal,
             file."partition" as _partition
         from
@@ -119,6 +124,9 @@
                 },
                 format = 'newline_delimited',
                 maximum_object_size = 16777216,  -- a row of a game may be 5 MB
+                -- a value that was stored before its field was declared may have another type: it is null. A line that
+                -- is torn has no id
+                ignore_errors = true,
                 hive_partitioning = false,
                 filename = '_file'
             ) as json

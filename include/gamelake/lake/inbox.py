@@ -112,10 +112,13 @@ def prefix_of(table: TableName) -> str:
     return f"{INBOX}{table.source}/{table.entity}/"
 
 
-def table_of(prefix: str) -> TableName:
-    """Return the table of an inbox. Raises: ValueError, if it is none."""
-    source, entity = prefix.removeprefix(INBOX).rstrip("/").split("/")
-    return TableName(source, entity)
+def table_of(prefix: str) -> TableName | None:
+    """Return the table of an inbox, None for another folder, such as a copy that a person made."""
+    names = prefix.removeprefix(INBOX).rstrip("/").split("/")
+    try:
+        return TableName(*names) if len(names) == len(("source", "entity")) else None
+    except ValueError:
+        return None
 
 
 def read_events(store: ReadableStore, part: InboxPart) -> Iterator[dict[str, Any]]:
@@ -155,11 +158,14 @@ def audit_inbox(
     listed = [(info.key[: info.key.rfind("/") + 1], info) for info in store.list(INBOX)]
     parts = [(prefix, n, info) for prefix, info in listed if (n := number_of(prefix, info.key, _SUFFIX)) is not None]
     for prefix, group in groupby(parts, key=itemgetter(0)):
-        yield from _audit_parts(prefix, [(number, info) for _, number, info in group], now - RETENTION, applied)
+        if table := table_of(prefix):
+            numbered = [(number, info) for _, number, info in group]
+            yield from _audit_parts(prefix, table, numbered, now - RETENTION, applied)
 
 
 def _audit_parts(
     prefix: str,
+    table: TableName,
     parts: Sequence[tuple[int, ObjectInfo]],
     until: datetime,
     applied: Callable[[TableName], int | None],
@@ -172,8 +178,7 @@ def _audit_parts(
     old = [(number, info) for number, info in parts if info.modified < until]
     if not old:
         return
-    table, newest = table_of(prefix), parts[-1][0]
-    through = applied(table)
+    newest, through = parts[-1][0], applied(table)
     for number, info in old:
         if through is not None and number > through:
             reason = (

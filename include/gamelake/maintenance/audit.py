@@ -128,7 +128,9 @@ def _applied(store: Store, table: TableName) -> int | None:
     entity = next((each for each in load_entities() if each.table == table), None)
     if entity is None or not takes_events(entity):
         return None
-    newest = Table(store, table).latest()
+    newest = None
+    with suppress(ManifestError, ObjectNotFoundError):  # it is a finding of its own
+        newest = Table(store, table).latest()
     return newest.events.through if newest and newest.events else 0
 
 

@@ -121,6 +121,15 @@ def test_old_parts_that_were_not_applied_stay_and_are_reported_once(store: Store
     assert "`gamelake events apply igdb.games`" in found[-1].reason
 
 
+@pytest.mark.parametrize("folder", ["", "igdb/", "igdb/games/copy/", "IGDB/games/", "igdb/Some Games/"])
+def test_a_folder_that_is_no_inbox_is_left_alone(store: Store, folder: str) -> None:
+    store.put(f"inbox/{folder}00000000000000000007.jsonl.gz", compressed(b'{"id":1}\n'))
+    for number in range(2):
+        Inbox(store, GAMES).add(b'{"id":%d}\n' % number)
+    found = list(audit_inbox(store, now=datetime.now(UTC) + RETENTION + timedelta(minutes=5)))
+    assert [each.key for each in found] == [Inbox(store, GAMES).key(1)]
+
+
 def test_a_gap_is_reported(store: Store) -> None:
     inbox = Inbox(store, GAMES)
     for number in range(4):

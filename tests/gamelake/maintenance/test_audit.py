@@ -12,6 +12,7 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
+from gamelake.lake.inbox import Inbox
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
@@ -193,6 +194,17 @@ def test_what_publish_writes_is_sound(store: Any) -> None:
     publish(store, key, {"genres": "marts/genres.parquet"})
     assert current_generation(store).generation == key
     assert audit(store, [GENRES.table], older_than=HOURS_48, remove=False, verify=True).findings == []
+
+
+def test_events_stay_where_the_newest_commit_is_damaged(store: Any) -> None:
+    inbox = Inbox(store, GENRES.table)
+    store.put(GENRES.table.manifest_key(2), b"{}")
+    for number in range(2):
+        inbox.add(b'{"id":%d}\n' % number)
+    report = audit(store, [GENRES.table], older_than=HOURS_48, remove=True, now=datetime.now(UTC) + timedelta(days=60))
+    found = {finding.key: finding.problem.value for finding in report.findings}
+    assert found == {GENRES.table.manifests_prefix: "damaged", inbox.key(1): "unread"}
+    assert not report.removed
 
 
 def test_an_age_at_which_a_load_may_still_run_is_refused(store: Any) -> None:
