@@ -88,7 +88,7 @@ def test_a_torn_line_fails(dbt: Dbt, lake: Lake) -> None:
 
 
 def test_a_value_that_was_stored_before_its_field_was_declared_is_null(dbt: Dbt, lake: Lake) -> None:
-    odd = [
+    odd: list[dict[str, Any]] = [
         {"hypes": "many"},
         {"hypes": [1]},
         {"genres": "all"},

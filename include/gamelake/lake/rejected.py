@@ -85,6 +85,12 @@ def rejected_days(store: Store, table: TableName) -> list[str]:
     return sorted({day for _, day, _ in _objects(store, table, None)})
 
 
+def newest_rejected(store: Store, table: TableName) -> datetime | None:
+    """Return when rows were rejected the last time, None: none are kept. Raises: StoreError."""
+    newest = max((time_ns for _, _, time_ns in _objects(store, table, None)), default=None)
+    return None if newest is None else datetime.fromtimestamp(newest / 1e9, UTC)
+
+
 def rejected_rows(store: Store, table: TableName, day: str | None = None) -> Iterator[RejectedRow]:
     """Yield the rejected rows of a table that are kept, of the newest load first.
 

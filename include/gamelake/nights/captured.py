@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.rejected import newest_rejected
 from gamelake.lake.table import open_table
 from gamelake.marts.documents import Document
 
@@ -30,6 +31,7 @@ class CapturedFacts(Document, frozen=True, kw_only=True):
         rows: Of the table.
         committed_at: When that commit was made.
         changed_at: When the newest applied change was captured.
+        rejected_at: When the newest change was rejected, of those that are kept: the row before it stays.
         bytes: The size of its parts.
     """
 
@@ -40,6 +42,7 @@ class CapturedFacts(Document, frozen=True, kw_only=True):
     rows: int | None = None
     committed_at: datetime | None = None
     changed_at: datetime | None = None
+    rejected_at: datetime | None = None
     bytes: int | None = None
 
 
@@ -61,6 +64,7 @@ def captured_facts(store: Store, entities: Sequence[Entity], problems: list[str]
             rows=newest.row_count,
             committed_at=newest.committed_at,
             changed_at=datetime.fromtimestamp(newest.events.until, UTC) if newest.events else None,
+            rejected_at=newest_rejected(store, entity.table),
             bytes=sum(part.bytes for part in newest.files),
         )
 

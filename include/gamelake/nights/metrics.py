@@ -157,6 +157,11 @@ CHANGES_COMMITTED = Metric(
 CHANGES_CAPTURED = Metric(
     "gamelake_changes_captured_timestamp_seconds", "When the newest change that is applied was captured.", TABLE
 )
+CHANGES_REJECTED = Metric(
+    "gamelake_changes_rejected_timestamp_seconds",
+    "When a change of the table was rejected the last time. Absent if none was within 30 days.",
+    TABLE,
+)
 BUDGET = Metric(
     "gamelake_load_request_budget_ratio",
     "Share of the requests that the source allows in the time of the newest load. Absent if the limit is not known.",
@@ -242,7 +247,7 @@ READABLE = Metric("gamelake_lake_readable", "1 if the lake can be read, else 0; 
 
 METRICS = (
     READABLE, READ_AT, DAMAGED, NIGHT_DAY, NIGHT_STATUS, STATUS, UNCOMMITTED, *_OF_COMMIT, CHANGES_ROWS,
-    CHANGES_COMMITTED, CHANGES_CAPTURED, BUDGET, LATE, STALE,
+    CHANGES_COMMITTED, CHANGES_CAPTURED, CHANGES_REJECTED, BUDGET, LATE, STALE,
     PUBLISHED, BUILT, MARTS_DAY, ROLLED_BACK, PUBLICATIONS, MART_ROWS, MART_BYTES, BUILD_ENDED, BUILD_MODELS,
     BUILD_TESTS, TABLE_BYTES, MARTS_BYTES, HISTORY_BYTES, CHECKED, FINDINGS, LEVELS_AT, LEVEL_TARGET, LEVEL_ATTAINED,
     LEVEL_BUDGET, LEVEL_BURN, LEVEL_STATUS,
@@ -299,6 +304,8 @@ def _of_captured(found: CapturedFacts) -> Iterator[Sample]:
         yield Sample(CHANGES_COMMITTED, table, _timestamp(found.committed_at))
         yield Sample(CHANGES_CAPTURED, table, _timestamp(found.changed_at))
         yield Sample(TABLE_BYTES, table, found.bytes)
+    if found.rejected_at:
+        yield Sample(CHANGES_REJECTED, table, _timestamp(found.rejected_at))
 
 
 def _of_marts(state: LakeState) -> Iterator[Sample]:

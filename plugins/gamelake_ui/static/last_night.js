@@ -176,12 +176,13 @@ function loadTable(night) {
 
 // They have no load: changes are applied to them whenever they arrive.
 function capturedTable(tables) {
-  const names = ["Table", "Of the database", "Rows", "Last change captured", "Last commit"];
+  const names = ["Table", "Of the database", "Rows", "Last change captured", "Last commit", "Last change rejected"];
   const rows = tables.map((table) => {
     const values = table.version === null
-      ? [`${table.source}.${table.entity}`, table.origin, "–", "no snapshot is applied yet", "–"]
-      : [`${table.source}.${table.entity}`, table.origin, count(table.rows), bothTimes(table.changed_at), bothTimes(table.committed_at)];
-    const kinds = ["name", "", "number", "wide", "wide"];
+      ? [`${table.source}.${table.entity}`, table.origin, "–", "no snapshot is applied yet", "–", "–"]
+      : [`${table.source}.${table.entity}`, table.origin, count(table.rows), bothTimes(table.changed_at), bothTimes(table.committed_at),
+        table.rejected_at ? bothTimes(table.rejected_at) : "–"];
+    const kinds = ["name", "", "number", "wide", "wide", "wide"];
     return make("tr", {}, ...values.map((value, index) => make("td", { "data-label": names[index], class: kinds[index] || null }, value)));
   });
   const head = names.map((name, index) => make("th", { scope: "col", class: index === 2 ? "number" : null }, name));

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
-from gamelake.lake.keys import TableName
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.manifest import Proof, Unproven
+from gamelake.lake.rejected import keep_rejected
 from gamelake.lake.store import StoreError
 from gamelake.marts.documents import INPUTS, POINTER, RECORD, Action
 from gamelake.marts.pointer import publication_key
@@ -318,6 +319,14 @@ def test_tables_of_changes_have_no_night(lake: NightLake, scratch: None) -> None
     assert (items.entity, items.version, items.rows, items.changed_at) == ("order_items", None, None, None)
     assert (orders.entity, orders.origin, orders.version, orders.rows) == ("orders", "public.orders", 1, 1)
     assert str(orders.changed_at).startswith("2026-11-30 02:00")
+    assert orders.rejected_at is None
+    at = datetime(2026, 11, 30, 3, tzinfo=UTC)
+    run = LoadRun(shop.entities["orders"].table, DAY, "changes")
+    keep_rejected(lake.store, run, time_ns=int(at.timestamp()) * 10**9, rows=[{"reason": "x", "id": 7, "row": {}}])
+    (_, orders) = sorted(
+        NightReports(lake.store, {"shop": shop}, clock=lambda: NOON).nights().captured, key=str
+    )  # items first
+    assert orders.rejected_at == at
     lake.store.put("raw/shop/orders/_manifests/00000000000000000002.json", b"{")
     found = NightReports(lake.store, {"shop": shop}, clock=lambda: NOON).nights()
     assert any("raw/shop/orders/_manifests" in each for each in found.problems)
