@@ -69,32 +69,33 @@ class Database:
     rows: Rows = field(default_factory=dict)
     log: list[tuple[Event, Rows]] = field(default_factory=list)
     _at: int = 1000
+    _before: int | None = 990
     _committed: int | None = 990
+    _place: int = 990
     _events: int = 0
 
     def insert(self, row_id: int, **values: Any) -> None:
         self._commit("create", row_id, {self.key: row_id, "name": "new", "note": "long", **values})
 
-    def update(self, row_id: int, *, early: bool = False, **values: Any) -> None:
+    def update(self, row_id: int, *, early: bool = False, together: bool = False, **values: Any) -> None:
         """Change a row; the log has no `note` then, unless it is one of the values."""
-        self._commit(
-            "update", row_id, self.rows[row_id] | values, early=early, logged=values.keys() | {self.key, "name"}
-        )
+        row, logged = self.rows[row_id] | values, values.keys() | {self.key, "name"}
+        self._commit("update", row_id, row, early=early, together=together, logged=logged)
 
     def delete(self, row_id: int) -> None:
         self._commit("delete", row_id, None)
 
     def move(self, row_id: int, to: int) -> None:
         """Change a key: a deletion and a row, both of one place in the log."""
-        row, before = self.rows[row_id] | {self.key: to}, self._committed
+        row = self.rows[row_id] | {self.key: to}
         self._commit("delete", row_id, None)
-        self._at, self._committed = self._at - 10, before
-        self._commit("create", to, row)
+        self._place -= 1
+        self._commit("create", to, row, together=True)
 
     def truncate(self) -> None:
-        self._at += 10
         self.rows = {}
-        self._log("truncate", None, {"before": None, "after": None}, self._at)
+        self._begin(early=False)
+        self._log("truncate", None, {"before": None, "after": None})
 
     def event(self, op: str, row_id: int | None, body: dict[str, Any]) -> Event:
         """A line of the inbox."""
@@ -103,8 +104,9 @@ class Database:
         return {"id": row_id, "op": op, "received_at": at, "body": body}
 
     def snapshot(self, name: str, order: Sequence[int] | None = None) -> list[Event]:
-        """The lines of a snapshot, from its start to its end."""
+        """The lines of a snapshot, from its start to its end. No commit of before is known after it."""
         self.log.clear()
+        self._before = self._committed = None
         ids = list(self.rows) if order is None else order
         source = {"sequence": f'[null,"{self._at}"]'}
         return [
@@ -115,13 +117,29 @@ class Database:
 
     def restart(self) -> None:
         """Begin a new log, as another server does: its positions are lower."""
-        self._at, self._committed = 500, 490
+        self._at = 500
+
+    def _begin(self, *, early: bool) -> None:
+        """Begin a transaction. `early`: it wrote before the last commit of another one."""
+        self._before, self._at = self._committed, self._at + 40
+        self._committed = self._at
+        self._place = self._at - (70 if early else 20)
 
     def _commit(
-        self, op: str, row_id: int, row: Row | None, *, early: bool = False, logged: Iterable[str] | None = None
+        self,
+        op: str,
+        row_id: int,
+        row: Row | None,
+        *,
+        early: bool = False,
+        together: bool = False,
+        logged: Iterable[str] | None = None,
     ) -> None:
-        """Change a row. `early`: its transaction wrote it before the last commit of another one."""
-        self._at += 10
+        """Change a row. `together`: in the last transaction, if there is one."""
+        if together and self._before != self._committed:
+            self._place += 1
+        else:
+            self._begin(early=early)
         rows = dict(self.rows)
         if row is None:
             rows.pop(row_id)
@@ -130,12 +148,11 @@ class Database:
         self.rows = rows
         known = set(row or ()) if logged is None else set(logged)
         after = None if row is None else {name: value if name in known else UNAVAILABLE for name, value in row.items()}
-        self._log(op, row_id, {"before": None, "after": after}, self._at - 17 if early else self._at)
-        self._committed = self._at
+        self._log(op, row_id, {"before": None, "after": after})
 
-    def _log(self, op: str, row_id: int | None, body: dict[str, Any], place: int) -> None:
-        commit = "null" if self._committed is None else f'"{self._committed}"'
-        source = {"sequence": f'[{commit},"{place}"]', "lsn": place}
+    def _log(self, op: str, row_id: int | None, body: dict[str, Any]) -> None:
+        commit = "null" if self._before is None else f'"{self._before}"'
+        source = {"sequence": f'[{commit},"{self._place}"]', "lsn": self._place, "txId": self._at}
         self.log.append((self.event(op, row_id, body | {"source": source}), self.rows))
 
     def shown(self, rows: Rows | None = None) -> Rows:
@@ -160,12 +177,16 @@ class Capture:
         self._sent = 0
         self._reached = 0
         self._snapshots = 0
+        self._restarts = 0
 
     def run(self, cut: int, most: int | None = None) -> None:
         """Store what the log has, `most` changes of it, in parts of so many lines."""
         log = self.database.log
         until = len(log) if most is None else min(len(log), self._sent + most)
-        lines = [event for event, _ in log[self._sent : until]]
+        lines = [
+            _with_message(event) if (event["body"]["source"]["txId"] // 40 + self._restarts) % 2 else event
+            for event, _ in log[self._sent : until]
+        ]
         for start in range(0, len(lines), cut):
             put(self._store, self._table, lines[start : start + cut])
         self._sent = until
@@ -175,6 +196,7 @@ class Capture:
 
     def restart(self, back: int) -> None:
         """End and begin again, with changes that were sent before."""
+        self._restarts += 1
         self._sent = max(0, self._sent - back)
 
     def snapshot(self, *, unfinished: int | None = None, cut: int = 3, order: Sequence[int] | None = None) -> None:
@@ -189,3 +211,15 @@ class Capture:
         self.waits = not is_whole
         if is_whole:
             self.expected = self.database.rows
+
+
+def _with_message(event: Event) -> Event:
+    """What Debezium states, if it has seen a message in the log after the last commit: it takes that for a commit.
+
+    It may see it before a restart only, or after it only.
+    """
+    source = event["body"]["source"]
+    commit, place = orjson.loads(source["sequence"])
+    if commit is None:
+        return event
+    return event | {"body": event["body"] | {"source": source | {"sequence": f'["{int(commit) + 1}","{place}"]'}}}

@@ -211,10 +211,10 @@ class AppliedEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Meta(description="Where the events are kept that this commit rejected, for 30 days; null: none."),
     ] = None
     position: Annotated[
-        tuple[Count, Count] | None,
+        Annotated[tuple[Count, ...], Meta(min_length=2, max_length=3)] | None,
         Meta(
             description="In a table of changes, how far the database's log is applied since the last snapshot: the "
-            "position of a commit, and of a change after it. Absent: it has no changes."
+            "position of a commit, that of the newest change after it, and its transaction. Absent: it has no changes."
         ),
     ] = None
 

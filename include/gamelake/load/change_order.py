@@ -1,8 +1,6 @@
 """What the changes of a database leave of each row: they come in the order of its log, and the last one counts. Pure.
 
-A change may come again, after a kill of the capture: its position in the log is then lower than the one reached, and
-it has no effect. Positions are compared as Debezium's `sequence` has them: that of the last commit, then that of the
-change. That of the change alone does not ascend, because transactions overlap.
+A change may come again, after a kill of the capture: it has no effect then. `is_before` tells it by three numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +24,8 @@ STARTED, COMPLETED = "snapshot_started", "snapshot_completed"
 UNAVAILABLE = "__debezium_unavailable_value"
 """What Debezium writes for a large value that an update has not changed."""
 
-Position = tuple[int, int]
+Position = tuple[int, ...]
+"""A commit before the change, the place of the change in the log, and its transaction. 0: unknown."""
 
 _OPERATIONS = f"{CREATE}, {UPDATE}, {DELETE}, {READ}, {TRUNCATE}"
 _PAGE = 500
@@ -55,7 +54,7 @@ class ChangeOrder:
         truncates: How many of them emptied the table.
         bytes: Of the lines that are kept.
         until: When the newest event was received, in unix seconds; 0 without one.
-        position: The highest one; None without one.
+        position: Of the newest change; None without one.
     """
 
     def __init__(self, entity: Entity, *, position: Position | None) -> None:
@@ -137,7 +136,7 @@ class ChangeOrder:
     def _is_repeated(self, position: Position | None) -> bool:
         if position is None:
             return False
-        if self.position is not None and position < self.position:
+        if self.position is not None and is_before(position, self.position):
             return True
         self.position = position
         return False
@@ -209,16 +208,32 @@ class ChangeOrder:
         self._incomplete.discard(row_id)
 
 
-def position_of(body: Mapping[str, Any]) -> Position | None:
-    """Return where a change is in the database's log; None if its envelope does not state it.
+def is_before(position: Position, other: Position) -> bool:
+    """Return whether a change was in the log before another one, which was sent before it: it comes again.
 
-    Before the first commit after a snapshot none is known. Such a change always counts: better twice than not at all.
+    The log is sent transaction after transaction, in the order of their commits, and Debezium states with each change
+    a commit that it has seen. That is none of before the last transaction, and none of after the change's own. But
+    which one it is depends on where the capture began: it may be another one where a change comes again. So it tells
+    two transactions apart, and nothing within one. There the place in the log ascends, which it does not between
+    transactions that overlap.
+    """
+    (commit, place, *transaction), (other_commit, other_place, *other_transaction) = position, other
+    if transaction == other_transaction and transaction != [0]:
+        return place < other_place
+    return commit < other_commit
+
+
+def position_of(body: Mapping[str, Any]) -> Position | None:
+    """Return where a change is in the database's log; None if its envelope does not state it: such a change counts.
+
+    Before the first commit after a snapshot Debezium knows none.
     """
     source = body.get("source")
-    sequence = source.get("sequence") if isinstance(source, dict) else None
+    if not isinstance(source, dict) or not isinstance(source.get("sequence"), str):
+        return None
     try:
-        commit, change = orjson.loads(sequence) if isinstance(sequence, str) else (None, None)
-        return None if commit is None or change is None else (int(commit), int(change))
+        commit, place = orjson.loads(source["sequence"])
+        return None if place is None else (int(commit or 0), int(place), int(source.get("txId") or 0))
     except (ValueError, TypeError):
         return None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gamelake.load.change_order import COMPLETED, STARTED, TRUNCATE, position_of
+from gamelake.load.change_order import COMPLETED, STARTED, TRUNCATE, is_before, position_of
 from gamelake.load.inbox_batch import events_of
 
 if TYPE_CHECKING:
@@ -101,5 +101,10 @@ def _mark(part: InboxPart, place: int, event: Any) -> Mark | None:
 
 def _newest(truncates: Sequence[Mark], position: Position | None) -> Mark | None:
     """Return the truncate after which rows count: of one that came twice the first."""
-    known = [mark for mark in truncates if position is None or mark.position is None or mark.position >= position]
-    return max(known, key=lambda mark: mark.position or (0, 0)) if known else None
+    newest = None
+    for mark in truncates:
+        if mark.position and position and is_before(mark.position, position):
+            continue
+        if newest is None or not mark.position or not newest.position or is_before(newest.position, mark.position):
+            newest = mark
+    return newest

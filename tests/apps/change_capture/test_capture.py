@@ -18,7 +18,7 @@ import pytest
 from examples.shop.local_postgres import running_postgres
 from gamelake.lake.factory import open_store
 from gamelake.load.apply_events import apply_events
-from gamelake.load.change_order import position_of
+from gamelake.load.change_order import is_before, position_of
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from tests.apps.event_collector.test_durability import S3, resident_mb
@@ -231,14 +231,15 @@ class Writer:
 
 
 def captured_history(lines: list[dict[str, Any]]) -> dict[int, list[tuple[str, str | None]]]:
-    """What the inbox tells of each row, without what came again: its positions tell that, of the commit and its own."""
+    """What the inbox tells of each row, without what came again."""
     history: dict[int, list[tuple[str, str | None]]] = {}
-    newest = (0, 0)
+    newest = None
     for line in lines:
         if line["op"] in {"create", "update", "delete"}:
-            committed, own = (int(each or 0) for each in json.loads(line["body"]["source"]["sequence"]))
-            if (committed, own) > newest:
-                newest = (committed, own)
+            position = position_of(line["body"])
+            assert position
+            if newest is None or (position != newest and not is_before(position, newest)):
+                newest = position
                 after = line["body"]["after"]
                 history.setdefault(line["id"], []).append((line["op"], str(after["customer_id"]) if after else None))
     return history

@@ -20,7 +20,7 @@ from gamelake.lake.rejected import rejected_rows
 from gamelake.lake.table import Table
 from gamelake.load import change_batch, inbox_batch
 from gamelake.load.apply_events import apply_events
-from gamelake.load.change_order import UNAVAILABLE
+from gamelake.load.change_order import UNAVAILABLE, position_of
 from gamelake.load.errors import ContractError, HeldChangesError, MissingPartsError, SnapshotError
 from gamelake.load.inbox_batch import Applied, InboxPartError
 from gamelake.load.replay import replay
@@ -133,20 +133,34 @@ def test_changes_follow_in_their_order_and_the_commit_states_their_position(shop
     assert shop.rows() == shop.database.shown()
 
 
-def test_a_change_without_a_commit_before_it_always_counts(shop: Shop) -> None:
-    """Debezium knows none right after a snapshot."""
+def test_a_change_of_before_the_first_commit_counts_once(shop: Shop) -> None:
+    """Debezium knows no commit right after a snapshot, also where such a change comes again."""
     shop.begin(5)
-    shop.database.update(1, name="after a commit")
-    shop.send()
-    position = shop.newest.events
-    shop.database.update(2, name="of no known commit")
-    event, _ = shop.database.log[-1]
-    event["body"]["source"]["sequence"] = '[null,"7"]'
+    shop.database.update(1, name="of no known commit")
+    shop.database.update(1, name="after it")
+    shop.database.update(2, name="after it, too")
+    assert position_of(shop.database.log[0][0]["body"]) == (0, shop.database.log[0][0]["body"]["source"]["lsn"], 1240)
     shop.send()
     assert shop.rows() == shop.database.shown()
-    assert position
-    assert shop.newest.events
-    assert shop.newest.events.position == position.position
+    shop.capture.restart(3)
+    shop.send()
+    assert shop.rows() == shop.database.shown()
+
+
+def test_a_change_is_told_from_one_that_comes_again_by_its_transaction(shop: Shop) -> None:
+    """Debezium may state another commit before it then: one that is lower, or higher than those of its transaction."""
+    shop.begin(5)
+    for transaction in range(3):
+        shop.database.update(1, name="begun")
+        shop.database.update(1, name="first", together=True)
+        shop.database.update(2, name="second", together=True)
+        shop.capture.run(1)
+        shop.apply()
+        shop.database.update(3, name=f"third of {transaction}", together=True)
+        shop.capture.restart(2)
+        shop.capture.run(1, 3)
+        shop.apply()
+        assert shop.rows() == shop.database.shown()
 
 
 def test_overlapping_transactions_are_not_taken_for_a_repetition(shop: Shop) -> None:

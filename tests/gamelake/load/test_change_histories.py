@@ -36,6 +36,7 @@ FREQUENCIES = {
     "insert": 12,
     "update": 8,
     "update early": 4,
+    "update together": 6,
     "write note": 4,
     "delete": 5,
     "move": 3,
@@ -49,7 +50,7 @@ FREQUENCIES = {
     "killed": 4,
     "feed": 2,
 }
-CHANGES = {"insert", "update", "update early", "write note", "delete", "move", "truncate"}
+CHANGES = {"insert", "update", "update early", "update together", "write note", "delete", "move", "truncate"}
 kinds = st.sampled_from([kind for kind, times in FREQUENCIES.items() for _ in range(times)])
 steps = st.tuples(kinds, st.integers(0, IDS - 1), st.integers(1, 9))
 
@@ -93,8 +94,10 @@ class History:
         elif one not in database.rows:
             if step == "insert":
                 database.insert(one, note=f"note {other}")
-        elif step in {"update", "update early"}:
-            database.update(one, name=f"name {other}", early=step == "update early")
+        elif step in {"update", "update early", "update together"}:
+            database.update(
+                one, name=f"name {other}", early=step == "update early", together=step == "update together"
+            )
         elif step == "write note":
             database.update(one, note=f"note {other}")
         elif step == "delete":
