@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 VARIABLE = "GAMELAKE_CAPTURE_URI"
 OPTIONS = ("sslmode", "sslrootcert")
 """The options that the URI may have after `?`: PostgreSQL's names, which both the driver and Debezium know."""
+_VERIFYING = ("verify-ca", "verify-full")
+_MODES = ("disable", "allow", "prefer", "require", *_VERIFYING)
 _EXPECTED = "postgresql://user@host:5432/database, with the password in it or in PGPASSWORD"
 
 
@@ -63,7 +65,21 @@ def parse_address(uri: str | None, password: str | None) -> Address:
     options = tuple(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := [name for name, _ in options if name not in OPTIONS]:
         raise AddressError(f"{VARIABLE}: found the option {unknown[0]!r}, expected {' or '.join(OPTIONS)}")
+    _check_encryption(dict(options))
     given = unquote(parts.password) if parts.password else password
     if not given:
         raise AddressError(f"{VARIABLE}: found no password in it, and PGPASSWORD is not set; expected one of them")
     return Address(parts.hostname, port, database, unquote(parts.username), given, options)
+
+
+def _check_encryption(options: dict[str, str]) -> None:
+    """Check how the connection is encrypted. Raises: AddressError."""
+    mode = options.get("sslmode", "prefer")
+    if mode not in _MODES:
+        raise AddressError(f"{VARIABLE}: sslmode: found {mode!r}, expected one of {', '.join(_MODES)}")
+    if "sslrootcert" in options and mode not in _VERIFYING:
+        # The driver would not read the file, and encrypt for any server.
+        raise AddressError(
+            f"{VARIABLE}: found sslrootcert with sslmode={mode}, which checks no certificate; expected sslmode="
+            f"{' or '.join(_VERIFYING)}"
+        )

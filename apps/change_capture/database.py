@@ -300,15 +300,20 @@ def explained(state: str, message: str, address: Address) -> str:
     first = " ".join(message.split()).removeprefix("FATAL: ").removeprefix("ERROR: ")
     match state:
         case "28P01":
-            return f"{address}: the password is wrong: set the right one in {VARIABLE} or PGPASSWORD"
+            first = f"the password is wrong: set the right one in {VARIABLE} or PGPASSWORD"
         case "28000":
-            return f"{address}: the server refuses the login: {first}"
+            first = f"the server refuses the login: {first}"
         case "3D000":
-            return f"{address}: there is no such database on this server: change {VARIABLE}"
+            first = f"there is no such database on this server: change {VARIABLE}"
+        case "08001" | "08004" | "08006" if "SSL" in first or "could not be verified" in first:
+            first = (
+                f"the connection cannot be encrypted: {first.rstrip('.')}. In {VARIABLE}, sslrootcert has to name the "
+                "CA of the server's certificate, and the host has to be in it (verify-full); the server needs ssl = on"
+            )
         case "08001" | "08004" | "08006" | "57P03":
-            return f"{address}: the server does not answer: {first}"
+            first = f"the server does not answer: {first}"
         case "53400":
-            return f"{address}: {first}. Raise max_replication_slots, or drop unused slots"
+            first = f"{first}. Raise max_replication_slots, or drop unused slots"
     return f"{address}: {first}"
 
 

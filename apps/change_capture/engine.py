@@ -219,4 +219,5 @@ def _text(value: Any) -> str | None:
 
 def _pattern(table: CapturedTable) -> str:
     """Return a table as an entry of Debezium's list: a regular expression, which else would ignore the case."""
-    return rf"(?-i:{re.escape(table.schema)}\.{re.escape(table.table)})"
+    name = rf"{re.escape(table.schema)}\.{re.escape(table.table)}"
+    return f"(?-i:{name})".replace(",", r"\x2c")  # a comma ends an entry

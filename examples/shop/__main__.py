@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -147,7 +146,7 @@ def _wait(capture: subprocess.Popen[bytes], port: int, token: str, text: str) ->
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end and capture.poll() is None:
-        with suppress(urllib.error.URLError), direct.open(request, timeout=5) as reply:
+        with suppress(OSError), direct.open(request, timeout=5) as reply:
             if text in reply.read().decode():
                 return
         time.sleep(0.5)

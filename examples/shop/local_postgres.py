@@ -17,13 +17,19 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUPERUSER = "postgres"
 _SECONDS = 60
+_GUARD = """
+cat
+"$1/pg_ctl" --pgdata "$2" --mode fast --wait stop
+[ -z "$3" ] || rm -rf "$3"
+"""
+"""Waits for the end of the process that started the server, also of one that is killed: it then closes the pipe."""
 
 
 class PostgresMissingError(Exception):
@@ -42,11 +48,14 @@ class LocalPostgres:
         folder: Its data. PostgreSQL refuses to run as root: then the user `postgres` has to be able to reach it.
         settings: Of postgresql.conf.
         port: Where it listens.
+        temporary: Whether the folder is removed if this process is killed.
     """
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    temporary: bool = False
+    _guard: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
     def password(self) -> str:
@@ -85,18 +94,31 @@ class LocalPostgres:
         except PostgresStartError:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
             raise PostgresStartError("\n".join(lines[-5:])) from None
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "guard", bin_folder, data, *([self.folder] if self.temporary else [])],
+            **_account(),
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C and a closed terminal end this process, and not the guard
+        )
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: `fast` in order, `immediate` as after a crash. It may be stopped already."""
         if (self.folder / "data" / "postmaster.pid").exists():
             _run(binaries() / "pg_ctl", "--pgdata", self.folder / "data", "--mode", mode, "--wait", "stop")
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
 
 
 @contextmanager
 def running_postgres(**settings: str) -> Iterator[LocalPostgres]:
     """Run a server in a temporary folder for as long as the block lasts."""
     folder = Path(tempfile.mkdtemp(prefix="gamelake-postgres-"))
-    server = LocalPostgres(folder, settings)
+    server = LocalPostgres(folder, settings, temporary=True)
     try:
         server.start()
         yield server
@@ -116,12 +138,9 @@ def binaries() -> Path:
 
 
 def _run(*command: object) -> None:
-    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     result = subprocess.run(
         [str(each) for each in command],
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=[] if account else None,
+        **_account(),
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # a pipe would stay open as long as the server
@@ -131,6 +150,14 @@ def _run(*command: object) -> None:
     )
     if result.returncode:
         raise PostgresStartError(f"{' '.join(map(str, command))}: status {result.returncode}")
+
+
+def _account() -> dict[str, Any]:
+    """Return the arguments with which a process is PostgreSQL's: it refuses to run as root."""
+    if os.geteuid():
+        return {}
+    account = pwd.getpwnam("postgres")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _give_away(path: Path) -> None:

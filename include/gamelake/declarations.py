@@ -75,10 +75,10 @@ class SourceDeclaration(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 class TableOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which table of the database an entity is."""
 
-    table: Annotated[str, Meta(pattern=r"^[^.\s]+\.[^.\s]+$", description="Schema and table, such as public.orders.")]
+    table: Annotated[str, Meta(pattern=r"^[^.]+\.[^.]+$", description="Schema and table, such as public.orders.")]
     key: Annotated[
         str,
-        Meta(pattern=r"^[^\s,]+$", description="The column of the primary key: one, of whole numbers of 0 or more."),
+        Meta(pattern=r"^[^,]+$", description="The column of the primary key: one, of whole numbers of 0 or more."),
     ] = "id"
 
 

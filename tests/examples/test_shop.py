@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,3 +58,28 @@ def _two_days(lake: Store, folder: Path) -> None:
     assert 0 < sales[0] < sales[1]
     items = table_rows(lake, "order_items", "shop")
     assert {row["order_id"] for row in items.values()} == set(table_rows(lake, "orders", "shop"))
+
+
+@pytest.mark.capture
+def test_a_server_ends_with_the_process_that_started_it() -> None:
+    """Also with one that is killed: the next one can start it, and a temporary folder vanishes."""
+    code = (
+        "from examples.shop.local_postgres import running_postgres\n"
+        "with running_postgres() as server:\n"
+        "    print(server.folder, server.port, flush=True)\n"
+        "    input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    folder, port = process.stdout.readline().split()
+    assert Path(folder, "data", "postmaster.pid").exists()
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 60
+    while Path(folder).exists():
+        assert time.monotonic() < deadline, "its folder is still there"
+        time.sleep(0.1)
+    with socket.create_server(("127.0.0.1", int(port))):
+        pass

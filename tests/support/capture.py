@@ -124,11 +124,17 @@ def environment(shop: Shop, uri: str, folder: Path, **others: str) -> dict[str, 
 
 
 @contextmanager
-def running_capture(shop: Shop, uri: str, folder: Path, *arguments: str, **others: str) -> Iterator[RunningCapture]:
-    """A capture for as long as the block lasts, from the moment that it reads the database."""
+def running_capture(
+    shop: Shop, uri: str, folder: Path, *arguments: str, before: str = "", **others: str
+) -> Iterator[RunningCapture]:
+    """A capture for as long as the block lasts, from the moment that it reads the database.
+
+    `before`: Python that the process runs first.
+    """
     process = subprocess.Popen(
-        [PYTHON, "-m", "apps.change_capture", "--port=0", f"--slot={shop.slot}", f"--batch-seconds={BATCH_SECONDS}",
-         *arguments],
+        # It ends with this process, also with one that is killed.
+        ["setpriv", "--pdeathsig=KILL", PYTHON, "-c", _command(before), "--port=0", f"--slot={shop.slot}",
+         f"--batch-seconds={BATCH_SECONDS}", *arguments],
         cwd=REPOSITORY,
         env=environment(shop, uri, folder, **others),
         stdout=subprocess.PIPE,
@@ -160,9 +166,8 @@ def running_capture(shop: Shop, uri: str, folder: Path, *arguments: str, **other
 
 def start_that_fails(shop: Shop, uri: str, folder: Path, *arguments: str, before: str = "", **others: str) -> str:
     """Start a capture that refuses to. `before`: Python that the process runs first. Returns: what it prints."""
-    code = f"{before}\nimport runpy; runpy.run_module('apps.change_capture', run_name='__main__', alter_sys=True)"
     result = subprocess.run(
-        [PYTHON, "-c", code, "--port=0", f"--slot={shop.slot}", *arguments],
+        [PYTHON, "-c", _command(before), "--port=0", f"--slot={shop.slot}", *arguments],
         cwd=REPOSITORY,
         env=environment(shop, uri, folder, **others),
         stdout=subprocess.PIPE,
@@ -173,6 +178,10 @@ def start_that_fails(shop: Shop, uri: str, folder: Path, *arguments: str, before
     )
     assert result.returncode == 1, result.stdout
     return result.stdout
+
+
+def _command(before: str) -> str:
+    return f"{before}\nimport runpy; runpy.run_module('apps.change_capture', run_name='__main__', alter_sys=True)"
 
 
 def changes(store: Store, table: TableName = ORDERS) -> list[dict[str, Any]]:

@@ -43,6 +43,9 @@ TABLE = {"oid": 16384, "kind": "r", "identity": "f", "readable": True, "key": [{
         ("postgresql://db/shop", "found no user"),
         ("postgresql://me:hunter2@one,two/shop", "not one host"),
         ("postgresql://me:hunter2@db/shop?target=x", "found the option 'target', expected sslmode or sslrootcert"),
+        ("postgresql://me@db/shop?sslmode=required", "sslmode: found 'required', expected one of disable, allow,"),
+        ("postgresql://me@db/shop?sslmode=require&sslrootcert=ca", "sslrootcert with sslmode=require, which checks no"),
+        ("postgresql://me@db/shop?sslrootcert=ca", "expected sslmode=verify-ca or verify-full"),
         ("postgresql://me@db/shop", "found no password in it, and PGPASSWORD is not set"),
     ],
 )
@@ -62,7 +65,7 @@ def test_an_address_has_the_password_of_one_of_two_places() -> None:
 
 
 def test_the_properties_name_the_tables_exactly(tmp_path: Path) -> None:
-    tables = (ORDERS, CapturedTable(TableName("shop", "odd"), "public", "a.b", "id"))
+    tables = (ORDERS, CapturedTable(TableName("shop", "odd"), "public", "a.b,c", "id"))
     settings = properties(
         parse_address(f"{URI}?sslmode=require", "secret"),
         tables,
@@ -70,7 +73,7 @@ def test_the_properties_name_the_tables_exactly(tmp_path: Path) -> None:
         offsets=tmp_path / "o",
         batch_seconds=0.5,
     )
-    assert settings["table.include.list"] == r"(?-i:public\.orders),(?-i:public\.a\.b)"
+    assert settings["table.include.list"] == r"(?-i:public\.orders),(?-i:public\.a\.b\x2cc)"
     assert settings["database.sslmode"] == "require"
     assert settings["database.hostname"] == "db"
     assert settings["poll.interval.ms"] == "500"

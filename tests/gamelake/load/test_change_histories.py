@@ -95,9 +95,7 @@ class History:
             if step == "insert":
                 database.insert(one, note=f"note {other}")
         elif step in {"update", "update early", "update together"}:
-            database.update(
-                one, name=f"name {other}", early=step == "update early", together=step == "update together"
-            )
+            database.update(one, name=f"name {other}", early=step == "update early", together=step == "update together")
         elif step == "write note":
             database.update(one, note=f"note {other}")
         elif step == "delete":
