@@ -376,7 +376,9 @@ def _lose(store: Store, folder: Path) -> None:
     """An accident within the rights of maintenance, of a lake of which there is a copy."""
     pointer = current(store)
     assert pointer
-    incident = next(info.key for info in store.list("incidents/"))
+    for name in ("lost", "kept"):
+        Incidents(store).fail(Fault(scope=f"trial.{name}", kind="other", part="task", night=str(DAY), cause="503"))
+    incident = next(info.key for info in store.list("incidents/trial.lost."))
     change = next(info.key for info in store.list("feeds/igdb/games/dt="))
     event, _ = (lineage_events.keep(store, ["{}"], at=datetime.now(UTC)) for _ in range(2))
     restore(store, open_store((folder / "copy").as_uri()))

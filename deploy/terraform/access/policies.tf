@@ -198,7 +198,7 @@ locals {
         Sid      = "RemoveOrphans"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject"]
-        Resource = [local.parts, local.rejected, local.month_files, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/_restored/*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions]
+        Resource = [local.parts, local.rejected, local.month_files, "${local.lake_arn}marts/dt=*", "${local.lake_arn}marts/_restored/*", "${local.lake_arn}marts/history/*", "${local.lake_arn}marts/quality/*/*", local.lineage, local.inbox, local.feeds, local.positions, local.incidents]
       },
     ]
 

@@ -113,7 +113,7 @@ class Incidents:
         return [incident for incident in self.newest(scope) if incident.is_open]
 
     def deliver(self, send: Callable[[str, Incident, Message], None], *, scope: str = "") -> int:
-        """Send what no channel has got yet, in the order of each incident.
+        """Send what channels have not got yet, to each in the order of each incident: one that refuses delays no other.
 
         A writer claims a message first, so that others do not send it meanwhile. If the writer is killed, its message
         is sent again after CLAIM: a receiver may get it twice, with the same id.
@@ -129,11 +129,11 @@ class Incidents:
         left = 0
         for incident in self.newest(scope):
             waiting = [each for each in incident.messages if self._unsent(each)]
-            for message in waiting:
+            for count, message in enumerate(waiting):
                 if not self._send(incident, message, send, refused):
+                    left += len(waiting) - count
                     break
-                waiting = waiting[1:]
-            left += len(waiting)
+                left += not refused.isdisjoint(self._unsent(message))
         return left
 
     def _unsent(self, message: Message) -> list[str]:
@@ -147,9 +147,9 @@ class Incidents:
         send: Callable[[str, Incident, Message], None],
         refused: set[str],
     ) -> bool:
-        """Send one message to the channels that lack it. Returns: whether all have it now."""
+        """Send one message to the channels that lack it and have refused none. Returns: whether the next may follow."""
         if all(channel in refused for channel in self._unsent(message)):
-            return False
+            return True
         writer = uuid4().hex
         claimed = self._change_message(incident.key, message.id, lambda each: self._claimed(each, writer))
         newest = next((each for each in claimed.messages if each.id == message.id), None) if claimed else None
@@ -172,7 +172,7 @@ class Incidents:
                 message.id,
                 lambda each: replace(each, sent={**each.sent, **sent}, claimed_by=None, claimed_until=None),
             )
-        return all(channel in sent for channel in self._unsent(newest))
+        return True
 
     # The states. Each method gets the newest one and the number of the next, and returns that; None changes nothing.
 

@@ -1,4 +1,4 @@
-"""The audit of a whole lake: tables, their feeds, marts, findings, old events and positions, and what was left.
+"""The audit of a whole lake: tables, feeds, marts, findings, old incidents, events and positions, and what was left.
 
 report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=True)
 """
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gamelake.feeds.audit import audit_feed
+from gamelake.incidents.audit import audit_incidents
 from gamelake.lake.audit import audit_table
 from gamelake.lake.disk import DiskStore
 from gamelake.lake.findings import Finding, Problem
@@ -89,6 +90,7 @@ def audit(
     if marts:
         report.findings += audit_generations(store, now=now)
         report.findings += audit_findings(store, now=now)
+        report.findings += audit_incidents(store, now=now)
         report.findings += audit_events(store, now=now)
         report.findings += audit_inbox(store, now=now, applied=lambda table: _applied(store, table))
         report.findings += audit_positions(store, now=now)

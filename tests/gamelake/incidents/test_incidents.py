@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.incidents.audit import KEPT, audit_incidents
 from gamelake.incidents.documents import Event, Fault, Incident, Message, Severity
 from gamelake.incidents.incidents import CLAIM, Incidents, SendError
 from gamelake.lake.factory import open_store
@@ -180,14 +181,36 @@ def test_a_refused_message_is_sent_later_in_order_and_not_again_where_it_arrived
     incidents.succeed("load.igdb", night=MONDAY, part="games")
     incidents.fail(fault())  # another incident begins before the first one was told
     assert incidents.deliver(receiver) == 3
+    assert incidents.deliver(receiver) == 3
 
+    def got(name: str) -> list[str]:
+        return [event.value for channel, _, event in receiver.got if channel == name]
+
+    assert (got("mail"), got("slack")) == (["opened", "over", "opened"], []), "one that refuses delays no other one"
     receiver.down = set()
     assert incidents.deliver(receiver) == 0
+    assert (got("mail"), got("slack")) == (["opened", "over", "opened"], ["opened", "over", "opened"])
 
-    by_channel = {
-        name: [event.value for channel, _, event in receiver.got if channel == name] for name in ["slack", "mail"]
-    }
-    assert by_channel == {"slack": ["opened", "over", "opened"], "mail": ["opened", "over", "opened"]}
+
+def test_old_states_are_orphans_but_never_the_newest_that_can_be_read(store: Store) -> None:
+    """A channel that refuses makes two states at each task that ends."""
+    incidents, receiver = opened(store), Receiver()
+    receiver.down = {"slack"}
+    incidents.fail(fault())
+    incidents.fail(fault(scope="transform"))
+    for _ in range(3):
+        incidents.deliver(receiver)
+    (newest, other) = incidents.open()
+    store.put(f"incidents/{newest.key}/{newest.number + 1:020}.json", b"{")
+    now = datetime.now(UTC)
+    assert list(audit_incidents(store, now=now)) == []
+
+    for found in audit_incidents(store, now=now + KEPT + timedelta(days=1)):
+        store.delete(found.key)
+
+    assert incidents.open() == [newest, other]
+    kept = {(newest.key, newest.number), (newest.key, newest.number + 1), (other.key, other.number)}
+    assert {(info.key.split("/")[1], int(info.key[-25:-5])) for info in store.list("incidents/")} == kept
 
 
 def test_channels_get_no_message_of_before_they_were_set(store: Store) -> None:
