@@ -27,7 +27,7 @@ from gamelake.load.errors import ContractError, HeldError, UnprovenError
 from gamelake.load.guard import Loss
 from gamelake.registry import load_sources, loaded_entities
 from igdb.errors import AuthError
-from tests.support.night_lake import NightLake
+from tests.support.night_lake import RUN, NightLake
 from tests.support.receiver import MOST_UNREAD, running_mailbox, running_webhook
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ def test_a_success_that_the_lake_did_not_take_is_found_by_the_next_check(
 ) -> None:
     callbacks = load_callbacks(IGDB, COVERS)
     callbacks["on_failure_callback"](context(StoreError("put", "raw/x", "slow")))
-    NightLake(lake).load(COVERS, NIGHT, at=datetime.now(UTC))
+    NightLake(lake).load(COVERS, NIGHT, at=datetime.now(UTC), run_id=RUN)  # by hand: no night of this lake is late
     with monkeypatch.context() as slow:
         slow.setattr("gamelake.airflow.stores.connected_store", lambda: time.sleep(5))
         slow.setattr(notifications, "LAKE_SECONDS", 0.2)
