@@ -99,7 +99,7 @@ with LakeDAG(
     start_date=datetime(2026, 1, 1, tzinfo=KST),
     catchup=False,
     max_active_runs=1,
-    **run_callbacks("daily_brief", severity=Severity.P1),
+    **run_callbacks("daily_brief", ends=True, severity=Severity.P1),
     tags=["lake", "notifications"],
     params={
         "date": Param(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Callbacks = dict[str, Any]
 
+RUN = "run"
+"""The part of a scope that fails with a run, if the failure of a task would not be ended."""
+
 
 def load_callbacks(source: Source, entity: Entity) -> Callbacks:
     """Return the callbacks of the task that loads an entity."""
@@ -77,9 +80,17 @@ def task_callbacks(
     return {"on_failure_callback": failed, **({"on_success_callback": succeeded} if ends or part else {})}
 
 
-def run_callbacks(scope: str, *, severity: Severity | None = None) -> Callbacks:
-    """Return the callbacks of a DAG that is no load; arguments as `task_callbacks`."""
-    return {"on_failure_callback": lambda context: _lost(context, scope, None, severity)}
+def run_callbacks(scope: str, *, ends: bool = False, severity: Severity | None = None) -> Callbacks:
+    """Return the callbacks of a DAG that is no load.
+
+    Args:
+        scope: As of `task_callbacks`.
+        ends: Whether a run that succeeds ends the failures of lost ones: needed where no task ends the whole scope.
+        severity: As of `task_callbacks`.
+    """
+    name = RUN if ends else None
+    failed = {"on_failure_callback": lambda context: _lost(context, scope, None, severity, name=name)}
+    return failed | ({"on_success_callback": lambda context: _succeed(context, scope, RUN)} if ends else {})
 
 
 def publication_skipped(context: Context) -> None:
@@ -116,12 +127,14 @@ def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int]] | None = 
     record_failure(fault, count=count)
 
 
-def _lost(context: Context, scope: str, part: str | None, severity: Severity | None = None) -> None:
-    """Report a run that failed, if none of its tasks did."""
+def _lost(
+    context: Context, scope: str, part: str | None, severity: Severity | None = None, *, name: str | None = None
+) -> None:
+    """Report a run that failed, if none of its tasks did; as the failure of a part, by default of the failed task."""
     from gamelake.airflow.notifications import record
 
     reason = str(context.get("reason") or "the run failed")
-    fault = _fault(context, scope, "lost", part or _task_id(context), _lost_cause(reason), severity)
+    fault = _fault(context, scope, "lost", part or name or _task_id(context), _lost_cause(reason), severity)
 
     def fail(incidents: Incidents, _: Store) -> None:
         failures = [failure for each in incidents.open(scope) for failure in each.failures]
@@ -187,7 +200,7 @@ def _path(url: str) -> str:
 
 def _task_id(context: Context) -> str:
     task = context.get("ti")
-    return str(task.task_id) if task is not None else "run"
+    return str(task.task_id) if task is not None else RUN
 
 
 def _error(context: Context) -> BaseException | str | None:

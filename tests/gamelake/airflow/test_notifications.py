@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -243,6 +244,27 @@ def test_a_run_for_a_day_to_come_is_over_with_the_load_of_today(lake: Store, web
     callbacks["on_success_callback"](right)
 
     assert webhook.events == ["opened", "over"]
+
+
+@pytest.mark.parametrize("task", ["make", "channels", "send"])
+def test_a_lost_brief_is_over_with_the_next_one(lake: Store, webhook: Webhook, task: str) -> None:
+    """No task ends the whole scope, and each channel is a part of its own."""
+    dag: Any = importlib.import_module("dags.daily_brief").dag
+    dag.on_failure_callback(context(task=task, reason="task_failure"))
+    (incident,) = Incidents(lake).open("daily_brief")
+    dag.on_success_callback(context(task="send"))
+
+    assert webhook.events == ["opened", "over"]
+    assert incident.key == "daily_brief.lost"
+
+
+def test_a_brief_that_one_channel_refuses_is_one_incident(lake: Store, webhook: Webhook) -> None:
+    module: Any = importlib.import_module("dags.daily_brief")
+    failed = context(ValueError("refused"), task="send", reason="task_failure")
+    failed["task"] = SimpleNamespace(task_id="send", op_kwargs={"channel": "mail"})
+    module.CALLBACKS["on_failure_callback"](failed)
+    module.dag.on_failure_callback(failed)
+    assert webhook.events == ["opened"]
 
 
 def test_a_failed_data_test_is_over_with_the_next_publication(lake: Store, webhook: Webhook) -> None:
