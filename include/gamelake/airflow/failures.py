@@ -7,6 +7,8 @@ that took too long.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,19 @@ Callbacks = dict[str, Any]
 
 RUN = "run"
 """The part of a scope that fails with a run, if the failure of a task would not be ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskFailed:
+    """Reports that a task failed; arguments as `task_callbacks`. The run asks it for the scope of its task."""
+
+    scope: str
+    part: Callable[[Context], str] | None
+    severity: Severity | None
+
+    def __call__(self, context: Context) -> None:
+        error, name = _error(context), self.part(context) if self.part else _task_id(context)
+        _report(_fault(context, self.scope, _kind_of_build(error), name, _cause(error), self.severity))
 
 
 def load_callbacks(source: Source, entity: Entity) -> Callbacks:
@@ -70,13 +85,10 @@ def task_callbacks(
         severity: How urgent its failure is; P0 by default.
     """
 
-    def failed(context: Context) -> None:
-        error, name = _error(context), part(context) if part else _task_id(context)
-        _report(_fault(context, scope, _kind_of_build(error), name, _cause(error), severity))
-
     def succeeded(context: Context) -> None:
         _succeed(context, scope, part(context) if part and not ends else None)
 
+    failed = _TaskFailed(scope, part, severity)
     return {"on_failure_callback": failed, **({"on_success_callback": succeeded} if ends or part else {})}
 
 
@@ -133,6 +145,10 @@ def _lost(
     """Report a run that failed, if none of its tasks did; as the failure of a part, by default of the failed task."""
     from gamelake.airflow.notifications import record
 
+    callbacks = getattr(context.get("task"), "on_failure_callback", None) or ()
+    for task in callbacks if isinstance(callbacks, Sequence) else (callbacks,):
+        if isinstance(task, _TaskFailed) and task.scope != scope:  # its failure is none of the rest of the run
+            scope, severity = task.scope, task.severity
     reason = str(context.get("reason") or "the run failed")
     fault = _fault(context, scope, "lost", part or name or _task_id(context), _lost_cause(reason), severity)
 

@@ -258,6 +258,25 @@ def test_a_lost_brief_is_over_with_the_next_one(lake: Store, webhook: Webhook, t
     assert incident.key == "daily_brief.lost"
 
 
+@pytest.mark.parametrize("error", [ValueError("a full disk"), None])
+@pytest.mark.parametrize(
+    ("name", "task", "scope"), [("lake_audit", "compact", "compaction"), ("apply_events", "change_feeds", "feeds")]
+)
+def test_a_task_with_a_scope_of_its_own_fails_no_other(
+    lake: Store, webhook: Webhook, name: str, task: str, scope: str, error: Exception | None
+) -> None:
+    """A month that cannot be compacted is no failed audit. Without an error its process is lost, and the run tells."""
+    dag: Any = importlib.import_module(f"dags.{name}").dag
+    failed = context(error, task=task, reason="task_failure") | {"task": dag.get_task(task)}
+    if error:
+        for callback in dag.get_task(task).on_failure_callback:
+            callback(failed)
+    dag.on_failure_callback(failed)
+
+    assert [each.key for each in Incidents(lake).open()] == [f"{scope}.{'other' if error else 'lost'}"]
+    assert [each["severity"] for each in webhook.got] == ["P2"]
+
+
 def test_a_brief_that_one_channel_refuses_is_one_incident(lake: Store, webhook: Webhook) -> None:
     module: Any = importlib.import_module("dags.daily_brief")
     failed = context(ValueError("refused"), task="send", reason="task_failure")
