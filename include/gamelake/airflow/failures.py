@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gamelake.days import day_of, format_day
@@ -29,6 +30,9 @@ Callbacks = dict[str, Any]
 
 RUN = "run"
 """The part of a scope that fails with a run, if the failure of a task would not be ended."""
+
+MOST_READ = 20
+"""How many of the newest publications are read to find that of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +146,41 @@ def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int]] | None = 
 def _lost(
     context: Context, scope: str, part: str | None, severity: Severity | None = None, *, name: str | None = None
 ) -> None:
-    """Report a run that failed, if none of its tasks did; as the failure of a part, by default of the failed task."""
+    """Report a run that failed, if none of its tasks did; as the failure of a part, by default of the failed task.
+
+    A run that published has failed in a task that only shows something, and readers have its marts.
+    """
     from gamelake.airflow.notifications import record
 
     callbacks = getattr(context.get("task"), "on_failure_callback", None) or ()
-    for task in callbacks if isinstance(callbacks, Sequence) else (callbacks,):
-        if isinstance(task, _TaskFailed) and task.scope != scope:  # its failure is none of the rest of the run
-            scope, severity = task.scope, task.severity
+    listed = callbacks if isinstance(callbacks, Sequence) else (callbacks,)
+    own = next((each for each in listed if isinstance(each, _TaskFailed)), None)
+    if own and own.scope != scope:  # its failure is none of the rest of the run
+        scope, severity = own.scope, own.severity
     reason = str(context.get("reason") or "the run failed")
     fault = _fault(context, scope, "lost", part or name or _task_id(context), _lost_cause(reason), severity)
 
-    def fail(incidents: Incidents, _: Store) -> None:
+    def fail(incidents: Incidents, store: Store) -> None:
+        if scope == "transform" and own is None and incidents.is_lake and _has_published(store, context):
+            return
         failures = [failure for each in incidents.open(scope) for failure in each.failures]
         if not any(fault.night in each.nights and part in {None, each.part} for each in failures):
             incidents.fail(fault)
 
     record(fail, falls_back=True, is_run=True)
+
+
+def _has_published(store: Store, context: Context) -> bool:
+    """Whether a run has published its marts, since it was started or cleared."""
+    from gamelake.marts import pointer
+    from gamelake.marts.documents import Action
+
+    started, run_id = getattr(context.get("dag_run"), "start_date", None), context.get("run_id")
+    newest = islice(pointer.history(store), MOST_READ)
+    return any(
+        each.by == run_id and each.action is Action.PUBLISH and (started is None or each.at >= started)
+        for each in newest
+    )
 
 
 def _succeed(context: Context, scope: str, part: str | None) -> list[Any]:

@@ -28,7 +28,7 @@ from gamelake.load.errors import ContractError, HeldError, UnprovenError
 from gamelake.load.guard import Loss
 from gamelake.registry import load_sources, loaded_entities
 from igdb.errors import AuthError
-from tests.support.night_lake import RUN, NightLake
+from tests.support.night_lake import RUN, NightLake, moment
 from tests.support.receiver import MOST_UNREAD, running_mailbox, running_webhook
 
 if TYPE_CHECKING:
@@ -275,6 +275,27 @@ def test_a_task_with_a_scope_of_its_own_fails_no_other(
 
     assert [each.key for each in Incidents(lake).open()] == [f"{scope}.{'other' if error else 'lost'}"]
     assert [each["severity"] for each in webhook.got] == ["P2"]
+
+
+@pytest.mark.parametrize(
+    ("task", "started", "told"),
+    [
+        ("dbt.marketing.mart_top_rated", "04:10", []),
+        ("dbt.marketing.mart_top_rated", "14:10", ["transform.lost"]),
+        ("publish", "04:10", ["transform.lost"]),
+    ],
+    ids=["it only shows a model", "the run was cleared since", "it may have left copies as they were"],
+)
+def test_a_lost_task_after_the_publication_holds_nothing_back(
+    lake: Store, task: str, started: str, told: list[str]
+) -> None:
+    made = NightLake(lake).night(NIGHT)
+    dag: Any = importlib.import_module("dags.transform").dag
+    lost = context(task=task, reason="task_failure") | {"run_id": made.run_id, "task": dag.get_task(task)}
+    lost["dag_run"].start_date = moment(NIGHT, started)
+    dag.on_failure_callback(lost)
+
+    assert [each.key for each in Incidents(lake).open()] == told
 
 
 def test_a_brief_that_one_channel_refuses_is_one_incident(lake: Store, webhook: Webhook) -> None:
