@@ -30,6 +30,11 @@ EXTREMES: dict[str, list[Any]] = {
         "긴 이름" * 1250, None,
     ],
     "int[]": [[], [3, 1, 3, 1], [1], [LEAST, MOST, 0], list(range(5000)), None],
+    "json": [
+        {}, [], [None], 4, "x", True, [[[]]], {"a": None},
+        {"id": MOST, "name": "\0", "count": 1e308, "percent": -1.5, "platform": {"id": MOST, "name": ""}},
+        [{"id": MOST, "title": None, "count": LEAST, "percent": "x", "slug": [], "store": {"id": 1.5}}], None,
+    ],
 }  # fmt: skip
 
 
