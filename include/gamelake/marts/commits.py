@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore
     from gamelake.registry import Entity
 
+_TABLES_AT_ONCE = 8
+
 
 def commits_as_of(
     store: ReadableStore, entities: Sequence[Entity], day: date, *, fresh: bool = False
@@ -44,8 +47,10 @@ def commits_as_of(
         ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
-    found = {str(entity): open_table(store, entity.table).as_of(format_day(day), events=fresh) for entity in entities}
-    commits = {name: commit for name, commit in found.items() if commit is not None}
+    # A day of two years ago is 700 commits back in each table, and each of them is a request.
+    with ThreadPoolExecutor(_TABLES_AT_ONCE) as threads:
+        found = threads.map(lambda e: open_table(store, e.table).as_of(format_day(day), events=fresh), entities)
+        commits = {str(e): commit for e, commit in zip(entities, found, strict=True) if commit is not None}
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
             f"no load of {', '.join(map(str, missing))} was committed for {format_day(day)} or a day before it in "
