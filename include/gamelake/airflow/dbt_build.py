@@ -29,6 +29,7 @@ from gamelake.airflow import lineage
 from gamelake.airflow.stores import connected_store, connection_exported
 from gamelake.lake.store import StoreError
 from gamelake.marts import build_results, profiles
+from gamelake.marts.dbt_project import inherited
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class DbtBuild(BaseOperator):
             connection_exported(),
             subprocess.Popen(  # noqa: S603
                 self.command,
-                env={**os.environ, **self.variables},
+                env={**inherited(), **self.variables},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

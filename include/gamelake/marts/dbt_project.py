@@ -41,6 +41,16 @@ def environment() -> dict[str, str]:
     }
 
 
+def inherited() -> dict[str, str]:
+    """Return the variables that a dbt process inherits: without dbt's own, as of another project in the shell.
+
+    `DBT_RESOURCE_TYPES` would leave out the tests, `DBT_EMPTY` the rows, and `DBT_WRITE_JSON` the results.
+    """
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("DBT_") or name == "DBT_USE_COLORS"
+    }
+
+
 @cache
 def history_model() -> tuple[str, str]:
     """Return the name of the mart that keeps one file a day, and of the table it is built from, such as igdb.popscore.
@@ -95,6 +105,8 @@ def parse(folder: Path = MANIFEST.parent) -> Manifest:
     """
     from dbt.cli.main import dbtRunner
 
+    for name in os.environ.keys() - inherited().keys():
+        del os.environ[name]
     os.environ.update(environment())
     parsed = MANIFEST.with_name("partial_parse.msgpack")
     earlier = ["--partial-parse-file-path", str(parsed)] if parsed.exists() else []

@@ -60,7 +60,7 @@ def build(store: Store, generation: str) -> Path:
     warehouse = f"{generation}/{SPARK_TABLES}/{uuid4().hex[:8]}"
     store.put(f"{warehouse}/inputs.json", _inputs(store, generation))
     environment = {
-        **os.environ,
+        **dbt_project.inherited(),
         **dbt_project.environment(),
         "GAMELAKE_GENERATION": store.url(generation),
         "GAMELAKE_SPARK_WAREHOUSE": store.url(warehouse),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from gamelake.airflow.dbt_build import DbtBuild, FullDiskError, ModelState, NoMemoryError
+from gamelake.airflow.dbt_build import DbtBuild, FailedTestsError, FullDiskError, ModelState, NoMemoryError
 from gamelake.airflow.dbt_tasks import layer_of
 
 PROJECT = """
@@ -159,6 +159,14 @@ def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_
         project.build({"unparsed": "{{ nothing.of(this) }} {% if %}"})
     assert not isinstance(raised.value, AirflowFailException)
     assert not project.pushed
+
+
+def test_dbt_runs_the_tests_with_variables_of_another_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were left out, and the marts published."""
+    for name, value in {"DBT_RESOURCE_TYPES": "model", "DBT_WRITE_JSON": "false", "DBT_TARGET_PATH": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(FailedTestsError, match="unique_tested_id"):
+        project.build({"tested": LASTING["tested"]}, "models: [{name: tested, columns: [{name: id, data_tests: [unique]}]}]")
 
 
 def test_a_full_disk_is_named_and_retried(project: Project) -> None:
