@@ -1,6 +1,6 @@
 # People and CI run the same targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down dashboard collector capture capture-example kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-capture test-model spark test-spark drift feed-histories change-histories lint format generate boards lock parquet-reader sbom clean
+.PHONY: help setup run up down dashboard collector capture capture-example kafka screenshots sandbox freshness smoke generations rollback rollforward lifecycle settings env mwaa image image-steps test coverage e2e test-cluster test-browser drill test-dashboard test-collector test-capture test-model spark test-spark drift feed-histories change-histories lint format generate boards lock parquet-reader sbom clean outdated
 
 # Each of the many Python processes of the targets would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,6 +16,11 @@ SPARK := .venv-spark
 DASHBOARD := .venv-dashboard
 CAPTURE := .venv-capture
 BIN := $(VENV)/bin
+# A virtual environment names its folder and its Python: one that was moved or copied, as with the clone, or whose Python is no
+# longer there, does not run or runs what it was copied from.
+OUTDATED := $(shell for each in $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE); do \
+	test -L $$each || test ! -e $$each/pyvenv.cfg || { $$each/bin/python -c '' && { ! grep -q '^command = ' $$each/pyvenv.cfg || \
+	grep -qF " $$(pwd -P)/$$each" $$each/pyvenv.cfg; }; } 2>/dev/null || echo $$each; done)
 # After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
@@ -53,7 +58,7 @@ up: $(READY) ## start a local Airflow with its web UI and a sandbox
 	@"$(BIN)"/gamelake up
 
 down: ## stop what `make up` started
-	@test ! -x "$(BIN)"/gamelake || "$(BIN)"/gamelake down
+	@test ! -x "$(BIN)"/gamelake || test ! -x "$(BIN)"/python || "$(BIN)"/python -m gamelake.cli down
 
 dashboard: $(DASHBOARD)/.installed ## open the dashboard on the lake of GAMELAKE_URI; PORT= chooses its port
 	@"$(DASHBOARD)"/bin/python -m apps.dashboard $(if $(PORT),--port $(PORT))
@@ -240,7 +245,11 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 	rmdir .local 2>/dev/null || true
 	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/bin/uv: requirements-build.lock
+outdated:
+	@echo "The clone was moved or copied, or its Python was removed. Making $(OUTDATED) again ..."
+	@rm -rf $(OUTDATED)
+
+$(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }

@@ -9,7 +9,6 @@ Every try has a folder of its own for Spark's tables, so that the tables of a ki
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys

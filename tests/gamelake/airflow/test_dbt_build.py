@@ -161,12 +161,14 @@ def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_
     assert not project.pushed
 
 
-def test_dbt_runs_the_tests_with_variables_of_another_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They were left out, and the marts published."""
-    for name, value in {"DBT_RESOURCE_TYPES": "model", "DBT_WRITE_JSON": "false", "DBT_TARGET_PATH": "/nowhere"}.items():
-        monkeypatch.setenv(name, value)
+def test_dbt_ignores_variables_of_another_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests were left out, and the marts published."""
+    monkeypatch.setenv("DBT_RESOURCE_TYPES", "model")
+    monkeypatch.setenv("DBT_WRITE_JSON", "false")
+    monkeypatch.setenv("DBT_TARGET_PATH", "/nowhere")
+    rules = "models: [{name: tested, columns: [{name: id, data_tests: [unique]}]}]"
     with pytest.raises(FailedTestsError, match="unique_tested_id"):
-        project.build({"tested": LASTING["tested"]}, "models: [{name: tested, columns: [{name: id, data_tests: [unique]}]}]")
+        project.build({"tested": LASTING["tested"]}, rules)
 
 
 def test_a_full_disk_is_named_and_retried(project: Project) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +29,58 @@ def test_words_reach_the_command_as_they_are_typed(tmp_path: Path, target: Any, 
     make = ["make", "-s", "-o", ".venv/.installed", *target, f"REASON={REASON}", f"BIN={tmp_path}"]
     ran = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert ran.stdout.splitlines() == arguments, ran.stderr
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with the Makefile and a virtual environment."""
+    folder = tmp_path / "a clone"
+    (folder / "dbt").mkdir(parents=True)
+    for name in ("Makefile", "requirements-build.lock"):
+        shutil.copy(REPOSITORY / name, folder)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / ".venv")], check=True)
+    return folder
+
+
+def makes_again(folder: Path) -> bool:
+    ran = subprocess.run(["make", "-n", ".venv/bin/uv"], cwd=folder, capture_output=True, text=True, check=False)
+    return "rm -rf .venv\n" in ran.stdout
+
+
+def test_an_environment_that_runs_is_kept(clone: Path, tmp_path: Path) -> None:
+    assert not makes_again(clone)
+    (tmp_path / "link").symlink_to(clone)
+    assert not makes_again(tmp_path / "link")
+
+
+def test_the_environment_of_a_clone_that_was_moved_or_copied_is_made_again(clone: Path, tmp_path: Path) -> None:
+    """Its commands name the first clone: they were not found, or ran there, on its lake."""
+    copy = tmp_path / "a copy"
+    shutil.copytree(clone, copy, symlinks=True)
+    assert makes_again(copy)
+    moved = clone.rename(tmp_path / "moved")
+    assert makes_again(moved)
+
+
+def test_an_environment_whose_python_was_removed_is_made_again(clone: Path) -> None:
+    for python in (clone / ".venv" / "bin").glob("python*"):
+        python.unlink()
+        python.symlink_to("/removed/python")
+    assert makes_again(clone)
+
+
+def test_another_environment_that_was_linked_is_kept(clone: Path, tmp_path: Path) -> None:
+    (clone / ".venv").rename(tmp_path / "shared")
+    (clone / ".venv").symlink_to(tmp_path / "shared")
+    assert not makes_again(clone)
+
+
+def test_down_and_clean_need_no_command_that_runs(clone: Path) -> None:
+    command = clone / ".venv" / "bin" / "gamelake"
+    command.write_text("#!/removed/python\n", encoding="utf-8")
+    command.chmod(0o755)
+    for python in command.parent.glob("python*"):
+        python.unlink()
+        python.symlink_to("/removed/python")
+    subprocess.run(["make", "clean"], cwd=clone, stdin=subprocess.DEVNULL, check=True)
+    assert not command.exists()
