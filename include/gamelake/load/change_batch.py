@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from gamelake.load.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from gamelake.lake.inbox import InboxPart
     from gamelake.lake.manifest import Part
@@ -59,8 +60,7 @@ class ChangeBatch(ABC):
         self._inbox = parts
         self._is_snapshot = False
         self._by = "deletions"
-        today = format_day(day_of(datetime.now(UTC)))
-        self._partition = max(today, newest.partition) if newest else today
+        self._partition = _partition_after(newest, day_of(datetime.now(UTC)))
         self._through = parts[0].number
         self._order = ChangeOrder(entity, position=newest.events.position if newest and newest.events else None)
         self._figures = {"created": 0, "updated": 0, "deleted": 0}
@@ -176,10 +176,11 @@ class Following(ChangeBatch):
                 rows.set(row_id, line)
                 self._figures["created" if before is None else "updated"] += 1
         row_count = newest.row_count + self._figures["created"] - self._figures["deleted"]
-        if not has_effect:
+        is_ahead = any(part.partition > self._partition for part in newest.files)
+        if not has_effect and not is_ahead:
             return newest.files, row_count
         with part_stage(self._store, self._run, newest) as stage:
-            if len(below) > MOST_PARTS:
+            if len(below) > MOST_PARTS or is_ahead:
                 _write_again(self._store, below, stage)
                 below = ()
             rows.stage(stage, has_times=False)
@@ -315,6 +316,15 @@ def _folded(files: Sequence[Part]) -> tuple[Sequence[Part], Sequence[Part]]:
         if rows > inbox_batch.FOLD_ROWS or size > inbox_batch.FOLD_BYTES:
             return files[: index + 1], files[index + 1 :]
     return (), files
+
+
+def _partition_after(newest: Manifest | None, today: date) -> str:
+    """Return the day of the next commit: today, or that of the newest one where this machine's clock is a bit behind.
+
+    The clock of a machine may have been ahead once. No build before that day would read the commits after it.
+    """
+    is_near = newest and newest.partition <= format_day(today + timedelta(days=1))
+    return max(format_day(today), newest.partition) if newest and is_near else format_day(today)
 
 
 def _load_before(newest: Manifest | None, partition: str) -> int:

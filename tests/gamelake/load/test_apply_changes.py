@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -387,6 +387,25 @@ def test_marts_read_the_last_commit_of_a_day(shop: Shop) -> None:
     # Those of a day between are left out: of each day the last one, and snapshots.
     assert [each.version for each in shop.table.history(events=False)] == [4, 1]
     assert [each.version for each in shop.table.before(newest)] == [1]
+
+
+def test_a_clock_that_was_ahead_once_hides_no_later_change(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.begin(5)
+    shop.database.update(1, name="by a clock of another year")
+    with monkeypatch.context() as ahead:
+        ahead.setattr(change_batch, "day_of", lambda moment: day_of(moment + timedelta(days=400)))
+        shop.send()
+    today = format_day(day_of(datetime.now(UTC)))
+    assert shop.newest.partition > today
+    for name in ("first", "second"):
+        shop.database.update(2, name=name)
+        shop.send()
+        assert shop.table.as_of(today) == shop.newest
+        assert shop.rows() == shop.database.shown()
+    monkeypatch.setattr(change_batch, "day_of", lambda moment: day_of(moment - timedelta(days=1)))
+    shop.database.update(2, name="by a worker before midnight")
+    shop.send()
+    assert shop.newest.partition == today
 
 
 def test_many_commits_leave_few_parts(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
