@@ -87,6 +87,21 @@ def test_a_torn_line_fails(dbt: Dbt, lake: Lake) -> None:
     assert "Malformed JSON" in done.messages["stg_igdb__genres"]
 
 
+def test_many_undeclared_fields_that_change_fit_into_memory(dbt: Dbt, lake: Lake) -> None:
+    lake.add("games", [{"id": number, "name": "One"} for number in range(100)], claims=[(0, None)])
+    names = [f"field_{number}" for number in range(1000)]
+
+    def row(number: int, value: str) -> dict[str, Any]:
+        return {"id": number, "name": "One", **{name: f"{value} of {name}" for name in names}}
+
+    rows = ({"id": number, "before": row(number, "old"), "after": row(number, "new")} for number in range(100))
+    lake.change(*({"op": "u", "changed": names, "source": {"ts_ms": 1}, **each} for each in rows))
+    assert dbt("run", "-s", "+int_game_changes", generation=lake.generation()).success
+    with duckdb.connect(str(dbt.database)) as scratch:
+        changes = "count(*), min(before_value), max(after_value) from int_game_changes"
+        assert scratch.sql(f"select {changes}").fetchall() == [(100_000, "old of field_0", "new of field_999")]
+
+
 def test_a_value_that_was_stored_before_its_field_was_declared_is_null(dbt: Dbt, lake: Lake) -> None:
     odd: list[dict[str, Any]] = [
         {"hypes": "many"},

@@ -57,9 +57,13 @@
 {% macro json_member(value, name) %} {{ return(adapter.dispatch("json_member")(value, name)) }} {% endmacro %}
 
 
-{# The same of a member whose name is an expression. #}
-{% macro json_member_named(value, name) %}
-    {{ return(adapter.dispatch("json_member_named")(value, name)) }}
+{# The members of a JSON object, for json_member_named; null if the text is no object. #}
+{% macro json_members(value) %} {{ return(adapter.dispatch("json_members")(value)) }} {% endmacro %}
+
+
+{# The same as json_member of json_members, of a member whose name is an expression. #}
+{% macro json_member_named(members, name) %}
+    {{ return(adapter.dispatch("json_member_named")(members, name)) }}
 {% endmacro %}
 
 

@@ -57,8 +57,11 @@
 
 
 {# Null for a name with an apostrophe, which no path can have. #}
-{% macro spark__json_member_named(value, name) %}
-    get_json_object({{ value }}, '$[\'' || {{ name }} || '\']')
+{% macro spark__json_members(value) %} {{ value }} {% endmacro %}
+
+
+{% macro spark__json_member_named(members, name) %}
+    get_json_object({{ members }}, '$[\'' || {{ name }} || '\']')
 {% endmacro %}
 
 
