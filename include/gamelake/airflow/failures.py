@@ -7,6 +7,7 @@ that took too long.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ Callbacks = dict[str, Any]
 RUN = "run"
 """The part of a scope that fails with a run, if the failure of a task would not be ended."""
 
+COUNT_SECONDS = 3.0
+"""How long tables are counted, of the 8 seconds in which the lake has to take a failure."""
 MOST_READ = 20
 """How many of the newest publications are read to find that of a run."""
 
@@ -122,13 +125,18 @@ def publication_skipped(context: Context) -> None:
         record(lambda incidents, _: incidents.notice(notice))
 
 
-def loaded_tables(store: Store, source: Source, night: str) -> tuple[int, int]:
-    """Return how many tables of a source have a load of a night or a later one, and how many there are."""
+def loaded_tables(store: Store, source: Source, night: str) -> tuple[int, int] | None:
+    """Return how many tables of a source have a load of a night or a later one, and how many there are.
+
+    None, if the lake is too slow: the count must not cost the record of the failure.
+    """
     from gamelake.lake.manifest import ManifestError
     from gamelake.lake.table import Table
 
-    done = 0
+    done, end = 0, time.monotonic() + COUNT_SECONDS
     for entity in source.entities.values():
+        if time.monotonic() > end:
+            return None
         try:
             newest = Table(store, entity.table).latest()
         except ManifestError:
@@ -137,7 +145,7 @@ def loaded_tables(store: Store, source: Source, night: str) -> tuple[int, int]:
     return done, len(source.entities)
 
 
-def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int]] | None = None) -> None:
+def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int] | None] | None = None) -> None:
     from gamelake.airflow.notifications import record_failure
 
     record_failure(fault, count=count)

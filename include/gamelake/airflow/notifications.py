@@ -48,7 +48,7 @@ def channels() -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (each.strip() for each in read_settings().gamelake_notify.split(",")))))
 
 
-def record_failure(fault: Fault, *, count: Callable[[Store], tuple[int, int]] | None = None) -> None:
+def record_failure(fault: Fault, *, count: Callable[[Store], tuple[int, int] | None] | None = None) -> None:
     """Record a failure in the lake; if that does not work, on this machine.
 
     A failure that the lake itself causes cannot be recorded in it. The folder on this machine folds the failures of all
@@ -56,7 +56,7 @@ def record_failure(fault: Fault, *, count: Callable[[Store], tuple[int, int]] | 
 
     Args:
         fault: What failed.
-        count: Returns how many tables of the night are loaded, and how many there are.
+        count: Returns how many tables of the night are loaded, and how many there are; None if it is not known.
     """
 
     def fail(incidents: Incidents, store: Store) -> None:

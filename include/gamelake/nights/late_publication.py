@@ -7,10 +7,12 @@ of the day has succeeded (docs/decisions/0028-check-the-deadline-in-a-dag-of-its
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gamelake.days import day_of, day_of_partition, format_day
 from gamelake.incidents.documents import Fault
+from gamelake.incidents.incidents import Incidents
 from gamelake.marts import pointer
 from gamelake.nights.clock import deadline, last_night
 from gamelake.nights.records import RecordReader, first_deadline
@@ -19,10 +21,9 @@ from gamelake.nights.wording import text
 from gamelake.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date, datetime
 
-    from gamelake.incidents.incidents import Incidents
     from gamelake.lake.store import Store
     from gamelake.registry import Source
 
@@ -30,9 +31,12 @@ SCOPE = "transform"
 PART = "publication"
 
 
-def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, Source], now: datetime) -> None:
-    """Open an incident if the marts of the night are late and no open incident explains it; end it if they are there.
+def judge_publication(
+    store: Store, incidents: Incidents, sources: Mapping[str, Source], now: datetime
+) -> Callable[[Incidents], object] | None:
+    """Return what opens an incident if the marts of the night are late and no open one explains it, or ends it.
 
+    This reads far more of the lake than the change does.
     A failure of a night that readers have, or of one to come, explains nothing: a person may run any day.
     A new lake is not late, and neither is one whose days are run by hand: the first deadline is that of the day after
     the first load of a schedule. Before the deadline of a night the one before it is judged, unless the new one has
@@ -44,21 +48,21 @@ def check_publication(store: Store, incidents: Incidents, sources: Mapping[str, 
         day -= timedelta(days=1)
     published = pointer.newest_published(store)
     if published and published.day >= day:
-        incidents.succeed(SCOPE, part=PART, night=format_day(published.day))
-        return
+        return partial(Incidents.succeed, scope=SCOPE, part=PART, night=format_day(published.day))
     explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
     failures = [failure for scope in explained for each in incidents.open(scope) for failure in each.failures]
     nights = {day_of_partition(night) for failure in failures for night in failure.nights}
     readers_have = format_day(published.day) if published else ""
     if any(readers_have < night <= format_day(day_of(now)) for night in nights):
-        return
+        return None
     records = _records(store, sources)
     first, newest = first_deadline(records.read(1).tables.values()), records.newest_day()
     if first is None or newest is None or day < first or (is_early and newest > day):
-        return
+        return None
     built = NightReports(store, sources, clock=lambda: now).night(day).marts
     cause = Words(built.note, built.note_ko or "") if built.note else text("marts.not_published")
-    incidents.fail(Fault(scope=SCOPE, kind="late", part=PART, night=format_day(day), cause=cause))
+    fault = Fault(scope=SCOPE, kind="late", part=PART, night=format_day(day), cause=cause)
+    return partial(Incidents.fail, fault=fault)
 
 
 def has_deadline(store: Store, sources: Mapping[str, Source], day: date) -> bool:

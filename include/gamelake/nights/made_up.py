@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gamelake.days import day_of_partition, format_day, parse_day
+from gamelake.incidents.incidents import Incidents
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.table import Table
 from gamelake.marts import pointer
 from gamelake.marts.documents import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from gamelake.incidents.incidents import Incidents
     from gamelake.lake.keys import TableName
     from gamelake.lake.store import Store
     from gamelake.registry import Source
@@ -29,26 +30,29 @@ log = logging.getLogger(__name__)
 LOAD, TRANSFORM = "load", "transform"
 
 
-def end_what_is_made_up(store: Store, incidents: Incidents, sources: Mapping[str, Source]) -> None:
-    """Record the successes that the lake shows and that no task recorded.
+def made_up(
+    store: Store, incidents: Incidents, sources: Mapping[str, Source]
+) -> Iterator[Callable[[Incidents], object]]:
+    """Yield the successes that the lake shows and that no task recorded, each as what records it.
 
     Raises:
         DocumentError: The newest publication and the pointer are damaged.
-        StoreError: The store cannot be read or written.
+        StoreError: The store cannot be read.
     """
     for incident in incidents.open(LOAD):
         source = sources.get(incident.scope.partition(".")[2])
         for failure in incident.failures:
             entity = source.entities.get(failure.part) if source else None
             if entity is None:  # no longer declared, or its source is switched off: nothing will load it
-                incidents.succeed(incident.scope, part=failure.part, night=_day_after(failure.nights[-1]))
-                continue
-            for night in reversed(list(_loaded(store, entity.table, since=failure.since))):
-                incidents.succeed(incident.scope, part=failure.part, night=night)
+                nights = [_day_after(failure.nights[-1])]
+            else:
+                nights = list(_loaded(store, entity.table, since=failure.since))
+            for night in reversed(nights):
+                yield partial(Incidents.succeed, scope=incident.scope, part=failure.part, night=night)
     for incident in incidents.open(TRANSFORM):
         since = max(failure.since for failure in incident.failures)
         for night in reversed(list(_published(store, since=since))):
-            incidents.succeed(TRANSFORM, night=night)
+            yield partial(Incidents.succeed, scope=TRANSFORM, night=night)
 
 
 def _day_after(night: str) -> str:

@@ -388,6 +388,42 @@ def test_what_was_reported_from_this_machine_is_over_although_the_lake_is_slow(
     assert webhook.events == ["opened", "over"]
 
 
+def test_late_marts_of_a_slow_lake_are_told(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the check reads takes longer than one record may: each commit that no build has read."""
+    NightLake(lake).loads("2026-01-05")
+    read = type(lake).get
+
+    def slow(store: Store, key: str) -> bytes:
+        time.sleep(0.1 if "/_manifests/" in key else 0)
+        return read(store, key)
+
+    monkeypatch.setattr(type(lake), "get", slow)
+    monkeypatch.setattr(notifications, "LAKE_SECONDS", 0.4)
+    check_data(loaded_entities())
+    assert ("opened", "transform.late") in [(each["event"], each["incident"]) for each in webhook.got]
+
+
+def test_a_slow_count_of_tables_does_not_cost_the_record(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NightLake(lake).loads(NIGHT)
+    read = type(lake).get
+
+    def slow(store: Store, key: str) -> bytes:
+        time.sleep(0.2 if "/_manifests/" in key else 0)
+        return read(store, key)
+
+    monkeypatch.setattr(type(lake), "get", slow)
+    monkeypatch.setattr(failures, "COUNT_SECONDS", 0.3)
+    monkeypatch.setattr(notifications, "LAKE_SECONDS", 3.0)
+    load_callbacks(IGDB, COVERS)["on_failure_callback"](
+        context(ServerError("it failed", endpoint="covers", api="IGDB", status=503))
+    )
+    assert [each.key for each in Incidents(lake).open()] == ["load.igdb.source"]
+    assert Incidents(store_of_this_machine()).open() == []
+    assert webhook.events == ["opened"]
+
+
 def test_a_lost_run_waits_for_a_slow_lake(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     """The DAG processor records it. On a busy machine its imports alone take longer than a task may wait."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
-from gamelake.nights.late_publication import check_publication
+from gamelake.nights.late_publication import judge_publication
 from gamelake.registry import loaded_sources
 from tests.support.night_lake import RUN, NightLake, moment
 
@@ -23,7 +23,8 @@ def checked(store: Store, clock: str, *, day: str = MONDAY) -> list[str]:
     """Check at a time of a day. Returns: the keys of the open incidents."""
     now = moment(day, clock)
     incidents = Incidents(store, clock=lambda: now)
-    check_publication(store, incidents, SOURCES, now)
+    if change := judge_publication(store, incidents, SOURCES, now):
+        change(incidents)
     return [each.key for each in incidents.open()]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.incidents.documents import Event, Fault
 from gamelake.incidents.incidents import Incidents
-from gamelake.nights.made_up import end_what_is_made_up
+from gamelake.nights.made_up import made_up
 from gamelake.registry import load_sources
 from tests.support.night_lake import ENTITIES, NightLake, moment
 
@@ -34,7 +34,9 @@ def told(store: Store) -> list[tuple[str, Event]]:
 
 def ended(store: Store) -> list[str]:
     """End what is made up on Tuesday. Returns: the keys of the incidents that stay open."""
-    end_what_is_made_up(store, at(store, TUESDAY, "09:00"), SOURCES)
+    incidents = at(store, TUESDAY, "09:00")
+    for success in made_up(store, incidents, SOURCES):
+        success(incidents)
     return [each.key for each in Incidents(store).open()]
 
 
