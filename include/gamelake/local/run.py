@@ -26,6 +26,7 @@ from gamelake.local.alone import alone
 from gamelake.local.checks import check_build, check_folders, full_disks
 from gamelake.local.environment import LOGS, environment
 from gamelake.local.interrupts import interruptible
+from gamelake.local.services import cause_in
 from gamelake.local.terminal import Terminal
 from gamelake.registry import loaded_entities, loaded_sources
 
@@ -147,7 +148,10 @@ def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[st
     """Run a DAG. Returns: what one of its tasks returned. Raises: RunError, with the cause first."""
     dag_run, failures = dag.test_once(run_conf={"date": day, **(params or {})})
     if dag_run.state != "success":
-        causes = "\n".join(map(str, failures)) or "no task gave a reason"
+        causes = "\n".join(map(str, failures))
+        if not causes:  # as where Airflow cannot start a task
+            _flush()
+            causes = f"no task of its own; the last errors of its log:\n{cause_in(log)}"
         raise RunError(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
     return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
 

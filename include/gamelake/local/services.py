@@ -97,11 +97,16 @@ class Service:
         self._pid_file.unlink(missing_ok=True)
 
     def cause(self) -> str:
-        """Return why it ended: the lines of its log that have an error, else the last ones."""
-        lines = [_COLOUR.sub("", line).rstrip() for line in self.log.read_text(encoding="utf-8").splitlines()]
-        lines = [line for line in lines if line.strip()]
-        errors = [line for line in lines if _ERROR.search(line) and not _FRAME.search(line)]
-        return "\n".join(f"  {line.strip()[:500]}" for line in list(dict.fromkeys(errors))[-3:] or lines[-10:])
+        """Return why it ended."""
+        return cause_in(self.log)
+
+
+def cause_in(log: Path) -> str:
+    """Return the lines of a log that have an error, the last three of them; else its last lines."""
+    lines = [_COLOUR.sub("", line).rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    lines = [line for line in lines if line.strip()]
+    errors = [line for line in lines if _ERROR.search(line) and not _FRAME.search(line)]
+    return "\n".join(f"  {line.strip()[:500]}" for line in list(dict.fromkeys(errors))[-3:] or lines[-10:])
 
 
 def _start(pid: int) -> float:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import StoreError
-from gamelake.local.run import RunError, _as_run_error
+from gamelake.local.run import RunError, _as_run_error, _run_dag
 from gamelake.marts.scratch import ScratchError
 
 LOG = Path("run.log")
@@ -54,6 +56,21 @@ def test_a_full_disk_is_named_though_the_log_cannot_be_written(tmp_path: Path, m
     assert str(told.value) == (
         f"The disk of {tmp_path} (GAMELAKE_URI) is full: remove files there, or name a folder of another disk. "
         "After that, `make run` again continues."
+    )
+
+
+def test_where_airflow_cannot_start_a_task_the_cause_is_that_of_the_log(tmp_path: Path) -> None:
+    """As with too small a limit of open files: no task fails then, as none has begun."""
+    log = tmp_path / "run.log"
+    log.write_text(
+        "[info] begins\nTraceback\nOSError: [Errno 24] Too many open files\n[info] failed\n", encoding="utf-8"
+    )
+    failed = SimpleNamespace(dag_id="transform", test_once=lambda **_: (SimpleNamespace(state="failed"), []))
+    with pytest.raises(RunError) as told:
+        _run_dag(cast("Any", failed), "2026-11-21", log, "publish")
+    assert str(told.value) == (
+        "transform failed in no task of its own; the last errors of its log:\n  OSError: [Errno 24] Too many open "
+        f"files\nThe whole log: {log}"
     )
 
 
