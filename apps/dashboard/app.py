@@ -114,7 +114,8 @@ def _head(page: str, view: View) -> None:
 
 def _foot(page: str, texts: Texts, kept: dict[str, str]) -> None:
     """Draw the choices of the viewer, as links that can be shared, and the credit that IGDB asks for."""
-    parameters = st.query_params.to_dict()
+    # Of a filter with several values `to_dict` has the last one only.
+    parameters = {name: st.query_params.get_all(name) for name in st.query_params}
     path = "." if page == "overview" else page
     links = [
         html.link(html.address(path, {**parameters, "lang": code}), f'<span lang="{code}">{name}</span>')

@@ -15,7 +15,7 @@ import streamlit as st
 from gamelake.marts.lists import is_new
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from apps.dashboard.data.overview import Headline
     from apps.dashboard.data.snapshot import Row
@@ -58,9 +58,9 @@ def cover(view: View, row: Row, kind: str = "") -> str:
     )
 
 
-def address(path: str, parameters: dict[str, str]) -> str:
-    """Return a relative address with parameters."""
-    return f"{path}?{urlencode(parameters)}" if parameters else path
+def address(path: str, parameters: Mapping[str, str | list[str]]) -> str:
+    """Return a relative address with parameters, of which one may have several values."""
+    return f"{path}?{urlencode(parameters, doseq=True)}" if parameters else path
 
 
 def link(to: str, label: str, kind: str = "") -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from msgspec.structs import replace
@@ -137,6 +139,18 @@ def test_a_link_has_the_filters(three_days: MartsLake, monkeypatch: pytest.Monke
     assert "platform" not in app.query_params
     app.selectbox(key="sort").set_value("newest").run()
     assert app.query_params["sort"] == "newest"
+
+
+def test_another_language_and_no_covers_keep_every_filter(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platforms = ["PC (Microsoft Windows)", "100% Orange Juice"]
+    app = opened(monkeypatch, three_days.store.uri, "lists", list="played", platform=platforms)
+    assert app.multiselect(key="platform").value == platforms
+    foot = next(block.proto.body for block in app.get("html") if "gl-foot" in block.proto.body)
+    links = [parse_qs(urlsplit(unescape(link)).query) for link in re.findall(r'href="([^"]*)"', foot)]
+    assert [link["platform"] for link in links] == [platforms, platforms]
+    assert [link.get("lang") for link in links] == [["ko"], None]
 
 
 def test_why_a_game_is_in_a_list(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
