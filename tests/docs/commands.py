@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from pathlib import Path
+from textwrap import dedent
 
 from gamelake.paths import REPOSITORY
 
 _COMMAND = re.compile(
     r"(?:make|python3?|gamelake|\.venv/bin/\w+|\.\./\.venv/bin/\w+|\.venv-spark/bin/\w+|airflow|dbt|docker|kubectl|helm|aws|terraform"
-    r"|git|cd|export|astro|[A-Z][A-Z_]+=(?:'[^']*'|\"[^\"]*\"|\S+) \S+)(?:\s|$)"
+    r"|git|cd|export|astro|duckdb|[A-Z][A-Z_]+=(?:'[^']*'|\"[^\"]*\"|\S+) \S+)(?:\s|$)"
 )
 _FENCED = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 
@@ -30,6 +31,9 @@ RUN: tuple[str, ...] = (
     ".venv/bin/gamelake quality",
     ".venv/bin/gamelake explain dim_games",
     ".venv/bin/gamelake explain dim_games --all",
+    ".venv/bin/python -c \"from gamelake.marts.reader import open_marts; open_marts().relation('fct_model_runs')"
+    ".filter(\\\"name = 'dim_games'\\\").order('built_at')"
+    ".project('day, seconds, cpu_seconds, rows, bytes_read, memory_bytes').show()\"",
     "cd dbt && ../.venv/bin/dbt build --vars 'as_of: DAY'",
     "cd dbt && ../.venv/bin/dbt build",
     ".venv/bin/gamelake feed make",
@@ -67,6 +71,8 @@ RUN: tuple[str, ...] = (
     'make rollback TO=DAY REASON="..."',
     ".venv/bin/gamelake marts list",
     ".venv/bin/gamelake slo",
+    ".venv/bin/python -c \"from gamelake.marts.reader import open_marts; open_marts().relation('mart_service_levels')"
+    ".filter('not is_good').order('day').project('level, day, reason').show()\"",
     '.venv/bin/gamelake marts rollback --reason "mart_top_rated is empty"',
     ".venv/bin/gamelake marts rollforward",
     '.venv/bin/gamelake marts rollback --reason "scores are all 0"',
@@ -176,6 +182,13 @@ def commands_of(text: str) -> list[str]:
             found.append(re.split(r"\s+# ", line.strip())[0])
         found += re.findall(r"`([^`]+)`", line)
     return [command for command in found if _COMMAND.match(command) and " " in command]
+
+
+def python_of(text: str) -> list[str]:
+    """The programs in Python of a page: blocks in fences that state it, and indented ones that begin with an import."""
+    found = [code for language, code in _FENCED.findall(text) if language == "python"]
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", _FENCED.sub("", text), re.MULTILINE)
+    return found + [block for each in blocks if re.match(r"(from|import) \w", block := dedent(each).strip())]
 
 
 def _indented(block: re.Match[str]) -> str:

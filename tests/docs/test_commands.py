@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from tests.docs.commands import NOT_RUN, RUN, commands, commands_of, why_not_run
+from tests.docs.commands import NOT_RUN, RUN, commands, commands_of, pages, python_of, why_not_run
 
 
 def test_commands_are_found_in_blocks_and_between_backticks() -> None:
@@ -30,3 +33,21 @@ def test_what_is_run_stands_in_a_page() -> None:
 @pytest.mark.parametrize("pattern", NOT_RUN)
 def test_no_reason_is_left_over(pattern: Any) -> None:
     assert [command for command in commands() if re.match(pattern, command)]
+
+
+def test_the_python_of_the_pages_imports_what_it_names() -> None:
+    found = {
+        f"{page.name} {number}": code for page in pages() for number, code in enumerate(python_of(page.read_text()))
+    }
+    wrong = {}
+    for place, code in found.items():
+        checked = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "-"],
+            input=code, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        for module, names in re.findall(r"^from (gamelake\S*) import (.+)$", code, re.MULTILINE):
+            assert [name for name in names.split(", ") if not hasattr(import_module(module), name)] == [], place
+        if checked.returncode:
+            wrong[place] = checked.stdout
+    assert wrong == {}
+    assert len(found) > 4
