@@ -46,10 +46,16 @@ class Texts:
             return "–"
         return f"{int(value * 1000) / 10} %" if 0.99 < value < 1 else f"{value * 100:.0f} %"
 
-    def date(self, value: date | datetime | None, precision: str | None = "day") -> str:
-        """Return a date as exactly as it is known: `2026`, `Q4 2026`, `Nov 2026` or `21 Nov 2026`."""
+    def date(self, value: date | datetime | None, precision: str | None = "day", *, year: int | None = None) -> str:
+        """Return a date as exactly as it is known: `2026`, `Q4 2026`, `Nov 2026` or `21 Nov 2026`.
+
+        Args:
+            value: The date; None if it is not known.
+            precision: How exactly it is known.
+            year: Its year, which may be known where the date is not.
+        """
         if value is None:
-            return self("time.undecided")
+            return self("time.undecided") if year is None else self("time.year", year=year)
         month = self("time.months").split()[value.month - 1]
         parts = {"year": value.year, "quarter": (value.month + 2) // 3, "month": month, "day": value.day}
         return self(f"time.{precision or 'day'}", **parts)

@@ -71,7 +71,7 @@ def companies(snapshot: Snapshot, game: int) -> list[Row]:
 
 
 def releases(snapshot: Snapshot, game: int, *, korea_first: bool = False) -> list[Row]:
-    """Return the releases of a game: region, date and its precision, and the platforms; the earliest first.
+    """Return the releases of a game: region, date and its precision, year, and the platforms; the earliest first.
 
     Args:
         snapshot: The generation.
@@ -84,14 +84,14 @@ def releases(snapshot: Snapshot, game: int, *, korea_first: bool = False) -> lis
         return []
     query = """
         select
-            release_region as region, release_date as date, date_precision as precision,
+            release_region as region, release_date as date, date_precision as precision, release_year as year,
             list_sort(array_agg(distinct platform_name) filter (where platform_name is not null)) as platforms
         from {fct_release_dates}
         where game_id = $game
-        group by release_region, release_date, date_precision
+        group by release_region, release_date, date_precision, release_year
         order by
             coalesce($korea_first and release_region = 'korea', false) desc, release_date nulls last,
-            release_region nulls last, date_precision
+            release_year nulls last, release_region nulls last, date_precision
     """
     return snapshot.rows(query, {"game": game, "korea_first": korea_first})
 

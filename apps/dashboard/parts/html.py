@@ -89,6 +89,11 @@ def change(view: View, row: Row) -> str:
     )
 
 
+def first_release(view: View, row: Row) -> str:
+    """Return the first release of a game as exactly as it is known: plain text."""
+    return view.texts.date(row["first_release_date"], row["release_date_precision"], year=row["release_year"])
+
+
 def meta(row: Row) -> str:
     """Return the line below a name: year, platforms and makers."""
     platforms = row["platform_abbreviations"] or []

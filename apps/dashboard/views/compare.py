@@ -75,7 +75,7 @@ def _table(view: View, rows: list[Row]) -> None:
         return f'{html.cover(view, row, "gl-large")}{html.game_link(view, row)}<span class="gl-meta">{remove}</span>'
 
     names: list[tuple[str, list[str]]] = [
-        (t("game.release"), [t.date(row["first_release_date"], row["release_date_precision"]) for row in rows]),
+        (t("game.release"), [html.first_release(view, row) for row in rows]),
         (t("game.platforms"), [html.names(row["platform_abbreviations"]) for row in rows]),
         (t("game.genres"), [html.names(row["genre_names"]) for row in rows]),
         (t("game.themes"), [html.names(row["theme_names"]) for row in rows]),

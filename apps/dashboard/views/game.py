@@ -92,7 +92,7 @@ def _facts(view: View, row: Row) -> None:
     ]
     html.facts(
         [
-            (t("game.release"), escape(t.date(row["first_release_date"], row["release_date_precision"]))),
+            (t("game.release"), escape(html.first_release(view, row))),
             (t("game.kind"), html.text(row["game_type_name"] or "")),
             (t("game.status"), html.text(row["game_status_name"]) if row["game_status_name"] else ""),
             (t("game.companies"), "<br>".join(made)),
@@ -126,7 +126,7 @@ def _releases(view: View, row: Row) -> None:
     body = [
         [
             escape(t(f"region.{each['region'] or 'unknown'}")),
-            escape(t.date(each["date"], each["precision"])),
+            escape(t.date(each["date"], each["precision"], year=each["year"])),
             html.text(", ".join(each["platforms"] or []), 600),
         ]
         for each in found

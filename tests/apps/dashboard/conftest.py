@@ -114,6 +114,8 @@ def fill(lake: MartsLake, day: str) -> None:
                    "date_precision": "quarter"},
         release | {"release_date_id": 4, "release_region": None, "release_date": None, "date_precision": None},
         release | {"release_date_id": 5, "game_id": 2},
+        release | {"release_date_id": 6, "game_id": 2, "release_region": "korea", "release_date": None,
+                   "date_precision": "year", "release_year": 2029},
     ])  # fmt: skip
     lake.add("fct_game_change_steps", [
         {"to_version": 1, "day": date(2026, 11, 19), "is_known": False, "reason": "the change feed begins here"},

@@ -153,6 +153,14 @@ def test_another_language_and_no_covers_keep_every_filter(
     assert [link.get("lang") for link in links] == [["ko"], None]
 
 
+def test_a_release_of_which_only_the_year_is_known(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(opened(monkeypatch, three_days.store.uri, "game", id="2"))
+    assert re.search(r"Korea</th><td[^>]*>2029</td>", text)
+    assert "not announced" not in text
+    assert Texts("ko").date(None, None, year=2029) == "2029년"
+    assert Texts("en").date(None) == "not announced"
+
+
 def test_why_a_game_is_in_a_list(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(opened(monkeypatch, three_days.store.uri, "lists", list="rated"))
     assert "Its weighted rating is 91.2 of 100" in text
