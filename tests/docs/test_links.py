@@ -63,6 +63,14 @@ def test_every_link_leads_somewhere(page: Any) -> None:
     assert broken(page) == []
 
 
+def test_both_readmes_lead_to_the_same_pages_and_name_the_same_commands() -> None:
+    """The Korean one has no drawing: it leads to that of the other, and to the page behind it."""
+    english, korean = ((REPOSITORY / name).read_text("utf-8") for name in ("README.md", "README.ko.md"))
+    only_korean = {"README.md#how-it-works", "docs/reference/architecture.md"}
+    assert set(links(english)) - {"README.ko.md"} == set(links(korean)) - only_korean
+    assert set(re.findall(r"`([^`\n]+)`", english)) == set(re.findall(r"`([^`\n]+)`", korean))
+
+
 def test_every_page_of_docs_can_be_reached_from_its_index() -> None:
     index = REPOSITORY / "docs" / "README.md"
     reached, waiting = {index}, [index]
