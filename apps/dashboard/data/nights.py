@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from gamelake.days import day_of
 from gamelake.kinds import SourceKind
+from gamelake.nights.clock import deadline
 from gamelake.registry import load_sources
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
     from apps.dashboard.data.snapshot import Row, Snapshot
 
@@ -26,7 +28,8 @@ class Night:
         optional_tables: Those of optional sources that were loaded.
         state: `complete`: every table was loaded and proven. `unproven`: a table has rows that the source miscounts.
             `partial`: a table that was loaded before was not. `missing`: nothing was loaded. `left_out`: its popularity
-            could not be built into the history.
+            could not be built into the history. `unpublished`: it is past 06:00, and readers have the marts of an
+            earlier night, which cannot tell what its loads did.
         published_at: When the marts of the day were built; None where that generation is no longer kept.
         reason: Why the day was left out of the history.
     """
@@ -41,14 +44,21 @@ class Night:
     reason: str | None
 
 
-def nights(snapshot: Snapshot) -> list[Night]:
-    """Return the last nights, the newest first, those without a load too. Raises: StoreError."""
+def nights(snapshot: Snapshot, now: datetime | None = None) -> list[Night]:
+    """Return the last nights, the newest first, those without a load or without marts too.
+
+    Args:
+        snapshot: The generation.
+        now: For tests; by default the present.
+
+    Raises: StoreError.
+    """
     by_day = {row["day"]: row for row in _by_day(snapshot)}
     if not by_day:
         return []
     built = {marts.generation.day: marts.generation.built_at for marts in [*snapshot.earlier, snapshot.marts]}
     left_out = {each.day: each.reason for each in snapshot.marts.history.left_out}
-    last = max(snapshot.day, *by_day)
+    last = max(snapshot.day, *by_day, _newest_due(now or datetime.now(UTC)))
     first = max(min(by_day), last - timedelta(days=SHOWN - 1))
     days = [last - timedelta(days=n) for n in range((last - first).days + 1)]
     expected = max(row["tables"] for row in by_day.values())
@@ -58,7 +68,9 @@ def nights(snapshot: Snapshot) -> list[Night]:
         found.append(
             Night(
                 day=day,
-                state=_state(figures, expected, is_left_out=day in left_out),
+                state="unpublished"
+                if day > snapshot.day and not figures
+                else _state(figures, expected, is_left_out=day in left_out),
                 tables=figures["tables"] if figures else 0,
                 expected=expected,
                 optional_tables=figures["optional_tables"] if figures else 0,
@@ -68,6 +80,12 @@ def nights(snapshot: Snapshot) -> list[Night]:
             )
         )
     return found
+
+
+def _newest_due(now: datetime) -> date:
+    """Return the newest night of which readers expect the marts by now."""
+    today = day_of(now)
+    return today if now >= deadline(today) else today - timedelta(days=1)
 
 
 def _state(figures: Row | None, expected: int, *, is_left_out: bool) -> str:

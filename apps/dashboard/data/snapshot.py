@@ -20,7 +20,7 @@ import duckdb
 
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import StoreError
-from gamelake.marts.reader import Marts, open_marts, open_readable
+from gamelake.marts.reader import Marts, NotPublishedError, open_marts, open_readable
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -151,7 +151,7 @@ class Lake:
         """Return the snapshot of what readers have now.
 
         Raises:
-            NotPublishedError: Nothing is published.
+            NotPublishedError: Nothing is published, and no snapshot is open.
             StoreError, DocumentError: The lake cannot be read, and no snapshot of it is open.
         """
         with self._lock:
@@ -163,7 +163,7 @@ class Lake:
                 if self._is_new(marts, now):
                     self._snapshot, self._opened = Snapshot(marts), now
                 self.problem = None
-            except (StoreError, DocumentError) as error:
+            except (StoreError, DocumentError, NotPublishedError) as error:  # a disk that is away has no marts either
                 if self._snapshot is None:
                     raise
                 self.problem = error

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LARGEST = 2**63 - 1
+LONGEST = 120
+"""Characters of a value that an address may add to a filter."""
 
 
 def pick_one(widget: Callable[..., Any], label: str, options: Sequence[Any], *, key: str, default: Any,
@@ -36,12 +38,18 @@ def pick_one(widget: Callable[..., Any], label: str, options: Sequence[Any], *, 
 
 
 def pick_many(widget: Callable[..., Any], label: str, options: Sequence[Any], *, key: str,
-              default: Sequence[Any] = (), **options_of_widget: Any) -> list[Any]:  # fmt: skip
-    """Draw a widget of which any number of options is chosen, and return those. Arguments as `pick_one`."""
+              default: Sequence[Any] = (), keeps: bool = False, **options_of_widget: Any) -> list[Any]:  # fmt: skip
+    """Draw a widget of which any number of options is chosen, and return those. Arguments as `pick_one`.
+
+    With `keeps` a chosen value stays although it is none of the options. A filter does: if it went away with another
+    list, the viewer would take all games of that list for those of the filter.
+    """
     by_text = {str(each): each for each in options}
-    _follow(key, lambda values: [by_text[each] for each in values if each in by_text] if values else list(default))
-    # Another list has other options: one that it does not have would find nothing.
-    st.session_state[key] = [each for each in st.session_state[key] if each in options]
+    _follow(key, lambda values: values or list(default))
+    kept = [by_text.get(str(each), str(each)) for each in st.session_state[key]]
+    others = [each for each in kept if str(each) not in by_text and keeps and len(each) <= LONGEST]
+    options = [*options, *others]
+    st.session_state[key] = [each for each in kept if each in options]
     chosen = list(widget(label, options, key=key, **options_of_widget))
     _note(key, [] if chosen == list(default) else [str(each) for each in chosen])
     return chosen

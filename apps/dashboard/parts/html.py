@@ -184,7 +184,7 @@ def table(
         rows: The cells of each row; the first one names the row.
         caption: What the table is, for a screen reader.
         texts_first: How many of the first columns are texts; the others are figures.
-        kind: `gl-even` makes all columns equally wide, `gl-wraps` lets texts wrap.
+        kind: `gl-even` makes all columns equally wide, `gl-wraps` lets texts wrap, `gl-whole` lets only the head wrap.
     """
     names = "".join(
         f'<th scope="col" class="{"" if n < texts_first else "gl-number"}">{name}</th>' for n, name in enumerate(head)

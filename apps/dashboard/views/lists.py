@@ -69,6 +69,7 @@ def _filters(view: View, rows: list[Row]) -> dict[str, list[Any]]:
             t(f"filter.{name}"),
             lists.choices(rows, name),
             key=name,
+            keeps=True,
             placeholder=t("filter.any"),
             width=WIDE if st.query_params.get_all(name) or st.session_state.get(name) else WIDTH,
         )

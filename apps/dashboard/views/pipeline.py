@@ -113,7 +113,8 @@ def _loads(view: View, night: Night) -> None:
         ]
         for row in loads
     ]
-    html.table([t(f"pipeline.{each}") for each in head], body, caption=t("pipeline.per_table"), texts_first=3)
+    names = [t(f"pipeline.{each}") for each in head]
+    html.table(names, body, caption=t("pipeline.per_table"), texts_first=3, kind="gl-whole")
     drift = [f"{row['source']}.{row['entity']}.{field}" for row in loads for field in row["undeclared_fields"] or []]
     if drift:
         html.heading(t("pipeline.drift_fields"), t("pipeline.drift_help"), level=3)

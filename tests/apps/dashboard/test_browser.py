@@ -311,6 +311,27 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, url: str
     context.close()
 
 
+def test_the_table_of_a_night_is_in_sight_with_whole_names(page: Page, url: str) -> None:
+    visit(page, f"{url}pipeline?night={DAYS[-1]}")
+    table = page.locator(".gl-scroll").first
+    assert table.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+    heights = table.locator("tbody th").evaluate_all("all => all.map(each => each.offsetHeight)")
+    assert max(heights) < 50, "a name of a table is in one line"
+
+
+@pytest.mark.parametrize("name", ["trends", "compare?games=1,2"])
+def test_no_word_of_a_chart_is_cut_on_a_phone(page: Page, url: str, name: str) -> None:
+    page.set_viewport_size(PHONE)
+    visit(page, url + name)
+    page.locator("[data-testid=stVegaLiteChart] svg text").first.wait_for()
+    cut = page.locator("[data-testid=stVegaLiteChart] svg").evaluate_all(
+        """all => all.flatMap(chart => [...chart.querySelectorAll("text")]
+             .filter(text => text.getBoundingClientRect().right > chart.getBoundingClientRect().right + 1)
+             .map(text => text.textContent))"""
+    )
+    assert cut == []
+
+
 @pytest.mark.parametrize("game", ODD_NAMES)
 def test_a_name_is_text_and_nothing_else(page: Page, url: str, game: int) -> None:
     for name in ("game?id={}", "compare?games=1,{}", "lists?list=played"):

@@ -13,6 +13,7 @@ import pytest
 from apps.dashboard.data import companies, export, games, lists, nights, overview, reasons, search, trends
 from apps.dashboard.data.snapshot import Snapshot
 from apps.dashboard.texts import Texts
+from gamelake.days import KST
 from gamelake.marts.lists import BY_KEY, LISTS, GameList, tops
 from tests.apps.dashboard.conftest import NAMES, ODD_NAMES
 
@@ -224,13 +225,29 @@ def test_companies(snapshot: Snapshot) -> None:
 
 
 def test_nights(snapshot: Snapshot) -> None:
-    found = nights.nights(snapshot)
+    found = nights.nights(snapshot, datetime(2026, 11, 22, 6, tzinfo=KST))
     assert [(night.day.day, night.state) for night in found] == [(22, "unproven"), (21, "missing"), (20, "complete")]
     assert found[0].figures["rows_read"] == 33
     assert all(night.published_at for night in found)
     counts = [(night.tables, night.expected, night.optional_tables) for night in found]
     assert counts == [(2, 2, 1), (0, 2, 0), (2, 2, 0)]
     assert [row["entity"] for row in nights.loads(snapshot, date(2026, 11, 22))] == ["games", "popscore", "games"]
+
+
+@pytest.mark.parametrize(
+    ("now", "newest", "state"),
+    [
+        (datetime(2026, 11, 23, 5, 59, tzinfo=KST), 22, "unproven"),
+        (datetime(2026, 11, 23, 6, tzinfo=KST), 23, "unpublished"),
+        (datetime(2026, 11, 25, 3, tzinfo=KST), 24, "unpublished"),
+        (datetime(2026, 11, 21, 12, tzinfo=KST), 22, "unproven"),
+    ],
+)
+def test_a_night_without_marts_is_no_complete_one(snapshot: Snapshot, now: datetime, newest: int, state: str) -> None:
+    """Yesterday's marts do not know the night: without it the page would call the night before the last one."""
+    found = nights.nights(snapshot, now)
+    assert (found[0].day.day, found[0].state) == (newest, state)
+    assert [night.state for night in found if night.day.day <= 22] == ["unproven", "missing", "complete"]
 
 
 # Downloads

@@ -141,6 +141,19 @@ def test_a_link_has_the_filters(three_days: MartsLake, monkeypatch: pytest.Monke
     assert app.query_params["sort"] == "newest"
 
 
+def test_a_filter_stays_when_the_list_has_no_such_game(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it all games of the list would be taken for those of the platform."""
+    app = opened(monkeypatch, three_days.store.uri, "lists", list="rated", platform=["100% Orange Juice"], year="2003")
+    assert "No game of this list matches the filters." in shown(app)
+    assert app.multiselect(key="platform").value == ["100% Orange Juice"]
+    app.get("button_group")[0].set_value("played").run()
+    assert "1 of 10 games" in shown(app)
+    assert app.multiselect(key="year").value == [2003]
+    assert (app.query_params["platform"], app.query_params["year"]) == ("100% Orange Juice", "2003")
+    app = opened(monkeypatch, three_days.store.uri, "lists", list="played", platform=["x" * 121])
+    assert "10 of 10 games" in shown(app)
+
+
 def test_another_language_and_no_covers_keep_every_filter(
     three_days: MartsLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +272,7 @@ def test_a_cover_of_another_host_is_not_shown(marts: MartsLake, monkeypatch: pyt
 
 
 def test_the_nights(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = shown(opened(monkeypatch, three_days.store.uri, "pipeline"))
+    text = shown(opened(monkeypatch, three_days.store.uri, "pipeline", night=DAYS[-1]))
     assert all(f"gl-{state}" in text for state in ("complete", "missing", "unproven"))
     assert "igdb.popscore.mood" in text
     assert all(f">{table}<" in text for table in ("igdb.games", "rawg.games")), "both sources have a table of games"
@@ -349,3 +362,18 @@ def test_each_day_of_a_chart_has_one_label() -> None:
     (chart,) = app.get("vega_lite_chart")
     axis = json.loads(chart.proto.spec)["encoding"]["x"]["axis"]
     assert axis["values"] == [f"2026-11-0{1 + number}" for number in range(8)]
+
+
+def test_a_long_bar_has_room_for_its_figure() -> None:
+    from streamlit.testing.v1 import AppTest
+
+    def draw() -> None:
+        from apps.dashboard.parts import charts
+
+        rows = [{"name": "Sport", "users": 286}, {"name": "Puzzle", "users": 113}]
+        charts.bars(rows, name=("name", "Name"), value=("users", "Users"))
+
+    app = AppTest.from_function(draw, default_timeout=60).run()
+    (chart,) = app.get("vega_lite_chart")
+    for layer in json.loads(chart.proto.spec)["layer"]:
+        assert layer["encoding"]["x"]["scale"]["domain"][1] > 1.2 * 286
