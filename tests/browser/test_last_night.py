@@ -50,13 +50,13 @@ def test_last_night_is_in_the_navigation_and_shows_the_lake(
     frame = page.frame_locator("iframe")
     frame.locator(READY).wait_for()
     assert frame.locator("h1").inner_text() == "Last night is complete"
-    row = frame.locator("tr", has_text="games").first
+    row = frame.locator("tr", has_text="igdb.games").first
     assert "1,000 = 1,000" in row.inner_text()
     assert f"{len(NAMES)} of {len(NAMES)}" in frame.locator(".cards").inner_text()
     assert "04:17 Korean time (19:17 UTC)" in frame.locator(".verdict").inner_text()
     assert frame.locator(".mark").count() == 30
     # Links lead out of the frame.
-    frame.get_by_role("link", name="games", exact=True).click()
+    frame.get_by_role("link", name="igdb.games", exact=True).click()
     page.wait_for_url("**/below/dags/igdb_games*")
 
 
@@ -66,7 +66,7 @@ def test_the_strip_leads_to_each_night_with_its_reason(open_page: Callable[..., 
     page.locator(READY).wait_for()
     page.locator(f'.mark[aria-label^="{held}"]').click()
     expect(page.locator("h1")).to_contain_text("incomplete")
-    assert "covers" in page.locator(".look").first.inner_text()
+    assert "igdb.covers" in page.locator(".look").first.inner_text()
     page.get_by_text("Airflow has no run for it.").wait_for()
     assert f"day={held}" in page.url
     page.keyboard.press("ArrowLeft")
@@ -91,7 +91,7 @@ def test_a_run_has_a_tab_with_what_it_left_in_the_lake(open_page: Callable[..., 
     page.get_by_role("link", name="In the lake").click()
     frame = page.frame_locator("iframe")
     frame.locator(READY).wait_for()
-    expect(frame.locator("h1")).to_have_text("Load of games")
+    expect(frame.locator("h1")).to_have_text("Load of igdb.games")
     expect(frame.locator("dl")).to_contain_text("1,000 = 1,000")
     frame.get_by_role("link", name="The whole night").click()
     expect(frame.locator("h1")).to_have_text("Last night is complete")

@@ -121,3 +121,14 @@ def test_a_word_too_many_is_found() -> None:
     assert one_word_too_many(["lake", "restore", "s3://copy", "--prefix", "raw/"]) is None
     assert one_word_too_many(["lake", "audit", "--verify", "igdb.games"]) is None
     assert one_word_too_many(["feed", "publish", "igdb.games", "igdb.covers"]) is None
+
+
+def test_every_state_that_last_night_shows_is_explained() -> None:
+    facts = (REPOSITORY / "plugins/gamelake_ui/static/facts.js").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/guides/last-night.md").read_text(encoding="utf-8")
+    _, _, rows = page.partition("| state of a load | meaning |")
+    explained = {state for row in re.findall(r"^\| (.*?) \|", rows, re.MULTILINE) for state in row.split(", ")}
+    block = facts.partition("export const LOAD = {")[2].partition("};")[0]
+    states = set(re.findall(r'\["\w+", "([^"]+)"\]', block))
+    assert states - explained == set()
+    assert len(states) > 5

@@ -92,6 +92,11 @@ class LoadFacts(Document, frozen=True, kw_only=True):
     started_at: datetime | None = None
     pace: float | None = None
 
+    @property
+    def table(self) -> str:
+        """The name of the table, such as `igdb.games`: another source may have an entity of the same name."""
+        return f"{self.source}.{self.entity}"
+
 
 class MartsFacts(Document, frozen=True, kw_only=True):
     """The marts of one night.

@@ -110,7 +110,7 @@ def traced(store: Store, load: LoadFacts, day: date, *, cause: str | None = None
 
 def warnings(load: LoadFacts) -> Iterator[Words]:
     """Yield what a person should look at in a load."""
-    commit, table = load.commit, load.entity
+    commit, table = load.commit, load.table
     if commit is None:
         if load.status is not LoadStatus.WAITING:
             yield text("warning.load", table=table, note=_note(load))
@@ -119,7 +119,7 @@ def warnings(load: LoadFacts) -> Iterator[Words]:
         yield text("warning.unproven", table=table, ranges=_counted(commit.ranges_unproven, "range"))
     if commit.rows_rejected:
         rows = _counted(commit.rows_rejected, "row")
-        yield text("warning.rejected", table=table, rows=rows, name=f"{load.source}.{table}")
+        yield text("warning.rejected", table=table, rows=rows)
     if commit.undeclared_fields:
         yield text("warning.undeclared", table=table, fields=", ".join(commit.undeclared_fields))
     if commit.is_shrink_allowed:

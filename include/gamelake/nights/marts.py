@@ -111,7 +111,7 @@ def _note(
         return text("marts.built_older", day=had) if had and had > day else text("marts.built")
     if status is MartsStatus.UNFINISHED:
         return text("marts.unfinished")
-    missing = [each.entity for each in loads if each.is_required and each.commit is None]
+    missing = [each.table for each in loads if each.is_required and each.commit is None]
     if missing:
         return text("marts.waited" if is_late else "marts.waits", tables=", ".join(missing))
     return text("marts.not_built" if is_late else "marts.not_built_yet")

@@ -37,6 +37,9 @@ function provenBy({ proof: kind, proof_reason: reason }) {
 }
 
 // source_count counts rejected rows too; they are in no table.
+// As `igdb.games`: another source may have an entity of the same name.
+export const tableOf = (each) => `${each.source}.${each.entity}`;
+
 export function proof(commit) {
   if (commit.source_count === null) return `${count(commit.row_count)} rows; ${provenBy(commit)}`;
   const difference = commit.source_count - commit.row_count;

@@ -1,5 +1,5 @@
 import { airflowLink, ask, bothTimes, count, dayAndMonth, duration, korea, longDay, make, percent, show, showError, things } from "./common.js";
-import { LOAD, MARTS, NIGHT, bar, chip, martsFacts, proof, warningList } from "./facts.js";
+import { LOAD, MARTS, NIGHT, bar, chip, martsFacts, proof, tableOf, warningList } from "./facts.js";
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -31,8 +31,8 @@ function draw(night) {
     cards(night, missing),
     strip(night.day),
     warningList("What is missing", missing.map((load) => make("span", { "data-dag": load.dag_id },
-      make("b", {}, load.entity), `: ${load.note} `)), "bad"),
-    warningList("To look at", night.warnings.filter((line) => !missing.some((load) => line.startsWith(`${load.entity}:`)))),
+      make("b", {}, tableOf(load)), `: ${load.note} `)), "bad"),
+    warningList("To look at", night.warnings.filter((line) => !missing.some((load) => line.startsWith(`${tableOf(load)}:`)))),
     night.day === report.night.day ? findingList() : null,
     night.loads.length ? make("h2", {}, "Loads") : null,
     night.loads.length ? loadTable(night) : null,
@@ -139,7 +139,7 @@ function loadTable(night) {
   const rows = night.loads.map((load) => {
     const { commit } = load;
     const state = chip(LOAD[load.status]);
-    const name = airflowLink(`dags/${load.dag_id}`, load.entity);
+    const name = airflowLink(`dags/${load.dag_id}`, tableOf(load));
     const values = commit
       ? [name, state, proof(commit), commit.mode, count(commit.rows_read), count(commit.ranges_repaired),
         count(commit.rows_rejected), commit.undeclared_fields.join(", ") || "–",
@@ -153,7 +153,7 @@ function loadTable(night) {
       return make("td", { "data-label": names[index], class: kinds.filter(Boolean).join(" ") || null }, value);
     });
     if (!commit) return make("tr", {}, ...cells, make("td", { class: "note wide", colspan: names.length - 1, "data-label": "Reason" }, load.note));
-    const label = `${load.entity}: ${korea(load.started_at)} to ${korea(commit.committed_at)}, ${duration(commit.seconds)}`;
+    const label = `${tableOf(load)}: ${korea(load.started_at)} to ${korea(commit.committed_at)}, ${duration(commit.seconds)}`;
     const from = new Date(load.started_at).getTime();
     return make("tr", {}, ...cells,
       make("td", { class: "time-cell" }, bar(from, new Date(commit.committed_at).getTime(), ends, label)));
@@ -179,8 +179,8 @@ function capturedTable(tables) {
   const names = ["Table", "Of the database", "Rows", "Last change captured", "Last commit", "Last change rejected"];
   const rows = tables.map((table) => {
     const values = table.version === null
-      ? [`${table.source}.${table.entity}`, table.origin, "–", "no snapshot is applied yet", "–", "–"]
-      : [`${table.source}.${table.entity}`, table.origin, count(table.rows), bothTimes(table.changed_at), bothTimes(table.committed_at),
+      ? [tableOf(table), table.origin, "–", "no snapshot is applied yet", "–", "–"]
+      : [tableOf(table), table.origin, count(table.rows), bothTimes(table.changed_at), bothTimes(table.committed_at),
         table.rejected_at ? bothTimes(table.rejected_at) : "–"];
     const kinds = ["name", "", "number", "wide", "wide", "wide"];
     return make("tr", {}, ...values.map((value, index) => make("td", { "data-label": names[index], class: kinds[index] || null }, value)));

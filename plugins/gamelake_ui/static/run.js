@@ -1,11 +1,11 @@
 import { ask, longDay, make, show, showError } from "./common.js";
-import { loadFacts, martsFacts, warningList } from "./facts.js";
+import { loadFacts, martsFacts, tableOf, warningList } from "./facts.js";
 
 async function start() {
   const asked = new URLSearchParams(location.search);
   try {
     const run = await ask(`api/runs?${new URLSearchParams({ dag_id: asked.get("dag_id") ?? "", run_id: asked.get("run_id") ?? "" })}`);
-    const what = run.load ? `Load of ${run.load.entity}` : run.marts ? "Marts" : "This run in the lake";
+    const what = run.load ? `Load of ${tableOf(run.load)}` : run.marts ? "Marts" : "This run in the lake";
     show(
       make("h1", {}, what),
       run.night ? make("p", { class: "quiet" }, longDay(run.night)) : null,

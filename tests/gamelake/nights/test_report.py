@@ -153,6 +153,19 @@ def test_a_missing_load_shows_what_it_left(lake: NightLake, left: str, told: str
         assert any(told in line for line in found.warnings)
 
 
+def test_a_table_is_named_with_its_source(lake: NightLake) -> None:
+    """Two sources have a table of games: a name without its source is of either."""
+    lake.night("2026-11-20")
+    lake.loads(DAY, without={"covers"}, rows_rejected=2)
+    found = night(lake)
+    assert "igdb.games: 2 rows broke the contract and were left out; `gamelake lake rejected igdb.games`" in str(
+        next(line for line in found.warnings if "igdb.games" in line)
+    )
+    assert all(line.startswith("igdb.") for line in found.warnings)
+    assert "igdb.covers" in str(found.marts.note)
+    assert {load.table for load in found.loads} == {f"igdb.{name}" for name in NAMES}
+
+
 def test_a_table_is_expected_from_its_first_load_on(lake: NightLake) -> None:
     lake.loads("2026-11-20", without={"themes"})
     lake.loads(DAY)
