@@ -132,3 +132,8 @@ def test_every_state_that_last_night_shows_is_explained() -> None:
     states = set(re.findall(r'\["\w+", "([^"]+)"\]', block))
     assert states - explained == set()
     assert len(states) > 5
+
+
+def test_to_publish_is_one_word_in_korean() -> None:
+    """A reader of the brief would take 공개 for something else than the 게시 of README, dashboard and messages."""
+    assert [name for name, text in tracked_texts() if "공개" in text] == []

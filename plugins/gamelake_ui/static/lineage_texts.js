@@ -45,7 +45,7 @@ export const TEXTS = {
     language: "한국어",
     title: "데이터 계보",
     heading: (name) => `${name} 의 출처`,
-    intro: "왼쪽에서 오른쪽으로 읽으세요: 원천, 적재한 파일, 모델, 공개된 마트 순서입니다. 상자를 선택하면 무엇으로 만들어졌는지와 파일을 볼 수 있습니다.",
+    intro: "왼쪽에서 오른쪽으로 읽으세요: 원천, 적재한 파일, 모델, 게시된 마트 순서입니다. 상자를 선택하면 무엇으로 만들어졌는지와 파일을 볼 수 있습니다.",
     mart: "마트",
     rows: "데이터 보기",
     drawing: "마트의 경로",
@@ -79,7 +79,7 @@ export const TEXTS = {
     fileList: "파일",
     foot: (day, at) => `${day} 의 마트, 한국 시각 ${at} 에 빌드했습니다. 모든 내용은 레이크의 매니페스트, 빌드의 입력 목록, dbt 매니페스트에서 가져옵니다.`,
     events: "Marquez 나 DataHub 같은 카탈로그를 쓰면 적재와 빌드가 OpenLineage 이벤트를 보낼 수 있습니다. 켜는 방법: docs/guides/lineage.md",
-    empty: "아직 공개된 마트가 없습니다. DAG transform 또는 `make run` 을 실행하세요. 그러면 각 마트가 어떤 파일에서 왔는지 이 페이지에 나타납니다.",
+    empty: "아직 게시된 마트가 없습니다. DAG transform 또는 `make run` 을 실행하세요. 그러면 각 마트가 어떤 파일에서 왔는지 이 페이지에 나타납니다.",
     unreadable: "레이크를 읽을 수 없습니다",
   },
 };
