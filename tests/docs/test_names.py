@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from gamelake.cli.app import app
 from gamelake.paths import REPOSITORY
+from gamelake.registry import load_sources
 from tests.docs.commands import commands
 
 if TYPE_CHECKING:
@@ -137,3 +138,10 @@ def test_every_state_that_last_night_shows_is_explained() -> None:
 def test_to_publish_is_one_word_in_korean() -> None:
     """A reader of the brief would take 공개 for something else than the 게시 of README, dashboard and messages."""
     assert [name for name, text in tracked_texts() if "공개" in text] == []
+
+
+def test_the_first_page_of_dbts_docs_names_every_source_and_folder_of_marts() -> None:
+    page = (REPOSITORY / "dbt/models/overview.md").read_text(encoding="utf-8")
+    folders = [each.name for each in (REPOSITORY / "dbt/models/marts").iterdir() if each.is_dir()]
+    assert [name for name in folders if f"| marts/{name} |" not in page] == []
+    assert [name for name in load_sources() if f"`{name}`" not in page] == []
