@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from tests.support.airflow import Airflow
 
 
+SALES = """
+    select column0 as game_id, column1 as visit_share, column2 as played_at
+    from (values (1, 7.29e-8, timestamp '2026-11-21 04:16:09'), (2, 0.25, timestamp '2026-11-21 23:00:00'),
+                 (3, 0.5, timestamp '2026-11-21 09:30:00'))
+    as sales(column0, column1, column2)
+"""
+RAWG = "select *, 'RAWG' as attribution, 'https://rawg.io' as attribution_url"
 GAMES = f"""
     select
         range as game_id,
@@ -82,6 +89,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, night_days: list[str]) -> 
     marts = (
         lake.mart(last, "dim_games", GAMES),
         lake.mart(last, "mart_top_rated", f"select 1 as rank, * from ({GAMES})"),
+        lake.mart(last, "mart_game_sales", SALES, folder_of_copy="restricted/"),
+        lake.mart(last, "mart_market_overview", f"{RAWG} from ({SALES})", folder_of_copy="restricted/"),
     )
     lake.publish(lake.build(last, at=moment(last, "04:16"), marts=marts), at=moment(last, "04:17"))
     environment = airflow_environment(folder, lake=lake.store.uri, igdb=ready_made("http://127.0.0.1:9"))

@@ -58,3 +58,28 @@ def test_another_mart_another_column_and_the_file_itself(open_page: Callable[...
     path = tmp_path / "mart.parquet"
     download.value.save_as(path)
     assert duckdb.sql(f"select count(*), sum(rank) from '{path}'").fetchall() == [(400, 400)]
+
+
+def test_small_shares_and_times_are_shown_and_sorted_as_they_are(open_page: Callable[..., Page]) -> None:
+    page = open_page("gamelake/games?mart=mart_game_sales")
+    rows = page.locator("tbody tr")
+    expect(rows.first).to_contain_text("7.29e-8")
+    page.locator("summary").click()
+    page.get_by_label("played_at").check()
+    expect(rows.first).to_contain_text("2026-11-21 04:16:09")
+    page.get_by_role("button", name="played at").click()
+    expect(rows.nth(1)).to_contain_text("09:30:00")
+
+
+def test_rawg_is_named_where_its_rows_are_and_nowhere_else(open_page: Callable[..., Page]) -> None:
+    page = open_page("gamelake/games?mart=mart_market_overview")
+    expect(page.get_by_text("Data from RAWG")).to_be_visible()
+    page.get_by_role("combobox").select_option("mart_game_sales")
+    expect(page.get_by_text("Data from RAWG")).to_have_count(0)
+
+
+def test_a_link_to_an_unknown_mart_is_explained(open_page: Callable[..., Page]) -> None:
+    page = open_page("gamelake/games?mart=mart_none")
+    expect(page.get_by_role("status")).to_have_text("The published build has no mart mart_none: this is dim_games.")
+    page.get_by_role("combobox").select_option("mart_top_rated")
+    expect(page.get_by_text("has no mart")).to_have_count(0)

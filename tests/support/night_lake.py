@@ -178,7 +178,7 @@ class NightLake:
         )
         self.store.put(findings.CURRENT, encode(report))
 
-    def mart(self, day: str, name: str, query: str, *, run: str = "run") -> PublishedMart:
+    def mart(self, day: str, name: str, query: str, *, run: str = "run", folder_of_copy: str = "") -> PublishedMart:
         """Write a mart of a build as DuckDB writes it: a real Parquet file."""
         import duckdb
 
@@ -191,7 +191,7 @@ class NightLake:
         self.store.put(key, data)
         digest = hashlib.sha256(data).hexdigest()
         return PublishedMart(
-            name=name, key=key, rows=rows, bytes=len(data), sha256=digest, copy=f"marts/{name}.parquet"
+            name=name, key=key, rows=rows, bytes=len(data), sha256=digest, copy=f"marts/{folder_of_copy}{name}.parquet"
         )
 
     def publish(self, made: Generation, *, at: datetime, action: Action = Action.PUBLISH, **changes: Any) -> None:

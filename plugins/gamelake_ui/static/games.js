@@ -16,7 +16,7 @@ const SAME = [["display_name", "game_name"], ["platform_abbreviations", "platfor
 
 const compressors = { ZSTD: (input, length) => decompress(input, new Uint8Array(length)) };
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-const state = { marts: null, mart: null, columns: [], chosen: [], rows: [], search: "", sort: null, isDown: false, limit: PAGE };
+const state = { marts: null, mart: null, unknown: null, columns: [], chosen: [], rows: [], search: "", sort: null, isDown: false, limit: PAGE };
 
 async function start() {
   try {
@@ -30,6 +30,7 @@ async function open(wanted) {
   state.marts = await ask("api/marts");
   const { marts } = state.marts;
   const name = [wanted, "mart_trending_now", "dim_games"].find((each) => marts.some((mart) => mart.name === each)) ?? marts[0].name;
+  state.unknown = wanted && wanted !== name ? wanted : null;
   await choose(name);
 }
 
@@ -64,9 +65,10 @@ const fold = (value) => value.normalize("NFKC").toLowerCase();
 function text(value) {
   if (value === null || value === undefined) return "";
   if (Array.isArray(value)) return value.map(text).join(", ");
-  if (value instanceof Date) return value.toISOString().slice(0, 10);
+  if (value instanceof Date) return value.toISOString().replace("T00:00:00.000Z", "").replace("T", " ").replace(/\.\d+Z$/, "");
   if (typeof value === "bigint") return value.toString();
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toFixed(3)));
+  // A share such as 0.00000007 is not 0.
+  if (typeof value === "number") return String(Number(Math.abs(value) < 1 ? value.toPrecision(3) : value.toFixed(3)));
   return String(value);
 }
 
@@ -88,7 +90,7 @@ function matching() {
 }
 
 function compare(a, b) {
-  const isPlain = ["number", "bigint"].includes(typeof a) && ["number", "bigint"].includes(typeof b);
+  const isPlain = [a, b].every((each) => each instanceof Date || ["number", "bigint"].includes(typeof each));
   return isPlain ? (a > b ? 1 : a < b ? -1 : 0) : collator.compare(text(a), text(b));
 }
 
@@ -101,8 +103,12 @@ function draw() {
   show(
     make("h1", {}, "Games"),
     make("p", { class: "quiet" }, `The published marts of ${longDay(day)}.`),
+    ...(state.unknown ? [make("p", { role: "status" }, `The published build has no mart ${state.unknown}: this is ${state.mart.name}.`)] : []),
     make("div", { class: "tools" },
-      make("select", { "aria-label": "Mart", onchange: (event) => choose(event.target.value).catch(recover) }, ...options),
+      make("select", { "aria-label": "Mart", onchange: (event) => {
+        state.unknown = null;
+        choose(event.target.value).catch(recover);
+      } }, ...options),
       search,
       make("a", { href: `lineage?mart=${encodeURIComponent(state.mart.name)}` }, "Where it comes from"),
       make("a", { href: `marts/${state.mart.name}?sha256=${state.mart.sha256}`, download: `${state.mart.name}.parquet` }, "Download Parquet")),
@@ -114,10 +120,9 @@ function draw() {
   drawRows();
 }
 
-// RAWG's terms: a page that shows its data names it, with an active link.
+// RAWG's terms: a page that shows its data names it, with an active link. Restricted marts of other sources have no such column.
 function credit() {
-  const isOfRawg = state.mart.copy.startsWith("marts/restricted/");
-  return isOfRawg ? [make("p", { class: "quiet small" }, "Data from RAWG: ", make("a", { href: "https://rawg.io/", rel: "noopener noreferrer" }, "rawg.io"))] : [];
+  return state.columns.includes("attribution_url") ? [make("p", { class: "quiet small" }, "Data from RAWG: ", make("a", { href: "https://rawg.io/", rel: "noopener noreferrer" }, "rawg.io"))] : [];
 }
 
 function columnBox(name) {
