@@ -104,7 +104,7 @@ def test_marts_that_lack_a_column(marts: MartsLake, monkeypatch: pytest.MonkeyPa
     marts.replace("mart_top_rated", "select 1 as game_id, 1 as rank")
     marts.publish(DAYS[-1])
     text = shown(opened(monkeypatch, marts.store.uri))
-    assert ".venv/bin/airflow dags test transform" in text, "a build by dbt alone is published by nobody"
+    assert ".venv/bin/airflow dags test transform" in text, "no reader sees what dbt alone builds"
 
 
 def test_a_new_generation_is_shown_without_a_restart(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
