@@ -60,6 +60,10 @@ class Texts:
         parts = {"year": value.year, "quarter": (value.month + 2) // 3, "month": month, "day": value.day}
         return self(f"time.{precision or 'day'}", **parts)
 
+    def cut(self, found: int, most: int) -> str:
+        """Return that a search has more results than are shown; nothing if these are all."""
+        return self("game.first_results", count=most) if found >= most else ""
+
     def ago(self, moment: datetime, now: datetime | None = None) -> str:
         """Return how long ago a moment was, in words."""
         seconds = ((now or datetime.now(UTC)) - moment).total_seconds()

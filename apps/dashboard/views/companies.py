@@ -39,7 +39,7 @@ def _name(view: View, row: Row) -> str:
 def _results(view: View, text: str) -> None:
     t = view.texts
     found = companies.find(view.snapshot, text)
-    html.heading(t("game.results"))
+    html.heading(t("game.results"), t.cut(len(found), companies.FOUND))
     if not found:
         html.note(t("empty.search_company"))
         return

@@ -44,14 +44,13 @@ def _add(view: View, chosen: list[int]) -> None:
     text = st.text_input(t("compare.add"), key="add", placeholder=t("game.placeholder"), max_chars=search.LONGEST)
     if not text or not text.strip():
         return
-    found = [
-        row for row in search.cards(view.snapshot, search.find(view.snapshot, text)) if row["game_id"] not in chosen
-    ]
+    hits = search.find(view.snapshot, text)
+    found = [row for row in search.cards(view.snapshot, hits) if row["game_id"] not in chosen]
     if not found:
         html.note(t("empty.search"))
         return
-    html.heading(t("compare.choose"), level=3)
-    for row in found[:MOST]:
+    html.heading(t("compare.choose"), t.cut(len(hits), search.LIMIT), level=3)
+    for row in found:
         ids = ",".join(map(str, [*chosen, row["game_id"]]))
         add = html.link(view.link("compare", games=ids), html.text(html.name_of(view, row)))
         st.html(f'{add} <span class="gl-meta">{html.meta(row)}</span>')

@@ -50,7 +50,7 @@ def show(view: View) -> None:
 
 def _results(view: View, text: str) -> None:
     found = search.cards(view.snapshot, search.find(view.snapshot, text))
-    html.heading(view.texts("game.results"))
+    html.heading(view.texts("game.results"), view.texts.cut(len(found), search.LIMIT))
     if found:
         html.games(view, found)
     else:

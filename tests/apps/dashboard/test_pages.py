@@ -256,6 +256,21 @@ def test_search_forgives_a_typing_error(three_days: MartsLake, monkeypatch: pyte
     assert "No game has a name like this" in shown(app)
 
 
+@pytest.mark.parametrize("page", ["game", "companies", "compare"])
+def test_a_search_that_finds_more_than_is_shown_states_it(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    found = "The first 1. A longer text finds fewer."
+    app = opened(monkeypatch, three_days.store.uri, page)
+    (box,) = app.text_input
+    assert found not in shown(box.set_value("n").run())
+    monkeypatch.setattr("apps.dashboard.data.search.LIMIT", 1)
+    monkeypatch.setattr("apps.dashboard.data.companies.FOUND", 1)
+    app = opened(monkeypatch, three_days.store.uri, page)
+    (box,) = app.text_input
+    assert found in shown(box.set_value("n").run())
+
+
 def test_covers_can_be_switched_off(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "images.igdb.com" in shown(opened(monkeypatch, three_days.store.uri, "lists"))
     for page in PAGES:
