@@ -76,10 +76,13 @@ def _show(page: str, texts: Texts, kept: dict[str, str]) -> None:
             st.warning(texts("state.kept"), icon=":material/cloud_off:")
         SHOW[page](view)
         _follow(lake, view.snapshot.generation)
+        return
     except duckdb.BinderException as error:
         states.old_marts(texts, error)
     except ERRORS as error:
         states.problem(texts, place, error)
+    st.session_state["is_just_drawn"] = True
+    _retry()
 
 
 @st.fragment(run_every=FOLLOW_SECONDS)  # type: ignore[untyped-decorator] # Streamlit is not in .venv
@@ -87,6 +90,18 @@ def _follow(lake: snapshot.Lake, shown: str) -> None:
     """Draw the whole page again when a new generation is published; never a part of it."""
     with suppress(*ERRORS):
         if lake.current().generation != shown:
+            st.rerun()
+
+
+@st.fragment(run_every=FOLLOW_SECONDS)  # type: ignore[untyped-decorator] # Streamlit is not in .venv
+def _retry() -> None:
+    """Draw a page that showed a problem again once the lake can be read."""
+    if st.session_state.pop("is_just_drawn", False):  # the draw itself, which would else repeat without end
+        return
+    with suppress(*ERRORS):
+        lake = snapshot.lake_at(lake_uri())
+        lake.current()
+        if lake.problem is None:
             st.rerun()
 
 
