@@ -89,6 +89,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, night_days: list[str]) -> 
     marts = (
         lake.mart(last, "dim_games", GAMES),
         lake.mart(last, "mart_top_rated", f"select 1 as rank, * from ({GAMES})"),
+        lake.mart(last, "mart_trending_now", f"select 1 as rank, * from ({GAMES}) where false"),
         lake.mart(last, "mart_game_sales", SALES, folder_of_copy="restricted/"),
         lake.mart(last, "mart_market_overview", f"{RAWG} from ({SALES})", folder_of_copy="restricted/"),
     )

@@ -153,3 +153,9 @@ def contrast(page: Page, selector: str) -> float:
         selector,
     )
     return ratio
+
+
+def test_a_day_that_is_none_is_no_fault_of_the_lake(open_page: Callable[..., Page]) -> None:
+    page = open_page("gamelake/last-night?day=2026-13-40")
+    expect(page.locator("h1")).to_have_text("There is nothing to show")
+    expect(page.get_by_role("alert")).to_contain_text("found '2026-13-40', expected a Korean day")

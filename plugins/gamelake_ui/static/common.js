@@ -57,21 +57,28 @@ const DAY_AND_MONTH = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "
 export const dayAndMonth = (day) => DAY_AND_MONTH.format(new Date(`${day}T00:00:00Z`));
 export const longDay = (day) => DAY.format(new Date(`${day}T00:00:00Z`));
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  // title: what it is, if not that the lake cannot be read.
+  constructor(message, title) {
+    super(message);
+    this.title = title;
+  }
+}
 
 export async function ask(path) {
   const reply = await fetch(path, { headers: { Accept: "application/json" } });
   if (reply.ok) return reply.json();
   const body = await reply.json().catch(() => ({}));
-  if (reply.status === 401) throw new Refused("Your login has ended. Reload Airflow and log in again.");
-  throw new Refused(typeof body.detail === "string" ? body.detail : `The server answered ${reply.status}.`);
+  if (reply.status === 401) throw new Refused("Reload Airflow and log in again.", "Your login has ended");
+  const title = reply.status === 404 ? "There is nothing to show" : undefined;
+  throw new Refused(typeof body.detail === "string" ? body.detail : `The server answered ${reply.status}.`, title);
 }
 
 export function showError(error) {
   show(
     make("div", { class: "verdict", role: "alert" },
       make("div", { class: "sign bad", "aria-hidden": "true" }, "!"),
-      make("div", {}, make("h1", {}, "The lake cannot be read"), make("p", {}, error.message))),
+      make("div", {}, make("h1", {}, error.title ?? "The lake cannot be read"), make("p", {}, error.message))),
   );
 }
 

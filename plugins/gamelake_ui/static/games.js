@@ -29,7 +29,9 @@ async function start() {
 async function open(wanted) {
   state.marts = await ask("api/marts");
   const { marts } = state.marts;
-  const name = [wanted, "mart_trending_now", "dim_games"].find((each) => marts.some((mart) => mart.name === each)) ?? marts[0].name;
+  // In the first week there is nothing to compare with, so no game trends.
+  const name = marts.find((mart) => mart.name === wanted)?.name
+    ?? ["mart_trending_now", "dim_games"].find((each) => marts.some((mart) => mart.name === each && mart.rows)) ?? marts[0].name;
   state.unknown = wanted && wanted !== name ? wanted : null;
   await choose(name);
 }
