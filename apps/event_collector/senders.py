@@ -18,6 +18,8 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from referencing import Registry
 
+from gamelake.registry import load_sources
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -106,6 +108,12 @@ def _sender(number: int, text: str, schemas: Path | None) -> Sender:
     if not types:
         raise SendersError(
             f"GAMELAKE_EVENT_SCHEMAS: found no file in {schemas / name}, expected a <type>.json for each type"
+        )
+    source = load_sources().get(name)
+    if source and (tables := sorted(types.keys() & source.entities.keys())):
+        raise SendersError(
+            f"{schemas / name / tables[0]}.json: {name}.{tables[0]} is a table of the registry, whose inbox has other "
+            "events; expected another type, or another name of the sender"
         )
     return Sender(name, _secrets(variable, [secret]), types)
 

@@ -95,6 +95,15 @@ def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str, expected
     assert expected in str(error.value)
 
 
+def test_a_type_that_is_a_table_of_the_registry_is_refused(tmp_path: Path) -> None:
+    """Else two writers would mix their events in one inbox, and the table would reject those of the sender."""
+    folder = schema(tmp_path, json.dumps(ORDER_PLACED))
+    Senders(None, f"shop={SHOP_SECRET}", folder)
+    schema(folder, json.dumps(ORDER_PLACED), kind="orders")
+    with pytest.raises(SendersError, match=r"shop/orders\.json: shop\.orders is a table of the registry"):
+        Senders(None, f"shop={SHOP_SECRET}", folder)
+
+
 def test_senders_have_names_of_their_own(tmp_path: Path) -> None:
     folder = schema(schema(tmp_path, json.dumps(ORDER_PLACED)), json.dumps(ORDER_PLACED), sender="igdb")
     for senders in (f"shop={SHOP_SECRET},shop={SECRET}", f"igdb={SHOP_SECRET}", f"Shop={SHOP_SECRET}", "shop=short"):
