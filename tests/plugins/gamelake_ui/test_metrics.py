@@ -10,6 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from gamelake.lake.keys import LoadRun
+from gamelake.lake.rejected import keep_rejected
 from gamelake.marts.documents import RECORD, Action
 from gamelake.marts.findings import Severity, State
 from gamelake.nights.metrics import METRICS
@@ -105,7 +107,10 @@ def test_the_figures_are_those_of_the_newest_commit(lake: NightLake) -> None:
 def test_every_metric_is_declared_and_shown(lake: NightLake, scratch: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", "shop")
     order = {"id": 7, "status": "paid", "currency": "EUR", "ordered_at": "2026-11-20T10:00:00Z"}
-    apply_snapshot(lake.store, load_sources()["shop"].entities["orders"], [order])
+    orders = load_sources()["shop"].entities["orders"]
+    apply_snapshot(lake.store, orders, [order])
+    run, at = LoadRun(orders.table, DAY, "changes"), int(moment(DAY, "12:00").timestamp())
+    keep_rejected(lake.store, run, time_ns=at * 10**9, rows=[{"reason": "a type", "id": 7, "row": {}}])
     lake.night("2026-11-20")
     lake.night(DAY)
     refresh(lake.store, loaded_entities(), now=moment(DAY, "13:00"))
@@ -113,6 +118,7 @@ def test_every_metric_is_declared_and_shown(lake: NightLake, scratch: None, monk
     text = scrape().text
     assert {name for name, _ in values(text)} == {metric.name for metric in METRICS}
     assert value(text, "changes_table_rows", source="shop", entity="orders") == 1
+    assert value(text, "changes_rejected_timestamp_seconds", source="shop", entity="orders") == at
     assert value(text, "load_late_after_seconds", source="shop", entity="orders") is None, "no load is due"
     assert value(text, "service_level_budget_left_ratio", level="published") == 1
     assert value(text, "service_level_status", level="published", status="met") == 1
