@@ -92,8 +92,9 @@ def test_a_page_of_marts_without_rows_states_why(
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_lake_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    text = shown(opened(monkeypatch, (tmp_path / "none").as_uri(), page))
+    text = shown(opened(monkeypatch, (tmp_path / "my lake").as_uri(), page))
     assert "make run" in text
+    assert f"{tmp_path}/my lake" in text  # as a shell takes it
 
 
 def test_a_wrong_address_of_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:

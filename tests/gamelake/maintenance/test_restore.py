@@ -95,6 +95,7 @@ def test_only_a_prefix(copy: Store, lake: Store) -> None:
     assert set(held(lake)) == {MART}
 
 
-def test_a_copy_without_objects_is_an_error(copy: Store, lake: Store) -> None:
-    with pytest.raises(StoreError):
+def test_a_copy_without_objects_is_an_error(lake: Store, tmp_path: Path) -> None:
+    copy = open_store((tmp_path / "my copy").as_uri())
+    with pytest.raises(StoreError, match=f"no object in {tmp_path}/my copy, expected"):
         restore(copy, lake, "raw/igdb/nothing/")
