@@ -115,7 +115,7 @@ def _run_dags(
     if bag.import_errors:
         raise RunError("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
     for package in ("gamelake.load", "gamelake.sources", "gamelake.feeds"):
-        logging.getLogger(package).addHandler(_Progress(terminal))
+        _listen(package, _Progress(terminal))
     loads: list[dict[str, Any]] = []
     succeeded: list[str] = []
     entities, sources = loaded_entities(), loaded_sources()
@@ -137,11 +137,18 @@ def _run_dags(
     terminal.count(0, None)
     terminal.say()
     terminal.say("Building and testing the marts ...")
-    logging.getLogger("gamelake.airflow.dbt_build").addHandler(_DbtProgress(terminal))
+    _listen("gamelake.airflow.dbt_build", _DbtProgress(terminal))
     with terminal.doing("preparing dbt"):
         published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
         finished_day.record(day, succeeded)
     return loads, published
+
+
+def _listen(package: str, handler: logging.Handler) -> None:
+    """Let a handler see the progress, also where AIRFLOW__LOGGING__LOGGING_LEVEL is higher."""
+    logger = logging.getLogger(package)
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
+    logger.addHandler(handler)
 
 
 def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[str, bool] | None = None) -> Any:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import StoreError
-from gamelake.local.run import RunError, _as_run_error, _run_dag
+from gamelake.local.run import RunError, _as_run_error, _listen, _run_dag
 from gamelake.marts.scratch import ScratchError
 
 LOG = Path("run.log")
@@ -72,6 +73,22 @@ def test_where_airflow_cannot_start_a_task_the_cause_is_that_of_the_log(tmp_path
         "transform failed in no task of its own; the last errors of its log:\n  OSError: [Errno 24] Too many open "
         f"files\nThe whole log: {log}"
     )
+
+
+def test_progress_is_seen_at_any_level_of_airflow_s_log(caplog: pytest.LogCaptureFixture) -> None:
+    """With `AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR` the whole build was "preparing dbt", and its result was not told."""
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("gamelake.load")
+    with caplog.at_level(logging.ERROR):
+        try:
+            _listen("gamelake.load", handler)
+            logging.getLogger("gamelake.load.reader").info("page %s", 2)
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+    assert seen == ["page 2"]
 
 
 PRINTS_AT_ITS_END = """
