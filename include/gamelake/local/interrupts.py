@@ -25,27 +25,31 @@ class Interrupt:
         self.pressed = False
         self._ended = threading.Event()
 
-    def __call__(self, _signal: int, _frame: object) -> NoReturn:
+    def __call__(self, number: int, _frame: object) -> NoReturn:
         """Handle the signal, in the main thread."""
         if not self.pressed:
             self.pressed = True
-            threading.Thread(target=self._insist, daemon=True).start()
+            threading.Thread(target=self._insist, args=[number], daemon=True).start()
         raise KeyboardInterrupt
 
     def end(self) -> None:
         """Stop the repetition."""
         self._ended.set()
 
-    def _insist(self) -> None:
+    def _insist(self, number: int) -> None:
         while not self._ended.wait(self.AGAIN):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the block, also where the block catches it. Raises: KeyboardInterrupt."""
+    """Let Ctrl-C end the block, also where the block catches it. Raises: KeyboardInterrupt.
+
+    A signal that is ignored stays so: `nohup` ignores SIGHUP for what shall outlive its terminal.
+    """
     interrupt = Interrupt()
-    before = {each: signal.signal(each, interrupt) for each in SIGNALS}
+    handled = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {each: signal.signal(each, interrupt) for each in handled}
     try:
         yield
     except Exception:
