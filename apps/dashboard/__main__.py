@@ -15,10 +15,11 @@ from streamlit.web.cli import main as streamlit
 import apps.dashboard.views  # noqa: F401 - Altair and the rest take a second
 from apps.dashboard.data import overview, search
 from apps.dashboard.data.snapshot import lake_at
+from apps.serving import ListenError, listen
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import lake_uri
 from gamelake.lake.store import StoreError
-from gamelake.marts.duckdb_extensions import link_extensions
+from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
 from gamelake.marts.errors import TransformError
 from gamelake.settings import SettingsError, read_settings
 
@@ -31,8 +32,12 @@ def main() -> None:
     parser.add_argument("--address", default="127.0.0.1", help="where it listens (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="the port (default: 8501, or the next free one)")
     arguments = parser.parse_args()
+    try:  # Streamlit would end with a traceback
+        listen(arguments.address, arguments.port or 0, example="make dashboard PORT=8502").close()
+    except ListenError as error:
+        sys.exit(str(error))
     # What is wrong is shown by the page, with what to do.
-    with suppress(StoreError, DocumentError, TransformError, SettingsError):
+    with suppress(StoreError, DocumentError, TransformError, SettingsError, ExtensionError, OSError):
         link_extensions(read_settings().gamelake_duckdb_extensions)
         snapshot = lake_at(lake_uri()).current()
         overview.headlines(snapshot)
