@@ -75,7 +75,14 @@ def up() -> None:
         return
     if len(down_services) < len(AIRFLOW):
         raise StackError(f"{', '.join(down_services)} stopped while the rest runs: `make down`, then `make up` again")
-    alone.check_no_run()
+    with alone.alone("make up"):
+        next_loads = _start()
+    _print_addresses()
+    print(f"All DAGs are on. {when_loads_start(next_loads, datetime.now(UTC))}\n`make down` stops everything.")
+
+
+def _start() -> datetime:
+    """Start everything. Returns: when the next loads are due."""
     private_folder()
     ui_port = ports.claim(API_PORT, "Airflow's web UI")
     starts_sandbox = not uses_real_api() and not SANDBOX.running()
@@ -93,8 +100,7 @@ def up() -> None:
     except BaseException:
         down()
         raise
-    _print_addresses()
-    print(f"All DAGs are on. {when_loads_start(next_loads, datetime.now(UTC))}\n`make down` stops everything.")
+    return next_loads
 
 
 def down() -> None:

@@ -19,18 +19,14 @@ def own_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Service, "running", lambda _: False)
 
 
-def test_a_second_run_is_refused_and_told_of_the_first() -> None:
-    alone.check_no_run()
-    with alone.alone():
-        with (
-            pytest.raises(BusyError, match=rf"another `make run` works in .* \(process {os.getpid()}\)"),
-            alone.alone(),
-        ):
-            pytest.fail("two runs at once")
-        with pytest.raises(BusyError, match=rf"make up: `make run` works in .* \(process {os.getpid()}\)"):
-            alone.check_no_run()
-    alone.check_no_run()
-    with alone.alone():
+@pytest.mark.parametrize("first", ["make run", "make up"])
+@pytest.mark.parametrize("second", ["make run", "make up"])
+def test_a_second_run_or_start_is_refused_and_told_of_the_first(first: str, second: str) -> None:
+    """`make up` starts its scheduler after half a minute; meanwhile `make run` ran the same tasks."""
+    told = rf"{second}: `{first}` \(process {os.getpid()}\) works in "
+    with alone.alone(first), pytest.raises(BusyError, match=told), alone.alone(second):
+        pytest.fail("two at once")
+    with alone.alone(second):
         pass
 
 
