@@ -251,7 +251,7 @@ class NightReports:
         if view.is_before(day):
             return NightMark(day=day, status=NightStatus.BEFORE, complete=0, expected=0, published_at=None, reason=None)
         night = self._night(view, day)
-        missing = [each.entity for each in night.loads if each.commit is None]
+        missing = [each.table for each in night.loads if each.commit is None]
         reason = None
         if night.status not in {NightStatus.COMPLETE, NightStatus.WARNING}:
             reason = f"no load of {_listed(missing)}" if missing else night.marts.note

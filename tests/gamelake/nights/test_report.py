@@ -164,6 +164,7 @@ def test_a_table_is_named_with_its_source(lake: NightLake) -> None:
     assert all(line.startswith("igdb.") for line in found.warnings)
     assert "igdb.covers" in str(found.marts.note)
     assert {load.table for load in found.loads} == {f"igdb.{name}" for name in NAMES}
+    assert report(lake).marks[-1].reason == "no load of igdb.covers"
 
 
 def test_a_table_is_expected_from_its_first_load_on(lake: NightLake) -> None:
