@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION
 from gamelake.local import account, interrupts, sandbox, stack
@@ -33,6 +34,9 @@ def run(arguments: list[str]) -> int:
             "dags test: `make up` is running, and its scheduler would run the same tasks. Run `make down` first, or "
             "start the DAG in that Airflow: `.venv/bin/airflow dags trigger <dag_id>`"
         )
+    if is_test and not (Path(os.environ["AIRFLOW_HOME"]) / "airflow.db").exists():  # as in a new GAMELAKE_LOCAL
+        print("Preparing Airflow's database ...", flush=True)
+        subprocess.run([sys.executable, "-m", "gamelake.cli", "laptop", "prepare"], check=False)
     tested = {argument.partition("_")[0] for argument in arguments} if is_test else set()
     if not tested & {"igdb", "rawg"}:
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
