@@ -18,6 +18,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from apps.change_capture.capture import END_SECONDS as CAPTURE_END_SECONDS
 from apps.event_collector.__main__ import END_SECONDS
 from apps.event_collector.collector import UPLOAD_AT_END
 from apps.event_collector.spool import MAX_BYTES
@@ -154,7 +155,8 @@ def test_no_secret_is_made_and_none_is_in_the_values() -> None:
     names += [volume["secret"]["secretName"] for volume in VALUES["migrateDatabaseJob"]["extraVolumes"]]
     names += [secret["name"] for secret in VALUES["imagePullSecrets"]]
     names += [each["valueFrom"]["secretKeyRef"]["name"] for each in VALUES["apiServer"]["env"]]
-    names += [key["name"] for key in keys_of(beside("event-collector.yaml")["StatefulSet"])]
+    for file in ("event-collector.yaml", "change-capture.yaml"):
+        names += [key["name"] for key in keys_of(beside(file)["StatefulSet"])]
     page = (FOLDER.parents[1] / "docs" / "guides" / "deploy" / "kubernetes.md").read_text("utf-8")
     assert set(names) == set(re.findall(r"create secret (?:generic|docker-registry) ([\w-]+)", page))
     assert not re.search(
@@ -320,10 +322,46 @@ def test_the_schemas_of_other_senders_are_where_the_event_collector_reads_them(r
     assert all((folder / item["path"]).is_file() for item in schemas["items"])
 
 
-def test_prometheus_finds_the_figures_of_the_event_collector(repository: Path) -> None:
+def test_the_capture_is_one_pod_that_can_only_add_events(repository: Path, compose: dict[str, Any]) -> None:
+    found = beside("change-capture.yaml")
+    stateful = found["StatefulSet"]["spec"]
+    container = beside_the_release(found, stateful)
+    service, pod = compose["services"]["change-capture"], stateful["template"]["spec"]
+    assert container["args"] == service["command"]
+    assert f"CMD {json.dumps(container['args'])}" in (repository / "Dockerfile").read_text("utf-8")
+    # The account of the event collector, which Terraform gives the role `collect`.
+    collector = beside("event-collector.yaml")["ServiceAccount"]
+    assert pod["serviceAccountName"] == found["ServiceAccount"]["metadata"]["name"] == collector["metadata"]["name"]
+    assert found["ServiceAccount"]["automountServiceAccountToken"] is False
+    keys = {(key["name"], key["key"]) for key in keys_of(found["StatefulSet"])}
+    assert keys == {("gamelake-capture", "uri"), ("gamelake-capture", "password"), ("gamelake-metrics", "token")}
+    assert {each["name"] for each in container["env"]} == {
+        "GAMELAKE_CAPTURE_FOLDER", "GAMELAKE_CAPTURE_URI", "PGPASSWORD", "GAMELAKE_METRICS_TOKEN"
+    }  # fmt: skip
+    # A slot has one reader, and the position outlives the pod.
+    assert stateful["replicas"] == 1
+    (claim,) = stateful["volumeClaimTemplates"]
+    (folder,) = [each["value"] for each in container["env"] if each["name"] == "GAMELAKE_CAPTURE_FOLDER"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert mounts[str(PurePosixPath(folder).parent)] == claim["metadata"]["name"]
+    assert pod["terminationGracePeriodSeconds"] > 2 * CAPTURE_END_SECONDS
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+    assert "tcpSocket" in container["livenessProbe"]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "rules"),
+    [
+        ("gamelake-events", "event-collector.yaml", ("events.yml", 'up{job="gamelake-events"}')),
+        ("gamelake-capture", "change-capture.yaml", ("capture.yml", 'engine_works{job="gamelake-capture"}')),
+    ],
+)
+def test_prometheus_finds_the_figures_of_what_runs_beside(
+    name: str, file: str, rules: tuple[str, str], repository: Path
+) -> None:
     monitors = list(yaml.safe_load_all((FOLDER / "service-monitor.yaml").read_text("utf-8")))
-    (monitor,) = [each["spec"] for each in monitors if each["metadata"]["name"] == "gamelake-events"]
-    found = beside("event-collector.yaml")
+    (monitor,) = [each["spec"] for each in monitors if each["metadata"]["name"] == name]
+    found = beside(file)
     assert monitor["selector"]["matchLabels"].items() <= found["Service"]["metadata"]["labels"].items()
     (endpoint,) = monitor["endpoints"]
     assert endpoint["port"] in {port["name"] for port in found["Service"]["spec"]["ports"]}
@@ -333,12 +371,9 @@ def test_prometheus_finds_the_figures_of_the_event_collector(repository: Path) -
     jobs = {
         each["job_name"] for each in yaml.safe_load((folder / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
     }
-    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": "gamelake-events"}]
-    # The capture of changes has no pod here.
-    assert jobs - {"gamelake-capture"} == {
-        each["spec"]["endpoints"][0]["relabelings"][0]["replacement"] for each in monitors
-    }
-    assert 'up{job="gamelake-events"}' in (folder / "rules" / "events.yml").read_text("utf-8")
+    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": name}]
+    assert jobs == {each["spec"]["endpoints"][0]["relabelings"][0]["replacement"] for each in monitors}
+    assert rules[1] in (folder / "rules" / rules[0]).read_text("utf-8")
 
 
 def test_the_ingress_of_the_docs_x(repository: Path) -> None:
