@@ -103,7 +103,7 @@ def _capture(arguments: argparse.Namespace) -> int:
         timeout_graceful_shutdown=1,
     )
     serve(config, listener)
-    return 0
+    return 1 if capture.is_refused else 0
 
 
 def _seconds(text: str) -> float:

@@ -7,7 +7,9 @@ engine would continue; then the slot is dropped first, because a new slot and it
 from __future__ import annotations
 
 import logging
+import os
 import random
+import signal
 import threading
 import time
 from datetime import UTC, datetime
@@ -15,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from apps.change_capture.database import DatabaseError, PublicationError
+from apps.change_capture.database import DatabaseError, PasswordError, PublicationError
 from apps.change_capture.engine import Engine, properties, read_position
 from apps.change_capture.envelopes import Stream, StreamError
 from apps.change_capture.inboxes import EndedError, Inboxes
-from apps.change_capture.state import State
+from apps.change_capture.signs import Signs
+from apps.change_capture.state import State, StateError
 from gamelake.lake.factory import place_of
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.store import StoreError
@@ -78,8 +81,11 @@ class Capture:
         self._settings = properties(
             address, tables, name=database.name, offsets=folder.offsets, batch_seconds=batch_seconds
         )
+        self.is_refused = False
+        """Whether the capture ended because its password is wrong."""
         self._ending = threading.Event()
         self._inboxes = Inboxes(store, metrics, self._ending)
+        self._signs = Signs(store, tables[0].name.source, database.name)
         self._stream = Stream(tables)
         self._identity = ""
         self._state: State | None = None
@@ -105,10 +111,12 @@ class Capture:
 
         Raises:
             DatabaseError: The database cannot be captured.
+            StateError: Another capture writes the same inboxes.
             StoreError: The lake cannot be read.
             OSError: The disk cannot be written.
         """
         self._identity = self._database.check()
+        self._signs.check(self._identity)
         unpublished = self._database.unpublished()
         if unpublished:
             # First: a start that ends before the snapshot must not let the next one continue.
@@ -144,6 +152,8 @@ class Capture:
             self._runner.join(timeout=0.2)
         if self._runner.is_alive():
             log.warning("the engine did not end within %.0f seconds; nothing is lost", END_SECONDS)
+        elif self._inboxes.store_works:
+            self._signs.end()
         self._folder.close()
 
     def _reason(self, state: State | None, slot: Slot | None, unpublished: str | None) -> str | None:
@@ -206,7 +216,13 @@ class Capture:
                 failure = self._run_engine()
             except EndedError:
                 break
-            except (DatabaseError, StreamError, StoreError, OSError) as error:
+            except PasswordError as error:
+                # A new process may be given another password, and this one cannot.
+                log.error("the capture ends: %s", error)
+                self._engine_works, self.is_refused = False, True
+                os.kill(os.getpid(), signal.SIGTERM)
+                break
+            except (DatabaseError, StateError, StreamError, StoreError, OSError) as error:
                 failure = str(error)
             except Exception as error:  # this thread is never started again
                 log.exception("the capture stopped")
@@ -247,6 +263,7 @@ class Capture:
         self._metrics.holds(batch)
         parts = {table.entity: number for table, number in self._inboxes.put(batch.lines).items()}
         self._metrics.stored(batch)
+        self._signs.give()
         if batch.started:
             log.info("a snapshot began")
         if batch.completed:
@@ -276,7 +293,7 @@ class Capture:
     # The thread that watches the slot and the publication.
 
     def _watch(self) -> None:
-        warned = RETAINED_WARNING
+        warned, refused = RETAINED_WARNING, False
         while True:
             try:
                 retained = self._database.retained() or 0
@@ -287,6 +304,11 @@ class Capture:
                 elif retained < RETAINED_WARNING:
                     warned = RETAINED_WARNING
                 self._check_publication()
+                refused = False
+            except PasswordError as error:
+                if not refused:
+                    log.warning("what is connected goes on, and the next connection ends the capture: %s", error)
+                refused = True
             except DatabaseError as error:
                 log.debug("the database cannot be asked: %s", error)
             if self._ending.wait(_WATCH_SECONDS):

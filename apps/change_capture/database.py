@@ -5,6 +5,7 @@ engine starts has a message that a person can act on.
 
     DatabaseError        the database cannot be reached, or cannot be captured
     PublicationError     the publication leaves out changes
+    PasswordError        the password is wrong
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ OLDEST = 14
 """The oldest PostgreSQL: before it, nothing moves the slot's position while the captured tables are still."""
 PLUGIN = "pgoutput"
 INTEGERS = ("smallint", "integer", "bigint")
+_REFUSED_LOGIN = "28P01"
 _IN_USE_SECONDS = 15.0
 """How long a slot may stay in use: the server notices late that a process was killed."""
 
@@ -74,6 +76,10 @@ class DatabaseError(Exception):
 
 class PublicationError(DatabaseError):
     """The publication leaves out changes."""
+
+
+class PasswordError(DatabaseError):
+    """The password is wrong: this process cannot get another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +228,8 @@ class Database:
                 connection.close()
         except JException as error:
             state = str(error.getSQLState() or "") if hasattr(error, "getSQLState") else ""
-            raise DatabaseError(explained(state, str(error.getMessage()), address)) from None
+            kind = PasswordError if state == _REFUSED_LOGIN else DatabaseError
+            raise kind(explained(state, str(error.getMessage()), address)) from None
 
 
 def check_server(server: dict[str, Any], user: str) -> None:
@@ -299,7 +306,7 @@ def explained(state: str, message: str, address: Address) -> str:
     """Return what an error of the driver means, by its SQLSTATE."""
     first = " ".join(message.split()).removeprefix("FATAL: ").removeprefix("ERROR: ")
     match state:
-        case "28P01":
+        case _ if state == _REFUSED_LOGIN:
             first = f"the password is wrong: set the right one in {VARIABLE} or PGPASSWORD"
         case "28000":
             first = f"the server refuses the login: {first}"

@@ -14,18 +14,21 @@ from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import duckdb
 import pytest
 
 from apps.change_capture.inboxes import Inboxes
 from apps.change_capture.metrics import Metrics
+from apps.change_capture.signs import Signs
 from gamelake.brief import brief
 from gamelake.cli.main import main as gamelake
 from gamelake.feeds.feed import Feed, make_all
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake import lineage_events, s3
+from gamelake.lake.capture_sign import read_sign
 from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.keys import TableName
@@ -239,6 +242,13 @@ def _capture(store: Store, folder: Path) -> None:
     ]
     assert Inboxes(store, Metrics(), Event()).put({table: marks}) == {table: 1}
     assert [part.number for part in Inbox(store, table).parts()] == [1]
+    signs = Signs(store, "shop", "slot")
+    signs.check("1/shop")
+    signs.give()
+    signs.end()
+    sign = read_sign(store, "shop")
+    assert sign
+    assert sign.ended
     assert not list(store.list(table.manifests_prefix))
 
 
@@ -271,7 +281,8 @@ def _check(store: Store, folder: Path) -> None:
     for info in list(store.list("marts/quality/")):
         store.delete(info.key)
     assert check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC))[1]
-    late = check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC) + timedelta(days=3))[0]
+    with patch.dict(os.environ, {"GAMELAKE_OPTIONAL_SOURCES": "shop"}):
+        late = check_lake(store, [*REGISTRY.values()], now=datetime.now(UTC) + timedelta(days=3))[0]
     assert (late.number, bool(late.findings)) == (2, True)
     # What it does while the incident of an audit is open.
     tables, age = [entity.table for entity in REGISTRY.values()], timedelta(hours=48)

@@ -42,6 +42,7 @@ WRITTEN = {
     "raw/*/_quota/*": None,
     "feeds/*": "feeds/rawg/games/dt=2026-11-21/00000000000000000002-00000-32c6e7535285fcab.jsonl.gz",
     "inbox/*/*": "inbox/rawg/games/00000000000000000001.jsonl.gz",
+    "inbox/*.json": None,
     "marts/*": "marts/restricted/mart_market_overview.parquet",
     "incidents/*": "incidents/load.rawg.refused/00000000000000000001.json",
     "reports/*": None,

@@ -21,6 +21,7 @@ locals {
   reports         = "${local.lake_arn}reports/*"
   lineage         = "${local.lake_arn}lineage/*"
   inbox           = "${local.lake_arn}inbox/*/*"
+  signs           = "${local.lake_arn}inbox/*.json" # of the capture of changes; it writes them again and again
   feeds           = "${local.lake_arn}feeds/*"
   steps           = "${local.lake_arn}feeds/*/*/_manifests/*"
   positions       = "${local.lake_arn}topics/*"
@@ -129,7 +130,7 @@ locals {
         Sid      = "ReadTablesAndMarts"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = [local.parts, local.months, local.commits, local.pointers, local.marts, local.reports, local.feeds]
+        Resource = [local.parts, local.months, local.commits, local.pointers, local.marts, local.reports, local.feeds, local.signs]
       },
       {
         Sid      = "WriteMartsBriefsAndFeeds"
@@ -227,7 +228,7 @@ locals {
         Sid      = "AddEvents"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = [local.inbox]
+        Resource = [local.inbox, local.signs]
       },
     ]
 
@@ -238,7 +239,7 @@ locals {
         Sid      = "RestoreTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject"]
-        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox, local.feeds, local.positions]
+        Resource = ["${local.lake_arn}raw/*", local.marts, local.incidents, local.reports, local.lineage, local.inbox, local.signs, local.feeds, local.positions]
       },
       {
         Sid      = "LifecycleRules"

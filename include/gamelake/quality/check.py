@@ -14,7 +14,7 @@ from gamelake.marts import findings, pointer
 from gamelake.marts.findings import Observation
 from gamelake.nights.records import RecordReader
 from gamelake.quality import anomalies, marts, scores, service_levels, slow_models, tables
-from gamelake.quality.evidence import Evidence, newest_loads, with_profiles
+from gamelake.quality.evidence import Evidence, newest_loads, newest_signs, with_profiles
 from gamelake.quality.record import record
 from gamelake.quality.watched import model_thresholds
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Check = Callable[["Evidence"], "Iterator[Observation]"]
 
-BY_THE_CLOCK: tuple[Check, ...] = (tables.freshness,)
+BY_THE_CLOCK: tuple[Check, ...] = (tables.freshness, tables.silence)
 """The checks whose answer changes with time alone."""
 
 CHECKS: tuple[Check, ...] = (
@@ -64,11 +64,16 @@ def check_lake(store: Store, entities: Sequence[Entity], *, now: datetime, afres
     Raises:
         DocumentError: The pointer, a commit or a threshold is damaged or wrong.
         ObjectiveError: slo.yaml is wrong.
+        SettingsError: GAMELAKE_OPTIONAL_SOURCES is wrong.
         TransformError: There is no dbt manifest.
         StoreError: The lake cannot be read or written.
     """
     evidence = Evidence(
-        now=now, entities=entities, loads=newest_loads(store, entities), generation=pointer.current(store)
+        now=now,
+        entities=entities,
+        loads=newest_loads(store, entities),
+        generation=pointer.current(store),
+        signs=newest_signs(store),
     )
     commits = {name: load.figures.version for name, load in evidence.loads.items()}
     seen = None if afresh else _continuing(store, evidence, commits)

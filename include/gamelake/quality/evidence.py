@@ -6,15 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from gamelake.kinds import SourceKind
+from gamelake.lake.capture_sign import read_sign
 from gamelake.lake.table import open_table
 from gamelake.quality.profile import earlier_profiles
 from gamelake.quality.profiling import figures, profile_of
 from gamelake.quality.watched import WatchedMart, watched_marts
+from gamelake.registry import switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
+    from gamelake.lake.capture_sign import CaptureSign
     from gamelake.lake.store import Store
     from gamelake.marts.documents import Generation
     from gamelake.quality.profile import ColumnProfile, MartProfile, Profile, TableFigures
@@ -43,6 +47,7 @@ class Evidence:
         marts: What is checked of each mart, by its name.
         profile: Its profile.
         earlier: The profiles of the days before it, the oldest first.
+        signs: The newest sign of each capture whose source is on, by the source.
     """
 
     now: datetime
@@ -52,6 +57,7 @@ class Evidence:
     marts: Mapping[str, WatchedMart] = field(default_factory=dict)
     profile: Profile | None = None
     earlier: Sequence[Profile] = ()
+    signs: Mapping[str, CaptureSign] = field(default_factory=dict)
 
     def watched(self, mart: str) -> WatchedMart:
         """Return what is checked of a mart."""
@@ -84,6 +90,12 @@ def newest_loads(store: Store, entities: Sequence[Entity]) -> dict[str, Load]:
     with ThreadPoolExecutor(_THREADS) as threads:
         commits = list(threads.map(lambda entity: open_table(store, entity.table).newest_load(), entities))
     return {str(each.table): Load(figures(each), each.committed_at) for each in commits if each}
+
+
+def newest_signs(store: Store) -> dict[str, CaptureSign]:
+    """Return the newest sign of each capture whose source is on. Raises: StoreError."""
+    captured = [name for name, source in switched_on().items() if source.kind is SourceKind.DEBEZIUM]
+    return {name: sign for name in captured if (sign := read_sign(store, name))}
 
 
 def with_profiles(store: Store, evidence: Evidence) -> Evidence:

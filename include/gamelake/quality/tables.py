@@ -1,4 +1,4 @@
-"""Checks of the tables, by the figures of their commits: freshness, volume, and a source that stands still."""
+"""Checks of the tables, by the figures of their commits: freshness, volume, a source that stands still; silence."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FIRST_HOURS = WARN_AFTER_HOURS - 24
 """Hours that the first loads of a new lake have, as those of any night."""
+SILENT_HOURS = 1
+"""Hours without a sign of a capture, from which it is told; it gives one every `capture_sign.EVERY`."""
 MARTS = "marts"
 """The subject of a finding about all marts."""
 
@@ -50,6 +52,22 @@ def freshness(evidence: Evidence) -> Iterator[Observation]:
         hours, late = _hours(evidence.generation.built_at, evidence.now), WARN_AFTER_HOURS
         words = text("freshness.marts", day=evidence.generation.day, hours=hours, late=late)
         yield from _aged(MARTS, hours, words, late=late, stale=ERROR_AFTER_HOURS, severity=Severity.P1)
+
+
+def silence(evidence: Evidence) -> Iterator[Observation]:
+    """Find captures that no longer read their database. A quiet database is none: the capture gives signs then too."""
+    for source, sign in evidence.signs.items():
+        hours = _hours(sign.at, evidence.now)
+        if hours > SILENT_HOURS:
+            words = text("silence.capture", source=source, hours=hours, at=f"{sign.at:%Y-%m-%d %H:%M}", slot=sign.slot)
+            yield Observation(
+                check="silence",
+                severity=Severity.P1,
+                subject=source,
+                value=round(hours, 1),
+                expected=f"at most {SILENT_HOURS} hours",
+                **words.fields("message"),
+            )
 
 
 def _has_begun(evidence: Evidence) -> bool:

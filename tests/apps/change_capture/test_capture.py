@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import psycopg2
 import pytest
 
 from examples.shop.local_postgres import running_postgres
+from gamelake.lake.capture_sign import read_sign
 from gamelake.lake.factory import open_store
 from gamelake.load.apply_events import apply_events
 from gamelake.load.change_order import is_before, position_of
@@ -116,7 +118,7 @@ def test_a_day_of_a_shop(shop: Shop, disk: Store, tmp_path: Path) -> None:
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
         wait_for_the_shop(capture, disk, shop)
         capture.wait(lambda: changes(disk, ITEMS)[-1]["op"] == "truncate")
-        assert CONTINUES in capture.text
+        assert CONTINUES in capture.text, capture.text
     lines = changes(disk)
     assert [(line["id"], line["op"]) for line in lines[7:]] == [(None, "truncate"), (4, "create")]
     positions = [
@@ -171,7 +173,7 @@ def test_transactions_that_overlap_are_applied_in_the_order_of_their_commits(
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
         shop.run("update orders set status = 'cancelled' where id = 3")
         wait_for_the_shop(capture, disk, shop)
-        assert CONTINUES in capture.text
+        assert CONTINUES in capture.text, capture.text
     assert statuses(applied(disk)) == {1: "paid", 2: "open", 3: "cancelled"}
     positions = [position_of(line["body"]) for line in changes(disk)[4:]]
     assert None not in positions
@@ -255,7 +257,7 @@ def test_kills_lose_no_change(shop: Shop, disk: Store, tmp_path: Path) -> None:
             with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
                 time.sleep(rng.uniform(0.2, 4))
                 capture.kill()
-                assert CONTINUES in capture.text
+                assert CONTINUES in capture.text, capture.text
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
         capture.wait(lambda: captured_history(changes(disk)) == quick.history | slow.history)
     assert min(sum(map(len, each.history.values())) for each in (quick, slow)) > 2_000
@@ -277,7 +279,7 @@ def test_a_kill_in_the_middle_of_a_large_transaction(shop: Shop, disk: Store, tm
     assert len(stored) < 2 + 60000 + 30000 + 20000, "it was killed before the end"
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
         wait_for_the_shop(capture, disk, shop)
-        assert CONTINUES in capture.text
+        assert CONTINUES in capture.text, capture.text
     assert [line["op"] for line in changes(disk)[: len(stored)]] == stored
 
 
@@ -299,7 +301,7 @@ def test_a_kill_while_transactions_overlap(shop: Shop, disk: Store, tmp_path: Pa
     assert len(changes(disk)) < 40000, "it was killed before the end"
     with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
         wait_for_the_shop(capture, disk, shop)
-        assert CONTINUES in capture.text
+        assert CONTINUES in capture.text, capture.text
         assert "starts again" not in capture.text
         assert capture.end() == 0
     assert statuses(applied(disk)) == statuses(shop.rows())
@@ -461,7 +463,7 @@ def test_the_capture_waits_for_the_lake(shop: Shop, proxy: FaultyProxy, bucket: 
     proxy.denied.clear()
     with running_capture(shop, lake.uri, tmp_path / "capture", **reach) as capture:
         wait_for_the_shop(capture, lake, shop)
-        assert CONTINUES in capture.text
+        assert CONTINUES in capture.text, capture.text
 
 
 def test_the_capture_waits_for_the_database(tmp_path: Path, disk: Store) -> None:
@@ -484,6 +486,49 @@ def test_the_capture_waits_for_the_database(tmp_path: Path, disk: Store) -> None
             assert capture.end() == 0
         assert [line["op"] for line in changes(disk)].count("snapshot_started") == 1
         assert server.password not in capture.text
+
+
+def test_another_password_is_for_a_new_process(tmp_path: Path, disk: Store) -> None:
+    """What is connected goes on. After a restart of the server the capture ends, and another one continues."""
+    with running_postgres() as server, new_shop(server) as shop:
+        shop.run("create role reader superuser login password 'the first one'")
+        role = {"GAMELAKE_CAPTURE_URI": server.uri(shop.database, "reader")}
+        with running_capture(shop, disk.uri, tmp_path / "capture", PGPASSWORD="the first one", **role) as capture:
+            wait_for_the_shop(capture, disk, shop)
+            shop.run(order("open"))
+            wait_for_the_shop(capture, disk, shop)  # after the snapshot, the log is read by another connection
+            shop.run("alter role reader password 'the second one'", order("open"))
+            wait_for_the_shop(capture, disk, shop)
+            capture.wait_for_log("the next connection ends the capture")
+            assert capture.request("GET", "/health").status == 200
+            server.stop()
+            server.start()
+            assert capture.process.wait(timeout=SECONDS) == 1
+        assert "the capture ends: " in capture.text
+        assert "the password is wrong: set the right one in GAMELAKE_CAPTURE_URI or PGPASSWORD" in capture.text
+        assert "the first one" not in capture.text
+        shop.run(order("paid"))
+        with running_capture(shop, disk.uri, tmp_path / "capture", PGPASSWORD="the second one", **role) as capture:
+            wait_for_the_shop(capture, disk, shop)
+            assert CONTINUES in capture.text, capture.text
+            assert capture.end() == 0
+
+
+def test_a_capture_gives_signs_and_a_second_one_is_refused(shop: Shop, disk: Store, tmp_path: Path) -> None:
+    """Also of a database in which nothing happens; with another slot, two snapshots would mix in the inboxes."""
+    other = replace(shop, slot=f"{shop.slot}_other")
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        capture.wait(lambda: read_sign(disk, "shop") is not None)
+        text = start_that_fails(other, disk.uri, tmp_path / "other")
+        assert f"another capture of shop reads the slot {shop.slot} of the database" in text
+        assert capture.end() == 0
+    sign = read_sign(disk, "shop")
+    assert sign
+    assert sign.ended
+    with running_capture(other, disk.uri, tmp_path / "other") as capture:
+        wait_for_the_shop(capture, disk, shop)
+        assert capture.end() == 0
+    other.drop()
 
 
 def test_an_idle_table_holds_no_log_back(shop: Shop, disk: Store, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
+from gamelake.lake.capture_sign import CaptureSign, write_sign
 from gamelake.marts import findings
 from gamelake.marts.findings import Observation, Severity
 from gamelake.quality.objectives import load_objectives
@@ -114,6 +115,29 @@ def test_the_task_finds_late_loads_and_succeeds(disk: Store, monkeypatch: pytest
     levels = len(load_objectives())
     assert answer == {"report": 1, "is_new": True, "open": {"P0": len(lake.commits), "P2": levels}}
     assert [each.key for each in Incidents(disk).open()] == ["transform.late"], "one fault, one message"
+
+
+def test_a_silent_capture_is_an_incident_while_its_source_is_on(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMELAKE_URI", disk.uri)
+    module: Any = importlib.import_module("dags.data_quality")
+    NightLake(disk).loads(NIGHT)
+
+    def told(silent: timedelta | None, switched_on: str = "shop") -> bool:
+        monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", switched_on)
+        if silent is not None:
+            write_sign(disk, "shop", CaptureSign(at=datetime.now(UTC) - silent, database="1/shop", slot="s"))
+        module.check.function()
+        return "quality.silence.silence" in {each.key for each in Incidents(disk).open()}
+
+    assert not told(None), "nothing was captured yet"
+    assert not told(timedelta(minutes=50))
+    assert told(timedelta(minutes=70))
+    (incident,) = Incidents(disk).open("quality.silence")
+    (failure,) = incident.failures
+    assert failure.part == "shop"
+    assert not told(timedelta(minutes=1)), "it is back"
+    assert told(timedelta(hours=3))
+    assert not told(None, switched_on="")
 
 
 def test_what_fails_of_a_source_is_over_once_the_source_is_switched_off(
