@@ -25,6 +25,7 @@ from gamelake.marts.findings import Severity
 from gamelake.paths import REPOSITORY
 from tests.apps.dashboard.conftest import DAYS, IGDB, NAMES, ODD_NAMES, fill
 from tests.support.night_lake import NightLake, finding
+from tests.support.published_marts import folder_of
 
 pytest.importorskip("streamlit", reason="Streamlit is in .venv-dashboard only: make test-browser")
 
@@ -341,6 +342,22 @@ def test_a_name_is_text_and_nothing_else(page: Page, url: str, game: int) -> Non
         assert page.locator("main a[href*='example.com']").count() == 0
     if game == 102:
         assert page.get_by_text(NAMES[102]).first.is_visible()
+
+
+def test_a_page_that_showed_a_problem_draws_itself_again(page: Page, url: str, lake: MartsLake) -> None:
+    current = pointer.current(lake.store)
+    assert current is not None
+    file = folder_of(lake.store) / next(each.key for each in current.marts if each.name == "dim_companies")
+    away = file.with_suffix(".away")
+    page.clock.install()
+    file.rename(away)
+    try:
+        visit(page, f"{url}companies?q=asked+only+here")  # other answers may be kept
+        page.get_by_text("The lake cannot be read").wait_for()
+    finally:
+        away.rename(file)
+    page.clock.fast_forward("01:05")
+    page.get_by_text("No company has a name like this.").wait_for()
 
 
 def test_pages_while_generations_are_published(page: Page, url: str, lake: MartsLake) -> None:
