@@ -25,11 +25,11 @@ OUTDATED := $(shell for each in $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE); do \
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
 # Into the environment that is named: uv alone prefers one that is active in the shell, by VIRTUAL_ENV or conda.
-INTO = "$(BIN)"/uv pip install --quiet --python $(1)/bin/python
+INTO = --python $(1)/bin/python
 # A lock has the hashes of its packages' files, for every platform and Python: installers refuse any other file.
-INSTALL = $(INTO) --require-hashes
+INSTALL = "$(BIN)"/uv pip install --quiet --require-hashes $(INTO)
 # The project itself: with build tools from their lock.
-EDITABLE = $(INTO) --no-deps --build-constraint requirements-build.lock --require-build-hashes -e .
+EDITABLE = "$(BIN)"/uv pip install --quiet $(INTO) --no-deps --build-constraint requirements-build.lock --require-build-hashes -e .
 COMPILE = "$(BIN)"/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade --exclude-newer "7 days")
 STAND_IN := .local/stand-in
 # A worker that crashes ends the run and names its test. With a new worker in its place, `loadfile` waits without end.

@@ -167,8 +167,10 @@ def test_marts_that_are_old_and_what_is_open_are_told(lake: MartsLake) -> None:
     assert sections["Open incidents"][0].startswith("[P0] The load of igdb.games failed; since ")
     assert sections["Open incidents"][0].endswith("Cause: The API does not answer.")
     assert sections["Data quality"] == ("[P2] Late.; since 2026-11-21 09:00",)
-    record(lake.store, [], at=NOW, generation=None)
-    assert worded(made(lake.store, date(2026, 11, 23)), "ko").sections[-1].lines == ("해소됨: 늦었습니다.",)
+    for seen, hour in (([found], 12), ([], 13)):
+        record(lake.store, seen, at=datetime(2026, 11, 22, hour, tzinfo=UTC), generation=None)
+    next_day = made(lake.store, date(2026, 11, 23), datetime(2026, 11, 23, 0, 0, tzinfo=UTC))
+    assert worded(next_day, "ko").sections[-1].lines == ("해소됨: 늦었습니다.",)
 
 
 def test_a_damaged_report_of_the_data_quality_costs_its_section_only(lake: MartsLake) -> None:
