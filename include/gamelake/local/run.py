@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from gamelake.airflow.settings_file import RAWG_CONNECTION
-from gamelake.days import format_day
+from gamelake.days import day_of, format_day
 from gamelake.errors import is_explained
 from gamelake.lake.factory import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
@@ -160,7 +160,13 @@ def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[st
             _flush()
             causes = f"no task of its own; the last errors of its log:\n{cause_in(log)}"
         raise RunError(f"{dag.dag_id} failed in {causes}\nThe whole log: {log}")
-    return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
+    if (task := dag_run.get_task_instance(task_id)) is None:
+        first = format_day(day_of(cast("datetime", dag.start_date)))
+        raise RunError(
+            f"{dag.dag_id}: this machine's clock shows {datetime.now(UTC):%Y-%m-%d}, which is before the DAG's first "
+            f"day, {first}: set the clock"
+        )
+    return task.xcom_pull(task_ids=task_id)
 
 
 def _last_line(traceback: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -73,6 +74,15 @@ def test_where_airflow_cannot_start_a_task_the_cause_is_that_of_the_log(tmp_path
         "transform failed in no task of its own; the last errors of its log:\n  OSError: [Errno 24] Too many open "
         f"files\nThe whole log: {log}"
     )
+
+
+def test_a_clock_before_the_first_day_of_a_dag_is_named() -> None:
+    """Airflow calls such a run a success, and runs no task of it."""
+    run = SimpleNamespace(state="success", get_task_instance=lambda _: None)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    dag = SimpleNamespace(dag_id="igdb_games", start_date=start, test_once=lambda **_: (run, []))
+    with pytest.raises(RunError, match=r"clock shows .* before the DAG's first day, 2026-01-01: set the clock"):
+        _run_dag(cast("Any", dag), "2020-09-13", LOG, "extract_load")
 
 
 def test_progress_is_seen_at_any_level_of_airflow_s_log(caplog: pytest.LogCaptureFixture) -> None:
