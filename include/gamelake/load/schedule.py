@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity
 
 GRACE = timedelta(hours=4)
-"""How long after its end a day can still be loaded: until 04:00 of the next day, when the next load is due."""
+"""How long after its end a day can still be loaded: until 04:00 of the next day, when the next load is due.
+
+A snapshot that is loaded by the week or the month can be loaded that much longer: it is one table, not one of each day.
+So the load of a Monday that failed, or that was due before its source was switched on, is made up for in that week.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ def check_readable(entity: Entity, partition: str, clock: datetime) -> None:
     start, end = partition_bounds(partition)
     today = format_day(day_of(clock))
     is_future = clock < start
-    if is_future or (entity.kind is not Kind.INCREMENTAL and clock >= end + GRACE):
+    longer = timedelta(days=entity.days_between_loads - 1) if entity.kind is Kind.SNAPSHOT else timedelta()
+    if is_future or (entity.kind is not Kind.INCREMENTAL and clock >= end + GRACE + longer):
         raise UnreadablePartitionError(str(entity), partition, today, is_future=is_future)
 
 

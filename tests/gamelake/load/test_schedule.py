@@ -1,5 +1,6 @@
 """Which day may be read, and which changes belong to it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -28,6 +29,21 @@ def test_only_changes_of_a_past_day_can_be_read() -> None:
     for entity in ("popscore", "genres"):
         with pytest.raises(UnreadablePartitionError, check=past):
             check_readable(ENTITIES[entity], PARTITION, END + timedelta(hours=4))
+
+
+def test_a_weekly_table_can_be_read_until_the_load_of_the_next_week_is_due() -> None:
+    """Where RAWG is switched on on a Tuesday, Airflow begins with the run of Monday."""
+    weekly = load_sources()["rawg"].entities["genres"]
+    due = END + timedelta(days=6, hours=4)
+    check_readable(weekly, PARTITION, due - timedelta(seconds=1))
+    with pytest.raises(UnreadablePartitionError, check=having(partition=PARTITION, is_future=False)):
+        check_readable(weekly, PARTITION, due)
+
+
+def test_a_time_series_is_of_its_day_also_with_a_weekly_schedule() -> None:
+    weekly = replace(ENTITIES["popscore"], schedule="0 4 * * 1")
+    with pytest.raises(UnreadablePartitionError):
+        check_readable(weekly, PARTITION, END + timedelta(hours=4))
 
 
 def test_a_future_day_is_refused() -> None:
