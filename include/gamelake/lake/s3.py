@@ -27,6 +27,7 @@ from botocore.exceptions import (
 from gamelake.lake.reach import endpoint_source
 from gamelake.lake.s3_body import S3Body
 from gamelake.lake.s3_replies import NOT_S3, ForeignReplyError, refuse_foreign_replies
+from gamelake.lake.s3_rights import DENIED, needed
 from gamelake.lake.store import (
     CHUNK,
     ObjectExistsError,
@@ -62,7 +63,6 @@ _SETTINGS = (
 _PROXY = "is the proxy up, and HTTP_PROXY or HTTPS_PROXY right? NO_PROXY lists hosts that need none"
 _CA = "a private CA is named by AWS_CA_BUNDLE, the file of its certificate"
 _EXPIRED = "the session's credentials have expired: renew them (`aws sso login`, or a new session token)"
-_RIGHTS = "the credentials need s3:ListBucket, GetObject, PutObject, DeleteObject, Get/PutObjectTagging on this prefix"
 _FOREIGN = (
     "an S3 server replies in another way: is the endpoint right (AWS_ENDPOINT_URL_S3, or endpoint_url of the "
     "connection or profile), and does no proxy or login reply in its place?"
@@ -70,8 +70,6 @@ _FOREIGN = (
 _HINTS = {
     NOT_S3: _FOREIGN,
     "NoSuchBucket": "create the bucket, or correct GAMELAKE_URI",
-    "AccessDenied": _RIGHTS,
-    "403": _RIGHTS,
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
     "ExpiredToken": _EXPIRED,
@@ -327,7 +325,8 @@ def s3_errors(operation: str, key: str, *, hint: str | None = None) -> Iterator[
         status = error.response["ResponseMetadata"].get("HTTPStatusCode")
         message = error.response["Error"].get("Message", "")
         what = message if code == NOT_S3 else f"{code} (status {status}): {message}"
-        raise StoreError(operation, key, _reason(what, _HINTS.get(code))) from error
+        todo = needed(operation) if code in DENIED else _HINTS.get(code)
+        raise StoreError(operation, key, _reason(what, todo)) from error
     except ForeignReplyError as error:
         raise StoreError(operation, key, _reason(str(error), _FOREIGN)) from error
     except (NoCredentialsError, PartialCredentialsError) as error:

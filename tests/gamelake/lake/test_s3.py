@@ -14,6 +14,7 @@ from botocore.config import Config
 
 import gamelake.lake.s3
 from gamelake.lake.factory import open_store
+from gamelake.lake.lifecycle import differences
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from tests.support.aws import isolate
 from tests.support.errors import having
@@ -243,6 +244,27 @@ def test_a_refused_head_whose_get_succeeds_stays_refused(faulty_store: Store, pr
     proxy.plan = [("HEAD", "denied")]
     with pytest.raises(StoreError, match=r"HeadObject 'key': 403 .*s3:ListBucket"):
         faulty_store.info("key")
+
+
+@pytest.mark.parametrize(
+    ("method", "ask", "right"),
+    [
+        ("GET", lambda store: list(store.list("")), "s3:ListBucket"),
+        ("GET", lambda store: store.get("key"), "s3:GetObject"),
+        ("GET", lambda store: store.tags("key"), "s3:GetObjectTagging"),
+        ("GET", differences, "s3:GetLifecycleConfiguration"),
+        ("PUT", lambda store: store.put("key", b"y"), "s3:PutObject and s3:PutObjectTagging"),
+        ("PUT", lambda store: store.tag("key", {"status": "final"}), "s3:PutObjectTagging"),
+        ("DELETE", lambda store: store.delete("key"), "s3:DeleteObject"),
+    ],
+)
+def test_an_operation_that_is_denied_names_its_own_right(
+    faulty_store: Store, proxy: Any, method: str, ask: Callable[[Store], object], right: str
+) -> None:
+    faulty_store.put("key", b"x")
+    proxy.plan = [(method, "denied")]
+    with pytest.raises(StoreError, match=rf"AccessDenied .*the credentials need {right} "):
+        ask(faulty_store)
 
 
 PAGE = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
