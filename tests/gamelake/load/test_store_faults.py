@@ -76,7 +76,7 @@ def test_a_fault_that_passes_costs_nothing(request_of: str, fault: str, proxy: A
         ("slow_down", ATTEMPTS, "SlowDown .status 503.*the store asks for fewer requests; run again later"),
         ("internal", ATTEMPTS, "InternalError .status 500"),
         ("reset", ATTEMPTS, "PutObject .*Connection"),
-        ("denied", 1, "AccessDenied .status 403.*the credentials need s3:ListBucket, GetObject, PutObject"),
+        ("denied", 1, "AccessDenied .status 403.*the credentials need s3:PutObject and s3:PutObjectTagging"),
     ],
 )
 @pytest.mark.parametrize("request_of", ["a part", "the commit"])
