@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gamelake.kinds import Kind
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.parts import PART_BYTES, PartStage
+from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
@@ -133,7 +134,10 @@ class Load:
                 # The retry must read the source again.
                 await asyncio.to_thread(checkpoint.delete)
                 raise
-        await asyncio.to_thread(checkpoint.delete)
+        try:
+            await asyncio.to_thread(checkpoint.delete)
+        except StoreError as error:  # the rows are committed: it must not hold back the marts
+            log.warning("%s: committed, but the note of its progress stays: %s", self._entity, error)
         report = LoadReport.of(manifest, files=files, warnings=commit.warnings)
         report.log()
         return report

@@ -94,6 +94,17 @@ def test_a_fault_that_stays_fails_the_load_and_commits_nothing(
     assert loads.table_rows() == loads.source_rows()
 
 
+def test_a_note_that_cannot_be_deleted_does_not_fail_a_load_that_is_committed(proxy: Any, loads: Loads) -> None:
+    """The role of loads lacks s3:DeleteObject. The next load of the same run does not use the note."""
+    proxy.plan = [("DELETE /_progress", "denied")]
+    report = loads.load(run_id="night", full_refresh=True)
+    assert proxy.plan == [], "it has hit"
+    assert report.version == check_whole(loads.store) == 2
+    loads.sandbox.upsert("games", [{"id": min(loads.source_rows()), "name": "Changed since"}])
+    loads.load(run_id="night", full_refresh=True)
+    assert loads.table_rows() == loads.source_rows()
+
+
 def test_a_part_that_the_store_has_damaged(proxy: Any, loads: Loads) -> None:
     proxy.plan = [("GET /part-", "corrupt")]
     with pytest.raises(DamagedPartError):

@@ -18,6 +18,7 @@ from apiclient.errors import ReplyError, ServerError
 from gamelake.days import partition_bounds
 from gamelake.lake.id_ranges import ALL_IDS, ids_outside
 from gamelake.lake.manifest import Proof
+from gamelake.lake.store import StoreError
 from gamelake.sources.base import Evidence, Page
 from gamelake.sources.contract import Reject, RowContract
 from gamelake.sources.rawg.ledger import Ledger
@@ -72,7 +73,10 @@ async def open_reader(connection: str, entity: Entity, lake: Lake) -> AsyncItera
     async with hook.client(before_request=ledger.before_request) as client:
         reader = new_reader(client, entity, lake)
         yield reader
-        await asyncio.to_thread(reader.replies.delete)
+        try:
+            await asyncio.to_thread(reader.replies.delete)
+        except StoreError as error:  # the rows are committed
+            log.warning("%s: committed, but the replies that it kept stay: %s", entity, error)
 
 
 def new_reader(
