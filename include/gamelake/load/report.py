@@ -91,9 +91,10 @@ class LoadReport:
             log.warning("%s: fields that entities.yaml does not declare: %s", table, self.undeclared)
         if self.proof_reason:
             log.info("%s: %s: %s", table, self.proof, self.proof_reason)
+        counts = (f"{each:,}" for each in (self.rows, self.requests, self.row_count))
         log.info(
-            "%s: %s load committed as version %d: %d rows read in %d requests and %.1f s; the table has %d rows",
-            table, self.mode, self.version, self.rows, self.requests, self.seconds, self.row_count,
+            "%s: %s load committed as version %d in %.1f s. Rows read: %s. Requests: %s. Rows of the table: %s",
+            table, self.mode, self.version, self.seconds, *counts,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
