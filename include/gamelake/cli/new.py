@@ -131,19 +131,20 @@ def _asked(source: Source, endpoint: str, condition: str | None) -> Sample:
     """Read sample rows from the API: with the user's account or stored connection, else from a sandbox."""
     import asyncio
     from importlib import import_module
+    from importlib.util import find_spec
 
     from apiclient.errors import ApiError
     from gamelake.codegen.new_entity import NewEntityError
 
-    try:
-        sampling = import_module(f"gamelake.sources.{source.name}.sample")
-    except ModuleNotFoundError as error:
+    module = f"gamelake.sources.{source.name}.sample"
+    if find_spec(module) is None:
         raise NewEntityError(
             f"{source.name} has no module `sample`, which would ask its API: save some rows as JSON, and add "
             "--sample FILE"
-        ) from error
+        )
     with ExitStack() as stack:
         where = _connect(source, stack)
+        sampling = import_module(module)  # only now: Airflow, which it imports, looks then where its database is
         try:
             found: Sample = asyncio.run(sampling.sample_rows(source.connection, endpoint, condition))
         except ApiError as error:

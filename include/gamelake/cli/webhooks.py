@@ -161,13 +161,13 @@ def _connected(work: Callable[[IgdbClient], Awaitable[_T]]) -> _T:
     from gamelake.cli.store import use_stored_connection
     from gamelake.local import account
     from gamelake.registry import load_sources
-    from igdb.hook import IgdbHook
 
     connection = load_sources()["igdb"].connection
     if account.is_given():
         account.export(connection)
     else:
         use_stored_connection(connection)
+    from igdb.hook import IgdbHook  # only now: Airflow, which it imports, looks then where its database is
 
     async def run() -> Any:
         async with IgdbHook(connection).client() as client:

@@ -19,6 +19,7 @@ _OF_S3 = ("x-amz-bucket-region", "x-amz-request-id")
 """Headers of S3's own redirects, which name the region of the bucket."""
 _WITH_ETAG = {"PutObject", "UploadPart"}
 _OF_OBJECTS = {"GetObject", "HeadObject"}
+_OF_BUCKETS = {"ListObjectsV2"}
 _WITH_BODY = {
     "ListObjectsV2",
     "GetObjectTagging",
@@ -51,12 +52,26 @@ def _what_it_is(operation: str, status: int, headers: Any, body: Any) -> str | N
     """Return what a reply is that is no S3 server's; None for any other."""
     if isinstance(body, bytes) and body.lstrip()[:20].lower().startswith(_PAGE):
         return "is a page of HTML"
+    if status == 404:
+        return _what_is_absent(operation, body)
     if status == 200 and operation in _WITH_ETAG and "etag" not in headers:
         return "has status 200 and no ETag"
     if status == 200 and operation in _OF_OBJECTS and "last-modified" not in headers:
         return "has status 200 and no Last-Modified"
     if status == 200 and operation in _WITH_BODY and not body:
         return "has status 200 and no body"
+    return None
+
+
+def _what_is_absent(operation: str, body: Any) -> str | None:
+    """Return what a 404 is that would pass for an object or a listing that is not there.
+
+    S3 explains every 404 in XML, but that of a HEAD.
+    """
+    if body and not body.lstrip().startswith(b"<"):
+        return "has status 404 and is no XML"
+    if not body and operation in _OF_BUCKETS:
+        return "has status 404 and no body"
     return None
 
 

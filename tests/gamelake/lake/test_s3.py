@@ -267,6 +267,11 @@ def test_an_operation_that_is_denied_names_its_own_right(
         ask(faulty_store)
 
 
+def test_a_server_without_the_list_of_objects_has_no_empty_lake() -> None:
+    with other_server(404, b"") as store, pytest.raises(StoreError, match="the reply has status 404 and no body"):
+        list(store.list("raw/"))
+
+
 PAGE = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
 CALLS: dict[str, Callable[[Store], object]] = {
     "put": lambda store: store.put("raw/a", b"1", if_absent=True),
@@ -321,10 +326,11 @@ def other_server(status: int, body: bytes, **headers: str) -> Iterator[Store]:
         (200, PAGE, {"Content_Type": "text/html"}, "the reply (is a page of HTML|has status 200 and no Last-Modified)"),
         (403, PAGE, {"Content_Type": "text/html"}, "the reply is a page of HTML|403"),
         (404, PAGE, {"Content_Type": "text/html"}, "the reply is a page of HTML|no such object"),
+        (404, b'{"error": "no such route"}', {}, "the reply has status 404 and is no XML|no such object"),
         (302, b"", {"Location": "https://login.example/"}, "status 302: a redirect to https://login.example/"),
         (200, b"", {}, "the reply has status 200 and no (ETag|Last-Modified|body)"),
     ],
-    ids=["page", "forbidden", "absent", "redirect", "empty"],
+    ids=["page", "forbidden", "absent", "not-found", "redirect", "empty"],
 )
 def test_a_reply_of_another_server_is_an_error(
     call: str, status: int, body: bytes, headers: dict[str, str], reason: str
