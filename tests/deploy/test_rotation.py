@@ -175,7 +175,7 @@ def test_kubectl_takes_the_secrets(tmp_path: Path, repository: Path) -> None:
     page = (repository / "docs/guides/deploy/kubernetes.md").read_text("utf-8")
     keys = {name: {key} for name, key in re.findall(r"create secret generic (\S+) --from-literal=([\w-]+)=", page)}
     assert made.items() <= keys.items()
-    assert keys.keys() - made.keys() == {"airflow-metadata", "igdb", "rawg", "gamelake-events"}
+    assert keys.keys() - made.keys() == {"airflow-metadata", "igdb", "rawg", "gamelake-events", "gamelake-capture"}
 
 
 def test_kubectl_takes_the_change_of_a_key_beside_others(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 import threading
 import uuid
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 
 # Imports of servers and clients are inside the fixtures: a test of another folder does not wait for them.
 
-# Before any test imports Airflow, which creates this folder.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="gamelake-test-airflow-"))
+# Before any test imports Airflow, which needs this folder. Workers have that of the process that started them.
+if "AIRFLOW_HOME" not in os.environ:
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="gamelake-test-airflow-")
+    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 
