@@ -36,10 +36,10 @@ function provenBy({ proof: kind, proof_reason: reason }) {
   return reason ? `${kind}: ${reason}` : "the source cannot count";
 }
 
-// source_count counts rejected rows too; they are in no table.
 // As `igdb.games`: another source may have an entity of the same name.
 export const tableOf = (each) => `${each.source}.${each.entity}`;
 
+// source_count counts rejected rows too; they are in no table.
 export function proof(commit) {
   if (commit.source_count === null) return `${count(commit.row_count)} rows; ${provenBy(commit)}`;
   const difference = commit.source_count - commit.row_count;
