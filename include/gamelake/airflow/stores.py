@@ -115,7 +115,7 @@ def _connected(place: BucketLocation) -> Connected:
 def _connect(place: BucketLocation) -> Connected:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
 
-    from gamelake.lake.s3 import client_errors
+    from gamelake.lake.s3_errors import client_errors
 
     with client_errors(place.uri):
         hook = S3Hook(CONNECTION)

@@ -55,7 +55,8 @@ def open_store(uri: str, *, s3: S3Client | None = None, config: Config | None = 
     place = lake_location(uri)
     if isinstance(place, BucketLocation):
         from gamelake.lake.reach import default_client  # boto3 takes half a second
-        from gamelake.lake.s3 import S3Store, client_errors
+        from gamelake.lake.s3 import S3Store
+        from gamelake.lake.s3_errors import client_errors
 
         with client_errors(place.uri):
             return S3Store(place.bucket, place.prefix, s3 or default_client(config=config))

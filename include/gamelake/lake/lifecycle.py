@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from gamelake.lake.keys import RAW
-from gamelake.lake.s3 import s3_errors
+from gamelake.lake.s3_errors import s3_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

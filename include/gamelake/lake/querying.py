@@ -15,7 +15,8 @@ import duckdb
 
 from gamelake.lake.https import HttpsStore, ca_bundle, proxy_for
 from gamelake.lake.reach import Credentials, credentials_of, reach_of
-from gamelake.lake.s3 import S3Store, s3_errors
+from gamelake.lake.s3 import S3Store
+from gamelake.lake.s3_errors import s3_errors
 from gamelake.lake.store import StoreError
 from gamelake.settings import read_settings
 

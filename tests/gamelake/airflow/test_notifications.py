@@ -388,16 +388,20 @@ def test_what_was_reported_from_this_machine_is_over_although_the_lake_is_slow(
     assert webhook.events == ["opened", "over"]
 
 
-def test_late_marts_of_a_slow_lake_are_told(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the check reads takes longer than one record may: each commit that no build has read."""
-    NightLake(lake).loads("2026-01-05")
+def slow_commits(lake: Store, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
     read = type(lake).get
 
     def slow(store: Store, key: str) -> bytes:
-        time.sleep(0.1 if "/_manifests/" in key else 0)
+        time.sleep(seconds if "/_manifests/" in key else 0)
         return read(store, key)
 
     monkeypatch.setattr(type(lake), "get", slow)
+
+
+def test_late_marts_of_a_slow_lake_are_told(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the check reads takes longer than one record may: each commit that no build has read."""
+    NightLake(lake).loads("2026-01-05")
+    slow_commits(lake, monkeypatch, seconds=0.1)
     monkeypatch.setattr(notifications, "LAKE_SECONDS", 0.4)
     check_data(loaded_entities())
     assert ("opened", "transform.late") in [(each["event"], each["incident"]) for each in webhook.got]
@@ -407,13 +411,7 @@ def test_a_slow_count_of_tables_does_not_cost_the_record(
     lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     NightLake(lake).loads(NIGHT)
-    read = type(lake).get
-
-    def slow(store: Store, key: str) -> bytes:
-        time.sleep(0.2 if "/_manifests/" in key else 0)
-        return read(store, key)
-
-    monkeypatch.setattr(type(lake), "get", slow)
+    slow_commits(lake, monkeypatch, seconds=0.2)
     monkeypatch.setattr(failures, "COUNT_SECONDS", 0.3)
     monkeypatch.setattr(notifications, "LAKE_SECONDS", 3.0)
     load_callbacks(IGDB, COVERS)["on_failure_callback"](
