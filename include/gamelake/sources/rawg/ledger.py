@@ -6,14 +6,17 @@ An object is created only if it is absent. So of two loads that want the same nu
 the next one: together they never send more than the plan allows. The number is the count of the month, and each object
 has the counts of its day. A load that is killed leaves the requests that it sent in the ledger.
 
+A damaged entry stops no load: its number counts, as a request of the day on which its object was last written.
+
 No object of a running month may be deleted: its number would be given out again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -28,12 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gamelake.lake.keys import LoadRun
-    from gamelake.lake.store import Store
+    from gamelake.lake.store import ObjectInfo, Store
+
+log = logging.getLogger(__name__)
 
 PREFIX = f"{RAW}rawg/_quota/"
 """The start of the ledger's keys."""
 
+_DAMAGED = "(damaged entries)"
 _LOST_RACES = 1000
+
+
+_RESTORE = "; entries never change: restore the object from a backup or the bucket's versions"
 
 
 class LedgerError(DocumentError):
@@ -48,20 +57,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     entity: Annotated[str, Meta(description="The entity whose load sends it.")]
     run_id: Annotated[str, Meta(description="The run of that load.")]
     nonce: Annotated[str, Meta(description="Differs in every entry: the same bytes would count as the same object.")]
-    day: Annotated[dict[str, int], Meta(description="The requests of the day (UTC) by entity, this one included.")]
+    day: Annotated[
+        dict[str, Annotated[int, Meta(ge=0)]],
+        Meta(description="The requests of the day (UTC) by entity, this one included."),
+    ]
 
     @classmethod
     def from_json(cls, key: str, data: bytes) -> Entry:
-        """Read an entry.
+        """Read the entry of a key.
 
         Raises:
-            LedgerError: It is none.
+            LedgerError: It is none, or that of another key.
         """
         try:
-            return convert(parse_json(data, LedgerError), cls, LedgerError)
+            entry = convert(parse_json(data, LedgerError), cls, LedgerError)
         except LedgerError as error:
-            hint = "; entries never change: restore the object from a backup or the bucket's versions"
-            raise LedgerError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
+            raise LedgerError(f"{key}: {error.key}", error.found, f"{error.expected}{_RESTORE}") from error
+        own = numbered_key(month_prefix(entry.at.astimezone(UTC)), entry.number)
+        if own != key:
+            raise LedgerError(key, own, f"the entry of this key{_RESTORE}")
+        return entry
 
 
 class Ledger:
@@ -94,7 +109,8 @@ class Ledger:
 
         Raises:
             NoRequestLeftError: The plan has none left.
-            LedgerError, StoreError: The ledger cannot be read or written.
+            LedgerError: Other loads took every number that was tried.
+            StoreError: The ledger cannot be read or written.
         """
         for _ in range(_LOST_RACES):
             now = self._clock()
@@ -138,11 +154,35 @@ def month_prefix(moment: datetime) -> str:
 
 
 def newest_entry(store: Store, moment: datetime) -> Entry | None:
-    """Return the newest entry of the month of a moment, None before the first one. Raises: LedgerError, StoreError."""
+    """Return the newest entry of the month of a moment, None before the first one. Raises: StoreError.
+
+    Where the newest ones are damaged, it is one that states no more than their objects do: number and time.
+    """
     prefix = month_prefix(moment)
-    numbers = (number_of(prefix, info.key) for info in store.list(prefix))
-    number = max((number for number in numbers if number is not None), default=None)
-    return None if number is None else _read(store, numbered_key(prefix, number))
+    numbered = [(number, info) for info in store.list(prefix) if (number := number_of(prefix, info.key)) is not None]
+    damaged: list[ObjectInfo] = []
+    newest = None
+    for _, info in reversed(numbered):
+        try:
+            newest = _read(store, info.key)
+            break
+        except LedgerError as error:
+            log.warning("The request counts, and the load goes on: %s", error)
+            damaged.append(info)
+    return _counting(newest, damaged, numbered[-1][0], moment) if damaged else newest
+
+
+def _counting(known: Entry | None, damaged: list[ObjectInfo], number: int, moment: datetime) -> Entry:
+    """Return the entry of a number whose object is damaged, as those after the newest known one are.
+
+    An object is never older than its entry. So a request counts on its own day or a later one, of which less is left.
+    """
+    first = known.at if known else moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    times = [max(first, min(info.modified, moment)) for info in damaged]
+    newest = max(times)
+    day = dict(known.day) if known and known.at.date() == newest.date() else {}
+    day[_DAMAGED] = day.get(_DAMAGED, 0) + sum(at.date() == newest.date() for at in times)
+    return Entry(number=number, at=newest, entity=_DAMAGED, run_id="", nonce="", day=day)
 
 
 def entries(store: Store, moment: datetime) -> Iterator[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import LoadRun, TableName, numbered_key
-from gamelake.sources.rawg.ledger import Ledger, LedgerError, entries, month_prefix, newest_entry
+from gamelake.sources.rawg.ledger import Ledger, entries, month_prefix, newest_entry
 from gamelake.sources.rawg.plan import NoRequestLeftError, Plan, Priority, Used
 from tests.support.stores import FLAT_STORES, opened
 
@@ -151,8 +153,55 @@ def test_a_clock_that_is_behind_begins_no_day_again(store: Store) -> None:
     assert spend(ledger(store, ahead)) == 0
 
 
-def test_a_damaged_entry_names_its_key(store: Store) -> None:
-    key = numbered_key(month_prefix(NOON), 1)
-    store.put(key, b'{"number": 0}')
-    with pytest.raises(LedgerError, match=key):
-        ledger(store, Clock()).reserve()
+DAMAGES = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b'{"number": 0}', id="another document"),
+    pytest.param(b"\xff\x00", id="no text"),
+    pytest.param(None, id="the entry of another key"),
+]
+
+
+def damage(store: Store, number: int, data: bytes | None = b"", *, moment: datetime = NOON) -> str:
+    key = numbered_key(month_prefix(moment), number)
+    store.put(key, store.get(numbered_key(month_prefix(moment), 1)) if data is None else data)
+    return key
+
+
+@pytest.mark.parametrize("data", DAMAGES)
+def test_a_damaged_newest_entry_costs_one_request(
+    any_store: Store, data: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = ledger(any_store, Clock())
+    first.reserve()
+    first.reserve()
+    key = damage(any_store, 2, data)
+    assert spend(ledger(any_store, Clock(), entity="genres")) == SMALL.day - 2
+    assert f"{key}: " in caplog.text
+    assert "restore the object from a backup" in caplog.text
+    newest = newest_entry(any_store, NOON)
+    assert newest is not None
+    assert (newest.number, newest.day) == (4, {"games": 1, "(damaged entries)": 1, "genres": 2})
+
+
+def test_a_month_of_damaged_entries_keeps_the_plan(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    clock = Clock(datetime(2026, 10, 1, 1, tzinfo=UTC))
+    sent = 0
+    for day in range(31):
+        today = spend(ledger(store, clock))
+        for number in range(sent + 1 + day % 4, sent + today + 1):
+            key = damage(store, number, moment=clock.now)
+            os.utime(tmp_path / key, (clock.now.timestamp(), clock.now.timestamp()))
+        assert spend(ledger(store, clock)) == 0, "the day is used up"
+        sent += today
+        clock.now += timedelta(days=1)
+    assert sent == SMALL.month
+
+
+def test_entries_that_are_written_again_count_on_that_day(store: Store) -> None:
+    spend(ledger(store, Clock(NOON - timedelta(days=1))))
+    for number in range(1, 4):
+        damage(store, number)
+    damage(store, 4)
+    assert spend(ledger(store, Clock())) == 0
+    assert spend(ledger(store, Clock(NOON + timedelta(days=31)))) == SMALL.day
