@@ -19,7 +19,7 @@ import msgspec
 from gamelake.lake.documents import convert, parse_json
 from gamelake.lake.id_ranges import IdRange
 from gamelake.lake.manifest import ManifestError, Mode, Part
-from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.store import ObjectNotFoundError, StoreError
 from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
@@ -141,9 +141,16 @@ class Checkpoint:
         self._store.put(self._key, progress.to_json(), tags={"status": "temp"})
 
     def delete(self) -> None:
-        """Delete the checkpoint: the run is committed, or its next try must read everything again."""
+        """Delete the checkpoint: the run is committed."""
         if self._saved:
             self._store.delete(self._key)
+
+    def forget(self) -> None:
+        """Have the next try read everything, also where the credentials may delete nothing. Raises: StoreError."""
+        try:
+            self.delete()
+        except StoreError:
+            self.save(())
 
     def _read(self) -> Progress | None:
         try:

@@ -18,7 +18,7 @@ from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
-from gamelake.load.errors import HeldError, check_origin
+from gamelake.load.errors import HeldError, LoadError, check_origin
 from gamelake.load.next_commit import LoadFigures, NextCommit, ReadResult
 from gamelake.load.report import LoadReport
 from gamelake.load.schedule import check_readable
@@ -26,10 +26,10 @@ from gamelake.load.scratch import scratch_folder
 from gamelake.load.staging import Staging
 from gamelake.load.unverified import unverified_after
 from gamelake.load.watermark import open_changes, watermark_of
-from gamelake.sources.base import ReconcileFigures, counting, evidence_of
+from gamelake.sources.base import IncompleteError, ReconcileFigures, counting, evidence_of, forget_replies
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
@@ -84,6 +84,13 @@ class Load:
             ApiError: the source failed.
             StoreError, ManifestError: the lake failed.
         """
+        try:
+            return await self._load()
+        except (LoadError, IncompleteError):
+            await self._forget(lambda: forget_replies(self._reader))
+            raise
+
+    async def _load(self) -> LoadReport:
         began, stats = time.monotonic(), replace(self._reader.stats)
         base = await asyncio.to_thread(self._table.latest)
         mode = self._mode(base)
@@ -131,8 +138,7 @@ class Load:
             try:
                 manifest = await asyncio.to_thread(self._table.commit, commit.draft)
             except HeldError:
-                # The retry must read the source again.
-                await asyncio.to_thread(checkpoint.delete)
+                await self._forget(checkpoint.forget)
                 raise
         try:
             await asyncio.to_thread(checkpoint.delete)
@@ -141,6 +147,13 @@ class Load:
         report = LoadReport.of(manifest, files=files, warnings=commit.warnings)
         report.log()
         return report
+
+    async def _forget(self, what: Callable[[], None]) -> None:
+        """Drop what is kept for the next try: it must ask the source again, as what was read is refused."""
+        try:
+            await asyncio.to_thread(what)
+        except StoreError as error:  # the refusal is what has to be told
+            log.warning("%s: what was read is kept, and the next try may use it: %s", self._entity, error)
 
     async def _read_all(
         self, mode: Mode, base: Manifest | None, checkpoint: Checkpoint, staging: Staging

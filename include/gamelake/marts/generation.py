@@ -26,7 +26,7 @@ import msgspec
 from gamelake.days import format_day
 from gamelake.lake.documents import DocumentError, convert
 from gamelake.lake.keys import run_folder
-from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
+from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.marts import pointer, unbuildable
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.dbt_project import history_model
@@ -165,8 +165,16 @@ def publish(store: Store, generation: str, copies: Mapping[str, str]) -> Outcome
 
     made = pointer.move(store, decide) or pointer.newest(store)
     if next(iter(store.list(RESTORED)), None):  # not in most nights: only if old days were built again
-        remove_restored(store, read(store, f"{generation}/{INPUTS}", Inputs).run[0].build)
+        _remove_restored(store, generation)
     return Outcome(document, made.number if made else 0, why)
+
+
+def _remove_restored(store: Store, generation: str) -> None:
+    """Remove what was restored for a build. It is published: what stays must not fail it, and the audit removes it."""
+    try:
+        remove_restored(store, read(store, f"{generation}/{INPUTS}", Inputs).run[0].build)
+    except (StoreError, DocumentError) as error:
+        log.warning("%s: published, but the parts that were restored for it stay: %s", generation, error)
 
 
 def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> Generation:

@@ -258,6 +258,19 @@ class PagedReader(Reader, Protocol):
         """How complete the rows are, once all pages were read; None before."""
 
 
+class KeepingReader(Reader, Protocol):
+    """A reader that keeps replies for the next try of its run, because each request is counted."""
+
+    def forget(self) -> None:
+        """Drop them, so that the next try asks the source again. Raises: StoreError."""
+
+
+def forget_replies(reader: Reader) -> None:
+    """Have the next try of a run ask the source again, if the reader keeps replies. Raises: StoreError."""
+    if callable(getattr(reader, "forget", None)):
+        cast("KeepingReader", reader).forget()
+
+
 def evidence_of(reader: Reader) -> Evidence | None:
     """Return how complete the rows of a reader are, None if it does not state it itself."""
     return cast("PagedReader", reader).evidence if hasattr(type(reader), "evidence") else None

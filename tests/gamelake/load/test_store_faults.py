@@ -10,6 +10,7 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
 from gamelake.lake.uploads import DamagedPartError
+from gamelake.load.errors import HeldError
 from tests.support.loads import (
     Loads,
     check_whole,
@@ -103,6 +104,23 @@ def test_a_note_that_cannot_be_deleted_does_not_fail_a_load_that_is_committed(pr
     loads.sandbox.upsert("games", [{"id": min(loads.source_rows()), "name": "Changed since"}])
     loads.load(run_id="night", full_refresh=True)
     assert loads.table_rows() == loads.source_rows()
+
+
+@pytest.mark.parametrize("denied", [["DELETE"], ["DELETE", "PUT"]])
+def test_a_held_load_whose_note_stays_is_told_as_held(denied: list[str], proxy: Any, loads: Loads) -> None:
+    """The next try of the run reads what the source has then, if the credentials may write at least."""
+    rows = loads.source_rows()
+    lost = sorted(rows)[-60:]
+    loads.sandbox.delete("games", lost)
+    proxy.plan = [(f"{method} /_progress", "denied") for method in denied]
+    with pytest.raises(HeldError):
+        loads.load(run_id="night", full_refresh=True)
+    assert proxy.plan == [], "all have hit"
+    loads.sandbox.upsert("games", [rows[row_id] for row_id in lost])
+    if denied == ["DELETE"]:
+        report = loads.load(run_id="night", full_refresh=True)
+        assert (report.version, report.resumed_rows) == (2, 0)
+        assert loads.table_rows() == loads.source_rows()
 
 
 def test_a_part_that_the_store_has_damaged(proxy: Any, loads: Loads) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gamelake.lake.month_documents import read_months
 from gamelake.lake.rows import read_lines
+from gamelake.lake.store import StoreError
 from gamelake.maintenance.audit import audit
 from gamelake.maintenance.compaction import compact
 from gamelake.marts.errors import TransformError
@@ -61,6 +62,24 @@ def test_a_build_of_the_whole_history_reads_restored_parts_and_leaves_none(lake:
     again = open_generation(lake, [POPSCORE], day=DAYS[-1], run_id="second")
     assert all(day.is_built for day in inputs_of(lake, again).days)
     assert restored(lake) == [], "the days are built: nothing is read of them"
+
+
+def test_a_publication_that_cannot_remove_them_is_one(lake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The role of transform lacks s3:DeleteObject: readers have the marts, and the audit removes what stays."""
+    generation = open_generation(lake, [POPSCORE], day=DAYS[-1], run_id="first")
+    write_mart(lake, generation, "dim_games", 1)
+    for day in inputs_of(lake, generation).days:
+        write_day(lake, generation, day, 3)
+
+    def deny(key: str) -> None:
+        raise StoreError("DeleteObject", key, "AccessDenied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake, "delete", deny)
+        assert publish(lake, generation, GAMES).is_published
+    assert len(restored(lake)) == 4
+    assert publish(lake, generation, GAMES).is_published
+    assert restored(lake) == []
 
 
 def test_a_past_day_is_built_as_of_it(lake: Any) -> None:

@@ -136,6 +136,10 @@ class RawgReader(ABC):
         """How complete the rows are, once all pages were read."""
         return self._evidence
 
+    def forget(self) -> None:
+        """Drop the replies that are kept: what was read is refused. Raises: StoreError."""
+        self.replies.delete()
+
     @abstractmethod
     async def probe(self) -> None:
         """Learn the clock."""

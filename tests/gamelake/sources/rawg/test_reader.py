@@ -14,6 +14,7 @@ import pytest
 from apiclient.errors import ServerError
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.table import Table
+from gamelake.load.errors import ContractError, HeldError
 from gamelake.sources.rawg.ledger import newest_entry
 from gamelake.sources.rawg.plan import Plan
 from gamelake.sources.rawg.windows import IgnoredFilterError
@@ -441,3 +442,27 @@ def test_the_requests_of_a_day_are_in_the_ledger_by_entity(rawg: PagedRawg, stor
     assert Counter(entry.day) == Counter(games=3, genres=1, game_details=50)
     assert entry.number == rawg.requests.total()
     assert entry.at.astimezone(UTC).date() == rawg.clock.date()
+
+
+async def test_the_next_try_of_a_held_load_asks_again(rawg: PagedRawg, store: Store) -> None:
+    genres = [{"id": i, "name": f"Genre {i}"} for i in range(1, 31)]
+    rawg.put(*genres, name="genres")
+    await load(rawg, store, "genres")
+    rawg.next_day()
+    rawg.rows["genres"] = {}
+    rawg.put(*genres[:5], name="genres")
+    with pytest.raises(HeldError):
+        await load(rawg, store, "genres", run_id="night")
+    rawg.put(*genres, name="genres")
+    assert (await load(rawg, store, "genres", run_id="night")).row_count == 30
+
+
+async def test_the_next_try_of_a_load_with_bad_rows_asks_again(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 100)
+    good = [dict(row) for row in rawg.rows["games"].values()]
+    rawg.rows["games"] = {row["id"]: row | {"name": 7} for row in good}
+    with pytest.raises(ContractError):
+        await load(rawg, store)
+    rawg.rows["games"] = {row["id"]: row for row in good}
+    report = await load(rawg, store)
+    assert (report.rows, report.rejected) == (100, 0)
