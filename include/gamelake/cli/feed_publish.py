@@ -13,6 +13,8 @@ from gamelake.cli import arguments
 from gamelake.cli.arguments import chosen_entity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gamelake.lake.store import Store
     from gamelake.topics.publisher import Sent
     from gamelake.topics.settings import BrokerSettings
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT = 300
 """Seconds between two tries while the broker or the lake cannot be reached."""
+
+
+class UnsentError(Exception):
+    """Some topics did not get what they lack; the others did.
+
+    Args:
+        failures: The error of each.
+    """
+
+    def __init__(self, failures: Mapping[str, Exception]) -> None:
+        lines = "".join(f"\n  {name}: {error}" for name, error in failures.items())
+        super().__init__(f"{len(failures)} topics lack messages; the next run goes on there:{lines}")
+        self.failures = failures
 
 
 def publish(
@@ -95,14 +110,28 @@ async def _run(
 
 
 async def _send(store: Store, streams: list[Stream], settings: BrokerSettings, again: dict[str, str | None]) -> None:
+    """Send what each topic lacks; one that fails does not stop the others. Raises: UnsentError; the error of one."""
+    from gamelake.errors import is_explained
     from gamelake.topics.broker import Broker
     from gamelake.topics.publisher import publish as publish_stream
 
+    failures: dict[str, Exception] = {}
     async with Broker(settings) as broker:
         for stream in streams:
-            sent = await publish_stream(store, stream, broker, settings.topic(stream.name), again=again[stream.name])
+            topic = settings.topic(stream.name)
+            try:
+                sent = await publish_stream(store, stream, broker, topic, again=again[stream.name])
+            except Exception as error:
+                if not is_explained(error):
+                    raise
+                failures[topic] = error
+                continue
             again[stream.name] = None
             print(_in_words(sent), flush=True)
+    if len(failures) == 1:
+        raise next(iter(failures.values()))
+    if failures:
+        raise UnsentError(failures)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -110,6 +139,8 @@ def _may_pass(error: BaseException) -> bool:
     from gamelake.lake.store import StoreError
     from gamelake.topics.broker import BrokerError
 
+    if isinstance(error, UnsentError):
+        return all(map(_may_pass, error.failures.values()))
     return isinstance(error, BrokerError | StoreError)
 
 

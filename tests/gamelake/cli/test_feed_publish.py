@@ -12,6 +12,7 @@ from gamelake.cli.main import main
 from gamelake.feeds.feed import make_missing
 from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
+from gamelake.lake.keys import TableName
 from gamelake.paths import REPOSITORY
 from tests.support.feed_tables import GAMES, load_whole
 from tests.support.kafka import received, running_broker, table_of
@@ -86,6 +87,24 @@ def test_a_process_that_follows_outlives_its_broker(lake: Store, broker: Running
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_topic_that_fails_does_not_stop_the_others(
+    lake: Store, broker: RunningBroker, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", broker.connection(max_message_bytes=1024))
+    genres, covers, too_large = (TableName("igdb", name) for name in ("genres", "covers", "games"))
+    Inbox(lake, genres).add(b'{"id":1,"op":"update"}\n')
+    for table in (too_large, covers):
+        Inbox(lake, table).add(b'{"id":1,"op":"update","body":{"name":"%s"}}\n' % (b"x" * 2000))
+    assert main(["feed", "publish", "igdb.games", "igdb.genres", "--inbox"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "gamelake.inbox.igdb.genres: 1 messages sent, up to number 1\n"
+    assert "takes no message of the topic gamelake.inbox.igdb.games (key 1" in shown.err
+    assert main(["feed", "publish", "igdb.games", "igdb.covers", "igdb.genres", "--inbox"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("2 topics lack messages")
+    assert all(f"gamelake.inbox.{table}: the broker at" in error for table in (too_large, covers))
 
 
 @pytest.mark.parametrize(
