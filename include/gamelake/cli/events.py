@@ -11,8 +11,17 @@ from gamelake.cli import arguments
 from gamelake.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gamelake.lake.inbox import InboxPart
+    from gamelake.lake.store import Store
     from gamelake.registry import Entity
 
+_FIRST_LOAD = "the first load of the table"
+_SNAPSHOT = (
+    "the end of a snapshot: the capture reads all tables, or ended while it did. Look at its log "
+    "(docs/guides/runbooks/capture-stops.md)"
+)
 _HEADER = ("table", "applied part", "parts that wait", "oldest", "bytes")
 
 OneTable = Annotated[
@@ -28,16 +37,10 @@ def waiting(name: OneTable = None) -> None:
     """List the tables that have an inbox, and how much of it is not applied yet."""
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
-    from gamelake.lake.inbox import Inbox
-    from gamelake.lake.table import Table
-    from gamelake.load.inbox_batch import unapplied
 
     store = command_store()
     lines = []
-    for entity in _entities(name):
-        if next(Inbox(store, entity.table).parts(), None) is None:
-            continue
-        through, parts = unapplied(store, entity, newest=Table(store, entity.table).latest())
+    for entity, through, parts in _inboxes(store, name):
         oldest = f"{store.info(parts[0].key).modified:%Y-%m-%d %H:%M:%S}" if parts else "-"
         size = f"{sum(part.bytes for part in parts):,}"
         lines.append((str(entity), str(through) if through else "-", f"{len(parts):,}", oldest, size))
@@ -56,10 +59,15 @@ def apply(
     from gamelake.cli.store import command_store
     from gamelake.load.apply_events import apply_all
 
-    outcome = apply_all(command_store(), _entities(name), allow_shrink=allow_shrink)
+    store = command_store()
+    outcome = apply_all(store, _entities(name), allow_shrink=allow_shrink)
     for each in outcome.applied:
         print(each)
     outcome.check()
+    # A table that takes events may have got others meanwhile: these wait for nothing.
+    waiting = [(entity, parts) for entity, at, parts in _inboxes(store, name) if parts and not (entity.has_load and at)]
+    for entity, parts in waiting:
+        print(f"{entity}: {len(parts):,} parts wait for {_FIRST_LOAD if entity.has_load else _SNAPSHOT}")
     changed = {str(entity) for entity in _entities(name) if not entity.has_load}
     if outcome.applied and all(each.table in changed for each in outcome.applied):
         print("The marts show these rows with the next build, by the DAG transform.")
@@ -68,8 +76,19 @@ def apply(
             "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
             "`airflow dags test transform --conf '{\"fresh\": true}'`"
         )
-    else:
+    elif not waiting:
         print("No event waits.")
+
+
+def _inboxes(store: Store, name: str | None) -> Iterator[tuple[Entity, int, list[InboxPart]]]:
+    """Yield the entities that have an inbox, each with the last part that is applied and the parts after it."""
+    from gamelake.lake.inbox import Inbox
+    from gamelake.lake.table import Table
+    from gamelake.load.inbox_batch import unapplied
+
+    for entity in _entities(name):
+        if next(Inbox(store, entity.table).parts(), None) is not None:
+            yield entity, *unapplied(store, entity, newest=Table(store, entity.table).latest())
 
 
 def _entities(name: str | None) -> list[Entity]:

@@ -8,6 +8,8 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
+from gamelake.lake.keys import TableName
+from tests.support.captured import snapshot_of
 from tests.support.feed_tables import GAMES, load_whole
 from tests.support.inbox_events import event, put
 
@@ -47,6 +49,21 @@ def test_events_are_listed_and_applied(lake: Store, capsys: Captured) -> None:
     assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["igdb.games", "1", "0"]
     assert main(["events", "apply", "igdb.games"]) == 0
     assert capsys.readouterr().out == "No event waits.\n"
+
+
+def test_what_cannot_be_applied_yet_is_told(lake: Store, capsys: Captured) -> None:
+    """Changes of a database without the end of their snapshot, and events of a table that was never loaded."""
+    orders = TableName("shop", "orders")
+    put(lake, orders, *snapshot_of([{"id": 1, "status": "paid", "currency": "EUR", "ordered_at": "x"}])[:-1])
+    put(lake, TableName("igdb", "genres"), event("update", {"id": 1, "updated_at": LATER}, LATER))
+    put(lake, GAMES.table, event("update", {"id": 1, "updated_at": LATER}, LATER))
+    assert main(["events", "apply"]) == 0
+    shown = capsys.readouterr().out
+    assert "igdb.games version 2" in shown
+    assert "igdb.genres: 1 parts wait for the first load of the table\n" in shown
+    assert "shop.orders: 1 parts wait for the end of a snapshot" in shown
+    assert main(["events", "apply", "shop.orders"]) == 0
+    assert "No event waits." not in capsys.readouterr().out
 
 
 def test_one_table_that_fails_does_not_stop_the_others(lake: Store, tmp_path: Path, capsys: Captured) -> None:
