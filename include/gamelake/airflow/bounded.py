@@ -31,7 +31,7 @@ class Bound:
     def __enter__(self) -> Bound:
         if _has_signals():
             self._before = signal.signal(signal.SIGALRM, _raise)
-            self._arm(self._left())
+            self._arm(self.left())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,18 +43,19 @@ class Bound:
     def step(self, seconds: float) -> Iterator[None]:
         """Bound a step in the block. Raises: OutOfTimeError, also when the time of the whole block is over."""
         if _has_signals():
-            self._arm(min(seconds, self._left()))
+            self._arm(min(seconds, self.left()))
         try:
             yield
         finally:
             if _has_signals():
-                self._arm(self._left())
+                self._arm(self.left())
 
     def is_over(self) -> bool:
         """Whether the time of the block is over."""
         return self._end <= time.monotonic()
 
-    def _left(self) -> float:
+    def left(self) -> float:
+        """Return the seconds until then."""
         return max(self._end - time.monotonic(), 0.001)  # 0 would switch the alarm off
 
     @staticmethod

@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 BOUND = 15.0
 """Seconds that a task may be held. Airflow ends a task's process 20 s after its work."""
 STEP = 5.0
-"""Seconds of it for one message to one channel."""
+"""Seconds of it for one message to one channel, at most."""
+NOTE_SECONDS = 2.0
+"""Seconds of it to note what was sent: else a channel that took a message gets it from each later task again."""
 EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - nothing listens here
 LAKE_SECONDS = 8.0
 """Seconds of it for a lake that does not answer, before the failure is recorded on this machine instead."""
@@ -122,10 +124,12 @@ def deliver(incidents: Incidents, bound: Bound) -> None:
     if not channels():
         return
     from gamelake.airflow.channels import send
-    from gamelake.incidents.incidents import SendError
+    from gamelake.incidents.delivery import SendError
     from gamelake.incidents.wording import worded
 
     language, url = read_settings().gamelake_notify_language, airflow_url()
+    # Each channel has its share: those that do not answer leave time for those after them.
+    share = min(STEP, (bound.left() - NOTE_SECONDS) / len(channels()))
 
     def send_one(channel: str, incident: Incident, message: Message) -> None:
         text = worded(incident, message, language=language, airflow_url=url)
@@ -137,13 +141,16 @@ def deliver(incidents: Incidents, bound: Bound) -> None:
             "opened_at": message.since.isoformat(),
             "closed_at": message.at.isoformat() if message.event.value == "over" else None,
         }
+        seconds = min(share, bound.left() - NOTE_SECONDS)
+        if seconds <= 0:
+            raise SendError("no time is left for it")
         try:
-            with bound.step(STEP):
+            with bound.step(seconds):
                 send(channel, text, facts)
         except OutOfTimeError:
             if bound.is_over():
                 raise
-            raise SendError(f"no answer within {STEP:.0f} s") from None
+            raise SendError(f"no answer within {seconds:.1f} s") from None
 
     incidents.deliver(send_one)
 

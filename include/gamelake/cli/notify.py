@@ -18,7 +18,7 @@ def notify() -> int:
     from gamelake.airflow.bounded import Bound, OutOfTimeError
     from gamelake.airflow.channels import send
     from gamelake.airflow.notifications import BOUND
-    from gamelake.incidents.incidents import SendError
+    from gamelake.incidents.delivery import SendError
     from gamelake.incidents.wording import trial
     from gamelake.settings import read_settings
 

@@ -16,12 +16,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import msgspec
 from msgspec.structs import replace
 
 from gamelake.days import day_of, format_day
+from gamelake.incidents.delivery import Delivery
 from gamelake.incidents.documents import PREFIX, Event, Failure, Fault, Incident, Message, Resolved
 from gamelake.lake.documents import DocumentError, convert, parse_json
 from gamelake.lake.keys import number_of, numbered_key
@@ -32,20 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import date
 
+    from gamelake.incidents.delivery import Send
     from gamelake.lake.store import Store
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=60)
-"""How long a writer may take to send a message before another one sends it."""
 
 _LOST_RACES = 100
 _CAUSE_LINES = 6
 _CAUSE_LENGTH = 600
-
-
-class SendError(Exception):
-    """A channel did not take a message. Its text has no secret."""
 
 
 class Incidents:
@@ -112,11 +107,8 @@ class Incidents:
         """Return the open incidents, by name; `scope` as in `newest`."""
         return [incident for incident in self.newest(scope) if incident.is_open]
 
-    def deliver(self, send: Callable[[str, Incident, Message], None], *, scope: str = "") -> int:
-        """Send what channels have not got yet, to each in the order of each incident: one that refuses delays no other.
-
-        A writer claims a message first, so that others do not send it meanwhile. If the writer is killed, its message
-        is sent again after CLAIM: a receiver may get it twice, with the same id.
+    def deliver(self, send: Send, *, scope: str = "") -> int:
+        """Send what channels have not got yet; see `Delivery`.
 
         Args:
             send: Sends a message to a channel. Raises: SendError.
@@ -125,54 +117,22 @@ class Incidents:
         Returns:
             How many messages are left, of which some may be on their way by another writer.
         """
-        refused: set[str] = set()
-        left = 0
-        for incident in self.newest(scope):
-            waiting = [each for each in incident.messages if self._unsent(each)]
-            for count, message in enumerate(waiting):
-                if not self._send(incident, message, send, refused):
-                    left += len(waiting) - count
-                    break
-                left += not refused.isdisjoint(self._unsent(message))
-        return left
+        return Delivery(self, send, self._clock).run(scope)
 
-    def _unsent(self, message: Message) -> list[str]:
+    def unsent(self, message: Message) -> list[str]:
         """Return the channels that still lack a message; one that is no longer set needs none."""
         return [channel for channel in message.unsent if channel in self._channels]
 
-    def _send(
-        self,
-        incident: Incident,
-        message: Message,
-        send: Callable[[str, Incident, Message], None],
-        refused: set[str],
-    ) -> bool:
-        """Send one message to the channels that lack it and have refused none. Returns: whether the next may follow."""
-        if all(channel in refused for channel in self._unsent(message)):
-            return True
-        writer = uuid4().hex
-        claimed = self._change_message(incident.key, message.id, lambda each: self._claimed(each, writer))
-        newest = next((each for each in claimed.messages if each.id == message.id), None) if claimed else None
-        if claimed is None or newest is None or newest.claimed_by != writer:
-            return newest is None or not self._unsent(newest)
-        sent: dict[str, datetime] = {}
-        try:
-            for channel in self._unsent(newest):
-                if channel in refused:
-                    continue
-                try:
-                    send(channel, claimed, newest)
-                    sent[channel] = self._clock()
-                except SendError as error:
-                    refused.add(channel)
-                    log.warning("%s was not sent to %s, and is tried again later: %s", message.id, channel, error)
-        finally:
-            self._change_message(
-                incident.key,
-                message.id,
-                lambda each: replace(each, sent={**each.sent, **sent}, claimed_by=None, claimed_until=None),
-            )
-        return True
+    def change_message(self, key: str, message: str, change: Callable[[Message], Message]) -> Incident | None:
+        """Change one message of the incident of a key. Returns: the incident, None if it was deleted."""
+
+        def decide(before: Incident | None, number: int) -> Incident | None:
+            if before is None:
+                return None
+            messages = tuple(change(each) if each.id == message else each for each in before.messages)
+            return None if messages == before.messages else replace(before, number=number, messages=messages)
+
+        return self._change(key, decide)
 
     # The states. Each method gets the newest one and the number of the next, and returns that; None changes nothing.
 
@@ -246,13 +206,6 @@ class Incidents:
         over = Fault(scope=before.scope, kind=before.kind, part=after.parts[0], night=night, cause="")
         return self._announced(replace(after, closed_at=now), Event.OVER, over, only=told)
 
-    def _claimed(self, message: Message, writer: str) -> Message:
-        now = self._clock()
-        is_taken = message.claimed_until is not None and message.claimed_until > now
-        if is_taken or not self._unsent(message):
-            return message
-        return replace(message, claimed_by=writer, claimed_until=now + CLAIM)
-
     def _announced(self, incident: Incident, event: Event, fault: Fault, *, only: set[str] | None = None) -> Incident:
         """Add a message, for the channels that are set; `only`: for those of them that know of the incident."""
         readers_day, is_published = self._readers_day()
@@ -294,15 +247,6 @@ class Incidents:
             raise StoreError("change", f"{PREFIX}{key}", "another program deleted the incident meanwhile")
         return after
 
-    def _change_message(self, key: str, message: str, change: Callable[[Message], Message]) -> Incident | None:
-        def decide(before: Incident | None, number: int) -> Incident | None:
-            if before is None:
-                return None
-            messages = tuple(change(each) if each.id == message else each for each in before.messages)
-            return None if messages == before.messages else replace(before, number=number, messages=messages)
-
-        return self._change(key, decide)
-
     def _change(self, key: str, decide: Callable[[Incident | None, int], Incident | None]) -> Incident | None:
         """Create the next state, as a compare-and-set. Returns: the newest state.
 
@@ -338,9 +282,13 @@ class Incidents:
 
 def _causes(fault: Fault) -> dict[str, Any]:
     """Return the fields of the cause: an error's own message has no Korean one."""
-    if isinstance(fault.cause, str):
-        return {"cause": shortened(fault.cause)}
-    return fault.cause.fields("cause")
+    fields = {"cause": shortened(fault.cause)} if isinstance(fault.cause, str) else fault.cause.fields("cause")
+    return {name: _encodable(each) for name, each in fields.items()}
+
+
+def _encodable(text: str) -> str:
+    """Return a text that UTF-8 can have: an error may name a file whose name is no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def shortened(cause: str) -> str:

@@ -81,13 +81,15 @@ def _family(incident: Incident) -> str:
 
 
 def _own(incident: Incident) -> dict[str, Any]:
-    """Return the sentences of its kind."""
-    family: dict[str, Any] = text.all[_family(incident)]
-    return dict(family.get(incident.kind, family["other"]))
+    """Return the sentences of its kind, of its scope, or of any scope: people report their own faults."""
+    family: dict[str, Any] = text.all.get(_family(incident), {})
+    found = (family.get(incident.kind), family.get("other"), text.all["any"]["other"])
+    return next(dict(each) for each in found if each and "title" in each)
 
 
 def _values(incident: Incident, *, part: str, night: str) -> dict[str, str]:
-    return {"source": incident.scope.partition(".")[2], "part": part, "night": night}
+    source = incident.scope.partition(".")[2]
+    return {"source": source, "part": part, "night": night, "incident": incident.key}
 
 
 def _cause(line: _Lines, message: Message, language: Language) -> str:

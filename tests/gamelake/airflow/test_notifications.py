@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import time
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -142,6 +143,83 @@ def test_a_wrong_connection_is_named_without_its_secret(
     assert printed.splitlines()[-1].startswith("other: not sent: ")
     assert reason in printed
     assert SECRET not in printed
+
+
+@pytest.mark.parametrize(
+    ("connection", "reason"),
+    [
+        ({"conn_type": "slackwebhook", "password": " "}, "password: it is empty"),
+        ({"conn_type": "http"}, "host: it is empty"),
+        ({"conn_type": "smtp", "host": ""}, "host: it is empty"),
+        ({"conn_type": "smtp", "host": "127.0.0.1", "extra": {"to": "a@example.org"}}, "'from_email' is missing"),
+        ({"conn_type": "smtp", "host": "127.0.0.1", "extra": {"to": [" ", ""]}}, "the field 'to' is missing"),
+        ({"conn_type": "smtp", "host": "127.0.0.1", "extra": {"to": ["a@example.org", 5]}}, "expected one address, or"),
+        ({"conn_type": "smtp", "host": "127.0.0.1", "extra": {"to": {"a@example.org": 1}}}, "expected one address, or"),
+    ],
+)
+def test_a_blank_or_odd_field_is_named(
+    lake: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], connection: Any, reason: str
+) -> None:
+    monkeypatch.setenv("GAMELAKE_NOTIFY", "other")
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(connection))
+    assert main(["notify"]) == 1
+    assert reason in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["a@example.org, b@example.org;", ["a@example.org", " b@example.org"]])
+def test_a_mail_has_several_recipients(lake: Store, monkeypatch: pytest.MonkeyPatch, to: Any) -> None:
+    with running_mailbox() as mailbox:
+        monkeypatch.setenv("GAMELAKE_NOTIFY", "mail")
+        monkeypatch.setenv("AIRFLOW_CONN_MAIL", mailbox.connection(to=to))
+        record_failure(FAULT)
+        assert [mail["To"] for mail in mailbox.mails] == ["a@example.org, b@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "is_taken"),
+    [(301, "/other", False), (302, "/hook/a-secret-path", False), (302, "/the-result", True), (303, "/result", True)],
+)
+def test_a_webhook_that_has_moved_did_not_take_the_message(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch, status: int, path: str, is_taken: bool
+) -> None:
+    """A client follows it with a GET, which has no message, and is answered 200: from http to https, for one."""
+    with running_webhook() as other:
+        webhook.status, webhook.location = status, f"{other.address}{path}"
+        monkeypatch.setenv("AIRFLOW_CONN_HOOK", webhook.connection())
+        record_failure(FAULT)
+        (message,) = Incidents(lake).newest()[0].messages
+        assert bool(message.sent) is is_taken
+        assert len(other.beats) == 1
+
+
+def test_a_fault_of_a_scope_without_sentences_is_told(lake: Store, webhook: Webhook) -> None:
+    """It also held back the messages of all incidents after it."""
+    for scope, kind in (("billing.daily", "nulls"), ("line", "do"), ("trial", "title"), ("load.igdb", "source")):
+        record_failure(Fault(scope=scope, kind=kind, part="invoices", night=NIGHT, cause="12 %"))
+    assert webhook.events == ["opened"] * 4
+    assert webhook.got[0]["title"] == "[P0] billing.daily.nulls fails: invoices"
+    record_success("billing.daily", night=NIGHT)
+    assert webhook.events[4:] == ["over"]
+
+
+def test_what_was_sent_is_noted_although_other_channels_hang(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "BOUND", 5.0)
+    with running_webhook() as hanging:
+        hanging.hangs = True
+        names = ["one", "two", "three", "four"]
+        for name in names:
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", hanging.connection())
+        # Of two that answer one is before those that hang, and one is after them.
+        monkeypatch.setenv("AIRFLOW_CONN_LAST", webhook.slack())
+        monkeypatch.setenv("GAMELAKE_NOTIFY", ",".join(["hook", *names, "last"]))
+        record_failure(FAULT)
+        for _ in range(2):
+            record(lambda *_: None)
+    (message,) = Incidents(lake).newest()[0].messages
+    assert sorted(message.sent) == ["hook", "last"]
+    assert len(webhook.got) == 2
 
 
 def test_the_trial_message_arrives(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gamelake.incidents.audit import KEPT, audit_incidents
+from gamelake.incidents.delivery import CLAIM, ORDERED, SendError
 from gamelake.incidents.documents import Event, Fault, Incident, Message, Severity
-from gamelake.incidents.incidents import CLAIM, Incidents, SendError
+from gamelake.incidents.incidents import Incidents
 from gamelake.lake.factory import open_store
 from tests.support import stores
 from tests.support.kills import in_child
@@ -43,9 +45,12 @@ class Receiver:
         self.got: list[tuple[str, str, Event]] = []
         self.ids: list[str] = []
         self.down: set[str] = set()
+        self.refused: set[str] = set()
+        self.refusals = 0
 
     def __call__(self, channel: str, incident: Incident, message: Message) -> None:
-        if channel in self.down:
+        if channel in self.down or self.refused & {incident.key, message.id}:
+            self.refusals += 1
             raise SendError("503")
         self.got.append((channel, incident.key, message.event))
         self.ids.append(message.id)
@@ -190,6 +195,49 @@ def test_a_refused_message_is_sent_later_in_order_and_not_again_where_it_arrived
     receiver.down = set()
     assert incidents.deliver(receiver) == 0
     assert (got("mail"), got("slack")) == (["opened", "over", "opened"], ["opened", "over", "opened"])
+
+
+def test_a_message_that_a_channel_refuses_holds_back_no_other_incident(store: Store) -> None:
+    """Such as a firewall before the receiver, which takes the text of an error for an attack."""
+    receiver, clock = Receiver(), Clock()
+    receiver.refused = {"load.igdb.source"}
+    incidents = Incidents(store, channels=["slack", "mail"], clock=clock)
+    incidents.fail(fault())
+    incidents.fail(fault(kind="held"))
+    incidents.fail(fault(scope="transform", kind="late"))
+    assert incidents.deliver(receiver) == 1
+    assert [each for each in receiver.got if each[1] != "load.igdb.source"] == [
+        (channel, key, Event.OPENED) for key in ("load.igdb.held", "transform.late") for channel in ("slack", "mail")
+    ]
+    # Its end waits for its beginning, but not without end, and neither does the next one.
+    receiver.got.clear()
+    incidents.succeed("load.igdb", night=MONDAY)
+    incidents.deliver(receiver)
+    assert {each[1] for each in receiver.got} == {"load.igdb.held"}
+    receiver.refused = {"load.igdb.source.1.opened"}
+    clock.forward(ORDERED + timedelta(minutes=1))
+    receiver.got.clear()
+    incidents.fail(fault(night=TUESDAY))
+    incidents.deliver(receiver)
+    assert receiver.got == [
+        (channel, "load.igdb.source", event) for event in (Event.OVER, Event.OPENED) for channel in ("slack", "mail")
+    ]
+
+
+def test_a_channel_that_refuses_all_is_asked_a_few_times(store: Store) -> None:
+    receiver = Receiver()
+    receiver.down = {"slack"}
+    incidents = Incidents(store, channels=["slack", "mail"], clock=Clock())
+    for number in range(9):
+        incidents.fail(fault(kind=f"kind_{number}"))
+    assert incidents.deliver(receiver) == 9
+    assert len(receiver.got) == 9
+    assert receiver.refusals == 3
+
+
+def test_a_cause_that_is_no_text_is_kept(store: Store) -> None:
+    found = Incidents(store).fail(replace(fault(), cause="cannot read /lake/caf\udce9.json"))
+    assert found.failures[0].cause == "cannot read /lake/caf\\udce9.json"
 
 
 def test_old_states_are_orphans_but_never_the_newest_that_can_be_read(store: Store) -> None:
