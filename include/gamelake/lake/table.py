@@ -207,9 +207,21 @@ class Table(TableReader):
         return list(self._read_ahead(found))
 
     def history(self, *, events: bool = True) -> Iterator[Manifest]:
-        """Yield the commits, newest first; see `TableReader`. A lost one is left out."""
-        versions = sorted(self._versions(), reverse=True)
-        yield from self._read_ahead(versions) if events else self._read_loads(versions)
+        """Yield the commits, newest first; see `TableReader`. A lost one is left out.
+
+        The newest one is that of `latest`: where it is lost, a build must not take the commit of the day before for it.
+        """
+        newest, versions = self.latest(), sorted(self._versions(), reverse=True)
+        if newest is None:
+            return
+        if newest.version not in versions:
+            log.warning("%s: version %d is lost, and is read from its copy", self.name, newest.version)
+        older = [version for version in versions if version < newest.version]
+        if events:
+            yield newest
+            yield from self._read_ahead(older)
+        else:
+            yield from self._read_loads([newest.version, *older], newest=newest)
 
     def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
         """Make the next commit.

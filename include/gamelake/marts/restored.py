@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
 from gamelake.lake.findings import RETENTION
+from gamelake.lake.keys import TableName
 from gamelake.lake.months import Months
 from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.table import open_table
 from gamelake.lake.uploads import DamagedPartError
 from gamelake.marts.errors import TransformError
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore, Store
 
 RESTORED = "marts/_restored/"
+
+FULL_REFRESH = '{"full_refresh": true}'
 
 
 def restore_parts(
@@ -69,9 +73,24 @@ def restore_parts(
     if missing:
         raise TransformError(
             f"{format_day(day)} cannot be built: {len(missing)} of the parts that it reads are missing, such as "
-            f"{missing[0]}. Parts that no longer count are kept for {RETENTION.days} days; build a later day"
+            f"{missing[0]}. {_remedy(sources, missing)}"
         )
     return urls
+
+
+def _remedy(sources: ReadableStore, missing: Sequence[str]) -> str:
+    """Return what to do about missing parts: those that newest commits name do count, and were lost."""
+    names = sorted({name for key in missing if (name := TableName.of_key(key))})
+    commits = [commit for name in names if (commit := open_table(sources, name).latest())]
+    lost = [commit.table for commit in commits if {file.key for file in commit.files}.intersection(missing)]
+    if not lost:
+        return f"Parts that no longer count are kept for {RETENTION.days} days; build a later day"
+    loads = "; ".join(f"`airflow dags trigger {each.source}_{each.entity} --conf '{FULL_REFRESH}'`" for each in lost)
+    return (
+        f"The newest commits of {', '.join(map(str, lost))} name them: restore them from a backup or the bucket's "
+        f"versions (docs/guides/runbooks/documents-are-damaged.md), or read these tables whole again: {loads}. Then "
+        "clear the failed task"
+    )
 
 
 def remove_restored(store: Store, build: str) -> int:

@@ -115,6 +115,19 @@ def test_a_damaged_pointer_stops_only_readers_that_cannot_list(disk: Store) -> N
     assert TableReader(disk, IGDB_GAMES).latest() == table.latest() == second
 
 
+@pytest.mark.parametrize("damage", ["lost", "empty"])
+def test_a_build_reads_the_copy_of_a_newest_commit_that_is_lost(
+    store: Store, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = Table(store, IGDB_GAMES)
+    commits = [commit(table, partition=day) for day in ("2026-11-20", "2026-11-21")]
+    key = IGDB_GAMES.manifest_key(2)
+    store.delete(key) if damage == "lost" else store.put(key, b"")
+    assert table.as_of("2026-11-21") == commits[1]
+    assert list(table.history()) == list(table.history(events=False)) == commits[::-1]
+    assert ("version 2 is lost" in caplog.text) is (damage == "lost")
+
+
 def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
     table = Table(disk, IGDB_GAMES)
     manifest = commit(table)

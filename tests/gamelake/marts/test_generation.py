@@ -173,6 +173,16 @@ def test_a_part_that_is_lost_is_named_before_a_build_begins(store: Any, tmp_path
     open_generation(store, [GENRES], day=DAY, run_id="r")
 
 
+def test_a_lost_part_that_counts_names_the_load_that_brings_it_back(store: Any, tmp_path: Path) -> None:
+    commit(store, tmp_path, GENRES, "2026-11-21", [1, 2])
+    (lost,) = Table(store, IGDB_GENRES).read(1).files
+    store.delete(lost.key)
+    trigger = "`airflow dags trigger igdb_genres "
+    with pytest.raises(TransformError, match=rf"{lost.key}.* igdb\.genres .*{trigger}") as told:
+        open_generation(store, [GENRES], day=DAY, run_id="r")
+    assert "a later day" not in str(told.value)
+
+
 def test_the_newest_day_that_was_loaded(store: Any, tmp_path: Path) -> None:
     with pytest.raises(TransformError, match=r"no load was ever committed in /.*make run"):
         newest_day(store, [GENRES, THEMES])
