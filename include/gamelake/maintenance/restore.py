@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.lake.factory import place_of
-from gamelake.lake.store import CHUNK, StoreError
+from gamelake.lake.store import CHUNK, ObjectExistsError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,5 +124,13 @@ def _restore_one(copy: Store, lake: Store, info: ObjectInfo, *, size: int | None
         with copy.open(info.key) as stream:
             shutil.copyfileobj(stream, file, CHUNK)
         file.flush()
-        lake.put_file(info.key, Path(file.name), if_absent=True)
+        try:
+            lake.put_file(info.key, Path(file.name), if_absent=True)
+        except ObjectExistsError as error:
+            raise ObjectExistsError(
+                "restore",
+                info.key,
+                f"{place_of(lake)} has other bytes than {place_of(copy)}, and nothing is replaced. If it is damaged, "
+                "remove it from the lake and run the command again",
+            ) from error
     return "written" if size is None else "present"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gamelake.registry import Source
 
 SCOPE = "quality"
-RUNBOOK = "data-quality.md"
 
 
 def tell(report: Report, incidents: Incidents, sources: Mapping[str, Source]) -> None:
@@ -51,7 +50,6 @@ def tell(report: Report, incidents: Incidents, sources: Mapping[str, Source]) ->
                 night=format_day(day_of(each.since)),
                 cause=Words(each.message, each.message_ko or each.message),
                 severity=Urgency(each.severity.value),
-                runbook=RUNBOOK,
             )
         )
     found = {(f"{SCOPE}.{each.check}", each.subject) for each in urgent}

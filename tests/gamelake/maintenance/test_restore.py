@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gamelake.lake.factory import open_store
+from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import ObjectExistsError, StoreError
 from gamelake.maintenance.restore import restore
 from tests.support.stores import FLAT_STORES, opened
@@ -81,6 +81,8 @@ def test_another_part_or_commit_is_not_replaced(copy: Store, lake: Store, key: s
         restore(copy, lake)
     assert caught.value.key == key
     assert lake.get(key) == b"other bytes"
+    for words in (place_of(lake), place_of(copy), "remove it from the lake and run the command again"):
+        assert words in caught.value.reason
 
 
 def test_a_newer_pointer_stays(copy: Store, lake: Store) -> None:

@@ -11,9 +11,11 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
+from gamelake.incidents.wording import worded
 from gamelake.lake.capture_sign import CaptureSign, write_sign
 from gamelake.marts import findings
 from gamelake.marts.findings import Observation, Severity
+from gamelake.paths import REPOSITORY
 from gamelake.quality.objectives import load_objectives
 from gamelake.quality.record import record
 from gamelake.quality.telling import tell
@@ -56,6 +58,20 @@ def test_urgent_findings_are_one_incident_for_each_check(disk: Store) -> None:
         "quality.volume": {"igdb.games"},
     }
     assert failing(hours=31) == {}
+
+
+@pytest.mark.parametrize(
+    ("check", "page"),
+    [("freshness", "marts-are-late"), ("silence", "capture-stops"), ("volume", "data-findings")],
+)
+def test_the_message_of_a_finding_leads_to_the_page_of_its_check(disk: Store, check: str, page: str) -> None:
+    report, _ = record(disk, [found(check, "shop", Severity.P1)], at=START, generation=None)
+    incidents = Incidents(disk, channels=("slack",))
+    tell(report, incidents, SOURCES)
+    (incident,) = incidents.open()
+    told = worded(incident, incident.messages[-1], language="en", airflow_url=None)
+    assert told.lines[-1] == f"Runbook: docs/guides/runbooks/{page}.md"
+    assert (REPOSITORY / told.lines[-1].removeprefix("Runbook: ")).is_file()
 
 
 def test_late_data_is_told_again_when_it_becomes_urgent(disk: Store) -> None:
