@@ -59,3 +59,19 @@ def test_the_figures_that_others_state_are_theirs() -> None:
     )
     assert f"default     = {cost.NONCURRENT_DAYS}\n" in variable.partition("validation")[0]
     assert len(published_models()) == cost.MARTS
+
+
+def test_the_figures_that_the_pages_state_by_hand_are_those_of_the_tables() -> None:
+    page = " ".join(cost.PAGE.read_text(encoding="utf-8").split())
+    paths = cost.ENTITIES + 1 + cost.MARTS
+    month = paths * cost.NIGHTS
+    assert (
+        f"invalidate {paths} paths: {cost.ENTITIES} pointers of tables, the pointer of the marts and their "
+        f"{cost.MARTS} copies. That is {month:,} a month." in page
+    )
+    assert f"of the others: {(month - 1000) * 0.005:.2f} dollars" in page
+    sizes = {name: size for name, _, size in cost.storage()}
+    dollars = sum(sizes.values()) * cost.Prices().storage_gb
+    assert f"storage {100 * dollars:.0f} cents a month" in page
+    backup = (cost.PAGE.parent / "backup.md").read_text(encoding="utf-8")
+    assert backup.count(f"{sum(sizes.values()) - sizes['noncurrent versions']:.0f} GB") == 2

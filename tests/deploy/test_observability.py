@@ -72,6 +72,14 @@ def test_an_alert_states_how_urgent_it_is_and_what_to_do(name: str) -> None:
     assert f"`{name}`" in text or page in {"held-load.md", "rejected-rows.md", "marts-are-wrong.md", "on-call.md"}
 
 
+def test_the_page_loads_every_rule_file_on_kubernetes() -> None:
+    """Those of Airflow's own metrics are only for who has switched them on."""
+    page = (REPOSITORY / "docs/guides/observe.md").read_text(encoding="utf-8")
+    (loaded,) = re.findall(r"for each in (.+); do", page)
+    files = {path.stem for path in (REPOSITORY / "deploy/observability/prometheus/rules").glob("*.yml")}
+    assert set(loaded.split()) == files - {"airflow"}
+
+
 def test_no_consequence_outlasts_its_cause() -> None:
     """When a cause ends, it no longer silences what still lasts: the rest of a night would be told as a fault."""
     minutes = {name: int(alert["keep_firing_for"].removesuffix("m")) for name, alert in ALERTS.items()}

@@ -57,6 +57,7 @@ RUN: tuple[str, ...] = (
     ".venv/bin/gamelake lake replay igdb.popscore",
     ".venv/bin/gamelake lake replay igdb.popscore --day DAY",
     ".venv/bin/airflow dags test igdb_covers --conf '{\"allow_shrink\": true}'",
+    ".venv/bin/gamelake lake show igdb.covers",
     ".venv/bin/gamelake lake audit",
     ".venv/bin/gamelake lake audit --verify",
     ".venv/bin/gamelake lake audit igdb.popscore --verify",
