@@ -54,6 +54,8 @@ def tell(report: Report, incidents: Incidents, sources: Mapping[str, Source]) ->
         )
     found = {(f"{SCOPE}.{each.check}", each.subject) for each in urgent}
     for incident in incidents.open(SCOPE):
+        if incident.scope != f"{SCOPE}.{incident.kind}":  # people report their own faults, and their success
+            continue
         for failure in incident.failures:
             if (incident.scope, failure.part) not in found:
                 night = max(*failure.nights, format_day(day_of(report.checked_at)))

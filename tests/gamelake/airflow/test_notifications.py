@@ -202,6 +202,15 @@ def test_a_fault_of_a_scope_without_sentences_is_told(lake: Store, webhook: Webh
     assert webhook.events[4:] == ["over"]
 
 
+def test_a_check_of_the_lake_ends_no_fault_of_another_dag(lake: Store, webhook: Webhook) -> None:
+    NightLake(lake).loads(NIGHT)
+    record_failure(Fault(scope="quality.igdb", kind="nulls", part="games.name", night=NIGHT, cause="12 % of 3 %"))
+    check_data(loaded_entities())
+    assert "quality.igdb.nulls" in [each.key for each in Incidents(lake).open()]
+    record_success("quality.igdb", part="games.name", night=NIGHT)
+    assert [each["event"] for each in webhook.got if each["incident"] == "quality.igdb.nulls"] == ["opened", "over"]
+
+
 def test_what_was_sent_is_noted_although_other_channels_hang(
     lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
