@@ -30,7 +30,7 @@ class PagedRawg:
     that are answered; None: any number. ignores_filters: RAWG's answer to a filter that it cannot read. skips_ties: of
     rows with equal `updated` on two pages, the first page's last one is skipped in descending order. before: called
     with the number of the request before each reply. zone: of `updated`, ahead of UTC. torn: bytes of replies, and what
-    they are replaced with.
+    they are replaced with. timeout: of its clients, seconds.
     """
 
     def __init__(self, clock: datetime = NOON) -> None:
@@ -46,6 +46,7 @@ class PagedRawg:
         self.before: Callable[[int], None] = lambda _number: None
         self.requests: Counter[str] = Counter()
         self.url = ""
+        self.timeout = 30.0
         self._lock = threading.Lock()
 
     def put(self, *rows: dict[str, Any], name: str = "games") -> None:
@@ -58,7 +59,8 @@ class PagedRawg:
 
     def client(self, **options: Any) -> RawgClient:
         """A client with short waits and few attempts."""
-        given = {"base_url": self.url, "key": KEY, "requests_per_second": 2000, "max_attempts": 3}
+        given: dict[str, Any] = {"base_url": self.url, "key": KEY, "requests_per_second": 2000, "max_attempts": 3}
+        given["timeout"] = self.timeout
         return RawgClient(**{**given, "backoff": Backoff(base=0.002, cap=0.01), **options})
 
     def reply(self, path: str, query: dict[str, str]) -> tuple[int, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = MAX_PAGES * MAX_PAGE_SIZE
 """The most rows of a query that its pages have."""
+_MOST_WITHOUT_NEWS = 2  # pages in a row
 _SECOND = 3  # the reading in the other order
 _OTHER_SIZE = MAX_PAGE_SIZE - 3  # rows of equal `updated` that were on two pages are on one then
 
@@ -104,8 +105,14 @@ class Query:
                 return
 
     async def _read_all(self, reading: int) -> None:
+        """Read every page. A list whose last page names a next one, which has no row of its own, ends too."""
+        without_news = 0
         for number in range(1, MAX_PAGES + 1):
-            if not (await self._page(reading, number)).has_next:
+            known = len(self._seen) + len(self._without_id)
+            reply = await self._page(reading, number)
+            is_new = number == 1 or len(self._seen) + len(self._without_id) > known
+            without_news = 0 if is_new else without_news + 1
+            if not reply.has_next or without_news == _MOST_WITHOUT_NEWS:
                 return
 
     async def _read_newest(self) -> None:

@@ -54,9 +54,10 @@ class WaitingGame:
 
 @dataclass(frozen=True, slots=True)
 class WaitingGames:
-    """The games to ask for, in this order."""
+    """The games to ask for, in this order, and those of which the table has a row."""
 
     games: tuple[WaitingGame, ...]
+    known: LiveIds
 
     @classmethod
     def read(cls, store: Store, entity: Entity) -> Self:
@@ -74,7 +75,7 @@ class WaitingGames:
             else:
                 continue
             found.append((order, WaitingGame(game_id, updated_at)))
-        return cls(tuple(game for _, game in sorted(found, key=lambda each: each[0])))
+        return cls(tuple(game for _, game in sorted(found, key=lambda each: each[0])), known)
 
 
 def _listed(store: Store, table: TableName) -> Iterator[tuple[int, tuple[int | None, int, bool]]]:

@@ -20,8 +20,8 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Proof
 from gamelake.lake.table import Table
 from gamelake.sources.rawg.ledger import entries
+from gamelake.sources.rawg.lists import UNPROVEN_AGAIN
 from gamelake.sources.rawg.plan import Plan
-from gamelake.sources.rawg.reader import UNPROVEN_AGAIN
 from gamelake.sources.rawg.replies import NAME
 from rawg.client import RawgClient
 from sandbox.rawg import KEY, Behaviour, RawgSandbox

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from apiclient.errors import ServerError
+from apiclient.errors import ServerError, UnreachableError
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError, HeldError
@@ -387,6 +388,67 @@ async def test_a_game_at_which_rawg_fails_holds_back_no_other_game(rawg: PagedRa
     broken.clear()
     await load(rawg, store, name, run_id="last")
     assert (ids(store, name), commit(store, name).summary.proof) == (list(range(1, 21)), Proof.COUNTED)
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+@pytest.mark.parametrize("known", [True, False], ids=["other games were read before", "the first load"])
+async def test_games_whose_pages_are_broken_for_good_stop_no_load(
+    rawg: PagedRawg, store: Store, name: str, known: bool
+) -> None:
+    """They have no row, so they are asked first each night."""
+    change(rawg, 20)
+    await load(rawg, store)
+    if known:
+        await load(rawg, store, name, games_per_load=2)
+    sent, broken = rawg._answer, set(range(3, 15))
+
+    def answer(path: list[str], query: dict[str, str]) -> tuple[int, Any]:
+        return (500, {}) if path[1:] and int(path[1]) in broken else sent(path, query)
+
+    rawg._answer = answer  # type: ignore[method-assign]
+    for night in range(2):
+        await load(rawg, store, name, run_id=f"night {night}", games_per_load=18)
+    assert set(ids(store, name)) == set(range(1, 21)) - broken
+    assert "RAWG failed at 12, such as game 3" in str(commit(store, name).summary.proof_reason)
+    broken.update(range(1, 21))
+    with pytest.raises(ServerError):
+        await load(rawg, store, name, run_id="down")
+
+
+async def test_a_page_that_never_answers_stops_no_load(rawg: PagedRawg, store: Store) -> None:
+    change(rawg, 5)
+    await load(rawg, store)
+    sent = rawg._answer
+
+    def hang(path: list[str], query: dict[str, str]) -> tuple[int, Any]:
+        if path == ["games", "2"]:
+            time.sleep(0.3)
+        return sent(path, query)
+
+    rawg._answer = hang  # type: ignore[method-assign]
+    rawg.timeout = 0.2
+    await load(rawg, store, "game_details")
+    assert ids(store, "game_details") == [1, 3, 4, 5]
+    rawg.url = "http://127.0.0.1:1/api"
+    rawg.put(*(game(i, rawg.clock) for i in range(1, 6)))
+    with pytest.raises(UnreachableError):
+        await load(rawg, store, "game_details", run_id="down")
+
+
+@pytest.mark.parametrize("name", ["genres", "games"])
+async def test_a_list_that_always_names_a_next_page_ends(rawg: PagedRawg, store: Store, name: str) -> None:
+    """It repeats its last page. Without an end a list of 90 rows cost 500 requests, most of those of a day."""
+    rawg.put(*(game(i, rawg.clock - timedelta(days=40)) for i in range(1, 91)), name=name)
+    page = rawg._page
+
+    def endless(rows: list[Any], query: dict[str, str]) -> tuple[int, Any]:
+        status, answer = page(rows, query | {"page": str(min(3, int(query["page"])))})
+        return status, answer | {"next": "https://another.host/api?page=4"}
+
+    rawg._page = endless  # type: ignore[method-assign]
+    await load(rawg, store, name)
+    assert (commit(store, name).summary.proof, ids(store, name)) == (Proof.COUNTED, [*range(1, 91)])
+    assert rawg.requests.total() < 10
 
 
 async def test_an_unreadable_element_of_a_list_is_kept_beside_the_others(rawg: PagedRawg, store: Store) -> None:
