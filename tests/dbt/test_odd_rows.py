@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from gamelake.sources.contract import MAX_ROW_BYTES
 from tests.support.dbt import Dbt
 from tests.support.raw_lake import Lake
 
@@ -200,6 +201,23 @@ def test_odd_values_are_null_and_their_rows_stay(night: tuple[Any, Any]) -> None
     assert len(companies) == 40
     assert companies[1]["start_date"] is None
     assert [companies[6][name] for name in ("company_name", "company_description", "company_slug")] == [None] * 3
+
+
+def test_forty_of_the_longest_rows_and_their_changes_fit_in_the_memory_of_a_build(
+    make_lake: Callable[[str], Lake], dbt: Dbt
+) -> None:
+    lake = make_lake("2026-11-21")
+    fill(lake, odd=1)
+    text = "Longest. " * ((MAX_ROW_BYTES - 1000) // 9)
+    longest = [game(n, summary=text) for n in range(1, 41)]
+    lake.add("games", longest)
+    made = {"op": "u", "changed": ["summary"], "source": {"ts_ms": 1_700_000_000_000}}
+    lake.change(*({**made, "id": row["id"], "before": {**row, "summary": text[::-1]}, "after": row} for row in longest))
+    generation = lake.generation()
+    done = dbt("run", "-s", "+dim_games", "+fct_game_changes", generation=generation)
+    assert done.success, done.messages
+    changes = duckdb.sql(f"select field, len(before_value) from '{generation}/fct_game_changes.parquet'").fetchall()
+    assert changes == [("summary", len(text))] * 40
 
 
 def test_of_two_values_the_newest_counts_and_half_a_value_is_none(night: tuple[Any, Any]) -> None:

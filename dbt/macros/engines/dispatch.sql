@@ -57,11 +57,10 @@
 {% macro json_member(value, name) %} {{ return(adapter.dispatch("json_member")(value, name)) }} {% endmacro %}
 
 
-{# The members of a JSON object, for json_member_named; null if the text is no object. #}
-{% macro json_members(value) %} {{ return(adapter.dispatch("json_members")(value)) }} {% endmacro %}
-
-
-{# The same as json_member of json_members, of a member whose name is an expression. #}
+{#
+    A member of a JSON object as a text, whose name is an expression. The object is a column of a source that is declared as
+    map(varchar, json): DuckDB parses each line once, where a text would be parsed for each member, and held several times.
+#}
 {% macro json_member_named(members, name) %}
     {{ return(adapter.dispatch("json_member_named")(members, name)) }}
 {% endmacro %}

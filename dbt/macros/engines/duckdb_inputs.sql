@@ -123,7 +123,7 @@
         {% for column in columns %} "{{ column.name }}": '{{ column.data_type }}', {% endfor %}
                 },
                 format = 'newline_delimited',
-                maximum_object_size = 16777216,  -- a row of a game may be 5 MB
+                maximum_object_size = 16777216,  -- loads took rows of this size before they took 1 MB
                 -- a value that was stored before its field was declared may have another type: it is null. A line that
                 -- is torn has no id
                 ignore_errors = true,
@@ -154,7 +154,7 @@
         {% for column in columns %} "{{ column.name }}": '{{ column.data_type }}', {% endfor %}
                 },
                 format = 'newline_delimited',
-                maximum_object_size = 33554432,  -- a line has a row twice
+                maximum_object_size = 16777216,  -- a line has a row twice, which two buffers of this size take
                 hive_partitioning = false
             )
     {% else %}

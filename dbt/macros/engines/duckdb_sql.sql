@@ -46,11 +46,6 @@
 {% endmacro %}
 
 
-{# A pointer, not a path: any text can be one. #}
-{# Parsed once: DuckDB keeps the parsed objects of 2,048 rows in memory, and a changed row is there once for each field. #}
-{% macro default__json_members(value) %} try_cast(try_cast({{ value }} as json) as map(varchar, json)) {% endmacro %}
-
-
 {% macro default__json_member_named(members, name) %}
     json_extract_string({{ members }} [{{ name }}], '$')
 {% endmacro %}

@@ -57,9 +57,6 @@
 
 
 {# Null for a name with an apostrophe, which no path can have. #}
-{% macro spark__json_members(value) %} {{ value }} {% endmacro %}
-
-
 {% macro spark__json_member_named(members, name) %}
     get_json_object({{ members }}, '$[\'' || {{ name }} || '\']')
 {% endmacro %}
@@ -91,6 +88,7 @@
     {% if declared.endswith("[]") %} {{ return("array<" ~ spark_type(declared[:-2]) ~ ">") }} {% endif %}
     {% set names = {
         "varchar": "string",
+        "map(varchar, json)": "string",
         "integer": "int",
         "timestamp": "timestamp_ntz",
         "timestamptz": "timestamp_ltz",

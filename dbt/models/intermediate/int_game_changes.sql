@@ -1,17 +1,6 @@
 -- A row's times of change and its hash change with everything else: they are no news.
 with
-    changes as (
-        select
-            version,
-            game_id,
-            game_name,
-            change,
-            changed_at,
-            changed_fields,
-            {{ json_members("before") }} as members_before,
-            {{ json_members("after") }} as members_after
-        from {{ ref("stg_feeds__igdb_games") }}
-    ),
+    changes as (select * from {{ ref("stg_feeds__igdb_games") }}),
 
     updates as (
         select
@@ -21,8 +10,8 @@ with
             changes.change,
             changes.changed_at,
             fields.field,
-            {{ json_member_named("changes.members_before", "fields.field") }} as before_value,
-            {{ json_member_named("changes.members_after", "fields.field") }} as after_value
+            {{ json_member_named("changes.before", "fields.field") }} as before_value,
+            {{ json_member_named("changes.after", "fields.field") }} as after_value
         from changes
         cross join lateral unnest(changes.changed_fields) as fields(field)
         where changes.change = 'updated' and fields.field not in ('updated_at', 'checksum')

@@ -24,6 +24,7 @@ from gamelake.load.change_order import UNAVAILABLE, position_of
 from gamelake.load.errors import ContractError, HeldChangesError, MissingPartsError, SnapshotError
 from gamelake.load.inbox_batch import Applied, InboxPartError
 from gamelake.load.replay import replay
+from gamelake.sources.contract import MAX_ROW_BYTES
 from tests.support.captured import Capture, Database, put, things
 from tests.support.kills import Steps, in_child
 from tests.support.loads import table_rows
@@ -229,10 +230,11 @@ def test_a_value_that_was_not_logged_is_that_of_the_row_before(shop: Shop, monke
 
 def test_rows_that_break_the_contract_are_kept_and_the_row_before_stays(store: Store) -> None:
     shop = Shop(store, replace(ENTITY, rules=MappingProxyType({**ENTITY.rules, "name": FieldRule(required=True)})))
-    shop.begin(5)
+    shop.begin(6)
     shop.database.update(1, name="good")
     shop.database.update(1, name=None)
     shop.database.update(2, name=7)
+    shop.database.update(6, note="x" * MAX_ROW_BYTES)
     shop.database.update(3, name="three", added_since=1)  # a column that the registry does not declare
     odd: list[Any] = [
         {"id": 4, "op": "update"},
@@ -246,11 +248,12 @@ def test_rows_that_break_the_contract_are_kept_and_the_row_before_stays(store: S
     (applied,) = shop.apply()
     rows = shop.rows()
     assert (rows[1]["name"], rows[2]["name"], rows[3]["added_since"]) == ("good", "new", 1)
-    assert applied.rejected == 6  # of an id the last one
+    assert applied.rejected == 7  # of an id the last one
     assert shop.newest.summary.undeclared == {"added_since": 1}
     reasons = [each.reason for each in rejected_rows(shop.store, ENTITY.table)]
     assert any("found 5 in the row, expected 4" in reason for reason in reasons)
     assert any("'tell'" in reason for reason in reasons)
+    assert any(reason.endswith("bytes, expected at most 1,048,576") for reason in reasons)
 
 
 def test_a_snapshot_of_too_many_wrong_rows_is_refused_and_of_few_can_be_replayed(shop: Shop) -> None:

@@ -21,6 +21,7 @@ from gamelake.load.errors import HeldEventsError
 from gamelake.load.inbox_batch import Applied, InboxPartError
 from gamelake.marts.commits import commit_inputs
 from gamelake.nights.records import RecordReader
+from gamelake.sources.contract import MAX_ROW_BYTES
 from tests.support.inbox_events import event, put
 from tests.support.kills import Steps, in_child
 from tests.support.loads import DAY, GAMES, REGISTRY, Loads, check_whole, table_rows
@@ -300,17 +301,19 @@ def test_invalid_events_are_rejected_kept_and_counted(lake: Lake) -> None:
         lake.event("tell", lake.row(lake.ids[1], 10)),
         {"id": 7, "op": "update", "body": {"id": 7}},
         lake.event("update", lake.row(lake.ids[2], 10, unheard_of=1)),
+        lake.event("update", lake.row(lake.ids[9], 10, summary="x" * MAX_ROW_BYTES)),
     )
     (applied,) = lake.apply()
-    assert (applied.events, applied.updated, applied.rejected) == (5, 1, 4)
+    assert (applied.events, applied.updated, applied.rejected) == (6, 1, 5)
     after = lake.newest
-    assert (after.summary.rows_rejected, after.summary.undeclared) == (4, {"unheard_of": 1})
+    assert (after.summary.rows_rejected, after.summary.undeclared) == (5, {"unheard_of": 1})
     assert after.events
     assert after.events.rejected_key == applied.rejected_key
     kept = list(rejected_rows(lake.store, TABLE))
-    assert len(kept) == 4
+    assert len(kept) == 5
     assert all(each.committed for each in kept)
     assert [each.reason for each in kept if each.row_id == first] == ["Expected `int | null`, got `str` - at `$.hypes`"]
+    assert any(each.reason.endswith("bytes, expected at most 1,048,576") for each in kept)
     assert lake.rows()[first] == lake.loads.source_rows()[first]
 
 

@@ -12,7 +12,7 @@ import pytest
 from gamelake.fields import FieldType
 from gamelake.load.errors import ContractError
 from gamelake.sources.base import MisplacedError
-from gamelake.sources.contract import RowContract
+from gamelake.sources.contract import MAX_ROW_BYTES, RowContract
 from igdb.replies import Answer
 from tests.support.errors import having
 from tests.support.loads import (
@@ -46,10 +46,11 @@ def make_bad(loads: Loads, ids: list[int]) -> None:
         ({"updated_at": "1763668800"}, "Expected `int | null`, got `str` - at `$.updated_at`"),
         ({"hypes": 2**63}, "$.hypes"),
         ({"name": 7}, "Expected `str | null`, got `int` - at `$.name`"),
+        ({"summary": "x" * MAX_ROW_BYTES}, "bytes, expected at most 1,048,576"),
     ],
-    ids=["int", "double", "in an array", "time", "above 64 bits", "number for a name"],
+    ids=["int", "double", "in an array", "time", "above 64 bits", "number for a name", "too long"],
 )
-def test_a_field_of_a_wrong_type_is_rejected_and_kept_with_the_reason(
+def test_a_row_that_breaks_the_contract_is_rejected_and_kept_with_the_reason(
     change: dict[str, Any], reason: str, loads: Loads
 ) -> None:
     bad = loads.ids()[GAMES // 2]

@@ -7,7 +7,9 @@ select
     version,
     id as game_id,
     case op when 'c' then 'created' when 'd' then 'deleted' else 'updated' end as change,
-    coalesce({{ text(json_member("after", "name")) }}, {{ text(json_member("before", "name")) }}) as game_name,
+    coalesce(
+        {{ text(json_member_named("after", "'name'")) }}, {{ text(json_member_named("before", "'name'")) }}
+    ) as game_name,
     before,
     after,
     changed as changed_fields,
