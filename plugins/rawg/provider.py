@@ -33,7 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                     "monthly_requests": {
                         "label": "Requests a month",
                         "description": "The quota of the account's plan. RAWG's free plan has 20,000.",
-                        "schema": {"type": ["integer", "null"], "default": 20000, "minimum": 1},
+                        "schema": {"type": ["integer", "null"], "default": 20000, "minimum": 31},
                     },
                 },
             }

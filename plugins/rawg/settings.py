@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.rawg.io/api"
 DEFAULT_MONTHLY_REQUESTS = 20_000
+LEAST_MONTHLY_REQUESTS = 31
+"""One a day: with fewer, no day has any."""
 
 SANDBOX_KEY = "rawg-sandbox-key"
 """The key that the local RAWG takes. The real API does not know it."""
@@ -63,8 +65,9 @@ class RawgSettings:
                 f"https, as in {DEFAULT_BASE_URL}: the key would cross the network unencrypted",
             )
         check_rate(self.conn_id, self.requests_per_second)
-        if self.monthly_requests < 1:
-            raise FieldError(self.conn_id, "monthly_requests", self.monthly_requests, "1 or more")
+        if self.monthly_requests < LEAST_MONTHLY_REQUESTS:
+            expected = f"{LEAST_MONTHLY_REQUESTS} or more: its days share the requests of a month"
+            raise FieldError(self.conn_id, "monthly_requests", self.monthly_requests, expected)
 
     @classmethod
     def from_connection(cls, connection: Any) -> Self:

@@ -84,6 +84,7 @@ def test_the_key_of_the_sandbox_may_go_to_a_sandbox_on_another_machine() -> None
         ({"requests_per_second": 0}, {}, "requests_per_second", 0.0),
         ({"requests_per_second": "nan"}, {}, "requests_per_second", ANY),
         ({"monthly_requests": 0}, {}, "monthly_requests", 0),
+        ({"monthly_requests": 30}, {}, "monthly_requests", 30),
         ({"monthly_requests": 2.5}, {}, "monthly_requests", 2.5),
         ({"api_key": "x"}, {}, "extra", ["api_key"]),
         ("{", {}, "extra", "no JSON"),

@@ -106,6 +106,15 @@ def test_stores_leave_half_of_what_is_left_to_the_details() -> None:
         plan.check(day, Used(12_565, 65, 35), Priority.STORES)
 
 
+@pytest.mark.parametrize(("requests", "of_day"), [(100, 1), (1_000, 16), (3_100, 50), (7_000, 125)])
+def test_stores_and_details_leave_at_most_half_of_a_small_plan(requests: int, of_day: int) -> None:
+    """They had none of it: `0 of the -97 requests of 2026-11-21 that stores and details may use are used`."""
+    plan, day = Plan(requests), NOON.date()
+    plan.check(day, Used(0, of_day - 1), Priority.DETAILS)
+    with pytest.raises(NoRequestLeftError, match=f"^{of_day} of the {of_day} requests"):
+        plan.check(day, Used(0, of_day), Priority.DETAILS)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(0, 400), min_size=30, max_size=30))
 def test_the_changes_of_every_day_have_requests_beside_all_details(days: list[int]) -> None:
