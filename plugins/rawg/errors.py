@@ -8,6 +8,7 @@ ApiError
 │   ├── QuotaSpentError        401: the requests of this month are used up
 │   ├── NotFoundError          404: no such object or route
 │   │   └── PastTheEndError    a page after the last one
+│   ├── ForeignReplyError      404 without RAWG's JSON: another server answered
 │   └── UnexpectedStatusError  any other answer that no rule covers (a redirect, 403, 405, …)
 └── TransientError
     └── RateLimitError         429
@@ -72,6 +73,12 @@ class PastTheEndError(NotFoundError):
     hint = "the last page is the one with has_next False; begin the list again if it became shorter"
 
 
+class ForeignReplyError(RawgError):
+    """404 without RAWG's JSON. A gateway answers so while RAWG is down: it states nothing of the object."""
+
+    hint = "a proxy or gateway may have answered in place of RAWG; if it stays, check the address, which ends in /api"
+
+
 class UnexpectedStatusError(RawgError):
     """An answer that no rule covers."""
 
@@ -106,7 +113,7 @@ def _kind(status: int, text: str) -> type[ApiError]:
     if status == 401:
         return MissingKeyError if _MISSING_KEY in text else UnknownKeyError if _UNKNOWN_KEY in text else AuthError
     if status == 404:
-        return PastTheEndError if _INVALID_PAGE in text else NotFoundError
+        return PastTheEndError if _INVALID_PAGE in text else NotFoundError if text else ForeignReplyError
     return RateLimitError if status == 429 else UnexpectedStatusError
 
 

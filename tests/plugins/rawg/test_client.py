@@ -19,6 +19,7 @@ from apiclient.transport import MAX_REPLY_BYTES
 from rawg.client import RawgClient
 from rawg.errors import (
     AuthError,
+    ForeignReplyError,
     MissingKeyError,
     NotFoundError,
     PastTheEndError,
@@ -169,7 +170,8 @@ async def test_a_429_pauses_every_request_of_the_client(api: Any, make_client: C
         (401, "<html>", AuthError),
         (404, INVALID_PAGE, PastTheEndError),
         (404, {"detail": "Not found."}, NotFoundError),
-        (404, "", NotFoundError),
+        (404, "", ForeignReplyError),
+        (404, "<html>404 Not Found</html>", ForeignReplyError),
         (403, "", UnexpectedStatusError),
         (418, "", UnexpectedStatusError),
     ],

@@ -96,7 +96,10 @@ class Plan:
 
     def _check_games(self, day: date, used: Used, *, is_first: bool) -> None:
         """Refuse a request for one game. is_first: its load comes before that of the other kind, and leaves it half."""
-        of_day, so_far = self.day - min(KEPT_FOR_CHANGES, -(-self.day // 2)), self.month * day.day // monthrange(day.year, day.month)[1]
+        of_day, so_far = (
+            self.day - min(KEPT_FOR_CHANGES, -(-self.day // 2)),
+            self.month * day.day // monthrange(day.year, day.month)[1],
+        )
         if used.day >= of_day:
             raise NoRequestLeftError(
                 f"{used.day:,} of the {of_day:,} requests of {day} that stores and details may use are used; the next "

@@ -19,6 +19,7 @@ from gamelake.load.errors import ContractError, HeldError
 from gamelake.sources.rawg.ledger import newest_entry
 from gamelake.sources.rawg.plan import Plan
 from gamelake.sources.rawg.windows import IgnoredFilterError
+from rawg.errors import ForeignReplyError
 from tests.support.kills import Steps, in_child
 from tests.support.loads import table_rows
 from tests.support.paged_rawg import NOON, PagedRawg
@@ -413,6 +414,29 @@ async def test_games_whose_pages_are_broken_for_good_stop_no_load(
     broken.update(range(1, 21))
     with pytest.raises(ServerError):
         await load(rawg, store, name, run_id="down")
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_a_gateway_that_answers_404_deletes_no_game(rawg: PagedRawg, store: Store, name: str) -> None:
+    change(rawg, 9)
+    await load(rawg, store)
+    sent, lost = rawg._answer, {2}
+
+    def answer(path: list[str], query: dict[str, str]) -> tuple[int, Any]:
+        return (404, "default backend - 404") if path[1:] and int(path[1]) in lost else sent(path, query)
+
+    rawg._answer = answer  # type: ignore[method-assign]
+    await load(rawg, store, name, games_per_load=4)
+    assert ids(store, name) == [1, 3, 4]
+    lost.update(range(10))
+    with pytest.raises(ForeignReplyError):
+        await load(rawg, store, name, run_id="down")
+    lost.clear()
+    del rawg.rows["games"][5]
+    await load(rawg, store, name, run_id="last")
+    rows = table_rows(store, name, "rawg")
+    assert {row_id for row_id, row in rows.items() if row.get("is_missing")} == {5}
+    assert len(rows) == 9
 
 
 async def test_a_page_that_never_answers_stops_no_load(rawg: PagedRawg, store: Store) -> None:
