@@ -14,8 +14,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import StoreError
-from gamelake.nights.metrics import READABLE, Sample, samples
+from gamelake.nights.metrics import READABLE
 from gamelake.nights.report import WAIT_SECONDS
+from gamelake.nights.samples import Sample, samples
 from gamelake.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:

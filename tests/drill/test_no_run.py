@@ -71,5 +71,6 @@ def test_a_dead_scheduler_is_told_once_and_so_is_its_end(s3: S3Client, moto_endp
         log.info("%s\n", smoke)
         for title, text in receiver.texts():
             log.info("%s\n%s\n", title, text)
-        assert [title for title, _ in receiver.texts()] == ["P0 night: No table was loaded tonight", "Over: P0 night"]
+        titles = ["P0 night: No table that the marts need was loaded tonight", "Over: P0 night"]
+        assert [title for title, _ in receiver.texts()] == titles
         assert "scheduler is unhealthy" in smoke

@@ -1,4 +1,4 @@
-"""The metrics of a lake for Prometheus: what each means, and its value in a state of the lake.
+"""The metrics of a lake for Prometheus, and what each means. `gamelake.nights.samples` has their values.
 
 A moment is in unix seconds, as Prometheus has it: `time() - gamelake_load_committed_timestamp_seconds` is an age.
 Nothing here has a path, an address or a secret: the labels are names of the registry and of marts, and statuses.
@@ -6,62 +6,17 @@ Nothing here has a path, an address or a secret: the labels are names of the reg
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from gamelake.days import bounds_of
-from gamelake.marts.documents import Action
-from gamelake.marts.freshness import limits
 from gamelake.marts.levels import LevelStatus
 from gamelake.nights.documents import LoadStatus, NightStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable
 
     from gamelake.marts.build_inputs import CommitInput
-    from gamelake.marts.documents import BuildResults, Generation, Publication
-    from gamelake.marts.findings import Report
-    from gamelake.marts.levels import ServiceLevels
-    from gamelake.nights.captured import CapturedFacts
-    from gamelake.nights.documents import LoadFacts, Night
-    from gamelake.registry import Entity
 
 TABLE = ("source", "entity")
-
-
-class NewestLoad(NamedTuple):
-    """The newest commit of a table, and the bytes of the parts that it lists."""
-
-    entity: Entity
-    load: LoadFacts
-    bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class LakeState:
-    """What the lake tells at a moment.
-
-    read_at: that moment. night: the newest night. newest: of each table that has a commit. captured: the tables of
-    changes. publication: the newest one.
-    levels: the service levels, if they were computed.
-    results, marts_bytes, history_bytes, quality: as `gamelake.nights.records.Records` has them. problems: how many
-    documents cannot be used.
-    """
-
-    read_at: datetime
-    night: Night
-    newest: Sequence[NewestLoad]
-    captured: Sequence[CapturedFacts]
-    shown: Generation | None
-    levels: ServiceLevels | None
-    publication: Publication | None
-    results: BuildResults | None
-    marts_bytes: int
-    history_bytes: int | None
-    quality: Report | None
-    problems: int
 
 
 class Metric(NamedTuple):
@@ -72,19 +27,11 @@ class Metric(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-class Sample(NamedTuple):
-    """A value of a metric."""
-
-    metric: Metric
-    labels: tuple[str, ...]
-    value: float
-
-
 def _difference(commit: CommitInput) -> int | None:
     return None if commit.source_count is None else commit.source_count - commit.row_count - commit.rows_rejected
 
 
-_OF_COMMIT: dict[Metric, Callable[[CommitInput], float | None]] = {
+OF_COMMIT: dict[Metric, Callable[[CommitInput], float | None]] = {
     Metric(name, text, TABLE): value
     for name, text, value in (
         (
@@ -169,6 +116,11 @@ BUDGET = Metric(
 )
 LATE = Metric("gamelake_load_late_after_seconds", "Age at which the newest commit is late: one load is missing.", TABLE)
 STALE = Metric("gamelake_load_stale_after_seconds", "Age at which it is stale: two loads are missing.", TABLE)
+GATES = Metric(
+    "gamelake_load_gates_marts",
+    "1 if the marts of a day wait for the load of the table, 0 for an optional source.",
+    TABLE,
+)
 STATUS = Metric(
     "gamelake_load_status",
     f"1 for the status of the table's load in the newest night, 0 for the others: {', '.join(LoadStatus)}.",
@@ -246,107 +198,10 @@ LEVELS_AT = Metric("gamelake_service_levels_timestamp_seconds", "When the servic
 READABLE = Metric("gamelake_lake_readable", "1 if the lake can be read, else 0; the other metrics are absent then.")
 
 METRICS = (
-    READABLE, READ_AT, DAMAGED, NIGHT_DAY, NIGHT_STATUS, STATUS, UNCOMMITTED, *_OF_COMMIT, CHANGES_ROWS,
-    CHANGES_COMMITTED, CHANGES_CAPTURED, CHANGES_REJECTED, BUDGET, LATE, STALE,
+    READABLE, READ_AT, DAMAGED, NIGHT_DAY, NIGHT_STATUS, STATUS, UNCOMMITTED, *OF_COMMIT, CHANGES_ROWS,
+    CHANGES_COMMITTED, CHANGES_CAPTURED, CHANGES_REJECTED, BUDGET, LATE, STALE, GATES,
     PUBLISHED, BUILT, MARTS_DAY, ROLLED_BACK, PUBLICATIONS, MART_ROWS, MART_BYTES, BUILD_ENDED, BUILD_MODELS,
     BUILD_TESTS, TABLE_BYTES, MARTS_BYTES, HISTORY_BYTES, CHECKED, FINDINGS, LEVELS_AT, LEVEL_TARGET, LEVEL_ATTAINED,
     LEVEL_BUDGET, LEVEL_BURN, LEVEL_STATUS,
 )  # fmt: skip
 """Every metric, in the order of the page."""
-
-
-def samples(state: LakeState) -> Iterator[Sample]:
-    """Yield the values of a state of the lake."""
-    yield Sample(READABLE, (), 1)
-    yield Sample(READ_AT, (), _timestamp(state.read_at))
-    yield Sample(DAMAGED, (), state.problems)
-    yield Sample(NIGHT_DAY, (), _timestamp(bounds_of(state.night.day)[0]))
-    yield from (Sample(NIGHT_STATUS, (each,), each is state.night.status) for each in NightStatus)
-    for load in state.night.loads:
-        table = (load.source, load.entity)
-        yield from (Sample(STATUS, (*table, each), each is load.status) for each in LoadStatus)
-        yield Sample(UNCOMMITTED, table, load.is_uncommitted)
-    for entity, load, size in state.newest:
-        yield from _of_load(entity, load)
-        if size is not None:
-            yield Sample(TABLE_BYTES, (load.source, load.entity), size)
-    for captured in state.captured:
-        yield from _of_captured(captured)
-    yield from _of_marts(state)
-    yield from _of_build(state)
-    if state.levels:
-        yield from _of_levels(state.levels)
-    if state.quality:
-        yield Sample(CHECKED, (), _timestamp(state.quality.checked_at))
-        counts = Counter[tuple[str, str]]()
-        for each in state.quality.findings:
-            counts[each.severity, each.check] += each.is_open
-        yield from (Sample(FINDINGS, labels, count) for labels, count in counts.items())
-
-
-def _of_load(entity: Entity, load: LoadFacts) -> Iterator[Sample]:
-    table = (load.source, load.entity)
-    if load.commit:
-        for metric, value_of in _OF_COMMIT.items():
-            if (value := value_of(load.commit)) is not None:
-                yield Sample(metric, table, value)
-    if load.pace is not None:
-        yield Sample(BUDGET, table, load.pace)
-    late, stale = limits(entity)
-    yield Sample(LATE, table, late * 3600)
-    yield Sample(STALE, table, stale * 3600)
-
-
-def _of_captured(found: CapturedFacts) -> Iterator[Sample]:
-    table = (found.source, found.entity)
-    if found.rows is not None and found.committed_at and found.changed_at and found.bytes is not None:
-        yield Sample(CHANGES_ROWS, table, found.rows)
-        yield Sample(CHANGES_COMMITTED, table, _timestamp(found.committed_at))
-        yield Sample(CHANGES_CAPTURED, table, _timestamp(found.changed_at))
-        yield Sample(TABLE_BYTES, table, found.bytes)
-    if found.rejected_at:
-        yield Sample(CHANGES_REJECTED, table, _timestamp(found.rejected_at))
-
-
-def _of_marts(state: LakeState) -> Iterator[Sample]:
-    if state.publication:
-        yield Sample(PUBLISHED, (), _timestamp(state.publication.at))
-        yield Sample(PUBLICATIONS, (), state.publication.number)
-        yield Sample(ROLLED_BACK, (), state.publication.action is Action.ROLLBACK)
-    if state.shown:
-        yield Sample(BUILT, (), _timestamp(state.shown.built_at))
-        yield Sample(MARTS_DAY, (), _timestamp(bounds_of(state.shown.day)[0]))
-        for mart in state.shown.marts:
-            yield Sample(MART_ROWS, (mart.name,), mart.rows)
-            yield Sample(MART_BYTES, (mart.name,), mart.bytes)
-
-
-def _of_build(state: LakeState) -> Iterator[Sample]:
-    yield Sample(MARTS_BYTES, (), state.marts_bytes)
-    if state.history_bytes is not None:
-        yield Sample(HISTORY_BYTES, (), state.history_bytes)
-    if state.results:
-        yield Sample(BUILD_ENDED, (), _timestamp(state.results.at))
-        found = (
-            (BUILD_MODELS, MODEL_RESULTS, state.results.models),
-            (BUILD_TESTS, TEST_RESULTS, state.results.tests),
-        )
-        for metric, names, counts in found:
-            # A result that did not occur is 0: an alert of it ends.
-            for name in dict.fromkeys((*names, *counts)):
-                yield Sample(metric, (name,), counts.get(name, 0))
-
-
-def _of_levels(found: ServiceLevels) -> Iterator[Sample]:
-    yield Sample(LEVELS_AT, (), _timestamp(found.checked_at))
-    for level in found.levels:
-        yield Sample(LEVEL_TARGET, (level.name,), level.target)
-        if level.attained is not None:
-            yield Sample(LEVEL_ATTAINED, (level.name,), level.attained)
-        yield Sample(LEVEL_BUDGET, (level.name,), level.budget_left)
-        yield from (Sample(LEVEL_BURN, (level.name, nights), rate) for nights, rate in level.burn_rates.items())
-        yield from (Sample(LEVEL_STATUS, (level.name, each), each is level.status) for each in LevelStatus)
-
-
-def _timestamp(moment: datetime) -> float:
-    return moment.timestamp()

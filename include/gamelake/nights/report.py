@@ -36,8 +36,8 @@ from gamelake.nights.documents import (
     NightStatus,
     RunFacts,
 )
-from gamelake.nights.metrics import LakeState, NewestLoad
 from gamelake.nights.records import RecordReader
+from gamelake.nights.samples import LakeState, NewestLoad
 from gamelake.registry import load_sources
 from gamelake.words import lines
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.nights import metrics
 from gamelake.nights.report import NightReports
+from gamelake.nights.samples import samples
 from gamelake.registry import loaded_sources
 from tests.support.night_lake import ENTITIES, NAMES, NightLake, moment
 
@@ -22,7 +23,7 @@ def test_a_load_that_was_held_is_shown(store: Store) -> None:
     # What a held load leaves: rows without a commit.
     store.put(f"{ENTITIES['games'].table.prefix}dt={DAY}/run/part-00000.jsonl.gz", b"rows")
     state = NightReports(store, loaded_sources(), clock=lambda: moment(DAY, "12:00")).state()
-    found = {(each.metric, each.labels): each.value for each in metrics.samples(state)}
+    found = {(each.metric, each.labels): each.value for each in samples(state)}
     uncommitted = {name: found[metrics.UNCOMMITTED, ("igdb", name)] for name in NAMES}
     assert {name for name, value in uncommitted.items() if value} == {"games"}
     statuses = {name: found[metrics.STATUS, ("igdb", name, "missing")] for name in NAMES}
