@@ -41,7 +41,6 @@ OTHER_TARGETS := e2e or cluster or browser or spark or drill or model or capture
 MANIFEST := dbt/target/manifest.json
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= gamelake:$(VERSION)
-SANDBOX_IMAGE ?= gamelake-sandbox:$(VERSION)
 # The first engine that answers: a client may have no server. Only the target that builds evaluates it.
 ENGINE = $(shell for each in docker podman; do $$each info >/dev/null 2>&1 && echo $$each && break; done)
 READY := $(VENV)/.installed $(MANIFEST)
@@ -108,17 +107,21 @@ env: ## write .env for docker compose, with new secrets
 mwaa: $(READY) ## write the files of an MWAA environment to .local/mwaa
 	@"$(BIN)"/python -m deploy.mwaa
 
-image: ## build the image and the one with the sandbox, and check them; AIRFLOW_IMAGE= names another base, IMAGE= another tag
+image: ## build the image and those with the sandbox, the dashboard and the capture, and check them; AIRFLOW_IMAGE= names another base, IMAGE= another tag
 	@test -n "$(ENGINE)" || { echo "No container engine answers: neither \`docker info\` nor \`podman info\` succeeds. Start one. Without an image registry: make image-steps"; exit 1; }
-	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
-		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --tag $(IMAGE) .
-	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
-		--target sandbox --tag $(SANDBOX_IMAGE) .
-	$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --no-healthcheck $(SANDBOX_IMAGE) bash -s < deploy/image/check.sh
+	@for target in gamelake sandbox dashboard capture; do \
+		name="$(IMAGE)"; test $$target = gamelake || name="$${name%:*}-$$target:$${name##*:}"; \
+		printf '\n=== %s: build\n' "$$name"; \
+		$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(if $(AIRFLOW_IMAGE),--build-arg AIRFLOW_IMAGE=$(AIRFLOW_IMAGE)) \
+			--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) --target $$target --tag "$$name" . || exit; \
+		test $$target != gamelake || continue; \
+		printf '\n=== %s: check\n' "$$name"; \
+		$(ENGINE) run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --no-healthcheck "$$name" bash -s < deploy/image/checks/$$target.sh || exit; \
+	done
 
-image-steps: $(STAND_IN)/debian.tar ## build and check the image on a stand-in for Apache's, from Debian and PyPI: Podman, as root on Debian, about 10 minutes
+image-steps: $(STAND_IN)/debian.tar ## build and check the image on a stand-in for Apache's, from Debian and PyPI: Podman, as root on Debian, about 15 minutes
 	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" podman build --tag localhost/gamelake-base --file deploy/image/base.Dockerfile $(STAND_IN)
-	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" $(MAKE) image ENGINE=podman AIRFLOW_IMAGE=localhost/gamelake-base IMAGE=localhost/gamelake:stand-in SANDBOX_IMAGE=localhost/gamelake-sandbox:stand-in
+	CONTAINERS_CONF="$(CURDIR)/deploy/image/containers.conf" $(MAKE) image ENGINE=podman AIRFLOW_IMAGE=localhost/gamelake-base IMAGE=localhost/gamelake:stand-in
 
 $(STAND_IN)/debian.tar:
 	@for each in debootstrap podman runc; do command -v $$each >/dev/null || { echo "$$each is missing: apt-get install debootstrap podman runc"; exit 1; }; done

@@ -19,8 +19,9 @@ Instructions = list[Any]
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
 
 
-def test_the_check_is_shell(repository: Path) -> None:
-    check = repository / "deploy" / "image" / "check.sh"
+@pytest.mark.parametrize("target", ["sandbox", "dashboard", "capture"])
+def test_the_checks_are_shell(repository: Path, target: str) -> None:
+    check = repository / "deploy" / "image" / "checks" / f"{target}.sh"
     result = subprocess.run(["bash", "-n", check], capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stderr

@@ -32,4 +32,4 @@ def test_make_reads_the_version() -> None:
         text=True,
         check=True,
     ).stdout
-    assert f"--tag gamelake:{VERSION} " in image
+    assert f'name="gamelake:{VERSION}"' in image
