@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, get_args
 from msgspec.structs import replace
 
 from gamelake.brief.documents import PREFIX, Brief, BriefError, encode, key_of, page_key
-from gamelake.brief.facts import games_of, platform_of
+from gamelake.brief.facts import OddMartsError, games_of, platform_of
 from gamelake.brief.model_texts import model_texts
 from gamelake.brief.page import html_of
-from gamelake.brief.wording import worded
+from gamelake.brief.wording import text, worded
 from gamelake.days import PartitionError, day_of, format_day
 from gamelake.lake.documents import convert, parse_json
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
@@ -60,12 +60,17 @@ def make(store: Store, reports: NightReports, day: date, *, now: datetime, write
         last = max(today, shown.day) if shown else today
         if day > last:
             raise PartitionError(format_day(day), f"{last} or earlier: no later day has begun")
+    generation = games = None
+    problems = []
     try:
         with open_marts(store, day=day) as marts:
-            generation, games = marts.generation.generation, games_of(marts)
+            generation = marts.generation.generation
+            games = games_of(marts)
     except NotPublishedError:
-        generation, games = None, None
-    platform = platform_of(store, reports.night(day), since=now - timedelta(days=1))
+        pass
+    except OddMartsError as error:  # what is to be told of the night does not need them
+        problems.append(text("problem.marts", error=error))
+    platform = platform_of(store, reports.night(day), since=now - timedelta(days=1), problems=problems)
     brief = Brief(day=day, made_at=now, generation=generation, games=games, platform=platform)
     if writer:
         brief = replace(brief, texts=model_texts(brief, writer))

@@ -15,7 +15,7 @@ from gamelake.marts.lists import tops, why_empty
 from gamelake.nights.documents import LoadStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from gamelake.incidents.documents import Incident
@@ -23,18 +23,34 @@ if TYPE_CHECKING:
     from gamelake.marts.lists import Row, Top
     from gamelake.marts.reader import Marts
     from gamelake.nights.documents import Night
+    from gamelake.words import Words
 
 SHOWN_RELEASES = 10
 SHOWN_GEMS = 5
 _LOADED = {LoadStatus.COMPLETE, LoadStatus.UNCOUNTED, LoadStatus.PARTIAL, LoadStatus.UNPROVEN}
 
 
+class OddMartsError(Exception):
+    """A mart is damaged, or an earlier version built it: without a mart or a column of today."""
+
+
 def games_of(marts: Marts) -> Games:
-    """Return what changed in the marts. Raises: StoreError, DocumentError: they cannot be read."""
+    """Return what changed in the marts.
+
+    Raises:
+        OddMartsError: A mart is damaged, or the marts lack one or a column.
+        StoreError, DocumentError: They cannot be read.
+    """
+    import duckdb
 
     def ask(query: str, **values: Any) -> list[Row]:
-        sql = query.format_map({name: marts.scan(name) for name in marts.names})
-        found = marts.connection.execute(sql, values)
+        try:
+            sql = query.format_map({name: marts.scan(name) for name in marts.names})
+            found = marts.connection.execute(sql, values)
+        except KeyError as error:
+            raise OddMartsError(f"{marts.generation.generation} has no {error.args[0]}") from error
+        except duckdb.ProgrammingError as error:
+            raise OddMartsError(f"{marts.generation.generation}: {str(error).splitlines()[0]}") from error
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -63,18 +79,19 @@ def games_of(marts: Marts) -> Games:
     )
 
 
-def platform_of(store: Store, night: Night, *, since: datetime) -> Platform:
+def platform_of(store: Store, night: Night, *, since: datetime, problems: Sequence[Words] = ()) -> Platform:
     """Return how a night went, with what is open now.
 
     Args:
         store: The lake.
         night: The night of the brief's day.
         since: Findings that were over before then are left out.
+        problems: What else a person should look at.
 
     Raises:
         StoreError: The lake cannot be read.
     """
-    report, problems = None, []
+    report, problems = None, list(problems)
     try:
         report = findings.current(store)
     except DocumentError as error:  # the next check writes it again

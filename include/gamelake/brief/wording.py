@@ -112,7 +112,7 @@ def _warnings(words: Words, brief: Brief) -> Iterator[str]:
     if platform.incidents:
         yield words("opening.incidents", count=len(platform.incidents))
     if games is None:
-        yield words("opening.no_marts")
+        yield words("opening.odd_marts" if brief.generation else "opening.no_marts")
     elif games.day != brief.day:
         yield words("opening.old", day=games.day)
 

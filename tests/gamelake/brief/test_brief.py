@@ -24,10 +24,11 @@ from gamelake.nights.report import NightReports
 from gamelake.nights.wording import text
 from gamelake.quality.record import record
 from gamelake.registry import loaded_sources
+from tests.support import published_marts
 from tests.support.language_model import running_model
 from tests.support.load_tasks import context_of
 from tests.support.night_lake import NightLake
-from tests.support.published_marts import MartsLake
+from tests.support.published_marts import MartsLake, contracts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,38 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> MartsLake:
 
 def made(store: Store, day: date = DAY, now: datetime = NOW) -> Brief:
     return make(store, NightReports(store, loaded_sources(), clock=lambda: now), day, now=now)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        pytest.param(b"", "too small to be a Parquet file", id="an empty file"),
+        pytest.param("select 1 as game_id", "Referenced column", id="built before a column was added"),
+        pytest.param(None, "has no mart_most_played", id="built before the mart was added"),
+    ],
+)
+def test_odd_marts_hide_no_night(
+    lake: MartsLake, monkeypatch: pytest.MonkeyPatch, damage: bytes | str | None, reason: str
+) -> None:
+    """Such as those of a rollback to before an update. The brief failed, and told nothing of the night either."""
+    if damage is None:
+        older = {name: columns for name, columns in contracts().items() if name != "mart_most_played"}
+        monkeypatch.setattr(published_marts, "contracts", lambda: older)
+    if isinstance(damage, str):
+        lake.replace("mart_most_played", damage)
+    shown = lake.publish("2026-11-21")
+    if isinstance(damage, bytes):
+        lake.store.put(next(each.key for each in shown.marts if each.name == "mart_most_played"), damage)
+    Incidents(lake.store).fail(Fault(scope="load.igdb", kind="source", part="games", night=str(DAY), cause="503"))
+
+    brief = make(lake.store, NightReports(lake.store, loaded_sources(), clock=lambda: NOW), DAY, now=NOW)
+
+    written = worded(brief, "en")
+    assert brief.games is None
+    assert [each.key for each in brief.platform.incidents] == ["load.igdb.source"]
+    assert "The lists are left out" in written.opening
+    assert "No marts are published yet" not in written.opening
+    assert reason in str(brief.platform.warnings)
 
 
 def test_what_moved_is_told_in_both_languages(lake: MartsLake) -> None:
