@@ -83,7 +83,12 @@ def make(store: Store, reports: NightReports, day: date, *, now: datetime, write
 
 def read(store: ReadableStore, day: date) -> Brief:
     """Return the brief of a day. Raises: ObjectNotFoundError, there is none; BriefError, it is damaged; StoreError."""
-    return convert(parse_json(store.get(key_of(day)), BriefError), Brief, BriefError, at=key_of(day))
+    key = key_of(day)
+    try:
+        return convert(parse_json(store.get(key), BriefError), Brief, BriefError)
+    except BriefError as error:
+        hint = "; restore the object from a backup, or delete it: the DAG daily_brief makes it again"
+        raise BriefError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
 
 
 def newest_day(store: Store) -> date | None:
