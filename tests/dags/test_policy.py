@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gamelake.kinds import Kind
+from gamelake.maintenance.smoke import expected_dags
 from gamelake.marts.dbt_project import published_models
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_entities, load_sources
@@ -69,6 +70,11 @@ def tasks(dag: dict[str, Any]) -> list[dict[str, Any]]:
 def default(dag: dict[str, Any], task: dict[str, Any], name: str) -> Any:
     """An attribute of a task: its own, or what the DAG gives to all."""
     return task.get(name, dag["default_args"]["__var"].get(name))
+
+
+def test_a_smoke_test_expects_every_dag(dags: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAMELAKE_OPTIONAL_SOURCES", ",".join(OPTIONAL))
+    assert expected_dags() == set(dags)
 
 
 def test_the_files_import_with_nothing_around_them(parses: list[dict[str, Any]]) -> None:

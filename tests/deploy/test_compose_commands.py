@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.keys import TableName
-from gamelake.local.switch_on import WITHOUT_SOURCE
+from gamelake.maintenance.smoke import WITHOUT_SOURCE
 from gamelake.registry import load_sources
 from tests.deploy.conftest import interpolate
 from tests.support.seaweed import running_seaweed

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from deploy import mwaa
-from gamelake.local.switch_on import WITHOUT_SOURCE
+from gamelake.maintenance.smoke import WITHOUT_SOURCE
 from gamelake.paths import REPOSITORY
 from gamelake.registry import loaded_entities
 from tests.support.command import environment_without

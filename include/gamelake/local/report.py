@@ -172,7 +172,7 @@ def write_changes(terminal: Terminal, store: Store, day: str, examples: Sequence
     terminal.show(_indented(table))
     for example in examples:
         terminal.show(_indented(_line((example, "dim"))))
-    terminal.say(f"  all of them: gamelake feed show {steps[0][0]}", style="dim")
+    terminal.say(f"  all of them: .venv/bin/gamelake feed show {steps[0][0]}", style="dim")
 
 
 def _steps_of(store: Store, entity: Entity, day: str) -> list[Step]:

@@ -7,10 +7,8 @@ from datetime import datetime
 
 from gamelake.days import KST
 from gamelake.local.database import prepare
+from gamelake.maintenance.smoke import WITHOUT_SOURCE
 from gamelake.registry import loaded_entities
-
-WITHOUT_SOURCE = ("transform", "lake_audit", "data_quality", "data_quality_of_marts", "daily_brief", "apply_events")
-"""The DAGs beside those of the loads."""
 
 
 class BrokenDagsError(RuntimeError):

@@ -24,6 +24,8 @@ from gamelake.registry import loaded_sources
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WITHOUT_SOURCE = ("transform", "lake_audit", "data_quality", "data_quality_of_marts", "daily_brief", "apply_events")
+"""The DAGs beside those of the loads."""
 REQUEST_SECONDS = 30
 _POLL_SECONDS = 3
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -229,7 +231,7 @@ class Deployment:
 def expected_dags() -> set[str]:
     """Return the ids of the DAGs that every deployment has."""
     loads = {entity.dag_id for source in loaded_sources().values() for entity in source.entities.values()}
-    return loads | {"transform", "lake_audit"}
+    return loads | set(WITHOUT_SOURCE)
 
 
 def _parsed(dag: dict[str, Any]) -> datetime:

@@ -144,6 +144,11 @@ class Marts:
                 f"mart: found {name!r}, which is restricted: no CDN has it. Read the lake itself (s3:// or file://), "
                 "with rights to restricted marts"
             )
+        if name in {findings.MART, levels.MART}:
+            raise TransformError(
+                f"mart: {name} is written by the first check of the published data, and "
+                f"{place_of(self._store)} had none yet: run `gamelake quality --check` or the DAG data_quality"
+            )
         raise TransformError(
             f"mart: found {name!r}, expected one of {', '.join(self.names)}; {self.generation.generation} in "
             f"{place_of(self._store)} has no other"

@@ -78,7 +78,7 @@ def test_the_second_day_states_what_changed_and_the_first_day_nothing(tmp_path: 
         "What changed on 2026-11-22, row by row",
         "igdb.games  1 created, 1 updated (hypes in 1), 1 deleted",
         "One: Followers before release from 5 to 6",
-        "all of them: gamelake feed show igdb.games",
+        "all of them: .venv/bin/gamelake feed show igdb.games",
     ]
 
 

@@ -140,6 +140,9 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     store.delete(f"{keys[0]}/{RECORD}")
     with pytest.raises(NotPublishedError, match=r"expected 2026-11-20 or later"):
         open_marts(store, day=date(2026, 11, 19))
+    for checked in ("mart_service_levels", "mart_data_quality"):
+        with pytest.raises(TransformError, match=f"mart: {checked} .* had none yet: run `gamelake quality --check`"):
+            open_marts(store).urls(checked)
     with pytest.raises(TransformError, match=r"mart: found 'dim_game', expected one of dim_games, "):
         open_marts(store).urls("dim_game")
 
