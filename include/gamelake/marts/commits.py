@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from gamelake.days import day_of_partition, format_day, parse_day
+from gamelake.kinds import Kind
 from gamelake.lake.factory import place_of
 from gamelake.lake.manifest import ManifestError, Mode
 from gamelake.lake.store import ObjectNotFoundError
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore
     from gamelake.registry import Entity
 
+log = logging.getLogger(__name__)
+
 _TABLES_AT_ONCE = 8
 
 
@@ -34,7 +38,8 @@ def commits_as_of(
 ) -> dict[str, Manifest]:
     """Return the commit of each table that shows it as it stood on a day, by the table's name.
 
-    A table that no build waits for is left out if it was not loaded by that day.
+    A table that no build waits for is left out if it was not loaded by that day, or if its commit or a part is damaged
+    or missing: an optional source stops no build. Its next load fails at the commit, and the audit tells of the part.
 
     Args:
         store: The lake that has the tables.
@@ -49,7 +54,7 @@ def commits_as_of(
     """
     # A day of two years ago is 700 commits back in each table, and each of them is a request.
     with ThreadPoolExecutor(_TABLES_AT_ONCE) as threads:
-        found = threads.map(lambda e: open_table(store, e.table).as_of(format_day(day), events=fresh), entities)
+        found = threads.map(lambda e: _as_of(store, e, day, fresh=fresh), entities)
         commits = {str(e): commit for e, commit in zip(entities, found, strict=True) if commit is not None}
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
@@ -67,6 +72,21 @@ def commits_as_of(
             f"loaded into {place_of(store)}"
         )
     return commits
+
+
+def _as_of(store: ReadableStore, entity: Entity, day: date, *, fresh: bool) -> Manifest | None:
+    try:
+        commit = open_table(store, entity.table).as_of(format_day(day), events=fresh)
+        # Parts of a time series may be in the file of their month.
+        if commit and not entity.gates_transform and entity.kind is not Kind.TIME_SERIES:
+            for part in commit.files:
+                store.info(part.key)
+    except (ManifestError, ObjectNotFoundError) as error:
+        if entity.gates_transform:
+            raise
+        log.warning("%s is left out of the build, and its marts have no rows of it: %s", entity, error)
+        return None
+    return commit
 
 
 def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:

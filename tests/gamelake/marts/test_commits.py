@@ -6,16 +6,17 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from gamelake.days import parse_day
 from gamelake.lake.factory import open_store
-from gamelake.lake.manifest import Mode, Proof, Summary
+from gamelake.lake.manifest import ManifestError, Mode, Proof, Summary
 from gamelake.lake.table import Table
 from gamelake.marts.commits import commit_inputs, commits_as_of, newest_day
 from gamelake.marts.errors import TransformError
 from gamelake.registry import load_sources
 from tests.support.captured import apply_snapshot
-from tests.support.commits import commit
+from tests.support.commits import commit, make_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,31 @@ def test_a_lost_commit_is_missing_alone(store: Store) -> None:
     load(store, 19, 20, 21)
     store.delete(GENRES.table.manifest_key(2))
     assert [each.version for each in commits(store, 21)] == [1, 3]
+
+
+@pytest.mark.parametrize("broken", ["commit", "part"])
+def test_a_broken_table_of_an_optional_source_stops_no_build(
+    store: Store, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    rawg = load_sources()["rawg"].entities["genres"]
+    load(store, 19)
+    part = make_part(entity="genres", partition="2026-11-19", key="a", claims=((0, None),))
+    part = replace(part, key=f"{rawg.table.prefix}dt=2026-11-19/run/part-00000.jsonl.gz")
+    store.put(part.key, b"rows")
+    table = Table(store, rawg.table)
+    made = commit(table, part, run_id="run", partition="2026-11-19", mode=Mode.SNAPSHOT, cursor=None)
+    assert set(commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))) == {"igdb.genres", "rawg.genres"}
+    if broken == "commit":
+        store.put(rawg.table.manifest_key(made.version), b"")
+        store.delete(rawg.table.pointer_key)
+    else:
+        store.delete(made.files[0].key)
+    assert set(commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))) == {"igdb.genres"}
+    assert "rawg.genres is left out of the build" in caplog.text
+    store.put(GENRES.table.manifest_key(1), b"")
+    store.delete(GENRES.table.pointer_key)
+    with pytest.raises(ManifestError):
+        commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))
 
 
 def test_changes_make_no_day_that_was_loaded(store: Store, scratch: None) -> None:
