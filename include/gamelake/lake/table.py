@@ -211,11 +211,16 @@ class Table(TableReader):
 
         The newest one is that of `latest`: where it is lost, a build must not take the commit of the day before for it.
         """
-        newest, versions = self.latest(), sorted(self._versions(), reverse=True)
-        if newest is None:
-            return
-        if newest.version not in versions:
-            log.warning("%s: version %d is lost, and is read from its copy", self.name, newest.version)
+        pointer, versions = self._pointer(), sorted(self._versions(), reverse=True)
+        listed = max(versions, default=0)
+        if pointer is None or pointer.version < listed:
+            if not versions:
+                return
+            newest = self.read(listed)
+        else:
+            newest = pointer
+            if newest.version > listed:
+                log.warning("%s: version %d is lost, and is read from its copy", self.name, newest.version)
         older = [version for version in versions if version < newest.version]
         if events:
             yield newest
