@@ -10,7 +10,7 @@ What is asked again, and what is not:
 | answer | what happens |
 | --- | --- |
 | 429 | no request of this client starts for a while, then it is asked again |
-| 5xx, refused, reset, timeout | asked again, with growing, jittered waits |
+| 5xx, refused, reset, timeout, 404 without RAWG's JSON | asked again, with growing, jittered waits |
 | 200 with HTML, torn JSON or another shape than promised, or above 64 MB | likewise |
 | 200 with a row that no parser accepts | the row is passed on as an UnreadableRow |
 | 401 | fails at once; QuotaSpentError, MissingKeyError and UnknownKeyError are told apart by the text |

@@ -8,9 +8,9 @@ ApiError
 │   ├── QuotaSpentError        401: the requests of this month are used up
 │   ├── NotFoundError          404: no such object or route
 │   │   └── PastTheEndError    a page after the last one
-│   ├── ForeignReplyError      404 without RAWG's JSON: another server answered
 │   └── UnexpectedStatusError  any other answer that no rule covers (a redirect, 403, 405, …)
 └── TransientError
+    ├── GatewayNotFoundError   404 without RAWG's JSON: another server answered
     └── RateLimitError         429
 
 RAWG answers 401 for all three problems of a key. Only the text of the reply tells them apart.
@@ -73,12 +73,6 @@ class PastTheEndError(NotFoundError):
     hint = "the last page is the one with has_next False; begin the list again if it became shorter"
 
 
-class ForeignReplyError(RawgError):
-    """404 without RAWG's JSON. A gateway answers so while RAWG is down: it states nothing of the object."""
-
-    hint = "a proxy or gateway may have answered in place of RAWG; if it stays, check the address, which ends in /api"
-
-
 class UnexpectedStatusError(RawgError):
     """An answer that no rule covers."""
 
@@ -90,6 +84,13 @@ class RateLimitError(TransientError):
 
     api = API
     hint = "something else may use the same key: let one program at a time use it, or lower requests_per_second"
+
+
+class GatewayNotFoundError(TransientError):
+    """404 without RAWG's JSON. A gateway answers so while RAWG is down: it states nothing of the object."""
+
+    api = API
+    hint = "a proxy or gateway may have answered in place of RAWG; if it stays, check the address, which ends in /api"
 
 
 def error_for(
@@ -113,7 +114,7 @@ def _kind(status: int, text: str) -> type[ApiError]:
     if status == 401:
         return MissingKeyError if _MISSING_KEY in text else UnknownKeyError if _UNKNOWN_KEY in text else AuthError
     if status == 404:
-        return PastTheEndError if _INVALID_PAGE in text else NotFoundError if text else ForeignReplyError
+        return PastTheEndError if _INVALID_PAGE in text else NotFoundError if text else GatewayNotFoundError
     return RateLimitError if status == 429 else UnexpectedStatusError
 
 

@@ -27,7 +27,8 @@ MOST_UNREAD = 20_000_000
 class Webhook:
     """What the server got, and how it answers: with a status, and where it redirects to; not at all while it hangs.
 
-    While it is endless, its replies end when the client leaves, or after 50 MB; `bytes` are those that it could send.
+    page: what it answers. While it is endless, its replies end when the client leaves, or after 50 MB; `bytes` are
+    those that it could send.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Webhook:
         self.location: str | None = None
         self.hangs = False
         self.endless = False
+        self.page = b"ok"
         self.bytes = 0
         self.released = threading.Event()
         self.address = ""
@@ -85,7 +87,7 @@ def running_webhook() -> Iterator[Webhook]:
             self.write_body()
 
         def write_body(self) -> None:
-            part = b"." * 100_000 if webhook.endless else b"ok"
+            part = b"." * 100_000 if webhook.endless else webhook.page
             with suppress(ConnectionError):
                 for _ in range(500 if webhook.endless else 1):
                     webhook.bytes += self.wfile.write(part)

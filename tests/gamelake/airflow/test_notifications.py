@@ -192,6 +192,21 @@ def test_a_webhook_that_has_moved_did_not_take_the_message(
         assert len(other.beats) == 1
 
 
+def test_a_page_for_people_is_not_slack(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack's client follows a redirect with a GET too, such as to a page to log in."""
+    with running_webhook() as page:
+        page.page = b"\n<!doctype html><title>Log in</title>"
+        webhook.status, webhook.location = 302, f"{page.address}/login"
+        monkeypatch.setenv("GAMELAKE_NOTIFY", "slack")
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK", webhook.slack())
+        record_failure(FAULT)
+        webhook.status, webhook.location = 200, None
+        record(lambda *_: None)
+    assert [each["text"].splitlines()[0] for each in webhook.got] == [
+        "*[P0] igdb cannot be loaded: games and perhaps others*"
+    ]
+
+
 def test_a_fault_of_a_scope_without_sentences_is_told(lake: Store, webhook: Webhook) -> None:
     """It also held back the messages of all incidents after it."""
     for scope, kind in (("billing.daily", "nulls"), ("line", "do"), ("trial", "title"), ("load.igdb", "source")):

@@ -7,8 +7,10 @@ from rawg import errors
 
 
 def test_what_may_go_well_later_is_transient_and_nothing_else() -> None:
-    transient = {s for s in range(300, 600) if isinstance(errors.error_for(s, endpoint="x"), TransientError)}
-    assert transient == {429, *range(500, 600)}
+    reply = '{"detail": "Not found."}'
+    found = {s: errors.error_for(s, endpoint="x", reply=reply) for s in range(300, 600)}
+    assert {s for s, error in found.items() if isinstance(error, TransientError)} == {429, *range(500, 600)}
+    assert isinstance(errors.error_for(404, endpoint="x", reply="<html>"), TransientError), "of a gateway"
 
 
 @pytest.mark.parametrize("reply", ['{"error": 5}', "[]", "null", '"The API key is not found"', "[" * 100_000])

@@ -16,7 +16,7 @@ from gamelake.sources.rawg.base import RawgReader
 from gamelake.sources.rawg.options import Reading
 from gamelake.sources.rawg.queries import Query
 from gamelake.sources.rawg.waiting import WaitingGames
-from rawg.errors import ForeignReplyError, NotFoundError
+from rawg.errors import GatewayNotFoundError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
@@ -31,7 +31,7 @@ PAGE_GAMES = 40
 MOST_FAILURES = 5
 """Of so many games one after another RAWG fails: then it may be down, rather than the pages of some games."""
 
-_FAILED = (ServerError, ReplyError, UnreachableError, ForeignReplyError)
+_FAILED = (ServerError, ReplyError, UnreachableError, GatewayNotFoundError)
 
 
 class GamesReader(RawgReader):

@@ -19,7 +19,7 @@ from gamelake.load.errors import ContractError, HeldError
 from gamelake.sources.rawg.ledger import newest_entry
 from gamelake.sources.rawg.plan import Plan
 from gamelake.sources.rawg.windows import IgnoredFilterError
-from rawg.errors import ForeignReplyError
+from rawg.errors import GatewayNotFoundError
 from tests.support.kills import Steps, in_child
 from tests.support.loads import table_rows
 from tests.support.paged_rawg import NOON, PagedRawg
@@ -429,7 +429,7 @@ async def test_a_gateway_that_answers_404_deletes_no_game(rawg: PagedRawg, store
     await load(rawg, store, name, games_per_load=4)
     assert ids(store, name) == [1, 3, 4]
     lost.update(range(10))
-    with pytest.raises(ForeignReplyError):
+    with pytest.raises(GatewayNotFoundError):
         await load(rawg, store, name, run_id="down")
     lost.clear()
     del rawg.rows["games"][5]
