@@ -96,7 +96,7 @@ def _chart(view: View, rows: list[Row]) -> None:
     names = {row["game_id"]: html.name_of(view, row) for row in rows}
     points = games.popularity(view.snapshot, list(names), span)
     if not any(point[figure] is not None for point in points):
-        html.note(t("empty.history"))
+        html.note(t("empty.no_figure" if points else "empty.history"))
         return
     named = [{"day": point["day"], "name": names[point["game_id"]], "value": point[figure]} for point in points]
     charts.lines(named, x=("day", t("game.day")), y=("value", t(f"figure.{figure}")), color=("name", t("nav.game")))

@@ -141,7 +141,7 @@ def _popularity(view: View, row: Row) -> None:
     figure, span = chart_choice(view)
     points = games.popularity(view.snapshot, [row["game_id"]], span)
     if not any(point[figure] is not None for point in points):
-        html.note(t("empty.history"))
+        html.note(t("empty.no_figure" if points else "empty.history"))
         return
     charts.lines(points, x=("day", t("game.day")), y=(figure, t(f"figure.{figure}")))
     if missing := games.missing_days(view.snapshot, span):

@@ -226,6 +226,18 @@ def test_a_game_that_was_deleted_or_did_not_change(three_days: MartsLake, monkey
     assert "Nothing changed in the 28 days" in shown(opened(monkeypatch, three_days.store.uri, "game", id="3"))
 
 
+@pytest.mark.parametrize(("page", "ids"), [("game", {"id": "1"}), ("compare", {"games": "1,2"})])
+def test_a_figure_that_a_game_lacks_is_no_load_that_failed(
+    three_days: MartsLake, marts: MartsLake, monkeypatch: pytest.MonkeyPatch, page: str, ids: dict[str, str]
+) -> None:
+    lacking = {**ids, "figure": "twitch_hours_watched"}
+    assert "IGDB has no such figure" in shown(opened(monkeypatch, three_days.store.uri, page, **lacking))
+    later = "2027-11-22"  # no day of the history is near
+    fill(marts, later)
+    marts.publish(later)
+    assert "No popularity was loaded" in shown(opened(monkeypatch, marts.store.uri, page, **ids))
+
+
 def test_changes_of_a_generation_that_has_none(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
     marts.rows["fct_game_change_steps"] = marts.rows["fct_game_change_steps"][:1]
     marts.rows.pop("fct_game_changes")
