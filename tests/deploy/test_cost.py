@@ -11,6 +11,7 @@ from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import RETENTION
 from gamelake.marts.dbt_project import published_models
 from gamelake.paths import REPOSITORY
+from gamelake.sources.rawg.plan import Plan
 from tests.deploy.recorded_s3 import recording_server
 from tests.support.loads import load_once, small_sandbox, token_of
 from tests.support.loads import new_client as new_igdb_client
@@ -53,6 +54,14 @@ def test_the_event_collector_costs_what_the_page_states() -> None:
     assert f"Parts stay {RETENTION.days} days" in page
 
 
+def test_rawg_costs_what_the_page_states() -> None:
+    page = " ".join(cost.PAGE.read_text(encoding="utf-8").split())
+    requests = Plan().month
+    dollars = 2 * requests * cost.Prices().thousand_writes / 1000
+    assert f"at most {requests:,} a month on the free plan, writes two objects" in page
+    assert f"and its reply: {dollars:.2f} dollars" in page
+
+
 def test_the_figures_that_others_state_are_theirs() -> None:
     variable = (
         (REPOSITORY / "deploy" / "terraform" / "variables.tf").read_text("utf-8").partition('"noncurrent_days"')[2]
@@ -73,5 +82,10 @@ def test_the_figures_that_the_pages_state_by_hand_are_those_of_the_tables() -> N
     sizes = {name: size for name, _, size in cost.storage()}
     dollars = sum(sizes.values()) * cost.Prices().storage_gb
     assert f"storage {100 * dollars:.0f} cents a month" in page
+    every, old = sum(sizes.values()), sizes["noncurrent versions"]
     backup = (cost.PAGE.parent / "backup.md").read_text(encoding="utf-8")
-    assert backup.count(f"{sum(sizes.values()) - sizes['noncurrent versions']:.0f} GB") == 2
+    assert backup.count(f"{every - old:.0f} GB") == 2
+    assert f"{every:.0f} GB, of which {old:.0f} are old versions" in (cost.PAGE.parent / "sizing.md").read_text("utf-8")
+    dollars += sum(requests.dollars(cost.Prices()) for _, _, requests in cost.month())
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert f"about {every:.0f} GB after a year, on AWS {round(100 * dollars, -1):.0f} cents a month" in readme

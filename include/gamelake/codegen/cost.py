@@ -124,8 +124,8 @@ def month() -> list[tuple[str, str, Requests]]:
         ),
         (
             "lineage, where it is on",
-            f"{NIGHTS} × ({ENTITIES} loads, 3 tasks of `transform`)",
-            Requests(NIGHTS * (ENTITIES + 3), 0),
+            f"{NIGHTS} × ({ENTITIES} loads, 4 tasks of `transform`)",
+            Requests(NIGHTS * (ENTITIES + 4), 0),
         ),
         (
             "`data_quality`",
