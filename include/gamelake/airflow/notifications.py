@@ -120,8 +120,8 @@ def record(
 
 
 def deliver(incidents: Incidents, bound: Bound) -> None:
-    """Send every message that is not sent yet."""
-    if not channels():
+    """Send every message that is not sent yet, if there is time for it."""
+    if not channels() or bound.left() <= NOTE_SECONDS:
         return
     from gamelake.airflow.channels import send
     from gamelake.incidents.delivery import SendError

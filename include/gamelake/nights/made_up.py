@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gamelake.days import day_of_partition, format_day, parse_day
+from gamelake.days import PartitionError, day_of_partition, format_day, parse_day
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.table import Table
@@ -56,8 +56,11 @@ def made_up(
 
 
 def _day_after(night: str) -> str:
-    """Return the partition after a night, so that no night counts as made up for."""
-    return format_day(parse_day(day_of_partition(night)) + timedelta(days=1))
+    """Return the partition after a night, so that no night counts as made up for; a text that is no night as it is."""
+    try:
+        return format_day(parse_day(day_of_partition(night)) + timedelta(days=1))
+    except PartitionError:  # people report faults of their own
+        return night
 
 
 def _loaded(store: Store, table: TableName, *, since: datetime) -> Iterator[str]:

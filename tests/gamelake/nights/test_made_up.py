@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from gamelake.incidents.documents import Event, Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.nights.made_up import made_up
@@ -83,6 +85,15 @@ def test_a_table_that_is_no_longer_loaded_has_no_open_incident(store: Store) -> 
 
     assert ended(store) == []
     assert {each.missed for each in Incidents(store).newest()} == {(f"a_removed_table {MONDAY}",), (f"games {MONDAY}",)}
+
+
+@pytest.mark.parametrize("night", ["today", "", "2026-11-31", "2026-W48"])
+def test_a_night_that_is_none_stops_no_check(store: Store, night: str) -> None:
+    """People report faults of their own. Late marts are told by the same check."""
+    at(store, MONDAY, "04:05").fail(fault("games", night, scope="load.removed"))
+    at(store, MONDAY, "04:05").fail(fault("games"))
+    NightLake(store).load(GAMES, MONDAY, at=moment(MONDAY, "07:00"))
+    assert "load.igdb.source" not in ended(store)
 
 
 def test_a_publication_ends_failed_builds_and_late_marts(store: Store) -> None:
