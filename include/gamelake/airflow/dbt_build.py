@@ -51,6 +51,9 @@ _FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded")
 _NO_MEMORY = re.compile(r"Out of Memory Error: .*")
 """DuckDB's error; what follows it names settings that this project sets by variables of its own."""
 
+_PART = re.compile(r"/raw/([a-z0-9]+)/([a-z0-9_]+)/dt=[^\s/]+/[^\s/]+/part-\d+\.jsonl\.gz")
+"""A part of a table, in an error of DuckDB."""
+
 _ERROR = "Encountered an error"
 """What dbt prints before an error that no model has: of its settings, its connection or a hook."""
 _KEPT_LINES = 100
@@ -123,7 +126,7 @@ class DbtBuild(BaseOperator):
         if lasting:
             is_test = all(each["status"] == "fail" for each in results if _is_lasting(each))
             kind = FailedTestsError if is_test else AirflowFailException
-            raise kind("not retried: the next try would read the same files\n" + "\n".join(lasting))
+            raise kind("\n".join(["not retried: the next try would read the same files", *_damaged(lasting), *lasting]))
         if status:
             raise self._failure(status, [_line(each) for each in results if each["status"] in _BAD])
 
@@ -141,7 +144,7 @@ class DbtBuild(BaseOperator):
             reason = "the system kills what uses up the memory of a machine or container: give this one more"
             return NoMemoryError(f"dbt was killed (SIGKILL); {reason}\n{told}")
         ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return AirflowException(f"dbt {ended}; its log has more\n{told}")
+        return AirflowException("\n".join([f"dbt {ended}; its log has more", *_damaged(failed), told]))
 
     def _run(self) -> int:
         """Run the process, and log its output line by line. Returns: its exit status."""
@@ -275,6 +278,16 @@ def _is_lasting(result: Result) -> bool:
     return result["status"] == "fail" or (
         result["status"] == "error" and bool(_LASTING.search(result["message"] or ""))
     )
+
+
+def _damaged(lines: Sequence[str]) -> list[str]:
+    """Return a line for each table with a part that DuckDB could not read: only a load brings its rows back."""
+    tables = sorted({f"{found[1]}.{found[2]}" for line in lines for found in _PART.finditer(line)})
+    return [
+        f"A part of {table} cannot be read. `gamelake lake audit {table} --verify` tells whether it is damaged; "
+        "docs/guides/runbooks/documents-are-damaged.md has what to do then"
+        for table in tables
+    ]
 
 
 def _line(result: Result) -> str:

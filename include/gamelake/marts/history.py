@@ -63,6 +63,11 @@ class Day:
         return DayInput(source=table.source, entity=table.entity, is_built=self.built is not None, **figures)
 
 
+def folder(model: str) -> str:
+    """Return the start of the keys of a mart's days."""
+    return f"marts/history/{model}/"
+
+
 def days_of(model: str, files: Sequence[Part], listing: Iterable[HistoryDay]) -> list[Day]:
     """Return the days of a time series, the oldest first.
 
@@ -78,7 +83,7 @@ def days_of(model: str, files: Sequence[Part], listing: Iterable[HistoryDay]) ->
     days = []
     for partition, group in groupby(sorted(files, key=attrgetter("partition")), key=attrgetter("partition")):
         of_day = tuple(group)
-        name = f"marts/history/{model}/day={partition}/{_identity(of_day)}"
+        name = f"{folder(model)}day={partition}/{_identity(of_day)}"
         built = known.get(name)
         days.append(Day(parse_day(partition), built.key if built else f"{name}-{build}.parquet", of_day, built))
     return days

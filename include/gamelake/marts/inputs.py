@@ -54,7 +54,7 @@ def choose_inputs(
     marts = _reader_of_marts(store, sources, shown)
     model, table = history_model()
     newest = {name: history.newest_day(commit, format_day(day)) for name, commit in commits.items()}
-    every_day = history.days_of(model, commits[table].files, _listed_days(store)) if table in commits else []
+    every_day = history.days_of(model, commits[table].files, _listed_days(store, model)) if table in commits else []
     days, left_out = unbuildable.leave_out(
         sources, every_day, tested=newest.get(table, ""), known={name: each.files for name, each in commits.items()}
     )
@@ -63,7 +63,7 @@ def choose_inputs(
     build = uuid4().hex
     restored = restore_parts(store, sources, wanted, day=day, build=build)
     history.write_day_inputs(store, days)
-    before = next((each for each in pointer.by_day(store) if each.day < day), None)
+    before = next((each for each in pointer.by_day(store) if each.day < day and _is_whole(store, each)), None)
     files = [
         (commit, ordinal, file)
         for commit in commits.values()
@@ -140,16 +140,30 @@ def _reader_of_marts(store: Store, sources: ReadableStore, shown: Generation | N
         return store
 
 
-def _listed_days(store: Store) -> Sequence[HistoryDay]:
-    """Return the days that the shown generation lists: they need not be built again.
+def _is_whole(store: Store, generation: Generation) -> bool:
+    """Whether the files of an earlier day are there: a lost one must not stop the nights after it."""
+    sizes = {info.key: info.size for info in store.list(f"{generation.generation}/")}
+    wrong = [mart.key for mart in generation.marts if sizes.get(mart.key) != mart.bytes]
+    if wrong:
+        log.warning("%s is not compared with: %s is missing or has another size", generation.generation, wrong[0])
+    return not wrong
+
+
+def _listed_days(store: Store, model: str) -> Sequence[HistoryDay]:
+    """Return the days that the shown generation lists and that are there: they need not be built again.
 
     If its listing is lost or damaged, those of the generation before it.
     """
     for generation in pointer.by_day(store):
         try:
-            return read(store, generation.history, History).days
+            days = read(store, generation.history, History).days
         except (ObjectNotFoundError, DocumentError) as error:
             log.warning("%s is not used, so some days are built again: %s", generation.history, error)
+            continue
+        sizes = {info.key: info.size for info in store.list(history.folder(model))}
+        for lost in (day for day in days if sizes.get(day.key) != day.bytes):
+            log.warning("%s is missing or has another size; the day is built again", lost.key)
+        return [day for day in days if sizes.get(day.key) == day.bytes]
     return ()
 
 

@@ -45,7 +45,7 @@ LASTING = {
 FINE = "select 1 as id"
 PASSING = {
     "too_large": "select list(range order by hash(range)) as ids from range(10000000)",
-    "unread": "from read_parquet('/nowhere/at/all.parquet')",
+    "unread": "from read_json('/nowhere/raw/igdb/genres/dt=2026-11-21/run/part-00000.jsonl.gz')",
 }
 
 
@@ -148,6 +148,12 @@ def test_a_failure_that_may_pass_is_retried(project: Project) -> None:
     with pytest.raises(AirflowException, match=r"(?s)too_large: .*Out of Memory.*unread: .*IO Error") as raised:
         project.build(PASSING)
     assert not isinstance(raised.value, AirflowFailException)
+
+
+@pytest.mark.slow
+def test_a_part_that_cannot_be_read_names_its_table_and_what_to_do(project: Project) -> None:
+    with pytest.raises(AirflowException, match=r"(?s)`gamelake lake audit igdb\.genres --verify`.*damaged.*unread: "):
+        project.build({"unread": PASSING["unread"]})
 
 
 @pytest.mark.slow

@@ -144,3 +144,36 @@ def test_the_newest_day_without_its_part_stops_its_own_night(store: Any, tmp_pat
     store.delete(newest_commit(store, "popscore").files[-1].key)
     with pytest.raises(TransformError, match=r"2026-11-21 cannot be built: 1 of the parts"):
         open_generation(store, [POPSCORE], day=DAY, run_id="r")
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"torn"])
+def test_a_day_whose_file_is_lost_or_damaged_is_built_again(
+    store: Any, tmp_path: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every night reads each day of the history: one lost file must not stop all of them."""
+    for day in ("2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+    generation, _ = build_and_publish(store, DAY)
+    lost = inputs_of(store, generation).days[0].key
+    store.delete(lost) if damage is None else store.put(lost, damage)
+    commit_day(store, tmp_path, "2026-11-22", [1])
+    again, new = build_and_publish(store, date(2026, 11, 22))
+    assert new == ["2026-11-20", "2026-11-22"]
+    found, listed = history_hashes(store, again)
+    assert found == listed
+    assert lost in caplog.text
+
+
+@pytest.mark.parametrize("damage", [None, b"torn"])
+def test_a_build_is_not_compared_with_marts_that_are_lost_or_damaged(
+    store: Any, tmp_path: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    built = []
+    for day in ("2026-11-19", "2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+        built.append(build_and_publish(store, date.fromisoformat(day))[0])
+    lost = f"{built[1]}/dim_games.parquet"
+    store.delete(lost) if damage is None else store.put(lost, damage)
+    again, _ = build_and_publish(store, DAY, run_id="again")
+    assert inputs_of(store, again).run[0].previous == built[0]
+    assert lost in caplog.text
