@@ -43,6 +43,12 @@ def test_a_wrong_param_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(ended.value) == "a_dag: Invalid input for param date: '2026-13-45' is not a 'date'"
 
 
+@pytest.mark.parametrize("conf", ["x", 3, ["date"], []])
+def test_a_conf_that_is_no_object_is_refused(conf: object) -> None:
+    with pytest.raises(SystemExit, match=r"a_dag: conf: found .*, expected a JSON object"):
+        LakeDAG(dag_id="a_dag", schedule=None).test(run_conf=conf)
+
+
 def test_ctrl_c_between_two_tasks_has_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DAG, "test", lambda _: signal.raise_signal(signal.SIGINT))
     with pytest.raises(SystemExit) as ended:

@@ -47,6 +47,9 @@ class LakeDAG(DAG):
         """Run one DAG run in this process, and print at its end why tasks failed; see `airflow.sdk.DAG.test`."""
         from airflow.sdk.exceptions import ParamValidationError
 
+        conf = kwargs.get("run_conf")
+        if not isinstance(conf, dict | None):
+            raise SystemExit(f'{self.dag_id}: conf: found {conf!r}, expected a JSON object such as {{"name": "value"}}')
         try:
             run, failures = self.test_once(*args, **kwargs)
         except ParamValidationError as error:  # its further lines are the schema
