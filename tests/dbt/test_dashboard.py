@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +55,6 @@ def test_every_page_has_its_figures(tmp_path: Path) -> None:
     assert companies.one(snapshot, company)
     made = companies.games_of(snapshot, company)
     assert company in {each["company_id"] for each in games.companies(snapshot, made[0]["game_id"])}
-    (night,) = nights.nights(snapshot)
+    (night,) = nights.nights(snapshot, datetime.combine(DAY, time(12), UTC))
     assert night.state == "complete"
     assert len(nights.loads(snapshot, DAY)) == night.tables
