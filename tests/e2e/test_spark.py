@@ -6,6 +6,8 @@ RAWG are always made up.
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
 import os
 import subprocess
@@ -17,6 +19,7 @@ import duckdb
 import pytest
 
 from gamelake.feeds.feed import make_missing
+from gamelake.lake.table import Table
 from gamelake.marts.dbt_project import published_models
 from gamelake.marts.documents import RESTRICTED, mart_key
 from gamelake.marts.generation import open_generation
@@ -32,6 +35,9 @@ from tests.support.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gamelake.lake.store import Store
+    from gamelake.registry import Entity
 
 pytestmark = [
     pytest.mark.spark,
@@ -81,8 +87,21 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
         source.rawg.upsert("games", odd)
         source.rawg.upsert("game_stores", [{"id": 1, "stores": ODD_LINKS}])
         source.load_rawg(day)
-    make_missing(source.store, load_sources()["igdb"].entities["games"])
+    games = load_sources()["igdb"].entities["games"]
+    make_missing(source.store, games)
+    store_other_types(source.store, games)
     return source
+
+
+def store_other_types(store: Store, entity: Entity) -> None:
+    """Give a stored row values of other types, as rows have that were stored before their fields were declared."""
+    newest = Table(store, entity.table).latest()
+    assert newest
+    part = newest.files[0]
+    with store.open(part.key) as file:
+        first, *others = gzip.decompress(file.read()).splitlines(keepends=True)
+    row = {**json.loads(first), "hypes": "many", "rating": {"mean": 5}, "platforms": "all", "first_release_date": [1]}
+    store.put(part.key, gzip.compress(b"".join([json.dumps(row).encode() + b"\n", *others])))
 
 
 def build_with_duckdb(source: Source, day: date, folder: Path) -> str:
