@@ -123,20 +123,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
     }
   }
 
-  # DuckDB's uploads to marts/ that a killed build left unfinished.
-  rule {
-    id     = "unfinished-uploads"
-    status = "Enabled"
-
-    filter {
-      prefix = "${local.prefix}marts/"
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 1
-    }
-  }
-
   # Logs of tasks, and the versions that a try left which added to its log. Empty, where logs are elsewhere.
   rule {
     id     = "task-logs"

@@ -9,5 +9,6 @@ locals {
     { id = "gamelake-temp-${local.name}", prefix = local.raw, status = "temp", expire_days = 1 },
     { id = "gamelake-outdated-${local.name}", prefix = local.raw, status = "outdated", expire_days = 7 },
     { id = "gamelake-multipart-${local.name}", prefix = local.raw, status = null, abort_days = 1 },
+    { id = "gamelake-multipart-${var.prefix}marts", prefix = "${var.prefix}marts/", status = null, abort_days = 1 },
   ]
 }

@@ -2,7 +2,7 @@
 
     temp        parts of runs that never committed                     1 day
     outdated    parts that the newest commit no longer lists           7 days
-    multipart   uploads that never completed                           1 day
+    multipart   uploads that never completed, of raw/ and of marts/    1 day
 
 S3 counts an object's days from its creation, not from when it was tagged; that is why a part is copied onto itself when
 it is tagged `outdated` (`Store.tag`, `reset_age`). On a disk nothing expires: `audit` removes there. Rules that others
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gamelake.lake.s3 import S3Store
 
 _ID = "gamelake-"
+_MARTS = "marts/"
 
 
 class LifecycleError(Exception):
@@ -66,13 +67,16 @@ class Rule:
 
 def expected_rules(store: S3Store) -> list[Rule]:
     """Return the rules of a lake; their ids carry its prefix, so that lakes can share a bucket."""
-    prefix = store.prefix + RAW
-    name = prefix.rstrip("/")
+    raw, marts = _prefixes(store)
     return [
-        Rule(f"{_ID}temp-{name}", prefix, "temp", 1),
-        Rule(f"{_ID}outdated-{name}", prefix, "outdated", 7),
-        Rule(f"{_ID}multipart-{name}", prefix, None, 1),
+        Rule(f"{_ID}temp-{raw.rstrip('/')}", raw, "temp", 1),
+        Rule(f"{_ID}outdated-{raw.rstrip('/')}", raw, "outdated", 7),
+        *(Rule(f"{_ID}multipart-{each.rstrip('/')}", each, None, 1) for each in (raw, marts)),
     ]
+
+
+def _prefixes(store: S3Store) -> tuple[str, str]:
+    return store.prefix + RAW, store.prefix + _MARTS
 
 
 def differences(store: S3Store) -> list[str]:
@@ -129,7 +133,7 @@ def _read(store: S3Store) -> dict[str, Any]:
 
 
 def _is_ours(store: S3Store, rule: dict[str, Any]) -> bool:
-    return str(rule.get("ID", "")).startswith(_ID) and _prefix_of(rule) == store.prefix + RAW
+    return str(rule.get("ID", "")).startswith(_ID) and _prefix_of(rule) in _prefixes(store)
 
 
 def _prefix_of(rule: dict[str, Any]) -> str | None:

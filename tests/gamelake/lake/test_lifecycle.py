@@ -45,10 +45,11 @@ def test_the_rules_are_the_contract(lake: S3Store) -> None:
         assert rule["Status"] == "Enabled"
         assert rule["Expiration"] == {"Days": days}
         assert rule["Filter"]["And"] == {"Prefix": "some/lake/raw/", "Tags": [{"Key": "status", "Value": name}]}
-    upload = held["gamelake-multipart-some/lake/raw"]
-    assert upload["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
-    assert upload["Filter"] == {"Prefix": "some/lake/raw/"}
-    assert len(held) == 3
+    for folder in ("raw", "marts"):
+        upload = held[f"gamelake-multipart-some/lake/{folder}"]
+        assert upload["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+        assert upload["Filter"] == {"Prefix": f"some/lake/{folder}/"}
+    assert len(held) == 4
 
 
 def test_rules_of_others_stay(lake: S3Store) -> None:
@@ -56,7 +57,7 @@ def test_rules_of_others_stay(lake: S3Store) -> None:
     for _ in range(2):
         apply_rules(lake)
         held = rules(lake)
-        assert len(held) == 5
+        assert len(held) == 6
         assert [held[rule["ID"]]["Filter"] for rule in OTHERS] == [rule["Filter"] for rule in OTHERS]
 
 
@@ -65,7 +66,7 @@ def test_lakes_share_a_bucket(lake: S3Store) -> None:
     for store in (lake, neighbour):
         apply_rules(store)
     assert differences(lake) == differences(neighbour) == []
-    assert len(rules(lake)) == 6
+    assert len(rules(lake)) == 8
 
 
 def test_rules_of_an_older_version_go(lake: S3Store) -> None:
