@@ -52,13 +52,21 @@ def apply(**context: Any) -> list[dict[str, Any]]:
         )
         for table, version in outcome.newest().items():
             invalidate_changed([table.pointer_key], change=f"{table} version {version}")
-        outcome.check()
+        try:
+            if outcome.failures:  # the next task does not run then, and a retry does not know what this try applied
+                _make_feeds({each.table for each in outcome.applied})
+        finally:
+            outcome.check()
     return [each.as_dict() for each in outcome.applied]
 
 
 @task(executor_config=executor_config("transform"), **task_callbacks("feeds", severity=Severity.P2))
 def change_feeds(applied: list[dict[str, Any]]) -> dict[str, int]:
     """Add the applied commits to the change feeds, for those who follow them. Returns: the changes of each table."""
+    return _make_feeds({each["table"] for each in applied})
+
+
+def _make_feeds(tables: set[str]) -> dict[str, int]:
     from collections import Counter
 
     from gamelake.airflow import lineage
@@ -66,7 +74,6 @@ def change_feeds(applied: list[dict[str, Any]]) -> dict[str, int]:
     from gamelake.feeds.feed import make_all
     from gamelake.registry import load_entities
 
-    tables = {each["table"] for each in applied}
     if not tables:
         return {}
     made = make_all(connected_store(), [entity for entity in load_entities() if str(entity) in tables])

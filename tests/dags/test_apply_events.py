@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.feeds.feed import Feed, make_missing
 from gamelake.lake.factory import open_store
 from gamelake.lake.table import Table
+from gamelake.registry import load_sources
+from tests.support.captured import Database, apply_snapshot
 from tests.support.feed_tables import GAMES, load_whole
 from tests.support.inbox_events import event, put
 
@@ -79,6 +82,25 @@ def test_events_that_delete_too_much_fail_without_a_retry(lake: Store) -> None:
         apply()
     (applied,) = apply(allow_shrink=True)
     assert applied["deleted"] == 20
+
+
+def test_a_table_that_fails_keeps_no_other_one_from_its_feed(lake: Store) -> None:
+    """The task `change_feeds` does not run then, and the next try has nothing to apply to the other table."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    orders = load_sources()["shop"].entities["orders"]
+    row = {"id": 1, "status": "paid", "currency": "EUR", "ordered_at": "2026-11-20T15:00:00Z"}
+    apply_snapshot(lake, orders, [row | {"id": number} for number in range(1, 31)])
+    make_missing(lake, orders)
+    make_missing(lake, GAMES)
+    database = Database(rows={number: row | {"id": number} for number in range(1, 31)})
+    database.update(1, status="refunded")
+    put(lake, orders.table, *(each for each, _ in database.log))
+    put(lake, GAMES.table, *(event("delete", {"id": number}, LATER) for number in range(1, 21)))
+    with pytest.raises(AirflowFailException, match=r"not retried: igdb\.games: with the deletions"):
+        apply()
+    (change,) = Feed(lake, orders.table).changes(Feed(lake, orders.table).read(2))
+    assert (change.op, change.id, change.changed) == ("u", 1, ["status"])
 
 
 def test_a_misspelt_param_fails_without_a_retry(lake: Store) -> None:
