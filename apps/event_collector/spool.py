@@ -258,7 +258,10 @@ class Spool:
             number = path.suffix[1:]
             if path.suffix not in {_OPEN, _SEALED} and not number.isdecimal():
                 continue
-            source, _, entity = path.parent.name.partition(".")
+            table = _table_of(path.parent.name)
+            if table is None or not path.stem.isdecimal():
+                log.warning("%s: no file of a collector, such as a copy that a person made: it stays as it is", path)
+                continue
             self._repair(path)
             if path.suffix == _OPEN:
                 path = path.rename(path.with_suffix(_SEALED))  # noqa: PLW2901
@@ -267,9 +270,7 @@ class Spool:
                 path.unlink()
                 continue
             since = int(path.stem) / 1e9
-            self._wait(
-                Sealed(TableName(source, entity), path, int(number) if number.isdecimal() else None, size, since)
-            )
+            self._wait(Sealed(table, path, int(number) if number.isdecimal() else None, size, since))
             self.bytes += size
         if found := self.files():
             log.info(
@@ -294,6 +295,15 @@ class Spool:
             file.flush()
             os.fsync(file.fileno())
         kept.replace(path)
+
+
+def _table_of(folder: str) -> TableName | None:
+    """Return the table of a folder, None for another folder."""
+    source, _, entity = folder.partition(".")
+    try:
+        return TableName(source, entity)
+    except ValueError:
+        return None
 
 
 def _is_whole(line: bytes) -> bool:

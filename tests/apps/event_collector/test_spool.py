@@ -113,6 +113,17 @@ def test_an_empty_file_is_no_part(opened: Opened, tmp_path: Path) -> None:
     assert contents(tmp_path) == {}
 
 
+def test_a_copy_that_a_person_made_stops_no_start(opened: Opened, tmp_path: Path) -> None:
+    """Such as before a move to another machine. It is not uploaded, as the file itself is."""
+    names = ("igdb.games (copy)/01764468000123456789.open", "lost+found/01.sealed", "igdb.games/01-copy.sealed")
+    for name in (*names, "igdb.games/01764468000123456789.open"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(line(1))
+    (sealed,) = opened(tmp_path, Batching()).waiting()
+    assert (str(sealed.table), sealed.path.name) == ("igdb.games", "01764468000123456789.sealed")
+    assert all((tmp_path / name).exists() for name in names)
+
+
 def test_the_limit_is_an_error_of_the_disk(opened: Opened, tmp_path: Path) -> None:
     spool = opened(tmp_path, Batching(), max_bytes=25)
     spool.append({GAMES: [line(1), line(2)]})
