@@ -24,6 +24,10 @@ OUTDATED := $(shell for each in $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE); do \
 # After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
+# Before a command that is silent for long: a line every SILENCE seconds, until the shell of the recipe ends, also by a kill.
+SILENCE := 8
+TELL = { n=0; while sleep $(SILENCE) >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do n=$$((n + $(SILENCE))); echo "  ... $(1), $$n s so far"; done; } & \
+	trap "kill $$! 2>/dev/null" EXIT;
 # Into the environment that is named: uv alone prefers one that is active in the shell, by VIRTUAL_ENV or conda.
 INTO = --python $(1)/bin/python
 # A lock has the hashes of its packages' files, for every platform and Python: installers refuse any other file.
@@ -75,7 +79,8 @@ capture-example: $(READY) $(CAPTURE)/.installed ## a shop in a local PostgreSQL,
 	@"$(BIN)"/python -m examples.shop
 
 kafka: $(VENV)/.installed ## install the client of Kafka, which `gamelake feed publish` needs, into .venv
-	$(call INSTALL,$(VENV)) -r requirements-kafka.lock
+	@echo "Installing the client of Kafka into $(VENV) ..."
+	@$(call TELL,installing into $(VENV)) $(call INSTALL,$(VENV)) -r requirements-kafka.lock
 
 sandbox: $(VENV)/.installed ## start only the sandbox, a local IGDB and RAWG, in the foreground
 	@"$(BIN)"/gamelake sandbox
@@ -259,8 +264,8 @@ $(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
 	@test ! -w . || { ln -sfn . $(VENV).link && rm $(VENV).link; } || { \
 		echo "A virtual environment has symbolic links, and $(CURDIR) can have none: clone to a disk whose file system is not FAT or exFAT."; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
-	@"$(PYTHON)" -m venv $(VENV) && test -x $(BIN)/python || { echo "$(PYTHON) made no virtual environment. Name another: make PYTHON=/path/to/python3.12"; exit 1; }
-	@"$(BIN)"/python -m pip install --no-user --quiet --disable-pip-version-check --retries 1 --require-hashes --requirement requirements-build.lock 2>$(VENV)/pip.log || { \
+	@$(call TELL,making $(VENV)) "$(PYTHON)" -m venv $(VENV) && test -x $(BIN)/python || { echo "$(PYTHON) made no virtual environment. Name another: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(call TELL,installing uv) "$(BIN)"/python -m pip install --no-user --quiet --disable-pip-version-check --retries 1 --require-hashes --requirement requirements-build.lock 2>$(VENV)/pip.log || { \
 		grep -qE 'connection broken|ConnectTimeout|ConnectionError|NewConnection|NameResolution|ProxyError' $(VENV)/pip.log \
 		&& echo "No network: pip cannot reach its package index. Connect this machine, or set HTTPS_PROXY, or PIP_INDEX_URL and UV_DEFAULT_INDEX, and run the command again." \
 		|| cat $(VENV)/pip.log; exit 1; }
@@ -268,27 +273,29 @@ $(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
 
 $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
-	@$(call INSTALL,$(VENV)) -r requirements.lock 2>$(VENV)/uv.log && $(call EDITABLE,$(VENV)) 2>>$(VENV)/uv.log || { \
+	@$(call TELL,installing into $(VENV)) $(call INSTALL,$(VENV)) -r requirements.lock 2>$(VENV)/uv.log && $(call EDITABLE,$(VENV)) 2>>$(VENV)/uv.log || { \
 		grep -qE 'client error \(Connect\)|operation timed out' $(VENV)/uv.log \
 		&& echo "No network: uv cannot reach its package index. Connect this machine, or set HTTPS_PROXY or UV_DEFAULT_INDEX (uv does not read PIP_INDEX_URL), and run the command again." \
 		|| cat $(VENV)/uv.log; exit 1; }
 	@$(call RELATIVE,$(VENV))
 	@"$(BIN)"/gamelake laptop launcher
-	@"$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
+	@$(call TELL,installing DuckDB's extensions) "$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."
 	@"$(BIN)"/gamelake laptop prepare
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
-	$(call INSTALL,$(VENV)) -r requirements-dev.lock
+	@echo "Installing the tools of the tests into $(VENV) ..."
+	@$(call TELL,installing into $(VENV)) $(call INSTALL,$(VENV)) -r requirements-dev.lock
 	@"$(BIN)"/gamelake laptop launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
 $(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
-	"$(PYTHON)" -m venv $(SPARK)
-	$(call INSTALL,$(SPARK)) --build-constraint requirements-build.lock --require-build-hashes -r requirements-spark.lock
-	$(call EDITABLE,$(SPARK))
+	@echo "Installing Spark into $(SPARK) ..."
+	@"$(PYTHON)" -m venv $(SPARK)
+	@$(call TELL,installing into $(SPARK)) $(call INSTALL,$(SPARK)) --build-constraint requirements-build.lock --require-build-hashes -r requirements-spark.lock
+	@$(call EDITABLE,$(SPARK))
 	@$(call RELATIVE,$(SPARK))
 	@touch $@
 
@@ -296,20 +303,21 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
 $(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.toml
 	@echo "Installing the dashboard into $(DASHBOARD) ..."
 	@"$(PYTHON)" -m venv $(DASHBOARD)
-	@$(call INSTALL,$(DASHBOARD)) -r requirements-dashboard.lock
+	@$(call TELL,installing into $(DASHBOARD)) $(call INSTALL,$(DASHBOARD)) -r requirements-dashboard.lock
 	@$(call EDITABLE,$(DASHBOARD))
 	@$(call RELATIVE,$(DASHBOARD))
 	@touch $@
 
 $(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
-	$(call INSTALL,$(DASHBOARD)) -r requirements-dashboard-dev.lock
+	@echo "Installing the tools of the dashboard's tests into $(DASHBOARD) ..."
+	@$(call TELL,installing into $(DASHBOARD)) $(call INSTALL,$(DASHBOARD)) -r requirements-dashboard-dev.lock
 	@touch $@
 
 # Where the capture of changes runs: Debezium, whose wheel has 250 MB.
 $(CAPTURE)/.installed: $(VENV)/bin/uv requirements-capture.lock pyproject.toml
 	@echo "Installing Debezium into $(CAPTURE) ..."
 	@"$(PYTHON)" -m venv $(CAPTURE)
-	@$(call INSTALL,$(CAPTURE)) -r requirements-capture.lock
+	@$(call TELL,installing into $(CAPTURE)) $(call INSTALL,$(CAPTURE)) -r requirements-capture.lock
 	@$(call EDITABLE,$(CAPTURE))
 	@$(call RELATIVE,$(CAPTURE))
 	@touch $@
@@ -318,4 +326,4 @@ $(CAPTURE)/.installed: $(VENV)/bin/uv requirements-capture.lock pyproject.toml
 # project changed.
 $(MANIFEST): $(VENV)/.installed $(wildcard include/gamelake/sources/*/entities.yaml) include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
 	@echo "Reading the dbt project ..."
-	@"$(BIN)"/python -m gamelake.marts.dbt_project >/dev/null
+	@$(call TELL,reading the dbt project) "$(BIN)"/python -m gamelake.marts.dbt_project >/dev/null

@@ -1,4 +1,4 @@
-"""Which errors explain themselves, and the exit status of an interrupted command."""
+"""Which errors explain themselves, and the exit status of a command that was ended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from gamelake.paths import REPOSITORY
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit status of a command that Ctrl-C ended."""
+LEFT = 128 + signal.SIGPIPE
+"""The exit status of a command whose reader has left, as that of other programs in `... | head -1`."""
 
 
 def is_explained(error: BaseException) -> bool:

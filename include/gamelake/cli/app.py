@@ -30,7 +30,8 @@ from gamelake.cli import (
     smoke,
     webhooks,
 )
-from gamelake.errors import INTERRUPTED, is_explained
+from gamelake.cli.silence import told
+from gamelake.errors import INTERRUPTED, LEFT, is_explained
 
 app = typer.Typer(
     help="A lakehouse of video games: load it, build its marts, maintain both.",
@@ -63,17 +64,25 @@ app.add_typer(laptop.group, name="laptop")
 def run(words: list[str]) -> int:
     """Run a command, given its words. Returns: the exit status, as `main`."""
     try:
-        status = int(get_command(app)(words, prog_name="gamelake", standalone_mode=False) or 0)
-        sys.stdout.flush()
+        with told(words):
+            status = int(get_command(app)(words, prog_name="gamelake", standalone_mode=False) or 0)
+            sys.stdout.flush()
     except typer.TyperException as error:
         print(_usage(error), file=sys.stderr)
         return error.exit_code
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):  # typer makes status 1 of it
+            raise
+        _end_of_output()
+        return LEFT
     except Exception as error:
         if is_explained(error):
             print(error, file=sys.stderr)
         elif not isinstance(error, OSError) or not (failure := _end_of_output()):
             raise
-        elif not isinstance(failure, BrokenPipeError):  # the reader of a pipe has left
+        elif isinstance(failure, BrokenPipeError):  # as in `gamelake lake show | head -1`
+            return LEFT
+        else:
             print(f"standard output cannot be written: {failure.strerror}", file=sys.stderr)
         return 1
     if status == INTERRUPTED:

@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `gamelake`; by default those of the command line.
 
     Returns:
-        The exit status: 1 after an error, 2 for wrong arguments, 130 after Ctrl-C; the reason is on stderr.
+        The exit status: 1 after an error, 2 for wrong arguments, 130 after Ctrl-C; the reason is on stderr. 141 if the
+        reader of the output has left.
     """
     _open_missing_streams()
     words = sys.argv[1:] if arguments is None else list(arguments)

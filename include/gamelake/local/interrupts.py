@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, `kill` and `timeout`, and a terminal that is closed."""
+QUIT = signal.SIGQUIT
+"""Ctrl-\\, which by default ends a process without any of its `finally` blocks."""
 
 
 class Interrupt:
@@ -42,13 +44,14 @@ class Interrupt:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(*more: signal.Signals) -> Iterator[None]:
     """Let Ctrl-C end the block, also where the block catches it. Raises: KeyboardInterrupt.
 
     A signal that is ignored stays so: `nohup` ignores SIGHUP for what shall outlive its terminal.
+    Args: `more` signals that do the same as Ctrl-C.
     """
     interrupt = Interrupt()
-    handled = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    handled = [each for each in (*SIGNALS, *more) if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.signal(each, interrupt) for each in handled}
     try:
         yield
@@ -63,3 +66,14 @@ def interruptible() -> Iterator[None]:
             signal.signal(each, handler)
     if interrupt.pressed:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def only_ctrl_c() -> Iterator[None]:
+    """Let no signal but Ctrl-C end the block: the kernel and the shell each send a SIGHUP for a closed terminal."""
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (*SIGNALS, QUIT) if each is not signal.SIGINT}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

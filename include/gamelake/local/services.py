@@ -18,7 +18,7 @@ from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 PIDS = LOCAL / "pids"
@@ -59,7 +59,11 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        write_state(self._pid_file, {"pid": process.pid, "started": _start(process.pid)})
+        try:
+            write_state(self._pid_file, {"pid": process.pid, "started": _start(process.pid)})
+        except BaseException:  # a full disk, or a signal: no one else would know this process
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         return process
 
     def processes(self) -> list[psutil.Process]:
@@ -114,16 +118,21 @@ def _start(pid: int) -> float:
     return float(psutil.Process(pid).create_time() - psutil.boot_time())
 
 
-def stop(services: Iterable[Service]) -> list[str]:
-    """Stop all of them at once, first by request, after STOP_SECONDS by force. Returns: the names of those that ran."""
+def stop(services: Collection[Service]) -> list[str]:
+    """Stop all of them at once, first by request, after STOP_SECONDS or Ctrl-C by force.
+
+    Returns: the names of those that ran.
+    """
     ran = [service for service in services if service.running()]
-    for service in ran:
-        service.signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while any(service.running() for service in ran) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    for service in ran:
-        service.signal(signal.SIGKILL)
-    for service in services:
-        service.forget()
+    try:
+        for service in ran:
+            service.signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(service.running() for service in ran) and time.monotonic() < deadline:
+            time.sleep(0.2)
+    finally:
+        for service in ran:
+            service.signal(signal.SIGKILL)
+        for service in services:
+            service.forget()
     return [service.name for service in ran]

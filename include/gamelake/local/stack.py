@@ -6,6 +6,7 @@ from the same disk.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -32,13 +33,14 @@ from gamelake.local.environment import (
     sandbox_url,
     uses_real_api,
 )
+from gamelake.local.interrupts import QUIT, interruptible, only_ctrl_c
 from gamelake.local.services import Service
 from gamelake.local.switch_on import when_loads_start
 from gamelake.registry import loaded_sources
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SANDBOX = Service("sandbox")
 DATABASE = Service("database")
@@ -92,15 +94,24 @@ def _start() -> datetime:
     check_folders(lake_location())
     password()
     began = time.monotonic()
-    try:
+    with _stopped_unless_it_starts():
         if starts_sandbox:
             _start_sandbox()
         next_loads = _switch_on(began)
         _start_airflow(began)
-    except BaseException:
-        down()
-        raise
     return next_loads
+
+
+@contextlib.contextmanager
+def _stopped_unless_it_starts() -> Iterator[None]:
+    """Stop what the block has started if it fails, also by a signal: nothing of a start is left behind."""
+    try:
+        with interruptible(QUIT):
+            yield
+    except BaseException:
+        with only_ctrl_c(), contextlib.suppress(OSError):  # a terminal that was closed takes no lines
+            down()
+        raise
 
 
 def down() -> None:

@@ -92,6 +92,18 @@ def test_an_output_that_cannot_be_written_needs_no_traceback(
     assert (ran.returncode, ran.stderr.strip()) == (status, printed)
 
 
+@pytest.mark.parametrize("words", [["--help"], ["marts", "list"]])
+def test_a_reader_that_has_left_is_no_error(words: list[str], tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environment = {"PATH": os.environ["PATH"], "GAMELAKE_URI": tmp_path.as_uri()}
+    with os.fdopen(write, "wb") as output:
+        ran = subprocess.run(
+            [GAMELAKE, *words], env=environment, stdout=output, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ran.returncode, ran.stderr) == (128 + signal.SIGPIPE, "")
+
+
 def test_a_closed_output_is_not_the_next_file_that_is_opened() -> None:
     code = """
 import sys

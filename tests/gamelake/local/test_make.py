@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,17 @@ def test_down_and_clean_need_no_command_that_runs(clone: Path) -> None:
         python.symlink_to("/removed/python")
     subprocess.run(["make", "clean"], cwd=clone, stdin=subprocess.DEVNULL, check=True)
     assert not command.exists()
+
+
+def test_what_takes_long_is_told_until_it_ends_though_its_reader_waits(clone: Path) -> None:
+    """The installation was silent for a minute. What is left of the telling must not keep the pipe open."""
+    python = clone / "python"
+    python.write_text("#!/bin/sh\ncase $1 in -m) sleep 3; exit 1; esac\n", encoding="utf-8")
+    python.chmod(0o755)
+    (clone / ".venv" / "bin" / "uv").unlink(missing_ok=True)
+    make = ["make", "-s", ".venv/bin/uv", "SILENCE=1", f"PYTHON={python}"]
+    began = time.monotonic()
+    ran = subprocess.run(make, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert "  ... making .venv, 1 s so far\n  ... making .venv, 2 s so far\n" in ran.stdout
+    assert "made no virtual environment" in ran.stdout
+    assert time.monotonic() - began < 30
