@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import DAG, BaseOperator, Param
@@ -55,3 +57,12 @@ def test_ctrl_c_between_two_tasks_has_no_traceback(monkeypatch: pytest.MonkeyPat
         LakeDAG(dag_id="a_dag", schedule=None).test()
     assert ended.value.code == INTERRUPTED
     assert ended.value.__suppress_context__
+
+
+def test_a_date_before_the_first_day_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow runs no task then, and calls that a success."""
+    run = SimpleNamespace(logical_date=datetime(2025, 1, 1, tzinfo=UTC), get_task_instances=lambda: [])
+    monkeypatch.setattr(DAG, "test", lambda _: run)
+    dag = LakeDAG(dag_id="a_dag", schedule=None, start_date=datetime(2025, 12, 31, 15, tzinfo=UTC))
+    with pytest.raises(SystemExit, match="no task ran: its first day is 2026-01-01, and the run is of 2025-01-01"):
+        dag.test()

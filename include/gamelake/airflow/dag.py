@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 from airflow.sdk import DAG
 
+from gamelake.days import day_of, format_day
 from gamelake.errors import INTERRUPTED, is_explained
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ class LakeDAG(DAG):
             raise _interrupted()
         for failure in failures:
             sys.stderr.write(f"\n{self.dag_id} failed in {failure}\n")
+        if not run.get_task_instances() and self.start_date:  # Airflow calls this a success
+            first, given = format_day(day_of(self.start_date)), run.logical_date or run.run_after
+            raise SystemExit(
+                f"\n{self.dag_id}: no task ran: its first day is {first}, and the run is of {given:%Y-%m-%d}. Leave "
+                "out that date; a load and transform take a day "
+                'as --conf \'{"date": "YYYY-MM-DD"}\''
+            )
         return run
 
     def test_once(self, *args: Any, **kwargs: Any) -> tuple[Any, list[Failure]]:

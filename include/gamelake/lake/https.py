@@ -46,6 +46,10 @@ _HINTS = {
 }
 
 
+class DeniedError(StoreError):
+    """S3's 403 before any object was read: the CDN may read nothing, or there is no such object."""
+
+
 class HttpsStore:
     """A URL as a store that only reads; see `ReadableStore` for what the methods promise.
 
@@ -120,7 +124,7 @@ class HttpsStore:
                 "403 AccessDenied: S3 replies so if the CDN may not read, and also when there is no such object and it "
                 "may not list; check the bucket's policy, and that a first load was committed"
             )
-            return StoreError(method, url, reason)
+            return DeniedError(method, url, reason)
         hint = _HINTS.get(status)
         excerpt = body[:_EXCERPT].decode("utf-8", "replace")
         return StoreError(method, url, f"status {status}: {excerpt}{f'; {hint}' if hint else ''}")

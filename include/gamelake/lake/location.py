@@ -8,6 +8,7 @@ What a store, DuckDB or a browser would read in another way is refused here, bef
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,5 +108,9 @@ def _folder(rest: str) -> FolderLocation:
     if found := next((each for each in path if each == "\\" or not each.isprintable()), None):
         raise LocationError(
             f"found {found!r} in the folder's name, which DuckDB cannot read; name another folder", found
+        )
+    if not os.path.normpath(path).strip("/"):
+        raise LocationError(
+            f"found the root of the disk, {path}; expected a folder of its own, such as file:///data/lake"
         )
     return FolderLocation(Path(path))

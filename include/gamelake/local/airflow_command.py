@@ -10,6 +10,11 @@ from pathlib import Path
 from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION
 from gamelake.local import account, interrupts, sandbox, stack
 from gamelake.local.environment import environment
+from gamelake.registry import load_sources, loaded_entities
+
+
+class NoLoadError(RuntimeError):
+    """`dags test` names a load that does not exist here; the message has those that do."""
 
 
 def run(arguments: list[str]) -> int:
@@ -21,6 +26,7 @@ def run(arguments: list[str]) -> int:
         The exit status of the command.
 
     Raises:
+        NoLoadError: `dags test` of a load that does not exist, or whose source is off.
         StackError: `dags test` while `make up` runs.
         AccountError: The API refuses the account.
         SandboxStartError: The sandbox did not start.
@@ -29,6 +35,8 @@ def run(arguments: list[str]) -> int:
     os.environ.update(environment())
     command = [sys.executable, "-m", "airflow", *arguments]
     is_test = arguments[:2] == ["dags", "test"]
+    if is_test:
+        _check_load(arguments[2:])
     if is_test and stack.running("scheduler"):
         raise stack.StackError(
             "dags test: `make up` is running, and its scheduler would run the same tasks. Run `make down` first, or "
@@ -41,6 +49,21 @@ def run(arguments: list[str]) -> int:
     if not tested & {"igdb", "rawg"}:
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
     return _test_rawg(command, has_key=has_rawg) if "rawg" in tested else _test_load(command, has_account=has_account)
+
+
+def _check_load(words: list[str]) -> None:
+    """Check that a load exists, for which Airflow has a traceback alone. Raises: NoLoadError."""
+    sources, known = load_sources(), [entity.dag_id for entity in loaded_entities()]
+    for word in words:
+        name = word.partition("_")[0]
+        if name not in sources or "_" not in word or word in known:
+            continue
+        if any(word == entity.dag_id for entity in sources[name].entities.values()):
+            raise NoLoadError(
+                f"dags test {word}: the source {name} is off here, so it has no DAGs; GAMELAKE_OPTIONAL_SOURCES={name} "
+                "switches it on (RAWG_API_KEY does so for the real RAWG, where that variable is not set)"
+            )
+        raise NoLoadError(f"dags test {word}: there is no such load, expected one of {', '.join(known)}")
 
 
 def _test_load(command: list[str], *, has_account: bool) -> int:

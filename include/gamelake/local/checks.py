@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+from gamelake.lake.https import DeniedError, open_cdn
 from gamelake.lake.location import BucketLocation, FolderLocation
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.local.environment import LOCAL
 from gamelake.marts.scratch import check_database, check_free
 from gamelake.settings import read_settings
@@ -16,9 +21,12 @@ MIN_FREE = 300 * 1024 * 1024
 _FULL = 4 * 1024 * 1024
 """Bytes: with less a database cannot be written."""
 
+_ABSENT = "marts/_absent"
+"""An object that no lake has: a CDN that answers keeps nothing of it that a reader could get later."""
+
 
 class FolderError(RuntimeError):
-    """A folder of a run cannot be used; the message has what to do."""
+    """A folder or bucket of a run cannot be used; the message has what to do."""
 
 
 def check_folders(place: BucketLocation | FolderLocation) -> None:
@@ -53,6 +61,23 @@ def check_build() -> None:
     settings = read_settings()
     if settings.gamelake_transform == "one_process":  # no other build opens the file
         check_free(settings.gamelake_duckdb)
+
+
+def check_reach(place: BucketLocation | FolderLocation) -> None:
+    """Ask the lake's bucket and its CDN, once Airflow's database has the connections.
+
+    Raises: FolderError; StoreError.
+    """
+    if isinstance(place, BucketLocation):
+        # In another process: here the tasks look for their connections, and boto3's log is in that of the run.
+        command = [sys.executable, "-m", "gamelake.cli", "marts", "list"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+        if asked.returncode:
+            told = [line for line in asked.stderr.splitlines() if not line.startswith("  ... ")]  # that it still works
+            raise FolderError("\n".join(told))
+    if cdn := open_cdn():
+        with contextlib.suppress(ObjectNotFoundError, DeniedError):
+            cdn.get(_ABSENT)
 
 
 def _check_writable(folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from gamelake.local import account
 from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
+from gamelake.registry import switched_on
 from gamelake.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def environment() -> dict[str, str]:
 
     Raises: SettingsError.
     """
+    if os.environ.get("GAMELAKE_OPTIONAL_SOURCES"):
+        switched_on()  # each DAG file would raise the same error
     home = _airflow_home()
     port = str(chosen_port(API_PORT))
     defaults = {

@@ -23,7 +23,7 @@ from gamelake.errors import is_explained
 from gamelake.lake.factory import lake_location
 from gamelake.local import account, allowed, finished_day, report, sandbox
 from gamelake.local.alone import alone
-from gamelake.local.checks import check_build, check_folders, full_disks
+from gamelake.local.checks import check_build, check_folders, check_reach, full_disks
 from gamelake.local.environment import LOGS, environment
 from gamelake.local.interrupts import interruptible
 from gamelake.local.services import cause_in
@@ -108,12 +108,14 @@ def _run_dags(
         from gamelake.local.database import prepare
 
         prepare()
+    with terminal.doing("asking the lake"):
+        check_reach(lake_location())
     with terminal.doing("reading the DAGs"):
         from airflow.dag_processing.dagbag import DagBag
 
         bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
-        raise RunError("\n".join(f"{path}: {_last_line(error)}" for path, error in bag.import_errors.items()))
+        raise RunError(_import_errors(bag.import_errors))
     for package in ("gamelake.load", "gamelake.sources", "gamelake.feeds"):
         _listen(package, _Progress(terminal))
     loads: list[dict[str, Any]] = []
@@ -169,8 +171,12 @@ def _run_dag(dag: LakeDAG, day: str, log: Path, task_id: str, params: Mapping[st
     return task.xcom_pull(task_ids=task_id)
 
 
-def _last_line(traceback: str) -> str:
-    return traceback.strip().splitlines()[-1]
+def _import_errors(tracebacks: Mapping[str, str]) -> str:
+    """Return the last line of each traceback once, with the files that have it."""
+    files: dict[str, list[str]] = {}
+    for path, text in sorted(tracebacks.items()):
+        files.setdefault(text.strip().splitlines()[-1], []).append(path)
+    return "\n".join(f"{', '.join(paths)}: {error}" for error, paths in files.items())
 
 
 @contextlib.contextmanager

@@ -69,3 +69,10 @@ def test_what_no_store_or_duckdb_can_read_is_refused_by_its_part(uri: str, found
 def test_what_is_no_place_is_told_what_is_expected(uri: str) -> None:
     with pytest.raises(LocationError, match="expected s3://bucket/prefix or file:///absolute/folder"):
         locate(uri)
+
+
+@pytest.mark.parametrize("uri", ["file:///", "file:/", "file:////", "file:///.", "file:///tmp/..", "file://localhost/"])
+def test_the_root_of_the_disk_is_no_lake(uri: str) -> None:
+    """`file:///$FOLDER` with an empty variable wrote raw/ and marts/ into it."""
+    with pytest.raises(LocationError, match=r"found the root of the disk, /.*; expected a folder of its own"):
+        locate(uri)

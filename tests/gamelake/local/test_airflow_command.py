@@ -13,6 +13,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "environment", "message"),
+    [
+        ("rawg_games", {"IGDB_CLIENT_ID": "a", "IGDB_CLIENT_SECRET": "b"}, "the source rawg is off here"),
+        ("igdb_gmaes", {}, "there is no such load, expected one of igdb_games, "),
+    ],
+)
+def test_a_load_that_does_not_exist_is_named_in_place_of_a_traceback(
+    dag_id: str, environment: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    own = {"GAMELAKE_LOCAL": str(tmp_path / "local"), "GAMELAKE_URI": (tmp_path / "lake").as_uri(), **environment}
+    ran = subprocess.run(
+        [GAMELAKE, "laptop", "airflow", "dags", "test", dag_id],
+        env={**environment_without("AIRFLOW", "GAMELAKE", "IGDB", "RAWG"), **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1), ran.stderr
+    assert ran.stderr.startswith(f"dags test {dag_id}: {message}")
+
+
 @pytest.mark.slow
 def test_dags_test_prepares_the_database_of_a_new_folder(tmp_path: Path) -> None:
     """It ended with "Database migration required", and after that migration without connections."""

@@ -191,3 +191,14 @@ def test_a_folder_on_a_disk_without_hard_links_is_refused(monkeypatch: pytest.Mo
     with pytest.raises(SettingsError, match=f"GAMELAKE_LOCAL: cannot make a hard link in {tmp_path}: .*FAT and exFAT"):
         environment.password()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_source_that_does_not_exist_is_told_before_each_dag_file_fails(tmp_path: Path) -> None:
+    own = {"GAMELAKE_LOCAL": str(tmp_path), "GAMELAKE_OPTIONAL_SOURCES": "nope"}
+    for command in (["up"], ["run"], ["laptop", "airflow", "dags", "list"]):
+        ran = subprocess.run(
+            [GAMELAKE, *command], env={**environment_without("AIRFLOW", "GAMELAKE"), **own},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        expected = "GAMELAKE_OPTIONAL_SOURCES: found 'nope', expected one of rawg, shop; commas between several\n"
+        assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", expected)

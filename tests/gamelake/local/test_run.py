@@ -16,7 +16,7 @@ import pytest
 
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import StoreError
-from gamelake.local.run import RunError, _as_run_error, _listen, _run_dag
+from gamelake.local.run import RunError, _as_run_error, _import_errors, _listen, _run_dag
 from gamelake.marts.scratch import ScratchError
 
 LOG = Path("run.log")
@@ -119,3 +119,11 @@ def test_what_is_printed_when_the_process_ends_is_in_the_log(tmp_path: Path) -> 
     shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert shown.stdout == "shown\nthe result\n"
     assert log.read_text() == "a log line\nTraceback\n"
+
+
+def test_an_error_of_many_dag_files_is_told_once() -> None:
+    """A wrong variable, or a broken entities.yaml, was printed once for each file."""
+    wrong = "Traceback\n  File\ngamelake.fields.RegistryError: rows: found 'x'\n"
+    assert _import_errors({"b.py": wrong, "a.py": wrong, "c.py": "SyntaxError: invalid syntax"}) == (
+        "a.py, b.py: gamelake.fields.RegistryError: rows: found 'x'\nc.py: SyntaxError: invalid syntax"
+    )
