@@ -164,10 +164,10 @@ def _levels(view: View) -> None:
     body = [
         [
             escape(t(f"pipeline.level_{each.name}") if f"pipeline.level_{each.name}" in all_texts() else each.title),
-            escape(t(f"pipeline.level_is_{each.status}")),
+            escape(t(f"pipeline.level_is_{each.status if each.nights else 'unjudged'}")),
             f"{each.target:.0%}",
             f"{t.number(each.nights - each.bad)} / {t.number(each.nights)}",
-            f"{each.budget_left:.0%}",
+            f"{each.budget_left:.0%}" if each.nights else "–",
             t.date(each.last_bad) if each.last_bad else "–",
         ]
         for each in found.levels

@@ -24,11 +24,11 @@ def slo() -> None:
     lines = [
         (
             each.name,
-            each.status.value,
+            each.status.value if each.nights else "no night yet",
             f"{each.target:.1%}",
             "–" if each.attained is None else f"{each.attained:.1%}",
             f"{each.bad} of {each.nights}",
-            f"{each.budget_left:.0%}",
+            f"{each.budget_left:.0%}" if each.nights else "–",
             " / ".join(f"{each.burn_rates[n]:.1f}" for n in ("7", "30")) if each.burn_rates else "–",
             f"{each.last_bad}: {each.reason}" if each.last_bad else "–",
         )

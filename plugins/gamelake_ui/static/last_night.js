@@ -198,8 +198,8 @@ function levelTable(levels) {
   const names = ["Promise", "State", "Target", "Good nights", "Budget left", "Last bad night"];
   const rows = levels.map((level) => {
     const values = [
-      level.title, chip(LEVEL[level.status]), `${percent(level.target)} of ${level.window}`,
-      level.nights ? `${level.nights - level.bad} of ${level.nights}` : "–", percent(level.budget_left),
+      level.title, level.nights ? chip(LEVEL[level.status]) : "no night yet", `${percent(level.target)} of ${level.window}`,
+      level.nights ? `${level.nights - level.bad} of ${level.nights}` : "–", level.nights ? percent(level.budget_left) : "–",
       level.last_bad ? `${dayAndMonth(level.last_bad)}: ${level.reason}` : "–",
     ];
     const kinds = ["name", "state", "number", "number", "number", "wide"];
