@@ -55,35 +55,35 @@ help: ## list the targets
 setup: $(READY) ## install the pinned dependencies into .venv and prepare dbt and Airflow
 
 run: $(READY) ## load and transform the next day, then show the marts
-	@"$(BIN)"/gamelake run
+	@exec "$(BIN)"/gamelake run
 
 up: $(READY) ## start a local Airflow with its web UI and a sandbox
-	@"$(BIN)"/gamelake up
+	@exec "$(BIN)"/gamelake up
 
 down: ## stop what `make up` started
 	@test ! -x "$(BIN)"/gamelake || test ! -x "$(BIN)"/python || "$(BIN)"/python -m gamelake.cli down
 
 dashboard: $(DASHBOARD)/.installed ## open the dashboard on the lake of GAMELAKE_URI; PORT= chooses its port
-	@"$(DASHBOARD)"/bin/python -m apps.dashboard $(if $(PORT),--port $(PORT))
+	@exec "$(DASHBOARD)"/bin/python -m apps.dashboard $(if $(PORT),--port $(PORT))
 
 screenshots: $(READY) $(DASHBOARD)/.dev ## take the pictures in docs, of the lake of GAMELAKE_URI, with Chromium
 	"$(DASHBOARD)"/bin/python -m tools.screenshots
 
 collector: $(VENV)/.installed ## start the event collector, in the foreground; PORT= chooses its port
-	@"$(BIN)"/python -m apps.event_collector $(if $(PORT),--port $(PORT))
+	@exec "$(BIN)"/python -m apps.event_collector $(if $(PORT),--port $(PORT))
 
 capture: $(CAPTURE)/.installed ## capture the changes of the database of GAMELAKE_CAPTURE_URI, in the foreground (needs Java 17 or newer); PORT= chooses its port
-	@"$(CAPTURE)"/bin/python -m apps.change_capture $(if $(PORT),--port $(PORT))
+	@exec "$(CAPTURE)"/bin/python -m apps.change_capture $(if $(PORT),--port $(PORT))
 
 capture-example: $(READY) $(CAPTURE)/.installed ## a shop in a local PostgreSQL, its sales captured and applied to the lake of GAMELAKE_URI
-	@"$(BIN)"/python -m examples.shop
+	@exec "$(BIN)"/python -m examples.shop
 
 kafka: $(VENV)/.installed ## install the client of Kafka, which `gamelake feed publish` needs, into .venv
 	@echo "Installing the client of Kafka into $(VENV) ..."
 	@$(call TELL,installing into $(VENV)) $(call INSTALL,$(VENV)) -r requirements-kafka.lock
 
 sandbox: $(VENV)/.installed ## start only the sandbox, a local IGDB and RAWG, in the foreground
-	@"$(BIN)"/gamelake sandbox
+	@exec "$(BIN)"/gamelake sandbox
 
 freshness: $(READY) ## check how old the loads behind the published marts are (late after 30 h, stale after 54 h)
 	@"$(BIN)"/gamelake marts freshness

@@ -32,6 +32,28 @@ def test_words_reach_the_command_as_they_are_typed(tmp_path: Path, target: Any, 
     assert ran.stdout.splitlines() == arguments, ran.stderr
 
 
+@pytest.mark.parametrize("target", ["run", "up", "sandbox", "collector"])
+def test_a_make_that_is_killed_ends_its_command(tmp_path: Path, target: str) -> None:
+    """`kill` and service managers name the one process that they started; a shell between would die and leave it."""
+    ended = tmp_path / "ended"
+    for name in ("gamelake", "python"):
+        command = tmp_path / name
+        command.write_text(
+            f"#!/bin/sh\ntrap 'touch {ended}; exit' TERM\necho began\nfor _ in $(seq 50); do sleep 0.1; done\n",
+            encoding="utf-8",
+        )
+        command.chmod(0o755)
+    old = [word for file in (".venv/.installed", "dbt/target/manifest.json") for word in ("-o", file)]
+    make = subprocess.Popen(
+        ["make", "-s", *old, target, f"BIN={tmp_path}"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    with make:
+        assert make.stdout is not None
+        assert make.stdout.readline() == "began\n"
+        make.terminate()
+    assert ended.exists()
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A folder with the Makefile and a virtual environment."""
