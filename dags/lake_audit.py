@@ -15,7 +15,8 @@ means, docs/guides/runbooks/compaction.md what to do about a month.
 
 - **remove**: remove the orphans; else only list them.
 - **older_than_hours**: orphans younger than this stay: a load may be using them.
-- **verify**: read all parts of the newest commits and all files of months, and compare their hashes, not only sizes.
+- **verify**: read all parts of the newest commits, all files of months and the marts that readers have, and compare
+  their hashes, not only sizes.
 - **compact_again**: write the files of months again that have one.
 """
 
@@ -127,7 +128,7 @@ with LakeDAG(
             False,
             type="boolean",
             title="Verify",
-            description="Read all parts of the newest commits and all files of months, and compare their hashes.",
+            description="Read the newest parts, all files of months and the published marts, and compare their hashes.",
         ),
         "compact_again": Param(
             False,

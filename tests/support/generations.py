@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gamelake.marts.documents import HISTORY, RECORD, Generation, History, HistoryDay, PublishedMart, encode
+from gamelake.marts.build_inputs import Inputs, RunInput
+from gamelake.marts.documents import HISTORY, INPUTS, RECORD, Generation, History, HistoryDay, PublishedMart, encode
 from gamelake.marts.generation import publish
 from gamelake.marts.pointer import current
 
@@ -33,6 +34,15 @@ def document_of(generation: str, *, day: str, **fields: Any) -> Generation:
     return msgspec.structs.replace(document, **fields)
 
 
+def inputs_of(document: Generation) -> Inputs:
+    """What a generation of this document was built from: no table."""
+    run = RunInput(day=document.day, run_id=document.run_id, build="test", previous=document.previous)
+    empty: dict[str, Any] = dict.fromkeys(
+        ("sources", "absent", "files", "claims", "previous", "days", "days_left_out", "commits"), ()
+    )
+    return Inputs(run=(run,), **empty)
+
+
 def entry(key: str, day: str = "2026-11-20") -> HistoryDay:
     """The entry of a day in a listing."""
     counts = {"rows": 3, "bytes": 3, "current_rows": 3, "superseded_rows": 0, "voided_rows": 0}
@@ -47,6 +57,7 @@ def finished(store: Store, day: str, run: str = "run", previous: str | None = No
     mart = PublishedMart(name="dim_games", key=key, copy=COPY, rows=1, bytes=len(generation), sha256="0" * 64)
     document = document_of(generation, day=day, run_id=run, previous=previous, marts=(mart,))
     store.put(document.history, encode(History(days=(), left_out=())))
+    store.put(f"{generation}/{INPUTS}", encode(inputs_of(document)))
     store.put(f"{generation}/{RECORD}", encode(document))
     return generation
 

@@ -122,7 +122,9 @@ def audit(
     older_than_hours: Annotated[
         int, typer.Option(metavar="HOURS", callback=_hours, help="The age at which an orphan is old enough.")
     ] = 48,
-    verify: Annotated[bool, typer.Option("--verify", help="Read the newest parts, and compare their hashes.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read the newest parts and the published marts, and compare hashes.")
+    ] = False,
 ) -> int:
     """Find objects that are orphans, missing or damaged, and old events that were not applied."""
     from datetime import timedelta

@@ -42,6 +42,7 @@ def list_generations() -> None:
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
     from gamelake.marts import pointer, rollback
+    from gamelake.marts.documents import POINTER
 
     store = command_store()
     found = rollback.generations(store)
@@ -51,7 +52,11 @@ def list_generations() -> None:
     print(place_of(store))
     print(table(_GENERATION_HEADER, map(_generation_line, found), sys.stdout))
     if last := pointer.newest(store):
-        print(f"\nReaders have {last.generation} since {_kst(last.at)} KST: {_story(last)}.")
+        if wrong := pointer.difference(store, last):
+            shows = f"publication {last.number} shows {last.generation}"
+            print(f"\n{POINTER} {wrong}, and {shows}: `{pointer.repair(store, last)}` writes it again.")
+        else:
+            print(f"\nReaders have {last.generation} since {_kst(last.at)} KST: {_story(last)}.")
 
 
 @group.command()
@@ -111,8 +116,9 @@ def roll_back(
     from gamelake.marts.rollback import rollback
 
     store = command_store()
+    wrong = _pointer_fault(store)
     now, is_moved = rollback(store, generation, by=_login(), reason=reason)
-    return _tell(store, now, is_moved=is_moved)
+    return _tell(store, now, is_moved=is_moved, wrong=wrong)
 
 
 @group.command("rollforward")
@@ -122,8 +128,9 @@ def roll_forward(reason: Reason = None) -> int:
     from gamelake.marts.rollback import rollforward
 
     store = command_store()
+    wrong = _pointer_fault(store)
     now, is_moved = rollforward(store, by=_login(), reason=reason)
-    return _tell(store, now, is_moved=is_moved)
+    return _tell(store, now, is_moved=is_moved, wrong=wrong)
 
 
 @group.command("build-on-spark")
@@ -172,9 +179,19 @@ def _generation_line(generation: ListedGeneration) -> tuple[str, ...]:
     )
 
 
-def _tell(store: Store, now: Publication, *, is_moved: bool) -> int:
+def _pointer_fault(store: Store) -> str | None:
+    """Return what is wrong with the pointer before a command that writes it, None if nothing is."""
+    from gamelake.marts import pointer
+
+    last = pointer.newest(store)
+    return pointer.difference(store, last) if last else None
+
+
+def _tell(store: Store, now: Publication, *, is_moved: bool, wrong: str | None) -> int:
     """Tell the person and the CDN what readers have now. Returns: the exit status."""
-    if not is_moved:
+    if not is_moved and wrong:
+        print(f"The pointer was written again: before, it {wrong}. Readers have {now.day}, {now.generation}.")
+    elif not is_moved:
         print(f"No change: readers already have {now.day}, {now.generation}, since {_kst(now.at)} KST ({_story(now)}).")
     else:
         print(f"Readers now have {now.day}, {now.generation}, in place of {now.replaced} ({_story(now)}).")

@@ -73,8 +73,8 @@ def audit(
 ) -> AuditReport:
     """Look at tables and, with `marts`, at what is not of one table; remove orphans that are old enough, if told to.
 
-    verify: read the parts of the newest commits and compare hashes. now: for tests; the present. remove: also
-    keep what is left of a broken month for another 7 days.
+    verify: read the parts of the newest commits and the marts that readers have, and compare hashes. now: for tests;
+    the present. remove: also keep what is left of a broken month for another 7 days.
     Raises: ValueError, for an age below MIN_ORPHAN_HOURS; StoreError, ManifestError.
     """
     if older_than < timedelta(hours=MIN_ORPHAN_HOURS):
@@ -88,7 +88,7 @@ def audit(
         report.findings += audit_table(store, table, now=now, verify=verify)
         report.findings += audit_feed(store, table, now=now, verify=verify)
     if marts:
-        report.findings += audit_generations(store, now=now)
+        report.findings += audit_generations(store, now=now, verify=verify)
         report.findings += audit_findings(store, now=now)
         report.findings += audit_incidents(store, now=now)
         report.findings += audit_events(store, now=now)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.findings import RETENTION, Finding, Problem
+from gamelake.lake.keys import number_of
 from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.uploads import DamagedPartError, verify_part
 from gamelake.marts import pointer
+from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import (
     HISTORY,
+    INPUTS,
     POINTER,
+    PUBLICATIONS,
     RECORD,
     Generation,
     History,
@@ -33,7 +40,7 @@ KEEP_PUBLISHED = 10
 """Published generations that are kept at any age: more than the days for which outdated parts are kept."""
 
 
-def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
+def audit_generations(store: Store, *, now: datetime, verify: bool = False) -> Iterator[Finding]:
     """Yield what is wrong with the marts: missing or damaged files of the pointer, and unneeded files.
 
     A generation older than RETENTION is unneeded, except the KEEP_PUBLISHED newest published ones: when a day is built
@@ -41,6 +48,7 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
     show are kept too, and the one of the newest publication. A day of the history that no generation lists is unneeded.
     While the pointer is damaged, all is needed; while a listing is damaged or missing, all days of the history are.
 
+    verify: read what readers have and compare hashes, not only sizes.
     Raises:
         StoreError: a request to the store failed.
     """
@@ -54,11 +62,15 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
         return
     live = {shown.generation} if shown else set()
     if newest:
-        yield from _check_pointer(newest, shown.generation if shown else None)
+        yield from _check_pointer(store, newest, shown.generation if shown else None)
+    yield from _check_publications(store, now - RETENTION)
     if shown:
         yield from _check_record(store, shown)
+        yield from _check_inputs(store, shown)
         for mart in shown.marts:
-            yield from _check_named(store, mart, by=POINTER)
+            yield from _check_named(store, mart, by=POINTER, verify=verify)
+        if newest and newest.generation == shown.generation:
+            yield from _check_copies(store, shown, pointer.repair(store, newest), verify=verify)
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     last = pointer.newest_published(store)
@@ -72,11 +84,13 @@ def audit_generations(store: Store, *, now: datetime) -> Iterator[Finding]:
                     f"its generation is older than {RETENTION.days} days and not of the last {KEEP_PUBLISHED} published"
                 )
                 yield Finding.orphan(info, reason)
-    yield from _check_history(store, generations.keys() | live, finished=records | live, live=live)
+    yield from _check_history(store, generations.keys() | live, finished=records | live, live=live, verify=verify)
     yield from (Finding.orphan(info, "a build that has ended read it") for info in store.list(RESTORED))
 
 
-def _check_history(store: Store, generations: Set[str], *, finished: Set[str], live: Set[str]) -> Iterator[Finding]:
+def _check_history(
+    store: Store, generations: Set[str], *, finished: Set[str], live: Set[str], verify: bool
+) -> Iterator[Finding]:
     """Yield what is wrong with the listings of generations and the days of the history.
 
     Args:
@@ -84,6 +98,7 @@ def _check_history(store: Store, generations: Set[str], *, finished: Set[str], l
         generations: All generations.
         finished: Those of them that have a listing; of another one the build has not ended.
         live: Those of them whose days readers see.
+        verify: Read these days and compare hashes.
     """
     listed: set[str] = set()
     are_all_listed = True
@@ -103,17 +118,18 @@ def _check_history(store: Store, generations: Set[str], *, finished: Set[str], l
         for day in days:
             listed.add(day.key)
             if generation in live:
-                yield from _check_named(store, day, by=listing)
+                yield from _check_named(store, day, by=listing, verify=verify)
     for info in store.list("marts/history/"):
         if are_all_listed and day_key(info.key) not in listed:
             yield Finding.orphan(info, "no generation of the marts lists this day")
 
 
-def _check_pointer(newest: Publication, shown: str | None) -> Iterator[Finding]:
+def _check_pointer(store: Store, newest: Publication, shown: str | None) -> Iterator[Finding]:
     """Yield a finding if the pointer does not show the newest publication: a writer may have been killed in between."""
     if newest.generation != shown:
         key = pointer.publication_key(newest.number)
-        reason = f"{key} shows {newest.generation}, the pointer {shown or 'nothing'}: `make rollforward` repairs it"
+        reason = f"{key} shows {newest.generation}, the pointer {shown or 'nothing'}"
+        reason += f": `{pointer.repair(store, newest)}` repairs it"
         yield Finding(Problem.DAMAGED if shown else Problem.MISSING, POINTER, reason)
 
 
@@ -129,13 +145,52 @@ def _check_record(store: Store, shown: Generation) -> Iterator[Finding]:
         yield Finding(Problem.DAMAGED, key, f"{error.key}: found {error.found!r}; {hint}")
 
 
-def _check_named(store: Store, named: PublishedMart | HistoryDay, *, by: str) -> Iterator[Finding]:
+def _check_inputs(store: Store, shown: Generation) -> Iterator[Finding]:
+    """Yield a finding if the list of what the shown generation was built from is missing or damaged."""
+    key = f"{shown.generation}/{INPUTS}"
+    hint = "restore it from a backup, or run the DAG `transform`: the next build has its own"
+    try:
+        read(store, key, Inputs)
+    except ObjectNotFoundError:
+        yield Finding(Problem.MISSING, key, f"readers have this generation; {hint}")
+    except DocumentError as error:
+        yield Finding(Problem.DAMAGED, key, f"{error.key}: found {error.found!r}; {hint}")
+
+
+def _check_publications(store: Store, since: datetime) -> Iterator[Finding]:
+    """Yield the publications that are damaged, or missing before another one, until they are a week old."""
+    stored = {number: info for info in store.list(PUBLICATIONS) if (number := number_of(PUBLICATIONS, info.key))}
+    hint = "restore it from a backup; without it `make generations` does not show that publication"
+    for number, info in sorted(stored.items()):
+        if info.modified < since:
+            continue
+        if number > min(stored) and number - 1 not in stored:
+            yield Finding(Problem.MISSING, pointer.publication_key(number - 1), hint)
+        try:
+            pointer.publication_of(store, number)
+        except ObjectNotFoundError:  # removed since the listing
+            yield Finding(Problem.MISSING, info.key, hint)
+        except DocumentError as error:
+            yield Finding(Problem.DAMAGED, info.key, f"{error.key}: found {error.found!r}; {hint}")
+
+
+def _check_copies(store: Store, shown: Generation, command: str, *, verify: bool) -> Iterator[Finding]:
+    """Yield the copies at fixed paths that are missing or damaged: readers that follow no pointer have them."""
+    for mart in shown.marts:
+        copy = msgspec.structs.replace(mart, key=mart.copy)
+        yield from _check_named(store, copy, by=f"`{command}` writes it again; {POINTER}", verify=verify)
+
+
+def _check_named(store: Store, named: PublishedMart | HistoryDay, *, by: str, verify: bool) -> Iterator[Finding]:
     where = f"{by} names it"
     try:
         info = store.info(named.key)
+        if info.size != named.bytes:
+            reason = f"{where} with {named.bytes} bytes, the store has {info.size}"
+            yield Finding(Problem.DAMAGED, named.key, reason, info.size, info.modified)
+        elif verify:
+            verify_part(store, named)
     except ObjectNotFoundError:
         yield Finding(Problem.MISSING, named.key, where)
-        return
-    if info.size != named.bytes:
-        reason = f"{where} with {named.bytes} bytes, the store has {info.size}"
-        yield Finding(Problem.DAMAGED, named.key, reason, info.size, info.modified)
+    except DamagedPartError as error:
+        yield Finding(Problem.DAMAGED, named.key, f"{where}; {error}", named.bytes)

@@ -242,7 +242,7 @@ def decode(key: str, data: bytes, kind: type[DocumentT]) -> DocumentT:
         elif key.rpartition("/")[2].startswith((RESULTS, PLANS)):
             hint = "no mart needs it: delete the object, and only the costs of this build are lost"
         else:
-            again = "run `make rollforward`, which writes it again"
+            again = "run `make generations`: it names the command that writes it again"
             hint = (
                 f"{again if key == POINTER else 'restore the object from a backup'}. If an earlier version of gamelake "
                 "wrote it, delete marts/ of the lake (raw/ stays) and run transform again"

@@ -135,7 +135,7 @@ def history(store: Store) -> Iterator[Publication]:
     numbers = sorted((number for number in stored if number is not None), reverse=True)
     for number in numbers:
         try:
-            yield _publication(store, number)
+            yield publication_of(store, number)
         except DocumentError as error:
             log.warning("%s is left out: %s", publication_key(number), error)
             if number == numbers[0]:
@@ -145,7 +145,7 @@ def history(store: Store) -> Iterator[Publication]:
                 yield _stand_in(shown, number=number)
 
 
-def _publication(store: Store, number: int) -> Publication:
+def publication_of(store: Store, number: int) -> Publication:
     """Return the publication of a number. Raises: DocumentError, also if it states another number; StoreError."""
     key = publication_key(number)
     publication = read(store, key, Publication)
@@ -174,6 +174,27 @@ def newest_published(store: Store) -> Publication | None:
     except (ObjectNotFoundError, DocumentError):
         return oldest
     return _stand_in(shown, number=0) if shown else None
+
+
+def difference(store: ReadableStore, publication: Publication) -> str | None:
+    """Return how the pointer differs from what a publication shows, None if it does not. Raises: StoreError."""
+    try:
+        shown = current(store)
+    except DocumentError:
+        return "is damaged"
+    if shown is None:
+        return "is missing"
+    return None if shown.generation == publication.generation else f"shows {shown.generation}"
+
+
+def repair(store: Store, publication: Publication) -> str:
+    """Return the command that brings the pointer back to the newest publication: a roll-forward would undo a rollback.
+
+    Raises as `history`.
+    """
+    last = newest_published(store)
+    is_rolled_back = last is not None and last.generation != publication.generation
+    return f"make rollback TO={publication.generation}" if is_rolled_back else "make rollforward"
 
 
 def move(store: Store, decide: Callable[[Publication | None], Move | None]) -> Publication | None:

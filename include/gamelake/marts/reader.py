@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Self
 
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import lake_uri, open_store, place_of
-from gamelake.lake.store import StoreError
+from gamelake.lake.store import Store, StoreError
 from gamelake.marts import findings, levels, pointer
 from gamelake.marts.build_inputs import Inputs
-from gamelake.marts.documents import INPUTS, History, read
+from gamelake.marts.documents import INPUTS, POINTER, History, read
 from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
@@ -209,6 +209,11 @@ def open_marts(lake: str | ReadableStore | None = None, *, day: date | None = No
             return Marts(store, generation)
         days.append(generation.day)
     if not days:
+        if isinstance(store, Store) and (last := pointer.newest(store)):
+            raise NotPublishedError(
+                f"{POINTER} is missing in {place_of(store)}, so readers have no marts; publication "
+                f"{last.number} shows {last.generation}: `{pointer.repair(store, last)}` writes the pointer again"
+            )
         raise NotPublishedError(
             f"nothing is published yet in {place_of(store)}; run the DAG `transform`, or `make run`"
         )

@@ -14,6 +14,7 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.marts import pointer
+from gamelake.marts.documents import POINTER
 from gamelake.marts.generation import publish
 from gamelake.marts.rollback import generations
 from gamelake.paths import REPOSITORY
@@ -53,6 +54,25 @@ def test_the_list_states_what_became_of_each(store: Store, capsys: pytest.Captur
     assert [line.startswith("->") for line in lines] == [False, True, False]
     assert ["2 (publish)" in lines[0], "3 (rollback)" in lines[1], "never" in lines[2]] == [True] * 3
     assert last.endswith(": scores are 0.")
+
+
+@pytest.mark.parametrize("data", [None, b"{"])
+def test_a_pointer_that_readers_lack_is_told(
+    store: Store, capsys: pytest.CaptureFixture[str], data: bytes | None
+) -> None:
+    [generation] = published(store, "2026-11-20")
+    whole = store.get(POINTER)
+    store.delete(POINTER)
+    if data is not None:
+        store.put(POINTER, data)
+    assert main(["marts", "list"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert ("Readers have" in last, generation in last, "make rollforward" in last) == (False, True, True)
+    assert main(["marts", "freshness"]) == 1
+    assert "nothing is published yet" not in capsys.readouterr().err
+    assert main(["marts", "rollforward"]) == 0
+    assert "No change" not in capsys.readouterr().out
+    assert store.get(POINTER) == whole
 
 
 def test_make_calls_them(store: Store, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def generation(store: Any, run_id: Any, *, days: Any = 0, published: Any = False
         mart = PublishedMart(name="genres", key=file, rows=1, bytes=13, sha256="0" * 64, copy=copy)
         document = document_of(key, day="2026-11-21", marts=(mart,))
         store.put(document.history, encode(History(days=(), left_out=())))
+        store.put(copy, b"not read here")
         for written in (f"{key}/{RECORD}", POINTER):
             store.put(written, encode(document))
     for info in list(store.list(key)):
@@ -231,7 +232,7 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(
     for info in list(store.list("marts/dt=")):
         store.delete(info.key)
     assert main(["lake", "audit"]) == 1
-    assert "3 objects missing, damaged or unread" in capsys.readouterr().out
+    assert "4 objects missing, damaged or unread" in capsys.readouterr().out
 
 
 def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:

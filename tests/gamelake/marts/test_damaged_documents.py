@@ -18,9 +18,10 @@ from gamelake.marts.audit import KEEP_PUBLISHED, audit_generations
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import HISTORY, INPUTS, POINTER, PUBLICATIONS, RECORD, Action, encode, read
 from gamelake.marts.generation import open_generation, publish
-from gamelake.marts.reader import open_marts
+from gamelake.marts.reader import NotPublishedError, open_marts
 from gamelake.marts.rollback import generations, rollback, rollforward
 from gamelake.registry import load_sources
+from tests.support.generations import COPY, published
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def test_a_damaged_pointer_is_written_again_by_a_rollforward(store: Store, night
     store.put(POINTER, b"{")
     with pytest.raises(DocumentError) as raised:
         open_generation(store, ENTITIES, day=NEXT, run_id="r")
-    assert "make rollforward" in raised.value.expected
+    assert "make generations" in raised.value.expected
     assert [finding.key for finding in audit_generations(store, now=LATER)] == [POINTER]
     rollforward(store, by="hana")
     assert pointer.current(store) == pointer.record_of(store, nights[2])
@@ -155,11 +156,56 @@ def test_a_damaged_document_never_replaces_a_good_pointer(store: Store, nights: 
     assert store.get(POINTER) == good
 
 
-@pytest.mark.parametrize("name", [RECORD, HISTORY])
+@pytest.mark.parametrize("name", [RECORD, HISTORY, INPUTS])
 def test_the_audit_names_what_the_shown_generation_lacks(store: Store, nights: list[str], name: str) -> None:
     key = f"{nights[2]}/{name}"
     store.delete(key)
     assert [(each.problem, each.key) for each in audit_generations(store, now=LATER)] == [(Problem.MISSING, key)]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_audit_names_a_damaged_publication_for_a_week(store: Store, nights: list[str], number: int) -> None:
+    key = pointer.publication_key(number)
+    store.put(key, b"{")
+    found = [(each.problem, each.key) for each in audit_generations(store, now=datetime.now(UTC))]
+    assert found == [(Problem.DAMAGED, key)]
+    assert not list(audit_generations(store, now=LATER))
+
+
+def test_the_audit_names_a_lost_publication(store: Store, nights: list[str]) -> None:
+    key = pointer.publication_key(2)
+    store.delete(key)
+    found = [(each.problem, each.key) for each in audit_generations(store, now=datetime.now(UTC))]
+    assert found == [(Problem.MISSING, key)]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"<html>"])
+def test_the_audit_names_a_copy_that_readers_of_fixed_paths_lack(store: Store, data: bytes | None) -> None:
+    published(store, "2026-11-20")
+    store.delete(COPY)
+    if data is not None:
+        store.put(COPY, data)
+    reasons = {each.key: each.reason for each in audit_generations(store, now=LATER)}
+    assert "make rollforward" in reasons[COPY]
+
+
+def test_a_verifying_audit_reads_what_readers_have(store: Store) -> None:
+    [generation] = published(store, "2026-11-20")  # its mart states another hash than its file has
+    keys = {f"{generation}/dim_games.parquet", COPY}
+    assert not keys & {each.key for each in audit_generations(store, now=LATER)}
+    assert keys <= {each.key for each in audit_generations(store, now=LATER, verify=True)}
+
+
+def test_a_lost_pointer_after_a_rollback_is_not_rolled_forward(store: Store, nights: list[str]) -> None:
+    rollback(store, None, by="hana")
+    store.delete(POINTER)
+    [finding] = audit_generations(store, now=LATER)
+    with pytest.raises(NotPublishedError) as raised:
+        open_marts(store)
+    command = f"make rollback TO={nights[1]}"
+    assert (command in finding.reason, command in str(raised.value)) == (True, True)
+    rollback(store, nights[1], by="hana")
+    assert pointer.current(store) == pointer.record_of(store, nights[1])
 
 
 @pytest.mark.parametrize("removed", [HISTORY, ""])
