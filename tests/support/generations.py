@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def finished(store: Store, day: str, run: str = "run", previous: str | None = No
     generation = f"marts/dt={day}/{run}"
     key = f"{generation}/dim_games.parquet"
     store.put(key, generation.encode())
-    mart = PublishedMart(name="dim_games", key=key, copy=COPY, rows=1, bytes=len(generation), sha256="0" * 64)
+    digest = hashlib.sha256(generation.encode()).hexdigest()
+    mart = PublishedMart(name="dim_games", key=key, copy=COPY, rows=1, bytes=len(generation), sha256=digest)
     document = document_of(generation, day=day, run_id=run, previous=previous, marts=(mart,))
     store.put(document.history, encode(History(days=(), left_out=())))
     store.put(f"{generation}/{INPUTS}", encode(inputs_of(document)))
