@@ -69,6 +69,20 @@ def test_dags_test_reads_the_account_from_the_database(tmp_path: Path, url: str)
     assert loaded(lake).startswith("manual__")
 
 
+def test_the_command_of_a_laptop_reads_the_account_from_the_database(tmp_path: Path) -> None:
+    """It loaded the sandbox's rows in their place, without a word."""
+    world = World.generate(seed=5, games=100, first_day=TODAY, today=TODAY, popularity_per_game=1)
+    lake = (tmp_path / "lake").as_uri()
+    with Sandbox(world, client_id="mine", latency=0.0).running() as url:
+        environment = airflow_environment(tmp_path, lake=lake, igdb=account(url) | {"IGDB_CLIENT_ID": "mine"})
+        assert laptop(environment, "laptop", "prepare").returncode == 0
+        environment = {name: value for name, value in environment.items() if not name.startswith("IGDB_")}
+        done = laptop(environment, "laptop", "airflow", "dags", "test", "igdb_companies")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.stdout.startswith("Loading by the connection igdb_default of Airflow's database\n")
+    assert newest_commit(open_store(lake), "companies").row_count == len(list(world.rows("companies")))
+
+
 def test_make_run_reads_the_account(tmp_path: Path, url: str) -> None:
     """The whole command, as a user with an account types it."""
     lake = (tmp_path / "lake").as_uri()

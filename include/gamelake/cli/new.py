@@ -165,7 +165,6 @@ def _asked(source: Source, endpoint: str, condition: str | None) -> Sample:
 def _connect(source: Source, stack: ExitStack) -> str:
     """Make the source's connection known to this process, until the stack ends. Returns: who answers, for people."""
     import os
-    from urllib.parse import urlsplit
 
     from gamelake.airflow.settings_file import IGDB_CONNECTION
     from gamelake.cli.store import use_stored_connection
@@ -181,8 +180,8 @@ def _connect(source: Source, stack: ExitStack) -> str:
     from airflow.sdk import Connection
 
     stored = os.environ.get(account.CONNECTION_VARIABLE)
-    host = Connection.from_json(stored, source.connection).host if stored else None
-    if host and urlsplit(host).hostname not in {"127.0.0.1", "localhost", "::1"}:
+    found = Connection.from_json(stored, source.connection) if stored else None
+    if found and account.is_own(source.connection, found.host, found.login):
         return source.name
     os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(
         stack.enter_context(sandbox.running(sandbox.Days.now()))

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsFileError, connections, load_settings
 from gamelake.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 RAWG_VARIABLE = "AIRFLOW_CONN_RAWG_DEFAULT"
@@ -35,6 +42,20 @@ def is_rawg_given() -> bool:
     """Return whether the user has set a key, a server or a connection of RAWG. To be called as `is_given`."""
     settings = read_settings()
     return bool(settings.rawg_api_key or settings.rawg_base_url or os.environ.get(RAWG_VARIABLE))
+
+
+def is_own(conn_id: str, host: str | None, login: str | None) -> bool:
+    """Return whether a connection is the user's, and not the one to a sandbox that the settings file writes."""
+    ours = {connection.conn_id: connection.conn_login for connection in load_settings().connections}
+    is_here = urlsplit(host or "").hostname in {"127.0.0.1", "localhost", "::1"}
+    return not is_here or (login or None) != ours.get(conn_id)
+
+
+def stored(conn_id: str, database: Path) -> tuple[str | None, str | None] | None:
+    """Return host and login of a connection in Airflow's database, None if it has none. Raises: sqlite3.Error."""
+    with closing(sqlite3.connect(database)) as opened:  # Airflow's own reader takes seconds to import
+        found = opened.execute("select host, login from connection where conn_id = ?", (conn_id,)).fetchone()
+    return tuple(found) if found else None
 
 
 def export(conn_id: str = IGDB_CONNECTION) -> None:

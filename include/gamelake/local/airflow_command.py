@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION
@@ -20,7 +22,8 @@ class NoLoadError(RuntimeError):
 def run(arguments: list[str]) -> int:
     """Run Airflow's own command; most commands replace this process.
 
-    `dags test` of a load uses the account of the user. Without one, it uses a sandbox that it starts.
+    `dags test` of a load uses the account of the user: of the environment, else a connection in Airflow's database that
+    is not the sandbox's. Without one, it uses a sandbox that it starts.
 
     Returns:
         The exit status of the command.
@@ -42,13 +45,26 @@ def run(arguments: list[str]) -> int:
             "dags test: `make up` is running, and its scheduler would run the same tasks. Run `make down` first, or "
             "start the DAG in that Airflow: `.venv/bin/airflow dags trigger <dag_id>`"
         )
-    if is_test and not (Path(os.environ["AIRFLOW_HOME"]) / "airflow.db").exists():  # as in a new GAMELAKE_LOCAL
+    if is_test and not _has_tables():  # as in a new GAMELAKE_LOCAL
         print("Preparing Airflow's database ...", flush=True)
         subprocess.run([sys.executable, "-m", "gamelake.cli", "laptop", "prepare"], check=False)
     tested = {argument.partition("_")[0] for argument in arguments} if is_test else set()
     if not tested & {"igdb", "rawg"}:
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
     return _test_rawg(command, has_key=has_rawg) if "rawg" in tested else _test_load(command, has_account=has_account)
+
+
+def _database() -> Path:
+    return Path(os.environ["AIRFLOW_HOME"]) / "airflow.db"
+
+
+def _has_tables() -> bool:
+    """Return whether Airflow's database was prepared: each of its commands makes an empty file."""
+    try:
+        account.stored(IGDB_CONNECTION, _database())
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _check_load(words: list[str]) -> None:
@@ -82,6 +98,13 @@ def _test_rawg(command: list[str], *, has_key: bool) -> int:
 
 
 def _test_with_sandbox(command: list[str], variable: str, conn_id: str) -> int:
+    found = None
+    with suppress(sqlite3.Error):  # Airflow itself has the message
+        found = account.stored(conn_id, _database())
+    if found and account.is_own(conn_id, *found):
+        print(f"Loading by the connection {conn_id} of Airflow's database", flush=True)
+        os.execv(sys.executable, command)  # noqa: S606 - as above
     with interrupts.interruptible(), sandbox.running(sandbox.Days.now()) as url:
+        print(f"Loading from the sandbox at {url}: no account is set, nor stored as {conn_id}", flush=True)
         os.environ[variable] = sandbox.connection(url, conn_id)
         return subprocess.run(command, check=False).returncode  # noqa: S603

@@ -48,6 +48,24 @@ def test_the_sandbox_answers_for_rawg_unless_the_user_names_an_api(
     assert account.is_rawg_given() is expected
 
 
+@pytest.mark.parametrize(
+    ("conn_id", "host", "login", "expected"),
+    [
+        ("igdb_default", "http://127.0.0.1:8900/v4", "sandbox", False),
+        ("igdb_default", "http://localhost:9000/v4", "sandbox", False),
+        ("igdb_default", "http://127.0.0.1:8900/v4", "mine", True),
+        ("igdb_default", "https://api.igdb.com/v4", "mine", True),
+        ("igdb_default", "", "mine", True),  # the default host is IGDB's
+        ("rawg_default", "http://127.0.0.1:8900/api", "", False),
+        ("rawg_default", None, None, True),
+    ],
+)
+def test_a_stored_connection_is_the_users_unless_it_leads_to_the_sandbox(
+    conn_id: str, host: str | None, login: str | None, *, expected: bool
+) -> None:
+    assert account.is_own(conn_id, host, login) is expected
+
+
 def test_a_key_becomes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     # Set first, so that the end of the test removes what `export` sets.
     monkeypatch.setenv(account.RAWG_VARIABLE, "")

@@ -36,8 +36,12 @@ def test_a_load_that_does_not_exist_is_named_in_place_of_a_traceback(
 
 
 @pytest.mark.slow
-def test_dags_test_prepares_the_database_of_a_new_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_dags_test_prepares_the_database_of_a_new_folder(tmp_path: Path, *, is_begun: bool) -> None:
     """It ended with "Database migration required", and after that migration without connections."""
+    if is_begun:  # as by `airflow pools list`
+        (tmp_path / "local" / "airflow").mkdir(parents=True)
+        (tmp_path / "local" / "airflow" / "airflow.db").touch()
     own = {"GAMELAKE_LOCAL": str(tmp_path / "local"), "GAMELAKE_URI": (tmp_path / "lake").as_uri()}
     ran = subprocess.run(
         [GAMELAKE, "laptop", "airflow", "dags", "test", "no_dag"],
