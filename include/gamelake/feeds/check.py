@@ -89,6 +89,8 @@ def check_feed(store: Store, entity: Entity, *, since: int | None = None, until:
     for name, version in (("since", since), ("until", last)):
         if version not in ends:
             raise FeedError(f"{entity}: {name}", version, f"a version at which a step ends: of {ends[0]} to {ends[-1]}")
+    if since > last:
+        raise FeedError(f"{entity}: until", last, f"{since}, the version to begin with, or a later one")
     report = CheckReport(since, last)
     canonical = Canonical(entity)
     rows = read_table(store, table.read(since), canonical)
