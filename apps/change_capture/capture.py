@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from apps.change_capture.database import DatabaseError, PasswordError, PublicationError
 from apps.change_capture.engine import Engine, properties, read_position
 from apps.change_capture.envelopes import Stream, StreamError
-from apps.change_capture.inboxes import EndedError, Inboxes
+from apps.change_capture.inboxes import EmptiedError, EndedError, Inboxes
 from apps.change_capture.signs import Signs
 from apps.change_capture.state import State, StateError
 from gamelake.lake.factory import place_of
@@ -116,7 +116,7 @@ class Capture:
             OSError: The disk cannot be written.
         """
         self._identity = self._database.check()
-        self._signs.check(self._identity)
+        self._signs.check(self._identity, self._folder.read())
         unpublished = self._database.unpublished()
         if unpublished:
             # First: a start that ends before the snapshot must not let the next one continue.
@@ -200,7 +200,7 @@ class Capture:
             inbox = Inbox(self._store, table.name)
             # The newest part of an inbox is never removed.
             if not any(each.number == number for each in inbox.parts(after=number - 1)):
-                return f"the lake lacks {inbox.key(number)}, which was stored"
+                return str(EmptiedError(inbox.key(number)))
         return None
 
     # The thread of the engine.
@@ -222,6 +222,8 @@ class Capture:
                 self._engine_works, self.is_refused = False, True
                 os.kill(os.getpid(), signal.SIGTERM)
                 break
+            except EmptiedError as error:
+                failure = self._again = str(error)
             except (DatabaseError, StateError, StreamError, StoreError, OSError) as error:
                 failure = str(error)
             except Exception as error:  # this thread is never started again
@@ -238,6 +240,7 @@ class Capture:
     def _run_engine(self) -> str:
         """Run the engine once. Returns: why it ended."""
         self._stream = Stream(self._tables)
+        self._inboxes.begin(self._state.parts if self._state else {})
         self._stale = None
         with self._lock:
             self._engine = Engine(self._settings, self._handle, self._started)
@@ -254,7 +257,7 @@ class Capture:
         log.info("Debezium reads the database")
 
     def _handle(self, records: list[Record]) -> None:
-        """Store a batch. Raises: StreamError, EndedError, OSError."""
+        """Store a batch. Raises: StreamError, EndedError, EmptiedError, OSError."""
         batch = self._stream.take(records, datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
         if batch.started and not self._expects_snapshot:
             # Its slot is older than this snapshot, so that changes in between may be missing.

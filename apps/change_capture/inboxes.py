@@ -1,6 +1,7 @@
 """What writes the inboxes: it returns when all is stored, however long the lake is away.
 
 EndedError     the process ends: what was not stored is not acknowledged, and comes again
+EmptiedError   the lake lacks a part that was stored
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from apps.change_capture.envelopes import cut
 from gamelake.lake.inbox import Inbox
-from gamelake.lake.store import StoreError
+from gamelake.lake.store import ObjectNotFoundError, StoreError
 
 if TYPE_CHECKING:
     import threading
@@ -33,6 +34,13 @@ class EndedError(Exception):
     """The process ends before everything was stored."""
 
 
+class EmptiedError(Exception):
+    """The lake lacks a part that was stored: it was emptied, or restored from a backup. All tables are to be read."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the lake lacks {key}, which was stored")
+
+
 class Inboxes:
     """The inboxes of one source. For one thread at a time.
 
@@ -47,7 +55,13 @@ class Inboxes:
         self._metrics = metrics
         self._ending = ending
         self._inboxes: dict[TableName, Inbox] = {}
+        self._stored: dict[str, int] = {}
         self.store_works = True
+
+    def begin(self, stored: Mapping[str, int]) -> None:
+        """Begin again, after the last part that was stored of each table, by the name of its entity."""
+        self._inboxes.clear()
+        self._stored = dict(stored)
 
     def put(self, lines: Mapping[TableName, Sequence[bytes]]) -> dict[TableName, int]:
         """Store lines as parts, table after table, and of each table in order.
@@ -57,6 +71,7 @@ class Inboxes:
 
         Raises:
             EndedError: The process ends; some parts may be stored.
+            EmptiedError: The lake lacks a part that was stored; some parts may be stored.
         """
         return {
             table: max(self._put(table, part) for part in cut(each, rows=PART_ROWS, size=PART_BYTES))
@@ -69,6 +84,7 @@ class Inboxes:
         pause, since = _PAUSE, time.monotonic()
         while True:
             try:
+                self._check(inbox)
                 number = inbox.add(part, number=tried[-1] if tried else None, on_try=tried.append)
             except (StoreError, OSError) as error:
                 if self.store_works:
@@ -82,5 +98,14 @@ class Inboxes:
             if not self.store_works:
                 log.info("the lake can be written again, after %.0f seconds", time.monotonic() - since)
             self.store_works = True
+            self._stored[table.entity] = number
             self._metrics.parts.labels(str(table)).inc()
             return number
+
+    def _check(self, inbox: Inbox) -> None:
+        """Look whether the part is there that was stored last. Raises: EmptiedError, StoreError."""
+        if number := self._stored.get(inbox.table.entity):
+            try:
+                self._store.info(inbox.key(number))  # the newest part of an inbox is never removed
+            except ObjectNotFoundError:
+                raise EmptiedError(inbox.key(number)) from None

@@ -13,6 +13,7 @@ from gamelake.lake.factory import place_of
 from gamelake.lake.store import StoreError
 
 if TYPE_CHECKING:
+    from apps.change_capture.state import State
     from gamelake.lake.store import Store
 
 log = logging.getLogger(__name__)
@@ -32,19 +33,27 @@ class Signs:
         self._source = source
         self._slot = slot
         self._database = ""
+        self._own: set[tuple[str, str]] = set()
         self._given: float | None = None
 
-    def check(self, database: str) -> None:
+    def check(self, database: str, state: State | None) -> None:
         """Refuse a second capture of the source to the same lake: their snapshots would mix.
+
+        Args:
+            database: What is to be captured.
+            state: What was captured to this disk's folder before: by no other process now, as this one holds it.
 
         Raises:
             StateError: There is another one.
             StoreError: The lake cannot be read.
         """
         self._database = database
+        self._own.add((database, self._slot))  # the database lets no two processes read one slot
+        if state and state.lake == place_of(self._store):
+            self._own.add((state.database, state.slot))
         sign = read_sign(self._store, self._source)
-        if sign is None or sign.ended or (sign.database, sign.slot) == (database, self._slot):
-            return  # the database lets no two processes read one slot
+        if sign is None or sign.ended or (sign.database, sign.slot) in self._own:
+            return
         if sign.at + 2 * EVERY > datetime.now(UTC):
             raise StateError(
                 f"{place_of(self._store)}: another capture of {self._source} reads the slot {sign.slot} of the "

@@ -407,6 +407,21 @@ def test_changes_that_no_log_tells_are_in_a_new_snapshot(shop: Shop, disk: Store
     assert applied(disk) == {}
 
 
+def test_a_lake_that_is_emptied_while_the_capture_runs(shop: Shop, disk: Store, tmp_path: Path) -> None:
+    """The next change is not stored without the rows of before: all tables are read, with no one's help."""
+    with running_capture(shop, disk.uri, tmp_path / "capture") as capture:
+        shop.run(order("open"), order("open"))
+        wait_for_the_shop(capture, disk, shop)
+        shutil.rmtree(disk.uri.removeprefix("file://"))
+        shop.run(order("paid"))
+        wait_for_the_shop(capture, disk, shop)
+        assert "all tables are read: the lake lacks inbox/shop/orders/" in capture.text
+        shop.run(order("paid"))
+        wait_for_the_shop(capture, disk, shop)
+        assert capture.end() == 0
+    assert len(applied(disk)) == 4
+
+
 def test_a_database_that_was_restored_is_read_again(tmp_path: Path, disk: Store) -> None:
     """From a copy of its disk, as clouds make it: it has the slot, and less of its log than was captured."""
     with running_postgres() as server, new_shop(server) as shop:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from apps.change_capture import inboxes
-from apps.change_capture.inboxes import EndedError, Inboxes
+from apps.change_capture.inboxes import EmptiedError, EndedError, Inboxes
 from apps.change_capture.metrics import Metrics
 from gamelake.lake.inbox import Inbox, read_events
 from gamelake.lake.keys import TableName
@@ -36,6 +36,20 @@ def test_each_table_has_its_parts(disk: Store, monkeypatch: pytest.MonkeyPatch) 
     assert made.put({}) == {}
     assert ids(disk) == [[1, 2], [3], [5]]
     assert ids(disk, ITEMS) == [[4]]
+
+
+def test_a_lake_that_was_emptied_gets_no_part(disk: Store) -> None:
+    """It would have changes without the rows of before. What an earlier process stored counts too."""
+    made = Inboxes(disk, Metrics(), threading.Event())
+    made.put({ORDERS: lines(1)})
+    disk.delete(Inbox(disk, ORDERS).key(1))
+    with pytest.raises(EmptiedError, match="which was stored"):
+        made.put({ORDERS: lines(2)})
+    made.begin({"orders": 7})
+    with pytest.raises(EmptiedError, match="00007"):
+        made.put({ORDERS: lines(2)})
+    made.begin({})
+    assert made.put({ORDERS: lines(2)}) == {ORDERS: 1}
 
 
 def test_a_failing_lake_is_tried_until_it_works(faulty_store: Store, proxy: FaultyProxy) -> None:
