@@ -12,7 +12,8 @@ import uvicorn
 from apps.change_capture.address import AddressError, parse_address
 from apps.change_capture.app import make_app
 from apps.change_capture.capture import Capture
-from apps.change_capture.database import Database, DatabaseError
+from apps.change_capture.checks import DatabaseError
+from apps.change_capture.database import Database
 from apps.change_capture.engine import LONGEST_BATCH_SECONDS
 from apps.change_capture.jvm import JavaError, start_java
 from apps.change_capture.metrics import Metrics

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from apps.change_capture.database import DatabaseError, PasswordError, PublicationError
+from apps.change_capture.checks import DatabaseError, PasswordError
 from apps.change_capture.engine import Engine, properties, read_position
 from apps.change_capture.envelopes import Stream, StreamError
 from apps.change_capture.inboxes import EmptiedError, EndedError, Inboxes
 from apps.change_capture.signs import Signs
 from apps.change_capture.state import State, StateError
+from apps.change_capture.watch import Watch
 from gamelake.lake.factory import place_of
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.store import StoreError
@@ -42,8 +43,6 @@ log = logging.getLogger(__name__)
 
 END_SECONDS = 8.0
 """How long the end of the process waits for the batch that is being stored, and for the engine."""
-RETAINED_WARNING = 1024**3
-"""Bytes of its log that the database keeps for the slot, from which on the capture warns."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between starts of the engine
 _WELL_SECONDS = 60.0  # an engine that ran so long was well
 _WATCH_SECONDS = 20.0
@@ -230,12 +229,21 @@ class Capture:
                 log.exception("the capture stopped")
                 failure = f"{type(error).__name__}: {error}"
             self._engine_works, restarts = False, True
+            if self._again:
+                self._forget()
             if self._ending.is_set():
                 break
             pause = _PAUSE if time.monotonic() - began > _WELL_SECONDS else pause
             log.error("the capture stopped, and starts again in %.0f seconds: %s", pause, failure)
             self._ending.wait(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _forget(self) -> None:
+        """Let the next start read all tables, also one of another process."""
+        try:
+            self._folder.forget()
+        except OSError as error:
+            log.warning("the position stays on the disk: %s", error)
 
     def _run_engine(self) -> str:
         """Run the engine once. Returns: why it ended."""
@@ -293,40 +301,19 @@ class Capture:
         self._metrics.snapshots.inc()
         log.info("the snapshot %s is completed", snapshot)
 
-    # The thread that watches the slot and the publication.
+    # The thread that watches the database.
 
     def _watch(self) -> None:
-        warned, refused = RETAINED_WARNING, False
+        watch = Watch(self._database, self._metrics)
         while True:
-            try:
-                retained = self._database.retained() or 0
-                self._metrics.retained.set(retained)
-                if retained >= warned:
-                    log.warning("the database keeps %.1f GB of its log for %s", retained / 1e9, self._database.name)
-                    warned = 2 * retained
-                elif retained < RETAINED_WARNING:
-                    warned = RETAINED_WARNING
-                self._check_publication()
-                refused = False
-            except PasswordError as error:
-                if not refused:
-                    log.warning("what is connected goes on, and the next connection ends the capture: %s", error)
-                refused = True
-            except DatabaseError as error:
-                log.debug("the database cannot be asked: %s", error)
+            # While no engine works, the next start checks the tables.
+            if reason := watch.look(self._stream, engine_works=self._engine_works):
+                self._end_engine(reason)
             if self._ending.wait(_WATCH_SECONDS):
                 return
 
-    def _check_publication(self) -> None:
-        """End the engine if the database keeps changes of a table from it, which it would not notice."""
-        if not self._engine_works:
-            return  # the next start checks it
-        try:
-            reason = self._database.unpublished()
-        except PublicationError as error:
-            reason = str(error)
-        if reason is None:
-            return
+    def _end_engine(self, reason: str) -> None:
+        """End the engine: the database keeps changes from it, which it would not notice."""
         self._again = self._stale = reason  # what was changed meanwhile is in no log
         with self._lock:
             engine = self._engine

@@ -1,11 +1,7 @@
 """The database, as the capture prepares it: what it checks, its publication and its slot.
 
 It is reached by the driver that Debezium has, so that both understand the same address. What is checked before the
-engine starts has a message that a person can act on.
-
-    DatabaseError        the database cannot be reached, or cannot be captured
-    PublicationError     the publication leaves out changes
-    PasswordError        the password is wrong
+engine starts has a message that a person can act on (`checks.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +14,19 @@ from urllib.parse import quote
 
 import orjson
 
-from apps.change_capture.address import VARIABLE
+from apps.change_capture.checks import (
+    REFUSED_LOGIN,
+    DatabaseError,
+    PasswordError,
+    check_publication,
+    check_server,
+    check_table,
+    explained,
+    fault_of_key,
+    list_of,
+    published,
+    quoted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,11 +35,7 @@ if TYPE_CHECKING:
     from apps.change_capture.tables import CapturedTable
     from gamelake.lake.keys import TableName
 
-OLDEST = 14
-"""The oldest PostgreSQL: before it, nothing moves the slot's position while the captured tables are still."""
 PLUGIN = "pgoutput"
-INTEGERS = ("smallint", "integer", "bigint")
-_REFUSED_LOGIN = "28P01"
 _IN_USE_SECONDS = 15.0
 """How long a slot may stay in use: the server notices late that a process was killed."""
 
@@ -46,6 +50,8 @@ select current_setting('server_version_num')::int / 10000 as version, current_se
 _TABLE = """
 select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
     has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
+    row_security_active(c.oid) as secured,
+    (select min(i.inhrelid::regclass::text) from pg_inherits i where i.inhparent = c.oid) as heir,
     (select coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, null))), '[]')
      from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
      where i.indrelid = c.oid and i.indisprimary) as key
@@ -68,18 +74,10 @@ select s.plugin, s.database, s.active_pid as process, s.wal_status as log,
     pg_current_wal_lsn() - '0/0'::pg_lsn as written
 from pg_replication_slots s where s.slot_name = ?
 """
-
-
-class DatabaseError(Exception):
-    """The database cannot be captured; the message states why, and what to do."""
-
-
-class PublicationError(DatabaseError):
-    """The publication leaves out changes."""
-
-
-class PasswordError(DatabaseError):
-    """The password is wrong: this process cannot get another one."""
+_BLOCKERS = """
+select distinct unnest(pg_blocking_pids(a.pid)) as pid from pg_stat_activity a
+where a.usename = current_user and a.application_name like 'Debezium%' order by pid
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +124,31 @@ class Database:
         """Make the publication, or add what it lacks. Raises: DatabaseError."""
         with self._connection() as connection:
             found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
-            name = _quoted(self.name)
+            name = quoted(self.name)
             if found is None:
-                self._change(connection, f"create publication {name} for table {_list(self._tables)}")
+                self._change(connection, f"create publication {name} for table {list_of(self._tables)}")
                 return
             check_publication(self._tables, found, self.name)
-            lacking = [each for each in self._tables if _published(each, found) is None]
+            lacking = [each for each in self._tables if published(each, found) is None]
             if lacking:
-                self._change(connection, f"alter publication {name} add table {_list(lacking)}")
+                self._change(connection, f"alter publication {name} add table {list_of(lacking)}")
 
     def unpublished(self) -> str | None:
-        """Return why changes of a table are not told any more; None: all of them are. Raises: DatabaseError."""
+        """Return why changes of a table are not told, or mix its rows; None: all is well. Raises: DatabaseError."""
         with self._connection() as connection:
             found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
+            tables = {each: _rows(connection, _TABLE, each.schema, each.table) for each in self._tables}
         if found is None:
             return f"the publication {self.name} is missing"
         check_publication(self._tables, found, self.name)
         for table in self._tables:
-            oid = _published(table, found)
+            oid = published(table, found)
             if oid is None:
                 return f"the publication {self.name} lacks {table} now"
             if oid != self.oids.get(table.name, oid):
                 return f"{table} is another table than before: it was dropped and made again, or renamed"
+            if fault := next((fault_of_key(table, each["key"]) for each in tables[table]), None):
+                return fault
         return None
 
     def slot(self) -> Slot | None:
@@ -178,6 +179,11 @@ class Database:
             found = next(iter(_rows(connection, _SLOT, self.name)), None)
         return None if found is None else int(found["retained"] or 0)
 
+    def blockers(self) -> list[int]:
+        """Return the processes of the server for which Debezium waits there. Raises: DatabaseError."""
+        with self._connection() as connection:
+            return [int(each["pid"]) for each in _rows(connection, _BLOCKERS)]
+
     def drop_slot(self) -> None:
         """Drop the slot; the server then keeps no log for it. Raises: DatabaseError."""
         with self._connection() as connection:
@@ -187,7 +193,7 @@ class Database:
     def drop_publication(self) -> None:
         """Drop the publication. Raises: DatabaseError."""
         with self._connection() as connection:
-            self._change(connection, f"drop publication if exists {_quoted(self.name)}")
+            self._change(connection, f"drop publication if exists {quoted(self.name)}")
 
     def _change(self, connection: Any, statement: str) -> None:
         from apps.change_capture.jvm import java
@@ -228,100 +234,8 @@ class Database:
                 connection.close()
         except JException as error:
             state = str(error.getSQLState() or "") if hasattr(error, "getSQLState") else ""
-            kind = PasswordError if state == _REFUSED_LOGIN else DatabaseError
+            kind = PasswordError if state == REFUSED_LOGIN else DatabaseError
             raise kind(explained(state, str(error.getMessage()), address)) from None
-
-
-def check_server(server: dict[str, Any], user: str) -> None:
-    """Check a row of the server. Raises: DatabaseError."""
-    if server["version"] < OLDEST:
-        raise DatabaseError(f"PostgreSQL {server['version']} is too old, expected {OLDEST} or newer")
-    if server["standby"]:
-        raise DatabaseError(f"the server is a standby, expected the primary: change {VARIABLE}")
-    if server["wal_level"] != "logical":
-        raise DatabaseError(
-            f"wal_level: found {server['wal_level']}, expected logical. Run `alter system set wal_level = logical` and "
-            "restart PostgreSQL (on RDS: the parameter rds.logical_replication)"
-        )
-    if not server["replication"]:
-        raise DatabaseError(
-            f"the role {user} may not replicate. Run: alter role {_quoted(user)} replication "
-            "(on RDS: grant rds_replication to it)"
-        )
-
-
-def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict[str, Any]) -> int:
-    """Check a row of a table; None: it is missing. Returns: its oid. Raises: DatabaseError."""
-    if found is None:
-        raise DatabaseError(f"{table}: there is no such table in the database {server['database']}")
-    if found["kind"] != "r":
-        raise DatabaseError(f"{table}: found a view or a partitioned table, expected an ordinary table")
-    if not found["readable"]:
-        quoted = _list([table])
-        raise DatabaseError(
-            f"{table}: {server['user']} may not read it. Run: grant usage on schema {_quoted(table.schema)} to "
-            f"{_quoted(server['user'])}; grant select on {quoted} to {_quoted(server['user'])}"
-        )
-    key = found["key"]
-    if [each["name"] for each in key] != [table.key]:
-        columns = ", ".join(each["name"] for each in key) or "none"
-        raise DatabaseError(
-            f"{table}: found the primary key {columns}, expected {table.key} alone. A row of the lake has one "
-            "id: name the column in `options: key`, or give the table such a key"
-        )
-    if key[0]["type"] not in INTEGERS:
-        raise DatabaseError(f"{table}: {table.key}: found {key[0]['type']}, expected {' or '.join(INTEGERS)}")
-    if found["identity"] in {"n", "i"}:
-        raise DatabaseError(
-            f"{table}: its replica identity is {'nothing' if found['identity'] == 'n' else 'another index'}, expected "
-            f"full. Run: alter table {_list([table])} replica identity full"
-        )
-    return int(found["oid"])
-
-
-def check_publication(tables: Sequence[CapturedTable], found: dict[str, Any], name: str) -> None:
-    """Check a row of a publication; it may lack tables. Raises: DatabaseError."""
-    if not found["complete"]:
-        raise PublicationError(
-            f"the publication {name} leaves out some operations. Run: alter publication {_quoted(name)} "
-            "set (publish = 'insert, update, delete, truncate')"
-        )
-    wanted = {(each.schema, each.table) for each in tables}
-    for each in found["tables"]:
-        if each["partial"] and (each["schema"], each["table"]) in wanted:
-            raise PublicationError(
-                f"the publication {name} has some rows or columns of {each['schema']}.{each['table']}, expected all: "
-                "the lake would keep the others as they were. Let its owner run: "
-                f"alter publication {_quoted(name)} set table {_list(tables)}"
-            )
-
-
-def _published(table: CapturedTable, found: dict[str, Any]) -> int | None:
-    """Return the oid of the table that a publication has by a name, None if it has none."""
-    same = (each for each in found["tables"] if (each["schema"], each["table"]) == (table.schema, table.table))
-    return next((int(each["oid"]) for each in same), None)
-
-
-def explained(state: str, message: str, address: Address) -> str:
-    """Return what an error of the driver means, by its SQLSTATE."""
-    first = " ".join(message.split()).removeprefix("FATAL: ").removeprefix("ERROR: ")
-    match state:
-        case _ if state == _REFUSED_LOGIN:
-            first = f"the password is wrong: set the right one in {VARIABLE} or PGPASSWORD"
-        case "28000":
-            first = f"the server refuses the login: {first}"
-        case "3D000":
-            first = f"there is no such database on this server: change {VARIABLE}"
-        case "08001" | "08004" | "08006" if "SSL" in first or "could not be verified" in first:
-            first = (
-                f"the connection cannot be encrypted: {first.rstrip('.')}. In {VARIABLE}, sslrootcert has to name the "
-                "CA of the server's certificate, and the host has to be in it (verify-full); the server needs ssl = on"
-            )
-        case "08001" | "08004" | "08006" | "57P03":
-            first = f"the server does not answer: {first}"
-        case "53400":
-            first = f"{first}. Raise max_replication_slots, or drop unused slots"
-    return f"{address}: {first}"
 
 
 def _rows(connection: Any, query: str, *parameters: str) -> list[dict[str, Any]]:
@@ -333,11 +247,3 @@ def _rows(connection: Any, query: str, *parameters: str) -> list[dict[str, Any]]
     while result.next():
         rows.append(orjson.loads(str(result.getString(1))))
     return rows
-
-
-def _list(tables: Sequence[CapturedTable]) -> str:
-    return ", ".join(f"{_quoted(each.schema)}.{_quoted(each.table)}" for each in tables)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -79,6 +79,11 @@ class Stream:
         """The snapshot that is under way."""
         return self._snapshot
 
+    @property
+    def rows(self) -> int:
+        """How many rows of snapshots came."""
+        return sum(tuple(self._rows.values()))  # another thread adds to them
+
     def take(self, records: Iterable[Record], received_at: str) -> Batch:
         """Return the lines of records.
 

@@ -10,7 +10,7 @@ import pytest
 
 from apps.change_capture import __main__ as command
 from apps.change_capture.address import AddressError, parse_address
-from apps.change_capture.database import DatabaseError, check_publication, check_server, check_table, explained
+from apps.change_capture.checks import DatabaseError, check_publication, check_server, check_table, explained
 from apps.change_capture.engine import properties
 from apps.change_capture.state import Folder, State, StateError
 from apps.change_capture.tables import CapturedTable
@@ -30,7 +30,15 @@ SERVER = {
     "user": "me",
     "database": "shop",
 }
-TABLE = {"oid": 16384, "kind": "r", "identity": "f", "readable": True, "key": [{"name": "id", "type": "bigint"}]}
+TABLE = {
+    "oid": 16384,
+    "kind": "r",
+    "identity": "f",
+    "readable": True,
+    "secured": False,
+    "heir": None,
+    "key": [{"name": "id", "type": "bigint"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +110,11 @@ def test_a_server_that_cannot_be_captured(change: dict[str, Any], expected: str)
         (None, "public.orders: there is no such table in the database shop"),
         (TABLE | {"kind": "v"}, "found a view or a partitioned table, expected an ordinary table"),
         (TABLE | {"readable": False}, 'me may not read it. Run: grant usage on schema "public" to "me"'),
+        (
+            TABLE | {"secured": True},
+            'and a snapshot would lack them. Run: alter role "me" bypassrls',
+        ),
+        (TABLE | {"heir": "old"}, 'Run: alter table old no inherit "public"."orders"'),
         (TABLE | {"key": []}, "found the primary key none, expected id alone"),
         (TABLE | {"key": [{"name": "a", "type": "int"}, {"name": "id", "type": "int"}]}, "found the primary key a, id"),
         (TABLE | {"key": [{"name": "id", "type": "uuid"}]}, "id: found uuid, expected smallint or integer or bigint"),
