@@ -5,6 +5,7 @@ A change may come again, after a kill of the capture: it has no effect then. `is
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
 CREATE, UPDATE, DELETE, READ, TRUNCATE = "create", "update", "delete", "read", "truncate"
 STARTED, COMPLETED = "snapshot_started", "snapshot_completed"
 UNAVAILABLE = "__debezium_unavailable_value"
-"""What Debezium writes for a large value that an update has not changed."""
+"""What Debezium writes for a large value that an update has not changed: so, or in the form that its type has."""
 
 Position = tuple[int, ...]
 """A commit before the change, the place of the change in the log, and its transaction. 0: unknown."""
 
 _OPERATIONS = f"{CREATE}, {UPDATE}, {DELETE}, {READ}, {TRUNCATE}"
 _PAGE = 500
+_BASE64 = b64encode(UNAVAILABLE.encode()).decode()
+_TEXTS = frozenset({UNAVAILABLE, _BASE64, orjson.dumps({UNAVAILABLE: UNAVAILABLE}).decode()})  # text, bytea, hstore
+_LISTS = ([UNAVAILABLE], [_BASE64], list(UNAVAILABLE.encode()), ["b68a35a7-17ad-35b3-af2a-ae46edb4545a"])
+"""Arrays: of texts and most types, of bytea, of whole numbers, and of uuid, which is the MD5 of the text."""
 
 
 class Taken(NamedTuple):
@@ -243,4 +248,4 @@ def _unavailable(row: Mapping[str, Any]) -> set[str]:
 
 
 def _is_unavailable(value: Any) -> bool:
-    return value in (UNAVAILABLE, [UNAVAILABLE])
+    return value in _TEXTS if isinstance(value, str) else value in _LISTS
