@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 
 import uvicorn
@@ -35,7 +36,9 @@ def main() -> int:
         prog="python -m apps.change_capture", description="Capture the changes of PostgreSQL's tables into the lake."
     )
     parser.add_argument("--source", help="the source of the registry (default: the only one of the kind debezium)")
-    parser.add_argument("--slot", help="the name of the slot and of the publication (default: gamelake_<source>)")
+    parser.add_argument(
+        "--slot", type=_slot, help="the name of the slot and of the publication (default: gamelake_<source>)"
+    )
     parser.add_argument("--address", default="127.0.0.1", help="where it listens (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8710, help="the port, 0 for any free one (default: 8710)")
     parser.add_argument(
@@ -112,6 +115,12 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= LONGEST_BATCH_SECONDS:
         raise argparse.ArgumentTypeError(f"found {text}, expected more than 0, and at most {LONGEST_BATCH_SECONDS}")
     return seconds
+
+
+def _slot(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_]{1,63}", text):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected 1 to 63 lower-case letters, digits and underscores")
+    return text
 
 
 def _end(status: int) -> None:

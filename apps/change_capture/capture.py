@@ -247,7 +247,7 @@ class Capture:
 
     def _run_engine(self) -> str:
         """Run the engine once. Returns: why it ended."""
-        self._stream = Stream(self._tables)
+        self._stream = Stream(self._tables, self._database.columns)
         self._inboxes.begin(self._state.parts if self._state else {})
         self._stale = None
         with self._lock:
@@ -277,6 +277,10 @@ class Capture:
         self._signs.give()
         if batch.started:
             log.info("a snapshot began")
+        for name, columns in batch.left_out.items():
+            log.warning(
+                "%s: Debezium cannot read the type of these columns, rows lack them: %s", name, ", ".join(columns)
+            )
         if batch.completed:
             self._completed(batch.completed, parts)
         elif parts and self._state:

@@ -21,6 +21,12 @@ OLDEST = 14
 """The oldest PostgreSQL: before it, nothing moves the slot's position while the captured tables are still."""
 INTEGERS = ("smallint", "integer", "bigint")
 REFUSED_LOGIN = "28P01"
+_NOT_MARKED = ("bytea", "bit", "varbit", "geometry", "geography", "vector", "halfvec", "sparsevec")
+"""Types of which Debezium makes null where an update leaves a large value alone: it has no placeholder for them."""
+_MARKED_ARRAYS = ("_int4", "_int8", "_text", "_varchar", "_bpchar", "_uuid", "_json", "_jsonb")
+"""The only arrays for which it has one."""
+_NEVER_LARGE = 128
+"""So many bits, or fewer, are never stored apart from their row."""
 
 
 class DatabaseError(Exception):
@@ -51,6 +57,16 @@ def check_server(server: dict[str, Any], user: str) -> None:
             f"the role {user} may not replicate. Run: alter role {quoted(user)} replication "
             "(on RDS: grant rds_replication to it)"
         )
+    if server["enum"]:
+        raise DatabaseError(
+            f"the type {server['enum']}: found an enum without values, which keeps Debezium from reading this "
+            f"database. Run: drop type {server['enum']}, or alter type {server['enum']} add value 'a value'"
+        )
+    if server["enum_domain"]:
+        raise DatabaseError(
+            f"the type {server['enum_domain']}: found a domain over an enum, which keeps Debezium from reading this "
+            f"database. Give its columns the enum itself, and run: drop domain {server['enum_domain']}"
+        )
 
 
 def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict[str, Any]) -> int:
@@ -75,14 +91,44 @@ def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict
             f"{table}: found the table {found['heir']}, which inherits from it: a snapshot would have its rows, and no "
             f"change of them. Run: alter table {found['heir']} no inherit {list_of([table])}"
         )
-    if fault := fault_of_key(table, found["key"]):
+    if fault := fault_of_table(table, found):
         raise DatabaseError(fault)
-    if found["identity"] in {"n", "i"}:
-        raise DatabaseError(
-            f"{table}: its replica identity is {'nothing' if found['identity'] == 'n' else 'another index'}, expected "
-            f"full. Run: alter table {list_of([table])} replica identity full"
-        )
     return int(found["oid"])
+
+
+def fault_of_table(table: CapturedTable, found: dict[str, Any]) -> str | None:
+    """Return why the changes of a table would be wrong, None if they are not."""
+    if fault := fault_of_key(table, found["key"]):
+        return fault
+    full = f"Run: alter table {list_of([table])} replica identity full"
+    if found["identity"] in {"n", "i"}:
+        found_identity = "nothing" if found["identity"] == "n" else "another index"
+        return f"{table}: its replica identity is {found_identity}, expected full. {full}"
+    if found["identity"] == "d" and (lost := [each for each in found["columns"] if _is_lost(each)]):
+        return (
+            f"{table}: {_named(lost)}: a change that leaves a large value alone comes without it, and the lake would "
+            f"lose it, because the replica identity is the default one. {full}"
+        )
+    if nulls := [each for each in found["columns"] if each["base"] == "name"]:
+        changes = ", ".join(f"alter column {quoted(each['name'])} type text" for each in nulls)
+        return (
+            f"{table}: {_named(nulls)}: each change comes with null in place of its value. Run: alter table "
+            f"{list_of([table])} {changes}"
+        )
+    return None
+
+
+def _is_lost(column: dict[str, Any]) -> bool:
+    """Whether an update that leaves a large value of a column alone makes null of it, without its old row."""
+    if column["storage"] == "p":
+        return False
+    if column["array"]:
+        return column["type"] not in _MARKED_ARRAYS  # of a domain over an array, too
+    return column["base"] in _NOT_MARKED and not 0 < column["length"] <= _NEVER_LARGE
+
+
+def _named(columns: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(f"{each['name']} ({each['shown']})" for each in columns)
 
 
 def fault_of_key(table: CapturedTable, key: Sequence[dict[str, Any]]) -> str | None:

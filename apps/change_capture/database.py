@@ -22,7 +22,7 @@ from apps.change_capture.checks import (
     check_server,
     check_table,
     explained,
-    fault_of_key,
+    fault_of_table,
     list_of,
     published,
     quoted,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gamelake.lake.keys import TableName
 
 PLUGIN = "pgoutput"
+LOST = "lost"
 _IN_USE_SECONDS = 15.0
 """How long a slot may stay in use: the server notices late that a process was killed."""
 
@@ -45,7 +46,11 @@ select current_setting('server_version_num')::int / 10000 as version, current_se
     (select system_identifier::text from pg_control_system()) as system,
     (select count(*) from pg_replication_slots) as slots, current_setting('max_replication_slots')::int as most_slots,
     exists (select from pg_roles where rolname = current_user and (rolreplication or rolsuper))
-        or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'member')) as replication
+        or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'member'))
+        as replication,
+    (select min(oid::regtype::text) from pg_type t where typtype = 'e'
+        and not exists (select from pg_enum where enumtypid = t.oid)) as enum,
+    (select min(oid::regtype::text) from pg_type where typtype = 'd' and typcategory = 'E') as enum_domain
 """
 _TABLE = """
 select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
@@ -54,7 +59,16 @@ select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
     (select min(i.inhrelid::regclass::text) from pg_inherits i where i.inhparent = c.oid) as heir,
     (select coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, null))), '[]')
      from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-     where i.indrelid = c.oid and i.indisprimary) as key
+     where i.indrelid = c.oid and i.indisprimary) as key,
+    (select coalesce(json_agg(json_build_object('name', a.attname, 'shown', format_type(a.atttypid, a.atttypmod),
+        'type', t.typname, 'base', b.typname, 'array', t.typcategory = 'A', 'storage', a.attstorage,
+        'length', a.atttypmod, 'dimensions', a.attndims) order by a.attnum), '[]')
+     from pg_attribute a join pg_type t on t.oid = a.atttypid, lateral (
+        with recursive d as (
+            select t.typname, t.typbasetype
+            union all select n.typname, n.typbasetype from d join pg_type n on n.oid = d.typbasetype
+        ) select typname from d where typbasetype = 0) b
+     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = ? and c.relname = ?
 """
@@ -105,6 +119,8 @@ class Database:
         """The name of the slot and of the publication."""
         self.oids: dict[TableName, int] = {}
         """Which tables they are, as `check` found them: one that is made again has the name of the other."""
+        self.columns: dict[TableName, list[str]] = {}
+        """The columns of the tables, as `check` found them."""
 
     def check(self) -> str:
         """Return which database it is: its name, and the identifier of its server.
@@ -118,6 +134,7 @@ class Database:
             for table in self._tables:
                 found = next(iter(_rows(connection, _TABLE, table.schema, table.table)), None)
                 self.oids[table.name] = check_table(table, found, server)
+                self.columns[table.name] = [each["name"] for each in found["columns"]] if found else []
         return f"{server['system']}/{server['database']}"
 
     def publish(self) -> None:
@@ -136,8 +153,11 @@ class Database:
     def unpublished(self) -> str | None:
         """Return why changes of a table are not told, or mix its rows; None: all is well. Raises: DatabaseError."""
         with self._connection() as connection:
+            slot = next(iter(_rows(connection, _SLOT, self.name)), None)
             found = next(iter(_rows(connection, _PUBLICATION, self.name)), None)
             tables = {each: _rows(connection, _TABLE, each.schema, each.table) for each in self._tables}
+        if slot is not None and slot["log"] == LOST:
+            return f"the database has removed the log that the slot {self.name} needs"
         if found is None:
             return f"the publication {self.name} is missing"
         check_publication(self._tables, found, self.name)
@@ -147,7 +167,7 @@ class Database:
                 return f"the publication {self.name} lacks {table} now"
             if oid != self.oids.get(table.name, oid):
                 return f"{table} is another table than before: it was dropped and made again, or renamed"
-            if fault := next((fault_of_key(table, each["key"]) for each in tables[table]), None):
+            if fault := next((fault_of_table(table, each) for each in tables[table]), None):
                 return fault
         return None
 
@@ -165,7 +185,7 @@ class Database:
                     "Name another: --slot"
                 )
             if found["process"] is None:
-                return Slot(int(found["position"] or 0), found["log"] != "lost", int(found["written"]))
+                return Slot(int(found["position"] or 0), found["log"] != LOST, int(found["written"]))
             if time.monotonic() > end:
                 raise DatabaseError(
                     f"the slot {self.name} is in use by another process (process {found['process']} of the server). "

@@ -30,6 +30,12 @@ LONGEST_BATCH_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10
 _END_SECONDS = 6
 _MESSAGE = "gamelake"
+_NO_TIMEOUTS = " ".join(
+    f"-c {name}=0"
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+)
+"""A snapshot is one long transaction, which the timeouts of the role or the database would end."""
+_NO_TIMEOUT_OF_17 = "select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'"
 
 
 def properties(
@@ -45,6 +51,8 @@ def properties(
         "database.user": address.user,
         "database.password": address.password,
         "database.dbname": address.database,
+        "database.options": _NO_TIMEOUTS,
+        "database.initial.statements": _NO_TIMEOUT_OF_17,
         **{f"database.{option}": value for option, value in address.options},
         "table.include.list": ",".join(map(_pattern, tables)),
         "plugin.name": "pgoutput",

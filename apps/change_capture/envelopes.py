@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from apps.change_capture.tables import CapturedTable
     from gamelake.lake.keys import TableName
@@ -53,6 +53,7 @@ class Batch:
         events: How many, by table and operation.
         started: Whether a snapshot began.
         completed: The snapshot that was completed, None if none was.
+        left_out: Columns that Debezium does not read, by table.
         oldest: When the oldest change was committed, in seconds since 1970; None without one.
         newest: The same of the newest.
     """
@@ -61,15 +62,24 @@ class Batch:
     events: Counter[tuple[TableName, str]] = field(default_factory=Counter)
     started: bool = False
     completed: str | None = None
+    left_out: dict[TableName, list[str]] = field(default_factory=dict)
     oldest: float | None = None
     newest: float | None = None
 
 
 class Stream:
-    """Turns the records of one engine, from its start to its end, into lines."""
+    """Turns the records of one engine, from its start to its end, into lines.
 
-    def __init__(self, tables: Sequence[CapturedTable]) -> None:
+    Args:
+        tables: The tables.
+        columns: Their columns in the database. What a snapshot lacks of them is told once.
+    """
+
+    def __init__(
+        self, tables: Sequence[CapturedTable], columns: Mapping[TableName, Sequence[str]] | None = None
+    ) -> None:
         self._tables = {(each.schema, each.table): each for each in tables}
+        self._columns = dict(columns or {})
         self._snapshot: str | None = None
         self._rows: Counter[TableName] = Counter()
         self._scanned: dict[str, int] = {}
@@ -116,6 +126,8 @@ class Stream:
         batch.events[table.name, operation] += 1
         if operation == "read":
             self._rows[table.name] += 1
+            if lacking := [each for each in self._columns.pop(table.name, ()) if each not in envelope["after"]]:
+                batch.left_out[table.name] = lacking
             return
         committed = source["ts_ms"] / 1000
         batch.oldest = committed if batch.oldest is None else min(batch.oldest, committed)

@@ -66,11 +66,14 @@ class Watch:
         blockers = self._database.blockers()
         if blockers and blockers != self._blockers:
             numbers = ", ".join(map(str, blockers))
+            # 0: of no process, since it was prepared for a commit in two phases.
+            prepared = " and: select gid, prepared from pg_prepared_xacts" if 0 in blockers else ""
             log.warning(
                 "the capture waits for processes of the server, which have a transaction that is open: %s. It goes on "
-                "when they end. See: select pid, xact_start, query from pg_stat_activity where pid in (%s)",
+                "when they end. See: select pid, xact_start, query from pg_stat_activity where pid in (%s)%s",
                 numbers,
                 numbers,
+                prepared,
             )
         self._blockers = blockers
 

@@ -243,7 +243,7 @@ def _capture(store: Store, folder: Path) -> None:
     assert Inboxes(store, Metrics(), Event()).put({table: marks}) == {table: 1}
     assert [part.number for part in Inbox(store, table).parts()] == [1]
     signs = Signs(store, "shop", "slot")
-    signs.check("1/shop")
+    signs.check("1/shop", None)
     signs.give()
     signs.end()
     sign = read_sign(store, "shop")

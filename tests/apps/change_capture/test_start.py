@@ -10,7 +10,14 @@ import pytest
 
 from apps.change_capture import __main__ as command
 from apps.change_capture.address import AddressError, parse_address
-from apps.change_capture.checks import DatabaseError, check_publication, check_server, check_table, explained
+from apps.change_capture.checks import (
+    DatabaseError,
+    check_publication,
+    check_server,
+    check_table,
+    explained,
+    fault_of_table,
+)
 from apps.change_capture.engine import properties
 from apps.change_capture.state import Folder, State, StateError
 from apps.change_capture.tables import CapturedTable
@@ -29,6 +36,8 @@ SERVER = {
     "replication": True,
     "user": "me",
     "database": "shop",
+    "enum": None,
+    "enum_domain": None,
 }
 TABLE = {
     "oid": 16384,
@@ -38,6 +47,17 @@ TABLE = {
     "secured": False,
     "heir": None,
     "key": [{"name": "id", "type": "bigint"}],
+    "columns": [],
+}
+COLUMN = {
+    "name": "note",
+    "shown": "its type",
+    "type": "",
+    "base": "",
+    "array": False,
+    "storage": "x",
+    "length": -1,
+    "dimensions": 0,
 }
 
 
@@ -95,6 +115,11 @@ def test_the_properties_name_the_tables_exactly(tmp_path: Path) -> None:
         ({"standby": True}, "the server is a standby, expected the primary"),
         ({"wal_level": "replica"}, "wal_level: found replica, expected logical. Run `alter system set"),
         ({"replication": False}, 'Run: alter role "me" replication'),
+        (
+            {"enum": "shop.mood"},
+            "an enum without values, which keeps Debezium from reading this database. Run: drop type shop",
+        ),
+        ({"enum_domain": "feeling"}, "found a domain over an enum, which keeps Debezium from"),
     ],
 )
 def test_a_server_that_cannot_be_captured(change: dict[str, Any], expected: str) -> None:
@@ -128,6 +153,46 @@ def test_a_table_that_cannot_be_captured(found: dict[str, Any] | None, expected:
     with pytest.raises(DatabaseError) as error:
         check_table(ORDERS, found, SERVER)
     assert expected in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "refused"),
+    [
+        ({"base": "text"}, False),
+        ({"base": "bytea"}, True),
+        ({"base": "bytea", "storage": "p"}, False),
+        ({"base": "bit", "length": 1}, False),
+        ({"base": "bit", "length": 80_000}, True),
+        ({"base": "_text", "type": "_text", "array": True}, False),
+        ({"base": "_text", "type": "a_domain", "array": True}, True),
+        ({"base": "_date", "type": "_date", "array": True}, True),
+    ],
+)
+def test_large_values_that_would_be_lost(column: dict[str, Any], refused: bool) -> None:
+    """Where an update that leaves them alone makes null of them."""
+    column = COLUMN | column
+    assert fault_of_table(ORDERS, TABLE | {"columns": [column]}) is None
+    fault = fault_of_table(ORDERS, TABLE | {"columns": [column], "identity": "d"})
+    assert (fault is not None) is refused
+    if fault:
+        assert "public.orders: note (its type): " in fault
+        assert fault.endswith('Run: alter table "public"."orders" replica identity full')
+
+
+def test_a_column_whose_changes_are_null_is_refused() -> None:
+    fault = fault_of_table(ORDERS, TABLE | {"columns": [COLUMN | {"base": "name"}]})
+    assert fault
+    assert fault.endswith('Run: alter table "public"."orders" alter column "note" type text')
+
+
+@pytest.mark.parametrize("slot", ["", "Shop", "shop-1", "s" * 64, "가게"])
+def test_a_name_that_no_slot_can_have(
+    slot: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["change_capture", f"--slot={slot}"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "expected 1 to 63 lower-case letters, digits and underscores" in capsys.readouterr().err
 
 
 def test_a_publication_of_some_changes_is_refused() -> None:

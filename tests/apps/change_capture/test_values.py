@@ -62,7 +62,7 @@ def test_odd_names_and_values(shop: Shop, disk: Store, tmp_path: Path) -> None:
     shop.run("create type mood as enum ('sad')", 'create schema "Sche""ma"', 'create schema "가게"')
     shop.run(f"alter database {shop.database} set timezone to 'America/New_York'")
     columns = ", ".join(f"value_{number} {kind}" for number, (kind, _, _) in enumerate(VALUES))
-    shop.run(f"create table things (id bigint primary key, {columns})")
+    shop.run(f"create table things (id bigint primary key, {columns})", "alter table things replica identity full")
     for schema, table, key in NAMES.values():
         shop.run(f"create table {_quoted(schema)}.{_quoted(table)} ({_quoted(key)} int primary key)")
 

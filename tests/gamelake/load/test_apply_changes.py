@@ -228,6 +228,35 @@ def test_a_value_that_was_not_logged_is_that_of_the_row_before(shop: Shop, monke
     assert shop.rows() == shop.database.shown()
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        [UNAVAILABLE],
+        list(UNAVAILABLE.encode()),
+        ["b68a35a7-17ad-35b3-af2a-ae46edb4545a"],
+        f'{{"{UNAVAILABLE}":"{UNAVAILABLE}"}}',
+    ],
+    ids=["text[]", "bigint[]", "uuid[]", "hstore"],
+)
+def test_the_forms_of_a_value_that_was_not_logged(shop: Shop, form: Any) -> None:
+    """As Debezium 3 sends them with the default replica identity: none of them becomes the value of a row."""
+    shop.begin(3)
+
+    def send(row_id: int, value: Any) -> None:
+        envelope = {"before": None, "after": {"id": row_id, "name": "changed", "odd": value}, "source": {}}
+        put(shop.store, ENTITY.table, [shop.database.event("update", row_id, envelope)])
+
+    send(1, "whole")
+    shop.apply()
+    send(1, form)
+    send(9, form)
+    (applied,) = shop.apply()
+    assert applied.rejected == 1
+    (kept,) = rejected_rows(shop.store, ENTITY.table)
+    assert "REPLICA IDENTITY FULL" in kept.reason
+    assert shop.rows()[1]["odd"] == "whole"
+
+
 def test_rows_that_break_the_contract_are_kept_and_the_row_before_stays(store: Store) -> None:
     shop = Shop(store, replace(ENTITY, rules=MappingProxyType({**ENTITY.rules, "name": FieldRule(required=True)})))
     shop.begin(6)
