@@ -31,10 +31,11 @@ _WHAT_TO_DO = (
 
 
 @contextmanager
-def scratch_folder(what_to_do: str = _WHAT_TO_DO) -> Iterator[Path]:
+def scratch_folder(what_to_do: str = _WHAT_TO_DO, *, done: str = "nothing was committed") -> Iterator[Path]:
     """Provide a new temporary folder for as long as the block lasts, and remove those of dead processes first.
 
     what_to_do: what an error states about the use of the folder.
+    done: what it states about the work that a full disk ended.
 
     Raises: LoadError, if the folder cannot be made, or its disk is full.
     """
@@ -48,7 +49,7 @@ def scratch_folder(what_to_do: str = _WHAT_TO_DO) -> Iterator[Path]:
     except OSError as error:  # those of the lake are StoreErrors
         if error.errno not in _FULL:
             raise
-        raise LoadError(f"the disk of {_temporary()} is full: {error}; nothing was committed. {what_to_do}") from error
+        raise LoadError(f"the disk of {_temporary()} is full: {error}; {done}. {what_to_do}") from error
     finally:
         shutil.rmtree(folder)
         os.close(lock)

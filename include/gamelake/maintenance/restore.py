@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from gamelake.lake.factory import place_of
 from gamelake.lake.store import CHUNK, ObjectExistsError, StoreError
+from gamelake.load.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gamelake.lake.store import ObjectInfo, Store
 
 _THREADS = 16
+_DISK = f"A restore keeps up to {_THREADS} objects there at once: free space, or set TMPDIR to another folder"
+_DONE = "what was written stays, and the same command goes on"
 _NAMED = re.compile(
     r"(raw|feeds)/[^/]+/[^/]+/(dt=|_rejected/)|raw/[^/]+/[^/]+/_months/.*\.parquet$|marts/(dt=|history/)"
 )
@@ -87,16 +90,17 @@ def restore(
     Raises:
         ObjectExistsError: The lake has another commit, part or mart of the same key.
         StoreError: The copy has no object, or a request failed.
+        LoadError: The disk of the temporary folder is full.
     """
     found = [info for info in copy.list(prefix) if not info.key.endswith(_PROGRESS)]
     if not found:
         raise StoreError("restore", prefix, f"found no object in {place_of(copy)}, expected a copy of a lake")
     sizes = {info.key: info.size for info in lake.list(prefix)}
     report = RestoreReport(len(found))
-    with tempfile.TemporaryDirectory(prefix="gamelake-restore-") as scratch:
+    with scratch_folder(_DISK, done=_DONE) as scratch:
 
         def work(info: ObjectInfo) -> str:
-            return _restore_one(copy, lake, info, size=sizes.get(info.key), scratch=Path(scratch))
+            return _restore_one(copy, lake, info, size=sizes.get(info.key), scratch=scratch)
 
         for kind in _Kind:
             infos = [info for info in found if _Kind.of(info.key) is kind]
@@ -120,17 +124,18 @@ def _restore_one(copy: Store, lake: Store, info: ObjectInfo, *, size: int | None
         return "present"  # the audit compares hashes
     if kind is _Kind.REPLACED and size is not None:
         return "present" if lake.get(info.key) == copy.get(info.key) else "kept"
-    with tempfile.NamedTemporaryFile(dir=scratch) as file:
-        with copy.open(info.key) as stream:
+    path = scratch / uuid4().hex
+    try:
+        with copy.open(info.key) as stream, path.open("wb") as file:
             shutil.copyfileobj(stream, file, CHUNK)
-        file.flush()
-        try:
-            lake.put_file(info.key, Path(file.name), if_absent=True)
-        except ObjectExistsError as error:
-            raise ObjectExistsError(
-                "restore",
-                info.key,
-                f"{place_of(lake)} has other bytes than {place_of(copy)}, and nothing is replaced. If it is damaged, "
-                "remove it from the lake and run the command again",
-            ) from error
+        lake.put_file(info.key, path, if_absent=True)
+    except ObjectExistsError as error:
+        raise ObjectExistsError(
+            "restore",
+            info.key,
+            f"{place_of(lake)} has other bytes than {place_of(copy)}, and nothing is replaced. If it is damaged, "
+            "remove it from the lake and run the command again",
+        ) from error
+    finally:
+        path.unlink(missing_ok=True)
     return "written" if size is None else "present"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import ObjectExistsError, StoreError
+from gamelake.load.errors import LoadError
 from gamelake.maintenance.restore import restore
 from tests.support.stores import FLAT_STORES, opened
 
@@ -101,3 +103,18 @@ def test_a_copy_without_objects_is_an_error(lake: Store, tmp_path: Path) -> None
     copy = open_store((tmp_path / "my copy").as_uri())
     with pytest.raises(StoreError, match=f"no object in {tmp_path}/my copy, expected"):
         restore(copy, lake, "raw/igdb/nothing/")
+
+
+def test_a_full_disk_is_named_and_the_restore_goes_on(copy: Store, tmp_path: Path) -> None:
+    lake = open_store((tmp_path / "lake").as_uri())
+    copy.put("marts/history/dt=2026-11-21.parquet", bytes(100_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(LoadError, match=r"is full: .*; what was written stays, and the same .* set TMPDIR"):
+            restore(copy, lake)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert COMMIT not in held(lake)
+    assert restore(copy, lake).kept == []
+    assert held(lake).items() >= OBJECTS.items()
