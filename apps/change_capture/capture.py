@@ -185,6 +185,9 @@ class Capture:
             return f"the database has removed the log that the slot {self._database.name} needs"
         position = read_position(self._folder.offsets)
         if position is None:
+            self._folder.restore_offsets()
+            position = read_position(self._folder.offsets)
+        if position is None:
             return "this disk has no position in the database's log"
         if slot.position > position:
             return f"the slot {self._database.name} is ahead of the position on this disk"
@@ -285,6 +288,7 @@ class Capture:
             self._completed(batch.completed, parts)
         elif parts and self._state:
             self._keep(replace(self._state, parts=self._state.parts | parts))
+        self._folder.keep_offsets()  # Debezium writes the next position after this
 
     def _keep(self, state: State) -> None:
         self._folder.write(state)

@@ -2,6 +2,7 @@
 
     <folder>/<source>/lock          held by the process that captures it
     <folder>/<source>/offsets.dat   Debezium's position in the database's log
+    <folder>/<source>/offsets.old   the one before it: Debezium writes in place, and a kill leaves half of a file
     <folder>/<source>/state.json    the newest completed snapshot: of which database, to which lake; the newest parts
 
 Without them the next start reads all tables again.
@@ -12,6 +13,7 @@ Without them the next start reads all tables again.
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,6 +60,7 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.offsets = folder / "offsets.dat"
+        self._old = folder / "offsets.old"
         self._state = folder / "state.json"
         try:
             self._held = hold(folder)
@@ -85,10 +88,23 @@ class Folder:
             os.fsync(file.fileno())
         new.replace(self._state)
 
+    def keep_offsets(self) -> None:
+        """Copy the position, before Debezium writes the next one. Raises: OSError."""
+        if self.offsets.exists():
+            new = self._old.with_suffix(".new")
+            shutil.copyfile(self.offsets, new)
+            new.replace(self._old)
+
+    def restore_offsets(self) -> None:
+        """Take the position before, in place of one that is half-written. Raises: OSError."""
+        if self.offsets.exists() and self._old.exists():
+            self._old.replace(self.offsets)
+
     def forget(self) -> None:
         """Remove the position and the snapshot. Raises: OSError."""
         self._state.unlink(missing_ok=True)
         self.offsets.unlink(missing_ok=True)
+        self._old.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let another process use the folder."""

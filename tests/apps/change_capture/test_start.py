@@ -285,3 +285,21 @@ def test_it_imports_neither_airflow_nor_java() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_half_written_position_is_replaced_by_the_one_before(tmp_path: Path) -> None:
+    """Debezium writes in place, so that a kill leaves half of a file; one that is deleted stays so."""
+    folder = Folder(tmp_path / "shop")
+    folder.keep_offsets()
+    folder.offsets.write_bytes(b"the first")
+    folder.keep_offsets()
+    folder.offsets.write_bytes(b"the sec")
+    folder.restore_offsets()
+    assert folder.offsets.read_bytes() == b"the first"
+    folder.keep_offsets()
+    folder.offsets.unlink()
+    folder.restore_offsets()
+    assert not folder.offsets.exists()
+    folder.forget()
+    assert not list((tmp_path / "shop").glob("offsets*"))
+    folder.close()
