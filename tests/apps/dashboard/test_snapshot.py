@@ -63,9 +63,9 @@ def test_what_could_be_read_is_shown_while_the_lake_is_away(marts: MartsLake) ->
     pointer.write_bytes(b"not JSON")
     assert lake.current() is before
     assert lake.problem is not None
-    pointer.unlink()  # as a disk that is not mounted
+    pointer.unlink()
     assert lake.current() is before
-    assert "nothing is published yet" in str(lake.problem)
+    assert "marts/_current.json is missing" in str(lake.problem)
     pointer.write_bytes(whole)
     assert lake.current() is before
     assert lake.problem is None
