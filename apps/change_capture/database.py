@@ -62,7 +62,7 @@ select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
      where i.indrelid = c.oid and i.indisprimary) as key,
     (select coalesce(json_agg(json_build_object('name', a.attname, 'shown', format_type(a.atttypid, a.atttypmod),
         'type', t.typname, 'base', b.typname, 'array', t.typcategory = 'A', 'storage', a.attstorage,
-        'length', a.atttypmod, 'dimensions', a.attndims) order by a.attnum), '[]')
+        'length', a.atttypmod) order by a.attnum), '[]')
      from pg_attribute a join pg_type t on t.oid = a.atttypid, lateral (
         with recursive d as (
             select t.typname, t.typbasetype

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-
 _LOST_RACES = 100
 _CAUSE_LINES = 6
 _CAUSE_LENGTH = 600

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 
 RAW = "raw/"
-"""What the lifecycle rules cover."""
+"""The start of the keys of all raw tables."""
 
 _SOURCE = re.compile(r"[a-z][a-z0-9]*")
 _ENTITY = re.compile(r"[a-z][a-z0-9_]*")

@@ -14,6 +14,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -105,11 +106,7 @@ class TableReader:
         """
         newest = self.latest()
         if newest is not None:
-            if events:
-                yield newest
-                yield from self._read_ahead(range(newest.version - 1, 0, -1))
-            else:
-                yield from self._read_loads(range(newest.version, 0, -1), newest=newest)
+            yield from self._newest_first(newest, range(newest.version - 1, 0, -1), events=events)
 
     def before(self, commit: Manifest) -> Iterator[Manifest]:
         """Yield the loads before a commit, newest first; each is read on demand.
@@ -132,6 +129,14 @@ class TableReader:
         if commit.mode is not Mode.EVENTS:
             yield commit
         yield from self.before(commit)
+
+    def _newest_first(self, newest: Manifest, older: Iterable[int], *, events: bool) -> Iterator[Manifest]:
+        """Yield the newest commit and those of older versions; without `events` those of loads alone."""
+        if events:
+            yield newest
+            yield from self._read_ahead(older)
+        else:
+            yield from self._read_loads(chain((newest.version,), older), newest=newest)
 
     def _read_loads(self, versions: Iterable[int], *, newest: Manifest | None = None) -> Iterator[Manifest]:
         """Yield the loads of descending versions; the commits between two loads are not read."""
@@ -222,11 +227,7 @@ class Table(TableReader):
             if newest.version > listed:
                 log.warning("%s: version %d is lost, and is read from its copy", self.name, newest.version)
         older = [version for version in versions if version < newest.version]
-        if events:
-            yield newest
-            yield from self._read_ahead(older)
-        else:
-            yield from self._read_loads([newest.version, *older], newest=newest)
+        yield from self._newest_first(newest, older, events=events)
 
     def commit(self, build: Callable[[Manifest | None], Draft]) -> Manifest:
         """Make the next commit.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RESTORED = "marts/_restored/"
 
-FULL_REFRESH = '{"full_refresh": true}'
+_FULL_REFRESH = '{"full_refresh": true}'
 
 
 def restore_parts(
@@ -85,7 +85,7 @@ def _remedy(sources: ReadableStore, missing: Sequence[str]) -> str:
     lost = [commit.table for commit in commits if {file.key for file in commit.files}.intersection(missing)]
     if not lost:
         return f"Parts that no longer count are kept for {RETENTION.days} days; build a later day"
-    loads = "; ".join(f"`airflow dags trigger {each.source}_{each.entity} --conf '{FULL_REFRESH}'`" for each in lost)
+    loads = "; ".join(f"`airflow dags trigger {each.source}_{each.entity} --conf '{_FULL_REFRESH}'`" for each in lost)
     return (
         f"The newest commits of {', '.join(map(str, lost))} name them: restore them from a backup or the bucket's "
         f"versions (docs/guides/runbooks/documents-are-damaged.md), or read these tables whole again: {loads}. Then "

@@ -57,7 +57,6 @@ COLUMN = {
     "array": False,
     "storage": "x",
     "length": -1,
-    "dimensions": 0,
 }
 
 
