@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -21,6 +21,8 @@ from gamelake.words import Words
 
 PREFIX = "incidents/"
 """The start of the keys of all states."""
+SETTLED = timedelta(hours=12)
+"""How long an incident must not fail before it is over for good: less than the time from one night to the next."""
 
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 
@@ -45,6 +47,8 @@ class Event(StrEnum):
     """More fails in a later night than before."""
     WORSENED = "worsened"
     """It is more urgent than at the last message."""
+    RETURNED = "returned"
+    """It was over, and fails again soon after."""
     OVER = "over"
     """All of it has succeeded again."""
     NOTICE = "notice"
@@ -136,6 +140,8 @@ class Message(Document, frozen=True, kw_only=True):
         readers_day: The day of the marts that readers had then; None if there were none, or it is not known.
         is_published: Whether readers had any marts; None if it is not known.
         loaded: See `Fault`.
+        returns: How often the incident had returned.
+        due: When it may be sent, if it has to wait: the end of an incident that returned may not be its last.
         channels: Connection ids, as they were set then.
         sent: When each channel took it.
         claimed_by: The writer that is sending it.
@@ -157,6 +163,8 @@ class Message(Document, frozen=True, kw_only=True):
     readers_day: date | None = None
     is_published: bool | None = None
     loaded: tuple[int, int] | None = None
+    returns: Annotated[int, Meta(ge=0)] = 0
+    due: Moment | None = None
     channels: tuple[str, ...] = ()
     sent: dict[str, Moment] = msgspec.field(default_factory=dict)
     claimed_by: str | None = None
@@ -183,6 +191,7 @@ class Incident(Document, frozen=True, kw_only=True):
         resolved: What failed and has succeeded again.
         messages: In the order in which they are sent. Those of the incident before stay until they are sent.
         runbook: The page of docs/.
+        returns: How often it failed again soon after it was over.
     """
 
     format_version: Annotated[int, Meta(ge=1, le=1)] = 1
@@ -196,6 +205,7 @@ class Incident(Document, frozen=True, kw_only=True):
     resolved: tuple[Resolved, ...] = ()
     messages: tuple[Message, ...] = ()
     runbook: str | None = None
+    returns: Annotated[int, Meta(ge=0)] = 0
 
     @property
     def key(self) -> str:

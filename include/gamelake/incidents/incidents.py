@@ -6,8 +6,9 @@
     incidents.deliver(send)              # what is not sent yet, also what another process left when it was killed
 
 The first failure of a scope and kind opens an incident; further ones are added to it without a message, unless one is
-more urgent than all before. It is closed when each part that failed has succeeded for that night or a later one. Any
-number of processes may do this at once.
+more urgent than all before. It is closed when each part that failed has succeeded for that night or a later one. One
+that fails again within SETTLED returns: it is the same incident, which is told once a day. Any number of processes may
+do this at once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from gamelake.days import day_of, format_day
+from gamelake.days import day_of, day_of_partition, format_day
 from gamelake.incidents.delivery import Delivery
-from gamelake.incidents.documents import PREFIX, Event, Failure, Fault, Incident, Message, Resolved
+from gamelake.incidents.documents import PREFIX, SETTLED, Event, Failure, Fault, Incident, Message, Resolved
 from gamelake.lake.documents import DocumentError, convert, parse_json
 from gamelake.lake.keys import number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError, StoreError
@@ -120,6 +121,8 @@ class Incidents:
 
     def unsent(self, message: Message) -> list[str]:
         """Return the channels that still lack a message; one that is no longer set needs none."""
+        if message.due and message.due > self._clock():
+            return []
         return [channel for channel in message.unsent if channel in self._channels]
 
     def change_message(self, key: str, message: str, change: Callable[[Message], Message]) -> Incident | None:
@@ -145,6 +148,8 @@ class Incidents:
             log_url=fault.log_url,
             run_id=fault.run_id,
         )
+        if before and before.resolved and before.closed_at and now < before.closed_at + SETTLED:
+            return self._returned(before, fault, failure, number)
         if before is None or not before.is_open:
             opened = self._begun(before, fault, number, now)
             return self._announced(replace(opened, failures=(failure,)), Event.OPENED, fault)
@@ -163,8 +168,25 @@ class Incidents:
         if is_worse:
             return self._announced(after, Event.WORSENED, fault)
         # Parts that fail in one night have one cause. A part that begins to fail in a later night is news.
-        told = {each.night for each in before.messages if each.at >= before.opened_at}
-        return after if known or fault.night in told else self._announced(after, Event.GREW, fault)
+        told = {day_of_partition(each.night) for each in before.messages if each.at >= before.opened_at}
+        is_told = known or day_of_partition(fault.night) in told
+        return after if is_told else self._announced(after, Event.GREW, fault)
+
+    def _returned(self, before: Incident, fault: Fault, failure: Failure, number: int) -> Incident:
+        """Open an incident again. It is told once a Korean day: one that comes and goes must not fill a channel."""
+        after = replace(
+            before,
+            number=number,
+            closed_at=None,
+            failures=(failure,),
+            severity=min(before.severity, fault.severity),
+            messages=tuple(each for each in before.messages if not (each.due and each.due > self._clock())),
+            returns=before.returns + 1,
+        )
+        if fault.severity < before.severity:
+            return self._announced(after, Event.WORSENED, fault)
+        told = {day_of(each.at) for each in before.messages if each.event is Event.RETURNED}
+        return after if day_of(self._clock()) in told else self._announced(after, Event.RETURNED, fault)
 
     def _noticed(self, before: Incident | None, fault: Fault, number: int) -> Incident:
         now = self._clock()
@@ -187,18 +209,19 @@ class Incidents:
             return None
         now = self._clock()
         today, tomorrow = (format_day(day_of(now) + timedelta(days=days)) for days in (0, 1))
-        resolved, failures = [*before.resolved], []
+        resolved, failures = {each.part: each for each in before.resolved}, []
         for each in before.failures:
             made_up = tuple(name for name in each.nights if name != night)
             if part not in {None, each.part}:
                 failures.append(each)
             elif night >= (each.nights[-1] if each.nights[-1] < tomorrow else today):
-                resolved.append(Resolved(part=each.part, missed=made_up, at=now))
+                missed = {*made_up, *(resolved.pop(each.part).missed if each.part in resolved else ())}
+                resolved[each.part] = Resolved(part=each.part, missed=tuple(sorted(missed)), at=now)
             else:
                 failures.append(replace(each, nights=made_up))
         if tuple(failures) == before.failures:
             return None
-        after = replace(before, number=number, failures=tuple(failures), resolved=tuple(resolved))
+        after = replace(before, number=number, failures=tuple(failures), resolved=tuple(resolved.values()))
         if failures:
             return after
         told = {channel for each in before.messages if each.at >= before.opened_at for channel in each.channels}
@@ -208,6 +231,7 @@ class Incidents:
     def _announced(self, incident: Incident, event: Event, fault: Fault, *, only: set[str] | None = None) -> Incident:
         """Add a message, for the channels that are set; `only`: for those of them that know of the incident."""
         readers_day, is_published = self._readers_day()
+        ended_at = incident.closed_at if event is Event.OVER and incident.returns else None
         message = Message(
             id=f"{incident.key}.{incident.number}.{event}",
             event=event,
@@ -223,6 +247,8 @@ class Incidents:
             readers_day=readers_day,
             is_published=is_published,
             loaded=fault.loaded,
+            returns=incident.returns,
+            due=ended_at + SETTLED if ended_at else None,
             channels=tuple(channel for channel in self._channels if only is None or channel in only),
         )
         return replace(incident, messages=(*incident.messages, message))

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gamelake.days import KST, day_of_partition
-from gamelake.incidents.documents import Event
+from gamelake.incidents.documents import SETTLED, Event
 from gamelake.words import Language, Texts, Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from gamelake.incidents.documents import Incident, Message
 
@@ -53,12 +53,13 @@ def worded(incident: Incident, message: Message, *, language: Language, airflow_
     lines = [
         _cause(line, message, language),
         line("since", time=line.time(message.at), night=message.night),
+        *([line("comes_and_goes", hours=_hours(SETTLED))] if message.event is Event.RETURNED else []),
         *_facts(line, message),
         line("do", do=own["do"][language].format_map(_values(incident, part=message.part, night=message.night))),
         *links,
         line("runbook", url=incident.runbook or f"{DOCS}{own['runbook']}"),
     ]
-    if message.event in {Event.GREW, Event.WORSENED}:
+    if message.event in {Event.GREW, Event.WORSENED, Event.RETURNED}:
         title = line(message.event.value, title=title)
     return Text(f"[{message.severity}] {title}", tuple(lines))
 
@@ -126,10 +127,15 @@ def _ending(line: _Lines, message: Message, *, is_nightly: bool) -> list[str]:
     lines = [
         line("lasted", duration=duration, start=line.time(message.since), end=line.time(message.at)),
         line("failed", count=len(message.parts), parts=line.listed(message.parts)),
+        *([line("returns", count=message.returns, hours=_hours(SETTLED))] if message.returns else []),
     ]
     if is_nightly:
         lines.append(line("missed", missed=line.listed(message.missed)) if message.missed else line("made_up"))
     return lines
+
+
+def _hours(time: timedelta) -> int:
+    return int(time.total_seconds()) // 3600
 
 
 def _facts(line: _Lines, message: Message) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from gamelake.incidents.audit import KEPT, audit_incidents
 from gamelake.incidents.delivery import CLAIM, ORDERED, SendError
-from gamelake.incidents.documents import Event, Fault, Incident, Message, Severity
+from gamelake.incidents.documents import SETTLED, Event, Fault, Incident, Message, Severity
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake.factory import open_store
 from tests.support import stores
@@ -75,7 +75,7 @@ def opened(store: Store, *channels: str, clock: Clock | None = None) -> Incident
         pytest.param(["+games", "+covers", "-games", "-covers"], ["opened", "over"], id="a storm is one"),
         pytest.param(["+games", "+covers", "-games"], ["opened"], id="it stays open while a part fails"),
         pytest.param(["-games", "-covers"], [], id="a quiet night is silent"),
-        pytest.param(["+games", "-games", "+games"], ["opened", "over", "opened"], id="it opens again"),
+        pytest.param(["+games", "-games", "+games"], ["opened", "over", "returned"], id="it returns"),
         pytest.param(["+games", "+games@tue", "-games@tue"], ["opened", "over"], id="the next night is the same one"),
         pytest.param(["+games", "+covers@tue", "+genres@tue"], ["opened", "grew"], id="news of a later night"),
         pytest.param(["+games", "+games@tue", "+covers@tue"], ["opened", "grew"], id="news in any order"),
@@ -99,6 +99,39 @@ def test_each_incident_is_told_at_its_start_and_its_end(store: Store, story: lis
 
     assert receiver.events == told
     assert len(set(receiver.ids)) == len(told)
+
+
+def test_one_that_comes_and_goes_is_told_once_a_day_and_once_at_its_end(store: Store) -> None:
+    """A load that fails and recovers at each run was two messages for each."""
+    clock, receiver = Clock(), Receiver()
+    incidents = opened(store, clock=clock)
+
+    for hour in range(30):  # until 09:00 Korean time of the next day
+        incidents.fail(fault(night=MONDAY))
+        incidents.deliver(receiver)
+        incidents.succeed("load.igdb", night=MONDAY, part="games")
+        incidents.deliver(receiver)
+        assert incidents.open() == []
+        assert receiver.events == ["opened", "over", *["returned"] * (hour > 0), *["returned"] * (hour >= 20)]
+        clock.forward(timedelta(hours=1))
+    clock.forward(SETTLED - timedelta(hours=1))
+    incidents.deliver(receiver)
+    assert receiver.events == ["opened", "over", "returned", "returned", "over"]
+    (last,) = incidents.newest()
+    assert (last.returns, last.parts, last.messages[-1].since) == (29, ("games",), Clock().now)
+
+    incidents.fail(fault(night=TUESDAY))
+    incidents.deliver(receiver)
+    assert receiver.events[5:] == ["opened"], "it had not failed for long enough"
+
+
+def test_a_return_that_is_more_urgent_is_told(store: Store) -> None:
+    incidents, receiver = opened(store), Receiver()
+    for severity in (Severity.P2, Severity.P2, Severity.P2, Severity.P0, Severity.P2):
+        incidents.fail(replace(fault(), severity=severity))
+        incidents.deliver(receiver)
+        incidents.succeed("load.igdb", night=MONDAY)
+    assert receiver.events == ["opened", "over", "returned", "worsened"]
 
 
 def test_kinds_and_scopes_are_incidents_of_their_own(store: Store) -> None:
@@ -184,17 +217,17 @@ def test_a_refused_message_is_sent_later_in_order_and_not_again_where_it_arrived
     incidents.fail(fault())
     assert incidents.deliver(receiver) == 1
     incidents.succeed("load.igdb", night=MONDAY, part="games")
-    incidents.fail(fault())  # another incident begins before the first one was told
+    incidents.fail(fault())  # it returns before the first one was told
     assert incidents.deliver(receiver) == 3
     assert incidents.deliver(receiver) == 3
 
     def got(name: str) -> list[str]:
         return [event.value for channel, _, event in receiver.got if channel == name]
 
-    assert (got("mail"), got("slack")) == (["opened", "over", "opened"], []), "one that refuses delays no other one"
+    assert (got("mail"), got("slack")) == (["opened", "over", "returned"], []), "one that refuses delays no other one"
     receiver.down = set()
     assert incidents.deliver(receiver) == 0
-    assert (got("mail"), got("slack")) == (["opened", "over", "opened"], ["opened", "over", "opened"])
+    assert (got("mail"), got("slack")) == (["opened", "over", "returned"], ["opened", "over", "returned"])
 
 
 def test_a_message_that_a_channel_refuses_holds_back_no_other_incident(store: Store) -> None:

@@ -99,6 +99,7 @@ def test_every_kind_has_its_own_sentences(store: Store, scope: str, kind: str, l
         worded(incident, message, language=language, airflow_url="https://airflow.example"),
         worded(incident, message_of(message, Event.GREW), language=language, airflow_url=None),
         worded(incident, message_of(message, Event.WORSENED), language=language, airflow_url=None),
+        worded(incident, message_of(message, Event.RETURNED), language=language, airflow_url=None),
         worded(incident, message_of(message, Event.OVER), language=language, airflow_url=None),
         wording.trial(language),
     ]
@@ -122,6 +123,7 @@ def message_of(message: Message, event: Event) -> Message:
         cause=message.cause,
         parts=("games", *map(str, range(12))),
         readers_day=date(2026, 11, 29),
+        returns=3,
     )
 
 
