@@ -2,12 +2,14 @@
 
 At 09:00 Korean time, when the marts of the day are published. The brief is made once, from the marts that readers have
 then, and kept as `reports/<day>.json` in the lake. Its pages are in Airflow's web UI and beside it in the lake; each
-channel of `GAMELAKE_NOTIFY` gets it as a message.
+channel of `GAMELAKE_NOTIFY` gets it as a message. If the marts of the day are published later, `data_quality_of_marts`
+makes the newest brief and its pages again, and sends no second message.
 
 If it fails: the brief is made at most once, so clear the failed task. A channel that fails holds back no other one;
 docs/guides/notifications.md tells how to try it.
 
-- **date**: a Korean day, `YYYY-MM-DD`: sends the brief of that day again, as it was. A day that has none gets one.
+- **date**: a Korean day, `YYYY-MM-DD`: sends the brief of that day again, as it was. A day that has none gets one, and
+  one without the lists of its day is made again if they are published.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ CALLBACKS = task_callbacks("daily_brief", part=part_of, severity=Severity.P1)
 
 @task(executor_config=executor_config("transform"), **CALLBACKS)
 def make(**context: Any) -> str:
-    """Make the brief of the run's day, unless there is one. Returns: the day.
+    """Make the brief of the run's day, unless there is one with the lists of that day. Returns: the day.
 
     Skipped before the first night of a new lake, unless a person asks for it.
     """

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
     """Check the night and the published data, tell people what is urgent, and send messages that wait.
 
+    The newest daily brief is made again, if it was made before the marts of its day were published.
+
     The night is checked first: data that cannot be checked does not hide marts that are late.
 
     Args:
@@ -61,8 +63,26 @@ def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
         invalidate_changed([CURRENT, COPY], change=f"report {report.number} of the data quality")
     record(lambda incidents, _: tell(report, incidents, sources), opened=store)
     beat(store, sources, now)
+    _complete_brief(store, now)
     found = Counter(each.severity.value for each in report.findings if each.is_open)
     return {"report": report.number, "is_new": is_new, "open": dict(sorted(found.items()))}
+
+
+def _complete_brief(store: Store, now: datetime) -> None:
+    """Make the newest brief again, if its lists have come. One that is damaged fails the DAG daily_brief, not this."""
+    from gamelake.airflow.language_model import chosen_writer
+    from gamelake.brief import brief
+    from gamelake.lake.documents import DocumentError
+    from gamelake.nights.report import NightReports
+    from gamelake.registry import switched_on
+
+    try:
+        made = brief.make_again(store, NightReports(store, switched_on()), now=now, writer=chosen_writer)
+    except DocumentError as error:
+        log.warning("the daily brief is not made again: %s", error)
+    else:
+        if made:
+            log.info("the brief of %s is made again: its lists have come", made.day)
 
 
 def _changing(change: Callable[[Incidents], object]) -> Callable[[Incidents, Store], object]:

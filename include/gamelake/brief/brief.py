@@ -3,6 +3,8 @@
 from gamelake.brief.brief import make, read
 make(store, reports, date(2026, 11, 21), now=datetime.now(UTC))   # a second call returns what the first one made
 read(store, date(2026, 11, 21))
+
+A brief that has no lists of its day is made again when the marts of its day are published.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from gamelake.marts.reader import NotPublishedError, open_marts
 from gamelake.words import Language
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from gamelake.brief.model import Writer
@@ -37,7 +40,7 @@ _KEY = re.compile(rf"{PREFIX}(\d{{4}}-\d\d-\d\d)\.json")
 
 
 def make(store: Store, reports: NightReports, day: date, *, now: datetime, writer: Writer | None = None) -> Brief:
-    """Make the brief of a day, unless there is one: a brief that was sent never changes.
+    """Make the brief of a day, unless there is one with the lists of the day: that one never changes.
 
     Args:
         store: The lake.
@@ -52,9 +55,11 @@ def make(store: Store, reports: NightReports, day: date, *, now: datetime, write
         DocumentError: The pointer or a document of the marts is damaged.
     """
     try:
-        return read(store, day)
+        before = read(store, day)
     except ObjectNotFoundError:
-        pass
+        before = None
+    if before and _has_lists(before):
+        return before
     if day > (today := day_of(now)):  # `make run` may have published days that are still to come
         shown = current(store)
         last = max(today, shown.day) if shown else today
@@ -70,15 +75,52 @@ def make(store: Store, reports: NightReports, day: date, *, now: datetime, write
         pass
     except OddMartsError as error:  # what is to be told of the night does not need them
         problems.append(text("problem.marts", error=error))
+    if before and (games is None or games.day != day):  # they are missing still
+        return before
     platform = platform_of(store, reports.night(day), since=now - timedelta(days=1), problems=problems)
     brief = Brief(day=day, made_at=now, generation=generation, games=games, platform=platform)
     if writer:
         brief = replace(brief, texts=model_texts(brief, writer))
     try:
-        store.put(key_of(day), encode(brief), if_absent=True)
+        store.put(key_of(day), encode(brief), if_absent=before is None)
     except ObjectExistsError:  # another task made it meanwhile
         return read(store, day)
     return brief
+
+
+def make_again(
+    store: Store, reports: NightReports, *, now: datetime, writer: Callable[[], Writer | None]
+) -> Brief | None:
+    """Make the newest brief and its pages again, if it lacks the lists of its day and they are published now.
+
+    Args:
+        store: The lake.
+        reports: The nights of the same lake.
+        now: The present.
+        writer: Returns the language model, as of `make`; it is called only if the brief is made again.
+
+    Returns:
+        The brief that was made, None if none was.
+
+    Raises:
+        StoreError: The lake cannot be read or written.
+        DocumentError: A brief, the pointer or a document of the marts is damaged.
+    """
+    day = newest_day(store)
+    if day is None or _has_lists(read(store, day)):
+        return None
+    shown = current(store)
+    if shown is None or shown.day != day:
+        return None
+    brief = make(store, reports, day, now=now, writer=writer())
+    if not _has_lists(brief):
+        return None
+    publish_pages(store, brief)
+    return brief
+
+
+def _has_lists(brief: Brief) -> bool:
+    return brief.games is not None and brief.games.day == brief.day
 
 
 def read(store: ReadableStore, day: date) -> Brief:

@@ -1,6 +1,6 @@
 """The daily brief: what changed in the world of games and in the platform, as the lake keeps it.
 
-reports/2026-11-21.json         Brief    created only if absent: it is made once, and sent as often as one likes
+reports/2026-11-21.json         Brief    made once, and sent as often as one likes; again if it lacks its lists
 reports/2026-11-21.en.html      its page in English
 reports/2026-11-21.ko.html      its page in Korean
 reports/latest.en.html          the page of the newest brief (overwritten), and latest.ko.html

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from gamelake.brief.brief import make, publish_pages, read
+from gamelake.brief.brief import make, make_again, publish_pages, read
 from gamelake.brief.documents import BriefError, key_of
 from gamelake.brief.wording import worded
 from gamelake.days import PartitionError
@@ -159,6 +159,31 @@ def test_it_is_made_once_and_sent_again_as_it_was(lake: MartsLake) -> None:
     lake.rows["mart_most_played"] = [row(7, "Seven", 1, playing_users=99)]
     lake.publish("2026-11-21")
     assert made(lake.store, now=datetime(2026, 11, 22, tzinfo=UTC)) == first == read(lake.store, DAY)
+
+
+def test_one_of_before_its_lists_is_made_again_when_they_come(lake: MartsLake) -> None:
+    """It stayed without them, and so did the message that a person sent again."""
+    day, late = date(2026, 11, 22), datetime(2026, 11, 22, 5, tzinfo=UTC)
+
+    def again() -> Brief | None:
+        reports = NightReports(lake.store, loaded_sources(), clock=lambda: late)
+        return make_again(lake.store, reports, now=late, writer=lambda: None)
+
+    assert again() is None, "there is no brief"
+    before = made(lake.store, day, datetime(2026, 11, 22, tzinfo=UTC))
+    publish_pages(lake.store, before)
+    assert before.games is not None
+    assert before.games.day == DAY
+    assert (again(), made(lake.store, day, late)) == (None, before), "its lists are missing still"
+
+    lake.publish(str(day))
+    after = again()
+    assert after is not None
+    assert after == read(lake.store, day)
+    assert (after.games and after.games.day, after.made_at) == (day, late)
+    assert "The lists are of" not in lake.store.get("reports/latest.en.html").decode()
+    lake.publish(str(day))
+    assert (again(), made(lake.store, day)) == (None, after), "and then it stays"
 
 
 def test_a_day_without_change_is_short(lake: MartsLake) -> None:
