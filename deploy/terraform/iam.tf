@@ -124,7 +124,7 @@ resource "aws_iam_role" "wait" {
   count = var.task_logs ? 1 : 0
 
   name               = "${var.bucket}-wait"
-  description        = "Taken by the tasks of Airflow that wait for others."
+  description        = "Taken by the tasks of Airflow that only show the state of a model."
   assume_role_policy = data.aws_iam_policy_document.trust_worker["wait"].json
 }
 

@@ -58,6 +58,7 @@ def apply(
     """Apply the events that wait to their tables, as the DAG apply_events does."""
     from gamelake.cli.store import command_store
     from gamelake.load.apply_events import apply_all
+    from gamelake.paths import airflow_command
 
     store = command_store()
     outcome = apply_all(store, _entities(name), allow_shrink=allow_shrink)
@@ -74,7 +75,7 @@ def apply(
     elif outcome.applied:
         print(
             "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
-            "`airflow dags test transform --conf '{\"fresh\": true}'`"
+            f"`{airflow_command()} dags test transform --conf '{{\"fresh\": true}}'`"
         )
     elif not waiting:
         print("No event waits.")

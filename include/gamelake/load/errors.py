@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gamelake.lake.factory import place_of
+from gamelake.paths import airflow_command
 from gamelake.sources.base import IncompleteError
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class LostPartError(LoadError):
         super().__init__(
             f"{table}: a part of version {version} is missing or damaged: {reason}. Nothing was committed. Load the "
             f"entity once with the param full_refresh, which reads every row again: "
-            f"`airflow dags trigger {table.source}_{table.entity} --conf '{{\"full_refresh\": true}}'`"
+            f"`{airflow_command()} dags trigger {table.source}_{table.entity} --conf '{{\"full_refresh\": true}}'`"
         )
         self.table = table
         self.version = version

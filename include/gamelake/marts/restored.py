@@ -20,6 +20,7 @@ from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.lake.uploads import DamagedPartError
 from gamelake.marts.errors import TransformError
+from gamelake.paths import airflow_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,8 @@ def _remedy(sources: ReadableStore, missing: Sequence[str]) -> str:
     lost = [commit.table for commit in commits if {file.key for file in commit.files}.intersection(missing)]
     if not lost:
         return f"Parts that no longer count are kept for {RETENTION.days} days; build a later day"
-    loads = "; ".join(f"`airflow dags trigger {each.source}_{each.entity} --conf '{_FULL_REFRESH}'`" for each in lost)
+    trigger = f"{airflow_command()} dags trigger"
+    loads = "; ".join(f"`{trigger} {each.source}_{each.entity} --conf '{_FULL_REFRESH}'`" for each in lost)
     return (
         f"The newest commits of {', '.join(map(str, lost))} name them: restore them from a backup or the bucket's "
         f"versions (docs/guides/runbooks/documents-are-damaged.md), or read these tables whole again: {loads}. Then "

@@ -56,8 +56,9 @@ class IncompleteError(Exception):
         self.count = count
 
     def __str__(self) -> str:
+        counts = "did not count them" if self.count is None else f"counts {self.count}"
         return (
-            f"{self.entity}: {self.where}: the source returned {self.rows} rows but counts {self.count}, twice. "
+            f"{self.entity}: {self.where}: the source returned {self.rows} rows but {counts}, twice. "
             "Nothing was committed; run the load again, and report it to the source if it stays."
         )
 

@@ -9,6 +9,7 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.keys import TableName
+from gamelake.paths import REPOSITORY
 from tests.support.captured import snapshot_of
 from tests.support.feed_tables import GAMES, load_whole
 from tests.support.inbox_events import event, put
@@ -31,7 +32,8 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: None) -> Stor
     return store
 
 
-def test_events_are_listed_and_applied(lake: Store, capsys: Captured) -> None:
+def test_events_are_listed_and_applied(lake: Store, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.prefix", str(REPOSITORY / ".venv"))
     assert main(["events", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [place_of(lake), "No table has events."]
     row = {"id": 1, "name": "Changed", "updated_at": LATER}
@@ -43,7 +45,7 @@ def test_events_are_listed_and_applied(lake: Store, capsys: Captured) -> None:
         "igdb.games version 2: 2 events up to part 1: 1 rows created, 1 updated, 0 deleted; the others are older than "
         "the table, or repeated",
         "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
-        "`airflow dags test transform --conf '{\"fresh\": true}'`",
+        "`.venv/bin/airflow dags test transform --conf '{\"fresh\": true}'`",
     ]
     assert main(["events", "list"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["igdb.games", "1", "0"]

@@ -20,6 +20,7 @@ from gamelake.marts.errors import TransformError
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.pointer import current, record_of
 from gamelake.marts.rollback import rollback
+from gamelake.paths import airflow_command
 from tests.support.feed_tables import GAMES as FEED_GAMES
 from tests.support.feed_tables import load_whole
 from tests.support.id_lake import (
@@ -177,7 +178,7 @@ def test_a_lost_part_that_counts_names_the_load_that_brings_it_back(store: Any, 
     commit(store, tmp_path, GENRES, "2026-11-21", [1, 2])
     (lost,) = Table(store, IGDB_GENRES).read(1).files
     store.delete(lost.key)
-    trigger = "`airflow dags trigger igdb_genres "
+    trigger = f"`{airflow_command()} dags trigger igdb_genres "
     with pytest.raises(TransformError, match=rf"{lost.key}.* igdb\.genres .*{trigger}") as told:
         open_generation(store, [GENRES], day=DAY, run_id="r")
     assert "a later day" not in str(told.value)

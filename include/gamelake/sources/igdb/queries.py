@@ -230,9 +230,10 @@ class EntityQueries:
         where = f"ids {claim.low} and above" if claim.high is None else f"ids {claim.low} to {claim.high - 1}"
         ids = frozenset(row_id for page in pages for row_id in page.ids())
         if batch.earlier is None:
+            counts = "did not count them" if batch.count is None else f"counts {batch.count}"
             log.warning(
-                "%s: %s: the source returned %d rows but counts %s; asking again, each window alone",
-                self._entity, where, batch.rows, batch.count,
+                "%s: %s: the source returned %d rows but %s; asking again, each window alone",
+                self._entity, where, batch.rows, counts,
             )  # fmt: skip
             planner.retry(batch, ids)
             return None

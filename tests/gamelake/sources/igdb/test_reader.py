@@ -190,6 +190,7 @@ def test_a_window_with_missing_rows_twice_fails_the_load(fault: str, loads: Days
         loads.load()
     assert caught.value.where.startswith("ids 500 to ")
     assert (caught.value.rows == 0) == (fault == "no_rows")
+    assert "None" not in str(caught.value)
     assert loads.latest() is None
 
 
