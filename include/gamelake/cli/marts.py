@@ -57,6 +57,9 @@ def list_generations() -> None:
             print(f"\n{POINTER} {wrong}, and {shows}: `{pointer.repair(store, last)}` writes it again.")
         else:
             print(f"\nReaders have {last.generation} since {_kst(last.at)} KST: {_story(last)}.")
+        if lost := pointer.lost(store):
+            key = pointer.publication_key(lost.number)
+            print(f"{key} is lost: `{pointer.repair(store, lost)}`, or the next publication, creates it from its copy.")
 
 
 @group.command()

@@ -31,7 +31,7 @@ from gamelake.marts.history import day_key
 from gamelake.marts.restored import RESTORED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Iterator, Mapping, Set
     from datetime import datetime
 
     from gamelake.lake.store import ObjectInfo, Store
@@ -63,7 +63,10 @@ def audit_generations(store: Store, *, now: datetime, verify: bool = False) -> I
     live = {shown.generation} if shown else set()
     if newest:
         yield from _check_pointer(store, newest, shown.generation if shown else None)
-    yield from _check_publications(store, now - RETENTION)
+    if lost := pointer.lost(store):
+        reason = f"readers have it; `{pointer.repair(store, lost)}`, or the next publication, creates it from its copy"
+        yield Finding(Problem.MISSING, pointer.publication_key(lost.number), reason)
+    yield from _check_publications(store, now - RETENTION, before=lost.number if lost else None)
     if shown:
         yield from _check_record(store, shown)
         yield from _check_inputs(store, shown)
@@ -157,21 +160,32 @@ def _check_inputs(store: Store, shown: Generation) -> Iterator[Finding]:
         yield Finding(Problem.DAMAGED, key, f"{error.key}: found {error.found!r}; {hint}")
 
 
-def _check_publications(store: Store, since: datetime) -> Iterator[Finding]:
-    """Yield the publications that are damaged, or missing before another one, until they are a week old."""
+def _check_publications(store: Store, since: datetime, *, before: int | None) -> Iterator[Finding]:
+    """Yield the publications that are damaged, or missing before another one, until that is a week old.
+
+    before: the number of the newest one, if that is lost: those right before it may be lost with it.
+    """
     stored = {number: info for info in store.list(PUBLICATIONS) if (number := number_of(PUBLICATIONS, info.key))}
     hint = "restore it from a backup; without it `make generations` does not show that publication"
     for number, info in sorted(stored.items()):
         if info.modified < since:
             continue
-        if number > min(stored) and number - 1 not in stored:
-            yield Finding(Problem.MISSING, pointer.publication_key(number - 1), hint)
+        yield from _missing(stored, number, hint)
         try:
             pointer.publication_of(store, number)
         except ObjectNotFoundError:  # removed since the listing
             yield Finding(Problem.MISSING, info.key, hint)
         except DocumentError as error:
             yield Finding(Problem.DAMAGED, info.key, f"{error.key}: found {error.found!r}; {hint}")
+    if before and stored:
+        yield from _missing(stored, before, hint)
+
+
+def _missing(stored: Mapping[int, ObjectInfo], number: int, hint: str) -> Iterator[Finding]:
+    """Yield the publications that are missing right before a number; those before the oldest one are not known."""
+    last = max((each for each in stored if each < number), default=number - 1)
+    for each in range(last + 1, number):
+        yield Finding(Problem.MISSING, pointer.publication_key(each), hint)
 
 
 def _check_copies(store: Store, shown: Generation, command: str, *, verify: bool) -> Iterator[Finding]:

@@ -7,6 +7,7 @@
     marts/dt=2026-11-21/<run>/_history.json     History
     marts/dt=2026-11-21/<run>/_inputs.json      Inputs
     marts/_publications/<number>.json           Publication
+    marts/dt=2026-11-21/<run>/_publication-<number>.json  Publication, a copy of one that showed this generation
 
 `make generate` writes their JSON Schemas into schemas/. A document may have more fields than a reader knows.
 `Inputs` is in build_inputs.py.
@@ -36,6 +37,8 @@ RESULTS = "_results-"
 PLANS = "_plans-"
 """The start of the name, as of RESULTS."""
 RECORD = "_generation.json"
+COPY_OF_PUBLICATION = "_publication-"
+"""The start of the name: the number follows."""
 RESTRICTED = "restricted/"
 """The folder, in a generation and in `marts/`, of marts of a source that forbids to pass its rows on."""
 

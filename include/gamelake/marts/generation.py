@@ -7,11 +7,12 @@
     marts/dt=2026-11-21/<run>/_day=<day>.parquet  a day that the build adds to the history; see history.py
     marts/dt=2026-11-21/<run>/_history.json       the days of the history
     marts/dt=2026-11-21/<run>/_generation.json    what was built
+    marts/dt=2026-11-21/<run>/_publication-<number>.json  a copy of each publication that showed it; see pointer.py
     marts/_restored/<build>/raw/...               only while a build reads parts of compacted months; see restored.py
 
-A build opens a new folder, also when its run is repeated. A folder that has `_generation.json` is finished: nothing
-writes into it again. Readers follow the pointer (pointer.py), so they see the old generation or the new one and never a
-mix. The copies at fixed paths follow it one by one, each of them whole, with the day in the file's metadata.
+A build opens a new folder, also when its run is repeated. A folder that has `_generation.json` is finished: none of its
+files is written again. Readers follow the pointer (pointer.py), so they see the old generation or the new one and never
+a mix. The copies at fixed paths follow it one by one, each of them whole, with the day in the file's metadata.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Which generation readers have: numbered publications, and the pointer that shows the newest one.
 
     marts/_publications/00000000000000000042.json   one move of the pointer: created only if absent, never changed
+    marts/dt=2026-11-21/<run>/_publication-<number>.json  a copy of it, in the generation that it shows
     marts/_current.json                             the pointer: a copy of _generation.json of the generation shown
     marts/dim_games.parquet                         copies of its files, for readers that follow no pointer
     marts/marketing/mart_top_rated.parquet
@@ -11,11 +12,15 @@ the winner's publication and decides again, so a slow publication of an older da
 The publication decides; pointer and copies follow it. Every writer compares them with the newest publication after it
 wrote, and every writer that finds nothing to publish does so too. So a kill between two steps is repaired by the next
 one.
+
+The copy is written before the pointer moves. If the newest publication is deleted, the generation that the pointer
+shows has its copy: readers keep what they have, and the next writer creates the publication again.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,6 +31,7 @@ from gamelake.lake.keys import number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import (
+    COPY_OF_PUBLICATION,
     INPUTS,
     POINTER,
     PUBLICATIONS,
@@ -125,12 +131,56 @@ def publication_key(number: int) -> str:
 def history(store: Store) -> Iterator[Publication]:
     """Yield the publications, the newest first; each is read when it is asked for.
 
-    A damaged one is left out with a warning; if it is the newest, the pointer tells what it shows.
+    A damaged one is left out with a warning; if it is the newest, its copy or the pointer tells what it shows. If the
+    newest is lost, its copy stands for it.
 
     Raises:
         DocumentError: The newest publication and the pointer are damaged.
         StoreError: The store cannot be read.
     """
+    if found := lost(store):
+        log.warning("%s is lost: its copy in %s is used", publication_key(found.number), found.generation)
+        yield found
+    yield from _stored(store)
+
+
+def lost(store: Store) -> Publication | None:
+    """Return the copy of the newest publication, if that was deleted; None if it was not.
+
+    Then the pointer shows another generation than the newest one that is left, and has a copy of a higher number.
+
+    Raises: StoreError.
+    """
+    try:
+        shown = current(store)  # before the publications: a writer between the two must not look like a loss
+        left = next(_stored(store), None) if shown else None
+    except DocumentError:
+        return None
+    if shown is None or left is None or left.generation == shown.generation:
+        return None
+    prefix = f"{shown.generation}/{COPY_OF_PUBLICATION}"
+    numbers = sorted(number for info in store.list(prefix) if (number := number_of(prefix, info.key)) is not None)
+    if not numbers or numbers[-1] <= left.number:  # a writer was killed before it moved the pointer
+        return None
+    try:
+        store.info(publication_key(numbers[-1]))
+    except ObjectNotFoundError:
+        return _copied(store, shown.generation, numbers[-1])
+    return None
+
+
+def _copied(store: Store, generation: str, number: int) -> Publication | None:
+    """Return the copy of a publication, None if there is none that can be read."""
+    with suppress(ObjectNotFoundError, DocumentError):
+        return read(store, _copy_key(generation, number), Publication)
+    return None
+
+
+def _copy_key(generation: str, number: int) -> str:
+    return numbered_key(f"{generation}/{COPY_OF_PUBLICATION}", number)
+
+
+def _stored(store: Store) -> Iterator[Publication]:
     stored = (number_of(PUBLICATIONS, info.key) for info in store.list(PUBLICATIONS))
     numbers = sorted((number for number in stored if number is not None), reverse=True)
     for number in numbers:
@@ -142,7 +192,7 @@ def history(store: Store) -> Iterator[Publication]:
                 shown = current(store)
                 if shown is None:
                     raise
-                yield _stand_in(shown, number=number)
+                yield _copied(store, shown.generation, number) or _stand_in(shown, number=number)
 
 
 def publication_of(store: Store, number: int) -> Publication:
@@ -211,6 +261,7 @@ def move(store: Store, decide: Callable[[Publication | None], Move | None]) -> P
     Raises:
         StoreError: The store cannot be read or written.
     """
+    _create_lost(store)
     for _ in range(_LOST_RACES):
         before = newest(store)
         decided = decide(before)
@@ -234,6 +285,14 @@ def move(store: Store, decide: Callable[[Publication | None], Move | None]) -> P
     )
 
 
+def _create_lost(store: Store) -> None:
+    """Create the newest publication again, if it was deleted."""
+    if found := lost(store):
+        log.warning("%s is lost: it is created again from its copy", publication_key(found.number))
+        with suppress(ObjectExistsError):
+            store.put(publication_key(found.number), encode(found), if_absent=True)
+
+
 def refresh(store: Store) -> None:
     """Make the pointer and the copies those of the newest publication.
 
@@ -246,6 +305,8 @@ def refresh(store: Store) -> None:
         key = f"{publication.generation}/{RECORD}"
         record = store.get(key)
         marts = decode(key, record, Generation).marts  # before it replaces a good pointer
+        with suppress(ObjectExistsError):
+            store.put(_copy_key(publication.generation, publication.number), encode(publication), if_absent=True)
         store.put(POINTER, record)
         for mart in marts:
             store.copy(mart.key, mart.copy)

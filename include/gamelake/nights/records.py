@@ -152,6 +152,10 @@ class RecordReader:
             found = self._folders(newest - timedelta(days=nights)) if newest else _Folders({}, {}, {}, 0)
             builds = self._builds(found, threads, problems)
             publications = self._moves(threads, problems)
+        if shown and publications and publications[0].generation != shown.generation:
+            if lost := pointer.lost(self.store):
+                problems.append(f"{pointer.publication_key(lost.number)} is lost; readers have what it shows")
+                publications.insert(0, lost)
         return Records(
             self._tables,
             builds,

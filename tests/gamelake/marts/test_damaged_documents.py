@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from gamelake.cli.main import main
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import open_store
 from gamelake.lake.findings import Problem
@@ -21,7 +22,7 @@ from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.reader import NotPublishedError, open_marts
 from gamelake.marts.rollback import generations, rollback, rollforward
 from gamelake.registry import load_sources
-from tests.support.generations import COPY, published
+from tests.support.generations import COPY, current_generation, published
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +178,40 @@ def test_the_audit_names_a_lost_publication(store: Store, nights: list[str]) -> 
     store.delete(key)
     found = [(each.problem, each.key) for each in audit_generations(store, now=datetime.now(UTC))]
     assert found == [(Problem.MISSING, key)]
+
+
+@pytest.mark.parametrize("is_rolled_back", [False, True])
+def test_a_lost_newest_publication_moves_no_reader_back(
+    store: Store, nights: list[str], is_rolled_back: bool, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """Deleted by hand. The next writer, which finds nothing to publish, creates it again."""
+    if is_rolled_back:
+        rollback(store, nights[0], by="hana", reason="scores are 0")
+    newest, *_ = pointer.history(store)
+    key = pointer.publication_key(newest.number)
+    whole = store.get(key)
+    store.delete(key)
+    assert next(pointer.history(store)) == newest
+    [finding] = audit_generations(store, now=LATER)
+    assert (finding.problem, finding.key) == (Problem.MISSING, key)
+    monkeypatch.setenv("GAMELAKE_URI", store.uri)
+    assert main(["marts", "list"]) == 0
+    assert f"{key} is lost: `{pointer.repair(store, newest)}`" in capsys.readouterr().out
+    assert not publish(store, nights[1], {}).is_published
+    shown = pointer.current(store)
+    assert shown
+    assert (shown.generation, store.get(key)) == (newest.generation, whole)
+    assert not list(audit_generations(store, now=LATER))
+
+
+def test_several_lost_newest_publications_are_named(store: Store, nights: list[str]) -> None:
+    for number in (2, 3):
+        store.delete(pointer.publication_key(number))
+    named = {pointer.publication_key(number) for number in (2, 3)}
+    assert {each.key for each in audit_generations(store, now=datetime.now(UTC))} == named
+    assert build(store, NEXT) == current_generation(store).generation
+    assert [each.number for each in pointer.history(store)] == [4, 3, 1]
+    assert {each.key for each in audit_generations(store, now=datetime.now(UTC))} == {pointer.publication_key(2)}
 
 
 @pytest.mark.parametrize("data", [None, b"", b"<html>"])
