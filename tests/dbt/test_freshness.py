@@ -87,7 +87,7 @@ def test_the_command_shows_the_age_of_each_load_that_readers_see(lake: Lake, fre
     assert f"{committed:%Y-%m-%d}" in out
     loads = len(found)
     *_, figures, absent, shop = out.splitlines()
-    assert figures == f"{loads} loads: 2 stale (two are missing), 2 late (one is missing), {loads - 4} fresh"
+    assert figures == f"{loads} loads: {loads - 4} fresh, 2 late (a load is missing), 2 stale (two loads are missing)"
     assert absent.startswith("RAWG is off, or was not loaded yet. Read as empty: rawg.genres, ")
     assert shop == "SHOP is off, or was not loaded yet. Read as empty: shop.orders, shop.order_items"
 
@@ -103,7 +103,7 @@ def test_a_source_that_may_be_off_is_no_error(lake: Lake, freshness: Any) -> Non
     (generation / "_inputs.json").write_text(json.dumps(inputs))
     lake.show(generation)
     code, out, _ = freshness()
-    assert (code, "rawg.genres" in out, " 1 stale (two are missing)" in out) == (0, True, True)
+    assert (code, "rawg.genres" in out, " 0 late, 1 stale (two loads are missing)" in out) == (0, True, True)
     assert "The exit status leaves out sources that may be off" in out
 
 

@@ -167,7 +167,7 @@ def _steps(name: str, steps: list[Step], version: int | None, *, newest: bool) -
     from gamelake.feeds.documents import FeedError
 
     if not steps:
-        raise FeedError(f"{name}: feed", "no step", "one: load the table, then `gamelake feed make` makes it")
+        raise FeedError(f"{name}: feed", "no step", f"one: load the table, then `gamelake feed make {name}` makes it")
     if version is None:
         return steps[-1:] if newest else steps
     found = [step for step in steps if step.to_version == version]

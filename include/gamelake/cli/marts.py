@@ -79,7 +79,8 @@ def freshness() -> int:
     print(table(_LOAD_HEADER, rows, sys.stdout))
     applied = sum(each.is_applied for each in loads)
     changes = f"; of {applied} tables all changes are applied" if applied else ""
-    counts = f"{stale} stale (two are missing), {late} late (one is missing), {fresh} fresh"
+    counts = f"{fresh} fresh, {late} late{' (a load is missing)' if late else ''}"
+    counts += f", {stale} stale{' (two loads are missing)' if stale else ''}"
     print(f"\n{len(loads) - applied} loads: {counts}{changes}")
     for source, tables in groupby(found.absent, key=lambda table: table.partition(".")[0]):
         print(f"{source.upper()} is off, or was not loaded yet. Read as empty: {', '.join(tables)}")

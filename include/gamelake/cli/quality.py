@@ -49,7 +49,12 @@ def quality(
         print(f"{each.severity} {each.id}: {each.message}")
     opened = [each.severity for each in report.findings if each.is_open]
     counts = ", ".join(f"{opened.count(severity)} {severity}" for severity in Severity)
-    print(f"{len(opened)} open: {counts}" if opened else "Nothing is unusual.")
+    if opened:
+        print(f"{len(opened)} open: {counts}")
+    elif report.generation is None:
+        print("No marts are published yet: only the loads were checked, and nothing is unusual in them.")
+    else:
+        print("Nothing is unusual.")
     return int(any(severity is not Severity.P2 for severity in opened))
 
 

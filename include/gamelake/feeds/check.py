@@ -79,7 +79,9 @@ def check_feed(store: Store, entity: Entity, *, since: int | None = None, until:
     feed, table = Feed(store, entity.table), Table(store, entity.table)
     steps = list(feed.steps())
     if not steps:
-        raise FeedError(f"{entity}: feed", None, "a step: make the feed first (`gamelake feed make`)")
+        raise FeedError(
+            f"{entity}: feed", "no step", f"one: load the table, then `gamelake feed make {entity}` makes it"
+        )
     begins = [number for number, step in enumerate(steps) if step.from_version is None]
     steps = steps[begins[-1] if begins else 0 :]
     ends = [step.to_version for step in steps]

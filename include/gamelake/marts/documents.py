@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from gamelake.lake.documents import DocumentError, convert, parse_json
+from gamelake.lake.store import ObjectNotFoundError
 
 if TYPE_CHECKING:
     from gamelake.lake.store import ReadableStore
@@ -224,6 +225,31 @@ def read(store: ReadableStore, key: str, kind: type[DocumentT]) -> DocumentT:
         StoreError: The request failed.
     """
     return decode(key, store.get(key), kind)
+
+
+def read_built(store: ReadableStore, key: str, kind: type[DocumentT]) -> DocumentT:
+    """Read a document that every finished generation has, for what it tells of the marts that readers have.
+
+    Raises:
+        ObjectNotFoundError: It is lost; the error names what is missing with it and what to do.
+        DocumentError, StoreError: As `read`.
+    """
+    try:
+        return read(store, key, kind)
+    except ObjectNotFoundError:
+        means = _LOST[key.rpartition("/")[2]]
+        raise ObjectNotFoundError(
+            "read",
+            key,
+            f"it is lost, and with it {means}; other marts can be read. Restore it from a backup, or run the DAG "
+            "`transform`: the next build has its own (docs/guides/runbooks/documents-are-damaged.md)",
+        ) from None
+
+
+_LOST = {
+    INPUTS: "which loads this build of the marts was made from",
+    HISTORY: "the list of the days of the daily history",
+}
 
 
 def decode(key: str, data: bytes, kind: type[DocumentT]) -> DocumentT:

@@ -14,7 +14,7 @@ from gamelake.feeds.documents import FEEDS
 from gamelake.marts import pointer
 from gamelake.marts.build_inputs import CommitInput, Inputs
 from gamelake.marts.dbt_project import MANIFEST, history_model
-from gamelake.marts.documents import INPUTS, Document, PublishedMart, read
+from gamelake.marts.documents import INPUTS, Document, PublishedMart, read_built
 from gamelake.marts.model_graph import MARTS, RAW, model_graph, upstream
 from gamelake.registry import load_sources
 
@@ -106,7 +106,7 @@ def mart_path(store: ReadableStore, name: str | None = None, *, manifest: Path =
     chosen = names[0] if name is None else name
     if chosen not in names:
         raise UnknownMartError(chosen, names)
-    inputs = read(store, f"{shown.generation}/{INPUTS}", Inputs)
+    inputs = read_built(store, f"{shown.generation}/{INPUTS}", Inputs)
     tables = upstream(model_graph(manifest), [f"{MARTS}/{chosen}"]).values()
     return MartPath(
         name=chosen,

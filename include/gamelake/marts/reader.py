@@ -23,7 +23,7 @@ from gamelake.lake.factory import lake_uri, open_store, place_of
 from gamelake.lake.store import Store, StoreError
 from gamelake.marts import findings, levels, pointer
 from gamelake.marts.build_inputs import Inputs
-from gamelake.marts.documents import INPUTS, POINTER, History, read
+from gamelake.marts.documents import INPUTS, POINTER, History, read_built
 from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
@@ -85,12 +85,12 @@ class Marts:
     @cached_property
     def history(self) -> History:
         """The days of the daily history, and the days that are left out of it. Raises: DocumentError, StoreError."""
-        return read(self._store, self.generation.history, History)
+        return read_built(self._store, self.generation.history, History)
 
     @cached_property
     def inputs(self) -> Inputs:
         """What the generation was built from: commits, files, and earlier loads. Raises: DocumentError, StoreError."""
-        return read(self._store, f"{self.generation.generation}/{INPUTS}", Inputs)
+        return read_built(self._store, f"{self.generation.generation}/{INPUTS}", Inputs)
 
     @property  # a check may follow at any time
     def report(self) -> Report | None:

@@ -20,7 +20,7 @@ from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import place_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.documents import RECORD, Action, Generation, History, Move, Publication, read
+from gamelake.marts.documents import POINTER, RECORD, Action, Generation, History, Move, Publication, read
 from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
@@ -130,12 +130,28 @@ def find_generation(store: Store, target: str) -> Generation:
         name = target.strip("/")
         try:
             return pointer.record_of(store, name if name.startswith("marts/") else f"marts/{name}")
-        except ObjectNotFoundError:
-            raise TransformError(f"found no finished generation {target} in {place_of(store)}; {_LIST}") from None
+        except ObjectNotFoundError as error:
+            raise TransformError(_why_absent(store, target, error.key)) from None
     found = [each.document for each in generations(store) if each.document.day == day]
     if not found:
         raise TransformError(f"found no finished generation of {day} in {place_of(store)}; {_LIST}")
     return found[0]
+
+
+def _why_absent(store: Store, target: str, record: str) -> str:
+    """Return why there is no generation, given the key of the document that it would have."""
+    generation = record.removesuffix(f"/{RECORD}")
+    try:
+        if any(each.generation == generation for each in pointer.history(store)):
+            shown = pointer.current(store)
+            copy = f"copy {POINTER} to it, " if shown and shown.generation == generation else ""
+            return (
+                f"{record} is lost in {place_of(store)}, so {generation} cannot be shown: {copy}restore it from a "
+                f"backup, or show another generation: `gamelake marts rollback DAY`; {_LIST}"
+            )
+    except DocumentError:
+        pass
+    return f"found no finished generation {target} in {place_of(store)}; {_LIST}"
 
 
 def _check_whole(store: Store, document: Generation) -> None:

@@ -151,11 +151,7 @@ class RecordReader:
             newest = self.newest_day()
             found = self._folders(newest - timedelta(days=nights)) if newest else _Folders({}, {}, {}, 0)
             builds = self._builds(found, threads, problems)
-            publications = self._moves(threads, problems)
-        if shown and publications and publications[0].generation != shown.generation:
-            if lost := pointer.lost(self.store):
-                problems.append(f"{pointer.publication_key(lost.number)} is lost; readers have what it shows")
-                publications.insert(0, lost)
+            publications = [*self._lost(problems), *self._moves(threads, problems)]
         return Records(
             self._tables,
             builds,
@@ -316,6 +312,13 @@ class RecordReader:
         found = list(threads.map(self._publication, sorted(keys, reverse=True)[:MOST_PUBLICATIONS]))
         problems += [each for each in found if isinstance(each, str)]
         return [each for each in found if isinstance(each, Publication)]
+
+    def _lost(self, problems: list[str]) -> list[Publication]:
+        """Return the copy of the newest publication, if that is lost."""
+        if not (lost := pointer.lost(self.store)):
+            return []
+        problems.append(f"{pointer.publication_key(lost.number)} is lost; readers have what it shows")
+        return [lost]
 
     def _publication(self, found: tuple[str, datetime]) -> Publication | str:
         if found not in self._publications:

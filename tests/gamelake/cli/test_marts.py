@@ -13,9 +13,11 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.documents import POINTER
+from gamelake.marts.documents import HISTORY, INPUTS, POINTER, RECORD
 from gamelake.marts.generation import publish
+from gamelake.marts.reader import open_marts
 from gamelake.marts.rollback import generations
 from gamelake.paths import REPOSITORY
 from tests.support.generations import finished, published, published_key
@@ -73,6 +75,35 @@ def test_a_pointer_that_readers_lack_is_told(
     assert main(["marts", "rollforward"]) == 0
     assert "No change" not in capsys.readouterr().out
     assert store.get(POINTER) == whole
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_lost_document_of_a_generation_is_named(
+    store: Store, capsys: pytest.CaptureFixture[str], is_shown: bool
+) -> None:
+    first, second = published(store, "2026-11-20", "2026-11-21")
+    if not is_shown:
+        assert main(["marts", "rollback"]) == 0
+    key = f"{second}/{RECORD}"
+    store.delete(key)
+    capsys.readouterr()
+    assert main(["marts", "rollforward"]) == 1
+    printed = capsys.readouterr().err
+    assert (f"{key} is lost" in printed, f"copy {POINTER} to it" in printed) == (True, is_shown)
+    assert published_key(store) == (second if is_shown else first)
+
+
+def test_lost_inputs_are_named_with_what_to_do(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    [generation] = published(store, "2026-11-20")
+    store.delete(f"{generation}/{INPUTS}")
+    store.delete(f"{generation}/{HISTORY}")
+    assert main(["marts", "freshness"]) == 1
+    printed = capsys.readouterr().err
+    assert f"{generation}/{INPUTS}': it is lost" in printed
+    assert "run the DAG `transform`" in printed
+    with pytest.raises(ObjectNotFoundError) as raised:
+        assert open_marts(store).names
+    assert "run the DAG `transform`" in raised.value.reason
 
 
 def test_make_calls_them(store: Store, tmp_path: Path) -> None:
