@@ -54,6 +54,9 @@ _NO_MEMORY = re.compile(r"Out of Memory Error: .*")
 _PART = re.compile(r"/raw/([a-z0-9]+)/([a-z0-9_]+)/dt=[^\s/]+/[^\s/]+/part-\d+\.jsonl\.gz")
 """A part of a table, in an error of DuckDB."""
 
+_EARLIER = re.compile(r"/(marts/(?:history/[^\s'\"]+/day=|dt=)(\d{4}-\d\d-\d\d)/(?:[^\s'\"]+/)?[^\s'\"/]+\.parquet)")
+"""A day of the history or a mart of an earlier build, in an error of DuckDB."""
+
 _ERROR = "Encountered an error"
 """What dbt prints before an error that no model has: of its settings, its connection or a hook."""
 _KEPT_LINES = 100
@@ -281,12 +284,18 @@ def _is_lasting(result: Result) -> bool:
 
 
 def _damaged(lines: Sequence[str]) -> list[str]:
-    """Return a line for each table with a part that DuckDB could not read: only a load brings its rows back."""
+    """Return a line for each table with a part, and each earlier file, that DuckDB could not read, with what to do."""
+    files = sorted({found[1] for line in lines for found in _EARLIER.finditer(line)})
     tables = sorted({f"{found[1]}.{found[2]}" for line in lines for found in _PART.finditer(line)})
     return [
         f"A part of {table} cannot be read. `gamelake lake audit {table} --verify` tells whether it is damaged; "
         "docs/guides/runbooks/documents-are-damaged.md has what to do then"
         for table in tables
+    ] + [
+        f"{key}, which an earlier build wrote, cannot be read. If the next try fails too, delete it and run "
+        "`transform` again: a day of the history is built again from its parts, and without a mart the day before is "
+        "compared with"
+        for key in files
     ]
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gamelake.lake.store import CHUNK
+from gamelake.lake.scratch import scratch_folder
+from gamelake.lake.store import CHUNK, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gamelake.lake.store import ReadableStore
+
+_DISK = "A build keeps a copy of one mart at a time there: free space, or set TMPDIR to another folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,22 @@ def inspect_parquet(store: ReadableStore, key: str) -> ParquetFile:
 
     Raises:
         ObjectNotFoundError: There is no such file.
-        StoreError: The file cannot be read.
+        StoreError: The file cannot be read, or the temporary folder is full.
     """
     import duckdb  # the DAG processor reads this module and needs no database
 
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(suffix=".parquet") as copy, store.open(key) as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            copy.write(chunk)
-        copy.flush()
-        query = "select num_rows from parquet_file_metadata(?)"
-        (rows,) = duckdb.execute(query, [copy.name]).fetchone() or (0,)
-        query = "select decode(key), decode(value) from parquet_kv_metadata(?)"
-        notes = dict(duckdb.execute(query, [copy.name]).fetchall())
-        return ParquetFile(rows, copy.tell(), digest.hexdigest(), notes)
+    digest, size = hashlib.sha256(), 0
+    with scratch_folder(_DISK, done="nothing was published") as folder:
+        path = folder / "copy.parquet"
+        with store.open(key) as file, path.open("wb") as copy:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                size += copy.write(chunk)
+        try:
+            query = "select num_rows from parquet_file_metadata(?)"
+            (rows,) = duckdb.execute(query, [str(path)]).fetchone() or (0,)
+            query = "select decode(key), decode(value) from parquet_kv_metadata(?)"
+            notes = dict(duckdb.execute(query, [str(path)]).fetchall())
+        except duckdb.Error as error:
+            raise StoreError("read", key, f"it is no Parquet file, or damaged: {error}; build again") from error
+        return ParquetFile(rows, size, digest.hexdigest(), notes)

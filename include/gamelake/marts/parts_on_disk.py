@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.scratch import is_disk_full
 from gamelake.lake.store import CHUNK, ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError
 
@@ -105,6 +106,8 @@ def current_rows(
         database.execute(_CURRENT)
         (found,) = database.execute("select count(*) from rows_found").fetchone() or (0,)
     except duckdb.Error as error:
+        if is_disk_full(error):
+            raise
         raise UnreadableError(f"its parts cannot be read: {str(error).splitlines()[0]}") from error
     return int(found)
 

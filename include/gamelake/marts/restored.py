@@ -8,14 +8,13 @@ removes what a killed one left. A build needs them only if it builds old days of
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
 from gamelake.lake.findings import RETENTION
 from gamelake.lake.keys import TableName
 from gamelake.lake.months import Months
+from gamelake.lake.scratch import scratch_folder
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.lake.uploads import DamagedPartError
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 RESTORED = "marts/_restored/"
 
+_DISK = "A build keeps the file of one compacted month at a time there: free space, or set TMPDIR to another folder"
 _FULL_REFRESH = '{"full_refresh": true}'
 
 
@@ -52,14 +52,14 @@ def restore_parts(
     Raises:
         TransformError: A part is missing, or the file of its month is damaged.
         MonthError: The document of a month is damaged.
-        StoreError: A lake cannot be read or written.
+        StoreError: A lake cannot be read or written, or the temporary folder is full.
     """
     removed = [file for file in files if not _exists(sources, file.key)]
     urls: dict[str, str] = {}
     missing: list[str] = []
     if removed:
-        with tempfile.TemporaryDirectory() as folder, Months(sources, Path(folder)) as months:
-            path = Path(folder, "part.jsonl.gz")
+        with scratch_folder(_DISK, done="nothing was built") as folder, Months(sources, folder) as months:
+            path = folder / "part.jsonl.gz"
             for file in sorted(removed, key=lambda each: each.partition):
                 try:
                     months.restore(file, path)

@@ -9,11 +9,10 @@ that the tests of the build read is not checked: its errors fail its own night.
 from __future__ import annotations
 
 import logging
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gamelake.lake.months import Months
+from gamelake.lake.scratch import scratch_folder
 from gamelake.marts.documents import DayLeftOut
 from gamelake.marts.popularity_checks import Checks
 
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
     from gamelake.marts.history import Day
 
 log = logging.getLogger(__name__)
+
+_DISK = (
+    "A build that makes past days of the history keeps the parts of one day there, and the ids of the tables that they "
+    "refer to: free space, or set TMPDIR to another folder"
+)
 
 
 def leave_out(
@@ -39,13 +43,13 @@ def leave_out(
         known: The files that the build reads, by table.
 
     Raises:
-        StoreError: The lake cannot be read.
+        StoreError: The lake cannot be read, or the temporary folder is full.
     """
     unsure = [day for day in days if day.built is None and str(day.day) != tested]
     left_out = []
     if unsure:
-        with tempfile.TemporaryDirectory() as folder, Months(store, Path(folder)) as months:
-            checks = Checks(store, known, Path(folder), months)
+        with scratch_folder(_DISK, done="nothing was built") as folder, Months(store, folder) as months:
+            checks = Checks(store, known, folder, months)
             for day in unsure:
                 if reason := checks.why_not(day.files):
                     left_out.append(DayLeftOut(day=day.day, key=day.key, reason=reason))

@@ -7,16 +7,15 @@ creates the number, and the other decides again. A check that changes nothing wr
 from __future__ import annotations
 
 import logging
-import tempfile
 from datetime import UTC, timedelta
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
 
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.scratch import is_disk_full, scratch_folder
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from gamelake.marts import findings
 from gamelake.marts.documents import encode
@@ -25,6 +24,7 @@ from gamelake.marts.findings import Finding, Report, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     import duckdb
 
@@ -38,6 +38,7 @@ KEPT = timedelta(days=400)
 """How long a finding that recovered stays in the mart: a year and its comparison."""
 
 _LOST_RACES = 20
+_DISK = "A check keeps two copies of the findings there: free space, or set TMPDIR to another folder"
 
 _COLUMNS = {
     "id": "varchar",
@@ -146,14 +147,14 @@ def _write_table(store: Store, before: Report | None, report: Report) -> None:
     """Write the mart of a report: the mart of the report before, and its findings. Raises: StoreError."""
     import duckdb
 
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
+    with scratch_folder(_DISK, done="nothing was recorded") as folder, duckdb.connect() as database:
         database.execute(f"create table mart ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})")
-        if before and not _copy_earlier(store, before, database, Path(folder)):
+        if before and not _copy_earlier(store, before, database, folder):
             for earlier in _all(store):
                 _add(database, earlier)
         _add(database, report)
         kept = (report.checked_at - KEPT).replace(tzinfo=None)
-        written = Path(folder) / "written.parquet"
+        written = folder / "written.parquet"
         table = database.table("mart").filter(f"recovered_at is null or recovered_at >= timestamp '{kept}'")
         table.order("since, id").write_parquet(str(written), compression="zstd")
         store.put_file(report.table, written)
@@ -168,6 +169,8 @@ def _copy_earlier(store: Store, before: Report, database: duckdb.DuckDBPyConnect
         copy.write_bytes(store.get(before.table))
         database.execute("insert into mart by name from read_parquet(?)", [str(copy)])
     except (ObjectNotFoundError, duckdb.Error) as error:
+        if is_disk_full(error):
+            raise
         log.warning("%s is made again from all reports: %s", before.table, error)
         return False
     return True

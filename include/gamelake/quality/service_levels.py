@@ -9,17 +9,16 @@ before it, are no nights: a person who runs days by hand has no deadline.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gamelake.days import KST, day_of, format_day, parse_day
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.scratch import scratch_folder
 from gamelake.marts import levels as documents
 from gamelake.marts.documents import Action, encode
 from gamelake.marts.findings import Observation, Severity
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from gamelake.registry import Entity
 
 CHECK = "service_level"
+_DISK = "The service levels are made there, some MB: free space, or set TMPDIR to another folder"
 _NAMED = 3
 """Tables that a reason names."""
 BURN_WINDOWS = (1, 7, 30)
@@ -301,10 +301,10 @@ def _write_mart(store: Store, objectives: Mapping[str, Objective], nights: Mappi
                 level.budget_left, *rates,
             )  # fmt: skip
             rows.append(dict(zip(_COLUMNS, values, strict=True)))
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
-        lines = Path(folder) / "mart.jsonl"
+    with scratch_folder(_DISK, done="nothing was written") as folder, duckdb.connect() as database:
+        lines = folder / "mart.jsonl"
         lines.write_bytes(msgspec.json.Encoder().encode_lines(rows))
         mart = database.read_json(str(lines), columns=_COLUMNS, format="newline_delimited")
-        written = Path(folder) / "mart.parquet"
+        written = folder / "mart.parquet"
         mart.order("level, day").write_parquet(str(written), compression="zstd")
         store.put_file(documents.COPY, written)

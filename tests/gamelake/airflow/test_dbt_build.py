@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from gamelake.airflow.dbt_build import DbtBuild, FailedTestsError, FullDiskError, ModelState, NoMemoryError
+from gamelake.airflow.dbt_build import DbtBuild, FailedTestsError, FullDiskError, ModelState, NoMemoryError, _damaged
 from gamelake.airflow.dbt_tasks import layer_of
 
 PROJECT = """
@@ -238,3 +238,19 @@ def test_dbt_ends_with_its_task(project: Project, monkeypatch: pytest.MonkeyPatc
 )
 def test_the_layer_of_a_model_is_its_folder(path: str, layer: str) -> None:
     assert layer_of(path) == layer
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "marts/history/fct_game_popularity_daily/day=2026-11-20/4f-1a.parquet",
+        "marts/dt=2026-11-20/run/dim_games.parquet",
+        "marts/dt=2026-11-20/run/restricted/mart_market_overview.parquet",
+    ],
+)
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_file_of_an_earlier_build_that_cannot_be_read_is_named(key: str, quote: str) -> None:
+    error = f"Invalid Input Error: Failed to read file {quote}/a lake/{key}{quote}: ZSTD Decompression failure"
+    [line] = _damaged([f"fct_popularity: {error}"])
+    assert line.startswith(f"{key}, which an earlier build wrote, cannot be read.")
+    assert "delete it and run `transform` again" in line
