@@ -34,18 +34,23 @@ def page(store: Store, day: str | None, language: str) -> HTMLResponse:
     try:
         wanted = parse_day(day) if day else newest_day(store)
         if wanted is None:
-            return _missing("There is no brief yet: the DAG daily_brief makes one at 09:00 Korean time.")
+            return _told("There is no brief yet: the DAG daily_brief makes one at 09:00 Korean time.", 404)
         brief = read(store, wanted)
     except PartitionError as error:
-        return _missing(str(error))
+        return _told(str(error), 404)
     except ObjectNotFoundError:
-        return _missing(f"There is no brief of {day}: run the DAG daily_brief with this date.")
+        return _told(f"There is no brief of {day}: run the DAG daily_brief with this date.", 404)
     other = "en" if chosen == "ko" else "ko"
     return _reply(html_of(worded(brief, chosen), chosen, other=f"brief?day={wanted}&lang={other}"), 200)
 
 
-def _missing(reason: str) -> HTMLResponse:
-    return _reply(f"<!doctype html>\n<style>{STYLE}</style>\n<p>{escape(reason)}</p>\n", 404)
+def unreadable(error: Exception) -> HTMLResponse:
+    """Return a page with why the lake or the brief cannot be read."""
+    return _told(f"The lake cannot be read: {error}", 503)
+
+
+def _told(reason: str, status: int) -> HTMLResponse:
+    return _reply(f"<!doctype html>\n<style>{STYLE}</style>\n<p>{escape(reason)}</p>\n", status)
 
 
 def _reply(text: str, status: int) -> HTMLResponse:

@@ -32,6 +32,9 @@ STATIC = Path(__file__).with_name("static")
 PAGES = {"last-night": "last_night.html", "run": "run.html", "games": "games.html", "lineage": "lineage.html"}
 """The pages, by the last part of their address."""
 
+UNREADABLE = (StoreError, SettingsError, DocumentError)
+"""Why the lake cannot be read. Their messages have no secrets."""
+
 HEADERS = {
     "Content-Security-Policy": f"{briefs.POLICY}; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'",
@@ -48,7 +51,7 @@ def application() -> FastAPI:
     app = FastAPI(title="gamelake", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
     lake = Lake()
     app.middleware("http")(_add_headers)
-    for error in (StoreError, SettingsError, DocumentError):
+    for error in UNREADABLE:
         app.add_exception_handler(error, _explain)
     # A plain route has none of the application's dependencies, of which the login is one.
     app.router.routes.append(Route("/metrics", Metrics(lake).answer))
@@ -94,7 +97,10 @@ def application() -> FastAPI:
 
     @app.get("/brief")
     def brief(day: str | None = None, lang: str = "en") -> Response:
-        return briefs.page(lake.store(), day, lang)
+        try:
+            return briefs.page(lake.store(), day, lang)
+        except UNREADABLE as error:  # a person opens it: JSON would be shown as it is
+            return briefs.unreadable(error)
 
     @app.get("/marts/{name}")
     def mart(name: str, sha256: str, request: Request) -> Response:

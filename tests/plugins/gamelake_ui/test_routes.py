@@ -118,6 +118,9 @@ def test_a_lake_that_cannot_be_read_is_explained(
     reply = client.get("/api/nights")
     assert reply.status_code == 503
     assert "ftp://nowhere" in reply.json()["detail"]
+    page = client.get("/brief")
+    assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (503, "text/html")
+    assert "<p>The lake cannot be read: open &#x27;ftp://nowhere" in page.text
 
 
 @pytest.fixture
