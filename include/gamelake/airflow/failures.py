@@ -118,8 +118,9 @@ def publication_skipped(context: Context) -> None:
     from gamelake.words import Words
 
     outcome = context["ti"].xcom_pull(task_ids=context["ti"].task_id) or {}
-    closed = _succeed(context, "transform", None)
-    if not closed and context["dag_run"].run_type == "asset_triggered":  # else a person asked for this day
+    closed, run = _succeed(context, "transform", None), context["dag_run"]
+    # Else a person asked for this day: by a run of it, or by clearing the one that it had.
+    if not closed and run.run_type == "asset_triggered" and not run.clear_number:
         cause = Words(str(outcome.get("reason")), str(outcome.get("reason_ko")))
         notice = _fault(context, "transform", "skipped", "publish", cause, _severity(None))
         record(lambda incidents, _: incidents.notice(notice))

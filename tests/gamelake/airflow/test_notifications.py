@@ -435,13 +435,15 @@ def test_what_a_build_lacks_has_its_own_sentence(lake: Store, webhook: Webhook, 
 
 
 @pytest.mark.parametrize(
-    ("run_type", "told"), [("asset_triggered", ["notice"]), ("manual", [])], ids=["by itself", "by a person"]
+    ("run_type", "cleared", "told"),
+    [("asset_triggered", 0, ["notice"]), ("manual", 0, []), ("asset_triggered", 1, [])],
+    ids=["by itself", "by a person", "cleared by a person"],
 )
 def test_a_skipped_publication_has_its_own_sentence(
-    lake: Store, webhook: Webhook, run_type: str, told: list[str]
+    lake: Store, webhook: Webhook, run_type: str, cleared: int, told: list[str]
 ) -> None:
     asked = context(task="publish")
-    asked["dag_run"].run_type = run_type
+    asked["dag_run"].run_type, asked["dag_run"].clear_number = run_type, cleared
     asked["ti"].xcom_pull = lambda **_: {"reason": "readers have 2026-12-01, a later day"}
 
     publication_skipped(asked)
