@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from apps.change_capture.checks import DatabaseError, PasswordError
+from apps.change_capture.checks import DatabaseError, PasswordError, left_out
 from apps.change_capture.engine import Engine, properties, read_position
-from apps.change_capture.envelopes import Stream, StreamError
+from apps.change_capture.envelopes import BrokenStreamError, Stream, StreamError
 from apps.change_capture.inboxes import EmptiedError, EndedError, Inboxes
 from apps.change_capture.signs import Signs
 from apps.change_capture.state import State, StateError
+from apps.change_capture.values import Values
 from apps.change_capture.watch import Watch
 from gamelake.lake.factory import place_of
 from gamelake.lake.inbox import Inbox
@@ -115,6 +116,7 @@ class Capture:
             OSError: The disk cannot be written.
         """
         self._identity = self._database.check()
+        self._tell_left_out()
         self._signs.check(self._identity, self._folder.read())
         unpublished = self._database.unpublished()
         if unpublished:
@@ -133,6 +135,11 @@ class Capture:
         self._folder.forget()
         if slot is not None:
             self._database.drop_slot()
+
+    def _tell_left_out(self) -> None:
+        for table in self._tables:
+            if names := left_out(self._database.columns[table.name]):
+                log.warning("%s: Debezium cannot read the type of these columns, rows lack them: %s", table, names)
 
     def start(self) -> None:
         """Start; `prepare` was called."""
@@ -224,7 +231,7 @@ class Capture:
                 self._engine_works, self.is_refused = False, True
                 os.kill(os.getpid(), signal.SIGTERM)
                 break
-            except EmptiedError as error:
+            except (EmptiedError, BrokenStreamError) as error:
                 failure = self._again = str(error)
             except (DatabaseError, StateError, StreamError, StoreError, OSError) as error:
                 failure = str(error)
@@ -250,7 +257,8 @@ class Capture:
 
     def _run_engine(self) -> str:
         """Run the engine once. Returns: why it ended."""
-        self._stream = Stream(self._tables, self._database.columns)
+        values = {table: Values(columns) for table, columns in self._database.columns.items()}
+        self._stream = Stream(self._tables, values, self._database.odd_values)
         self._inboxes.begin(self._state.parts if self._state else {})
         self._stale = None
         with self._lock:
@@ -280,10 +288,6 @@ class Capture:
         self._signs.give()
         if batch.started:
             log.info("a snapshot began")
-        for name, columns in batch.left_out.items():
-            log.warning(
-                "%s: Debezium cannot read the type of these columns, rows lack them: %s", name, ", ".join(columns)
-            )
         if batch.completed:
             self._completed(batch.completed, parts)
         elif parts and self._state:

@@ -27,6 +27,17 @@ _MARKED_ARRAYS = ("_int4", "_int8", "_text", "_varchar", "_bpchar", "_uuid", "_j
 """The only arrays for which it has one."""
 _NEVER_LARGE = 128
 """So many bits, or fewer, are never stored apart from their row."""
+_OTHER_TYPES = {"name": "text", "refcursor": "text", "_bit": "text[]", "int2vector": "smallint[]", "oidvector": "oid[]"}
+"""Types whose values come as null or empty, or end a snapshot, and a type with the same values."""
+# fmt: off
+_READ_IN_ARRAYS = ("int2", "int4", "int8", "float4", "float8", "numeric", "bool", "text", "varchar", "bpchar",
+    "char", "citext", "json", "jsonb", "uuid", "bytea", "date", "time", "timetz", "timestamp", "timestamptz",
+    "inet", "cidr", "macaddr", "macaddr8", "oid", "ltree", "hstore", "tsvector", "int4range", "int8range",
+    "numrange", "tsrange", "tstzrange", "daterange")
+_READ = (*_READ_IN_ARRAYS, "money", "xml", "bit", "varbit", "interval", "point", "geometry", "geography", "vector",
+    "halfvec", "sparsevec")
+# fmt: on
+"""Types that Debezium reads, and enums. It leaves out columns of others."""
 
 
 class DatabaseError(Exception):
@@ -51,6 +62,12 @@ def check_server(server: dict[str, Any], user: str) -> None:
         raise DatabaseError(
             f"wal_level: found {server['wal_level']}, expected logical. Run `alter system set wal_level = logical` and "
             "restart PostgreSQL (on RDS: the parameter rds.logical_replication)"
+        )
+    if server["encoding"] == "SQL_ASCII":
+        raise DatabaseError(
+            f"the database {server['database']} has the encoding SQL_ASCII: a text in it may have any bytes, and one "
+            "that is no UTF-8 would stop the capture of all tables. Copy it into a database of the encoding UTF8: "
+            "pg_dump --encoding UTF8, and pg_restore"
         )
     if not server["replication"]:
         raise DatabaseError(
@@ -81,6 +98,11 @@ def check_table(table: CapturedTable, found: dict[str, Any] | None, server: dict
             f"{table}: {server['user']} may not read it. Run: grant usage on schema {quoted(table.schema)} to "
             f"{quoted(server['user'])}; grant select on {name} to {quoted(server['user'])}"
         )
+    if found["unlogged"]:
+        raise DatabaseError(
+            f"{table}: found an unlogged table, whose changes are in no log. Run: alter table {list_of([table])} set "
+            "logged"
+        )
     if found["secured"]:
         raise DatabaseError(
             f"{table}: row level security hides rows of it from {server['user']}, and a snapshot would lack them. Run: "
@@ -109,13 +131,40 @@ def fault_of_table(table: CapturedTable, found: dict[str, Any]) -> str | None:
             f"{table}: {_named(lost)}: a change that leaves a large value alone comes without it, and the lake would "
             f"lose it, because the replica identity is the default one. {full}"
         )
-    if nulls := [each for each in found["columns"] if each["base"] == "name"]:
-        changes = ", ".join(f"alter column {quoted(each['name'])} type text" for each in nulls)
+    return _fault_of_columns(table, found["columns"])
+
+
+def _fault_of_columns(table: CapturedTable, columns: Sequence[dict[str, Any]]) -> str | None:
+    if unread := [each for each in columns if each["base"] in _OTHER_TYPES]:
+        changes = ", ".join(_change_of_type(each) for each in unread)
         return (
-            f"{table}: {_named(nulls)}: each change comes with null in place of its value. Run: alter table "
+            f"{table}: {_named(unread)}: Debezium reads null, or nothing, in place of its value. Run: alter table "
             f"{list_of([table])} {changes}"
         )
+    declared = [each for each in columns if each["name"] in table.fields]
+    if generated := [each for each in declared if each["generated"]]:
+        return (
+            f"{table}: {_named(generated)}: found a generated column, whose values are in no log. Leave it out of the "
+            "registry, and compute it in dbt"
+        )
+    if absent := [each for each in declared if not is_read(each)]:
+        return (
+            f"{table}: {_named(absent)}: Debezium cannot read the type, and rows would lack the column. Leave it out "
+            "of the registry, or give it the type text"
+        )
     return None
+
+
+def is_read(column: dict[str, Any]) -> bool:
+    """Return whether Debezium reads the type of a column: rows lack it else."""
+    if column["base"] in _OTHER_TYPES or column["enum"]:
+        return True
+    return column["element"] in (_READ_IN_ARRAYS if column["array"] else _READ)
+
+
+def _change_of_type(column: dict[str, Any]) -> str:
+    name, other = quoted(column["name"]), _OTHER_TYPES[column["base"]]
+    return f"alter column {name} type {other} using {name}::{other}"
 
 
 def _is_lost(column: dict[str, Any]) -> bool:
@@ -125,6 +174,11 @@ def _is_lost(column: dict[str, Any]) -> bool:
     if column["array"]:
         return column["type"] not in _MARKED_ARRAYS  # of a domain over an array, too
     return column["base"] in _NOT_MARKED and not 0 < column["length"] <= _NEVER_LARGE
+
+
+def left_out(columns: Sequence[dict[str, Any]]) -> str:
+    """Return the columns that rows lack, as a message has them."""
+    return _named([each for each in columns if not is_read(each)])
 
 
 def _named(columns: Sequence[dict[str, Any]]) -> str:

@@ -29,10 +29,11 @@ from apps.change_capture.checks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from apps.change_capture.address import Address
     from apps.change_capture.tables import CapturedTable
+    from apps.change_capture.values import Doubt
     from gamelake.lake.keys import TableName
 
 PLUGIN = "pgoutput"
@@ -44,6 +45,7 @@ _SERVER = """
 select current_setting('server_version_num')::int / 10000 as version, current_setting('wal_level') as wal_level,
     pg_is_in_recovery() as standby, current_database() as "database", current_user as "user",
     (select system_identifier::text from pg_control_system()) as system,
+    current_setting('server_encoding') as encoding,
     (select count(*) from pg_replication_slots) as slots, current_setting('max_replication_slots')::int as most_slots,
     exists (select from pg_roles where rolname = current_user and (rolreplication or rolsuper))
         or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'member'))
@@ -53,7 +55,7 @@ select current_setting('server_version_num')::int / 10000 as version, current_se
     (select min(oid::regtype::text) from pg_type where typtype = 'd' and typcategory = 'E') as enum_domain
 """
 _TABLE = """
-select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
+select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity, c.relpersistence = 'u' as unlogged,
     has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
     row_security_active(c.oid) as secured,
     (select min(i.inhrelid::regclass::text) from pg_inherits i where i.inhparent = c.oid) as heir,
@@ -62,12 +64,14 @@ select c.oid::bigint as oid, c.relkind as kind, c.relreplident as identity,
      where i.indrelid = c.oid and i.indisprimary) as key,
     (select coalesce(json_agg(json_build_object('name', a.attname, 'shown', format_type(a.atttypid, a.atttypmod),
         'type', t.typname, 'base', b.typname, 'array', t.typcategory = 'A', 'storage', a.attstorage,
-        'length', a.atttypmod) order by a.attnum), '[]')
+        'length', a.atttypmod, 'generated', a.attgenerated <> '', 'element', coalesce(e.typname, b.typname),
+        'enum', coalesce(e.typtype, b.typtype) = 'e') order by a.attnum), '[]')
      from pg_attribute a join pg_type t on t.oid = a.atttypid, lateral (
         with recursive d as (
-            select t.typname, t.typbasetype
-            union all select n.typname, n.typbasetype from d join pg_type n on n.oid = d.typbasetype
-        ) select typname from d where typbasetype = 0) b
+            select t.typname, t.typtype, t.typelem, t.typcategory, t.typbasetype
+            union all select n.typname, n.typtype, n.typelem, n.typcategory, n.typbasetype
+            from d join pg_type n on n.oid = d.typbasetype
+        ) select * from d where typbasetype = 0) b left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = ? and c.relname = ?
@@ -119,7 +123,7 @@ class Database:
         """The name of the slot and of the publication."""
         self.oids: dict[TableName, int] = {}
         """Which tables they are, as `check` found them: one that is made again has the name of the other."""
-        self.columns: dict[TableName, list[str]] = {}
+        self.columns: dict[TableName, list[dict[str, Any]]] = {}
         """The columns of the tables, as `check` found them."""
 
     def check(self) -> str:
@@ -134,7 +138,7 @@ class Database:
             for table in self._tables:
                 found = next(iter(_rows(connection, _TABLE, table.schema, table.table)), None)
                 self.oids[table.name] = check_table(table, found, server)
-                self.columns[table.name] = [each["name"] for each in found["columns"]] if found else []
+                self.columns[table.name] = found["columns"] if found else []
         return f"{server['system']}/{server['database']}"
 
     def publish(self) -> None:
@@ -204,6 +208,23 @@ class Database:
         with self._connection() as connection:
             return [int(each["pid"]) for each in _rows(connection, _BLOCKERS)]
 
+    def odd_values(self, table: CapturedTable, ids: Iterable[int], doubts: Iterable[Doubt]) -> dict[int, set[str]]:
+        """Return the columns of rows, by their key, that have a value which Debezium changes. Raises: DatabaseError.
+
+        Args:
+            table: The table.
+            ids: The keys of the rows. One that is deleted, or changed again, comes again.
+            doubts: The columns.
+        """
+        odd = ", ".join(f"case when {each.odd} then {_literal(each.column)} end" for each in doubts)
+        query = (
+            f"select {quoted(table.key)} as id, array_remove(array[{odd}], null) as columns from {list_of([table])} "  # noqa: S608
+            f"where {quoted(table.key)} = any (string_to_array(?, ',')::bigint[])"
+        )
+        with self._connection() as connection:
+            rows = _rows(connection, query, ",".join(map(str, ids)))
+        return {each["id"]: set(each["columns"]) for each in rows if each["columns"]}
+
     def drop_slot(self) -> None:
         """Drop the slot; the server then keeps no log for it. Raises: DatabaseError."""
         with self._connection() as connection:
@@ -256,6 +277,11 @@ class Database:
             state = str(error.getSQLState() or "") if hasattr(error, "getSQLState") else ""
             kind = PasswordError if state == REFUSED_LOGIN else DatabaseError
             raise kind(explained(state, str(error.getMessage()), address)) from None
+
+
+def _literal(text: str) -> str:
+    """Return a text as a statement has it; a question mark in it is none of a parameter."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _rows(connection: Any, query: str, *parameters: str) -> list[dict[str, Any]]:

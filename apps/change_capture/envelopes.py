@@ -7,7 +7,8 @@
 Three kinds of records come in one stream: changes of rows, notifications of a snapshot, and heartbeats, which only
 move the position. Markers of a snapshot go to the inbox of every table, in the place where the notification came.
 
-    StreamError     the stream is not as expected: the capture has to begin again
+    StreamError         the stream is not as expected: the capture has to begin again
+    BrokenStreamError   it would be so again: all tables are to be read
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from apps.change_capture.tables import CapturedTable
+    from apps.change_capture.values import Doubt, Values
     from gamelake.lake.keys import TableName
 
 NOTIFICATIONS = "__notifications"
@@ -34,6 +36,10 @@ _OPERATIONS = {"c": "create", "u": "update", "d": "delete", "r": "read", "t": "t
 
 class StreamError(Exception):
     """The stream is not as expected; the message states what came."""
+
+
+class BrokenStreamError(StreamError):
+    """The log cannot be read on from the position: all tables are to be read."""
 
 
 class Record(NamedTuple):
@@ -53,18 +59,18 @@ class Batch:
         events: How many, by table and operation.
         started: Whether a snapshot began.
         completed: The snapshot that was completed, None if none was.
-        left_out: Columns that Debezium does not read, by table.
         oldest: When the oldest change was committed, in seconds since 1970; None without one.
         newest: The same of the newest.
+        doubts: The number of the line, the key and the columns of rows whose values are not known yet, by table.
     """
 
     lines: dict[TableName, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     events: Counter[tuple[TableName, str]] = field(default_factory=Counter)
     started: bool = False
     completed: str | None = None
-    left_out: dict[TableName, list[str]] = field(default_factory=dict)
     oldest: float | None = None
     newest: float | None = None
+    doubts: dict[TableName, list[tuple[int, int, list[Doubt]]]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Stream:
@@ -72,14 +78,19 @@ class Stream:
 
     Args:
         tables: The tables.
-        columns: Their columns in the database. What a snapshot lacks of them is told once.
+        values: What Debezium makes of their columns.
+        odd_values: Asks the database which of the rows of a table, by their keys, have values that came as others.
     """
 
     def __init__(
-        self, tables: Sequence[CapturedTable], columns: Mapping[TableName, Sequence[str]] | None = None
+        self,
+        tables: Sequence[CapturedTable],
+        values: Mapping[TableName, Values] | None = None,
+        odd_values: Callable[[CapturedTable, Iterable[int], Iterable[Doubt]], dict[int, set[str]]] | None = None,
     ) -> None:
         self._tables = {(each.schema, each.table): each for each in tables}
-        self._columns = dict(columns or {})
+        self._values = dict(values or {})
+        self._odd_values = odd_values
         self._snapshot: str | None = None
         self._rows: Counter[TableName] = Counter()
         self._scanned: dict[str, int] = {}
@@ -108,6 +119,8 @@ class Stream:
                 self._notified(orjson.loads(record.value), received_at, batch)
             else:
                 self._changed(record.value, received_at, batch)
+        for table in self._tables.values():
+            self._settle(table, batch)
         return batch
 
     def _changed(self, value: str, received_at: str, batch: Batch) -> None:
@@ -116,22 +129,38 @@ class Stream:
         table = self._tables.get((source["schema"], source["table"]))
         operation = _OPERATIONS.get(envelope["op"])
         if table is None or operation is None:
-            raise StreamError(
+            raise BrokenStreamError(
                 f"found {envelope['op']!r} of {source['schema']}.{source['table']}, which is not captured"
             )
         row_id = None if operation == "truncate" else _key_of(envelope, table)
-        # The envelope as it came: numbers are not read and written again.
+        body = value.encode()  # as it came: numbers are not read and written again
+        if known := self._values.get(table.name):
+            if known.restore(envelope):
+                body = orjson.dumps(envelope)
+            row = envelope["after"]
+            if row and row_id is not None and (doubts := known.doubts(row, in_snapshot=operation == "read")):
+                batch.doubts[table.name].append((len(batch.lines[table.name]), row_id, doubts))
         head = orjson.dumps({"id": row_id, "op": operation, "received_at": received_at})
-        batch.lines[table.name].append(head[:-1] + b',"body":' + value.encode() + b"}\n")
+        batch.lines[table.name].append(head[:-1] + b',"body":' + body + b"}\n")
         batch.events[table.name, operation] += 1
         if operation == "read":
             self._rows[table.name] += 1
-            if lacking := [each for each in self._columns.pop(table.name, ()) if each not in envelope["after"]]:
-                batch.left_out[table.name] = lacking
             return
         committed = source["ts_ms"] / 1000
         batch.oldest = committed if batch.oldest is None else min(batch.oldest, committed)
         batch.newest = committed if batch.newest is None else max(batch.newest, committed)
+
+    def _settle(self, table: CapturedTable, batch: Batch) -> None:
+        """Ask the database of doubtful values, and mark the rows of those that came as others."""
+        doubtful = batch.doubts.pop(table.name, [])
+        if not doubtful or not self._odd_values:
+            return
+        doubts = {each.column: each for _, _, found in doubtful for each in found}
+        odd = self._odd_values(table, {row_id for _, row_id, _ in doubtful}, doubts.values())
+        lines = batch.lines[table.name]
+        for number, row_id, found in doubtful:
+            if wrong := [each for each in found if each.column in odd.get(row_id, ())]:
+                lines[number] = _without(lines[number], wrong, table)
 
     def _notified(self, notification: dict[str, Any], received_at: str, batch: Batch) -> None:
         if notification["aggregate_type"] != "Initial Snapshot":
@@ -169,6 +198,16 @@ class Stream:
             batch.lines[table.name].append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
+def _without(line: bytes, wrong: Sequence[Doubt], table: CapturedTable) -> bytes:
+    """Return a line without wrong values. One of a column that the registry declares is a fault of the row."""
+    event = orjson.loads(line)
+    if declared := [each for each in wrong if each.column in table.fields]:
+        event["fault"] = "; ".join(f"{each.column}: {each.reason}" for each in declared)
+    for each in wrong:
+        del event["body"]["after"][each.column]
+    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+
+
 def cut(lines: Sequence[bytes], *, rows: int, size: int) -> Iterable[bytes]:
     """Yield lines together, in order: at most so many, and at most so many bytes if it is more than one line."""
     part: list[bytes] = []
@@ -187,5 +226,5 @@ def _key_of(envelope: dict[str, Any], table: CapturedTable) -> int:
     row = envelope["after"] or envelope["before"] or {}
     row_id = row.get(table.key)
     if type(row_id) is not int:
-        raise StreamError(f"{table}: {table.key}: found {row_id!r}, expected a whole number")
+        raise BrokenStreamError(f"{table}: {table.key}: found {row_id!r}, expected a whole number")
     return row_id

@@ -24,12 +24,14 @@ class CapturedTable:
         schema: Its schema in PostgreSQL.
         table: Its name in PostgreSQL.
         key: The integer column that is its primary key.
+        fields: The columns that the registry declares.
     """
 
     name: TableName
     schema: str
     table: str
     key: str
+    fields: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
@@ -64,5 +66,5 @@ def captured_tables(source: Source) -> tuple[CapturedTable, ...]:
     tables = []
     for entity in source.entities.values():
         schema, table = entity.options["table"].split(".")  # as the registry has checked
-        tables.append(CapturedTable(entity.table, schema, table, entity.options["key"]))
+        tables.append(CapturedTable(entity.table, schema, table, entity.options["key"], frozenset(entity.fields)))
     return tuple(tables)

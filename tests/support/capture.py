@@ -71,11 +71,11 @@ class Shop:
 
 
 @contextmanager
-def new_shop(server: LocalPostgres) -> Iterator[Shop]:
-    """A database for as long as the block lasts."""
+def new_shop(server: LocalPostgres, options: str = "") -> Iterator[Shop]:
+    """A database for as long as the block lasts. `options`: of `create database`."""
     name = f"shop_{uuid.uuid4().hex[:10]}"
     admin = Shop(server, "postgres", "")
-    admin.run(f"create database {name}")
+    admin.run(f"create database {name} {options}")
     shop = Shop(server, name, name)
     shop.run(SCHEMA.read_text(encoding="utf-8"))
     try:

@@ -106,6 +106,8 @@ class ChangeOrder:
         elif operation == DELETE:
             self._settle()
             self._keep(row_id, None)
+        elif fault := event.get("fault"):
+            self.rejects.append(Reject(body, str(fault)))  # without an id of its own: it is not to be replayed
         elif operation in {CREATE, UPDATE, READ}:
             self._add_row(row_id, body, has_before=operation == UPDATE)
         else:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from apps.change_capture.envelopes import HEARTBEATS, NOTIFICATIONS, Record, Stream, StreamError, cut
 from apps.change_capture.tables import CapturedTable
+from apps.change_capture.values import Values
 from gamelake.lake.keys import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from apps.change_capture.values import Doubt
 
 ORDERS, ITEMS = TableName("shop", "orders"), TableName("shop", "order_items")
 TABLES = (CapturedTable(ORDERS, "public", "orders", "id"), CapturedTable(ITEMS, "public", "items", "item"))
@@ -59,6 +66,39 @@ def test_each_operation_has_its_id() -> None:
     assert told(Stream(TABLES), change("c", table="items", after={"id": "x", "item": 9}), table=ITEMS) == [
         (9, "create")
     ]
+
+
+def test_values_that_came_as_others_are_right_or_a_fault() -> None:
+    """Infinite times are written as PostgreSQL has them; of others the database is asked, once for a batch."""
+    kinds = {"tags": "_text", "opens": "time", "until": "timestamp", "prices": "_numeric", "born": "date"}
+    columns = [{"name": name, "base": base, "array": base[0] == "_"} for name, base in kinds.items()]
+    table = replace(TABLES[0], fields=frozenset({"id", "opens"}))
+    asked: list[tuple[set[int], list[str]]] = []
+
+    def odd(_table: CapturedTable, ids: Iterable[int], doubts: Iterable[Doubt]) -> dict[int, set[str]]:
+        asked.append((set(ids), sorted(each.column for each in doubts)))
+        return {1: {"tags"}, 2: {"tags", "opens"}}
+
+    rows: list[dict[str, Any]] = [
+        {"id": 1, "tags": ["[Ljava.lang.String;@6356a3ce"]},
+        {"id": 2, "tags": [None], "opens": "00:00:00Z"},
+        {"id": 3, "opens": "00:00:00Z"},
+        {"id": 4, "prices": None, "until": "-290308-12-21T19:59:27.6Z"},
+        {"id": 5, "tags": ["a", None], "opens": "01:00:00Z", "born": "2026-11-30Z"},
+    ]
+    stream = Stream([table], {table.name: Values(columns)}, odd)
+    lines = [json.loads(line) for line in stream.take([change("c", after=row) for row in rows], NOW).lines[ORDERS]]
+    assert asked == [({1, 2, 3, 4}, ["opens", "prices", "tags"])]
+    assert [line["body"]["after"] for line in lines] == [
+        {"id": 1},
+        {"id": 2},
+        rows[2],
+        rows[3] | {"until": "-infinity"},
+        rows[4],
+    ]
+    assert [line.get("fault", "")[:6] for line in lines] == ["", "opens:", "", "", ""]
+    stream.take([change("r", after=row) for row in rows], NOW)
+    assert asked[-1] == ({1, 2, 3, 4, 5}, ["born", "opens", "prices", "tags"])
 
 
 def test_a_snapshot_is_marked_in_every_inbox() -> None:

@@ -269,6 +269,7 @@ def test_rows_that_break_the_contract_are_kept_and_the_row_before_stays(store: S
         {"id": 4, "op": "update"},
         shop.database.event("update", 4, {"after": {"id": 5, "name": "of another id"}, "source": {}}),
         shop.database.event("tell", 4, {}),
+        shop.database.event("update", 4, {"after": {"id": 4, "name": "other"}}) | {"fault": "note: found 24:00"},
         shop.database.event("delete", None, {}),
         "no object",
     ]
@@ -277,11 +278,13 @@ def test_rows_that_break_the_contract_are_kept_and_the_row_before_stays(store: S
     (applied,) = shop.apply()
     rows = shop.rows()
     assert (rows[1]["name"], rows[2]["name"], rows[3]["added_since"]) == ("good", "new", 1)
-    assert applied.rejected == 7  # of an id the last one
+    assert rows[4]["name"] == "new"
+    assert applied.rejected == 8  # of an id the last one
     assert shop.newest.summary.undeclared == {"added_since": 1}
     reasons = [each.reason for each in rejected_rows(shop.store, ENTITY.table)]
     assert any("found 5 in the row, expected 4" in reason for reason in reasons)
     assert any("'tell'" in reason for reason in reasons)
+    assert "note: found 24:00" in reasons
     assert any(reason.endswith("bytes, expected at most 1,048,576") for reason in reasons)
 
 
