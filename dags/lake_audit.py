@@ -5,6 +5,7 @@ loads that never committed, parts that no commit of the last 7 days names, rejec
 of 90 days ago, positions of topics and states of incidents of 30 days ago, steps of change feeds of 400 days ago, old
 generations of marts, and old tables and reports of the data quality. It fails if a commit, or an object that a commit
 or the marts' pointer names, is missing or damaged, or if events of 30 days ago are not applied to their table.
+What is not the lake's, such as a table that the registry no longer has, is named and left.
 
 Then `compact` puts each month of a time series that ended 35 days ago or earlier into one Parquet file, and tags its
 parts for removal 7 days later. It runs only if nothing is broken. A month that has its file is skipped.

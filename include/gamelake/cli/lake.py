@@ -126,7 +126,7 @@ def audit(
         bool, typer.Option("--verify", help="Read the newest parts and the published marts, and compare hashes.")
     ] = False,
 ) -> int:
-    """Find objects that are orphans, missing or damaged, and old events that were not applied."""
+    """Find objects that are orphans, foreign, missing or damaged, and old events that were not applied."""
     from datetime import timedelta
 
     from gamelake.cli.store import command_store
@@ -153,6 +153,8 @@ def audit(
     print(
         f"{len(report.removed)} orphans removed, {left} left; {len(report.broken)} objects missing, damaged or unread"
     )
+    if report.foreign:
+        print(f"{len(report.foreign)} are foreign: nothing of gamelake reads them, and no command removes them")
     return 1 if report.broken else 0
 
 

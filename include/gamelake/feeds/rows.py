@@ -7,7 +7,6 @@ memory has WAITING_BYTES of such lines, and a file on the disk the others and th
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from bisect import bisect_right
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pyroaring import BitMap64
 
 from gamelake.lake.id_ranges import merge_ranges
 from gamelake.lake.rows import read_rows
+from gamelake.lake.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +32,7 @@ TURN = 512
 """Rows that are read of one commit before the other has its turn."""
 WAITING_BYTES = 64 * 1024 * 1024
 """Lines that wait in memory for the row of the other commit. Two full loads have their rows in nearly one order."""
+_DISK = "Rows that differ wait there: free space, or set TMPDIR to another folder"
 
 
 class Difference(NamedTuple):
@@ -51,10 +52,10 @@ def differences(store: Store, before: Manifest, after: Manifest) -> Iterator[Ite
     Raises:
         ObjectNotFoundError: A part is missing.
         DamagedPartError: A part differs from its manifest.
-        StoreError: The lake cannot be read.
+        StoreError: The lake cannot be read, or the disk of the temporary folder is full.
     """
-    with tempfile.TemporaryFile(prefix="gamelake-feed-") as scratch:  # without a name: a kill leaves nothing
-        yield _Comparison(store, before.files, after.files, scratch).differences()
+    with scratch_folder(_DISK, done="the feed is as it was") as folder, (folder / "rows").open("w+b") as rows:
+        yield _Comparison(store, before.files, after.files, rows).differences()
 
 
 def visible_rows(store: Store, files: Sequence[Part]) -> Iterator[tuple[int, bytes]]:

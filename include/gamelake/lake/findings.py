@@ -1,4 +1,4 @@
-"""What an audit finds: objects that are unneeded, missing or damaged, and events that were not read."""
+"""What an audit finds: objects that are unneeded, foreign, missing or damaged, and events that were not read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Problem(StrEnum):
     """What is wrong with an object."""
 
     ORPHAN = "orphan"
+    FOREIGN = "foreign"
     MISSING = "missing"
     DAMAGED = "damaged"
     UNREAD = "unread"

@@ -171,7 +171,8 @@ class TableReader:
                 "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
                 if key == self.name.pointer_key
                 else "; commits never change: restore the object from a backup or the bucket's versions "
-                "(docs/guides/deploy/backup.md)"
+                "(docs/guides/deploy/backup.md). If there is none, delete it, and load the table with full_refresh "
+                "(docs/guides/runbooks/documents-are-damaged.md)"
             )
             raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
         found = str(manifest.table)

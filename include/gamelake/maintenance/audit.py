@@ -1,5 +1,7 @@
 """The audit of a whole lake: tables, feeds, marts, findings, old incidents, events and positions, and what was left.
 
+It names what is not the lake's too, and leaves it.
+
 report = audit(store, [TableName("igdb", "games")], older_than=timedelta(hours=48), remove=True)
 """
 
@@ -22,6 +24,7 @@ from gamelake.lake.month_documents import month_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
 from gamelake.load.apply_events import takes_events
+from gamelake.maintenance.foreign import audit_foreign
 from gamelake.marts.audit import audit_generations
 from gamelake.quality.audit import audit_findings
 from gamelake.registry import load_entities
@@ -51,6 +54,11 @@ class AuditReport:
         """Objects that nothing needs."""
         return [finding for finding in self.findings if finding.problem is Problem.ORPHAN]
 
+    @property
+    def foreign(self) -> list[Finding]:
+        """Objects and folders that are not the lake's, which no audit removes."""
+        return [finding for finding in self.findings if finding.problem is Problem.FOREIGN]
+
     def outcome(self, finding: Finding) -> str:
         """Return what became of a finding, in one word."""
         return "removed" if finding in self.removed else finding.problem.value
@@ -58,7 +66,7 @@ class AuditReport:
     @property
     def broken(self) -> list[Finding]:
         """Objects that a commit or the pointer needs, and that are missing or different; unread events."""
-        return [finding for finding in self.findings if finding.problem is not Problem.ORPHAN]
+        return [finding for finding in self.findings if finding.problem not in {Problem.ORPHAN, Problem.FOREIGN}]
 
 
 def audit(
@@ -94,6 +102,7 @@ def audit(
         report.findings += audit_events(store, now=now)
         report.findings += audit_inbox(store, now=now, applied=lambda table: _applied(store, table))
         report.findings += audit_positions(store, now=now)
+    report.findings += audit_foreign(store, tables, whole=marts)
     if remove:
         for table in tables:
             _keep_parts(store, table, report)

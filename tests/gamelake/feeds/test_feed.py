@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import threading
 from datetime import timedelta
@@ -116,6 +117,20 @@ def test_rows_wait_on_the_disk_where_memory_is_full(
     for change in Feed(lake, GAMES.table).changes(made):
         assert change.before == (game(change.id) if change.id < 40 else None)
         assert change.after == (game(change.id, hypes=change.id % 10) if change.id >= 10 else None)
+
+
+def test_a_full_temporary_folder_is_named(lake: Store, tmp_path: Path) -> None:
+    load_whole(lake, tmp_path)
+    load_whole(lake, tmp_path, *(game(row_id, name="x" * 100) for row_id in range(200)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(MissingStepsError) as failed:
+            make_all(lake, [GAMES])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "set TMPDIR to another folder" in str(failed.value.failures[str(GAMES)])
+    assert make_missing(lake, GAMES)[-1].created == 200
 
 
 def test_rows_that_are_many_go_to_several_parts(lake: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,33 @@ def test_an_old_commit_that_is_damaged_stops_no_load(loads: Loads) -> None:
         loads.load(run_id="3")
 
 
+@pytest.mark.parametrize("name", ["games", "popscore"])
+def test_a_newest_commit_that_is_lost_with_its_copy_costs_one_night(loads: Loads, name: str) -> None:
+    """The runbook's steps: delete the damaged commit, then load with `full_refresh`."""
+    table = TableName("igdb", name)
+    for night in range(3):
+        day = DAY + timedelta(days=night)
+        loads.sandbox.advance(day)
+        loads.load(name, day=day, run_id=str(night))
+    damaged = table.manifest_key(3)
+    for key in (damaged, table.pointer_key):
+        loads.store.put(key, b'{"torn')
+    day += timedelta(days=1)
+    loads.sandbox.advance(day)
+    refused = having(key=f"{damaged}: document")
+    with pytest.raises(ManifestError, check=refused):
+        loads.load(name, day=day, run_id="refused", full_refresh=True)
+    loads.store.delete(damaged)
+    assert loads.load(name, day=day, run_id="again", full_refresh=True).version == 3
+    files = loads.newest(name).files
+    if name == "games":
+        assert same(loads.table_rows(), loads.source_rows())
+    else:
+        assert [file.partition for file in files] == ["2026-11-21", "2026-11-22", "2026-11-24"]
+    assert [commit.version for commit in Table(loads.store, table).history()] == [3, 2, 1]
+    assert loads.store.get(table.pointer_key) == loads.store.get(damaged)
+
+
 @pytest.mark.parametrize(
     ("first", "then", "name", "full_refresh"),
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,22 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.inbox import Inbox
+from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft, Mode
 from gamelake.lake.table import Table
 from gamelake.maintenance.audit import audit
+from gamelake.maintenance.foreign import FOLDERS, audit_foreign
 from gamelake.marts import findings
 from gamelake.marts.audit import KEEP_PUBLISHED
 from gamelake.marts.documents import POINTER, RECORD, History, PublishedMart, encode
 from gamelake.marts.findings import Observation, Severity
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.rollback import rollback, rollforward
+from gamelake.paths import REPOSITORY
 from gamelake.quality.record import record
 from gamelake.registry import load_sources
 from tests.support.generations import current_generation, document_of, entry, finished
-from tests.support.tables import IGDB_GENRES
+from tests.support.tables import IGDB_GAMES, IGDB_GENRES
 
 GENRES = load_sources()["igdb"].entities["genres"]
 HOURS_48 = timedelta(hours=48)
@@ -186,7 +191,7 @@ def test_a_pointer_that_does_not_follow_the_newest_publication_is_found(store: A
     assert (finding.problem.value, finding.key) == ("damaged", POINTER)
     assert f"0002.json shows {new}, the pointer {old}: `make rollforward` repairs it" in finding.reason
     rollforward(store, by="hana")
-    assert audit(store, [], older_than=HOURS_48, remove=True).findings == []
+    assert audit(store, [GENRES.table], older_than=HOURS_48, remove=True).findings == []
 
 
 def test_what_publish_writes_is_sound(store: Any) -> None:
@@ -206,6 +211,48 @@ def test_events_stay_where_the_newest_commit_is_damaged(store: Any) -> None:
     found = {finding.key: finding.problem.value for finding in report.findings}
     assert found == {GENRES.table.manifests_prefix: "damaged", inbox.key(1): "unread"}
     assert not report.removed
+
+
+def test_what_is_not_the_lakes_is_named_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables that the registry lacks, files that a person put there, and other programs' folders beside the lake's."""
+    tables = [GENRES.table, IGDB_GAMES, TableName("rawg", "games")]
+    many = [f"raw/igdb/retired/dt=2026-11-21/run/part-{number:05}.jsonl.gz" for number in range(4)]
+    foreign = {
+        "notes.txt": ["notes.txt"],
+        "rawdata/": ["rawdata/a", "rawdata/b"],
+        "raw/old/": ["raw/old/games/_manifest.json", "raw/old/games/x"],
+        "raw/igdb/retired/": many,
+        "raw/igdb/games.csv": ["raw/igdb/games.csv"],
+        "raw/igdb/genres/copy/": ["raw/igdb/genres/copy/dt=1", "raw/igdb/genres/copy/dt=2"],
+        "raw/igdb/genres/_manifests/42.json": ["raw/igdb/genres/_manifests/42.json"],
+        "feeds/igdb/retired/": ["feeds/igdb/retired/a", "feeds/igdb/retired/b"],
+    }
+    own = [
+        "raw/rawg/_quota/2026-11/00000000000000000042.json",
+        *(f"raw/igdb/genres/{key}" for key in ("_manifest.json", "_rejected/dt=2026-11-21/1.jsonl")),
+        *(f"{folder}own" for folder in FOLDERS if folder not in {"raw/", "feeds/"}),
+    ]
+    monkeypatch.setattr("gamelake.maintenance.foreign._MOST_OBJECTS", 3)
+    monkeypatch.setattr("gamelake.maintenance.foreign._MOST_FOLDERS", 2)
+    lake = open_store((tmp_path / "other").as_uri())
+    for key in [*own, *chain.from_iterable(foreign.values())]:
+        lake.put(key, b"12")
+    found = {each.key: each for each in audit_foreign(lake, tables, whole=True)}
+    assert found.keys() == foreign.keys()
+    assert found["raw/igdb/retired/"].reason.startswith("3 or more objects, such as dt=2026-11-21/run/part-00000")
+    assert found["rawdata/"].bytes == 4
+    of_table = {each.key for each in audit_foreign(lake, [GENRES.table], whole=False)}
+    assert of_table == {key for key in foreign if key.startswith("raw/igdb/genres/")}
+    for number in range(3):
+        lake.put(f"raw/z{number}/a", b"")
+    assert [each.key for each in audit_foreign(lake, tables, whole=True) if each.key.startswith("raw/z")] == [
+        "raw/z0/a", "raw/z1/",
+    ]  # fmt: skip
+
+
+def test_every_folder_of_a_lake_is_known() -> None:
+    page = (REPOSITORY / "docs/reference/lake-format.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^    ([a-z]+/)", page, re.MULTILINE)) == set(FOLDERS)
 
 
 def test_an_age_at_which_a_load_may_still_run_is_refused(store: Any) -> None:
@@ -233,6 +280,9 @@ def test_the_command_lists_removes_and_fails_where_something_is_missing(
         store.delete(info.key)
     assert main(["lake", "audit"]) == 1
     assert "4 objects missing, damaged or unread" in capsys.readouterr().out
+    store.put("raw/igdb/retired/dt=2026-11-21/a", b"x")
+    main(["lake", "audit"])
+    assert "raw/igdb/retired/dt=2026-11-21/a" in capsys.readouterr().out
 
 
 def test_a_day_of_history_goes_when_no_generation_lists_it(store: Any) -> None:
