@@ -40,6 +40,8 @@ REFUSALS = {
     "conflict": (409, "ConditionalRequestConflict"),
     "denied": (403, "AccessDenied"),
     "expired": (400, "ExpiredToken"),
+    "skewed": (403, "RequestTimeTooSkewed"),
+    "archived": (403, "InvalidObjectState"),
 }
 
 

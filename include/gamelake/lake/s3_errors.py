@@ -51,6 +51,13 @@ _HINTS = {
     "InvalidToken": "AWS_SESSION_TOKEN, or the session token of aws_default, does not belong to the key",
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "SlowDown": "the store asks for fewer requests; run again later",
+    "InternalError": "the store has a fault; run again later",
+    "ServiceUnavailable": "the store has a fault; run again later",
+    "RequestTimeTooSkewed": "this machine's clock differs from the store's by more than 15 minutes: set it",
+    "InvalidObjectState": (
+        "it is in an archive: restore it with `aws s3api restore-object`, and let no lifecycle rule move a lake's "
+        "objects to one"
+    ),
 }
 _ABSENT = {"NoSuchKey", "NotFound", "404"}
 

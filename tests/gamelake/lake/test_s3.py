@@ -239,6 +239,13 @@ def test_expired_credentials_are_named_where_s3_answers_without_a_body(faulty_st
     assert proxy.seen[-3:] == ["HEAD", "HEAD", "GET"]
 
 
+@pytest.mark.parametrize(("fault", "todo"), [("skewed", "clock .* set it"), ("archived", "restore-object")])
+def test_a_refusal_names_what_to_do(faulty_store: Store, proxy: Any, fault: str, todo: str) -> None:
+    proxy.plan = [("GET", fault)]
+    with pytest.raises(StoreError, match=todo):
+        faulty_store.get("key")
+
+
 def test_a_refused_head_whose_get_succeeds_stays_refused(faulty_store: Store, proxy: Any) -> None:
     faulty_store.put("key", b"x")
     proxy.plan = [("HEAD", "denied")]
