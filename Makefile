@@ -104,7 +104,7 @@ lifecycle: $(VENV)/.installed ## apply the S3 lifecycle rules to the bucket of G
 	@"$(BIN)"/gamelake lake lifecycle --apply
 
 settings: $(VENV)/.installed ## import airflow_settings.yaml into the local Airflow
-	@"$(BIN)"/gamelake laptop prepare && echo "The local Airflow has the connections and the pool of airflow_settings.yaml."
+	@"$(BIN)"/gamelake laptop prepare
 
 env: ## write .env for docker compose, with new secrets
 	@"$(PYTHON)" -m deploy.compose_env
@@ -281,7 +281,7 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@"$(BIN)"/gamelake laptop launcher
 	@$(call TELL,installing DuckDB's extensions) "$(BIN)"/python -m gamelake.marts.duckdb_extensions .local/extensions >/dev/null
 	@echo "Preparing Airflow's database ..."
-	@"$(BIN)"/gamelake laptop prepare
+	@"$(BIN)"/gamelake laptop prepare >/dev/null
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock

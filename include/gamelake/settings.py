@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gamelake.paths import REPOSITORY
@@ -44,7 +44,26 @@ def _memory(text: str) -> str:
     return text
 
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+def _whole(low: int, high: int) -> BeforeValidator:
+    """Return what reads a whole number, and refuses another text in words of ours."""
+
+    def read(found: object) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", str(found)) or not low <= int(str(found)) <= high:
+            raise ValueError(f"a whole number from {low:,} to {high:,}")
+        return int(str(found))
+
+    return BeforeValidator(read)
+
+
+def _url(text: str) -> str:
+    """Return the URL of a server. Raises: ValueError."""
+    if not re.match(r"https?://[^/?#\s]", text, re.IGNORECASE):
+        raise ValueError("a URL that begins with https:// or http:// and a host")
+    return text
+
+
+Port = Annotated[int, _whole(1, 65535)]
+Url = Annotated[str, AfterValidator(_url)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 
 
@@ -165,23 +184,23 @@ class Settings(BaseSettings):
     [its page](../guides/daily-brief.md#text-by-a-language-model). Without it a template does."""
 
     igdb_client_id: str | None = None
-    """An account of IGDB, where connections are imported: with it `igdb_default` leads to the real API, without it to
-    the sandbox."""
+    """An account of IGDB, where connections are imported: with it `igdb_default` leads to the real API. Without it an
+    account that is stored there is kept; otherwise it leads to the sandbox."""
 
     igdb_client_secret: Annotated[str | None, Field(repr=False)] = None
     """The secret of that account."""
 
-    igdb_base_url: str | None = None
+    igdb_base_url: Url | None = None
     """Another server than the account's or the sandbox's."""
 
-    igdb_token_url: str | None = None
+    igdb_token_url: Url | None = None
     """Its token endpoint, on the scheme, host and port of `IGDB_BASE_URL`, or Twitch's. The client secret is sent to no
     other."""
 
     rawg_api_key: Annotated[str | None, Field(repr=False)] = None
     """The key of an account of RAWG, where connections are imported: with it `rawg_default` leads to the real API."""
 
-    rawg_base_url: str | None = None
+    rawg_base_url: Url | None = None
     """Another server of RAWG's API than the account's or the sandbox's."""
 
     igdb_recorded: Folder | None = None
@@ -190,7 +209,7 @@ class Settings(BaseSettings):
     gamelake_sandbox_port: Port | None = None
     """The port of the sandbox. Without it: the last one of this clone, first 8900, or the next free one."""
 
-    gamelake_sandbox_games: Annotated[int, Field(ge=1, le=1_000_000)] = 5000
+    gamelake_sandbox_games: Annotated[int, _whole(1, 1_000_000)] = 5000
     """The number of games that the sandbox makes up."""
 
     gamelake_local: Annotated[Folder, AfterValidator(Path.resolve)] = LOCAL
@@ -211,10 +230,10 @@ class Settings(BaseSettings):
     """The region of the bucket, where neither `AWS_DEFAULT_REGION` nor a profile names one. boto3 reads the other
     `AWS_*` variables, see [its page](../guides/deploy/aws.md#credentials); DuckDB gets the same."""
 
-    aws_endpoint_url: str | None = None
+    aws_endpoint_url: Url | None = None
     """An S3 server other than AWS, such as `http://objects:8333`."""
 
-    aws_endpoint_url_s3: str | None = None
+    aws_endpoint_url_s3: Url | None = None
     """The same for S3 alone; it goes before `AWS_ENDPOINT_URL`."""
 
     aws_ca_bundle: str | None = None
@@ -272,5 +291,6 @@ def _settings_of(_environment: tuple[tuple[str, str], ...], _folder: Path | None
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        expected = re.sub("^(Input should be|Value error,)", "expected", first["msg"])
+        told = "true or false" if first["type"] == "bool_parsing" else first["msg"]
+        expected = re.sub("^((Input should be|Value error,) )?", "expected ", told)
         raise SettingsError(f"{str(first['loc'][0]).upper()}: found {first['input']!r}, {expected}") from None

@@ -175,7 +175,7 @@ def _unreachable_error(
     elif isinstance(error, aiohttp.ClientResponseError):
         text, reply = "the reply is not HTTP", error.message
     else:
-        text = str(error) or type(error).__name__
+        text = str(error).replace(" ssl:default ", " ") or type(error).__name__  # aiohttp adds it to http:// too
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         hint = (
             "if the certificate belongs to a proxy or gateway of your own, set SSL_CERT_FILE to a file with its "

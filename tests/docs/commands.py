@@ -83,6 +83,7 @@ RUN: tuple[str, ...] = (
     ".venv/bin/gamelake new entity multiplayer_modes --sample FOLDER/multiplayer_modes.jsonl",
     "make generate",
     "GAMELAKE_URI=file:///another/folder IGDB_RECORDED=FOLDER make run",
+    ".venv/bin/airflow connections delete igdb_default",
     "make settings",
     "make up",
     ".venv/bin/airflow jobs check --job-type SchedulerJob",

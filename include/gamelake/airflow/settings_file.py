@@ -4,13 +4,15 @@
     IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… gamelake settings import     # for the real API
 
 The file is in the astro CLI's schema, which Airflow itself does not read. What it defines replaces what the database
-has; everything else stays. So the command may run at every start.
+has; everything else stays. A connection to the sandbox replaces no connection of the user's own. So the command may run
+at every start.
 """
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -22,12 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from sqlalchemy.orm import Session
+
     from gamelake.settings import Settings
 
 SETTINGS_PATH = REPOSITORY / "airflow_settings.yaml"
 
 IGDB_CONNECTION = "igdb_default"
 RAWG_CONNECTION = "rawg_default"
+
+_CHOOSES = {
+    IGDB_CONNECTION: ("igdb_client_id", "igdb_client_secret", "igdb_base_url", "igdb_token_url"),
+    RAWG_CONNECTION: ("rawg_api_key", "rawg_base_url"),
+}
+"""The settings that choose an account or a server, by the connection that then leads to it."""
 
 
 class SettingsFileError(ValueError):
@@ -101,20 +111,64 @@ def load_settings(path: Path = SETTINGS_PATH) -> SettingsFile:
         raise SettingsFileError(f"{path.name}{place}: {found}{first['msg']}") from None
 
 
-def connections(file: SettingsFile, settings: Settings) -> dict[str, dict[str, Any]]:
+def is_set(conn_id: str, settings: Settings) -> bool:
+    """Return whether the environment sets an account or a server for a connection."""
+    return any(getattr(settings, name) for name in _CHOOSES.get(conn_id, ()))
+
+
+def is_own(conn_id: str, host: str | None, login: str | None, *, sandbox: str | None = None) -> bool:
+    """Return whether a connection is the user's, and not one to a sandbox, here or at a URL."""
+    ours = {connection.conn_id: connection.conn_login for connection in load_settings().connections}
+    sandboxes = {"127.0.0.1", "localhost", "::1", urlsplit(sandbox or "").hostname} - {None}
+    return urlsplit(host or "").hostname not in sandboxes or (login or None) != ours.get(conn_id)
+
+
+def _leads_to_sandbox(
+    conn_id: str, connection: Mapping[str, Any], settings: Settings, *, sandbox: str | None = None
+) -> bool:
+    """Return whether a connection of the file leads to the sandbox, as the user has chosen nothing else."""
+    host, login = connection.get("host"), connection.get("login")
+    return not is_set(conn_id, settings) and not is_own(conn_id, host, login, sandbox=sandbox)
+
+
+def kept(conn_id: str, host: str | None, *, airflow: str) -> str:
+    """Return a line on a connection that is kept, and how to get the sandbox again.
+
+    Args:
+        conn_id: The connection.
+        host: Its host, if it has one.
+        airflow: How a person here calls Airflow's own command.
+    """
+    return (
+        f"connection {conn_id}: kept, it is your own (host {host or 'of the API'}). For the sandbox again delete it "
+        f"(`{airflow} connections delete {conn_id}`, or in the web UI), then run this command again"
+    )
+
+
+def connections(file: SettingsFile, settings: Settings, *, sandbox: str | None = None) -> dict[str, dict[str, Any]]:
     """Return the connections by id, in the JSON form that `AIRFLOW_CONN_<ID>` takes.
 
     `IGDB_CLIENT_ID` with `IGDB_CLIENT_SECRET` names an account: `igdb_default` then leads to the real API.
     `IGDB_BASE_URL` and `IGDB_TOKEN_URL` lead to any other server, with or without an account. `RAWG_API_KEY` and
     `RAWG_BASE_URL` do the same to `rawg_default`.
 
+    Args:
+        file: The settings file.
+        settings: What the environment sets.
+        sandbox: The URL of the sandbox, to which the other ones lead. By default the file has it.
+
     Raises:
         SettingsFileError: Only one half of the account is set.
     """
     found = {connection.conn_id: connection.as_json() for connection in file.connections}
     if igdb := found.get(IGDB_CONNECTION):
+        if sandbox and _leads_to_sandbox(IGDB_CONNECTION, igdb, settings):
+            token_url = f"{sandbox}/oauth2/token"
+            igdb |= {"host": f"{sandbox}/v4", "extra": {**igdb.get("extra", {}), "token_url": token_url}}
         _use_account(igdb, settings)
     if rawg := found.get(RAWG_CONNECTION):
+        if sandbox and _leads_to_sandbox(RAWG_CONNECTION, rawg, settings):
+            rawg["host"] = f"{sandbox}/api"
         _use_key(rawg, settings)
     return found
 
@@ -145,16 +199,24 @@ def _use_key(connection: dict[str, Any], settings: Settings) -> None:
         connection["host"] = settings.rawg_base_url
 
 
-def apply(file: SettingsFile, settings: Settings) -> list[str]:
+def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None, airflow: str = "airflow") -> list[str]:
     """Write the settings to the metadata database.
 
+    A connection that would lead to the sandbox does not replace one of the user's own.
+
+    Args:
+        file: The settings file.
+        settings: What the environment sets.
+        sandbox: The URL of the sandbox. By default the file has it.
+        airflow: How a person here calls Airflow's own command.
+
     Returns:
-        A line for each row that was written, without secrets.
+        A line for each row that was written or kept, without secrets.
 
     Raises:
-        SettingsFileError: The account is incomplete, or the database has no tables.
+        SettingsFileError: The account is incomplete, the database has no tables, or a kept connection cannot be read.
     """
-    imported = connections(file, settings)
+    imported = connections(file, settings, sandbox=sandbox)
     # Airflow takes two seconds to import, and the reader above is used without it.
     from airflow.models import Connection as ConnectionRow
     from airflow.models import Pool as PoolRow
@@ -168,11 +230,20 @@ def apply(file: SettingsFile, settings: Settings) -> list[str]:
                 "Airflow's database has no tables yet: run `airflow db migrate`; on a laptop `make settings`"
             )
         for conn_id, connection in imported.items():
+            columns = select(ConnectionRow.id, ConnectionRow.host, ConnectionRow.login)  # none of them is encrypted
+            stored = session.execute(columns.where(ConnectionRow.conn_id == conn_id)).one_or_none()
+            if (
+                stored
+                and is_own(conn_id, stored.host, stored.login, sandbox=sandbox)
+                and _leads_to_sandbox(conn_id, connection, settings, sandbox=sandbox)
+            ):
+                stored_json(conn_id, session)  # a key that does not fit is told now, and not by each load
+                lines.append(kept(conn_id, stored.host, airflow=airflow))
+                continue
             row = ConnectionRow(conn_id=conn_id, **_columns(connection))
             # Merged by primary key: without it a second row of the same id would be refused.
-            known = session.scalar(select(ConnectionRow.id).where(ConnectionRow.conn_id == conn_id))
-            if known is not None:
-                row.id = known
+            if stored:
+                row.id = stored.id
             session.merge(row)
             lines.append(f"connection {conn_id}: {connection['conn_type']}, {connection.get('host', 'no host')}")
         for pool in file.pools:
@@ -181,6 +252,25 @@ def apply(file: SettingsFile, settings: Settings) -> list[str]:
             )
             lines.append(f"pool {pool.pool_name}: {pool.pool_slot} slot{'s' * (pool.pool_slot != 1)}")
     return lines
+
+
+def stored_json(conn_id: str, session: Session) -> str:
+    """Return a connection of the metadata database as JSON.
+
+    Raises: SettingsFileError, if this Airflow's Fernet key does not decrypt it.
+    """
+    from airflow.models import Connection as ConnectionRow
+    from cryptography.fernet import InvalidToken
+    from sqlalchemy import select
+
+    try:
+        return session.scalars(select(ConnectionRow).where(ConnectionRow.conn_id == conn_id)).one().as_json()
+    except (InvalidToken, ValueError) as error:
+        raise SettingsFileError(
+            f"connection {conn_id}: it is your own, and Airflow's Fernet key (AIRFLOW__CORE__FERNET_KEY) does not "
+            f"decrypt it. Set the key that it was stored with; or delete it (`airflow connections delete {conn_id}`), "
+            "and store it again where the sandbox is not to answer"
+        ) from error
 
 
 def _columns(connection: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def prepare() -> None:
     use_quietly()
     from gamelake.local.database import prepare
 
-    prepare()
+    print("\n".join(prepare()))
 
 
 @group.command("switch-on")

@@ -166,14 +166,14 @@ def _connect(source: Source, stack: ExitStack) -> str:
     """Make the source's connection known to this process, until the stack ends. Returns: who answers, for people."""
     import os
 
-    from gamelake.airflow.settings_file import IGDB_CONNECTION
+    from gamelake.airflow.settings_file import IGDB_CONNECTION, is_own
     from gamelake.cli.store import use_stored_connection
     from gamelake.local import account, sandbox
 
     if source.connection != IGDB_CONNECTION:
         use_stored_connection(source.connection)
         return source.name
-    if account.is_given():
+    if account.is_set():
         account.export()
         return source.name
     use_stored_connection(source.connection)
@@ -181,7 +181,7 @@ def _connect(source: Source, stack: ExitStack) -> str:
 
     stored = os.environ.get(account.CONNECTION_VARIABLE)
     found = Connection.from_json(stored, source.connection) if stored else None
-    if found and account.is_own(source.connection, found.host, found.login):
+    if found and is_own(source.connection, found.host, found.login):
         return source.name
     os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(
         stack.enter_context(sandbox.running(sandbox.Days.now()))

@@ -163,7 +163,7 @@ def _connected(work: Callable[[IgdbClient], Awaitable[_T]]) -> _T:
     from gamelake.registry import load_sources
 
     connection = load_sources()["igdb"].connection
-    if account.is_given():
+    if account.is_set():
         account.export(connection)
     else:
         use_stored_connection(connection)

@@ -183,7 +183,7 @@ class OtherOriginError(PermanentLoadError):
             f"{table}: the rows come from {found}, and the table in {place} has those of {expected}. Loads do not mix "
             "them: nothing was committed. To load these rows, name an empty lake in GAMELAKE_URI, or delete this one "
             f"(on a laptop `make clean LAKE=yes`). To go on with {expected}, set the account or the connection of "
-            f"{table.source} (docs/guides/runbooks/troubleshooting.md)."
+            f"{table.source}, or delete a stored one for the sandbox (docs/guides/runbooks/troubleshooting.md)."
         )
         self.table = table
         self.found = found

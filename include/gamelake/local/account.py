@@ -1,4 +1,7 @@
-"""The APIs that the user has chosen: by an account, a server, or a connection in the environment."""
+"""The APIs that the user has chosen: by an account, a server or a connection in the environment, or a stored one.
+
+A connection of the user's own, stored in Airflow's database, counts where the environment chooses nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from gamelake.airflow.settings_file import IGDB_CONNECTION, SettingsFileError, connections, load_settings
+from gamelake.airflow import settings_file
+from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION, SettingsFileError
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
@@ -17,56 +20,90 @@ if TYPE_CHECKING:
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 RAWG_VARIABLE = "AIRFLOW_CONN_RAWG_DEFAULT"
+AIRFLOW = ".venv/bin/airflow"
+"""Airflow's own command, as people type it in this repository."""
 
 
 class AccountError(RuntimeError):
     """The API cannot be reached, or refuses the account; the message has what to do."""
 
 
-def is_given() -> bool:
-    """Return whether the user has set an account, a server or a connection; otherwise a sandbox is started.
+def is_set(conn_id: str = IGDB_CONNECTION) -> bool:
+    """Return whether the environment chooses an account, a server or a connection."""
+    return bool(settings_file.is_set(conn_id, read_settings()) or os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}"))
 
-    To be called before `environment()` adds the server of this clone's sandbox.
+
+def is_given(conn_id: str = IGDB_CONNECTION) -> bool:
+    """Return whether the user has chosen an API; otherwise a sandbox answers.
+
+    To be called before a process makes its sandbox a connection of the environment.
     """
-    settings = read_settings()
-    return bool(
-        settings.igdb_client_id
-        or settings.igdb_client_secret
-        or settings.igdb_base_url
-        or settings.igdb_token_url
-        or os.environ.get(CONNECTION_VARIABLE)
+    return is_set(conn_id) or _is_stored(conn_id)
+
+
+def check_recorded() -> None:
+    """Check that the rows of IGDB_RECORDED, which only the sandbox serves, are what is loaded. Raises: AccountError."""
+    if not (folder := read_settings().igdb_recorded) or not is_given():
+        return
+    names = "the variables of the account (IGDB_*, AIRFLOW_CONN_IGDB_DEFAULT)"
+    by = f"unset {names}" if is_set() else f"delete it (`{AIRFLOW} connections delete {IGDB_CONNECTION}`)"
+    raise AccountError(
+        f"IGDB_RECORDED: found {str(folder)!r}, which only the sandbox serves, and your own account or connection of "
+        f"IGDB is used. For the sandbox {by}; otherwise unset IGDB_RECORDED"
     )
 
 
-def is_rawg_given() -> bool:
-    """Return whether the user has set a key, a server or a connection of RAWG. To be called as `is_given`."""
-    settings = read_settings()
-    return bool(settings.rawg_api_key or settings.rawg_base_url or os.environ.get(RAWG_VARIABLE))
+def told() -> list[str]:
+    """Return a line for each stored connection that is used."""
+    used = [conn_id for conn_id in (IGDB_CONNECTION, RAWG_CONNECTION) if not is_set(conn_id) and _is_stored(conn_id)]
+    return [settings_file.kept(conn_id, (stored(conn_id) or (None, None))[0], airflow=AIRFLOW) for conn_id in used]
 
 
-def is_own(conn_id: str, host: str | None, login: str | None) -> bool:
-    """Return whether a connection is the user's, and not the one to a sandbox that the settings file writes."""
-    ours = {connection.conn_id: connection.conn_login for connection in load_settings().connections}
-    is_here = urlsplit(host or "").hostname in {"127.0.0.1", "localhost", "::1"}
-    return not is_here or (login or None) != ours.get(conn_id)
+def database() -> Path:
+    """Return the file of Airflow's database."""
+    return read_settings().gamelake_local / "airflow" / "airflow.db"
 
 
-def stored(conn_id: str, database: Path) -> tuple[str | None, str | None] | None:
+def stored(conn_id: str) -> tuple[str | None, str | None] | None:
     """Return host and login of a connection in Airflow's database, None if it has none. Raises: sqlite3.Error."""
-    with closing(sqlite3.connect(database)) as opened:  # Airflow's own reader takes seconds to import
+    # Airflow's own reader takes seconds to import. A database that is missing is not made.
+    with closing(sqlite3.connect(f"{database().as_uri()}?mode=ro", uri=True)) as opened:
         found = opened.execute("select host, login from connection where conn_id = ?", (conn_id,)).fetchone()
     return tuple(found) if found else None
 
 
+def _is_stored(conn_id: str) -> bool:
+    """Return whether Airflow's database has a connection of the user's own."""
+    try:
+        found = stored(conn_id)
+    except sqlite3.Error:  # no database yet, or Airflow itself has the message
+        return False
+    return found is not None and settings_file.is_own(conn_id, *found)
+
+
 def export(conn_id: str = IGDB_CONNECTION) -> None:
-    """Make what the user has set a connection of this process and its children. Raises: AccountError."""
+    """Make what the user has chosen a connection of this process and its children.
+
+    To be called with the settings of this repository's Airflow in the environment.
+    Raises: AccountError.
+    """
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if os.environ.get(variable):
         return
     try:
-        os.environ[variable] = json.dumps(connections(load_settings(), read_settings())[conn_id])
+        os.environ[variable] = _chosen(conn_id)
     except SettingsFileError as error:
         raise AccountError(str(error)) from error
+
+
+def _chosen(conn_id: str) -> str:
+    """Return the connection that the environment chooses, else the stored one. Raises: SettingsFileError."""
+    if settings_file.is_set(conn_id, read_settings()):
+        return json.dumps(settings_file.connections(settings_file.load_settings(), read_settings())[conn_id])
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return settings_file.stored_json(conn_id, session)
 
 
 def check() -> str:

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gamelake.airflow.settings_file import RAWG_CONNECTION
 from gamelake.local import account
 from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
@@ -106,7 +107,7 @@ def environment() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": _DAG_BUNDLES,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     }
-    found = {**defaults, **_sandbox_addresses(), **_optional_sources(), **os.environ}
+    found = {**defaults, **_optional_sources(), **os.environ}
     return {**found, **_absolute_paths(), **fixed, **_direct()}
 
 
@@ -174,23 +175,9 @@ def sandbox_url() -> str:
     return f"http://{HOST}:{chosen_port(SANDBOX_PORT)}"
 
 
-def _sandbox_addresses() -> dict[str, str]:
-    """Return the server of `igdb_default` when this clone's sandbox has another port than airflow_settings.yaml."""
-    settings = read_settings()
-    if (
-        settings.igdb_base_url
-        or settings.igdb_token_url
-        or uses_real_api()
-        or chosen_port(SANDBOX_PORT) == DEFAULT_PORTS[SANDBOX_PORT]
-    ):
-        return {}
-    igdb = {"IGDB_BASE_URL": f"{sandbox_url()}/v4", "IGDB_TOKEN_URL": f"{sandbox_url()}/oauth2/token"}
-    return igdb if settings.rawg_api_key or settings.rawg_base_url else igdb | {"RAWG_BASE_URL": f"{sandbox_url()}/api"}
-
-
 def _optional_sources() -> dict[str, str]:
     """Return the optional sources that answer here: RAWG by a key, a server or a connection, or by the sandbox."""
-    is_loaded = account.is_rawg_given() or not account.is_given()
+    is_loaded = account.is_given(RAWG_CONNECTION) or not account.is_given()
     return {"GAMELAKE_OPTIONAL_SOURCES": "rawg"} if is_loaded else {}
 
 
@@ -244,12 +231,6 @@ def _secret(path: Path, make: Callable[[], str]) -> str:
         finally:
             draft.unlink()
     return path.read_text(encoding="utf-8")
-
-
-def uses_real_api() -> bool:
-    """Return whether the user has named an account of IGDB; without one the sandbox answers."""
-    settings = read_settings()
-    return bool(settings.igdb_client_id and settings.igdb_client_secret)
 
 
 def write_launcher() -> None:

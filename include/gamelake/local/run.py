@@ -45,9 +45,13 @@ class RunError(RuntimeError):
 
 
 def run() -> None:
-    """Run the next day. Raises: RunError; BusyError; SandboxStartError; UnknownTableError; KeyboardInterrupt."""
+    """Run the next day.
+
+    Raises: RunError; BusyError; SandboxStartError; AccountError; UnknownTableError; KeyboardInterrupt.
+    """
     params = allowed.params()
-    has_account, has_rawg = account.is_given(), account.is_rawg_given()
+    account.check_recorded()
+    has_account, has_rawg = account.is_given(), account.is_given(RAWG_CONNECTION)
     os.environ.update(environment())
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -62,6 +66,8 @@ def run() -> None:
             check_build()
         if has_account:
             day, days = format_day(sandbox.real_today()), None
+            if not account.is_set():  # the stored one is read by Airflow
+                _prepare(terminal)
             with terminal.doing("asking the API"):
                 answer = account.check()
             terminal.say(f"Loading IGDB's {day} into {place}\n  {answer}")
@@ -76,6 +82,8 @@ def run() -> None:
             if not has_rawg:
                 os.environ[account.RAWG_VARIABLE] = sandbox.connection(url, RAWG_CONNECTION)
             terminal.say(f"Loading {day} from the sandbox at {url} into {place}")
+        for line in account.told():
+            terminal.say(f"  {line}")
         loads, published = _run_dags(day, params, terminal, log)
         if days is not None:
             days.save()
@@ -100,14 +108,18 @@ def _as_run_error(log: Path) -> Iterator[None]:
         raise RunError(f"{type(error).__name__}: {error}\nThe traceback is at the end of {log}") from error
 
 
-def _run_dags(
-    day: str, params: Mapping[str, Mapping[str, bool]], terminal: Terminal, log: Path
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Run the loads, then `transform`. Returns: the figures of each load, and what `publish` returned."""
+def _prepare(terminal: Terminal) -> None:
     with terminal.doing("preparing Airflow's database"):
         from gamelake.local.database import prepare
 
         prepare()
+
+
+def _run_dags(
+    day: str, params: Mapping[str, Mapping[str, bool]], terminal: Terminal, log: Path
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Run the loads, then `transform`. Returns: the figures of each load, and what `publish` returned."""
+    _prepare(terminal)
     with terminal.doing("asking the lake"):
         check_reach(lake_location())
     with terminal.doing("reading the DAGs"):

@@ -90,16 +90,22 @@ def connection(url: str, conn_id: str = IGDB_CONNECTION) -> str:
     settings = Settings(
         igdb_client_id=None,
         igdb_client_secret=None,
-        igdb_base_url=f"{url}/v4",
-        igdb_token_url=f"{url}/oauth2/token",
+        igdb_base_url=None,
+        igdb_token_url=None,
         rawg_api_key=None,
-        rawg_base_url=f"{url}/api",
+        rawg_base_url=None,
     )
-    return json.dumps(connections(load_settings(), settings)[conn_id])
+    return json.dumps(connections(load_settings(), settings, sandbox=url)[conn_id])
 
 
 def command(days: Days, port: int) -> list[str]:
-    """Return the command that starts the sandbox. Raises: SettingsError."""
+    """Return the command that starts the sandbox. Raises: SettingsError; SandboxStartError."""
+    folder = read_settings().igdb_recorded
+    if folder and not any(folder.glob("*.jsonl")):
+        raise SandboxStartError(
+            f"IGDB_RECORDED: found {str(folder)!r}, expected a folder with a file for each endpoint, such as "
+            "games.jsonl; name another folder, or unset the variable for made-up games"
+        )
     games = str(read_settings().gamelake_sandbox_games)
     # Without a delay: RAWG's first load waits for some 700 replies, one after another.
     return [sys.executable, "-m", "gamelake.cli", "sandbox", "--port", str(port), "--games", games,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 from gamelake.lake.factory import lake_location
-from gamelake.local import alone, ports, sandbox, services
+from gamelake.local import account, alone, ports, sandbox, services
 from gamelake.local.checks import check_folders
 from gamelake.local.environment import (
     API_PORT,
@@ -31,7 +31,6 @@ from gamelake.local.environment import (
     password,
     private_folder,
     sandbox_url,
-    uses_real_api,
 )
 from gamelake.local.interrupts import QUIT, interruptible, only_ctrl_c
 from gamelake.local.services import Service
@@ -64,13 +63,13 @@ class StackError(RuntimeError):
 def up() -> None:
     """Start everything, unpause the DAGs, and print the address of the UI. Start a sandbox again that has ended.
 
-    Raises: StackError; BusyError; SandboxStartError; NoLoopbackError; PortTakenError; SettingsError; FolderError;
-    ScratchError.
+    Raises: StackError; BusyError; SandboxStartError; AccountError; NoLoopbackError; PortTakenError; SettingsError;
+    FolderError; ScratchError.
     """
     down_services = [service.name for service in AIRFLOW if not service.running()]
     if not down_services:
         os.environ.update(environment())
-        if not uses_real_api() and not SANDBOX.running():
+        if not account.is_given() and not SANDBOX.running():
             _start_sandbox_again()
         print("It is already up; `make down` stops it.")
         _print_addresses()
@@ -85,9 +84,10 @@ def up() -> None:
 
 def _start() -> datetime:
     """Start everything. Returns: when the next loads are due."""
+    account.check_recorded()
     private_folder()
     ui_port = ports.claim(API_PORT, "Airflow's web UI")
-    starts_sandbox = not uses_real_api() and not SANDBOX.running()
+    starts_sandbox = not account.is_given() and not SANDBOX.running()
     if starts_sandbox:
         ports.claim(SANDBOX_PORT, "the sandbox", claimed=ui_port)
     os.environ.update(environment())
@@ -134,6 +134,7 @@ def _print_addresses() -> None:
     told = read_settings().gamelake_notify or "no messages of failed nights; see docs/guides/notifications.md"
     print(f"RAWG        {'loaded' if 'rawg' in loaded_sources() else 'off: no RAWG_API_KEY is set'}")
     print(f"logs        {LOGS}\nnotify      {told}\n")
+    print("".join(f"{line}.\n\n" for line in account.told()), end="")
 
 
 def _address() -> str:

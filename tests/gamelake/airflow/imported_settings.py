@@ -37,7 +37,16 @@ def change() -> None:
             text("update connection set host = 'http://b', login = 'x', port = null where conn_id = 'igdb_default'")
         )
         session.execute(text("update slot_pool set slots = 7 where pool = 'igdb_api'"))
+        session.execute(text("update connection set host = 'https://rawg.example/api' where conn_id = 'rawg_default'"))
         session.merge(Connection(conn_id="mine", conn_type="http"))
+
+
+def lose_the_key() -> None:
+    """What is left of a connection where the Fernet key is another one."""
+    with create_session() as session:
+        session.execute(
+            text("update connection set password = 'gAAAA', is_encrypted = true where conn_id = 'rawg_default'")
+        )
 
 
 def found() -> dict[str, Any]:
@@ -48,6 +57,7 @@ def found() -> dict[str, Any]:
         return {
             "connections": sorted(session.scalars(select(Connection.conn_id))),
             "igdb_default": {"host": igdb.host, "login": igdb.login, "password": igdb.password, "port": igdb.port},
+            "rawg_host": session.scalar(select(Connection.host).where(Connection.conn_id == "rawg_default")),
             "stored_password": stored,
             "slots": session.scalar(select(Pool.slots).where(Pool.pool == "igdb_api")),
         }
@@ -55,7 +65,11 @@ def found() -> dict[str, Any]:
 
 if __name__ == "__main__":
     create_tables()
-    assert main(["settings", "import", "--file", sys.argv[1]]) == 0
+    command_line = ["settings", "import", "--file", sys.argv[1], "--sandbox", "http://sandbox:8900"]
+    assert main(command_line) == 0
     change()
-    assert main(["settings", "import", "--file", sys.argv[1]]) == 0
-    sys.stdout.write(json.dumps(found()) + "\n")
+    assert main(command_line) == 0
+    as_found = found()
+    lose_the_key()
+    assert main(command_line) == 1
+    sys.stdout.write(json.dumps(as_found) + "\n")

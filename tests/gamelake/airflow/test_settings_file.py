@@ -15,6 +15,7 @@ import pytest
 from gamelake.airflow.settings_file import (
     SettingsFileError,
     connections,
+    is_own,
     load_settings,
 )
 from gamelake.airflow.stores import CONNECTION
@@ -68,6 +69,31 @@ def test_the_environment_decides_where_the_connection_leads(settings: dict[str, 
 
     assert found.pop("rawg_default")["host"] == "http://127.0.0.1:8900/api"
     assert found == {"igdb_default": expected, "aws_default": {"conn_type": "aws", "port": 0}}
+
+
+def test_the_sandbox_is_where_the_caller_has_it_unless_the_user_chose_another_server() -> None:
+    found = connections(load_settings(), Settings(rawg_api_key="my-key"), sandbox="http://sandbox:8900")
+    assert found["igdb_default"] == SANDBOX | OTHER
+    assert found["rawg_default"]["host"] == RAWG_URL
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "host", "login", "expected"),
+    [
+        ("igdb_default", "http://127.0.0.1:8900/v4", "sandbox", False),
+        ("igdb_default", "http://localhost:9000/v4", "sandbox", False),
+        ("igdb_default", "http://sandbox:8900/v4", "sandbox", False),  # that of compose
+        ("igdb_default", "http://127.0.0.1:8900/v4", "mine", True),
+        ("igdb_default", "https://api.igdb.com/v4", "mine", True),
+        ("igdb_default", "", "mine", True),  # the default host is IGDB's
+        ("rawg_default", "http://127.0.0.1:8900/api", "", False),
+        ("rawg_default", None, None, True),
+    ],
+)
+def test_a_stored_connection_is_the_users_unless_it_leads_to_the_sandbox(
+    conn_id: str, host: str | None, login: str | None, *, expected: bool
+) -> None:
+    assert is_own(conn_id, host, login, sandbox="http://sandbox:8900") is expected
 
 
 @pytest.mark.parametrize(
@@ -140,6 +166,7 @@ class Imported:
     """The lines that an import printed, and the rows of a real metadata database after it; see imported_settings."""
 
     printed: list[str]
+    last_error: str
     found: dict[str, Any]
 
 
@@ -152,7 +179,11 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
     path = write(
         folder,
         {
-            "connections": [igdb, {"conn_id": "aws_default", "conn_type": "aws"}],
+            "connections": [
+                igdb,
+                {"conn_id": "rawg_default", "conn_type": "rawg", "conn_host": "http://127.0.0.1:8900/api"},
+                {"conn_id": "aws_default", "conn_type": "aws"},
+            ],
             "pools": [{"pool_name": "igdb_api", "pool_slot": 1}],
         },
     )
@@ -160,7 +191,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
         [sys.executable, "-m", "tests.gamelake.airflow.imported_settings", path],
         cwd=REPOSITORY,
         env={
-            **environment_without("AIRFLOW", "IGDB_"),
+            **environment_without("AIRFLOW", "IGDB_", "RAWG_"),
             "AIRFLOW_HOME": str(folder / "airflow"),
             "AIRFLOW__CORE__FERNET_KEY": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
         },
@@ -170,17 +201,35 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
     )
     assert result.returncode == 0, result.stderr
     *printed, found = result.stdout.splitlines()
-    return Imported(printed, json.loads(found))
+    return Imported(printed, result.stderr.splitlines()[-1], json.loads(found))
 
 
 def test_an_import_states_what_it_writes_and_no_secret(imported: Imported) -> None:
-    written = [
+    first, again = imported.printed[-8:-4], imported.printed[-4:]
+    assert first == [
         "connection igdb_default: igdb, http://a",
+        "connection rawg_default: rawg, http://sandbox:8900/api",
         "connection aws_default: aws, no host",
         "pool igdb_api: 1 slot",
     ]
-    assert imported.printed[-6:] == [*written, *written]
+    assert again[:1] + again[2:] == first[:1] + first[2:]
     assert "hush" not in "".join(imported.printed)
+
+
+def test_the_sandbox_replaces_no_connection_of_the_users_own(imported: Imported) -> None:
+    """It did so without a line, and the next load took made-up rows."""
+    assert imported.found["rawg_host"] == "https://rawg.example/api"
+    assert imported.printed[-3] == (
+        "connection rawg_default: kept, it is your own (host https://rawg.example/api). For the sandbox again delete "
+        "it (`airflow connections delete rawg_default`, or in the web UI), then run this command again"
+    )
+
+
+def test_a_kept_connection_that_the_key_does_not_decrypt_is_an_error(imported: Imported) -> None:
+    assert imported.last_error.startswith(
+        "connection rawg_default: it is your own, and Airflow's Fernet key (AIRFLOW__"
+    )
+    assert "`airflow connections delete rawg_default`" in imported.last_error
 
 
 def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:
@@ -189,7 +238,7 @@ def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:
 
 
 def test_what_the_file_does_not_name_is_left_alone(imported: Imported) -> None:
-    assert imported.found["connections"] == ["aws_default", "igdb_default", "mine"]
+    assert imported.found["connections"] == ["aws_default", "igdb_default", "mine", "rawg_default"]
 
 
 def test_a_password_is_stored_encrypted(imported: Imported) -> None:

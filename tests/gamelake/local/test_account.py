@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,7 @@ def test_a_sandbox_is_started_unless_the_user_names_an_api(
     for name in (*names, account.CONNECTION_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "http://elsewhere/v4")
-    assert account.is_given() is expected
+    assert account.is_set() is expected
 
 
 @pytest.mark.parametrize(
@@ -45,25 +47,56 @@ def test_the_sandbox_answers_for_rawg_unless_the_user_names_an_api(
     for name in ("RAWG_API_KEY", "RAWG_BASE_URL", account.RAWG_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "https://elsewhere.example/api")
-    assert account.is_rawg_given() is expected
+    assert account.is_set("rawg_default") is expected
 
 
-@pytest.mark.parametrize(
-    ("conn_id", "host", "login", "expected"),
-    [
-        ("igdb_default", "http://127.0.0.1:8900/v4", "sandbox", False),
-        ("igdb_default", "http://localhost:9000/v4", "sandbox", False),
-        ("igdb_default", "http://127.0.0.1:8900/v4", "mine", True),
-        ("igdb_default", "https://api.igdb.com/v4", "mine", True),
-        ("igdb_default", "", "mine", True),  # the default host is IGDB's
-        ("rawg_default", "http://127.0.0.1:8900/api", "", False),
-        ("rawg_default", None, None, True),
-    ],
-)
-def test_a_stored_connection_is_the_users_unless_it_leads_to_the_sandbox(
-    conn_id: str, host: str | None, login: str | None, *, expected: bool
-) -> None:
-    assert account.is_own(conn_id, host, login) is expected
+@pytest.fixture
+def own_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An account of IGDB in the laptop's database, and nothing in the environment."""
+    for name in [name for name in os.environ if name.startswith(("IGDB_", "RAWG_", "AIRFLOW_CONN_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GAMELAKE_LOCAL", str(tmp_path))
+    (tmp_path / "airflow").mkdir()
+    with closing(sqlite3.connect(tmp_path / "airflow" / "airflow.db")) as database, database:
+        database.execute("create table connection (conn_id text, host text, login text)")
+        database.execute("insert into connection values ('igdb_default', 'https://api.igdb.com/v4', 'mine')")
+        database.execute("insert into connection values ('rawg_default', 'http://127.0.0.1:8900/api', null)")
+
+
+@pytest.mark.usefixtures("own_connection")
+def test_a_stored_connection_of_the_user_is_used_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox answered in its place, without a line, and its connection was written over it."""
+    assert (account.is_given(), account.is_set()) == (True, False)
+    assert not account.is_given("rawg_default")
+    (line,) = account.told()
+    assert line.startswith(
+        "connection igdb_default: kept, it is your own (host https://api.igdb.com/v4). For the sandbox"
+    )
+    assert "`.venv/bin/airflow connections delete igdb_default`" in line
+    monkeypatch.setenv("IGDB_CLIENT_ID", "another")
+    assert account.told() == []
+
+
+@pytest.mark.usefixtures("own_connection")
+def test_recorded_rows_beside_an_account_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those of the account were loaded, without a word."""
+    account.check_recorded()
+    monkeypatch.setenv("IGDB_RECORDED", str(tmp_path))
+    with pytest.raises(
+        account.AccountError,
+        match=r"^IGDB_RECORDED: found .* For the sandbox delete it ",
+    ):
+        account.check_recorded()
+    monkeypatch.setenv("IGDB_CLIENT_ID", "another")
+    with pytest.raises(account.AccountError, match="For the sandbox unset the variables of the account"):
+        account.check_recorded()
+
+
+def test_a_question_makes_no_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GAMELAKE_LOCAL", str(tmp_path))
+    (tmp_path / "airflow").mkdir()
+    account.is_given()
+    assert not list((tmp_path / "airflow").iterdir())
 
 
 def test_a_key_becomes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,19 +79,6 @@ def test_what_was_asked_for_is_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     assert chosen_port(API_PORT) == port
 
 
-def test_the_connection_leads_to_the_port_of_the_clones_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "IGDB_BASE_URL" not in environment.environment()
-    environment.remember_port(SANDBOX_PORT, 8907)
-    found = environment.environment()
-    assert found["IGDB_BASE_URL"] == "http://127.0.0.1:8907/v4"
-    assert found["IGDB_TOKEN_URL"] == "http://127.0.0.1:8907/oauth2/token"
-    assert found["RAWG_BASE_URL"] == "http://127.0.0.1:8907/api"
-    monkeypatch.setenv("RAWG_API_KEY", "my-own-key")
-    assert "RAWG_BASE_URL" not in environment.environment()
-    monkeypatch.setenv("IGDB_BASE_URL", "http://elsewhere/v4")
-    assert environment.environment()["IGDB_BASE_URL"] == "http://elsewhere/v4"
-
-
 def test_above_many_taken_ports_any_free_one_will_do(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     assert claim(API_PORT, "the web UI") > 0

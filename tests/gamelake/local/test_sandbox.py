@@ -10,13 +10,13 @@ import urllib.request
 from datetime import date
 from typing import TYPE_CHECKING
 
+import pytest
+
 from gamelake.local import sandbox
-from gamelake.local.sandbox import Days
+from gamelake.local.sandbox import Days, SandboxStartError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 RUN = """
 import time
@@ -50,6 +50,12 @@ def test_the_next_day_has_the_rows_of_the_first_start(tmp_path: Path, monkeypatc
     assert Days.next() == Days("2026-11-30", "2026-11-30"), "no run has loaded the day"
     monkeypatch.setattr(sandbox, "real_today", lambda: date(2026, 12, 1))
     assert Days.now() == Days.next() == Days("2026-11-30", "2026-12-01")
+
+
+def test_a_folder_without_recorded_rows_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGDB_RECORDED", str(tmp_path / "none"))
+    with pytest.raises(SandboxStartError, match=r"^IGDB_RECORDED: found '.*none', expected a folder with a file"):
+        sandbox.command(Days("2026-11-30", "2026-11-30"), 0)
 
 
 def answers(url: str) -> bool:

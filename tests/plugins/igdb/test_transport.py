@@ -146,6 +146,7 @@ async def test_a_proxy_that_is_down_is_named_with_a_command_that_takes_the_same_
             await client.query("games", Query())
     route = "--proxy 'http://127.0.0.1:1/?a&b' --proxy-user '<user>:<password>'"
     assert f" {route} https://igdb.test/v4/games`" in str(caught.value)
+    assert "host 127.0.0.1:1 [" in str(caught.value)  # aiohttp adds ssl:default, also without TLS
     assert "hush" not in str(caught.value)
     assert client.stats.requests == 2
 
