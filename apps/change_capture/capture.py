@@ -276,7 +276,7 @@ class Capture:
         log.info("Debezium reads the database")
 
     def _handle(self, records: list[Record]) -> None:
-        """Store a batch. Raises: StreamError, EndedError, EmptiedError, OSError."""
+        """Store a batch. Raises: StreamError, EndedError, EmptiedError, DatabaseError, StateError."""
         batch = self._stream.take(records, datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
         if batch.started and not self._expects_snapshot:
             # Its slot is older than this snapshot, so that changes in between may be missing.

@@ -70,7 +70,7 @@ class Folder:
                 f"set {VARIABLE}, and --slot"
             ) from None
         except OSError as error:
-            raise StateError(f"{folder}: {error.strerror}. Set {VARIABLE} to a folder that can be written") from error
+            raise _cannot_write(folder, error) from error
 
     def read(self) -> State | None:
         """Return the newest completed snapshot, None without one that can be read. Raises: OSError."""
@@ -80,20 +80,26 @@ class Folder:
             return None
 
     def write(self, state: State) -> None:
-        """Keep a snapshot. Raises: OSError."""
+        """Keep a snapshot. Raises: StateError."""
         new = self._state.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(state)))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._state)
+        try:
+            with new.open("wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(state)))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._state)
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
 
     def keep_offsets(self) -> None:
-        """Copy the position, before Debezium writes the next one. Raises: OSError."""
-        if self.offsets.exists():
-            new = self._old.with_suffix(".new")
-            shutil.copyfile(self.offsets, new)
-            new.replace(self._old)
+        """Copy the position, before Debezium writes the next one. Raises: StateError."""
+        new = self._old.with_suffix(".new")
+        try:
+            if self.offsets.exists():
+                shutil.copyfile(self.offsets, new)
+                new.replace(self._old)
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
 
     def restore_offsets(self) -> None:
         """Take the position before, in place of one that is half-written. Raises: OSError."""
@@ -109,3 +115,7 @@ class Folder:
     def close(self) -> None:
         """Let another process use the folder."""
         self._held.close()
+
+
+def _cannot_write(folder: Path, error: OSError) -> StateError:
+    return StateError(f"{folder}: {error.strerror}. Make room there, or set {VARIABLE} to a folder that can be written")

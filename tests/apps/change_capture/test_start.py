@@ -313,6 +313,17 @@ def test_it_imports_neither_airflow_nor_java() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_a_position_that_cannot_be_kept_names_the_folder(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "shop")
+    folder.offsets.write_bytes(b"position")
+    (tmp_path / "shop" / "offsets.new").symlink_to("/dev/full")
+    with pytest.raises(
+        StateError, match=r"shop: No space left on device\. Make room there, or set GAMELAKE_CAPTURE_FOLD"
+    ):
+        folder.keep_offsets()
+    folder.close()
+
+
 def test_a_half_written_position_is_replaced_by_the_one_before(tmp_path: Path) -> None:
     """Debezium writes in place, so that a kill leaves half of a file; one that is deleted stays so."""
     folder = Folder(tmp_path / "shop")
