@@ -23,6 +23,7 @@
                 "absent": {
                     "source": "varchar",
                     "entity": "varchar",
+                    "reason": "varchar",
                 },
                 "files": {
                     "source": "varchar",

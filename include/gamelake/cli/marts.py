@@ -14,6 +14,7 @@ from gamelake.cli.arguments import korean_day
 from gamelake.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from gamelake.lake.store import Store
@@ -51,6 +52,8 @@ def list_generations() -> None:
         return
     print(place_of(store))
     print(table(_GENERATION_HEADER, map(_generation_line, found), sys.stdout))
+    for line in (line for each in found if each.is_shown for line in _left_out(each.document.tables_left_out)):
+        print(f"\n{line}")
     if last := pointer.newest(store):
         if wrong := pointer.difference(store, last):
             shows = f"publication {last.number} shows {last.generation}"
@@ -84,6 +87,8 @@ def freshness() -> int:
     print(f"\n{len(loads) - applied} loads: {counts}{changes}")
     for source, tables in groupby(found.absent, key=lambda table: table.partition(".")[0]):
         print(f"{source.upper()} is off, or was not loaded yet. Read as empty: {', '.join(tables)}")
+    for line in _left_out(found.left_out):
+        print(line)
     if any(each.is_optional and each.verdict == "stale" for each in loads):
         print("The exit status leaves out sources that may be off (GAMELAKE_OPTIONAL_SOURCES).")
     return 1 if any(each.verdict == "stale" and not each.is_optional for each in loads) else 0
@@ -168,6 +173,11 @@ def build_on_spark(
         outcome = spark.build_and_publish(store, date)
         built = outcome.generation
         print(f"{built.generation}: {len(built.marts)} marts {outcome.reason or 'published'}")
+
+
+def _left_out(tables: Mapping[str, str]) -> Iterator[str]:
+    for name, reason in tables.items():
+        yield f"{name} is broken, and its rows are not in these marts: {reason}. `gamelake lake audit {name}` has more."
 
 
 def _generation_line(generation: ListedGeneration) -> tuple[str, ...]:

@@ -53,10 +53,11 @@ class SourceInput(Document, frozen=True, kw_only=True):
 
 
 class AbsentInput(Document, frozen=True, kw_only=True):
-    """One row per table that was not loaded by that day, of a source that no build waits for; it is read as empty."""
+    """One row per table that is read as empty: not loaded by that day, or broken. No build waits for its source."""
 
     source: SourceName
     entity: EntityName
+    reason: Annotated[str | None, Meta(description="What is broken; null: it was not loaded by that day.")] = None
 
 
 class FileInput(Document, frozen=True, kw_only=True):

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from gamelake.days import day_of_partition, format_day, parse_day
 from gamelake.kinds import Kind
 from gamelake.lake.factory import place_of
-from gamelake.lake.manifest import ManifestError, Mode
+from gamelake.lake.manifest import Manifest, ManifestError, Mode
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
+from gamelake.lake.uploads import DamagedPartError, verify_part
 from gamelake.marts.build_inputs import CommitInput
 from gamelake.marts.errors import TransformError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from msgspec import Struct
 
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import Part
     from gamelake.lake.store import ReadableStore
     from gamelake.registry import Entity
 
@@ -35,11 +36,11 @@ _TABLES_AT_ONCE = 8
 
 def commits_as_of(
     store: ReadableStore, entities: Sequence[Entity], day: date, *, fresh: bool = False
-) -> dict[str, Manifest]:
-    """Return the commit of each table that shows it as it stood on a day, by the table's name.
+) -> tuple[dict[str, Manifest], dict[str, str]]:
+    """Return the commit of each table that shows it as it stood on a day, and why a broken table is left out, by table.
 
     A table that no build waits for is left out if it was not loaded by that day, or if its commit or a part is damaged
-    or missing: an optional source stops no build. Its next load fails at the commit, and the audit tells of the part.
+    or missing: an optional source stops no build. Each of its parts is read for that.
 
     Args:
         store: The lake that has the tables.
@@ -54,8 +55,10 @@ def commits_as_of(
     """
     # A day of two years ago is 700 commits back in each table, and each of them is a request.
     with ThreadPoolExecutor(_TABLES_AT_ONCE) as threads:
-        found = threads.map(lambda e: _as_of(store, e, day, fresh=fresh), entities)
-        commits = {str(e): commit for e, commit in zip(entities, found, strict=True) if commit is not None}
+        read = threads.map(lambda e: _as_of(store, e, day, fresh=fresh), entities)
+        found = dict(zip(map(str, entities), read, strict=True))
+    commits = {name: each for name, each in found.items() if isinstance(each, Manifest)}
+    left_out = {name: each for name, each in found.items() if isinstance(each, str)}
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
             f"no load of {', '.join(map(str, missing))} was committed for {format_day(day)} or a day before it in "
@@ -71,22 +74,30 @@ def commits_as_of(
             f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
             f"loaded into {place_of(store)}"
         )
-    return commits
+    return commits, left_out
 
 
-def _as_of(store: ReadableStore, entity: Entity, day: date, *, fresh: bool) -> Manifest | None:
+def _as_of(store: ReadableStore, entity: Entity, day: date, *, fresh: bool) -> Manifest | str | None:
+    """Return the commit of a table; None if it has none, and why it is left out if an optional one is broken."""
     try:
         commit = open_table(store, entity.table).as_of(format_day(day), events=fresh)
-        # Parts of a time series may be in the file of their month.
-        if commit and not entity.gates_transform and entity.kind is not Kind.TIME_SERIES:
+        if commit and not entity.gates_transform:
             for part in commit.files:
-                store.info(part.key)
-    except (ManifestError, ObjectNotFoundError) as error:
+                _verify(store, entity, part)
+    except (ManifestError, ObjectNotFoundError, DamagedPartError) as error:
         if entity.gates_transform:
             raise
         log.warning("%s is left out of the build, and its marts have no rows of it: %s", entity, error)
-        return None
+        return str(error)
     return commit
+
+
+def _verify(store: ReadableStore, entity: Entity, part: Part) -> None:
+    try:
+        verify_part(store, part)
+    except ObjectNotFoundError:
+        if entity.kind is not Kind.TIME_SERIES:  # parts of a time series may be in the file of their month
+            raise
 
 
 def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
@@ -97,8 +108,7 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
         ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
-    tables = (open_table(store, entity.table) for entity in entities if entity.has_load)
-    commits = [commit for table in tables if (commit := table.latest())]
+    commits = [commit for entity in entities if entity.has_load and (commit := _latest(store, entity))]
     if not commits:
         raise TransformError(
             f"no load was ever committed in {place_of(store)}; run the DAGs of the sources, or `make run`"
@@ -106,6 +116,15 @@ def newest_day(store: ReadableStore, entities: Iterable[Entity]) -> date:
     # The newest commit may be a reload of an older day: its files then include later days.
     parts = [file.partition for commit in commits for file in commit.files]
     return parse_day(max(map(day_of_partition, [*(commit.partition for commit in commits), *parts])))
+
+
+def _latest(store: ReadableStore, entity: Entity) -> Manifest | None:
+    try:
+        return open_table(store, entity.table).latest()
+    except ManifestError:
+        if entity.gates_transform:
+            raise
+        return None
 
 
 def commit_inputs(

@@ -146,6 +146,10 @@ class Generation(Document, frozen=True, kw_only=True):
     days_left_out: Annotated[
         dict[str, str], Meta(description="Why a past day could not be built into the history, by day.")
     ]
+    tables_left_out: Annotated[
+        dict[str, str],
+        Meta(description="What is broken in a table of an optional source, which the build read as empty, by table."),
+    ] = msgspec.field(default_factory=dict)
 
 
 class HistoryDay(Document, frozen=True, kw_only=True):

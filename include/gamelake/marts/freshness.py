@@ -14,6 +14,7 @@ from gamelake.marts.reader import open_marts
 from gamelake.registry import load_entities, load_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from gamelake.lake.store import Store
@@ -67,7 +68,7 @@ class LoadAge:
 class PublishedLoads:
     """The generation that readers see, since when, and its loads.
 
-    absent: the tables that were not loaded, of sources that no build waits for.
+    absent: the tables that were not loaded, of sources that no build waits for. left_out: what is broken in others.
     """
 
     generation: str
@@ -75,6 +76,7 @@ class PublishedLoads:
     since: datetime
     loads: tuple[LoadAge, ...]
     absent: tuple[str, ...]
+    left_out: Mapping[str, str]
 
 
 def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
@@ -103,7 +105,9 @@ def published(store: Store, *, now: datetime | None = None) -> PublishedLoads:
         loads.append(
             LoadAge(table, each.partition, each.committed_at, age, each.source in optional, late, stale, is_applied)
         )
-    absent = tuple(f"{each.source}.{each.entity}" for each in marts.inputs.absent)
+    absent = tuple(f"{each.source}.{each.entity}" for each in marts.inputs.absent if each.reason is None)
     moved = pointer.newest(store)
     since = moved.at if moved and moved.generation == generation.generation else generation.built_at
-    return PublishedLoads(generation.generation, generation.day, since, tuple(loads), absent)
+    return PublishedLoads(
+        generation.generation, generation.day, since, tuple(loads), absent, generation.tables_left_out
+    )

@@ -211,6 +211,7 @@ def _finish(store: Store, generation: str, copies: Mapping[str, str]) -> Generat
         marts=tuple(marts),
         history=listing,
         days_left_out={str(each.day): each.reason for each in inputs.days_left_out},
+        tables_left_out={f"{each.source}.{each.entity}": each.reason for each in inputs.absent if each.reason},
     )
     try:
         store.put(f"{generation}/{RECORD}", encode(document), if_absent=True)

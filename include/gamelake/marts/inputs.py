@@ -49,7 +49,7 @@ def choose_inputs(
         DocumentError: The pointer or a commit is damaged.
         StoreError: A lake cannot be read or written.
     """
-    commits = commits_as_of(sources, entities, day, fresh=fresh)
+    commits, broken = commits_as_of(sources, entities, day, fresh=fresh)
     shown = pointer.current(store)
     marts = _reader_of_marts(store, sources, shown)
     model, table = history_model()
@@ -85,7 +85,11 @@ def choose_inputs(
             SourceInput(**shared_fields(commit, SourceInput), newest_day=newest[name])
             for name, commit in commits.items()
         ),
-        absent=tuple(AbsentInput(source=e.source, entity=e.name) for e in entities if str(e) not in commits),
+        absent=tuple(
+            AbsentInput(source=e.source, entity=e.name, reason=broken.get(str(e)))
+            for e in entities
+            if str(e) not in commits
+        ),
         files=tuple(
             FileInput(
                 source=commit.source,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
+    from gamelake.marts.documents import Generation
     from gamelake.nights.documents import LoadFacts
     from gamelake.nights.records import Build, Records
 
@@ -79,12 +80,20 @@ def warnings(records: Records, day: date, built: MartsFacts) -> Iterator[Words]:
         yield Words(built.note, built.note_ko or "")
     if records.shown and (reason := records.shown.days_left_out.get(format_day(day))):
         yield text("warning.left_out", reason=reason)
+    record = next((each.record for each in records.builds.get(day, ()) if each.key == built.generation), None)
+    yield from _tables_left_out(record)
 
 
 def warnings_of_build(build: Build) -> Iterator[Words]:
-    """Yield the days that a build had to leave out."""
+    """Yield the days and the tables that a build had to leave out."""
     for day, reason in (build.record.days_left_out if build.record else {}).items():
         yield text("warning.left_out_day", day=day, reason=reason)
+    yield from _tables_left_out(build.record)
+
+
+def _tables_left_out(record: Generation | None) -> Iterator[Words]:
+    for table, reason in (record.tables_left_out if record else {}).items():
+        yield text("warning.left_out_table", table=table, reason=reason)
 
 
 def _status(build: Build | None, *, is_published: bool, is_late: bool) -> MartsStatus:

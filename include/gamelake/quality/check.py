@@ -32,6 +32,7 @@ BY_THE_CLOCK: tuple[Check, ...] = (tables.freshness, tables.silence)
 """The checks whose answer changes with time alone."""
 
 CHECKS: tuple[Check, ...] = (
+    tables.left_out,
     tables.volume,
     tables.standstill,
     marts.volume,

@@ -54,6 +54,19 @@ def freshness(evidence: Evidence) -> Iterator[Observation]:
         yield from _aged(MARTS, hours, words, late=late, stale=ERROR_AFTER_HOURS, severity=Severity.P1)
 
 
+def left_out(evidence: Evidence) -> Iterator[Observation]:
+    """Find tables of optional sources that the marts are without, because they are broken."""
+    for table, reason in (evidence.generation.tables_left_out if evidence.generation else {}).items():
+        yield Observation(
+            check="left_out",
+            severity=Severity.P1,
+            subject=table,
+            value=None,
+            expected="a table without damage",
+            **text("left_out.table", table=table, reason=reason).fields("message"),
+        )
+
+
 def silence(evidence: Evidence) -> Iterator[Observation]:
     """Find captures that no longer read their database. A quiet database is none: the capture gives signs then too."""
     for source, sign in evidence.signs.items():

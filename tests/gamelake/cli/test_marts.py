@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import orjson
 import pytest
 
@@ -15,7 +16,7 @@ from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.documents import HISTORY, INPUTS, POINTER, RECORD
+from gamelake.marts.documents import HISTORY, INPUTS, POINTER, RECORD, encode
 from gamelake.marts.generation import publish
 from gamelake.marts.reader import open_marts
 from gamelake.marts.rollback import generations
@@ -91,6 +92,17 @@ def test_a_lost_document_of_a_generation_is_named(
     printed = capsys.readouterr().err
     assert (f"{key} is lost" in printed, f"copy {POINTER} to it" in printed) == (True, is_shown)
     assert published_key(store) == (second if is_shown else first)
+
+
+def test_a_broken_table_that_a_build_left_out_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = finished(store, "2026-11-20")
+    document = pointer.record_of(store, shown)
+    broken = msgspec.structs.replace(document, tables_left_out={"rawg.genres": "a part is cut"})
+    store.put(f"{shown}/{RECORD}", encode(broken))
+    publish(store, shown, {})
+    for command in ("list", "freshness"):
+        assert main(["marts", command]) == 0
+        assert "rawg.genres is broken, and its rows are not in these marts: a part is cut" in capsys.readouterr().out
 
 
 def test_lost_inputs_are_named_with_what_to_do(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

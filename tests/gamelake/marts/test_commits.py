@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def load(store: Store, *days: int) -> None:
 
 def commits(store: Store, day: int, known: list[CommitInput] | None = None) -> list[CommitInput]:
     at = date(2026, 11, day)
-    read = commits_as_of(store, [GENRES], at)[str(GENRES)]
+    read = commits_as_of(store, [GENRES], at)[0][str(GENRES)]
     return commit_inputs(store, GENRES, read, day=at, known=known or [])
 
 
@@ -83,24 +84,29 @@ def test_a_lost_commit_is_missing_alone(store: Store) -> None:
     assert [each.version for each in commits(store, 21)] == [1, 3]
 
 
-@pytest.mark.parametrize("broken", ["commit", "part"])
+@pytest.mark.parametrize("broken", ["commit", "lost part", "cut part", "other bytes"])
 def test_a_broken_table_of_an_optional_source_stops_no_build(
     store: Store, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     rawg = load_sources()["rawg"].entities["genres"]
     load(store, 19)
     part = make_part(entity="genres", partition="2026-11-19", key="a", claims=((0, None),))
-    part = replace(part, key=f"{rawg.table.prefix}dt=2026-11-19/run/part-00000.jsonl.gz")
+    key, sha256 = f"{rawg.table.prefix}dt=2026-11-19/run/part-00000.jsonl.gz", hashlib.sha256(b"rows").hexdigest()
+    part = replace(part, key=key, bytes=4, sha256=sha256)
     store.put(part.key, b"rows")
     table = Table(store, rawg.table)
     made = commit(table, part, run_id="run", partition="2026-11-19", mode=Mode.SNAPSHOT, cursor=None)
-    assert set(commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))) == {"igdb.genres", "rawg.genres"}
+    assert set(commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))[0]) == {"igdb.genres", "rawg.genres"}
     if broken == "commit":
         store.put(rawg.table.manifest_key(made.version), b"")
         store.delete(rawg.table.pointer_key)
-    else:
+    elif broken == "lost part":
         store.delete(made.files[0].key)
-    assert set(commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))) == {"igdb.genres"}
+    else:
+        store.put(made.files[0].key, b"row" if broken == "cut part" else b"sowr")
+    commits, left_out = commits_as_of(store, [GENRES, rawg], date(2026, 11, 19))
+    assert (set(commits), set(left_out)) == ({"igdb.genres"}, {"rawg.genres"})
+    assert newest_day(store, [GENRES, rawg]) == date(2026, 11, 19)
     assert "rawg.genres is left out of the build" in caplog.text
     store.put(GENRES.table.manifest_key(1), b"")
     store.delete(GENRES.table.pointer_key)
@@ -120,6 +126,6 @@ def test_changes_make_no_day_that_was_loaded(store: Store, scratch: None) -> Non
         newest_day(store, [GENRES, orders])
     load(store, 19)
     assert newest_day(store, [GENRES, orders]) == date(2026, 11, 19)
-    assert set(commits_as_of(store, [GENRES, orders], date(2026, 11, 19))) <= {"igdb.genres", "shop.orders"}
+    assert set(commits_as_of(store, [GENRES, orders], date(2026, 11, 19))[0]) <= {"igdb.genres", "shop.orders"}
     with pytest.raises(TransformError, match="expected 2026-11-19 or earlier"):
         commits_as_of(store, [GENRES, orders], today)

@@ -201,6 +201,15 @@ def test_a_rollback_and_a_day_left_out_are_warnings(lake: NightLake) -> None:
     assert "wrong ranks" in found.warnings[0]
 
 
+def test_a_table_left_out_is_a_warning(lake: NightLake) -> None:
+    lake.loads(DAY)
+    made = lake.build(DAY, at=moment(DAY, "04:16"), tables_left_out={"rawg.genres": "a part is cut"})
+    lake.publish(made, at=moment(DAY, "04:17"))
+    found = night(lake)
+    assert found.status is NightStatus.WARNING
+    assert ["rawg.genres" in each and "a part is cut" in each for each in found.warnings] == [True]
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b'{"format_version": 9}', None])
 def test_a_damaged_document_is_a_row_and_no_error(lake: NightLake, damage: bytes | None) -> None:
     lake.night("2026-11-20")

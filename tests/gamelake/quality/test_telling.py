@@ -16,11 +16,14 @@ from gamelake.lake.capture_sign import CaptureSign, write_sign
 from gamelake.marts import findings
 from gamelake.marts.findings import Observation, Severity
 from gamelake.paths import REPOSITORY
+from gamelake.quality import tables
+from gamelake.quality.evidence import Evidence
 from gamelake.quality.objectives import load_objectives
 from gamelake.quality.record import record
 from gamelake.quality.telling import tell
 from gamelake.quality.watched import ThresholdError, watched_marts
 from gamelake.registry import loaded_sources
+from tests.support.generations import document_of
 from tests.support.night_lake import NightLake, moment
 
 if TYPE_CHECKING:
@@ -119,6 +122,13 @@ def test_the_command_lists_what_is_open(
     record(disk, [], at=START, generation=None)
     assert main(["quality"]) == 0
     assert "No marts are published yet: only the loads were checked" in capsys.readouterr().out
+
+
+def test_a_broken_table_of_an_optional_source_is_told() -> None:
+    shown = document_of("marts/dt=2026-11-21/run", day="2026-11-21", tables_left_out={"rawg.genres": "a part is cut"})
+    [found] = tables.left_out(Evidence(now=START, entities=[], loads={}, generation=shown))
+    assert (found.id, found.severity) == ("left_out:rawg.genres", Severity.P1)
+    assert ("a part is cut" in found.message, "a part is cut" in found.message_ko) == (True, True)
 
 
 def test_the_task_finds_late_loads_and_succeeds(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
