@@ -139,7 +139,6 @@ def history(store: Store) -> Iterator[Publication]:
         StoreError: The store cannot be read.
     """
     if found := lost(store):
-        log.warning("%s is lost: its copy in %s is used", publication_key(found.number), found.generation)
         yield found
     yield from _stored(store)
 

@@ -146,8 +146,8 @@ def _why_absent(store: Store, target: str, record: str) -> str:
             shown = pointer.current(store)
             copy = f"copy {POINTER} to it, " if shown and shown.generation == generation else ""
             return (
-                f"{record} is lost in {place_of(store)}, so {generation} cannot be shown: {copy}restore it from a "
-                f"backup, or show another generation: `gamelake marts rollback DAY`; {_LIST}"
+                f"{record} was lost or removed in {place_of(store)}, so {generation} cannot be shown: {copy}restore it "
+                f"from a backup, or show another generation: `gamelake marts rollback DAY`; {_LIST}"
             )
     except DocumentError:
         pass
