@@ -69,6 +69,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         connection.request(self.command, self.path, body, dict(self.headers))
         reply = connection.getresponse()
         data = reply.read()
+        connection.close()
         if fault == "lose":
             self.close_connection = True
             return

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gamelake.sources.igdb.request_planner import RequestBatch
     from igdb.apicalypse import Condition
     from igdb.client import IgdbClient
+    from igdb.replies import Reply
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class BatchReply:
     """What a request returned: the rows of each window, how many rows the source counts in all, and bytes."""
 
     pages: list[Checked]
-    count: int | None
+    count: int
     bytes: int
 
 
@@ -107,11 +108,12 @@ class EntityQueries:
     async def _probe_singly(self, last: Query) -> Extent:
         """As `probe`, of an API without multiqueries: no page comes with it."""
         one = await self.client.query(self._endpoint, last, self._ids.check)
-        count = one.total
-        if count is None:
-            count = (await self.client.count(self._endpoint, last.where)).count
         self._note_server_time(one.date)
-        return Extent(None, count, one.rows.next_id - 1)
+        return Extent(None, await self._total(one, last), one.rows.next_id - 1)
+
+    async def _total(self, reply: Reply[Checked], query: Query) -> int:
+        """Return how many rows meet the conditions of a query: of its reply, else of a count."""
+        return (await self.client.count(self._endpoint, query.where)).count if reply.total is None else reply.total
 
     async def read(
         self,
@@ -230,10 +232,9 @@ class EntityQueries:
         where = f"ids {claim.low} and above" if claim.high is None else f"ids {claim.low} to {claim.high - 1}"
         ids = frozenset(row_id for page in pages for row_id in page.ids())
         if batch.earlier is None:
-            counts = "did not count them" if batch.count is None else f"counts {batch.count}"
             log.warning(
-                "%s: %s: the source returned %d rows but %s; asking again, each window alone",
-                self._entity, where, batch.rows, counts,
+                "%s: %s: the source returned %d rows but counts %d; asking again, each window alone",
+                self._entity, where, batch.rows, batch.count,
             )  # fmt: skip
             planner.retry(batch, ids)
             return None
@@ -243,7 +244,7 @@ class EntityQueries:
         if (misplaced := _misplaced(checked, claim)) is not None:
             raise MisplacedError(str(self._entity), where, misplaced)
         same = ids == {row_id for row_id in batch.earlier if row_id in claim}
-        if not same or batch.count is None:
+        if not same:
             raise IncompleteError(str(self._entity), where, batch.rows, batch.count)
         return Page(checked, claim, (Unproven(claim.low, claim.high, len(checked), batch.count),))
 
@@ -257,7 +258,8 @@ class EntityQueries:
         if len(queries) == 1:
             reply = await self.client.query(self._endpoint, queries[0], check)
             self._note_server_time(reply.date)
-            return BatchReply([reply.rows.within(windows[0])], reply.total, reply.bytes)
+            total = await self._total(reply, queries[0])
+            return BatchReply([reply.rows.within(windows[0])], total, reply.bytes)
         parts = [SubQuery(str(number), self._endpoint, query) for number, query in enumerate(queries)]
         count = self._count_part("count", windows, conditions)
         multi = await self.client.multiquery([*parts, count], check)

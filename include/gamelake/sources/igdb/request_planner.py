@@ -53,7 +53,7 @@ class RequestBatch:
     waiting_batches: tuple[tuple[RequestBatch, ...], ...]
     earlier: frozenset[int] | None = None
     claims: tuple[IdRange, ...] = ()
-    count: int | None = 0
+    count: int = 0
     rows: int = 0
     pending: int = 1
 
@@ -65,7 +65,7 @@ class RequestBatch:
     @property
     def cut_short(self) -> bool:
         """Whether a single window may have lost rows to the page limit, which the source applied before it hid some."""
-        return PAGE // 2 <= self.rows < PAGE < (self.count or 0)
+        return PAGE // 2 <= self.rows < PAGE < self.count
 
 
 @dataclass(slots=True)
@@ -137,14 +137,14 @@ class RequestPlanner:
         return batch
 
     def record_response(
-        self, batch: RequestBatch, found: Sequence[WindowRows], *, count: int | None, reply_bytes: int
+        self, batch: RequestBatch, found: Sequence[WindowRows], *, count: int, reply_bytes: int
     ) -> list[RequestBatch]:
         """Record the response to a batch, and queue the remainders of its full windows.
 
         Args:
             batch: what was asked for.
             found: what each window returned.
-            count: how many rows the source counts over all windows; None if it sent no count.
+            count: how many rows the source counts over all windows.
             reply_bytes: the size of the reply.
 
         Returns:
@@ -152,7 +152,7 @@ class RequestPlanner:
         """
         self._asked -= 1
         self._note_rows(batch, found, count=count, reply_bytes=reply_bytes)
-        remainders = self._remainders(batch, found, rows=max(0, (count or 0) - batch.rows))
+        remainders = self._remainders(batch, found, rows=max(0, count - batch.rows))
         if batch.earlier is None:
             self._update_estimate(batch, found, remainders)
         touched = [batch]
@@ -196,13 +196,11 @@ class RequestPlanner:
         self._row_bytes *= 1.2
         return True
 
-    def _note_rows(
-        self, batch: RequestBatch, found: Sequence[WindowRows], *, count: int | None, reply_bytes: int
-    ) -> None:
+    def _note_rows(self, batch: RequestBatch, found: Sequence[WindowRows], *, count: int, reply_bytes: int) -> None:
         batch.rows += sum(each.rows for each in found)
         # A single window that returned a full page is complete up to its last row: only its remainder is open.
         full_page = len(found) == 1 and found[0].end is not None
-        batch.count = found[0].rows if count is not None and full_page and count >= PAGE else count
+        batch.count = found[0].rows if full_page and count >= PAGE else count
         batch.claims = tuple(
             window if each.end is None else IdRange(window.low, each.end)
             for window, each in zip(batch.windows, found, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from igdb.errors import PayloadTooLargeError, SlowQueryError
 from sandbox.igdb import Fault
 from sandbox.igdb.limits import MAX_OPEN_REQUESTS, REQUESTS_PER_SECOND, Limiter
 from tests.support.errors import having
+from tests.support.faulty_proxy import FaultyProxy
 from tests.support.loads import LONG_AGO, Loads
 from tests.support.moving_sandbox import MovingSandbox
 
@@ -97,6 +99,18 @@ def test_an_api_that_refuses_multiqueries_is_asked_window_by_window(
     assert len(logged) == 2, "once in each load"
     assert logged[0].startswith(f"igdb.games: the API refuses multiqueries (status {status}")
     assert logged[0].endswith("asking window by window, which takes longer")
+
+
+def test_a_reply_without_x_count_is_counted_by_another_request(loads: Days) -> None:
+    loads.sandbox.faults.add(Fault("status", endpoint="multiquery", status=400, times=None))
+    with FaultyProxy(loads.url) as proxy:
+        proxy.dropped = {"x-count"}
+        threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
+        loads.url = proxy.endpoint
+        report = loads.load()
+        proxy.shutdown()
+    assert loads.table_rows() == loads.source_rows()
+    assert (report.source_count, report.proof) == (ROWS, "counted")
 
 
 # Replies that weigh too much, or take too long
