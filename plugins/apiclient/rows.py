@@ -15,7 +15,7 @@ import gc
 import json
 import math
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import MAXYEAR, UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -62,11 +62,13 @@ def without_gc() -> Iterator[None]:
 
 
 def clock(header: str) -> datetime:
-    """Return the time (UTC) of a Date header. Raises: ValueError, if it is none."""
+    """Return the time (UTC) of a Date header. Raises: ValueError, if it is none, or in the last year of all."""
     try:
         date = parsedate_to_datetime(header)
     except OverflowError as error:
         raise ValueError(str(error)) from None
+    if date.year == MAXYEAR:
+        raise ValueError("another time zone may have no such date")
     # Only `-0000` gives a date without a zone; in HTTP all dates are UTC.
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 

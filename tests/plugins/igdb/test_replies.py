@@ -116,7 +116,7 @@ def test_an_x_count_that_is_no_number_is_refused(count: str) -> None:
         answer("[]", **{"X-Count": count}).reply(list)
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", f"{DATE['Date'][:-4]} +{'9' * 18}"])
+@pytest.mark.parametrize("date", ["", "yesterday", f"{DATE['Date'][:-4]} +{'9' * 18}", "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_reply_without_the_sources_clock_is_refused(date: str) -> None:
     with pytest.raises(ReplyError, match="clock"):
         answer("[]", Date=date).reply(list)
