@@ -5,28 +5,29 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from gamelake.lake.rows import LiveIds, read_live_ids
+from gamelake.lake.rows import LiveIds, apply_ids, read_ids, read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.update_times import UpdateTimes
 from gamelake.lake.uploads import DamagedPartError
 from gamelake.load.errors import LostPartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gamelake.lake.id_ranges import IdRange
-    from gamelake.lake.manifest import Manifest
+    from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import Store
 
 
 class LiveTable:
     """The ids of the last commit that was read, and of the staged rows: 8 bytes of memory for each.
 
-    times: when the rows of that commit changed.
+    resumed: parts that an earlier try of the run has stored. times: when the rows of that commit changed.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, resumed: Sequence[Part] = ()) -> None:
         self._store = store
+        self._resumed = resumed
         self._staged: list[tuple[IdRange | None, array[int]]] = []
         self._read: tuple[int, LiveIds] | None = None
         self.times = UpdateTimes()
@@ -59,9 +60,11 @@ class LiveTable:
         """Return the ids that are live once everything staged is committed on top of a commit.
 
         Raises:
-            LostPartError, StoreError: a part of the commit cannot be read.
+            LostPartError, DamagedPartError, StoreError: a part of the commit, or a resumed one, cannot be read.
         """
         live = self.read(commit).copy()
+        for part in self._resumed:
+            apply_ids(live, part.claims, read_ids(self._store, part))
         for claim, ids in self._staged:
             if claim is None:
                 live.add(ids)

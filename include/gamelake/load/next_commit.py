@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from gamelake.kinds import Kind
 from gamelake.lake.claims import merge_parts
 from gamelake.lake.manifest import AppliedEvents, Draft, Manifest, Mode, Proof, Summary
 from gamelake.load import guard
-from gamelake.load.errors import HeldError, check_origin
+from gamelake.load.errors import HeldError, LostPartError, check_origin
 from gamelake.load.schedule import check_not_superseded
 from gamelake.load.watermark import watermark_after
 from gamelake.sources.base import Evidence, IncompleteError, ReconcileFigures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from apiclient.stats import ClientStats
     from gamelake.lake.keys import LoadRun
     from gamelake.lake.manifest import Part
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from gamelake.load.staging import Staging
     from gamelake.registry import Entity
     from gamelake.sources.base import Reader
+
+log = logging.getLogger(__name__)
 
 NAMED_FIELDS = 100
 """The undeclared fields that a commit names, the most frequent ones."""
@@ -172,13 +177,34 @@ class NextCommit:
         """Hold a table that lost rows. Returns: whether it did and an operator allowed it."""
         commits = [] if newest is None else guard.recent(self.table.loads_up_to(newest))
         verdict = guard.judge(
-            self.entity, row_count, commits, partition=self.run.partition, rejected=len(self.staging.rejects)
+            self.entity,
+            row_count,
+            commits,
+            partition=self.run.partition,
+            rejected=len(self.staging.rejects),
+            removed=self._removed_rows(newest, commits),
         )
         if verdict.held and not self.allow.shrink:
             raise HeldError(verdict.held)
         warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
         self.warnings = [warning] if warning else []
         return verdict.held is not None
+
+    def _removed_rows(self, newest: Manifest | None, loads: Sequence[Manifest]) -> int:
+        """Return how many rows of the newest commit the next one lacks, by their ids.
+
+        Without as many as events have added since the last load: a load has the last word on these.
+        """
+        if newest is None or self.entity.kind is Kind.TIME_SERIES:
+            return 0
+        added = newest.row_count - loads[0].row_count if loads else 0
+        try:
+            return self.staging.removed_from(newest) - max(0, added)
+        except LostPartError as error:
+            if self.mode is Mode.INCREMENTAL:
+                raise
+            log.warning("%s: its rows are not compared by their ids: %s", self.entity, error)
+            return 0  # all rows were read: this load repairs the table
 
 
 def _applied_below(base: Manifest | None, newest: Manifest | None) -> AppliedEvents | None:

@@ -67,7 +67,7 @@ class Staging:
         self._reader = reader
         self._base = base
         self._checkpoint = checkpoint
-        self._live = LiveTable(store)
+        self._live = LiveTable(store, resumed=checkpoint.resumed_parts)
         self._expected_rows = base.row_count if base else 0
         self._most_rows: int | None = None
 
@@ -141,6 +141,10 @@ class Staging:
     def ids_after(self, commit: Manifest | None) -> LiveIds:
         """Return the ids of the table as it will be on top of a commit. Raises: LostPartError, StoreError."""
         return self._live.ids_after(commit)
+
+    def removed_from(self, commit: Manifest) -> int:
+        """Return how many rows of a commit the table will lack, by their ids. Raises: LostPartError, StoreError."""
+        return len(self._live.read(commit).difference(self.ids_after(commit)))
 
     def read_ids(self) -> LiveIds:
         """Return the ids of all rows that were read so far, the rejected ones included."""

@@ -60,8 +60,10 @@ def history(rows: Sequence[int], *, allowed: Collection[int] = (), days: Sequenc
     return made
 
 
-def judged(name: str, rows: int, commits: Sequence[Manifest], *, day: str = TODAY, rejected: int = 0) -> Verdict:
-    return judge(REGISTRY[name], rows, recent(commits), partition=day, rejected=rejected)
+def judged(
+    name: str, rows: int, commits: Sequence[Manifest], *, day: str = TODAY, rejected: int = 0, removed: int = 0
+) -> Verdict:
+    return judge(REGISTRY[name], rows, recent(commits), partition=day, rejected=rejected, removed=removed)
 
 
 HELD, WARNS, PASSES = "held", "warns", "passes"
@@ -178,6 +180,15 @@ def test_the_reason_has_both_numbers_and_the_limit() -> None:
 def test_rejected_rows_are_lost_rows() -> None:
     assert judged("popularity_types", 2, history([11]), rejected=9).held
     assert not judged("popularity_types", 10, history([11]), rejected=1).held
+
+
+def test_rows_that_are_replaced_are_lost_rows() -> None:
+    games = judged(GAMES, 1_000, history([1_000]), removed=501)
+    assert str(games.held) == (
+        "igdb.games: the source shows 1,000 good rows, but 501 of the table's 1,000 rows are not among them, by their "
+        "ids. One load may replace 50% of a table."
+    )
+    assert not judged(GAMES, 1_000, history([1_000]), removed=500).held
 
 
 def test_after_an_allowed_shrink_what_a_table_had_no_longer_counts() -> None:

@@ -135,6 +135,21 @@ def test_rejected_rows_and_deleted_ones_are_lost_together(nights: NightlyLoads) 
     assert held.value.loss.rejected == 1
 
 
+@pytest.mark.parametrize("full_refresh", [False, True])
+def test_rows_that_are_replaced_by_others_are_held(full_refresh: bool, store: Store) -> None:
+    with small_sandbox(600) as (sandbox, url):
+        nights = NightlyLoads(sandbox, url, store)
+        nights.load("games")
+        rows = nights.take_away("games")
+        nights.give_back("games", {row_id + 5_000: row | {"id": row_id + 5_000} for row_id, row in rows.items()})
+        with pytest.raises(HeldError, match="shows 600 good rows, but 600 of the table's 600 rows"):
+            nights.load("games", full_refresh=full_refresh)
+        assert table_rows(store) == rows
+        assert nights.load("games", allow=Allow(shrink=True)).warnings
+        assert nights.newest().shrink_allowed
+        assert nights.load("games").warnings == []
+
+
 def test_the_next_try_of_a_held_run_reads_what_the_source_has_then(store: Store, tmp_path: Path) -> None:
     with small_sandbox() as (sandbox, url):
         nights = NightlyLoads(sandbox, url, store)
