@@ -36,6 +36,9 @@ _HINTS = {
     errno.EEXIST: "part of the key is an object already",
     errno.EISDIR: "the key is the start of other keys already",
     errno.ENOSPC: "the disk is full: free space, or point GAMELAKE_URI at another one",
+    errno.EDQUOT: "the quota of this user is used up: free space, or point GAMELAKE_URI at another disk",
+    errno.EROFS: "it can only be read: mount it for writing, or point GAMELAKE_URI at another disk",
+    **dict.fromkeys((errno.EIO, errno.ESTALE), "the disk or its server has a fault: run again when it works"),
     errno.EACCES: "give this user access to it, or point GAMELAKE_URI at another one",
     # FAT and exFAT, and mounts such as s3fs and rclone, have no hard links.
     **dict.fromkeys(
@@ -142,6 +145,11 @@ class DiskStore:
                 if tags_of_none or path.name.endswith(".tmp"):
                     with suppress(FileNotFoundError):  # its writer has just finished
                         yield path, _info(path.relative_to(self._folder).as_posix(), path.stat())
+
+    def remove_leftover(self, path: Path) -> None:
+        """Remove a file of `leftovers`."""
+        with _errors("delete", path.relative_to(self._folder).as_posix()):
+            path.unlink(missing_ok=True)
 
     def _path(self, operation: str, key: str) -> Path:
         check_key(operation, key)

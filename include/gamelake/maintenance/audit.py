@@ -152,5 +152,5 @@ def _audit_leftovers(store: DiskStore, report: AuditReport, *, before: datetime,
         finding = Finding.orphan(info, "a writer was killed here")
         report.findings.append(finding)
         if remove:
-            path.unlink(missing_ok=True)
+            store.remove_leftover(path)
             report.removed.add(finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from tests.support.errors import having
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gamelake.lake.disk import DiskStore
     from gamelake.lake.store import Store
 
 
@@ -38,16 +40,25 @@ def test_no_reader_sees_half_a_file(disk: Store) -> None:
     assert seen
 
 
-@pytest.mark.parametrize("if_absent", [False, True])
+@pytest.mark.parametrize(
+    ("number", "todo", "if_absent"),
+    [
+        (errno.ENOSPC, "free space", False),
+        (errno.ENOSPC, "free space", True),
+        (errno.EDQUOT, "free space", True),
+        (errno.EROFS, "mount it for writing", True),
+        (errno.ESTALE, "run again", True),
+    ],
+)
 def test_a_put_that_fails_leaves_nothing(
-    disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, if_absent: bool
+    disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, todo: str, *, if_absent: bool
 ) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+    def failing(_: int) -> None:
+        raise OSError(number, os.strerror(number))
 
     disk.put("raw/other", b"x")
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, check=having(operation="put", key="raw/key")):
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(StoreError, match=todo, check=having(operation="put", key="raw/key")):
         disk.put("raw/key", b"x", if_absent=if_absent)
     assert [path.name for path in (tmp_path / "lake" / "raw").iterdir()] == ["other"]
 
@@ -100,3 +111,11 @@ def test_a_key_above_objects_is_refused(disk: Store) -> None:
 
 def test_a_lake_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
     assert list(open_store((tmp_path / "none").as_uri()).list("")) == []
+
+
+def test_a_leftover_that_cannot_be_removed_is_named(disk: DiskStore, tmp_path: Path) -> None:
+    folder = tmp_path / "lake" / "raw" / ".folder.tmp"
+    folder.mkdir(parents=True)
+    ((path, info),) = disk.leftovers()
+    with pytest.raises(StoreError, check=having(operation="delete", key=info.key)):
+        disk.remove_leftover(path)
