@@ -78,6 +78,17 @@ def test_rawg_is_named_where_its_rows_are_and_nowhere_else(open_page: Callable[.
     expect(page.get_by_text("Data from RAWG")).to_have_count(0)
 
 
+def test_a_file_that_cannot_be_read_is_told_with_the_reason(open_page: Callable[..., Page]) -> None:
+    """The page stated "fetch failed 503"."""
+    page = open_page("gamelake/games")
+    page.route(
+        "**/marts/mart_top_rated*", lambda route: route.fulfill(status=503, json={"detail": "a file is missing"})
+    )
+    page.get_by_role("combobox").select_option("mart_top_rated")
+    expect(page.get_by_role("alert")).to_contain_text("The lake cannot be read")
+    expect(page.get_by_role("alert")).to_contain_text("a file is missing")
+
+
 def test_a_link_to_an_unknown_mart_is_explained(open_page: Callable[..., Page]) -> None:
     page = open_page("gamelake/games?mart=mart_none")
     expect(page.get_by_role("status")).to_have_text("The published build has no mart mart_none: this is dim_games.")

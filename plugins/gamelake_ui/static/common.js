@@ -66,8 +66,13 @@ export class Refused extends Error {
 }
 
 export async function ask(path) {
-  const reply = await fetch(path, { headers: { Accept: "application/json" } });
-  if (reply.ok) return reply.json();
+  return (await answer(path, { headers: { Accept: "application/json" } })).json();
+}
+
+// As fetch, but a refusal is an error that has the server's own reason.
+export async function answer(path, options) {
+  const reply = await fetch(path, options);
+  if (reply.ok) return reply;
   const body = await reply.json().catch(() => ({}));
   if (reply.status === 401) throw new Refused("Reload Airflow and log in again.", "Your login has ended");
   const title = reply.status === 404 ? "There is nothing to show" : undefined;

@@ -1,5 +1,5 @@
 // The published marts, read as Parquet in the browser: only the columns that are shown.
-import { ask, count, longDay, make, show, showError, things } from "./common.js";
+import { answer, ask, count, longDay, make, show, showError, things } from "./common.js";
 import { asyncBufferFromUrl, cachedAsyncBuffer, decompress, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "./parquet.js";
 
 const PAGE = 100;
@@ -40,7 +40,7 @@ async function choose(name, columns = null) {
   const isNew = state.mart?.name !== name;
   state.mart = state.marts.marts.find((mart) => mart.name === name);
   const url = new URL(`marts/${name}?sha256=${state.mart.sha256}`, document.baseURI).href;
-  const file = cachedAsyncBuffer(await asyncBufferFromUrl({ url, byteLength: state.mart.bytes }));
+  const file = cachedAsyncBuffer(await asyncBufferFromUrl({ url, byteLength: state.mart.bytes, fetch: answer }));
   const metadata = await parquetMetadataAsync(file);
   state.columns = parquetSchema(metadata).children.map((child) => child.element.name);
   state.chosen = columns ?? preferred(state.columns);
