@@ -7,12 +7,15 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.fernet import Fernet, InvalidToken
 
 from deploy.compose_env import SECRETS, write
 from gamelake.paths import REPOSITORY
@@ -91,7 +94,10 @@ def test_the_fernet_key_of_a_laptop(tmp_path: Path) -> None:
     assert new != old
     assert (local / "fernet.key").stat().st_mode & 0o777 == 0o600
     assert password_of(airflow, environment) == "of-a-person"
-    assert password_of(airflow, environment | {"AIRFLOW__CORE__FERNET_KEY": old}) != "of-a-person"
+    with closing(sqlite3.connect(local / "airflow" / "airflow.db")) as database:
+        (stored,) = database.execute("select password from connection where conn_id = 'by_hand'").fetchone()
+    with pytest.raises(InvalidToken):
+        Fernet(old).decrypt(stored)
 
 
 @pytest.mark.e2e

@@ -37,6 +37,7 @@ HOST = "127.0.0.1"
 
 API_PORT = "AIRFLOW__API__PORT"
 SANDBOX_PORT = "GAMELAKE_SANDBOX_PORT"
+FERNET_KEY = "AIRFLOW__CORE__FERNET_KEY"
 DEFAULT_PORTS = {API_PORT: 8080, SANDBOX_PORT: 8900}
 """The variables that choose a port, and the port without them."""
 
@@ -49,8 +50,8 @@ _DAG_BUNDLES = json.dumps(
 def environment() -> dict[str, str]:
     """Return the settings of an Airflow process in this repository.
 
-    Variables of the user override them, except where the files are and what runs tasks: a shell may have those of
-    another project, whose database would be migrated.
+    Variables of the user override them, except where the files are, what runs tasks, and the key of the connections: a
+    shell may have those of another project, whose database would be migrated.
 
     Raises: SettingsError.
     """
@@ -62,7 +63,6 @@ def environment() -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         # Each slot is a process of 100 MB; the API's pool lets one load run at a time in any case.
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__FERNET_KEY": _fernet_key(),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(PASSWORDS),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
@@ -106,6 +106,7 @@ def environment() -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": _DAG_BUNDLES,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        FERNET_KEY: _fernet_keys(os.environ.get(FERNET_KEY, "")),
     }
     found = {**defaults, **_optional_sources(), **os.environ}
     return {**found, **_absolute_paths(), **fixed, **_direct()}
@@ -202,6 +203,12 @@ def private_folder() -> Path:
 def _fernet_key() -> str:
     """Return the key that encrypts connections in the database."""
     return _secret(LOCAL / "fernet.key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+
+
+def _fernet_keys(given: str) -> str:
+    """Return the keys that decrypt connections: the given ones if they have this laptop's, as while it is replaced."""
+    own = _fernet_key()
+    return given if own in given.split(",") else own
 
 
 def password() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gamelake.local import environment
+from gamelake.local.environment import FERNET_KEY
 from gamelake.settings import SettingsError
 from tests.support.command import GAMELAKE, environment_without
 
@@ -128,6 +129,7 @@ def test_files_of_another_project_in_the_shell_are_not_used(tmp_path: Path) -> N
         "AIRFLOW__CORE__PLUGINS_FOLDER",
         "AIRFLOW__CORE__EXECUTOR",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST",
+        FERNET_KEY,
     )
     own = str(tmp_path / "own")
     other = {name: str(tmp_path / "other") for name in names}
@@ -135,6 +137,12 @@ def test_files_of_another_project_in_the_shell_are_not_used(tmp_path: Path) -> N
     assert not [name for name in names if found[name] == other[name]]
     assert found == found_in(tmp_path, GAMELAKE_LOCAL=own)
     assert not (tmp_path / "other").exists()
+
+
+def test_the_key_of_this_laptop_can_be_replaced(tmp_path: Path) -> None:
+    own = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"))[FERNET_KEY]
+    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"), **{FERNET_KEY: f"new,{own}"})
+    assert found[FERNET_KEY] == f"new,{own}"
 
 
 def test_nothing_is_kept_where_other_users_have_theirs(tmp_path: Path) -> None:
