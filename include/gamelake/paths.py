@@ -11,4 +11,4 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def airflow_command() -> str:
     """Return the command `airflow` as a person types it here: on a laptop it is in the environment of `make setup`."""
-    return ".venv/bin/airflow" if Path(sys.prefix) == REPOSITORY / ".venv" else "airflow"
+    return ".venv/bin/airflow" if Path(sys.prefix).resolve() == (REPOSITORY / ".venv").resolve() else "airflow"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gamelake.paths import REPOSITORY
+from gamelake.paths import REPOSITORY, airflow_command
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 
 if TYPE_CHECKING:
@@ -131,17 +131,16 @@ def _leads_to_sandbox(
     return not is_set(conn_id, settings) and not is_own(conn_id, host, login, sandbox=sandbox)
 
 
-def kept(conn_id: str, host: str | None, *, airflow: str) -> str:
+def kept(conn_id: str, host: str | None) -> str:
     """Return a line on a connection that is kept, and how to get the sandbox again.
 
     Args:
         conn_id: The connection.
         host: Its host, if it has one.
-        airflow: How a person here calls Airflow's own command.
     """
     return (
         f"connection {conn_id}: kept, it is your own (host {host or 'of the API'}). For the sandbox again delete it "
-        f"(`{airflow} connections delete {conn_id}`, or in the web UI), then run this command again"
+        f"(`{airflow_command()} connections delete {conn_id}`, or in the web UI), then run this command again"
     )
 
 
@@ -199,7 +198,7 @@ def _use_key(connection: dict[str, Any], settings: Settings) -> None:
         connection["host"] = settings.rawg_base_url
 
 
-def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None, airflow: str = "airflow") -> list[str]:
+def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None) -> list[str]:
     """Write the settings to the metadata database.
 
     A connection that would lead to the sandbox does not replace one of the user's own.
@@ -208,7 +207,6 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None,
         file: The settings file.
         settings: What the environment sets.
         sandbox: The URL of the sandbox. By default the file has it.
-        airflow: How a person here calls Airflow's own command.
 
     Returns:
         A line for each row that was written or kept, without secrets.
@@ -238,7 +236,7 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None,
                 and _leads_to_sandbox(conn_id, connection, settings, sandbox=sandbox)
             ):
                 stored_json(conn_id, session)  # a key that does not fit is told now, and not by each load
-                lines.append(kept(conn_id, stored.host, airflow=airflow))
+                lines.append(kept(conn_id, stored.host))
                 continue
             row = ConnectionRow(conn_id=conn_id, **_columns(connection))
             # Merged by primary key: without it a second row of the same id would be refused.
@@ -268,8 +266,8 @@ def stored_json(conn_id: str, session: Session) -> str:
     except (InvalidToken, ValueError) as error:
         raise SettingsFileError(
             f"connection {conn_id}: it is your own, and Airflow's Fernet key (AIRFLOW__CORE__FERNET_KEY) does not "
-            f"decrypt it. Set the key that it was stored with; or delete it (`airflow connections delete {conn_id}`), "
-            "and store it again where the sandbox is not to answer"
+            f"decrypt it. Set the key that it was stored with; or delete it (`{airflow_command()} connections delete "
+            f"{conn_id}`), and store it again where the sandbox is not to answer"
         ) from error
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.airflow import settings_file
 from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION, SettingsFileError
+from gamelake.paths import airflow_command
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 RAWG_VARIABLE = "AIRFLOW_CONN_RAWG_DEFAULT"
-AIRFLOW = ".venv/bin/airflow"
-"""Airflow's own command, as people type it in this repository."""
 
 
 class AccountError(RuntimeError):
@@ -46,7 +45,7 @@ def check_recorded() -> None:
     if not (folder := read_settings().igdb_recorded) or not is_given():
         return
     names = "the variables of the account (IGDB_*, AIRFLOW_CONN_IGDB_DEFAULT)"
-    by = f"unset {names}" if is_set() else f"delete it (`{AIRFLOW} connections delete {IGDB_CONNECTION}`)"
+    by = f"unset {names}" if is_set() else f"delete it (`{airflow_command()} connections delete {IGDB_CONNECTION}`)"
     raise AccountError(
         f"IGDB_RECORDED: found {str(folder)!r}, which only the sandbox serves, and your own account or connection of "
         f"IGDB is used. For the sandbox {by}; otherwise unset IGDB_RECORDED"
@@ -56,7 +55,7 @@ def check_recorded() -> None:
 def told() -> list[str]:
     """Return a line for each stored connection that is used."""
     used = [conn_id for conn_id in (IGDB_CONNECTION, RAWG_CONNECTION) if not is_set(conn_id) and _is_stored(conn_id)]
-    return [settings_file.kept(conn_id, (stored(conn_id) or (None, None))[0], airflow=AIRFLOW) for conn_id in used]
+    return [settings_file.kept(conn_id, (stored(conn_id) or (None, None))[0]) for conn_id in used]
 
 
 def database() -> Path:

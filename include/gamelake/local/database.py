@@ -12,10 +12,9 @@ def prepare() -> list[str]:
     from airflow.utils import db
 
     from gamelake.airflow import settings_file
-    from gamelake.local.account import AIRFLOW
     from gamelake.local.environment import sandbox_url
     from gamelake.settings import read_settings
 
     db.upgradedb()
     file = settings_file.load_settings()
-    return settings_file.apply(file, read_settings(), sandbox=sandbox_url(), airflow=AIRFLOW)
+    return settings_file.apply(file, read_settings(), sandbox=sandbox_url())

@@ -20,7 +20,7 @@ from gamelake.airflow.settings_file import (
 )
 from gamelake.airflow.stores import CONNECTION
 from gamelake.kinds import SourceKind
-from gamelake.paths import REPOSITORY
+from gamelake.paths import REPOSITORY, airflow_command
 from gamelake.registry import load_sources
 from gamelake.settings import Settings
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
@@ -221,7 +221,7 @@ def test_the_sandbox_replaces_no_connection_of_the_users_own(imported: Imported)
     assert imported.found["rawg_host"] == "https://rawg.example/api"
     assert imported.printed[-3] == (
         "connection rawg_default: kept, it is your own (host https://rawg.example/api). For the sandbox again delete "
-        "it (`airflow connections delete rawg_default`, or in the web UI), then run this command again"
+        f"it (`{airflow_command()} connections delete rawg_default`, or in the web UI), then run this command again"
     )
 
 
@@ -229,7 +229,7 @@ def test_a_kept_connection_that_the_key_does_not_decrypt_is_an_error(imported: I
     assert imported.last_error.startswith(
         "connection rawg_default: it is your own, and Airflow's Fernet key (AIRFLOW__"
     )
-    assert "`airflow connections delete rawg_default`" in imported.last_error
+    assert f"`{airflow_command()} connections delete rawg_default`" in imported.last_error
 
 
 def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:
