@@ -11,17 +11,19 @@ from __future__ import annotations
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gamelake.lake.factory import place_of
+from gamelake.lake.manifest import Manifest, ManifestError
 from gamelake.lake.store import CHUNK, ObjectExistsError, StoreError
 from gamelake.load.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from gamelake.lake.store import ObjectInfo, Store
@@ -36,6 +38,7 @@ _NAMED = re.compile(
 _MONTHS = re.compile(r"raw/[^/]+/[^/]+/_months/")
 """Documents of months: commits name parts that only these have."""
 _COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/|topics/")
+_TABLE_COMMITS = re.compile(r"raw/([^/]+)/([^/]+)/_manifests/")
 _PROGRESS = "/_progress.json"
 """The notes of a load that was running: in another lake no load goes on from them."""
 
@@ -88,7 +91,8 @@ def restore(
         progress: Is called after each object.
 
     Raises:
-        ObjectExistsError: The lake has another commit, part or mart of the same key.
+        ObjectExistsError: The lake has another commit, part or mart of the same key. If loads began a table again,
+            nothing is written.
         StoreError: The copy has no object, or a request failed.
         LoadError: The disk of the temporary folder is full.
     """
@@ -96,6 +100,7 @@ def restore(
     if not found:
         raise StoreError("restore", prefix, f"found no object in {place_of(copy)}, expected a copy of a lake")
     sizes = {info.key: info.size for info in lake.list(prefix)}
+    _check_begun_again(copy, lake, [info.key for info in found if info.key in sizes])
     report = RestoreReport(len(found))
     with scratch_folder(_DISK, done=_DONE) as scratch:
 
@@ -115,6 +120,34 @@ def restore(
                         report.kept.append(info.key)
                     progress(report)
     return report
+
+
+def _check_begun_again(copy: Store, lake: Store, shared: Sequence[str]) -> None:
+    """Check that no table of the lake has a sound commit where the copy has another one of that number.
+
+    Loads that find an empty lake begin its tables again. Commits of both histories in one table would hide the rows of
+    one of them, and the audit would remove those.
+    Raises: ObjectExistsError; StoreError.
+    """
+    first: dict[str, str] = {}
+    for key in shared:
+        if found := _TABLE_COMMITS.match(key):
+            first.setdefault(".".join(found.groups()), key)  # keys ascend
+    begun: dict[str, str] = {}
+    for table, key in first.items():
+        data = lake.get(key)
+        if data != copy.get(key):
+            with suppress(ManifestError):  # a damaged one is to be removed, which the error about it states
+                Manifest.from_json(data)
+                begun[table] = key
+    if begun:
+        raise ObjectExistsError(
+            "restore",
+            next(iter(begun.values())),
+            f"loads of {place_of(lake)} began {', '.join(begun)} again after the lake was lost: its commits are sound, "
+            f"and others than those of {place_of(copy)}. Nothing was written. Point GAMELAKE_URI at an empty place, "
+            "and restore into that",
+        )
 
 
 def _restore_one(copy: Store, lake: Store, info: ObjectInfo, *, size: int | None, scratch: Path) -> str:

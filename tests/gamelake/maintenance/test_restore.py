@@ -9,9 +9,12 @@ import pytest
 
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import ObjectExistsError, StoreError
+from gamelake.lake.table import Table
 from gamelake.load.errors import LoadError
 from gamelake.maintenance.restore import restore
+from tests.support.commits import commit
 from tests.support.stores import FLAT_STORES, opened
+from tests.support.tables import IGDB_GAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +88,17 @@ def test_another_part_or_commit_is_not_replaced(copy: Store, lake: Store, key: s
     assert lake.get(key) == b"other bytes"
     for words in (place_of(lake), place_of(copy), "remove it from the lake and run the command again"):
         assert words in caught.value.reason
+
+
+def test_a_table_that_loads_began_again_is_not_mixed_with_its_copy(copy: Store, lake: Store) -> None:
+    """Following the error by removing the new commit left the newest one without the days of the copy."""
+    copy.delete(COMMIT)
+    commit(Table(copy, IGDB_GAMES), row_count=0, source_count=0)
+    commit(Table(lake, IGDB_GAMES), row_count=0, source_count=0, run_id="after")
+    before = held(lake)
+    with pytest.raises(ObjectExistsError, match=r"igdb\.games again .* at an empty place"):
+        restore(copy, lake)
+    assert held(lake) == before
 
 
 def test_a_newer_pointer_stays(copy: Store, lake: Store) -> None:
