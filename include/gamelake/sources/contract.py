@@ -62,11 +62,8 @@ class Reject:
         """Return what is kept of the row: `row`, or `row_base64`, the bytes of a row that is no JSON."""
         if isinstance(self.row, UnreadableRow):
             return {"row_base64": base64.b64encode(self.row.raw).decode()}
-        try:
-            orjson.dumps(self.row)
-        except orjson.JSONEncodeError:
-            return {"row": _flat(self.row)}
-        return {"row": self.row}
+        kept = {"row": self.row}
+        return kept if _can_be_written(kept) else {"row": _flat(self.row)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,15 +309,19 @@ def _flat(row: Any) -> Any:
     """Return a row that cannot be written: its fields, those that cannot be replaced by what they are."""
     if not isinstance(row, dict):
         return f"{type(row).__name__} nested too deep to be kept"
-    kept = {}
-    for name, value in row.items():
-        try:
-            orjson.dumps(value)
-        except orjson.JSONEncodeError:
-            kept[name] = f"{type(value).__name__} nested too deep to be kept"
-        else:
-            kept[name] = value
-    return kept
+    return {
+        # As deep as it is kept: a value that can be written alone may be too deep within the row.
+        name: value if _can_be_written({"row": {name: value}}) else f"{type(value).__name__} nested too deep to be kept"
+        for name, value in row.items()
+    }
+
+
+def _can_be_written(document: Any) -> bool:
+    try:
+        orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _violation(value: Any, model: Any) -> str | None:

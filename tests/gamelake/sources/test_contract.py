@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from apiclient.elements import UnreadableRow
@@ -136,7 +137,7 @@ def nested(levels: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("levels", [300, 1000])
+@pytest.mark.parametrize("levels", [254, 300, 1000])
 @pytest.mark.parametrize(("contract", "field"), [(GAMES, "mood"), (RAWG_GAMES, "platforms")])
 def test_a_row_that_is_nested_too_deep_to_be_written_is_rejected_and_kept_without_that_field(
     levels: int, contract: RowContract, field: str
@@ -147,6 +148,12 @@ def test_a_row_that_is_nested_too_deep_to_be_written_is_rejected_and_kept_withou
     (reject,) = checked.rejects
     assert reject.reason.startswith("cannot be written as JSON: ")
     assert reject.kept() == {"row": row | {field: "list nested too deep to be kept"}}
+
+
+@pytest.mark.parametrize("levels", range(252, 257))
+def test_a_row_that_is_rejected_for_another_reason_is_kept_at_every_depth(levels: int) -> None:
+    (reject,) = GAMES.check([{"id": 7, "hypes": "many", "mood": nested(levels)}]).rejects
+    assert orjson.loads(orjson.dumps(reject.kept()))["row"]["hypes"] == "many"
 
 
 def test_a_row_that_is_too_long_for_dbt_is_rejected() -> None:
