@@ -55,6 +55,10 @@ MARTS = {
             max(value) filter (popularity_type = 3) as playing_users
         from popularity group by game_id order by game_id
     """,
+    "fct_popularity_types": """
+        select popularity_type, 'Type ' || popularity_type as popularity_type_name, count(*) as games
+        from popularity group by popularity_type order by popularity_type
+    """,
     "mart_top_rated": f"""
         select id as game_id, name as game_name, {RATING} as weighted_rating,
             row_number() over (order by {RATING} desc, id) as rank

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gamelake.quality.evidence import Evidence
+    from gamelake.quality.profile import ColumnProfile, MartProfile
 
 _LEAST_ROWS = 3
-"""A value of a lookup that fewer rows have may come and vanish without a finding."""
+"""A value of a lookup that fewer rows have may come and vanish without a finding, unless each is a row of its own."""
 _DAYS_TO_GROW = 7
 """Days in which a new value may become so frequent."""
 _NAMED = 5
@@ -93,12 +94,12 @@ def references(evidence: Evidence) -> Iterator[Observation]:
 def new_values(evidence: Evidence) -> Iterator[Observation]:
     """Find values that a lookup never had, on the day that they become frequent."""
     for mart, column, before in evidence.of_column():
-        known = [each.values for _, each in before if each.values is not None]
+        known = [(of, each) for of, each in before if each.values is not None]
         if column.values is None or len(known) < LEAST_DAYS:
             continue
-        earlier = {value for each in known[: max(LEAST_DAYS, len(known) - _DAYS_TO_GROW)] for value in each}
-        often = {value for value, rows in column.values.items() if rows >= _LEAST_ROWS}
-        often -= {value for value, rows in known[-1].items() if rows >= _LEAST_ROWS}
+        days = known[: max(LEAST_DAYS, len(known) - _DAYS_TO_GROW)]
+        earlier = {value for _, each in days for value in each.values or ()}
+        often = _frequent(mart, column) - _frequent(*known[-1])
         if new := sorted(often - earlier):
             yield _values("new_values", f"{mart.name}.{column.name}", new, "no new value")
 
@@ -106,13 +107,19 @@ def new_values(evidence: Evidence) -> Iterator[Observation]:
 def vanished_values(evidence: Evidence) -> Iterator[Observation]:
     """Find values that a lookup usually had, and has no longer."""
     for mart, column, before in evidence.of_column():
-        known = [each.values for _, each in before if each.values is not None][-RECENT_DAYS:]
+        known = [(of, each) for of, each in before if each.values is not None][-RECENT_DAYS:]
         if column.values is None or len(known) < LEAST_DAYS:
             continue
-        counts = Counter(value for each in known for value, rows in each.items() if rows >= _LEAST_ROWS)
+        counts = Counter(value for of, each in known for value in _frequent(of, each))
         usual = {value for value, days in counts.items() if 2 * days > len(known)}
         if lost := sorted(usual - set(column.values)):
             yield _values("vanished_values", f"{mart.name}.{column.name}", lost, "every usual value")
+
+
+def _frequent(mart: MartProfile, column: ColumnProfile) -> set[str]:
+    """Return the values that do not vanish without a finding: all, if each is a row of its own, as popularity types."""
+    least = 1 if column.distinct == mart.rows - column.nulls else _LEAST_ROWS
+    return {value for value, rows in (column.values or {}).items() if rows >= least}
 
 
 def _values(check: str, subject: str, values: list[str], expected: str) -> Observation:

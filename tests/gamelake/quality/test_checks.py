@@ -127,6 +127,11 @@ def _rename(rows: Rows) -> None:
         game["genre_names"] = [{"Shooter": "Shooters"}.get(each, each) for each in game["genre_names"]]
 
 
+def _vanish(rows: Rows) -> None:
+    types = MARTS["fct_popularity_types"]
+    rows.marts["fct_popularity_types"] = types.replace("group by", "where popularity_type <> 34 group by")
+
+
 class Fault(NamedTuple):
     """A fault in the rows of a night, and the findings that it makes."""
 
@@ -165,6 +170,7 @@ FAULTS = {
     "a value has another name": Fault(
         _rename, {"new_values:dim_games.genre_names", "vanished_values:dim_games.genre_names"}, "P2"
     ),
+    "a popularity type vanishes": Fault(_vanish, {"vanished_values:fct_popularity_types.popularity_type_name"}, "P2"),
 }
 
 
