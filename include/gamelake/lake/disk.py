@@ -124,14 +124,14 @@ class DiskStore:
             _write_tags(path, tags)
 
     def tags(self, key: str) -> dict[str, str]:
-        """Return an object's tags."""
+        """Return an object's tags; none if their file is damaged."""
         self.info(key)
         with _errors("tags", key):
             try:
-                found: dict[str, str] = json.loads(_tags_path(self._path("tags", key)).read_bytes())
-            except FileNotFoundError:
+                found = json.loads(_tags_path(self._path("tags", key)).read_bytes())
+            except (FileNotFoundError, ValueError):
                 return {}
-            return found
+            return found if isinstance(found, dict) else {}
 
     def leftovers(self) -> Iterator[tuple[Path, ObjectInfo]]:
         """Files that killed writers may have left: unfinished objects, and tags of objects that are not there.

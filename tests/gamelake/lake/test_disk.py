@@ -91,6 +91,13 @@ def test_hidden_files_are_not_listed(disk: Store, tmp_path: Path) -> None:
     assert [info.key for info in disk.list("")] == ["raw/key"]
 
 
+@pytest.mark.parametrize("damaged", [b"", b'{"stat', b"\xff", b"null"])
+def test_damaged_tags_stop_no_writer(disk: Store, tmp_path: Path, damaged: bytes) -> None:
+    disk.put("raw/key", b"x", tags={"status": "temp"})
+    (tmp_path / "lake" / "raw" / ".key.tags").write_bytes(damaged)
+    assert disk.tags("raw/key") == {}
+
+
 def test_a_key_below_an_object_is_refused(disk: Store) -> None:
     disk.put("raw", b"x")
     with pytest.raises(StoreError, check=having(operation="put", key="raw/key")):

@@ -15,6 +15,7 @@ from botocore.config import Config
 import gamelake.lake.s3
 from gamelake.lake.factory import open_store
 from gamelake.lake.lifecycle import differences
+from gamelake.lake.querying import connect, literal
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, StoreError
 from tests.support.aws import isolate
 from tests.support.errors import having
@@ -33,6 +34,15 @@ def test_a_create_whose_reply_was_lost_is_done(faulty_store: Store, proxy: Any) 
     faulty_store.put("commit", b"mine", if_absent=True)
     assert proxy.seen == ["PUT", "PUT", "GET"]  # lost, refused by its own success, compared
     assert faulty_store.get("commit") == b"mine"
+
+
+def test_sql_outlives_an_outage_of_seconds(faulty_store: Store, proxy: Any) -> None:
+    """DuckDB alone tries four times in half a second: `make run` has no retry, and lost a day to that."""
+    faulty_store.put("one.csv", b"a\n1\n")
+    with connect(faulty_store) as connection:
+        proxy.plan = [("HEAD", "slow_down")] * 4
+        assert connection.execute(f"from read_csv({literal(faulty_store.url('one.csv'))})").fetchall() == [(1,)]
+    assert proxy.plan == []
 
 
 def test_a_create_whose_reply_was_lost_after_another_won_is_refused(faulty_store: Store, proxy: Any) -> None:
