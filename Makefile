@@ -8,8 +8,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # would install there.
 unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
 
+# For a shell of make's own, which has the variables that recipes do not get.
+OURS = unset PYTHONHOME PYTHONPATH PYTHONWARNINGS;
 # The first one that runs: a shim on the path may not work.
-PYTHON ?= $(shell for each in python3.12 python3.11 python3.13 python3; do \
+PYTHON ?= $(shell $(OURS) for each in python3.12 python3.11 python3.13 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 SPARK := .venv-spark
@@ -17,10 +19,13 @@ DASHBOARD := .venv-dashboard
 CAPTURE := .venv-capture
 BIN := $(VENV)/bin
 # A virtual environment names its folder and its Python: one that was moved or copied, as with the clone, or whose Python is no
-# longer there, does not run or runs what it was copied from.
-OUTDATED := $(shell for each in $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE); do \
-	test -L $$each || test ! -e $$each/pyvenv.cfg || { $$each/bin/python -c '' && { ! grep -q '^command = ' $$each/pyvenv.cfg || \
+# longer there, does not run or runs what it was copied from. One without `pyvenv.cfg` is left of a removal that was interrupted:
+# its Python is the one that it was made with, and packages would be installed there. One of conda never has that file.
+OUTDATED := $(shell $(OURS) for each in $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE); do \
+	test -L $$each || test ! -e $$each || test -e $$each/conda-meta || { test -e $$each/pyvenv.cfg && $$each/bin/python -c '' && { ! grep -q '^command = ' $$each/pyvenv.cfg || \
 	grep -qF " $$(pwd -P)/$$each" $$each/pyvenv.cfg; }; } 2>/dev/null || echo $$each; done)
+# Before a removal, which Ctrl-C may interrupt: what is left of an environment is then made again, and not used.
+VOID = for each in $(1); do test -L $$each || rm -f $$each/pyvenv.cfg; done
 # After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
@@ -251,10 +256,12 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 		elif [ -z "$$lakes" ] || [ "$$each" != .local/sandbox.json ]; then rm -rf "$$each"; fi; \
 	done; \
 	rmdir .local 2>/dev/null || true
+	@$(call VOID,$(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE))
 	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 outdated:
-	@echo "The clone was moved or copied, or its Python was removed. Making $(OUTDATED) again ..."
+	@echo "The clone was moved or copied, its Python was removed, or a removal was interrupted. Making $(OUTDATED) again ..."
+	@$(call VOID,$(OUTDATED))
 	@rm -rf $(OUTDATED)
 
 $(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)

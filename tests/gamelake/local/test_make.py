@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,43 @@ def test_an_environment_whose_python_was_removed_is_made_again(clone: Path) -> N
         python.unlink()
         python.symlink_to("/removed/python")
     assert makes_again(clone)
+
+
+def test_an_environment_whose_removal_was_interrupted_is_made_again(clone: Path) -> None:
+    """Without `pyvenv.cfg` its Python is the one that it was made with, where the packages were installed."""
+    (clone / ".venv/pyvenv.cfg").unlink()
+    assert makes_again(clone)
+    shutil.rmtree(clone / ".venv/bin")
+    assert makes_again(clone)
+    (clone / ".venv/conda-meta").mkdir()
+    assert not makes_again(clone)
+
+
+@pytest.mark.parametrize("target", ["clean", "outdated"])
+def test_a_removal_that_is_interrupted_leaves_no_environment_that_is_used(clone: Path, target: str) -> None:
+    remover = clone / "bin" / "rm"
+    remover.parent.mkdir()
+    remover.write_text('#!/bin/sh\n[ "$1" != -rf ] || exit 1\nexec /bin/rm "$@"\n', encoding="utf-8")
+    remover.chmod(0o755)
+    path = f"{remover.parent}:{os.environ['PATH']}"
+    command = ["make", target, "OUTDATED=.venv"]
+    subprocess.run(command, cwd=clone, env={**os.environ, "PATH": path, "MAKEFLAGS": ""}, check=False)
+    assert (clone / ".venv/bin/python").exists()
+    assert makes_again(clone)
+
+
+def test_an_environment_stays_with_the_variables_of_another_python(clone: Path) -> None:
+    """Each target removed it, and then found no Python either."""
+    ran = subprocess.run(
+        ["make", "-n", ".venv/bin/uv"],
+        cwd=clone,
+        env={**os.environ, "PYTHONHOME": "/nowhere", "MAKEFLAGS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "rm -rf .venv\n" not in ran.stdout
+    assert 'test -n ""' not in ran.stdout
 
 
 def test_another_environment_that_was_linked_is_kept(clone: Path, tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_without_network_the_message_names_it(tmp_path: Path) -> None:
 
 
 def test_without_network_after_the_first_step_the_message_names_it(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
     uv = tmp_path / ".venv/bin/uv"
-    uv.parent.mkdir(parents=True)
     uv.write_text(
         "#!/bin/sh\necho 'error: Request failed\n  cause: client error (Connect)' >&2; exit 2\n", encoding="utf-8"
     )
