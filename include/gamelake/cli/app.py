@@ -6,6 +6,7 @@ other package imports this one.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -61,6 +62,10 @@ app.add_typer(webhooks.group, name="webhooks")
 app.add_typer(laptop.group, name="laptop")
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+"""What the system answers where a disk, or the part of it that a user may fill, is full."""
+
+
 def run(words: list[str]) -> int:
     """Run a command, given its words. Returns: the exit status, as `main`."""
     try:
@@ -78,8 +83,12 @@ def run(words: list[str]) -> int:
     except Exception as error:
         if is_explained(error):
             print(error, file=sys.stderr)
-        elif not isinstance(error, OSError) or not (failure := _end_of_output()):
+        elif not isinstance(error, OSError):
             raise
+        elif not (failure := _end_of_output()):
+            if error.errno not in _FULL:
+                raise
+            print(_full(error), file=sys.stderr)
         elif isinstance(failure, BrokenPipeError):  # as in `gamelake lake show | head -1`
             return LEFT
         else:
@@ -89,6 +98,15 @@ def run(words: list[str]) -> int:
         again = "`make run` again continues" if words == ["run"] else "run the same command again"
         print(f"\nInterrupted. Nothing is lost: {again}.", file=sys.stderr)
     return status
+
+
+def _full(error: OSError) -> str:
+    """Return which disks may be full, and what to do: the error of a write names no file."""
+    from gamelake.settings import read_settings
+
+    found = read_settings()
+    where = error.filename or f"{found.gamelake_local} (GAMELAKE_LOCAL), {found.gamelake_uri} (GAMELAKE_URI)"
+    return f"{error.strerror}: {where}. Remove files on that disk, or name a folder of another one; then run it again"
 
 
 def _end_of_output() -> OSError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -72,6 +73,15 @@ def test_an_error_of_ours_is_its_message(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(stack, "down", raising(error))
     assert main(["down"]) == 1
     assert capsys.readouterr() == ("", f"{error}\n")
+
+
+def test_a_full_disk_needs_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GAMELAKE_LOCAL", "/full")
+    monkeypatch.setattr(stack, "up", raising(OSError(errno.ENOSPC, "No space left on device")))
+    assert main(["up"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("No space left on device: /full (GAMELAKE_LOCAL), file://")
+    assert "Remove files on that disk" in printed
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
