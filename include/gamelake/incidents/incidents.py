@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TRANSFORM = "transform"
+"""The scope of the builds of the marts."""
+
 _LOST_RACES = 100
 _CAUSE_LINES = 6
 _CAUSE_LENGTH = 600
@@ -169,8 +172,16 @@ class Incidents:
             return self._announced(after, Event.WORSENED, fault)
         # Parts that fail in one night have one cause. A part that begins to fail in a later night is news.
         told = {day_of_partition(each.night) for each in before.messages if each.at >= before.opened_at}
-        is_told = known or day_of_partition(fault.night) in told
+        is_told = day_of_partition(fault.night) in told or (known and not self._is_first_night(fault, told))
         return after if is_told else self._announced(after, Event.GREW, fault)
+
+    def _is_first_night(self, fault: Fault, told: set[str]) -> bool:
+        """Whether a build is the first that fails of a night that readers lack: a person may build any other day."""
+        readers_day, _ = self._readers_day()
+        if fault.scope != TRANSFORM or readers_day is None:
+            return False
+        first, last = format_day(readers_day + timedelta(days=1)), format_day(day_of(self._clock()))
+        return first <= fault.night <= last and not any(first <= night <= last for night in told)
 
     def _returned(self, before: Incident, fault: Fault, failure: Failure, number: int) -> Incident:
         """Open an incident again. It is told once a Korean day: one that comes and goes must not fill a channel."""

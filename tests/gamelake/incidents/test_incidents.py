@@ -17,6 +17,7 @@ from gamelake.incidents.documents import SETTLED, Event, Fault, Incident, Messag
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake.factory import open_store
 from tests.support import stores
+from tests.support.generations import published
 from tests.support.kills import in_child
 
 if TYPE_CHECKING:
@@ -178,6 +179,28 @@ def test_a_failure_of_a_day_to_come_ends_with_the_success_of_today(store: Store,
     (closed,) = incidents.succeed("load.igdb", night=WEDNESDAY, part="games")
 
     assert closed.missed == (f"games {MONDAY}", f"games {night}")
+
+
+@pytest.mark.parametrize(
+    ("nights", "told"),
+    [
+        pytest.param(["2026-11-21", WEDNESDAY, "2026-12-03"], ["opened", "grew"], id="a past day, then the night"),
+        pytest.param(["2026-12-05", WEDNESDAY], ["opened", "grew"], id="a day to come, then the night"),
+        pytest.param([WEDNESDAY, "2026-11-21"], ["opened"], id="the night, then a past day"),
+        pytest.param([MONDAY, "2026-11-21"], ["opened"], id="past days"),
+    ],
+)
+def test_a_build_by_hand_that_failed_does_not_hide_that_of_the_night(
+    store: Store, nights: list[str], told: list[str]
+) -> None:
+    published(store, TUESDAY)
+    incidents, receiver = opened(store), Receiver()
+
+    for night in nights:
+        incidents.fail(fault("dbt.build", night, kind="test", scope="transform"))
+        incidents.deliver(receiver)
+
+    assert receiver.events == told
 
 
 def test_a_fault_that_becomes_more_urgent_is_told_once_more(store: Store) -> None:
