@@ -1,7 +1,8 @@
 """The assets that tie the DAGs together, and what the UI shows of them.
 
-Other DAGs find them by name, as in `schedule=[Asset("marts")]`. So they have no URI of their own: to Airflow the same
-name with another URI is another asset, and it activates only one of them. The place is in the extra.
+Other DAGs find them by name, as in `schedule=PartitionedAssetTimetable(assets=Asset("marts"))`. The events have
+partitions, so a DAG with `schedule=[Asset("marts")]` never runs. The assets have no URI of their own: to Airflow the
+same name with another URI is another asset, and it activates only one of them. The place is in the extra.
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import Asset, PartitionedAssetTimetable
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from gamelake.airflow import transform_dag
@@ -19,6 +21,7 @@ from gamelake.lake.store import Store
 from gamelake.lake.table import Table
 from gamelake.marts import generation
 from gamelake.marts.documents import PublishedMart
+from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from gamelake.words import Words
 from tests.support.feed_tables import load_whole
@@ -115,6 +118,19 @@ def test_what_was_published_is_invalidated(calls: list[Any]) -> None:
     assert keys == ["marts/_current.json", "marts/dim_games.parquet"]
     assert change == "publication 7 of marts/dt=2026-11-21/run"
     assert events[MARTS].extra == {"generation": "marts/dt=2026-11-21/run", "publication": 7, "sources": {}}
+
+
+def test_the_dag_of_the_docs_runs_after_each_publication() -> None:
+    """An event of a partition starts no DAG whose timetable has no partitions, and `publish` sends no other."""
+    text = (REPOSITORY / "docs/reference/read-the-marts.md").read_text("utf-8")
+    (example,) = re.findall(r"^```python\n(from datetime import datetime\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    made: dict[str, Any] = {}
+    exec(compile(example, "example", "exec"), made)  # noqa: S102 - our own docs
+
+    schedule = made["dag"].schedule
+
+    assert isinstance(schedule, PartitionedAssetTimetable)
+    assert schedule.asset_condition == Asset(MARTS.name)
 
 
 def test_what_was_not_published_is_skipped_with_the_reason(calls: list[Any]) -> None:

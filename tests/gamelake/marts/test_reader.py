@@ -175,7 +175,7 @@ def test_the_examples_of_the_docs_run(
     text = (REPOSITORY / "docs/reference/read-the-marts.md").read_text("utf-8")
     examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     printed = []
-    for example in examples:
+    for example in (each for each in examples if "airflow" not in each):  # that one is a DAG
         exec(compile(example, "example", "exec"), {})  # noqa: S102 - our own docs
         printed.append(capsys.readouterr().out)
     newest, of_day, files = printed
