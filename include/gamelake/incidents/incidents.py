@@ -160,8 +160,11 @@ class Incidents:
         is_worse = fault.severity < before.severity
         if known and fault.night in known.nights and not is_worse:
             return None
+        # Parts that fail in one night have one cause. A part that begins to fail in a later night is news.
+        told = {day_of_partition(each.night) for each in before.messages if each.at >= before.opened_at}
+        is_first = self._is_first_night(fault, told)
         if known:
-            failure = replace(known, nights=tuple(sorted({*known.nights, fault.night})))
+            failure = replace(failure if is_first else known, nights=tuple(sorted({*known.nights, fault.night})))
         after = replace(
             before,
             number=number,
@@ -170,9 +173,7 @@ class Incidents:
         )
         if is_worse:
             return self._announced(after, Event.WORSENED, fault)
-        # Parts that fail in one night have one cause. A part that begins to fail in a later night is news.
-        told = {day_of_partition(each.night) for each in before.messages if each.at >= before.opened_at}
-        is_told = day_of_partition(fault.night) in told or (known and not self._is_first_night(fault, told))
+        is_told = day_of_partition(fault.night) in told or (known and not is_first)
         return after if is_told else self._announced(after, Event.GREW, fault)
 
     def _is_first_night(self, fault: Fault, told: set[str]) -> bool:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gamelake.days import day_of, day_of_partition, format_day
+from gamelake.days import PartitionError, day_of, day_of_partition, format_day, parse_day
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.marts import pointer
-from gamelake.nights.clock import deadline, last_night
+from gamelake.nights.clock import deadline, last_night, starts_at
 from gamelake.nights.records import RecordReader, first_deadline
 from gamelake.nights.report import NightReports
 from gamelake.nights.wording import text
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date, datetime
 
+    from gamelake.incidents.documents import Failure
     from gamelake.lake.store import Store
     from gamelake.registry import Source
 
@@ -37,7 +38,8 @@ def judge_publication(
     """Return what opens an incident if the marts of the night are late and no open one explains it, or ends it.
 
     This reads far more of the lake than the change does.
-    A failure of a night that readers have, or of one to come, explains nothing: a person may run any day.
+    A failure of a night that readers have, of one to come, or from before its loads began, explains nothing: a person
+    may run any day at any time.
     A new lake is not late, and neither is one whose days are run by hand: the first deadline is that of the day after
     the first load of a schedule. Before the deadline of a night the one before it is judged, unless the new one has
     loads already: its marts follow.
@@ -51,7 +53,9 @@ def judge_publication(
         return partial(Incidents.succeed, scope=SCOPE, part=PART, night=format_day(published.day))
     explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
     failures = [failure for scope in explained for each in incidents.open(scope) for failure in each.failures]
-    nights = {day_of_partition(night) for failure in failures for night in failure.nights}
+    nights = {
+        day_of_partition(night) for failure in failures if not _is_ahead(failure, sources) for night in failure.nights
+    }
     readers_have = format_day(published.day) if published else ""
     if any(readers_have < night <= format_day(day_of(now)) for night in nights):
         return None
@@ -63,6 +67,15 @@ def judge_publication(
     cause = Words(built.note, built.note_ko or "") if built.note else text("marts.not_published")
     fault = Fault(scope=SCOPE, kind="late", part=PART, night=format_day(day), cause=cause)
     return partial(Incidents.fail, fault=fault)
+
+
+def _is_ahead(failure: Failure, sources: Mapping[str, Source]) -> bool:
+    """Whether a person ran a day before its night: the failure began before the loads of that night do."""
+    try:
+        first = parse_day(day_of_partition(failure.nights[0]))
+    except PartitionError:  # people report faults of their own
+        return False
+    return failure.since < starts_at(sources.values(), first)
 
 
 def has_deadline(store: Store, sources: Mapping[str, Source], day: date) -> bool:

@@ -95,6 +95,19 @@ def test_a_failed_run_of_another_day_explains_nothing(store: Store, scope: str, 
     assert "transform.late" in checked(store, "06:00")
 
 
+@pytest.mark.parametrize(
+    ("clock", "opened"), [("00:30", ["transform.late", "transform.other"]), ("04:30", ["transform.other"])]
+)
+def test_a_build_that_a_person_ran_before_the_loads_began_explains_nothing(
+    store: Store, clock: str, opened: list[str]
+) -> None:
+    NightLake(store).night(SUNDAY)
+    incidents = Incidents(store, clock=lambda: moment(MONDAY, clock))
+    incidents.fail(Fault(scope="transform", kind="other", part="open_generation", night=MONDAY, cause="not loaded"))
+
+    assert checked(store, "06:00") == opened
+
+
 def test_days_that_a_person_runs_are_never_late(store: Store) -> None:
     """Nor is the day on which the schedule is switched on; the day after it is."""
     lake = NightLake(store)
