@@ -12,6 +12,8 @@ from gamelake.tables import table
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from gamelake.lake.store import Store
+
 _HEADER = ("", "state", "since (KST)", "check", "subject", "value", "expected")
 
 
@@ -37,7 +39,7 @@ def quality(
         print(f"{place_of(store)}: not checked yet; run the DAG `data_quality`, or this command with --check")
         return 0
     print(place_of(store))
-    print(f"Checked {_kst(report.checked_at)} KST; readers have {report.generation or 'no marts'}\n")
+    print(f"Checked {_kst(report.checked_at)} KST; {_readers(store, report.generation)}\n")
     rows = [
         (each.severity, each.state, _kst(each.since), each.check, each.subject, _shown(each.value), each.expected)
         for each in report.findings
@@ -56,6 +58,24 @@ def quality(
     else:
         print("Nothing is unusual.")
     return int(any(severity is not Severity.P2 for severity in opened))
+
+
+def _readers(store: Store, checked: str | None) -> str:
+    """Return what readers have, and whether it was checked: a rollback may have followed."""
+    from gamelake.lake.documents import DocumentError
+    from gamelake.marts import pointer
+
+    try:
+        shown = pointer.current(store)
+    except DocumentError:  # the audit reports it
+        return f"readers had {checked or 'no marts'}"
+    now = shown.generation if shown else None
+    if now == checked:
+        return f"readers have {checked or 'no marts'}"
+    return (
+        f"readers had {checked or 'no marts'} then, and have {now or 'no marts'} now: `gamelake quality --check` "
+        "checks what they have"
+    )
 
 
 def _kst(moment: datetime) -> str:
