@@ -15,6 +15,7 @@ from gamelake.lake.uploads import DamagedPartError, verify_part
 from gamelake.marts import pointer
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import (
+    COPY_OF_PUBLICATION,
     HISTORY,
     INPUTS,
     POINTER,
@@ -75,10 +76,11 @@ def audit_generations(store: Store, *, now: datetime, verify: bool = False) -> I
         if newest and newest.generation == shown.generation:
             yield from _check_copies(store, shown, pointer.repair(store, newest), verify=verify)
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
+    published = {name for name in records if any(f"/{COPY_OF_PUBLICATION}" in info.key for info in generations[name])}
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     last = pointer.newest_published(store)
     moved = {last.generation, last.replaced} if last else set()
-    kept = {*moved, *live, *sorted(records, key=lambda name: ages[name])[-KEEP_PUBLISHED:]}
+    kept = {*moved, *live, *sorted(records, key=lambda name: (name in published, ages[name]))[-KEEP_PUBLISHED:]}
     kept |= {newest.generation} if newest else set()
     for generation in sorted(generations.keys() - kept):
         if ages[generation] < now - RETENTION:

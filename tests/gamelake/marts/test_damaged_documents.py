@@ -254,6 +254,15 @@ def test_the_audit_removes_no_day_while_a_listing_is_missing(store: Store, night
     assert not [each for each in audit_generations(store, now=LATER) if each.problem is Problem.ORPHAN]
 
 
+def test_past_days_that_are_built_again_take_no_place_of_what_readers_had(store: Store, nights: list[str]) -> None:
+    for number in range(KEEP_PUBLISHED):
+        rebuilt = open_generation(store, ENTITIES, day=DAYS[0], run_id=f"again {number}")
+        assert not publish(store, rebuilt, {}).is_published
+    removed = {each.key.rpartition("/")[0] for each in audit_generations(store, now=LATER)}
+    assert len(removed) == len(nights), "of all builds the ten newest stay"
+    assert not removed & set(nights)
+
+
 def test_the_audit_keeps_what_the_newest_publication_shows(store: Store, nights: list[str]) -> None:
     """A rollback that was killed before it moved the pointer."""
     for number in range(KEEP_PUBLISHED):
