@@ -80,6 +80,10 @@ class Service:
         """Return whether any of its processes runs."""
         return bool(self.processes())
 
+    def is_alive(self) -> bool:
+        """Return whether the process itself runs: those that a killed scheduler leaves do not count."""
+        return any(process.pid == self._group() for process in self.processes())
+
     def _group(self) -> int | None:
         """Return the process group; None if nothing was started, or another process has the id now."""
         if (recorded := read_state(self._pid_file)) is None:

@@ -66,7 +66,7 @@ def up() -> None:
     Raises: StackError; BusyError; SandboxStartError; AccountError; NoLoopbackError; PortTakenError; SettingsError;
     FolderError; ScratchError.
     """
-    down_services = [service.name for service in AIRFLOW if not service.running()]
+    down_services = [service.name for service in AIRFLOW if not service.is_alive()]
     if not down_services:
         os.environ.update(environment())
         if not account.is_given() and not SANDBOX.running():
@@ -74,7 +74,7 @@ def up() -> None:
         print("It is already up; `make down` stops it.")
         _print_addresses()
         return
-    if len(down_services) < len(AIRFLOW):
+    if any(service.running() for service in AIRFLOW):
         raise StackError(f"{', '.join(down_services)} stopped while the rest runs: `make down`, then `make up` again")
     with alone.alone("make up"):
         next_loads = _start()

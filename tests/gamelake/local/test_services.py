@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gamelake.local import services
+from gamelake.local import services, stack
 from gamelake.local.services import Service, stop
 
 
@@ -72,8 +72,18 @@ def test_grandchildren_run_on_and_are_stopped(service: Any) -> None:
     code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
     service.start(python(code)).wait(timeout=60)
     assert service.running()
+    assert not service.is_alive()
     assert stop([service]) == ["sleeper"]
     assert not service.running()
+
+
+def test_a_killed_scheduler_whose_tasks_still_run_is_named(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves the workers of its tasks, which wait for it without end."""
+    monkeypatch.setattr(stack, "AIRFLOW", {service: []})
+    code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    service.start(python(code)).wait(timeout=60)
+    with pytest.raises(stack.StackError, match="sleeper stopped while the rest runs: `make down`"):
+        stack.up()
 
 
 def test_a_process_that_has_the_number_by_now_is_left_alone(service: Any) -> None:
