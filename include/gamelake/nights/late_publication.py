@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.days import PartitionError, day_of, day_of_partition, format_day, parse_day
 from gamelake.incidents.documents import Fault
-from gamelake.incidents.incidents import Incidents
+from gamelake.incidents.incidents import TRANSFORM, Incidents
 from gamelake.marts import pointer
 from gamelake.nights.clock import deadline, last_night, starts_at
 from gamelake.nights.records import RecordReader, first_deadline
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gamelake.lake.store import Store
     from gamelake.registry import Source
 
-SCOPE = "transform"
 PART = "publication"
 
 
@@ -50,8 +49,8 @@ def judge_publication(
         day -= timedelta(days=1)
     published = pointer.newest_published(store)
     if published and published.day >= day:
-        return partial(Incidents.succeed, scope=SCOPE, part=PART, night=format_day(published.day))
-    explained = [SCOPE, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
+        return partial(Incidents.succeed, scope=TRANSFORM, part=PART, night=format_day(published.day))
+    explained = [TRANSFORM, *(f"load.{name}" for name, source in sources.items() if source.gates_transform)]
     failures = [failure for scope in explained for each in incidents.open(scope) for failure in each.failures]
     nights = {
         day_of_partition(night) for failure in failures if not _is_ahead(failure, sources) for night in failure.nights
@@ -65,7 +64,7 @@ def judge_publication(
         return None
     built = NightReports(store, sources, clock=lambda: now).night(day).marts
     cause = Words(built.note, built.note_ko or "") if built.note else text("marts.not_published")
-    fault = Fault(scope=SCOPE, kind="late", part=PART, night=format_day(day), cause=cause)
+    fault = Fault(scope=TRANSFORM, kind="late", part=PART, night=format_day(day), cause=cause)
     return partial(Incidents.fail, fault=fault)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gamelake.days import PartitionError, day_of_partition, format_day, parse_day
-from gamelake.incidents.incidents import Incidents
+from gamelake.incidents.incidents import TRANSFORM, Incidents
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.table import Table
 from gamelake.marts import pointer
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOAD, TRANSFORM = "load", "transform"
+LOAD = "load"
 
 
 def made_up(
