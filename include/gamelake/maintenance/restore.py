@@ -21,6 +21,7 @@ from gamelake.lake.factory import place_of
 from gamelake.lake.manifest import Manifest, ManifestError
 from gamelake.lake.store import CHUNK, ObjectExistsError, StoreError
 from gamelake.load.scratch import scratch_folder
+from gamelake.maintenance.foreign import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,12 +94,16 @@ def restore(
     Raises:
         ObjectExistsError: The lake has another commit, part or mart of the same key. If loads began a table again,
             nothing is written.
-        StoreError: The copy has no object, or a request failed.
+        StoreError: The copy has no object, or none of a lake, or a request failed.
         LoadError: The disk of the temporary folder is full.
     """
     found = [info for info in copy.list(prefix) if not info.key.endswith(_PROGRESS)]
     if not found:
         raise StoreError("restore", prefix, f"found no object in {place_of(copy)}, expected a copy of a lake")
+    if not any(info.key.startswith(FOLDERS) for info in found):
+        place, key = place_of(copy), found[0].key
+        detail = f"{place} is no copy of a lake: found {key}, expected keys that start with raw/ or marts/"
+        raise StoreError("restore", prefix, f"{detail}; name the folder or prefix that has raw/. Nothing was written")
     sizes = {info.key: info.size for info in lake.list(prefix)}
     _check_begun_again(copy, lake, [info.key for info in found if info.key in sizes])
     report = RestoreReport(len(found))

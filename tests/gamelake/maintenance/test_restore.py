@@ -119,6 +119,12 @@ def test_a_copy_without_objects_is_an_error(lake: Store, tmp_path: Path) -> None
         restore(copy, lake, "raw/igdb/nothing/")
 
 
+def test_the_folder_above_a_copy_is_an_error_and_nothing_is_written(copy: Store, lake: Store, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is no copy of a lake: found copy/feeds/"):
+        restore(open_store(tmp_path.as_uri()), lake, "copy/")
+    assert held(lake) == {}
+
+
 def test_a_full_disk_is_named_and_the_restore_goes_on(copy: Store, tmp_path: Path) -> None:
     lake = open_store((tmp_path / "lake").as_uri())
     copy.put("marts/history/dt=2026-11-21.parquet", bytes(100_000))
