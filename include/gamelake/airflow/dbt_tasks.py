@@ -30,7 +30,7 @@ NO_COLORS = {"DBT_USE_COLORS": "false"}
 
 TOOLTIPS = {
     "staging": "Typed rows of the sources, the newest of each.",
-    "intermediate": "Models that several marts read.",
+    "marts": "The marts of the lake, and the intermediate models before and after them.",
 }
 
 
@@ -126,6 +126,11 @@ def _model_task(*, task_group: TaskGroup, node: DbtNode, **_: Any) -> ModelState
 
 
 def layer_of(path: str) -> str:
-    """Return the layer of a model by the path of its file: the first folder below `models`, or the area of a mart."""
+    """Return the layer of a model by the path of its file: the first folder below `models`, or the area of a mart.
+
+    Intermediate models are with the marts: some read marts and others are read by them. Airflow's web UI shows no task
+    of a DAG of which two groups wait for each other.
+    """
     _, *folders, _ = Path(path).parts
-    return folders[1] if len(folders) > 1 and folders[0] == "marts" else folders[0]
+    layer = folders[1] if len(folders) > 1 and folders[0] == "marts" else folders[0]
+    return "marts" if layer == "intermediate" else layer

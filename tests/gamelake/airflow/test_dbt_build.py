@@ -231,7 +231,7 @@ def test_dbt_ends_with_its_task(project: Project, monkeypatch: pytest.MonkeyPatc
     ("path", "layer"),
     [
         ("models/staging/igdb/stg_igdb__games.sql", "staging"),
-        ("models/intermediate/int_game_ratings.sql", "intermediate"),
+        ("models/intermediate/int_game_ratings.sql", "marts"),
         ("models/marts/dim_games.sql", "marts"),
         ("models/marts/marketing/mart_top_rated.sql", "marketing"),
     ],
