@@ -25,7 +25,7 @@ OUTDATED := $(shell $(OURS) for each in $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE)
 	test -L $$each || test ! -e $$each || test -e $$each/conda-meta || { test -e $$each/pyvenv.cfg && $$each/bin/python -c '' && { ! grep -q '^command = ' $$each/pyvenv.cfg || \
 	grep -qF " $$(pwd -P)/$$each" $$each/pyvenv.cfg; }; } 2>/dev/null || echo $$each; done)
 # Before a removal, which Ctrl-C may interrupt: what is left of an environment is then made again, and not used.
-VOID = for each in $(1); do test -L $$each || rm -f $$each/pyvenv.cfg; done
+DISABLE = for each in $(1); do test -L $$each || rm -f $$each/pyvenv.cfg; done
 # After an editable install: Python 3.11 reads this file in the locale's encoding, and fails if that cannot spell the path,
 # as with LC_ALL=C in a folder with Korean letters. Relative paths are ASCII.
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
@@ -256,12 +256,12 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 		elif [ -z "$$lakes" ] || [ "$$each" != .local/sandbox.json ]; then rm -rf "$$each"; fi; \
 	done; \
 	rmdir .local 2>/dev/null || true
-	@$(call VOID,$(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE))
+	@$(call DISABLE,$(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE))
 	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 outdated:
 	@echo "The clone was moved or copied, its Python was removed, or a removal was interrupted. Making $(OUTDATED) again ..."
-	@$(call VOID,$(OUTDATED))
+	@$(call DISABLE,$(OUTDATED))
 	@rm -rf $(OUTDATED)
 
 $(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
