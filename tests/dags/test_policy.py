@@ -137,7 +137,7 @@ def test_assets_are_matched_by_name_alone_and_say_what_they_are(dags: dict[str, 
 def test_transform_shows_its_models_by_layer_and_the_process_that_builds_them(dags: dict[str, dict[str, Any]]) -> None:
     by_id = {task["task_id"]: task for task in tasks(dags["transform"])}
     layers = {name.split(".")[1] for name in by_id if name.count(".") == 2}
-    assert {"staging", "intermediate", "marts", "marketing"} <= layers
+    assert {"staging", "marts", "marketing"} <= layers
     assert by_id["dbt.build"]["_task_display_name"] == "dbt build"
 
 

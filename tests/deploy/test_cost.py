@@ -38,7 +38,7 @@ def test_a_load_makes_the_requests_that_are_counted() -> None:
         "whole": cost.load(new=3, earlier=0),
         "quiet": cost.load(new=0, live=3, checked=0, earlier=0),
         "night": cost.load(new=1, live=3, earlier=1),
-        "whole again": cost.load(new=3, outdated=4, checked=4, earlier=2),
+        "whole again": cost.load(new=3, live=4, outdated=4, checked=4, earlier=2),
     }
     for name, (writes, reads) in found.items():
         assert counted[name].writes - 2 <= writes <= counted[name].writes, name

@@ -72,7 +72,7 @@ class Requests:
 def load(*, new: int, live: int = 0, outdated: int = 0, checked: int = 0, earlier: int = 6) -> Requests:
     """Return the requests of one load.
 
-    new: parts that it puts. live: parts of the table that it reads to compare (an incremental one reads all).
+    new: parts that it puts. live: parts of the table, whose ids it reads to compare (a time series reads none).
     outdated: parts that no longer count after its commit. checked: parts whose tag it looks at. earlier: commits of the
     last seven days before the newest, with which the volume guard compares.
     """
@@ -94,8 +94,8 @@ def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: in
 
 def month() -> list[tuple[str, str, Requests]]:
     """Return what is done in a month of 345,000 games: name, arithmetic, requests."""
-    full, night = load(new=13, outdated=20, checked=33), load(new=1, live=17, checked=1)
-    popularity, snapshot = load(new=3), load(new=1, outdated=1, checked=2)
+    full, night = load(new=13, live=20, outdated=20, checked=33), load(new=1, live=17, checked=1)
+    popularity, snapshot = load(new=3), load(new=1, live=1, outdated=1, checked=2)
     transform = build(raw_mb=280, marts_mb=150)
     others = ENTITIES - 2
     return [

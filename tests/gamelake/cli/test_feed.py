@@ -125,7 +125,7 @@ def test_a_feed_that_differs_from_its_table_is_found(lake: Store, capsys: Captur
         (["show", "igdb.games", "--version", "9"], 1, "found 9, expected a version at which a step ends"),
         (["check", "igdb.games", "--since", "9"], 1, "since: found 9, expected a version at which a step ends"),
         (["check", "igdb.games", "--since", "2", "--until", "1"], 1, "until: found 1, expected 2, the version"),
-        (["check", "igdb.genres"], 1, "igdb.genres: feed: found None, expected a step"),
+        (["check", "igdb.genres"], 1, "igdb.genres: feed: found 'no step', expected one: load the table"),
     ],
 )
 def test_what_cannot_be_is_explained(
