@@ -131,7 +131,7 @@ class Message(Document, frozen=True, kw_only=True):
         at: When that happened.
         since: When the incident began.
         severity: Of the incident.
-        night: The night that it concerns.
+        night: The night that it concerns; at the end the first one that still failed.
         part: The part that failed; at the end the one that failed first.
         parts: At the end, all parts that failed.
         missed: At the end, the nights that were never made up for, as `covers 2026-11-21`.

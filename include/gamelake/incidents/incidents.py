@@ -237,7 +237,8 @@ class Incidents:
         if failures:
             return after
         told = {channel for each in before.messages if each.at >= before.opened_at for channel in each.channels}
-        over = Fault(scope=before.scope, kind=before.kind, part=after.parts[0], night=night, cause="")
+        failed = min(name for each in before.failures for name in each.nights)
+        over = Fault(scope=before.scope, kind=before.kind, part=after.parts[0], night=failed, cause="")
         return self._announced(replace(after, closed_at=now), Event.OVER, over, only=told)
 
     def _announced(self, incident: Incident, event: Event, fault: Fault, *, only: set[str] | None = None) -> Incident:

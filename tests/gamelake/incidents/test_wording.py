@@ -89,6 +89,17 @@ def test_the_last_message_states_how_long_it_lasted_and_what_was_missed(store: S
     )
 
 
+@pytest.mark.parametrize(("language", "over"), [("en", "Over"), ("ko", "해결됨")])
+def test_the_title_of_the_last_message_names_the_night_that_failed(store: Store, language: Language, over: str) -> None:
+    fault = Fault(scope="transform", kind="disk", part="dbt.build", night=NIGHT, cause="no space left on device")
+    first = worded(*announced(store, fault), language=language, airflow_url=None)
+
+    last = worded(*announced(store, fault, end="2026-12-01"), language=language, airflow_url=None)
+
+    assert NIGHT in first.title
+    assert last.title == f"{over}: {first.title.removeprefix('[P0] ')}"
+
+
 @pytest.mark.parametrize("language", get_args(Language))
 @pytest.mark.parametrize(("scope", "kind"), [*SENTENCES, ("quality", "volume"), ("load", "unheard_of")])
 def test_every_kind_has_its_own_sentences(store: Store, scope: str, kind: str, language: Language) -> None:
