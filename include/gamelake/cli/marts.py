@@ -43,19 +43,24 @@ def list_generations() -> None:
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
     from gamelake.marts import pointer, rollback
-    from gamelake.marts.documents import POINTER
+    from gamelake.marts.documents import POINTER, RECORD
 
     store = command_store()
-    found = rollback.generations(store)
-    if not found:
+    found, last = rollback.generations(store), pointer.newest(store)
+    if not found and not last:
         print(f"{place_of(store)}: no generation is finished yet; run the DAG `transform`, or `make run`")
         return
     print(place_of(store))
-    print(table(_GENERATION_HEADER, map(_generation_line, found), sys.stdout))
+    if found:
+        print(table(_GENERATION_HEADER, map(_generation_line, found), sys.stdout))
     for line in (line for each in found if each.is_shown for line in _left_out(each.document.tables_left_out)):
         print(f"\n{line}")
-    if last := pointer.newest(store):
-        if wrong := pointer.difference(store, last):
+    if last:
+        wrong = pointer.difference(store, last)
+        if not any(each.is_shown for each in found):
+            restore = "restore it from a backup" if wrong else f"copy {POINTER} to it, or restore it from a backup"
+            print(f"\n{last.generation}/{RECORD} is lost or damaged, so the list lacks what is shown: {restore}.")
+        if wrong:
             shows = f"publication {last.number} shows {last.generation}"
             print(f"\n{POINTER} {wrong}, and {shows}: `{pointer.repair(store, last)}` writes it again.")
         else:

@@ -94,6 +94,21 @@ def test_a_lost_document_of_a_generation_is_named(
     assert published_key(store) == (second if is_shown else first)
 
 
+def test_a_list_without_the_document_of_what_is_shown_states_so(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [only] = published(store, "2026-11-20")
+    store.delete(f"{only}/{RECORD}")
+    assert main(["marts", "list"]) == 0
+    printed = capsys.readouterr().out
+    assert "no generation is finished" not in printed
+    assert f"{only}/{RECORD} is lost or damaged, so the list lacks what is shown: copy {POINTER} to it" in printed
+    assert f"Readers have {only} since" in printed
+    store.put(f"{only}/{RECORD}", store.get(POINTER))
+    assert main(["marts", "list"]) == 0
+    assert "is lost" not in capsys.readouterr().out
+
+
 def test_a_broken_table_that_a_build_left_out_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     shown = finished(store, "2026-11-20")
     document = pointer.record_of(store, shown)
