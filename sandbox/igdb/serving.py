@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gamelake.days import format_day
+from sandbox.igdb.errors import SandboxError
 
 if TYPE_CHECKING:
     from sandbox.igdb.server import Sandbox
@@ -29,7 +30,7 @@ def serve(
         also: A line about another API on the same port, printed after that of IGDB; `{url}` stands for the URL.
 
     Raises:
-        SandboxError: The port cannot be used.
+        SandboxError: The port cannot be used, or the end of standard input cannot be noticed.
     """
     asyncio.run(_serve(sandbox, world, host, port, end_with_input, also))
 
@@ -45,7 +46,11 @@ async def _serve(sandbox: Sandbox, world: World, host: str, port: int, end_with_
                 stop.set()
                 loop.remove_reader(sys.stdin)
 
-        loop.add_reader(sys.stdin, read)
+        try:
+            loop.add_reader(sys.stdin, read)
+        except (OSError, ValueError):  # the system does not watch a file or /dev/null; a closed one is None
+            expected = "expected a pipe or a terminal, or no --end-with-input"
+            raise SandboxError(f"standard input: found a file, /dev/null or nothing, {expected}") from None
     url, runner = await sandbox.start(host, port)
     print(
         f"sandbox IGDB on {url}; client id sandbox, secret sandbox-secret; "

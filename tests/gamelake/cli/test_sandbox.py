@@ -60,6 +60,13 @@ def test_it_ends_with_its_input_if_told_to() -> None:
         assert process.wait(timeout=10) == 0
 
 
+def test_an_input_whose_end_is_not_noticed_is_one_line() -> None:
+    words = [GAMELAKE, "sandbox", "--port", "0", "--games", "5", "--end-with-input"]
+    ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith("standard input: found a file, /dev/null or nothing, expected a pipe")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_a_signal(number: int) -> None:
     with command("--games", "50", "--first-day", "2026-11-20", "--today", "2026-11-22", "--no-limits") as process:
