@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TABLES_AT_ONCE = 8
+_SHOWN_TABLES = 5
 
 
 def commits_as_of(
@@ -61,8 +62,8 @@ def commits_as_of(
     left_out = {name: each for name, each in found.items() if isinstance(each, str)}
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
-            f"no load of {', '.join(map(str, missing))} was committed for {format_day(day)} or a day before it in "
-            f"{place_of(store)}; run {', '.join(entity.dag_id for entity in missing)} first"
+            f"no load of {_listed(map(str, missing))} was committed for {format_day(day)} or a day before it in "
+            f"{place_of(store)}; {_way_out(store, missing)}"
         )
     # The newest load is the limit, not the clock of this machine: the source's clock decides what can be loaded.
     loaded = {str(entity) for entity in entities if entity.has_load}
@@ -75,6 +76,21 @@ def commits_as_of(
             f"loaded into {place_of(store)}"
         )
     return commits, left_out
+
+
+def _way_out(store: ReadableStore, missing: Sequence[Entity]) -> str:
+    """Return what to do about tables without a load: only an incremental one can be loaded for a past day."""
+    later = [str(each) for each in missing if each.kind is not Kind.INCREMENTAL and _latest(store, each)]
+    if later:
+        return f"the first load of {_listed(later)} is of a later day, and shows no past: build that day or a later one"
+    return f"run {_listed(each.dag_id for each in missing)} first"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return the first names, and how many more there are: a message that is too long loses its end."""
+    known = list(names)
+    more = len(known) - _SHOWN_TABLES
+    return f"{', '.join(known[:_SHOWN_TABLES])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _as_of(store: ReadableStore, entity: Entity, day: date, *, fresh: bool) -> Manifest | str | None:

@@ -57,8 +57,10 @@ def test_a_build_reads_the_newest_commit_of_its_day_or_before(store: Any, tmp_pa
 
 def test_an_entity_that_was_never_loaded_is_named(store: Any, tmp_path: Path) -> None:
     commit(store, tmp_path, GENRES, "2026-11-21", [1])
-    commit(store, tmp_path, THEMES, "2026-11-22", [1])
     with pytest.raises(TransformError, match=r"no load of igdb.themes .* 2026-11-21 .* run igdb_themes first"):
+        open_generation(store, [GENRES, THEMES], day=DAY, run_id="r")
+    commit(store, tmp_path, THEMES, "2026-11-22", [1])  # a load of the past is refused: this day cannot be built
+    with pytest.raises(TransformError, match=r"the first load of igdb.themes is of a later day, .* that day"):
         open_generation(store, [GENRES, THEMES], day=DAY, run_id="r")
 
 
