@@ -14,6 +14,7 @@ from gamelake.incidents import wording
 from gamelake.incidents.documents import Event, Fault, Incident, Message, Severity
 from gamelake.incidents.incidents import Incidents
 from gamelake.incidents.wording import worded
+from gamelake.load.errors import UnreadablePartitionError
 from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
 from gamelake.words import Language
@@ -151,6 +152,16 @@ def test_runbooks_are_pages_and_titles_are_translated_alike(scope: str, kind: st
     for name in ("title", "do"):
         english, korean = (sorted(re.findall(r"\{\w+\}", own[name][language])) for language in ("en", "ko"))
         assert english == korean
+
+
+def test_a_load_that_fails_again_when_it_is_cleared_is_not_to_be_cleared_first(store: Store) -> None:
+    cause = str(UnreadablePartitionError("igdb.genres", "2026-11-28", NIGHT, is_future=False))
+    fault = Fault(scope="load.igdb", kind="other", part="genres", night="2026-11-28", cause=cause)
+
+    text = str(worded(*announced(store, fault), language="en", airflow_url=None))
+
+    assert "Run it without a date." in text
+    assert "Do: Do what the cause names. If it names nothing to do," in text
 
 
 def test_no_sentence_needs_the_test_button_which_is_off_by_default() -> None:
