@@ -128,8 +128,7 @@ def _run_dags(
         bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
         raise RunError(_import_errors(bag.import_errors))
-    for package in ("gamelake.load", "gamelake.sources", "gamelake.feeds"):
-        _listen(package, _Progress(terminal))
+    _show_progress(terminal)
     loads: list[dict[str, Any]] = []
     succeeded: list[str] = []
     entities, sources = loaded_entities(), loaded_sources()
@@ -156,6 +155,12 @@ def _run_dags(
         published = _run_dag(cast("LakeDAG", bag.dags["transform"]), day, log, "publish")
         finished_day.record(day, succeeded)
     return loads, published
+
+
+def _show_progress(terminal: Terminal) -> None:
+    """Show what the loads do, and each request that failed and is asked again: such a wait may take 5 minutes."""
+    for package in ("gamelake.load", "gamelake.sources", "gamelake.feeds", "apiclient.retry"):
+        _listen(package, _Progress(terminal))
 
 
 def _listen(package: str, handler: logging.Handler) -> None:

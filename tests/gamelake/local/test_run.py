@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import logging
@@ -14,9 +15,11 @@ from typing import Any, cast
 
 import pytest
 
+from apiclient.errors import UnreachableError
+from apiclient.retry import Backoff, retry
 from gamelake.lake.manifest import ManifestError
 from gamelake.lake.store import StoreError
-from gamelake.local.run import RunError, _as_run_error, _import_errors, _listen, _run_dag
+from gamelake.local.run import RunError, _as_run_error, _import_errors, _listen, _run_dag, _show_progress
 from gamelake.marts.scratch import ScratchError
 
 LOG = Path("run.log")
@@ -99,6 +102,28 @@ def test_progress_is_seen_at_any_level_of_airflow_s_log(caplog: pytest.LogCaptur
             logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET)
     assert seen == ["page 2"]
+
+
+def test_a_request_that_is_asked_again_is_told_before_the_wait() -> None:
+    """A source that was down, or asked for a wait, was "loading games" until the load failed minutes later."""
+    said: list[str] = []
+    terminal = SimpleNamespace(say=lambda line, **_: said.append(line), now=lambda _: None)
+    names = ("gamelake.load", "gamelake.sources", "gamelake.feeds", "apiclient.retry")
+    before = {name: (logging.getLogger(name).level, list(logging.getLogger(name).handlers)) for name in names}
+    replies = iter([UnreachableError("Connection refused", api="IGDB", endpoint="games"), None])
+
+    async def ask() -> None:
+        if (error := next(replies)) is not None:
+            raise error
+
+    try:
+        _show_progress(cast("Any", terminal))
+        asyncio.run(retry(ask, max_attempts=2, backoff=Backoff(base=0.0)))
+    finally:
+        for name, (level, handlers) in before.items():
+            logging.getLogger(name).setLevel(level)
+            logging.getLogger(name).handlers[:] = handlers
+    assert said == ["  IGDB games: UnreachableError (Connection refused), attempt 1 of 2; again in 0.0 s"]
 
 
 PRINTS_AT_ITS_END = """
