@@ -99,14 +99,20 @@ def _state(figures: Row | None, expected: int, *, is_left_out: bool) -> str:
 
 
 def _by_day(snapshot: Snapshot) -> list[Row]:
+    # A table may be loaded again, and events are applied many times a day: its rows and its proof are those of
+    # its newest commit, and the work is that of all.
     query = """
+        with loads as (
+            select *, version = max(version) over (partition by source, entity, day) as is_newest
+            from {fct_loads}
+        )
         select
             day,
             count(distinct (source, entity)) filter (where not list_contains($optional, source)) as tables,
             count(distinct (source, entity)) filter (where list_contains($optional, source)) as optional_tables,
-            count(*) filter (where proof = 'unproven') as unproven,
+            count(*) filter (where is_newest and proof = 'unproven') as unproven,
             sum(rows_read)::bigint as rows_read,
-            sum(row_count)::bigint as row_count,
+            sum(row_count) filter (where is_newest)::bigint as row_count,
             sum(requests)::bigint as requests,
             sum(retries)::bigint as retries,
             sum(seconds) as seconds,
@@ -115,7 +121,7 @@ def _by_day(snapshot: Snapshot) -> list[Row]:
             sum(ranges_repaired)::bigint as ranges_repaired,
             sum(undeclared_values)::bigint as undeclared_values,
             max(committed_at) as committed_at
-        from {fct_loads}
+        from loads
         group by day
     """
     # An optional source has lists that are loaded once a week, and may be off: its tables are not expected each night.

@@ -194,7 +194,8 @@ def fill(lake: MartsLake, day: str) -> None:
          "previous_day": None},
     ])  # fmt: skip
     lake.add("fct_loads", [
-        load("games", "2026-11-20"), load("popscore", "2026-11-20"), load("games", "2026-11-22", version=2),
+        load("games", "2026-11-20", row_count=9, proof="unproven"), load("games", "2026-11-20", version=2),
+        load("popscore", "2026-11-20"), load("games", "2026-11-22", version=3),
         load("popscore", "2026-11-22", version=2, proof="unproven", undeclared_fields=["mood"], undeclared_values=3),
         load("games", "2026-11-22", source="rawg"),
     ])  # fmt: skip

@@ -228,6 +228,8 @@ def test_nights(snapshot: Snapshot) -> None:
     found = nights.nights(snapshot, datetime(2026, 11, 22, 6, tzinfo=KST))
     assert [(night.day.day, night.state) for night in found] == [(22, "unproven"), (21, "missing"), (20, "complete")]
     assert found[0].figures["rows_read"] == 33
+    loaded_again = found[2].figures  # its rows were those of all commits: of a day with events, many times the tables
+    assert (loaded_again["row_count"], loaded_again["rows_read"]) == (22, 33)
     assert all(night.published_at for night in found)
     counts = [(night.tables, night.expected, night.optional_tables) for night in found]
     assert counts == [(2, 2, 1), (0, 2, 0), (2, 2, 0)]
