@@ -63,7 +63,7 @@ def commits_as_of(
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
         raise TransformError(
             f"no load of {_listed(map(str, missing))} was committed for {format_day(day)} or a day before it in "
-            f"{place_of(store)}; {_way_out(store, missing)}"
+            f"{place_of(store)}; {_hint(store, missing)}"
         )
     # The newest load is the limit, not the clock of this machine: the source's clock decides what can be loaded.
     loaded = {str(entity) for entity in entities if entity.has_load}
@@ -78,7 +78,7 @@ def commits_as_of(
     return commits, left_out
 
 
-def _way_out(store: ReadableStore, missing: Sequence[Entity]) -> str:
+def _hint(store: ReadableStore, missing: Sequence[Entity]) -> str:
     """Return what to do about tables without a load: only an incremental one can be loaded for a past day."""
     later = [str(each) for each in missing if each.kind is not Kind.INCREMENTAL and _latest(store, each)]
     if later:

@@ -106,8 +106,8 @@ def test_progress_is_seen_at_any_level_of_airflow_s_log(caplog: pytest.LogCaptur
 
 def test_a_request_that_is_asked_again_is_told_before_the_wait() -> None:
     """A source that was down, or asked for a wait, was "loading games" until the load failed minutes later."""
-    said: list[str] = []
-    terminal = SimpleNamespace(say=lambda line, **_: said.append(line), now=lambda _: None)
+    printed: list[str] = []
+    terminal = SimpleNamespace(say=lambda line, **_: printed.append(line), now=lambda _: None)
     names = ("gamelake.load", "gamelake.sources", "gamelake.feeds", "apiclient.retry")
     before = {name: (logging.getLogger(name).level, list(logging.getLogger(name).handlers)) for name in names}
     replies = iter([UnreachableError("Connection refused", api="IGDB", endpoint="games"), None])
@@ -123,7 +123,7 @@ def test_a_request_that_is_asked_again_is_told_before_the_wait() -> None:
         for name, (level, handlers) in before.items():
             logging.getLogger(name).setLevel(level)
             logging.getLogger(name).handlers[:] = handlers
-    assert said == ["  IGDB games: UnreachableError (Connection refused), attempt 1 of 2; again in 0.0 s"]
+    assert printed == ["  IGDB games: UnreachableError (Connection refused), attempt 1 of 2; again in 0.0 s"]
 
 
 PRINTS_AT_ITS_END = """
