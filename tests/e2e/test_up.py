@@ -105,13 +105,14 @@ def test_what_is_up_answers_on_this_machine_only_and_asks_for_its_own_password(c
     assert "waiting for: api-server" in up.stdout
 
     assert listening(clone.processes()) == {"127.0.0.1"}
-    assert httpx.post(f"{address}/auth/token", json={"username": "admin", "password": "admin"}).status_code == 401
+    guessed = {"username": "admin", "password": "admin"}
+    assert httpx.post(f"{address}/auth/token", json=guessed, timeout=60).status_code == 401  # all loads start now
     api = logged_in(up.stdout)
     dags = api.get("/api/v2/dags").json()["dags"]
     assert not [dag["dag_id"] for dag in dags if dag["is_paused"]]
     (last_night,) = re.findall(r"last night +(\S+)", up.stdout)
     assert last_night == f"{address}/plugin/last-night"
-    assert httpx.get(last_night).is_success
+    assert httpx.get(last_night, timeout=60).is_success
     assert len(api.get("/gamelake/api/nights").json()["marks"]) == 30
     connection = api.get("/api/v2/connections/igdb_default").json()
     assert connection["host"] == f"http://127.0.0.1:{clone.environment['GAMELAKE_SANDBOX_PORT']}/v4"
