@@ -33,19 +33,28 @@ group = typer.Typer(help="Show the events of the inbox, and apply them to the ta
 
 
 @group.command("list")
-def waiting(name: OneTable = None) -> None:
+def waiting(name: OneTable = None) -> int:
     """List the tables that have an inbox, and how much of it is not applied yet."""
+    from gamelake.cli.left_out import LeftOut
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
 
     store = command_store()
     lines = []
-    for entity, through, parts in _inboxes(store, name):
-        oldest = f"{store.info(parts[0].key).modified:%Y-%m-%d %H:%M:%S}" if parts else "-"
-        size = f"{sum(part.bytes for part in parts):,}"
-        lines.append((str(entity), str(through) if through else "-", f"{len(parts):,}", oldest, size))
+    left_out = LeftOut()
+    for each in _entities(name):
+        with left_out.of(each):
+            for entity, through, parts in _inboxes(store, str(each)):
+                oldest = f"{store.info(parts[0].key).modified:%Y-%m-%d %H:%M:%S}" if parts else "-"
+                size = f"{sum(part.bytes for part in parts):,}"
+                lines.append((str(entity), str(through) if through else "-", f"{len(parts):,}", oldest, size))
+    status = left_out.tell()
     print(place_of(store))
-    print(table(_HEADER, lines, sys.stdout) if lines else "No table has events.")
+    if lines:
+        print(table(_HEADER, lines, sys.stdout))
+    elif not status:
+        print("No table has events.")
+    return status
 
 
 @group.command()

@@ -39,8 +39,9 @@ TheTable = Annotated[str, typer.Argument(metavar="TABLE", callback=_fed_table, h
 def list_steps(
     name: OneTable = None,
     limit: Annotated[int, typer.Option(metavar="STEPS", min=1, help="The most steps of one table.")] = 20,
-) -> None:
+) -> int:
     """List the steps of a table's feed; without a table the newest step of each."""
+    from gamelake.cli.left_out import LeftOut
     from gamelake.cli.store import command_store
     from gamelake.feeds.feed import Feed
     from gamelake.lake.factory import place_of
@@ -49,15 +50,18 @@ def list_steps(
     store = command_store()
     lines: list[tuple[str, ...]] = []
     behind: list[str] = []
+    left_out = LeftOut()
     for entity in _fed_entities(name):
-        feed = Feed(store, entity.table)
-        numbers = feed.numbers()
-        for number in numbers[-limit:] if name else numbers[-1:]:
-            lines.append(_step_line(feed.read(number)))
-        newest = Table(store, entity.table).latest()
-        done = feed.read(numbers[-1]).to_version if numbers else 0
-        if newest is not None and newest.version > done:
-            behind.append(f"{entity}: versions {done + 1} to {newest.version} are not in the feed yet")
+        with left_out.of(entity):
+            feed = Feed(store, entity.table)
+            numbers = feed.numbers()
+            for number in numbers[-limit:] if name else numbers[-1:]:
+                lines.append(_step_line(feed.read(number)))
+            newest = Table(store, entity.table).latest()
+            done = feed.read(numbers[-1]).to_version if numbers else 0
+            if newest is not None and newest.version > done:
+                behind.append(f"{entity}: versions {done + 1} to {newest.version} are not in the feed yet")
+    status = left_out.tell()
     print(place_of(store))
     if lines:
         print(table(_STEP_HEADER, lines, sys.stdout))
@@ -65,8 +69,9 @@ def list_steps(
         print(line)
     if behind:
         print("`gamelake feed make` makes these steps, and so does the next run of `transform`.")
-    elif not lines:
+    elif not lines and not status:
         print("No table has a commit yet.")
+    return status
 
 
 @group.command()

@@ -63,24 +63,26 @@ def _hours(hours: int) -> int:
 
 
 @group.command()
-def show(name: OneTable = None) -> None:
+def show(name: OneTable = None) -> int:
     """Show the newest commits."""
+    from gamelake.cli.left_out import LeftOut
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
     from gamelake.lake.https import open_cdn
     from gamelake.lake.table import open_table
 
     store = open_cdn() or command_store()
-    commits: Iterable[Manifest | None]
-    if name:
-        (only,) = chosen_tables(name)
-        commits = islice(open_table(store, only).history(), 10)
-    else:
-        commits = (open_table(store, each).latest() for each in chosen_tables(None))
-    found = [commit for commit in commits if commit]
+    found: list[Manifest] = []
+    left_out = LeftOut()
+    for each in chosen_tables(name):
+        with left_out.of(each):
+            commits = open_table(store, each)
+            for commit in islice(commits.history(), 10) if name else [commits.latest()]:
+                found += [commit] if commit else []
+    status = left_out.tell()
     if not found:
-        print(f"{place_of(store)}: nothing is committed yet")
-        return
+        print(f"{place_of(store)}: {'no commit can be read' if status else 'nothing is committed yet'}")
+        return status
     print(place_of(store))
     _print_table(_COMMIT_HEADER, map(_commit_line, found))
     for commit in found:
@@ -89,6 +91,7 @@ def show(name: OneTable = None) -> None:
             print(f"{which}: unproven: {one}, twice")
         if commit.shrink_allowed:
             print(f"{which}: it lost more rows than one load may remove; allow_shrink was set")
+    return status
 
 
 @group.command()
@@ -249,8 +252,9 @@ def rejected(
         typer.Option(metavar="ROWS", min=0, help="The most rows of one table. Default: 50; all of them with --json."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print each row as a line of JSON, as it was sent.")] = False,
-) -> None:
+) -> int:
     """List the rows that loads rejected, and why."""
+    from gamelake.cli.left_out import LeftOut
     from gamelake.cli.store import command_store
     from gamelake.lake.factory import place_of
     from gamelake.lake.rejected import rejected_rows
@@ -259,8 +263,11 @@ def rejected(
     if limit is None and not json:
         limit = arguments.SHOWN_ROWS
     lines: list[tuple[str, ...]] = []
+    left_out = LeftOut()
     for each in chosen_tables(name):
-        rows = list(rejected_rows(store, each, day))
+        rows: list[RejectedRow] = []
+        with left_out.of(each):
+            rows = list(rejected_rows(store, each, day))
         shown = rows[:limit]
         if json:
             _print_json(shown)
@@ -271,8 +278,10 @@ def rejected(
     if lines:
         print(place_of(store))
         _print_table(_REJECTED_HEADER, lines)
-    elif not json:
+    status = left_out.tell()
+    if not lines and not json and not status:
         print(f"{place_of(store)}: no rejected rows are kept; they are kept for 30 days")
+    return status
 
 
 @group.command()

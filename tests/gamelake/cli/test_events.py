@@ -75,3 +75,14 @@ def test_one_table_that_fails_does_not_stop_the_others(lake: Store, tmp_path: Pa
     assert capsys.readouterr().err.startswith("igdb.games: with the deletions of the inbox the table has 10 rows; ")
     assert main(["events", "apply", "--allow-shrink"]) == 0
     assert "0 rows created, 1 updated, 20 deleted" in capsys.readouterr().out
+
+
+def test_a_damaged_table_is_left_out_of_the_list(lake: Store, capsys: Captured) -> None:
+    put(lake, GAMES.table, event("update", {"id": 1, "updated_at": LATER}, LATER))
+    put(lake, TableName("igdb", "genres"), event("update", {"id": 1, "updated_at": LATER}, LATER))
+    lake.delete(GAMES.table.pointer_key)
+    lake.put(GAMES.table.manifest_key(1), b"{")
+    assert main(["events", "list"]) == 1
+    printed = capsys.readouterr()
+    assert [line.split()[0] for line in printed.out.splitlines()[2:]] == ["igdb.genres"]
+    assert printed.err.startswith(f"igdb.games is damaged: {GAMES.table.manifest_key(1)}: ")

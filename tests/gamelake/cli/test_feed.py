@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gamelake.cli.main import main
+from gamelake.feeds.documents import step_key
 from gamelake.feeds.feed import Feed
 from gamelake.lake.factory import open_store
+from gamelake.lake.keys import TableName
+from gamelake.lake.manifest import Draft, Mode
+from gamelake.lake.table import Table
 from tests.support.feed_tables import GAMES, load_whole
 
 if TYPE_CHECKING:
@@ -81,6 +85,28 @@ def test_everything_that_happened_to_a_row_is_shown(lake: Store, capsys: Capture
     assert main(["feed", "show", "igdb.games", "--id", "99"]) == 0
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "igdb.games: nothing happened to 99 in the steps of versions 1 to 62\n")
+
+
+@pytest.mark.parametrize("key", [GAMES.table.manifest_key(2), step_key(GAMES.table, 2)])
+def test_a_damaged_table_is_left_out(lake: Store, capsys: Captured, key: str) -> None:
+    main(["feed", "make"])
+    draft = Draft(
+        run_id="a run",
+        partition="2026-11-22",
+        mode=Mode.SNAPSHOT,
+        cursor=None,
+        source_count=0,
+        row_count=0,
+        files=(),
+    )
+    Table(lake, TableName("igdb", "genres")).commit(lambda _: draft)
+    lake.delete(GAMES.table.pointer_key)
+    lake.put(key, b"{")
+    capsys.readouterr()
+    assert main(["feed", "list"]) == 1
+    printed = capsys.readouterr()
+    assert "igdb.genres: versions 1 to 1 are not in the feed yet" in printed.out
+    assert printed.err.startswith(f"igdb.games is damaged: {key}: ")
 
 
 def test_a_lake_without_commits_has_no_complete_feeds(

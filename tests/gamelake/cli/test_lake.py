@@ -10,9 +10,10 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
-from gamelake.lake.keys import TableName
+from gamelake.lake.keys import LoadRun, TableName
 from gamelake.lake.lifecycle import differences
 from gamelake.lake.manifest import Draft, Mode, Part
+from gamelake.lake.rejected import keep_rejected
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.table import Table
 from tests.support.aws import settings_without_this_machine
@@ -76,6 +77,49 @@ def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixtu
     assert main(["lake", "show", "igdb.games"]) == 0
     versions = [line.split()[1] for line in capsys.readouterr().out.splitlines()[2:]]
     assert versions == [str(version) for version in range(12, 2, -1)]
+
+
+def damage(store: Store, entity: str, version: int) -> str:
+    """Damage a commit of a table. Returns: its key."""
+    key = TableName("igdb", entity).manifest_key(version)
+    store.put(key, b"{")
+    return key
+
+
+def test_a_damaged_table_is_left_out_of_the_commits(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for entity in ("games", "platforms", "genres"):
+        commit(on_disk, entity, "2026-11-21")
+    commit(on_disk, "platforms", "2026-11-22")
+    on_disk.delete(TableName("igdb", "platforms").pointer_key)
+    key = damage(on_disk, "platforms", 2)
+    assert main(["lake", "show"]) == 1
+    printed = capsys.readouterr()
+    assert [line.split()[0] for line in printed.out.splitlines()[2:]] == ["igdb.games", "igdb.genres"]
+    assert printed.err.startswith(f"igdb.platforms is damaged: {key}: ")
+    assert "restore the object from a backup" in printed.err
+
+
+def test_the_commits_after_a_damaged_one_are_shown(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(4):
+        commit(on_disk, "games", "2026-11-21")
+    key = damage(on_disk, "games", 2)
+    assert main(["lake", "show", "igdb.games"]) == 1
+    printed = capsys.readouterr()
+    assert [line.split()[1] for line in printed.out.splitlines()[2:]] == ["4", "3"]
+    assert key in printed.err
+
+
+def test_a_damaged_table_is_left_out_of_the_rejected_rows(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for entity in ("games", "genres"):
+        commit(on_disk, entity, "2026-11-21")
+        run = LoadRun(TableName("igdb", entity), "2026-11-21", "a run")
+        keep_rejected(on_disk, run, time_ns=10**18, rows=[{"reason": "no id", "row": {}}])
+    on_disk.delete(TableName("igdb", "games").pointer_key)
+    key = damage(on_disk, "games", 1)
+    assert main(["lake", "rejected"]) == 1
+    printed = capsys.readouterr()
+    assert [line.split()[0] for line in printed.out.splitlines()[2:]] == ["igdb.genres"]
+    assert printed.err.startswith(f"igdb.games is damaged: {key}: ")
 
 
 def test_restore_a_lake_from_its_copy(on_disk: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
