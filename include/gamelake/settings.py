@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gamelake.paths import REPOSITORY
+from gamelake.paths import REPOSITORY, file_in_place_of
 
 LOCAL = REPOSITORY / ".local"
 _KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d|$)")
@@ -31,8 +31,7 @@ def _folder(path: Path) -> Path:
         folder = path.expanduser().absolute()
     except RuntimeError:
         raise ValueError("a folder; ~ stands for the home of a user, and there is no such user") from None
-    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
-    if not there.is_dir():
+    if there := file_in_place_of(folder):
         raise ValueError(f"a folder; {there} is none")
     return folder
 

@@ -163,12 +163,15 @@ def audit(
 
 def _copy_uri(uri: str) -> str:
     """Return the URI of a lake. Raises: typer.BadParameter."""
-    from gamelake.lake.location import LocationError, locate
+    from gamelake.lake.location import FolderLocation, LocationError, locate
+    from gamelake.paths import file_in_place_of
 
     try:
-        locate(uri)
+        place = locate(uri)
     except LocationError as error:
         raise typer.BadParameter(str(error)) from error
+    if isinstance(place, FolderLocation) and (there := file_in_place_of(place.folder)):
+        raise typer.BadParameter(f"found a file at {there}, expected a folder")
     return uri
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.lake.location import BucketLocation, LocationError, locate
 from gamelake.lake.store import StoreError
+from gamelake.paths import file_in_place_of
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from gamelake.lake.location import FolderLocation
     from gamelake.lake.store import ReadableStore, Store
+
+_ORIGIN = "; it comes from GAMELAKE_URI if that is set"
 
 
 def lake_uri() -> str:
@@ -30,7 +33,7 @@ def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
     try:
         return locate(uri)
     except LocationError as error:
-        raise StoreError("open", uri, f"{error}; it comes from GAMELAKE_URI if that is set") from error
+        raise StoreError("open", uri, f"{error}{_ORIGIN}") from error
 
 
 def place_of(store: ReadableStore) -> str:
@@ -50,7 +53,7 @@ def open_store(uri: str, *, s3: S3Client | None = None, config: Config | None = 
         config: Other retries and timeouts of that client than those of a load.
 
     Raises:
-        StoreError: The URI is neither, or the environment has a value that boto3 refuses.
+        StoreError: The URI is neither, or names a file; or the environment has a value that boto3 refuses.
     """
     place = lake_location(uri)
     if isinstance(place, BucketLocation):
@@ -60,6 +63,8 @@ def open_store(uri: str, *, s3: S3Client | None = None, config: Config | None = 
 
         with client_errors(place.uri):
             return S3Store(place.bucket, place.prefix, s3 or default_client(config=config))
+    if there := file_in_place_of(place.folder):
+        raise StoreError("open", uri, f"found a file at {there}, expected a folder{_ORIGIN}")
     from gamelake.lake.disk import DiskStore
 
     return DiskStore(place.folder)

@@ -137,7 +137,7 @@ def test_restore_a_lake_from_its_copy(on_disk: Store, tmp_path: Path, capsys: py
     assert "00000000000000000002.json" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("uri", ["/a/folder", "gs://bucket/lake", ""])
+@pytest.mark.parametrize("uri", ["/a/folder", "gs://bucket/lake", "", "file:///dev/null"])
 def test_a_copy_that_no_store_has_is_refused(on_disk: Store, uri: str) -> None:
     assert main(["lake", "restore", uri]) == 2
 
@@ -238,6 +238,44 @@ def test_a_wrong_uri_is_one_line_on_stderr(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
+    assert "GAMELAKE_URI" in printed.err
+
+
+@pytest.mark.parametrize("below", ["", "/lake"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("lake", "show"),
+        ("lake", "audit"),
+        ("lake", "rejected"),
+        ("lake", "compact"),
+        ("lake", "lifecycle"),
+        ("feed", "list"),
+        ("feed", "make"),
+        ("events", "list"),
+        ("events", "apply"),
+        ("marts", "list"),
+        ("marts", "freshness"),
+        ("marts", "rollback"),
+        ("quality",),
+        ("slo",),
+        ("explain", "dim_games"),
+    ],
+)
+def test_a_lake_that_is_a_file_is_one_line_on_stderr(
+    command: tuple[str, ...],
+    below: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "file").as_uri() + below)
+    assert main(list(command)) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert f"found a file at {tmp_path / 'file'}, expected a folder" in printed.err
     assert "GAMELAKE_URI" in printed.err
 
 
