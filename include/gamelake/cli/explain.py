@@ -41,12 +41,17 @@ def explain(
     from gamelake.lake.factory import place_of
     from gamelake.marts import plans
     from gamelake.marts.build_results import newest_plans, newest_results
+    from gamelake.marts.reader import NotPublishedError, open_marts
 
     store = command_store()
-    key = _named(store, generation) if generation else _shown(store)
-    results = newest_results(store, key) if key else None
-    if key is None or results is None or not results.nodes:
-        place = f"{key} in {place_of(store)}" if key else place_of(store)
+    try:
+        key = _named(store, generation) if generation else open_marts(store).generation.generation
+    except NotPublishedError as error:
+        print(f"{error}. A build that is not published: --generation KEY, of `make generations`", file=sys.stderr)
+        return 1
+    results = newest_results(store, key)
+    if results is None or not results.nodes:
+        place = f"{key} in {place_of(store)}"
         print(f"{place}: no build left its costs; run the DAG `transform`, or `make run`", file=sys.stderr)
         return 1
     run = _run_of(model, results)
@@ -82,14 +87,6 @@ def _named(store: Store, generation: str) -> str:
     except PartitionError:
         return generation if generation.startswith("marts/") else f"marts/{generation}"
     return find_generation(store, generation).generation
-
-
-def _shown(store: Store) -> str | None:
-    """Return the key of the generation that readers have."""
-    from gamelake.marts import pointer
-
-    shown = pointer.current(store)
-    return shown.generation if shown else None
 
 
 def _run_of(model: str, results: BuildResults) -> NodeRun:

@@ -212,8 +212,10 @@ def _tell(store: Store, now: Publication, *, is_moved: bool, wrong: str | None) 
         print(f"The pointer was written again: before, it {wrong}. Readers have {now.day}, {now.generation}.")
     elif not is_moved:
         print(f"No change: readers already have {now.day}, {now.generation}, since {_kst(now.at)} KST ({_story(now)}).")
+        print("The pointer and the copies of its marts at fixed paths were written again.")
     else:
-        print(f"Readers now have {now.day}, {now.generation}, in place of {now.replaced} ({_story(now)}).")
+        before = f", in place of {now.replaced}" if now.replaced else ""
+        print(f"Readers now have {now.day}, {now.generation}{before} ({_story(now)}).")
         print(
             "It stays until `transform` publishes this day or a later one again: pause that DAG to prevent it."
             if now.action == "rollback"

@@ -11,7 +11,7 @@ import pytest
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store
 from gamelake.marts import build_results
-from gamelake.marts.documents import Operator
+from gamelake.marts.documents import POINTER, PUBLICATIONS, Operator
 from gamelake.marts.profiles import Profile
 from tests.support.generations import published
 
@@ -134,7 +134,21 @@ def test_a_torn_record_hides_what_is_usual_and_no_plan(
 
 def test_a_lake_without_builds_names_what_to_run(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "dim_games"]) == 1
-    assert "no build left its costs; run the DAG `transform`" in capsys.readouterr().err
+    assert "nothing is published yet" in capsys.readouterr().err
     (generation,) = published(store, "2026-11-20")
     assert main(["explain", "dim_games"]) == 1
     assert generation in capsys.readouterr().err
+
+
+def test_a_lost_pointer_names_what_writes_it_again(
+    store: Store, built: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.delete(POINTER)
+    assert main(["explain", "mart_top_rated"]) == 1
+    told = capsys.readouterr().err
+    assert ("`make rollforward`" in told, "no build left its costs" in told) == (True, False)
+    for info in list(store.list(PUBLICATIONS)):
+        store.delete(info.key)
+    assert main(["explain", "mart_top_rated"]) == 1
+    assert "--generation" in capsys.readouterr().err
+    assert main(["explain", "mart_top_rated", "--generation", built[1]]) == 0

@@ -16,12 +16,12 @@ from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
-from gamelake.marts.documents import HISTORY, INPUTS, POINTER, RECORD, encode
+from gamelake.marts.documents import HISTORY, INPUTS, POINTER, PUBLICATIONS, RECORD, encode
 from gamelake.marts.generation import publish
 from gamelake.marts.reader import open_marts
 from gamelake.marts.rollback import generations
 from gamelake.paths import REPOSITORY
-from tests.support.generations import finished, published, published_key
+from tests.support.generations import COPY, finished, published, published_key
 
 if TYPE_CHECKING:
     from gamelake.lake.store import Store
@@ -76,6 +76,22 @@ def test_a_pointer_that_readers_lack_is_told(
     assert main(["marts", "rollforward"]) == 0
     assert "No change" not in capsys.readouterr().out
     assert store.get(POINTER) == whole
+
+
+def test_copies_that_are_written_again_are_told(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    published(store, "2026-11-20")
+    store.delete(COPY)
+    assert main(["marts", "rollforward"]) == 0
+    assert "the copies of its marts at fixed paths were written again" in capsys.readouterr().out
+    assert list(store.list(COPY))
+
+
+def test_marts_whose_publications_are_lost_are_shown_again(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    [generation] = published(store, "2026-11-20")
+    for lost in (POINTER, *(info.key for info in list(store.list(PUBLICATIONS)))):
+        store.delete(lost)
+    assert main(["marts", "rollback", generation]) == 0
+    assert f"Readers now have 2026-11-20, {generation} (publication 1, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
