@@ -4,8 +4,8 @@
     IGDB_CLIENT_ID=… IGDB_CLIENT_SECRET=… gamelake settings import     # for the real API
 
 The file is in the astro CLI's schema, which Airflow itself does not read. What it defines replaces what the database
-has; everything else stays. A connection to the sandbox replaces no connection of the user's own. So the command may run
-at every start.
+has; everything else stays. A connection to the sandbox, or one without a value, replaces no connection of the user's
+own. So the command may run at every start.
 """
 
 from __future__ import annotations
@@ -123,23 +123,32 @@ def is_own(conn_id: str, host: str | None, login: str | None, *, sandbox: str | 
     return urlsplit(host or "").hostname not in sandboxes or (login or None) != ours.get(conn_id)
 
 
-def _leads_to_sandbox(
-    conn_id: str, connection: Mapping[str, Any], settings: Settings, *, sandbox: str | None = None
-) -> bool:
-    """Return whether a connection of the file leads to the sandbox, as the user has chosen nothing else."""
-    host, login = connection.get("host"), connection.get("login")
-    return not is_set(conn_id, settings) and not is_own(conn_id, host, login, sandbox=sandbox)
+def _has_choice(conn_id: str, connection: Mapping[str, Any], *, sandbox: str | None) -> bool:
+    """Return whether a person chose what a connection has: it is no sandbox's, or, of another service, has a value."""
+    if conn_id in _CHOOSES:
+        return is_own(conn_id, connection.get("host"), connection.get("login"), sandbox=sandbox)
+    extra = connection.get("extra") or {}
+    values = json.loads(extra) if isinstance(extra, str) else extra
+    return any(values.values()) or any(connection.get(name) for name in ("host", "schema", "login", "password", "port"))
+
+
+def _is_default(conn_id: str, connection: Mapping[str, Any], settings: Settings, *, sandbox: str | None = None) -> bool:
+    """Return whether neither the file nor the environment has a choice for a connection."""
+    return not is_set(conn_id, settings) and not _has_choice(conn_id, connection, sandbox=sandbox)
 
 
 def kept(conn_id: str, host: str | None) -> str:
-    """Return a line on a connection that is kept, and how to get the sandbox again.
+    """Return a line on a connection that is kept, and how to get the one of the file again.
 
     Args:
         conn_id: The connection.
         host: Its host, if it has one.
     """
+    is_source = conn_id in _CHOOSES
+    where = f" (host {host or 'of the API'})" if is_source else ""
+    other = "the sandbox" if is_source else f"the one of {SETTINGS_PATH.name}"
     return (
-        f"connection {conn_id}: kept, it is your own (host {host or 'of the API'}). For the sandbox again delete it "
+        f"connection {conn_id}: kept, it is your own{where}. For {other} again delete it "
         f"(`{airflow_command()} connections delete {conn_id}`, or in the web UI), then run this command again"
     )
 
@@ -161,12 +170,12 @@ def connections(file: SettingsFile, settings: Settings, *, sandbox: str | None =
     """
     found = {connection.conn_id: connection.as_json() for connection in file.connections}
     if igdb := found.get(IGDB_CONNECTION):
-        if sandbox and _leads_to_sandbox(IGDB_CONNECTION, igdb, settings):
+        if sandbox and _is_default(IGDB_CONNECTION, igdb, settings):
             token_url = f"{sandbox}/oauth2/token"
             igdb |= {"host": f"{sandbox}/v4", "extra": {**igdb.get("extra", {}), "token_url": token_url}}
         _use_account(igdb, settings)
     if rawg := found.get(RAWG_CONNECTION):
-        if sandbox and _leads_to_sandbox(RAWG_CONNECTION, rawg, settings):
+        if sandbox and _is_default(RAWG_CONNECTION, rawg, settings):
             rawg["host"] = f"{sandbox}/api"
         _use_key(rawg, settings)
     return found
@@ -201,7 +210,7 @@ def _use_key(connection: dict[str, Any], settings: Settings) -> None:
 def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None) -> list[str]:
     """Write the settings to the metadata database.
 
-    A connection that would lead to the sandbox does not replace one of the user's own.
+    A connection that leads to the sandbox, or that has no value, does not replace one of the user's own.
 
     Args:
         file: The settings file.
@@ -232,10 +241,11 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None)
             stored = session.execute(columns.where(ConnectionRow.conn_id == conn_id)).one_or_none()
             if (
                 stored
-                and is_own(conn_id, stored.host, stored.login, sandbox=sandbox)
-                and _leads_to_sandbox(conn_id, connection, settings, sandbox=sandbox)
+                and _is_default(conn_id, connection, settings, sandbox=sandbox)
+                # One to the sandbox needs no key. One that the key does not fit is told now, and not by each load.
+                and (conn_id not in _CHOOSES or is_own(conn_id, stored.host, stored.login, sandbox=sandbox))
+                and _has_choice(conn_id, json.loads(stored_json(conn_id, session)), sandbox=sandbox)
             ):
-                stored_json(conn_id, session)  # a key that does not fit is told now, and not by each load
                 lines.append(kept(conn_id, stored.host))
                 continue
             row = ConnectionRow(conn_id=conn_id, **_columns(connection))
@@ -267,7 +277,7 @@ def stored_json(conn_id: str, session: Session) -> str:
         raise SettingsFileError(
             f"connection {conn_id}: it is your own, and Airflow's Fernet key (AIRFLOW__CORE__FERNET_KEY) does not "
             f"decrypt it. Set the key that it was stored with; or delete it (`{airflow_command()} connections delete "
-            f"{conn_id}`), and store it again where the sandbox is not to answer"
+            f"{conn_id}`), and store it again if it is still to be used"
         ) from error
 
 

@@ -38,6 +38,9 @@ def change() -> None:
         )
         session.execute(text("update slot_pool set slots = 7 where pool = 'igdb_api'"))
         session.execute(text("update connection set host = 'https://rawg.example/api' where conn_id = 'rawg_default'"))
+        aws = session.scalars(select(Connection).where(Connection.conn_id == "aws_default")).one()
+        aws.login, aws.password = "my-key", "my-secret"
+        aws.set_extra('{"endpoint_url": "https://minio.example", "region_name": null}')
         session.merge(Connection(conn_id="mine", conn_type="http"))
 
 
@@ -59,6 +62,7 @@ def found() -> dict[str, Any]:
             "igdb_default": {"host": igdb.host, "login": igdb.login, "password": igdb.password, "port": igdb.port},
             "rawg_host": session.scalar(select(Connection.host).where(Connection.conn_id == "rawg_default")),
             "stored_password": stored,
+            "aws": session.scalars(select(Connection).where(Connection.conn_id == "aws_default")).one().as_json(),
             "slots": session.scalar(select(Pool.slots).where(Pool.pool == "igdb_api")),
         }
 

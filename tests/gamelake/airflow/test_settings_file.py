@@ -212,7 +212,7 @@ def test_an_import_states_what_it_writes_and_no_secret(imported: Imported) -> No
         "connection aws_default: aws, no host",
         "pool igdb_api: 1 slot",
     ]
-    assert again[:1] + again[2:] == first[:1] + first[2:]
+    assert again[::3] == first[::3]
     assert "hush" not in "".join(imported.printed)
 
 
@@ -222,6 +222,17 @@ def test_the_sandbox_replaces_no_connection_of_the_users_own(imported: Imported)
     assert imported.printed[-3] == (
         "connection rawg_default: kept, it is your own (host https://rawg.example/api). For the sandbox again delete "
         f"it (`{airflow_command()} connections delete rawg_default`, or in the web UI), then run this command again"
+    )
+
+
+def test_an_empty_connection_replaces_none_of_the_users_own(imported: Imported) -> None:
+    """It took the keys of the lake away that a person had stored in the web UI."""
+    aws = json.loads(imported.found["aws"])
+    assert (aws["login"], aws["password"]) == ("my-key", "my-secret")
+    assert "https://minio.example" in str(aws["extra"])
+    assert imported.printed[-2] == (
+        "connection aws_default: kept, it is your own. For the one of airflow_settings.yaml again delete it "
+        f"(`{airflow_command()} connections delete aws_default`, or in the web UI), then run this command again"
     )
 
 
