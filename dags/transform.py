@@ -10,7 +10,8 @@ docs/guides/runbooks/marts-are-wrong.md what to do about figures.
    built all the same, and the next run makes what is missing.
 2. `open_generation` fixes which commits the build reads.
 3. `dbt.build` builds and tests everything, in one process of dbt or on Spark (docs/guides/runbooks/spark.md). After it,
-   a task for each model shows how the model and its tests ended, and its SQL.
+   a task for each model shows how the model and its tests ended, and its SQL. `dbt.has_results` skips these tasks at
+   once if dbt did not run, or was ended because the lake could not be reached.
 4. `publish` moves the pointer `marts/_current.json`, if nothing failed. It is skipped, and sends no event of the asset
    `marts`, when readers already have a later day. Its log states so.
 

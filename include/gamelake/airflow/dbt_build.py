@@ -5,6 +5,8 @@ starts from the beginning, because DuckDB's file is on the worker that ran the e
 
 All tries read the same files. So a build is not retried after a failure that only other files or other code can
 prevent: a failed test, a broken contract, wrong SQL.
+
+A build is ended once a model fails while the lake cannot be reached: every other model would wait for it, and fail too.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,15 +30,18 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from gamelake.airflow import lineage
 from gamelake.airflow.stores import connected_store, connection_exported
-from gamelake.lake.store import StoreError
+from gamelake.lake.store import ObjectNotFoundError, StoreError
 from gamelake.marts import build_results, profiles
 from gamelake.marts.dbt_project import inherited
+from gamelake.marts.documents import INPUTS
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
+
+    from gamelake.lake.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +56,12 @@ _FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded")
 
 _NO_MEMORY = re.compile(r"Out of Memory Error: .*")
 """DuckDB's error; what follows it names settings that this project sets by variables of its own."""
+
+_FAILED = re.compile(r"\b\d+ of \d+ ERROR\b")
+"""What dbt prints of a model or a test that could not run, before the others."""
+
+ANSWER_SECONDS = 15.0
+"""How long the lake may take to answer, after a failure, before it counts as one that cannot be reached."""
 
 _PART = re.compile(r"/raw/([a-z0-9]+)/([a-z0-9_]+)/dt=[^\s/]+/[^\s/]+/part-\d+\.jsonl\.gz")
 """A part of a table, in an error of DuckDB."""
@@ -66,6 +78,9 @@ _TIME = re.compile(r"^\d\d:\d\d:\d\d\s+")
 _BAD = ("error", "fail")
 """The statuses of dbt that are no success, the worst first."""
 
+HAS_RESULTS = "has_results"
+"""The XCom of a DbtBuild whose dbt left results; no model may have its name."""
+
 Result = dict[str, Any]
 
 
@@ -79,6 +94,10 @@ class FullDiskError(AirflowException):
 
 class NoMemoryError(AirflowException):
     """The build needs more memory than DuckDB, the container or the machine gives it."""
+
+
+class UnreachableLakeError(AirflowException):
+    """The lake cannot be reached. Its cause is the store's error."""
 
 
 class DbtBuild(BaseOperator):
@@ -108,6 +127,7 @@ class DbtBuild(BaseOperator):
         self._process: subprocess.Popen[str] | None = None
         self._full_disk: str | None = None
         self._no_memory: str | None = None
+        self._lost: StoreError | None = None
         self._output: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def execute(self, context: Context) -> None:
@@ -115,13 +135,22 @@ class DbtBuild(BaseOperator):
 
         Raises:
             AirflowFailException: dbt failed, and another try would fail too; a FailedTestsError if only tests failed.
-            AirflowException: dbt failed, and another try may succeed; a FullDiskError or NoMemoryError if that is why.
+            AirflowException: dbt failed, and another try may succeed; a FullDiskError, NoMemoryError or
+                UnreachableLakeError if that is why.
         """
         for name in ("run_results.json", profiles.FILE):
             (self.target / name).unlink(missing_ok=True)  # of an earlier build, if dbt cannot start
-        status = self._run()
+        store = connected_store()
+        status = self._run(store)
+        if status and (lost := self._lost or self._why_unreachable(store)):
+            raise UnreachableLakeError(
+                f"{lost}. The lake cannot be reached, so dbt was ended: every other model needs it too. Nothing was "
+                "published. Clear dbt.build, or start the run again, when the lake answers"
+            ) from lost
         results = read_results(self.target)
         self._keep(results, context["ti"].try_number)
+        if results:
+            context["ti"].xcom_push(key=HAS_RESULTS, value=True)
         for model, result in _by_model(results, self.target).items():
             context["ti"].xcom_push(key=model, value=result)
         lineage.models_done(results, self.target)
@@ -149,7 +178,7 @@ class DbtBuild(BaseOperator):
         ended = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return AirflowException("\n".join([f"dbt {ended}; its log has more", *_damaged(failed), told]))
 
-    def _run(self) -> int:
+    def _run(self, store: Store) -> int:
         """Run the process, and log its output line by line. Returns: its exit status."""
         with (
             connection_exported(),
@@ -171,10 +200,32 @@ class DbtBuild(BaseOperator):
                         self._full_disk = found[0]
                     if found := _NO_MEMORY.search(line):
                         self._no_memory = found[0]
+                    if _FAILED.search(line) and not self._lost and (lost := self._why_unreachable(store)):
+                        self._lost = lost
+                        self._end()
             except BaseException:  # a timeout or Ctrl-C: end dbt, because the block waits for it
                 self._end()
                 raise
         return self._process.returncode
+
+    def _why_unreachable(self, store: Store) -> StoreError | None:
+        """Return why the lake cannot be reached; None if it answers."""
+        answers: list[StoreError | None] = []
+
+        def ask() -> None:
+            try:
+                store.info(f"{self.generation}/{INPUTS}")
+            except ObjectNotFoundError:
+                answers.append(None)
+            except StoreError as error:
+                answers.append(error)
+            else:
+                answers.append(None)
+
+        asking = threading.Thread(target=ask, daemon=True)  # it may wait for minutes, and the task does not
+        asking.start()
+        asking.join(ANSWER_SECONDS)
+        return answers[0] if answers else StoreError("read", store.uri, f"no answer within {ANSWER_SECONDS:.0f} s")
 
     def _keep(self, results: Sequence[Result], number: int) -> None:
         """Write into the lake how the models and tests ended, and what they cost."""

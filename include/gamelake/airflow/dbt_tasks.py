@@ -11,11 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import TaskGroup
+from airflow.sdk import TaskGroup, task
 from cosmos import DbtTaskGroup, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import DbtResourceType, LoadMode, SeedRenderingBehavior, TestBehavior
 
-from gamelake.airflow.dbt_build import DbtBuild, ModelState
+from gamelake.airflow.dbt_build import HAS_RESULTS, DbtBuild, ModelState
 from gamelake.airflow.failures import task_callbacks
 from gamelake.airflow.pods import executor_config
 from gamelake.marts import dbt_project, spark
@@ -62,10 +62,19 @@ def dbt_tasks(*, url: str, key: str) -> DbtBuild:
         ),
     ) as group:
         build = _spark_build(key) if read_settings().gamelake_transform == "spark" else _duckdb_build(url, key)
-    for task in group.iter_tasks():
-        if task is not build and not task.upstream_task_ids:
-            build >> task
+        shown = has_results()
+    for each in group.iter_tasks():
+        if each.task_id not in {BUILD, shown.operator.task_id} and not each.upstream_task_ids:
+            shown >> each
+    build >> shown
     return build
+
+
+# A task that it skips is no process, and in Kubernetes no pod: there is one for each model.
+@task.short_circuit(trigger_rule="all_done")
+def has_results(**context: Any) -> bool:
+    """Tell whether dbt left results: if it did not run or was ended, the tasks that show models are skipped at once."""
+    return bool(context["ti"].xcom_pull(task_ids=BUILD, key=HAS_RESULTS))
 
 
 def _duckdb_build(url: str, key: str) -> DbtBuild:

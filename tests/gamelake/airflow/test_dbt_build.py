@@ -5,16 +5,30 @@ from __future__ import annotations
 import inspect
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from gamelake.airflow.dbt_build import DbtBuild, FailedTestsError, FullDiskError, ModelState, NoMemoryError, _damaged
+from gamelake.airflow.dbt_build import (
+    DbtBuild,
+    FailedTestsError,
+    FullDiskError,
+    ModelState,
+    NoMemoryError,
+    UnreachableLakeError,
+    _damaged,
+)
 from gamelake.airflow.dbt_tasks import layer_of
+from gamelake.lake.store import StoreError
+from tests.support.aws import isolate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROJECT = """
 name: small
@@ -54,6 +68,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.lake = (folder / "lake").as_uri()
         self.pushed: dict[str, Any] = {}
         self.ti = SimpleNamespace(
             try_number=2,
@@ -73,7 +88,7 @@ class Project:
         target = self.folder / "target"
         task = DbtBuild(task_id="build", command=command, variables=variables, target=target, generation="marts/dt=x/y")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("GAMELAKE_URI", (self.folder / "lake").as_uri())
+            patch.setenv("GAMELAKE_URI", self.lake)
             inspect.unwrap(DbtBuild.execute)(task, {"ti": self.ti})
 
     def results(self) -> dict[str, Any]:
@@ -219,6 +234,44 @@ def test_a_build_that_ends_without_results_shows_its_last_words(project: Project
     with pytest.raises(AirflowException) as raised:
         project.run(["/bin/sh", "-c", script])
     assert str(raised.value).endswith(shown)
+
+
+@pytest.fixture
+def unreachable(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A lake on a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        isolate(monkeypatch, tmp_path, AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s")
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
+        monkeypatch.setattr("gamelake.airflow.dbt_build.ANSWER_SECONDS", 1)
+        project.lake = "s3://lake/a"
+        yield project
+
+
+FAILED = "echo '12:00:00  3 of 90 ERROR creating sql table model main.stg_games ... [ERROR in 9.00s]'"
+
+
+def test_a_build_whose_lake_does_not_answer_is_ended_at_the_first_failure(unreachable: Project) -> None:
+    with pytest.raises(UnreachableLakeError, match=r"s3://lake/a.: no answer within 1 s\. ") as raised:
+        unreachable.run(["/bin/sh", "-c", f"{FAILED}; sleep 600"])
+    assert isinstance(raised.value.__cause__, StoreError)
+
+
+def test_a_lake_that_no_server_has_is_the_cause_of_a_build_that_cannot_start(
+    unreachable: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.setattr("gamelake.airflow.dbt_build.ANSWER_SECONDS", 30)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    with pytest.raises(UnreachableLakeError, match=r"Could not connect .*; is the server up, and AWS_ENDPOINT_URL"):
+        unreachable.run(["/bin/sh", "-c", "exit 2"])
+
+
+def test_a_build_whose_lake_answers_goes_on_after_a_failure(project: Project) -> None:
+    with pytest.raises(AirflowException, match=r"status 1; its log has more\nDone\.$") as raised:
+        project.run(["/bin/sh", "-c", f"{FAILED}; echo Done.; exit 1"])
+    assert not isinstance(raised.value, UnreachableLakeError)
 
 
 def test_dbt_ends_with_its_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
