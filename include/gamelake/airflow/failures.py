@@ -32,6 +32,9 @@ Callbacks = dict[str, Any]
 RUN = "run"
 """The part of a scope that fails with a run, if the failure of a task would not be ended."""
 
+WRONG_PARAMS = "params"
+"""The kind of a run that a person started with params that cannot be used."""
+
 COUNT_SECONDS = 3.0
 """How long tables are counted, of the 8 seconds in which the lake has to take a failure."""
 MOST_READ = 20
@@ -48,6 +51,9 @@ class _TaskFailed:
 
     def __call__(self, context: Context) -> None:
         error, name = _error(context), self.part(context) if self.part else _task_id(context)
+        if _has_wrong_params(context, error):
+            _tell_wrong_params(context, self.scope, name, error)
+            return
         _report(_fault(context, self.scope, _kind_of_build(error), name, _cause(error), self.severity))
 
 
@@ -57,6 +63,9 @@ def load_callbacks(source: Source, entity: Entity) -> Callbacks:
 
     def failed(context: Context) -> None:
         error = _error(context)
+        if _has_wrong_params(context, error):
+            _tell_wrong_params(context, scope, entity.name, error)
+            return
         _report(
             _fault(context, scope, _kind_of_load(error), entity.name, _cause(error), _severity(source)),
             count=lambda store: loaded_tables(store, source, _night(context)),
@@ -152,6 +161,33 @@ def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int] | None] | 
     record_failure(fault, count=count)
 
 
+def _has_wrong_params(context: Context, error: BaseException | str | None) -> bool:
+    """Whether a person started a run with params that cannot be used, such as a day without loads: no night failed."""
+    from gamelake.airflow.run_partition import ParamError
+    from gamelake.days import PartitionError
+    from gamelake.load.errors import UnreadablePartitionError
+    from gamelake.marts.errors import UnbuildableDayError
+
+    kinds = (ParamError, PartitionError, UnreadablePartitionError, UnbuildableDayError)
+    is_manual = getattr(context.get("dag_run"), "run_type", None) == "manual"
+    return is_manual and any(isinstance(each, kinds) for each in _causes(error))
+
+
+def _tell_wrong_params(context: Context, scope: str, part: str, error: BaseException | str | None) -> None:
+    from gamelake.airflow.notifications import record
+
+    notice = _fault(context, scope, WRONG_PARAMS, part, _cause(error), _severity(None))
+    record(lambda incidents, _: incidents.notice(notice))
+
+
+def _is_told(incidents: Incidents, fault: Fault, started: datetime | None) -> bool:
+    """Whether wrong params of a run that began at a moment are told."""
+    newest = next((each for each in incidents.newest(fault.scope) if each.kind == WRONG_PARAMS), None)
+    if newest is None or started is None:
+        return False
+    return any(each.part == fault.part and each.at >= started for each in newest.messages)
+
+
 def _lost(
     context: Context, scope: str, part: str | None, severity: Severity | None = None, *, name: str | None = None
 ) -> None:
@@ -171,6 +207,8 @@ def _lost(
 
     def fail(incidents: Incidents, store: Store) -> None:
         if scope == "transform" and own is None and incidents.is_lake and _has_published(store, context):
+            return
+        if _is_told(incidents, fault, getattr(context.get("dag_run"), "start_date", None)):
             return
         failures = [failure for each in incidents.open(scope) for failure in each.failures]
         if not any(fault.night in each.nights and part in {None, each.part} for each in failures):

@@ -223,14 +223,15 @@ class Incidents:
         today, tomorrow = (format_day(day_of(now) + timedelta(days=days)) for days in (0, 1))
         resolved, failures = {each.part: each for each in before.resolved}, []
         for each in before.failures:
-            made_up = tuple(name for name in each.nights if name != night)
+            open_nights = tuple(name for name in each.nights if name != night)
             if part not in {None, each.part}:
                 failures.append(each)
             elif night >= (each.nights[-1] if each.nights[-1] < tomorrow else today):
-                missed = {*made_up, *(resolved.pop(each.part).missed if each.part in resolved else ())}
+                due = [name for name in open_nights if day_of_partition(name) < tomorrow]
+                missed = {*due, *(resolved.pop(each.part).missed if each.part in resolved else ())}
                 resolved[each.part] = Resolved(part=each.part, missed=tuple(sorted(missed)), at=now)
             else:
-                failures.append(replace(each, nights=made_up))
+                failures.append(replace(each, nights=open_nights))
         if tuple(failures) == before.failures:
             return None
         after = replace(before, number=number, failures=tuple(failures), resolved=tuple(resolved.values()))

@@ -17,7 +17,7 @@ from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.lake.uploads import DamagedPartError, verify_part
 from gamelake.marts.build_inputs import CommitInput
-from gamelake.marts.errors import TransformError
+from gamelake.marts.errors import TransformError, UnbuildableDayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def commits_as_of(
         fresh: With the events that were applied since the loads of that day.
 
     Raises:
-        TransformError: The day is after the newest load, or a table that builds wait for was never loaded.
+        UnbuildableDayError: The day is after the newest load, or a table that builds wait for was never loaded.
         ManifestError: A commit is damaged.
         StoreError: The lake cannot be read.
     """
@@ -61,7 +61,7 @@ def commits_as_of(
     commits = {name: each for name, each in found.items() if isinstance(each, Manifest)}
     left_out = {name: each for name, each in found.items() if isinstance(each, str)}
     if missing := [entity for entity in entities if entity.gates_transform and str(entity) not in commits]:
-        raise TransformError(
+        raise UnbuildableDayError(
             f"no load of {_listed(map(str, missing))} was committed for {format_day(day)} or a day before it in "
             f"{place_of(store)}; {_hint(store, missing)}"
         )
@@ -71,7 +71,7 @@ def commits_as_of(
         day_of_partition(commit.partition) == format_day(day) for name, commit in commits.items() if name in loaded
     )
     if not is_loaded and (newest := newest_day(store, entities)) < day:
-        raise TransformError(
+        raise UnbuildableDayError(
             f"date: found {format_day(day)}, expected {format_day(newest)} or earlier: that is the newest day that was "
             f"loaded into {place_of(store)}"
         )

@@ -16,17 +16,25 @@ from apiclient.errors import ServerError
 from gamelake.airflow import failures, notifications
 from gamelake.airflow.data_quality import check_data
 from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemoryError
-from gamelake.airflow.failures import load_callbacks, load_run_callbacks, publication_skipped, task_callbacks
+from gamelake.airflow.failures import (
+    load_callbacks,
+    load_run_callbacks,
+    publication_skipped,
+    run_callbacks,
+    task_callbacks,
+)
 from gamelake.airflow.notifications import record, record_failure, record_success, store_of_this_machine
+from gamelake.airflow.run_partition import ParamError
 from gamelake.cli.main import main
-from gamelake.days import day_of, format_day
+from gamelake.days import PartitionError, day_of, format_day
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Unproven
 from gamelake.lake.store import StoreError
-from gamelake.load.errors import ContractError, HeldError, UnprovenError
+from gamelake.load.errors import ContractError, HeldError, UnprovenError, UnreadablePartitionError
 from gamelake.load.guard import Loss
+from gamelake.marts.errors import UnbuildableDayError
 from gamelake.registry import load_sources, loaded_entities
 from igdb.errors import AuthError
 from tests.support.night_lake import RUN, NightLake, moment
@@ -432,6 +440,47 @@ def test_what_a_build_lacks_has_its_own_sentence(lake: Store, webhook: Webhook, 
 
     assert webhook.got[0]["title"] == f"[P0] The marts of {NIGHT} were not published: {reason}"
     assert str(error) in webhook.got[0]["text"]
+
+
+WRONG_PARAMS = [
+    UnbuildableDayError("date: found 2030-01-01, expected 2026-11-30 or earlier"),
+    UnreadablePartitionError("igdb.popscore", "2026-01-01", NIGHT, is_future=False),
+    PartitionError("tomorrow", "a Korean day"),
+    ParamError("dat", ["date"]),
+]
+
+
+@pytest.mark.parametrize("reason", WRONG_PARAMS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("scope", ["transform", "load.igdb"])
+def test_wrong_params_of_a_person_are_no_failed_night(
+    lake: Store, webhook: Webhook, reason: Exception, scope: str
+) -> None:
+    """A run of transform for a day without loads told that the marts of that day were not published, as P0."""
+    error = AirflowFailException(f"not retried: {reason}")
+    error.__cause__ = reason
+    task, run = (
+        (task_callbacks("transform"), run_callbacks("transform"))
+        if scope == "transform"
+        else (load_callbacks(IGDB, COVERS), load_run_callbacks(IGDB, COVERS))
+    )
+    asked = context(error, task="open_generation", reason="task_failure")
+    asked["dag_run"].run_type, asked["dag_run"].start_date = "manual", datetime.now(UTC)
+
+    task["on_failure_callback"](asked)
+    run["on_failure_callback"](asked)
+
+    assert webhook.events == ["notice"]
+    assert webhook.got[0]["severity"] == "P2"
+    assert "was started with params that cannot be used" in webhook.got[0]["title"]
+    assert f"Cause: {reason}" in webhook.got[0]["text"]
+    assert Incidents(lake).open() == []
+
+
+def test_a_night_that_cannot_be_built_is_an_incident(lake: Store, webhook: Webhook) -> None:
+    night = context(UnbuildableDayError("no load of igdb.games"), task="open_generation")
+    night["dag_run"].run_type = "asset_triggered"
+    task_callbacks("transform")["on_failure_callback"](night)
+    assert (webhook.events, webhook.got[0]["severity"]) == (["opened"], "P0")
 
 
 @pytest.mark.parametrize(
