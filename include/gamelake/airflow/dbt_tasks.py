@@ -62,11 +62,8 @@ def dbt_tasks(*, url: str, key: str) -> DbtBuild:
         ),
     ) as group:
         build = _spark_build(key) if read_settings().gamelake_transform == "spark" else _duckdb_build(url, key)
-        shown = has_results()
-    for each in group.iter_tasks():
-        if each.task_id not in {BUILD, shown.operator.task_id} and not each.upstream_task_ids:
-            shown >> each
-    build >> shown
+        models = [each for each in group.iter_tasks() if each is not build and not each.upstream_task_ids]
+        build >> has_results() >> models
     return build
 
 
