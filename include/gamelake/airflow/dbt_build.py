@@ -343,9 +343,9 @@ def _damaged(lines: Sequence[str]) -> list[str]:
         "docs/guides/runbooks/documents-are-damaged.md has what to do then"
         for table in tables
     ] + [
-        f"{key}, which an earlier build wrote, cannot be read. If the next try fails too, delete it and run "
-        "`transform` again: a day of the history is built again from its parts, and without a mart the day before is "
-        "compared with"
+        f"{key}, which an earlier build wrote, cannot be read. If the next try fails too, run `transform` again, or "
+        "wait for the next night: both compare such files with their hashes. A damaged day of the history is then "
+        "built again from its parts, and in place of a damaged mart the day before is compared with"
         for key in files
     ]
 

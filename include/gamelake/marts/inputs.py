@@ -1,14 +1,20 @@
-"""Decides what a build reads: commits, files, days of the history and the marts of the day before."""
+"""Decides what a build reads: commits, files, days of the history and the marts of the day before.
+
+Files of earlier builds are compared with their listed sizes, and with their hashes after a build that did not end: a
+damaged one may be why. To read each of them every night would take longer than the build.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gamelake.days import day_of_partition, format_day
 from gamelake.lake.documents import DocumentError
-from gamelake.lake.store import ObjectNotFoundError
+from gamelake.lake.store import CHUNK, ObjectNotFoundError
 from gamelake.marts import changes, history, pointer, unbuildable
 from gamelake.marts.build_inputs import AbsentInput, ClaimInput, FileInput, Inputs, PreviousMart, RunInput, SourceInput
 from gamelake.marts.build_results import runs_between
@@ -24,10 +30,12 @@ if TYPE_CHECKING:
     from gamelake.lake.manifest import Manifest, Part
     from gamelake.lake.store import ReadableStore, Store
     from gamelake.marts.build_inputs import CommitInput
-    from gamelake.marts.documents import Generation, HistoryDay
+    from gamelake.marts.documents import Generation, HistoryDay, PublishedMart
     from gamelake.registry import Entity
 
 log = logging.getLogger(__name__)
+
+_FILES_AT_ONCE = 8
 
 
 def choose_inputs(
@@ -52,9 +60,14 @@ def choose_inputs(
     commits, broken = commits_as_of(sources, entities, day, fresh=fresh)
     shown = pointer.current(store)
     marts = _reader_of_marts(store, sources, shown)
+    in_doubt = _is_unfinished(store, shown, day)
     model, table = history_model()
     newest = {name: history.newest_day(commit, format_day(day)) for name, commit in commits.items()}
-    every_day = history.days_of(model, commits[table].files, _listed_days(store, model)) if table in commits else []
+    every_day = (
+        history.days_of(model, commits[table].files, _listed_days(store, model, in_doubt=in_doubt))
+        if table in commits
+        else []
+    )
     days, left_out = unbuildable.leave_out(
         sources, every_day, tested=newest.get(table, ""), known={name: each.files for name, each in commits.items()}
     )
@@ -63,7 +76,9 @@ def choose_inputs(
     build = uuid4().hex
     restored = restore_parts(store, sources, wanted, day=day, build=build)
     history.write_day_inputs(store, days)
-    before = next((each for each in pointer.by_day(store) if each.day < day and _is_whole(store, each)), None)
+    before = next(
+        (each for each in pointer.by_day(store) if each.day < day and _is_whole(store, each, in_doubt=in_doubt)), None
+    )
     files = [
         (commit, ordinal, file)
         for commit in commits.values()
@@ -144,16 +159,31 @@ def _reader_of_marts(store: Store, sources: ReadableStore, shown: Generation | N
         return store
 
 
-def _is_whole(store: Store, generation: Generation) -> bool:
+def _is_unfinished(store: Store, shown: Generation | None, day: date) -> bool:
+    """Whether a build of a day, or of one that readers lack, began after the shown one and did not end."""
+    if shown is None:
+        return False
+    infos = [
+        *store.list("marts/dt=", after=f"marts/dt={format_day(shown.day)}"),
+        *store.list(f"marts/dt={format_day(day)}/"),
+    ]
+    begun = {
+        info.key.removesuffix(INPUTS)
+        for info in infos
+        if info.key.endswith(f"/{INPUTS}") and info.modified > shown.built_at
+    }
+    return bool(begun - {info.key.removesuffix(RECORD) for info in infos})
+
+
+def _is_whole(store: Store, generation: Generation, *, in_doubt: bool) -> bool:
     """Whether the files of an earlier day are there: a lost one must not stop the nights after it."""
-    sizes = {info.key: info.size for info in store.list(f"{generation.generation}/")}
-    wrong = [mart.key for mart in generation.marts if sizes.get(mart.key) != mart.bytes]
-    if wrong:
-        log.warning("%s is not compared with: %s is missing or has another size", generation.generation, wrong[0])
-    return not wrong
+    lost = _lost(store, f"{generation.generation}/", generation.marts, in_doubt=in_doubt)
+    if lost:
+        log.warning("%s is not compared with: %s is missing or damaged", generation.generation, lost[0])
+    return not lost
 
 
-def _listed_days(store: Store, model: str) -> Sequence[HistoryDay]:
+def _listed_days(store: Store, model: str, *, in_doubt: bool) -> Sequence[HistoryDay]:
     """Return the days that the shown generation lists and that are there: they need not be built again.
 
     If its listing is lost or damaged, those of the generation before it.
@@ -164,11 +194,34 @@ def _listed_days(store: Store, model: str) -> Sequence[HistoryDay]:
         except (ObjectNotFoundError, DocumentError) as error:
             log.warning("%s is not used, so some days are built again: %s", generation.history, error)
             continue
-        sizes = {info.key: info.size for info in store.list(history.folder(model))}
-        for lost in (day for day in days if sizes.get(day.key) != day.bytes):
-            log.warning("%s is missing or has another size; the day is built again", lost.key)
-        return [day for day in days if sizes.get(day.key) == day.bytes]
+        lost = _lost(store, history.folder(model), days, in_doubt=in_doubt)
+        for key in lost:
+            log.warning("%s is missing or damaged; the day is built again", key)
+        return [day for day in days if day.key not in lost]
     return ()
+
+
+def _lost(
+    store: Store, folder: str, files: Sequence[HistoryDay] | Sequence[PublishedMart], *, in_doubt: bool
+) -> list[str]:
+    """Return the keys of files that are missing, or have another size or, if in doubt, other bytes than listed."""
+    sizes = {info.key: info.size for info in store.list(folder)}
+    whole = [each for each in files if sizes.get(each.key) == each.bytes]
+    if in_doubt and whole:
+        log.info("a build did not end: %d files in %s are compared with their hashes", len(whole), folder)
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+            hashes = list(threads.map(lambda each: _hash(store, each.key), whole))
+        whole = [each for each, found in zip(whole, hashes, strict=True) if found == each.sha256]
+    there = {each.key for each in whole}
+    return [each.key for each in files if each.key not in there]
+
+
+def _hash(store: Store, key: str) -> str:
+    digest = hashlib.sha256()
+    with store.open(key) as stream:
+        while data := stream.read(CHUNK):
+            digest.update(data)
+    return digest.hexdigest()
 
 
 def _known_commits(store: Store, shown: Generation | None) -> Sequence[CommitInput]:

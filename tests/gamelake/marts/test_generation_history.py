@@ -164,6 +164,39 @@ def test_a_day_whose_file_is_lost_or_damaged_is_built_again(
     assert lost in caplog.text
 
 
+def swap_bytes(store: Any, key: str) -> None:
+    """Damage a file, whose size stays."""
+    store.put(key, bytes(255 - each for each in store.get(key)))
+
+
+def test_a_day_of_right_size_and_wrong_bytes_is_built_again_after_a_build_that_failed(
+    store: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It failed each night until a person deleted it."""
+    for day in ("2026-11-19", "2026-11-20", "2026-11-21"):
+        commit_day(store, tmp_path, day, [1])
+        before, _ = build_and_publish(store, date.fromisoformat(day))
+    damaged, mart = inputs_of(store, before).days[0].key, f"{before}/dim_games.parquet"
+    swap_bytes(store, damaged)
+    swap_bytes(store, mart)
+    commit_day(store, tmp_path, "2026-11-22", [1])
+    failed = open_generation(store, [POPSCORE], day=date(2026, 11, 22), run_id="failed")
+    assert inputs_of(store, failed).run[0].previous == before, "no night reads all bytes of the lake"
+
+    again, new = build_and_publish(store, date(2026, 11, 22))
+
+    assert new == ["2026-11-19", "2026-11-22"]
+    found, listed = history_hashes(store, again)
+    assert found == listed
+    assert inputs_of(store, again).run[0].previous != before
+    assert damaged in caplog.text
+    assert mart in caplog.text
+    swap_bytes(store, inputs_of(store, again).days[0].key)
+    commit_day(store, tmp_path, "2026-11-23", [1])
+    _, new = build_and_publish(store, date(2026, 11, 23))
+    assert new == ["2026-11-23"], "the build before it ended"
+
+
 @pytest.mark.parametrize("damage", [None, b"torn"])
 def test_a_build_is_not_compared_with_marts_that_are_lost_or_damaged(
     store: Any, tmp_path: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
