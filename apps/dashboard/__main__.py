@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from streamlit.web.cli import main as streamlit
-
-import apps.dashboard.views  # noqa: F401 - Altair and the rest take a second
-from apps.dashboard.data import overview, search
-from apps.dashboard.data.snapshot import lake_at
 from apps.serving import ListenError, listen
-from gamelake.lake.documents import DocumentError
-from gamelake.lake.factory import lake_uri
-from gamelake.lake.store import StoreError
-from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
-from gamelake.marts.errors import TransformError
-from gamelake.settings import SettingsError, read_settings
+from gamelake.errors import INTERRUPTED
 
 APP = Path(__file__).with_name("app.py")
+SILENCE = 8.0
+"""Seconds after which a start that still runs prints a line."""
 
 
 def main() -> None:
@@ -36,6 +30,21 @@ def main() -> None:
         listen(arguments.address, arguments.port or 0, example="make dashboard PORT=8502").close()
     except ListenError as error:
         sys.exit(str(error))
+    ready = threading.Event()
+    threading.Thread(target=_tell, args=(ready,), daemon=True).start()
+    # Slow on a busy machine: half a minute.
+    from streamlit.web.cli import main as streamlit
+
+    import apps.dashboard.views  # noqa: F401 - Altair and the rest take a second
+    from apps.dashboard.data import overview, search
+    from apps.dashboard.data.snapshot import lake_at
+    from gamelake.lake.documents import DocumentError
+    from gamelake.lake.factory import lake_uri
+    from gamelake.lake.store import StoreError
+    from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
+    from gamelake.marts.errors import TransformError
+    from gamelake.settings import SettingsError, read_settings
+
     # What is wrong is shown by the page, with what to do.
     with suppress(StoreError, DocumentError, TransformError, SettingsError, ExtensionError, OSError):
         link_extensions(read_settings().gamelake_duckdb_extensions)
@@ -46,8 +55,19 @@ def main() -> None:
     if arguments.port:
         options += ["--server.port", str(arguments.port)]
     sys.argv = ["streamlit", "run", str(APP), *options]
+    ready.set()
     streamlit()
 
 
+def _tell(ready: threading.Event) -> None:
+    """Print a line after each long silence, until the dashboard is ready."""
+    began = time.monotonic()
+    while not ready.wait(SILENCE):
+        sys.stderr.write(f"  ... starting the dashboard, {time.monotonic() - began:.0f} s so far\n")
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
