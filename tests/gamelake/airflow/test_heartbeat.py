@@ -55,13 +55,15 @@ def test_nothing_is_sent_by_default(disk: Store, switch: Webhook, monkeypatch: p
 def test_a_switch_that_does_not_answer_fails_nothing_and_its_address_stays_secret(
     disk: Store, switch: Webhook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
-    monkeypatch.setattr(heartbeat, "SECONDS", 0.3)
     NightLake(disk).night(DAY)
     switch.status, switch.hangs = (404, False) if fault == "refused" else (200, fault == "hangs")
     if fault == "no connection":
         monkeypatch.delenv("AIRFLOW_CONN_SWITCH")
         monkeypatch.setenv("AIRFLOW_CONN_SWITCH", '{"conn_type": "http", "host": "http://127.0.0.1:1/a-secret-path"}')
-    assert not beats(disk, "05:00")
+    with monkeypatch.context() as patience:
+        if fault == "hangs":  # the others are not waited for: on a busy machine an answer may take seconds
+            patience.setattr(heartbeat, "SECONDS", 0.3)
+        assert not beats(disk, "05:00")
     assert "the sign of life was not taken (GAMELAKE_HEARTBEAT)" in caplog.text
     assert SECRET not in caplog.text
     switch.status, switch.hangs = 200, False
