@@ -61,7 +61,8 @@ def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: boo
                 "host",
                 base_url,
                 f"https, because tokens of {tokens.origin()} would cross the network unencrypted. For another server's "
-                f"tokens set token_url to an address at {base.origin()}",
+                f"tokens set token_url to an address at {base.origin()}; where connections are imported, "
+                "IGDB_TOKEN_URL sets it",
             )
     elif _origin(tokens) != _origin(base) or _is_real(base):
         expected = DEFAULT_TOKEN_URL if _is_real(base) else f"{DEFAULT_TOKEN_URL}, or an address at {base.origin()}"
@@ -69,7 +70,8 @@ def check_pair(conn_id: str, *, base_url: str, token_url: str, sends_secret: boo
             conn_id,
             "token_url",
             token_url,
-            f"{expected}: the client secret is sent only to Twitch, or to the server that is the API base URL (host)",
+            f"{expected}: the client secret is sent only to Twitch, or to the server that is the API base URL (host). "
+            "Where connections are imported, IGDB_TOKEN_URL and IGDB_BASE_URL set them",
         )
 
 

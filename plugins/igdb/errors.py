@@ -3,6 +3,7 @@
 ApiError
 ├── IgdbError
 │   ├── AuthError              the id, the secret or the token is refused
+│   ├── TokenUrlError          the token URL leads to something that gives no tokens
 │   ├── QueryError             400, 404: the query or the endpoint is wrong
 │   ├── ForbiddenError         403: above a limit, outside one's tier, or User-Agent refused; never the token
 │   ├── PayloadTooLargeError   413: the reply above 10 MB, or the request above 32,000 bytes
@@ -30,6 +31,12 @@ class AuthError(IgdbError):
     """The id, the secret or the token is refused."""
 
     hint = "check the client id and the client secret; a static token must belong to this client id and still be valid"
+
+
+class TokenUrlError(IgdbError):
+    """The token URL leads to something that gives no tokens."""
+
+    hint = "check the token URL, such as https://id.twitch.tv/oauth2/token"
 
 
 class QueryError(IgdbError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from apiclient.errors import ApiError, ProxyError, UnreachableError
 from apiclient.hook import ENVIRONMENT, ApiHook
 from igdb.apicalypse import Query
-from igdb.errors import AuthError, IgdbError, RateLimitError, TokenError, UnexpectedStatusError
+from igdb.errors import AuthError, IgdbError, RateLimitError, TokenError, TokenUrlError, UnexpectedStatusError
 from igdb.settings import IgdbSettings
 
 if TYPE_CHECKING:
@@ -38,14 +38,16 @@ class IgdbHook(ApiHook[IgdbSettings]):
     api_error = IgdbError
     json_form = '{"conn_type": "igdb", "host": …, "login": …, "password": …, "extra": {…}}'
     in_airflow: ClassVar[Mapping[type[ApiError], str]] = {
-        AuthError: "they are login, password and static_token of {connection}; where connections are imported, "
-        "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET set them",
+        AuthError: "they are login, password and static_token of {connection}, for tokens of its token_url; where "
+        "connections are imported, IGDB_CLIENT_ID, IGDB_CLIENT_SECRET and IGDB_TOKEN_URL set them",
+        TokenUrlError: "it is the token_url of {connection}; where connections are imported, IGDB_TOKEN_URL sets it",
         TokenError: "clear the task to run it again",
         RateLimitError: "tasks of one client id share a pool of one slot, igdb_api; requests_per_second is in the "
         "extra of {connection}",
-        UnexpectedStatusError: "it is the host of {connection}",
+        UnexpectedStatusError: "it is the host of {connection}; where connections are imported, IGDB_BASE_URL sets it",
         ProxyError: ENVIRONMENT,
-        UnreachableError: "the addresses are host and token_url of {connection}; " + ENVIRONMENT,
+        UnreachableError: "the addresses are host and token_url of {connection}; where connections are imported, "
+        "IGDB_BASE_URL and IGDB_TOKEN_URL set them; " + ENVIRONMENT,
     }
 
     def __init__(self, igdb_conn_id: str = default_conn_name) -> None:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
-from apiclient.errors import ReplyError
+from apiclient.errors import ReplyError, TransientError
 from apiclient.retry import Backoff, retry, retry_after_seconds
 from apiclient.token_cache import Token, TokenCache, default_folder
 from apiclient.transport import USER_AGENT, open_session, proxy_for, send
-from igdb.errors import API, AuthError, error_for
+from igdb.errors import API, AuthError, TokenUrlError, error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,8 @@ class ClientCredentials:
     """Mints tokens with a client id and secret, and shares them through a file on this machine.
 
     `cache_folder`: see `token_cache.default_folder`. `clock` gives unix seconds. Raises AuthError if the id or the
-    secret is refused, TransientError if the token endpoint does not answer well after several tries.
+    secret is refused, TokenUrlError if the URL is wrong, TransientError if the token endpoint does not answer well
+    after several tries.
     """
 
     def __init__(
@@ -145,9 +146,14 @@ class ClientCredentials:
                 endpoint=_ENDPOINT,
                 status=status,
                 reply=reply,
+                hint="check the client id, the client secret, and the token URL to which they were sent",
             )
         if status != 200:
-            raise error_for(status, endpoint=_ENDPOINT, reply=reply, retry_after=retry_after)
+            error = error_for(status, endpoint=_ENDPOINT, reply=reply, retry_after=retry_after)
+            if isinstance(error, TransientError):
+                raise error
+            what = f"{self._token_url} gives no tokens (status {status})"
+            raise TokenUrlError(what, endpoint=_ENDPOINT, status=status, reply=reply)
         return self._parse(body)
 
     def _parse(self, body: bytes) -> Token:
@@ -163,6 +169,7 @@ class ClientCredentials:
                 api=API,
                 endpoint=_ENDPOINT,
                 status=200,
+                hint=TokenUrlError.hint,
             ) from None
         margin = min(_LONGEST_MARGIN, lifetime * _MARGIN_SHARE)
         return Token(value=value, refresh_at=self._clock() + lifetime - margin)

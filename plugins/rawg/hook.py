@@ -42,9 +42,10 @@ class RawgHook(ApiHook[RawgSettings]):
         QuotaSpentError: "monthly_requests in the extra of {connection} is the quota of the plan",
         RateLimitError: "tasks of one key share a pool of one slot, rawg_api; requests_per_second is in the extra of "
         "{connection}",
-        UnexpectedStatusError: "it is the host of {connection}",
+        UnexpectedStatusError: "it is the host of {connection}; where connections are imported, RAWG_BASE_URL sets it",
         ProxyError: ENVIRONMENT,
-        UnreachableError: "the address is the host of {connection}; " + ENVIRONMENT,
+        UnreachableError: "the address is the host of {connection}; where connections are imported, RAWG_BASE_URL sets "
+        "it; " + ENVIRONMENT,
     }
 
     def __init__(self, rawg_conn_id: str = default_conn_name) -> None:

@@ -195,8 +195,9 @@ OURS = "it is a host of the real API"
     ],
 )
 def test_where_the_secret_may_not_go(base: str, tokens: str, why: str) -> None:
-    with pytest.raises(FieldError, match=why):
+    with pytest.raises(FieldError, match=why) as caught:
         pair(base, tokens)
+    assert ("IGDB_TOKEN_URL" in str(caught.value)) == (why != OURS)
 
 
 def test_a_static_token_is_sent_to_the_base_url_only() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -9,14 +10,16 @@ import pytest
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from apiclient.errors import FieldError
+from apiclient.errors import ApiError, FieldError, UnreachableError
 from igdb.apicalypse import Query
-from igdb.errors import AuthError, IgdbError
+from igdb.errors import AuthError, IgdbError, TokenUrlError, UnexpectedStatusError
 from igdb.hook import IgdbHook
 from tests.support.errors import having
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+NAMES = ("IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET", "IGDB_BASE_URL", "IGDB_TOKEN_URL")
 
 
 @pytest.fixture
@@ -98,6 +101,22 @@ async def test_an_error_names_the_place_of_a_setting_in_airflow(api: Any, connec
         async with IgdbHook().client() as client:
             await client.query("games", Query())
     assert "connection igdb_default" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "variables"),
+    [
+        (AuthError("", endpoint="token"), ("IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET", "IGDB_TOKEN_URL")),
+        (TokenUrlError("", endpoint="token"), ("IGDB_TOKEN_URL",)),
+        (UnexpectedStatusError("", endpoint="games"), ("IGDB_BASE_URL",)),
+        (UnreachableError("", endpoint="token"), ("IGDB_BASE_URL", "IGDB_TOKEN_URL")),
+    ],
+)
+async def test_an_error_names_the_variables_of_an_import(error: ApiError, variables: tuple[str, ...]) -> None:
+    with pytest.raises(type(error)) as caught:
+        async with IgdbHook().open(nullcontext()):
+            raise error
+    assert {name for name in NAMES if name in caught.value.hint} == set(variables)
 
 
 async def test_the_test_button_asks_once(api: Any, connect: Callable[..., None]) -> None:

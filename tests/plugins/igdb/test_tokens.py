@@ -14,7 +14,7 @@ from apiclient.errors import ReplyError, ServerError, TokenCacheError, Transient
 from apiclient.retry import Backoff
 from apiclient.token_cache import default_folder
 from igdb.apicalypse import Query
-from igdb.errors import AuthError, TokenError
+from igdb.errors import AuthError, TokenError, TokenUrlError
 from igdb.tokens import ClientCredentials
 from tests.support.errors import having
 
@@ -171,6 +171,7 @@ async def test_a_refused_id_or_secret_states_where_to_look_and_is_not_asked_agai
         await credentials(api, **changes).token()
     assert reply in caught.value.reply
     assert "the client secret" in caught.value.hint
+    assert api.token_url in str(caught.value)
     assert api.minted == []
     source = credentials(api, **changes)
     for text in (str(caught.value), repr(caught.value), repr(source), caplog.text):
@@ -217,6 +218,23 @@ async def test_a_token_reply_of_another_shape_is_not_shown(api: Any, reply: dict
 async def test_a_token_endpoint_that_is_not_there(api: Any) -> None:
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1/token"):
         await credentials(api, token_url="http://127.0.0.1:1/token").token()
+
+
+@pytest.mark.parametrize("status", [302, 404, 405])
+async def test_a_token_url_that_leads_to_something_else_is_named(api: Any, status: int) -> None:
+    api.then(status, "no such page")
+    with pytest.raises(TokenUrlError, check=having(status=status, reply="no such page")) as caught:
+        await credentials(api).token()
+    assert api.token_url in str(caught.value)
+    assert ("token URL" in caught.value.hint, "/v4" in caught.value.hint) == (True, False)
+
+
+async def test_a_page_in_place_of_a_token_asks_to_check_the_token_url(api: Any) -> None:
+    for _ in range(5):
+        api.then(200, "<html>")
+    with pytest.raises(ReplyError) as caught:
+        await credentials(api).token()
+    assert "token URL" in caught.value.hint
 
 
 async def test_a_cancelled_wait_for_the_lock_leaves_it_free(api: Any) -> None:
