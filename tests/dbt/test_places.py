@@ -61,3 +61,11 @@ def test_a_database_in_no_folder_is_told_at_once(small_lake: Lake, tmp_path: Pat
     dbt = Dbt(tmp_path)
     dbt.environment["GAMELAKE_DUCKDB"] = str(tmp_path / "file" / "gamelake.duckdb")
     assert "GAMELAKE_DUCKDB: cannot make the folder" in dbt("run", generation=small_lake.root).error
+
+
+def test_a_wrong_variable_is_an_error_of_dbt(small_lake: Lake, tmp_path: Path) -> None:
+    """Of another class dbt prints a traceback."""
+    dbt = Dbt(tmp_path, GAMELAKE_DUCKDB_MEMORY="much")
+    done = dbt("run", generation=small_lake.root)
+    assert "Database Error" in done.error
+    assert "GAMELAKE_DUCKDB_MEMORY: found 'much'" in done.error

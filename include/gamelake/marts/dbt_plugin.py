@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from gamelake.errors import is_explained
 from gamelake.lake.querying import configure, quoted, renew, settings
 from gamelake.marts.documents import INPUTS, RESTRICTED
 from gamelake.marts.profiles import FILE, Profiler
@@ -50,9 +51,9 @@ class Plugin(BasePlugin):
 
         The profile has the file's name alone: dbt-duckdb reads a whole path as a URL, and would cut it at `#` or `?`.
         """
-        config.update(settings())
-        path = read_settings().gamelake_duckdb
         with _dbt_errors():
+            config.update(settings())
+            path = read_settings().gamelake_duckdb
             check_database(path)
             wait_for_lock(path, config, _say)
         self._named, creds.path = creds.path, str(path)
@@ -152,13 +153,9 @@ def _dbt_errors() -> Iterator[None]:
     """Raise the project's errors as dbt's, which it shows without a traceback."""
     from dbt_common.exceptions import DbtRuntimeError
 
-    from gamelake.days import PartitionError
-    from gamelake.lake.documents import DocumentError
-    from gamelake.lake.store import StoreError
-    from gamelake.marts.errors import TransformError
-    from gamelake.marts.scratch import ScratchError
-
     try:
         yield
-    except (TransformError, StoreError, DocumentError, PartitionError, ScratchError) as error:
+    except Exception as error:
+        if not is_explained(error):
+            raise
         raise DbtRuntimeError(str(error)) from error
