@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reader of the output has left.
     """
     _open_missing_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # one of ASCII would end a command at the first other character
+            stream.reconfigure(errors="replace")
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words == ["health"]:  # it runs every 10 seconds, and typer would make it five times as slow
         from gamelake.cli.health import health
