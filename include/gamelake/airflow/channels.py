@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import logging
+import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -76,11 +77,14 @@ def send(channel: str, text: Text, facts: dict[str, Any]) -> None:
 
 
 def _described(error: BaseException) -> str:
-    """Return the classes of an error and of what caused it, with the status of a reply."""
-    names = [type(error).__name__]
-    while (error := error.__cause__ or error.__context__) and len(names) < 3:  # type: ignore[assignment]
-        names.append(type(error).__name__)
-    return " from ".join(names)
+    """Return what the system answered; else the classes of an error and of what caused it."""
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    for each in causes:
+        if isinstance(each, ConnectionError) and each.errno:  # the system's, and no library's of the same name
+            return f"no connection to its address: {os.strerror(each.errno)}"
+    return " from ".join(type(each).__name__ for each in causes[:3])
 
 
 def _send_to_slack(connection: Connection, text: Text, _: dict[str, Any]) -> None:

@@ -130,8 +130,14 @@ def test_an_endless_reply_is_not_read(lake: Store, webhook: Webhook) -> None:
         ('{"conn_type": "aws"}', "found 'aws', expected one of slackwebhook, http, smtp"),
         ('{"conn_type": "smtp", "host": "127.0.0.1"}', "the field 'to' is missing"),
         ('{"conn_type": "smtp", "host": "127.0.0.1", "extra": ["ops@example.org"]}', "the field 'to' is missing"),
-        ('{"conn_type": "http", "host": "http://127.0.0.1:1/a-secret-path"}', "ConnectionError"),
-        ('{"conn_type": "slackwebhook", "password": "http://127.0.0.1:1/a-secret-path"}', "URLError"),
+        (
+            '{"conn_type": "http", "host": "http://127.0.0.1:1/a-secret-path"}',
+            "no connection to its address: Connection refused",
+        ),
+        (
+            '{"conn_type": "slackwebhook", "password": "http://127.0.0.1:1/a-secret-path"}',
+            "address: Connection refused",
+        ),
     ],
 )
 def test_a_wrong_connection_is_named_without_its_secret(
