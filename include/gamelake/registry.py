@@ -15,6 +15,7 @@ source reads itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -38,6 +39,7 @@ from gamelake.lake.keys import TableName
 from gamelake.limits import Limits
 from gamelake.settings import SettingsError, read_settings
 from gamelake.thresholds import TableThresholds
+from gamelake.yaml_loader import SafeLoader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,17 +215,20 @@ def _entities_of(sources: Mapping[str, Source]) -> tuple[Entity, ...]:
 
 def _load_source(path: Path) -> Source:
     try:
-        return _source(path.parent.name, _document(path))
+        return _parsed(path.parent.name, path.read_text(encoding="utf-8"))
     except RegistryError as error:
         error.file = f"{path.parent.name}/{path.name}"
         raise
 
 
-def _document(path: Path) -> object:
+# By the text: a process reads the files again and again, and parses one again only after a change.
+@lru_cache(maxsize=64)
+def _parsed(folder: str, text: str) -> Source:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise RegistryError("file", str(error), "well-formed YAML") from error
+    return _source(folder, document)
 
 
 def _source(folder: str, document: object) -> Source:
@@ -334,8 +339,7 @@ def _limits(declared: EntityDeclaration | ChangesDeclaration, kind: Kind) -> Lim
     return replace(_LIMITS_OF_KINDS.get(kind, _DEFAULT_LIMITS), **own)
 
 
-# With libyaml, which most builds of PyYAML have, a file is read ten times as fast: the DAG processor reads it all day.
-class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _UniqueKeyLoader(SafeLoader):  # type: ignore[misc]
     """YAML lets a later key silently replace an earlier one: an entity declared twice is a mistake, not a choice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -108,6 +108,16 @@ def test_a_small_registry_is_read(tmp_path: Path) -> None:
     assert dict(genres.options) == {"endpoint": "genres"}
 
 
+def test_a_file_is_parsed_once_and_again_after_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "shop" / "entities.yaml"
+    path.parent.mkdir()
+    path.write_text(GOOD, encoding="utf-8")
+    shop = load_sources(tmp_path)["shop"]
+    assert load_sources(tmp_path)["shop"] is shop
+    path.write_text(GOOD.replace("A shop.", "Another shop."), encoding="utf-8")
+    assert load_sources(tmp_path)["shop"].description == "Another shop."
+
+
 def test_entities_of_all_sources_come_by_source(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (tmp_path / "archive").mkdir()

@@ -36,6 +36,7 @@ from gamelake.marts.documents import (
 from gamelake.marts.generation import publish
 from gamelake.marts.pointer import current
 from gamelake.paths import REPOSITORY
+from gamelake.yaml_loader import SafeLoader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def contracts() -> dict[str, dict[str, str]]:
     models = [
         model
         for file in sorted((REPOSITORY / "dbt" / "models" / "marts").rglob("*.yml"))
-        for model in yaml.safe_load(file.read_text("utf-8")).get("models", [])
+        for model in yaml.load(file.read_text("utf-8"), Loader=SafeLoader).get("models", [])  # noqa: S506 - it is safe
     ]
     return {model["name"]: {each["name"]: each["data_type"] for each in model["columns"]} for model in models}
 

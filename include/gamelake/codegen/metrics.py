@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gamelake.paths import REPOSITORY
+from gamelake.yaml_loader import SafeLoader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +99,15 @@ def _docs() -> str:
 
 def _models() -> Iterator[dict[str, Any]]:
     """Yield each model below marts with its owner."""
-    groups = yaml.safe_load((MODELS / "_groups.yml").read_text(encoding="utf-8"))["groups"]
+    groups = _document(MODELS / "_groups.yml")["groups"]
     owner = next(group["owner"]["name"] for group in groups if group["name"] == "marts")
     for path in sorted(MODELS.glob("marts/**/*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        yield from (model | {"owner": owner} for model in document.get("models", ()))
+        yield from (model | {"owner": owner} for model in _document(path).get("models", ()))
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)  # noqa: S506 - it is safe
+    return document
 
 
 def _section(model: dict[str, Any], texts: dict[str, str]) -> Iterator[str]:

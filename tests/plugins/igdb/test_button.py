@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from airflow.api_fastapi.core_api.datamodels.connections import ConnectionBody
-from airflow.api_fastapi.core_api.routes.public import connections as routes
 from airflow.models import Connection
 from fastapi import HTTPException
 
@@ -47,6 +45,10 @@ def store(api: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 async def press(host: str, **changes: Any) -> tuple[bool, str]:
     """What the form of a stored connection posts: *** for secrets, 0 for no port."""
+    # Every worker collects this file, and one needs Airflow's whole API.
+    from airflow.api_fastapi.core_api.datamodels.connections import ConnectionBody
+    from airflow.api_fastapi.core_api.routes.public import connections as routes
+
     body: dict[str, Any] = {
         "connection_id": "igdb_default",
         "conn_type": "igdb",

@@ -216,7 +216,11 @@ async def test_https_goes_through_the_proxy_and_trusts_the_authority_of_ssl_cert
 
 # --- replies that are too large -------------------------------------------------------------------------------------
 
-BOMB = gzip.compress(bytes(400_000_000), compresslevel=9)
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """A small reply that is 400 MB once it is unpacked."""
+    return gzip.compress(bytes(400_000_000), compresslevel=9)
 
 
 async def ask_the_api(api: Any, make_client: Callable[..., IgdbClient]) -> None:
@@ -233,10 +237,10 @@ async def ask_for_a_token(api: Any, make_client: Callable[..., IgdbClient]) -> N
 
 @pytest.mark.parametrize("ask", [ask_the_api, ask_for_a_token])
 async def test_a_reply_that_grows_without_end_is_cut_off(
-    ask: Callable[..., Any], api: Any, make_client: Callable[..., IgdbClient]
+    ask: Callable[..., Any], api: Any, make_client: Callable[..., IgdbClient], bomb: bytes
 ) -> None:
     for _ in range(5):
-        api.then(200, BOMB, headers={"Content-Encoding": "gzip"})
+        api.then(200, bomb, headers={"Content-Encoding": "gzip"})
     tracemalloc.start()
     try:
         with pytest.raises(ReplyError, match="more than 64,000,000 bytes"):
@@ -244,7 +248,7 @@ async def test_a_reply_that_grows_without_end_is_cut_off(
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert len(BOMB) < 400_000
+    assert len(bomb) < 400_000
     assert peak < 2 * MAX_REPLY_BYTES, "all of it would be 400 MB"
 
 
