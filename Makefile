@@ -11,8 +11,8 @@ unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS PIP_USER PIP_TARGET PIP_PREFIX PIP
 # For a shell of make's own, which has the variables that recipes do not get.
 OURS = unset PYTHONHOME PYTHONPATH PYTHONWARNINGS;
 # The first one that runs: a shim on the path may not work.
-PYTHON ?= $(shell $(OURS) for each in python3.12 python3.11 python3.13 python3; do \
-	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+PYTHON ?= $(eval PYTHON := $$(shell $$(OURS) for each in python3.12 python3.11 python3.13 python3; do \
+	$$$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$$$each && break; done))$(PYTHON)
 VENV := .venv
 SPARK := .venv-spark
 DASHBOARD := .venv-dashboard

@@ -130,6 +130,18 @@ def test_an_environment_stays_with_the_variables_of_another_python(clone: Path) 
     assert 'test -n ""' not in ran.stdout
 
 
+def test_a_python_is_looked_for_once(clone: Path) -> None:
+    """A shim takes a second, and what `make` expands has the variable a dozen times."""
+    (clone / ".venv/pyvenv.cfg").unlink()
+    shim = clone / "bin" / "python3.12"
+    shim.parent.mkdir()
+    shim.write_text('#!/bin/sh\necho >>"$0.asked"\n', encoding="utf-8")
+    shim.chmod(0o755)
+    variables = {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}", "MAKEFLAGS": ""}
+    subprocess.run(["make", "-n", ".venv/bin/uv"], cwd=clone, env=variables, check=True)
+    assert shim.with_name("python3.12.asked").read_text(encoding="utf-8") == "\n"
+
+
 def test_another_environment_that_was_linked_is_kept(clone: Path, tmp_path: Path) -> None:
     (clone / ".venv").rename(tmp_path / "shared")
     (clone / ".venv").symlink_to(tmp_path / "shared")
