@@ -220,6 +220,17 @@ def test_history_keeps_every_day(built: Any, dbt: Dbt) -> None:
     assert found == [("2026-11-20", 50, 12.5), ("2026-11-21", 40, 5.0)]
 
 
+def test_the_columns_that_are_described_are_those_that_are_there(built: Any, dbt: Dbt) -> None:
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        columns = "select table_name, list(column_name) from duckdb_columns() where schema_name = 'main' group by all"
+        found = dict(database.execute(columns).fetchall())
+    nodes = json.loads(MANIFEST.read_text(encoding="utf-8"))["nodes"].values()
+    models = [node for node in nodes if node["resource_type"] == "model"]
+    assert {node["name"]: sorted(node["columns"]) for node in models} == {
+        node["name"]: sorted(found[node["name"]]) for node in models
+    }
+
+
 def test_files_have_the_columns_and_types_of_their_contracts(generation: Path) -> None:
     """Parquet has no type for some of DuckDB's, such as hugeint, so that the SQL alone does not say them."""
     nodes = json.loads(MANIFEST.read_text(encoding="utf-8"))["nodes"].values()

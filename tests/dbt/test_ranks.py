@@ -13,6 +13,7 @@ from tests.support.dbt import DBT, Dbt
 from tests.support.raw_lake import Lake
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MODELS = ["+mart_top_hyped", "+mart_theme_trends"]
@@ -32,19 +33,25 @@ def add_games(lake: Lake, hypes: dict[int, int]) -> None:
     lake.add("games", [{"id": i, "name": f"Game {i}", "hypes": n, "themes": [i % 2]} for i, n in hypes.items()])
 
 
-def test_games_and_themes_climb_and_fall(lake: Lake, dbt: Dbt) -> None:
+@pytest.fixture(scope="module")
+def generations(make_lake: Callable[[str], Lake], dbt: Dbt) -> tuple[Path, Path]:
+    """Two days, of which the second is compared with the first."""
+    lake = make_lake("2026-11-20")
     lake.add("themes", [{"id": 0, "name": "Even"}, {"id": 1, "name": "Odd"}], claims=[(0, None)])
-    lake.day = "2026-11-20"
     add_games(lake, {1: 30, 2: 20, 3: 10})
     first = lake.generation()
     assert dbt("run", "-s", *MODELS, generation=first).success
-    assert ranks(first, "mart_top_hyped", "game_id") == [(1, 1, None, None), (2, 2, None, None), (3, 3, None, None)]
-
     lake.day = "2026-11-21"
     lake.previous = published(first)
     add_games(lake, {3: 40, 4: 25, 6: 1, 8: 1})
     second = lake.generation()
     assert dbt("run", "-s", *MODELS, generation=second).success
+    return first, second
+
+
+def test_games_and_themes_climb_and_fall(generations: tuple[Path, Path]) -> None:
+    first, second = generations
+    assert ranks(first, "mart_top_hyped", "game_id") == [(1, 1, None, None), (2, 2, None, None), (3, 3, None, None)]
     assert ranks(second, "mart_top_hyped", "game_id")[:4] == [
         (3, 1, 3, 2),
         (1, 2, 1, -1),
@@ -73,10 +80,9 @@ def test_ranks_by_other_vars_are_not_compared(lake: Lake, dbt: Dbt, tmp_path: Pa
         assert ranks(second, "mart_top_hyped", "game_id") == expected
 
 
-def test_a_mart_states_every_var_that_it_is_built_with(lake: Lake, dbt: Dbt) -> None:
+def test_a_mart_states_every_var_that_it_is_built_with(generations: tuple[Path, Path]) -> None:
     """But for `as_of`, which a rebuilt day has and the same bytes."""
-    generation = lake.generation()
-    assert dbt("run", "-s", *MODELS, generation=generation).success
+    generation, _ = generations
     query = f"select decode(value) from parquet_kv_metadata('{generation}/mart_top_hyped.parquet') where key = 'vars'"
     [(note,)] = duckdb.sql(query).fetchall()
     assert {"as_of": None, **json.loads(note)} == yaml.safe_load((DBT / "dbt_project.yml").read_text("utf-8"))["vars"]

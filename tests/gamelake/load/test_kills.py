@@ -100,10 +100,7 @@ def change(sandbox: Sandbox, n: int) -> None:
 
 @pytest.mark.parametrize(
     "scenario",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name not in {"incremental", "snapshot"} else name
-        for name in SCENARIOS
-    ],
+    [name if name == "snapshot" else pytest.param(name, marks=pytest.mark.slow) for name in SCENARIOS],
 )
 def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: Path) -> None:
     name, options, there = SCENARIOS[scenario]
