@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.igdb import catalog, words
@@ -79,12 +80,8 @@ class GameSource:
         )
         self._all_platforms = list(platforms)
         self._sentences = words.sentences(seed)
-        rng = random.Random(f"{seed}:pools")  # noqa: S311 - a made-up world, not a secret
-        self._genres = _combinations(rng, list(catalog.GENRES), (1, 2, 2, 3))
-        self._themes = _combinations(rng, list(catalog.THEMES), (1, 1, 2, 3))
-        self._modes = _combinations(rng, [1] * 6 + list(catalog.GAME_MODES), (1, 1, 2))
-        self._perspectives = _combinations(rng, list(catalog.PLAYER_PERSPECTIVES), (1, 1, 1, 2))
-        self._platforms = _combinations(rng, list(catalog.COMMON_PLATFORMS) * 20 + self._all_platforms, (1, 1, 2, 3, 5))
+        pools = _pools(seed, tuple(platforms))
+        self._genres, self._themes, self._modes, self._perspectives, self._platforms = pools
 
     def row(self, row_id: int) -> Row:
         """Return the game as of the first day."""
@@ -322,6 +319,20 @@ def _span(first: int, count: int, draw: int) -> list[int]:
     if draw & 1:
         return [*range(first + count // 2, last), *range(first, first + count // 2)]
     return list(range(first, last))
+
+
+# Tests make a world of the same seed hundreds of times.
+@lru_cache(maxsize=4)
+def _pools(seed: int, platforms: tuple[int, ...]) -> tuple[list[list[int]], ...]:
+    """Return the combinations of genres, themes, modes, perspectives and platforms."""
+    rng = random.Random(f"{seed}:pools")  # noqa: S311 - a made-up world, not a secret
+    return (
+        _combinations(rng, list(catalog.GENRES), (1, 2, 2, 3)),
+        _combinations(rng, list(catalog.THEMES), (1, 1, 2, 3)),
+        _combinations(rng, [1] * 6 + list(catalog.GAME_MODES), (1, 1, 2)),
+        _combinations(rng, list(catalog.PLAYER_PERSPECTIVES), (1, 1, 1, 2)),
+        _combinations(rng, [*list(catalog.COMMON_PLATFORMS) * 20, *platforms], (1, 1, 2, 3, 5)),
+    )
 
 
 def _combinations(rng: random.Random, population: list[int], sizes: tuple[int, ...]) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 
 _ADJECTIVES_TEXT = (
     "Ancient Arcane Ashen Azure Bitter Black Blazing Bright Broken Burning Celestial Cold Crimson Crystal Cursed "
@@ -115,7 +116,8 @@ def edition(number: int) -> str:
     return _EDITIONS[number % len(_EDITIONS)]
 
 
-def sentences(seed: int) -> list[str]:
+@lru_cache(maxsize=4)
+def sentences(seed: int) -> tuple[str, ...]:
     """TEXT_POOL sentences of about 95 characters."""
     rng = random.Random(f"{seed}:sentences")  # noqa: S311 - a made-up world, not a secret
 
@@ -123,4 +125,4 @@ def sentences(seed: int) -> list[str]:
         form = f"{rng.choice(_SUBJECTS)} {rng.choice(_DEEDS)} {rng.choice(_ENDINGS)}"
         return form.format(adjective=rng.choice(_ADJECTIVES).lower(), noun=rng.choice(_NOUNS).lower())
 
-    return [sentence() for _ in range(TEXT_POOL)]
+    return tuple(sentence() for _ in range(TEXT_POOL))
