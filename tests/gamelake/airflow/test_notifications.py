@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from apiclient.errors import ServerError
 from gamelake.airflow import failures, notifications
 from gamelake.airflow.data_quality import check_data
-from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemoryError
+from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemoryError, UnreachableLakeError
 from gamelake.airflow.failures import (
     load_callbacks,
     load_run_callbacks,
@@ -433,13 +433,21 @@ def test_a_failed_data_test_is_over_with_the_next_publication(lake: Store, webho
     assert "unique_games: Got 3 results" in webhook.got[0]["text"]
 
 
+def unreachable_lake() -> Exception:
+    """What the build raises when the store goes down."""
+    error = UnreachableLakeError("GetObject 'a': no answer within 15 s. The lake cannot be reached, so dbt was ended")
+    error.__cause__ = StoreError("GetObject", "a", "no answer within 15 s")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
         (FullDiskError("No space left; its files are in /scratch"), "the disk of the build is full"),
         (NoMemoryError("dbt was killed; give this one more"), "the build had too little memory"),
+        (unreachable_lake(), "transform cannot use the lake"),
     ],
-    ids=["disk", "memory"],
+    ids=["disk", "memory", "lake"],
 )
 def test_what_a_build_lacks_has_its_own_sentence(lake: Store, webhook: Webhook, error: Exception, reason: str) -> None:
     task_callbacks("transform")["on_failure_callback"](context(error, task="dbt.build"))
