@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gamelake.kinds import SourceKind
 from gamelake.lake.capture_sign import read_sign
+from gamelake.lake.manifest import ManifestError
 from gamelake.lake.table import open_table
 from gamelake.quality.profile import earlier_profiles
 from gamelake.quality.profiling import figures, profile_of
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from gamelake.lake.capture_sign import CaptureSign
+    from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
     from gamelake.marts.documents import Generation
     from gamelake.quality.profile import ColumnProfile, MartProfile, Profile, TableFigures
     from gamelake.registry import Entity
+
+log = logging.getLogger(__name__)
 
 _THREADS = 8
 
@@ -86,10 +91,23 @@ class Evidence:
 
 
 def newest_loads(store: Store, entities: Sequence[Entity]) -> dict[str, Load]:
-    """Return the newest load of each table that has one. Raises: DocumentError, StoreError."""
+    """Return the newest load of each table that has one, but of a broken table that no build waits for.
+
+    Raises: DocumentError, StoreError.
+    """
     with ThreadPoolExecutor(_THREADS) as threads:
-        commits = list(threads.map(lambda entity: open_table(store, entity.table).newest_load(), entities))
+        commits = list(threads.map(lambda entity: _newest_load(store, entity), entities))
     return {str(each.table): Load(figures(each), each.committed_at) for each in commits if each}
+
+
+def _newest_load(store: Store, entity: Entity) -> Manifest | None:
+    try:
+        return open_table(store, entity.table).newest_load()
+    except ManifestError as error:
+        if entity.gates_transform:
+            raise
+        log.warning("%s is not checked: %s", entity, error)  # the check `left_out` tells it
+        return None
 
 
 def newest_signs(store: Store) -> dict[str, CaptureSign]:
