@@ -169,40 +169,46 @@ class MissingPartsError(LoadError):
 
 
 class OtherOriginError(PermanentLoadError):
-    """The table has rows of another server, such as the sandbox: the marts would mix the two.
+    """The table or another one of its source has rows of another server, such as the sandbox: the marts would mix them.
 
     Args:
         table: What is loaded.
         place: The lake.
         found: Whose rows the server sends.
-        expected: Whose rows the table has.
+        holder: The table that has other rows.
+        expected: Whose rows that table has.
     """
 
-    def __init__(self, table: TableName, place: str, *, found: str, expected: str) -> None:
+    def __init__(self, table: TableName, place: str, *, found: str, holder: TableName, expected: str) -> None:
+        whose = "the table" if holder == table else f"the table {holder}"
         super().__init__(
-            f"{table}: the rows come from {found}, and the table in {place} has those of {expected}. Loads do not mix "
+            f"{table}: the rows come from {found}, and {whose} in {place} has those of {expected}. Loads do not mix "
             "them: nothing was committed. To load these rows, name an empty lake in GAMELAKE_URI, or delete this one "
-            f"(on a laptop `make clean LAKE=yes`). To go on with {expected}, set the account or the connection of "
-            f"{table.source}, or delete a stored one for the sandbox (docs/guides/runbooks/troubleshooting.md)."
+            "(on a laptop `make clean LAKE=yes`, which removes a stored account too: set it again). To go on with "
+            f"{expected}, set the account or the connection of {table.source}, or delete a stored one for the sandbox "
+            "(docs/guides/runbooks/troubleshooting.md)."
         )
         self.table = table
         self.found = found
+        self.holder = holder
         self.expected = expected
 
 
-def check_origin(origin: str | None, commit: Manifest | None, store: Store) -> None:
+def check_origin(table: TableName, origin: str | None, commit: Manifest | None, store: Store) -> None:
     """Refuse rows of another server than those of a commit.
 
     Args:
+        table: What is loaded.
         origin: Whose rows the server sends; None: it does not state it.
-        commit: None: the table has no commit.
+        commit: The newest one of the table or, if it has none, of another table of its source; None: no table has one.
         store: Where the lake is.
 
     Raises:
         OtherOriginError: The two differ.
     """
     if commit is not None and origin is not None and commit.origin not in {None, origin}:
-        raise OtherOriginError(commit.table, place_of(store), found=origin, expected=str(commit.origin))
+        place, expected = place_of(store), str(commit.origin)
+        raise OtherOriginError(table, place, found=origin, holder=commit.table, expected=expected)
 
 
 class UnprovenError(LoadError, IncompleteError):

@@ -6,13 +6,15 @@ A load that is killed or fails leaves the table as it was: parts count only once
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gamelake.kinds import Kind
-from gamelake.lake.manifest import Manifest, Mode, Proof
+from gamelake.lake.keys import TableName
+from gamelake.lake.manifest import Manifest, ManifestError, Mode, Proof
 from gamelake.lake.parts import PART_BYTES, PartStage
 from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
@@ -26,6 +28,7 @@ from gamelake.load.scratch import scratch_folder
 from gamelake.load.staging import Staging
 from gamelake.load.unverified import unverified_after
 from gamelake.load.watermark import open_changes, watermark_of
+from gamelake.registry import load_sources
 from gamelake.sources.base import IncompleteError, ReconcileFigures, counting, evidence_of, forget_replies
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class Load:
         self._allow = allow
         self._part_bytes = part_bytes
         self._table = Table(store, run.table)
+        self._beside: Manifest | None = None
 
     async def run(self) -> LoadReport:
         """Read, stage, commit.
@@ -93,6 +97,7 @@ class Load:
     async def _load(self) -> LoadReport:
         began, stats = time.monotonic(), replace(self._reader.stats)
         base = await asyncio.to_thread(self._table.latest)
+        self._beside = base or await asyncio.to_thread(self._of_another_table)
         mode = self._mode(base)
         checkpoint = Checkpoint(
             self._store, self._reader, run=self._run, mode=mode, base_version=base.version if base else 0
@@ -118,7 +123,7 @@ class Load:
             if mode is Mode.INCREMENTAL:
                 read = await self._read_changes(base, staging)
             else:
-                read = await self._read_all(mode, base, checkpoint, staging)
+                read = await self._read_all(mode, checkpoint, staging)
             await asyncio.to_thread(staging.keep_rejected)
             files = await asyncio.to_thread(parts.finish)
             commit = NextCommit(
@@ -155,15 +160,21 @@ class Load:
         except StoreError as error:  # the refusal is what has to be told
             log.warning("%s: what was read is kept, and the next try may use it: %s", self._entity, error)
 
-    async def _read_all(
-        self, mode: Mode, base: Manifest | None, checkpoint: Checkpoint, staging: Staging
-    ) -> ReadResult:
+    def _of_another_table(self) -> Manifest | None:
+        """Return the newest commit of another table of the source, before this table has one; None if none has."""
+        for name in load_sources()[self._entity.source].entities:
+            with contextlib.suppress(ManifestError):  # the audit names what is damaged
+                if found := Table(self._store, TableName(self._entity.source, name)).latest():
+                    return found
+        return None
+
+    async def _read_all(self, mode: Mode, checkpoint: Checkpoint, staging: Staging) -> ReadResult:
         """Stage all rows."""
         if checkpoint.resumed_parts:
             pages = self._reader.read_remaining(checkpoint.claims, rows=checkpoint.resumed_rows)
         else:
             pages = self._reader.read_all()
-        await staging.stage_pages(self._checked(pages, base), f"{mode} read")
+        await staging.stage_pages(self._checked(pages), f"{mode} read")
         staging.check_whole()
         source_count = staging.rows + len(staging.rejects) if counting(self._reader) else None
         began, evidence = checkpoint.began, evidence_of(self._reader)
@@ -183,7 +194,7 @@ class Load:
         try:
             begins = base is None or not (self._entity.read_whole or base.row_count)
             period, pages = await open_changes(self._reader, self._table, None if begins else base, self._run.partition)
-            await staging.stage_pages(self._checked(pages, base), "changes")
+            await staging.stage_pages(self._checked(pages), "changes")
             await reading_base
         finally:
             reading_base.cancel()
@@ -207,16 +218,16 @@ class Load:
             evidence=evidence,
         )
 
-    async def _checked(self, pages: AsyncIterator[Page], base: Manifest | None) -> AsyncIterator[Page]:
+    async def _checked(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """Yield the pages, once the first reply shows that the partition can be read and whose rows they are."""
         async for page in pages:
-            self._check_reply(base)
+            self._check_reply()
             yield page
-        self._check_reply(base)
+        self._check_reply()
 
-    def _check_reply(self, base: Manifest | None) -> None:
+    def _check_reply(self) -> None:
         check_readable(self._entity, self._run.partition, self._reader.clock)
-        check_origin(self._reader.origin, base, self._store)
+        check_origin(self._run.table, self._reader.origin, self._beside, self._store)
 
     def _mode(self, base: Manifest | None) -> Mode:
         if self._entity.kind is not Kind.INCREMENTAL:

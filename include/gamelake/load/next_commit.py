@@ -100,7 +100,7 @@ class NextCommit:
         """
         origin, applied = self.reader.origin, _applied_below(self.base, newest)
         newest = self._below(newest)
-        check_origin(origin, newest, self.store)
+        check_origin(self.run.table, origin, newest, self.store)
         check_not_superseded(self.base, newest, began=self.read.began)
         on_base = newest is None or (self.base is not None and newest.version == self.base.version)
         row_count = self._row_count(newest)

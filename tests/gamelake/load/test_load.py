@@ -210,6 +210,23 @@ def test_rows_of_two_servers_are_not_mixed(loads: Loads, name: str, full_refresh
     assert (loads.load(name, run_id="a third run")).version == 2
 
 
+def test_the_first_load_of_a_table_does_not_mix_servers_either(loads: Loads) -> None:
+    """A load by an account, then one of another table in a terminal without it."""
+    loads.sandbox.using(lambda world: setattr(world, "name", "igdb"))
+    loads.load("genres")
+    loads.sandbox.using(lambda world: setattr(world, "name", "sandbox"))
+    holder = TableName("igdb", "genres")
+    with pytest.raises(
+        OtherOriginError,
+        check=having(found="sandbox", expected="igdb", holder=holder),
+        match=r"the table igdb\.genres in",
+    ):
+        loads.load("platforms", run_id="another run")
+    assert loads.latest("platforms") is None
+    loads.sandbox.using(lambda world: setattr(world, "name", "igdb"))
+    assert loads.load("platforms", run_id="a third run").version == 1
+
+
 def test_a_table_without_an_origin_gets_one(loads: Loads) -> None:
     loads.load("genres")
     before = loads.newest("genres")
