@@ -116,6 +116,8 @@ def test_dags_test_asks_the_account_of_the_environment(tmp_path: Path, url: str)
     done = laptop(airflow_environment(tmp_path, lake=lake, igdb=account(url)), *load)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert loaded(lake).startswith("manual__")
+    given = airflow_environment(tmp_path, lake=lake, igdb={})
+    assert url in laptop(given, "laptop", "airflow", "connections", "get", "igdb_default", "-o", "json").stdout
 
 
 def test_a_load_that_fails_under_dags_test_is_tried_once_and_states_why_last(tmp_path: Path, url: str) -> None:

@@ -9,11 +9,14 @@ import sqlite3
 import subprocess
 import sys
 
+from gamelake.airflow import settings_file
 from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION
 from gamelake.local import account, interrupts, sandbox, stack
+from gamelake.local.database import store_settings
 from gamelake.local.environment import environment
 from gamelake.maintenance.smoke import WITHOUT_SOURCE
 from gamelake.registry import load_sources, loaded_entities
+from gamelake.settings import read_settings
 
 
 class NoDagError(RuntimeError):
@@ -114,6 +117,8 @@ def _test(command: list[str], conn_id: str, *, is_given: bool) -> int:
         if conn_id == IGDB_CONNECTION:
             print(account.check(), flush=True)
         account.export(conn_id)
+        if settings_file.is_set(conn_id, read_settings()):
+            store_settings()
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
     with interrupts.interruptible(), sandbox.running(sandbox.Days.now()) as url:
         print(f"Loading from the sandbox at {url}: no account is set, nor stored as {conn_id}", flush=True)

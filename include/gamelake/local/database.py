@@ -11,10 +11,18 @@ def prepare() -> list[str]:
     """
     from airflow.utils import db
 
+    db.upgradedb()
+    return store_settings()
+
+
+def store_settings() -> list[str]:
+    """Write the connections and the pools of `airflow_settings.yaml`, with an account of the environment.
+
+    Returns: a line for each connection and pool.
+    Raises: SettingsFileError.
+    """
     from gamelake.airflow import settings_file
     from gamelake.local.environment import sandbox_url
     from gamelake.settings import read_settings
 
-    db.upgradedb()
-    file = settings_file.load_settings()
-    return settings_file.apply(file, read_settings(), sandbox=sandbox_url())
+    return settings_file.apply(settings_file.load_settings(), read_settings(), sandbox=sandbox_url())
