@@ -170,7 +170,7 @@ def _is_unfinished(store: Store, shown: Generation | None, day: date) -> bool:
     begun = {
         info.key.removesuffix(INPUTS)
         for info in infos
-        if info.key.endswith(f"/{INPUTS}") and info.modified > shown.built_at
+        if info.key.endswith(f"/{INPUTS}") and info.modified.replace(microsecond=0) > shown.built_at  # whole seconds
     }
     return bool(begun - {info.key.removesuffix(RECORD) for info in infos})
 

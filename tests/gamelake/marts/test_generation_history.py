@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,7 @@ def test_a_day_of_right_size_and_wrong_bytes_is_built_again_after_a_build_that_f
     swap_bytes(store, damaged)
     swap_bytes(store, mart)
     commit_day(store, tmp_path, "2026-11-22", [1])
+    time.sleep(1)  # the end of a build is stored in whole seconds
     failed = open_generation(store, [POPSCORE], day=date(2026, 11, 22), run_id="failed")
     assert inputs_of(store, failed).run[0].previous == before, "no night reads all bytes of the lake"
 
