@@ -84,7 +84,8 @@ RUN: tuple[str, ...] = (
     "make generate",
     "GAMELAKE_URI=file:///another/folder IGDB_RECORDED=FOLDER make run",
     ".venv/bin/airflow connections delete igdb_default",
-    ".venv/bin/airflow connections add igdb_default --conn-type igdb --conn-login CLIENT_ID --conn-password CLIENT_SECRET",
+    ".venv/bin/airflow connections add igdb_default --conn-type igdb --conn-login CLIENT_ID "
+    "--conn-password CLIENT_SECRET",
     ".venv/bin/airflow connections delete igdb_default",  # back to the sandbox
     "make settings",
     "make up",
