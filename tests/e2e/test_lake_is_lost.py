@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING
@@ -28,8 +27,8 @@ pytestmark = pytest.mark.e2e
 
 DAY = date(2026, 11, 20)
 NO_SOURCE = {"AIRFLOW_CONN_IGDB_DEFAULT": '{"conn_type": "igdb", "host": "unused"}'}
-SOON = 60
-"""Seconds from the end of the server, of which DuckDB tries a request again for nine, to the end of the run."""
+FEW = 20
+"""Models and tests that may fail before dbt is ended; hundreds would follow."""
 
 
 def test_a_store_that_goes_down_in_a_build_ends_it_soon(tmp_path: Path) -> None:
@@ -50,17 +49,14 @@ def test_a_store_that_goes_down_in_a_build_ends_it_soon(tmp_path: Path) -> None:
         with subprocess.Popen(
             command, env=environment, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as run:
-            lines, stopped = [], None
+            lines = []
             for line in run.stdout or ():
                 lines.append(line.rstrip())
-                if stopped is None and re.search(r"\b20 of \d+ OK\b", line):
+                if re.search(r"\b20 of \d+ OK\b", line):
                     server.close()
-                    stopped = time.monotonic()
-        assert stopped, "\n".join(lines[-50:])
-        took = time.monotonic() - stopped
     told = "\n".join(lines)
     assert run.returncode == 1
-    assert took < SOON, f"{took:.0f} s"
+    assert 0 < len(re.findall(r"\b\d+ of \d+ ERROR\b", told)) < FEW
     [cause] = re.findall(r"(?m)^transform failed in dbt\.build: (.*)$", told)
     assert re.search(r"Could not connect .*; is the server up, and AWS_ENDPOINT_URL right\?", cause)
     assert not any(f"dbt.marts.{name}" in told for name in published_models()), "no task shows what was not built"
