@@ -152,6 +152,18 @@ def test_many_dangling_references_fail(dbt: Dbt, lake: Lake) -> None:
     assert failed[0].startswith("references_known_bridge_game_genre_genre_id")
 
 
+def test_references_to_one_unknown_row_only_warn(dbt: Dbt, lake: Lake) -> None:
+    # A load may reject one row of a small table, whose games are many.
+    lake.add("games", [{"id": number, "name": "One", "genres": [4, 5]} for number in range(1, 9)])
+    lake.add("genres", [{"id": 4, "name": "Action"}])
+    only_their_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
+    done = dbt("build", "-s", "+bridge_game_genre", *only_their_tests, generation=lake.generation())
+    assert done.success, done.messages
+    assert [done.messages[name] for name, status in done.statuses.items() if status == "warn"] == [
+        "Got 8 results, configured to warn if > 0"
+    ]
+
+
 def test_hundreds_of_files_and_a_row_of_megabytes(dbt: Dbt, lake: Lake) -> None:
     for n in range(400):
         lake.add("genres", [{"id": n % 300, "name": f"From file {n}"}])

@@ -273,5 +273,5 @@ def test_tables_that_came_empty_fail_while_others_refer_to_them(make_lake: Calla
         "references_known_stg_igdb__popscore_popularity_type",
     }
     assert done.messages[failed["references_known_stg_igdb__games_cover"]] == (
-        "Got 40 results, configured to fail if > 1 + 0.5 * max(all_references)"
+        "Got 40 results, configured to fail if > 1 + 0.5 * max(all_references) and max(unknown_ids) > max(few_ids)"
     )
