@@ -164,6 +164,17 @@ def test_references_to_one_unknown_row_only_warn(dbt: Dbt, lake: Lake) -> None:
     ]
 
 
+def test_values_of_one_game_only_fail(dbt: Dbt, lake: Lake) -> None:
+    values = [{"id": n, "game_id": 7, "popularity_type": 1 + n % 2, "value": 0.5} for n in range(1, 101)]
+    lake.add("popscore", values, claims=[(0, None)])
+    lake.add("popularity_types", [{"id": 1, "name": "Visits"}, {"id": 2, "name": "Want to Play"}])
+    only_its_tests = ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
+    done = dbt("build", "-s", "+stg_igdb__popscore", *only_its_tests, generation=lake.generation())
+    failed = [name for name, status in done.statuses.items() if status == "fail"]
+    assert failed == ["rarely_repeated_stg_igdb__popscore_game_id__popularity_type__0_05"], done.messages
+    assert done.messages[failed[0]] == "Got 98 results, configured to fail if > 1 + 0.05 * max(all_rows)"
+
+
 def test_hundreds_of_files_and_a_row_of_megabytes(dbt: Dbt, lake: Lake) -> None:
     for n in range(400):
         lake.add("genres", [{"id": n % 300, "name": f"From file {n}"}])
