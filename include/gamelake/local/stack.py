@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 
 SANDBOX = Service("sandbox")
 DATABASE = Service("database")
+API_SERVER = Service("api-server")
 AIRFLOW = {
     Service("scheduler"): ["scheduler", "--skip-serve-logs"],
     Service("dag-processor"): ["dag-processor"],
     Service("triggerer"): ["triggerer", "--skip-serve-logs"],
-    Service("api-server"): ["api-server"],
+    API_SERVER: ["api-server"],
 }
 HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 """The services whose health the API server reports, and their names there."""
@@ -171,8 +172,13 @@ def _switch_on(began: float) -> datetime:
 
 
 def _start_airflow(began: float) -> None:
+    """Start the API server, then the others: the first tasks of a scheduler call it, and fail without it."""
     airflow = [sys.executable, "-m", "airflow"]
-    _wait(_not_healthy, {service: service.start([*airflow, *command]) for service, command in AIRFLOW.items()}, began)
+    started = {API_SERVER: API_SERVER.start([*airflow, *AIRFLOW[API_SERVER]])}
+    _wait(lambda: [each for each in _not_healthy() if each == API_SERVER.name], started, began)
+    others = {service: command for service, command in AIRFLOW.items() if service != API_SERVER}
+    started |= {service: service.start([*airflow, *command]) for service, command in others.items()}
+    _wait(_not_healthy, started, began)
 
 
 def _wait(missing: Callable[[], list[str]], started: Mapping[Service, subprocess.Popen[bytes]], began: float) -> None:
@@ -205,6 +211,6 @@ def _not_healthy() -> list[str]:
         with opener.open(f"{_address()}/api/v2/monitor/health", timeout=2) as reply:
             health = json.load(reply)
     except (URLError, OSError, ValueError):
-        return ["api-server"]
+        return [API_SERVER.name]
     waits_for = [name for name, key in HEALTH.items() if health[key]["status"] != "healthy"]
     return waits_for if health["metadatabase"]["status"] == "healthy" else ["database", *waits_for]

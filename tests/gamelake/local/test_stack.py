@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import psutil
 import pytest
 
+from gamelake.local import stack
+from gamelake.local.services import Service
 from tests.support.command import environment_without
 
 if TYPE_CHECKING:
@@ -48,3 +52,24 @@ def test_a_terminal_that_was_closed_takes_no_line_and_all_is_stopped(tmp_path: P
     pid = int(ran.stderr.splitlines()[0])
     assert "Input/output error" in ran.stderr
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_scheduler_starts_once_the_api_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first tasks of a scheduler that was started with it found no API server, and failed their first try."""
+    started: list[str] = []
+    answers = iter([["api-server"], ["api-server"], [], ["scheduler", "dag-processor", "triggerer"], []])
+
+    def start(service: Service, _command: list[str]) -> Mock:
+        started.append(service.name)
+        return Mock(**{"poll.return_value": None})
+
+    def not_healthy() -> list[str]:
+        waits_for = next(answers)
+        assert "api-server" not in waits_for or started == ["api-server"]
+        return waits_for
+
+    monkeypatch.setattr(stack, "_not_healthy", not_healthy)
+    monkeypatch.setattr(Service, "start", start)
+    stack._start_airflow(time.monotonic())
+    assert set(started) == {service.name for service in stack.AIRFLOW}
+    assert next(answers, None) is None
