@@ -90,6 +90,7 @@ def test_make_run_reads_the_account(tmp_path: Path, url: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert f"{url}/v4 answers and accepts the client id and secret" in done.stdout
     assert f"Published {TODAY}" in done.stdout
+    assert re.search(r"make run +what changed since", done.stdout)
     assert loaded(lake).startswith("manual__")
 
 

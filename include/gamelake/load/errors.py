@@ -60,7 +60,8 @@ class UnreadablePartitionError(PermanentLoadError):
 
     def __init__(self, table: str, partition: str, today: str, *, is_future: bool) -> None:
         super().__init__(
-            f"{table}: date {partition} lies in the future: the source's day is {today}"
+            f"{table}: date {partition} lies in the future: the source's day is {today}. Choose that day or an earlier "
+            "one; if you chose none, the clock of this machine is wrong"
             if is_future
             else f"{table}: date {partition} can no longer be read: the source shows its rows as of {today} and has no "
             "history, so that day cannot be loaded any more. Run it without a date."

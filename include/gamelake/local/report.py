@@ -70,7 +70,13 @@ def published_line(document: dict[str, Any]) -> str:
 
 
 def write(
-    terminal: Terminal, loads: Sequence[dict[str, Any]], published: dict[str, Any], *, seconds: float, log: Path
+    terminal: Terminal,
+    loads: Sequence[dict[str, Any]],
+    published: dict[str, Any],
+    *,
+    seconds: float,
+    log: Path,
+    is_sandbox: bool,
 ) -> None:
     """Write the summary of a run: its loads, what `publish` returned, and the marts that readers have."""
     requests, rows = (sum(load[name] for load in loads) for name in ("requests", "rows"))
@@ -91,7 +97,7 @@ def write(
     terminal.say()
     for command, what in (
         ("make dashboard", "look at it in your browser: lists, games, trends, nights"),
-        ("make run", "the next day"),
+        ("make run", "the next day" if is_sandbox else "what changed since"),
         ("make up", "Airflow's web UI, with the page Last night"),
     ):
         terminal.show(Text.assemble((f"  {command:<16}", "bold cyan"), what))

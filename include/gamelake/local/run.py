@@ -88,7 +88,8 @@ def run() -> None:
         if days is not None:
             days.save()
         with terminal.doing("reading the marts"):
-            report.write(terminal, loads, published, seconds=time.monotonic() - began, log=log)
+            seconds = time.monotonic() - began
+            report.write(terminal, loads, published, seconds=seconds, log=log, is_sandbox=days is not None)
         if failure := terminal.failure:
             raise RunError(f"{day} is done, but standard output cannot be written: {failure.strerror}. The log: {log}")
 

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 SANDBOX = Service("sandbox")
 DATABASE = Service("database")
 API_SERVER = Service("api-server")
+SCHEDULER = Service("scheduler")
 AIRFLOW = {
-    Service("scheduler"): ["scheduler", "--skip-serve-logs"],
+    SCHEDULER: ["scheduler", "--skip-serve-logs"],
     Service("dag-processor"): ["dag-processor"],
     Service("triggerer"): ["triggerer", "--skip-serve-logs"],
     API_SERVER: ["api-server"],
@@ -172,12 +173,11 @@ def _switch_on(began: float) -> datetime:
 
 
 def _start_airflow(began: float) -> None:
-    """Start the API server, then the others: the first tasks of a scheduler call it, and fail without it."""
+    """Start all services, the scheduler once the API server answers: its first tasks call it, and fail without it."""
     airflow = [sys.executable, "-m", "airflow"]
-    started = {API_SERVER: API_SERVER.start([*airflow, *AIRFLOW[API_SERVER]])}
-    _wait(lambda: [each for each in _not_healthy() if each == API_SERVER.name], started, began)
-    others = {service: command for service, command in AIRFLOW.items() if service != API_SERVER}
-    started |= {service: service.start([*airflow, *command]) for service, command in others.items()}
+    started = {each: each.start([*airflow, *command]) for each, command in AIRFLOW.items() if each != SCHEDULER}
+    _wait(lambda: [name for name in _not_healthy() if name == API_SERVER.name], started, began)
+    started[SCHEDULER] = SCHEDULER.start([*airflow, *AIRFLOW[SCHEDULER]])
     _wait(_not_healthy, started, began)
 
 
