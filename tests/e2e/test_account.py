@@ -99,7 +99,7 @@ def test_a_wrong_secret_is_told_at_once(tmp_path: Path, url: str) -> None:
     environment = airflow_environment(tmp_path, lake=(tmp_path / "lake").as_uri(), igdb=wrong)
     done = laptop(environment, "run")
     assert done.returncode == 1
-    assert "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET set them" in done.stderr
+    assert "IGDB_CLIENT_ID, IGDB_CLIENT_SECRET and IGDB_TOKEN_URL set them" in done.stderr
     assert not {"Traceback", "wrong-secret"} & set((done.stdout + done.stderr).split())
 
 
@@ -112,7 +112,7 @@ def test_dags_test_asks_the_account_of_the_environment(tmp_path: Path, url: str)
     wrong = account(url) | {"IGDB_CLIENT_SECRET": "wrong-secret"}
     done = laptop(airflow_environment(tmp_path, lake=lake, igdb=wrong), *load)
     assert done.returncode == 1
-    assert "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET set them" in done.stderr
+    assert "IGDB_CLIENT_ID, IGDB_CLIENT_SECRET and IGDB_TOKEN_URL set them" in done.stderr
     assert "Traceback" not in done.stderr
     done = laptop(airflow_environment(tmp_path, lake=lake, igdb=account(url)), *load)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
