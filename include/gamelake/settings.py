@@ -206,7 +206,7 @@ class Settings(BaseSettings):
     """A folder of recorded rows, which the sandbox serves instead of made-up ones."""
 
     gamelake_sandbox_port: Port | None = None
-    """The port of the sandbox of `make up`. Without it: the last one of this clone, first 8900, or the next free one."""
+    """The port of the sandbox of `make up`. Without it: the last of this clone, first 8900, or the next free one."""
 
     gamelake_sandbox_games: Annotated[int, _whole(1, 1_000_000)] = 5000
     """The number of games that the sandbox makes up."""
