@@ -232,9 +232,11 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None)
 
     lines = []
     with create_session() as session:
-        if not inspect(session.get_bind()).has_table(ConnectionRow.__tablename__):
+        database = session.get_bind()
+        if not inspect(database).has_table(ConnectionRow.__tablename__):
             raise SettingsFileError(
-                "Airflow's database has no tables yet: run `airflow db migrate`; on a laptop `make settings`"
+                f"Airflow's database {database.engine.url} has no tables yet: run `airflow db migrate`; on a laptop "
+                "`make settings`"
             )
         for conn_id, connection in imported.items():
             columns = select(ConnectionRow.id, ConnectionRow.host, ConnectionRow.login)  # none of them is encrypted

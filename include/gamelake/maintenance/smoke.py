@@ -30,6 +30,7 @@ REQUEST_SECONDS = 30
 _POLL_SECONDS = 3
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PARQUET = b"PAR1"
+_IMPORT = "run `gamelake settings import` where Airflow runs (on a laptop `make settings`)"
 """The first bytes of a Parquet file, and its last."""
 
 
@@ -189,7 +190,7 @@ class Deployment:
                     Finding(Status.OK, "connections", f"{name}: not in the database, expected in the backend")
                 )
             else:
-                text = f"{name} is missing: run `gamelake settings import`, or give --secrets-backend if one has it"
+                text = f"{name} is missing: {_IMPORT}, or give --secrets-backend if one has it"
                 findings.append(Finding(Status.FAILED, "connections", text))
         return findings
 
@@ -197,7 +198,7 @@ class Deployment:
         slots = {each["name"]: each["slots"] for each in self._get("/api/v2/pools", params={"limit": 100})["pools"]}
         wanted = sorted({source.pool for source in loaded_sources().values()})
         if missing := [name for name in wanted if not slots.get(name)]:
-            text = f"{', '.join(missing)}: missing or without a slot: run `gamelake settings import`"
+            text = f"{', '.join(missing)}: missing or without a slot: {_IMPORT}"
             return [Finding(Status.FAILED, "pools", text)]
         return [Finding(Status.OK, "pools", ", ".join(f"{name}: {slots[name]}" for name in wanted))]
 

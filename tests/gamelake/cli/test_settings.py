@@ -30,4 +30,7 @@ def test_a_database_without_tables_states_what_to_run(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1].startswith("Airflow's database has no tables yet: run `airflow db migrate`")
+    told = ran.stderr.splitlines()[-1]
+    assert told.startswith(
+        f"Airflow's database sqlite:///{tmp_path}/airflow.db has no tables yet: run `airflow db migrate`"
+    )
