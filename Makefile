@@ -31,8 +31,14 @@ DISABLE = for each in $(1); do test -L $$each || rm -f $$each/pyvenv.cfg; done
 RELATIVE = for each in $(1)/lib/python*/site-packages; do printf '%s\n' ../../../.. ../../../../include ../../../../plugins >"$$each/_gamelake.pth"; done
 # Before a command that is silent for long: a line every SILENCE seconds, until the shell of the recipe ends, also by a kill.
 SILENCE := 8
-TELL = { n=0; while sleep $(SILENCE) >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do n=$$((n + $(SILENCE))); echo "  ... $(1), $$n s so far"; done; } & \
+TELL = { n=0; while sleep $(SILENCE) >/dev/null 2>&1 9>&- && kill -0 $$$$ 2>/dev/null; do n=$$((n + $(SILENCE))); echo "  ... $(1), $$n s so far"; done; } & \
 	trap "kill $$! 2>/dev/null" EXIT;
+# For a recipe that runs it: a message that names what to do.
+define FITTING_PYTHON
+@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
+@test "$$("$(PYTHON)" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True || { \
+	echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null | grep ^Python || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
+endef
 # Into the environment that is named: uv alone prefers one that is active in the shell, by VIRTUAL_ENV or conda.
 INTO = --python $(1)/bin/python
 # A lock has the hashes of its packages' files, for every platform and Python: installers refuse any other file.
@@ -112,6 +118,7 @@ settings: $(VENV)/.installed ## import airflow_settings.yaml into the local Airf
 	@"$(BIN)"/gamelake laptop prepare
 
 env: ## write .env for docker compose, with new secrets
+	$(FITTING_PYTHON)
 	@"$(PYTHON)" -m deploy.compose_env
 
 mwaa: $(READY) ## write the files of an MWAA environment to .local/mwaa
@@ -259,15 +266,34 @@ clean: down ## remove everything that was generated; a lake in .local only with 
 	@$(call DISABLE,$(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE))
 	@rm -rf $(VENV) $(SPARK) $(DASHBOARD) $(CAPTURE) dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# The steps of a set-up.
+$(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
+$(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
+$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
+$(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
+$(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.toml
+$(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
+$(CAPTURE)/.installed: $(VENV)/bin/uv requirements-capture.lock pyproject.toml
+# Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the
+# project changed.
+$(MANIFEST): $(VENV)/.installed $(wildcard include/gamelake/sources/*/entities.yaml) include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+
+# Two terminals may set up a new clone at the same time: a step of another make is waited for, and then looked at again.
+ifndef ALONE
+$(VENV)/bin/uv $(VENV)/.installed $(VENV)/.dev $(SPARK)/.installed $(DASHBOARD)/.installed $(DASHBOARD)/.dev $(CAPTURE)/.installed $(MANIFEST):
+	$(if $(filter $(VENV)/bin/uv,$@),$(FITTING_PYTHON))
+	@"$(or $(PYTHON),$(BIN)/python)" tools/one_at_a_time.py $(MAKE) -s ALONE=yes "PYTHON=$(PYTHON)" $@
+
+outdated: ;
+
+else
 outdated:
 	@echo "The clone was moved or copied, its Python was removed, or a removal was interrupted. Making $(OUTDATED) again ..."
 	@$(call DISABLE,$(OUTDATED))
 	@rm -rf $(OUTDATED)
 
-$(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>/dev/null || echo 'no Python that runs'). Name another: make PYTHON=/path/to/python3.12"; exit 1; }
+$(VENV)/bin/uv:
+	$(FITTING_PYTHON)
 	@test ! -w . || { ln -sfn . $(VENV).link && rm $(VENV).link; } || { \
 		echo "A virtual environment has symbolic links, and $(CURDIR) can have none: clone to a disk whose file system is not FAT or exFAT."; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON) ..."
@@ -278,7 +304,7 @@ $(VENV)/bin/uv: requirements-build.lock $(if $(OUTDATED),outdated)
 		|| cat $(VENV)/pip.log; exit 1; }
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
+$(VENV)/.installed:
 	@echo "Installing Airflow, dbt and DuckDB into $(VENV) ..."
 	@$(call TELL,installing into $(VENV)) $(call INSTALL,$(VENV)) -r requirements.lock 2>$(VENV)/uv.log && $(call EDITABLE,$(VENV)) 2>>$(VENV)/uv.log || { \
 		grep -qE 'client error \(Connect\)|operation timed out' $(VENV)/uv.log \
@@ -291,15 +317,16 @@ $(VENV)/.installed: $(VENV)/bin/uv requirements.lock pyproject.toml
 	@"$(BIN)"/gamelake laptop prepare >/dev/null
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
+$(VENV)/.dev:
 	@echo "Installing the tools of the tests into $(VENV) ..."
 	@$(call TELL,installing into $(VENV)) $(call INSTALL,$(VENV)) -r requirements-dev.lock
 	@"$(BIN)"/gamelake laptop launcher
 	@touch $@
 
 # Where builds on Spark run: dbt with both of its adapters, and no Airflow.
-$(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
+$(SPARK)/.installed:
 	@echo "Installing Spark into $(SPARK) ..."
+	$(FITTING_PYTHON)
 	@"$(PYTHON)" -m venv $(SPARK)
 	@$(call TELL,installing into $(SPARK)) $(call INSTALL,$(SPARK)) --build-constraint requirements-build.lock --require-build-hashes -r requirements-spark.lock
 	@$(call EDITABLE,$(SPARK))
@@ -307,30 +334,32 @@ $(SPARK)/.installed: $(VENV)/bin/uv requirements-spark.lock pyproject.toml
 	@touch $@
 
 # Where the dashboard runs: neither Airflow nor dbt, which need no Streamlit.
-$(DASHBOARD)/.installed: $(VENV)/bin/uv requirements-dashboard.lock pyproject.toml
+$(DASHBOARD)/.installed:
 	@echo "Installing the dashboard into $(DASHBOARD) ..."
+	$(FITTING_PYTHON)
 	@"$(PYTHON)" -m venv $(DASHBOARD)
 	@$(call TELL,installing into $(DASHBOARD)) $(call INSTALL,$(DASHBOARD)) -r requirements-dashboard.lock
 	@$(call EDITABLE,$(DASHBOARD))
 	@$(call RELATIVE,$(DASHBOARD))
 	@touch $@
 
-$(DASHBOARD)/.dev: $(DASHBOARD)/.installed requirements-dashboard-dev.lock
+$(DASHBOARD)/.dev:
 	@echo "Installing the tools of the dashboard's tests into $(DASHBOARD) ..."
 	@$(call TELL,installing into $(DASHBOARD)) $(call INSTALL,$(DASHBOARD)) -r requirements-dashboard-dev.lock
 	@touch $@
 
 # Where the capture of changes runs: Debezium, whose wheel has 250 MB.
-$(CAPTURE)/.installed: $(VENV)/bin/uv requirements-capture.lock pyproject.toml
+$(CAPTURE)/.installed:
 	@echo "Installing Debezium into $(CAPTURE) ..."
+	$(FITTING_PYTHON)
 	@"$(PYTHON)" -m venv $(CAPTURE)
 	@$(call TELL,installing into $(CAPTURE)) $(call INSTALL,$(CAPTURE)) -r requirements-capture.lock
 	@$(call EDITABLE,$(CAPTURE))
 	@$(call RELATIVE,$(CAPTURE))
 	@touch $@
 
-# Cosmos renders the tasks from dbt's manifest, and serves dbt's docs from beside it: both are made again whenever the
-# project changed.
-$(MANIFEST): $(VENV)/.installed $(wildcard include/gamelake/sources/*/entities.yaml) include/gamelake/marts/dbt_project.py $(shell find dbt -type f -not -path 'dbt/target/*' -not -path 'dbt/logs/*')
+$(MANIFEST):
 	@echo "Reading the dbt project ..."
 	@$(call TELL,reading the dbt project) "$(BIN)"/python -m gamelake.marts.dbt_project >/dev/null
+
+endif

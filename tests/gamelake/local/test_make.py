@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -59,9 +60,10 @@ def test_a_make_that_is_killed_ends_its_command(tmp_path: Path, target: str) -> 
 def clone(tmp_path: Path) -> Path:
     """A folder with the Makefile and a virtual environment."""
     folder = tmp_path / "a clone"
-    (folder / "dbt").mkdir(parents=True)
-    for name in ("Makefile", "requirements-build.lock"):
-        shutil.copy(REPOSITORY / name, folder)
+    for name in ("dbt", "tools"):
+        (folder / name).mkdir(parents=True)
+    for name in ("Makefile", "requirements-build.lock", "tools/one_at_a_time.py"):
+        shutil.copy(REPOSITORY / name, folder / name)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / ".venv")], check=True)
     return folder
 
@@ -110,7 +112,7 @@ def test_a_removal_that_is_interrupted_leaves_no_environment_that_is_used(clone:
     remover.write_text('#!/bin/sh\n[ "$1" != -rf ] || exit 1\nexec /bin/rm "$@"\n', encoding="utf-8")
     remover.chmod(0o755)
     path = f"{remover.parent}:{os.environ['PATH']}"
-    command = ["make", target, "OUTDATED=.venv"]
+    command = ["make", target, "OUTDATED=.venv", "ALONE=yes"]
     subprocess.run(command, cwd=clone, env={**os.environ, "PATH": path, "MAKEFLAGS": ""}, check=False)
     assert (clone / ".venv/bin/python").exists()
     assert makes_again(clone)
@@ -135,7 +137,7 @@ def test_a_python_is_looked_for_once(clone: Path) -> None:
     (clone / ".venv/pyvenv.cfg").unlink()
     shim = clone / "bin" / "python3.12"
     shim.parent.mkdir()
-    shim.write_text('#!/bin/sh\necho >>"$0.asked"\n', encoding="utf-8")
+    shim.write_text(f'#!/bin/sh\n[ "$1" != -c ] || echo >>"$0.asked"\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
     shim.chmod(0o755)
     variables = {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}", "MAKEFLAGS": ""}
     subprocess.run(["make", "-n", ".venv/bin/uv"], cwd=clone, env=variables, check=True)
@@ -159,11 +161,52 @@ def test_down_and_clean_need_no_command_that_runs(clone: Path) -> None:
     assert not command.exists()
 
 
+def slow_python(clone: Path, making: str) -> Path:
+    """Write a Python that makes a virtual environment with the given commands."""
+    python = clone / "python"
+    python.write_text(
+        f'#!/bin/sh\nif [ "$1" = -m ]; then {making}; fi\nexec "{sys.executable}" "$@"\n', encoding="utf-8"
+    )
+    python.chmod(0o755)
+    return python
+
+
+def set_up(clone: Path, python: Path) -> subprocess.Popen[str]:
+    command = ["make", "-s", ".venv/bin/uv", f"PYTHON={python}"]
+    return subprocess.Popen(
+        command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def test_of_two_set_ups_at_the_same_time_one_waits_for_the_other(clone: Path) -> None:
+    """Both installed into one environment, and one failed with the words of pip."""
+    shutil.rmtree(clone / ".venv")
+    making = (
+        "mkdir .venv || exit; sleep 2; mkdir .venv/bin; touch .venv/pyvenv.cfg; ln -s /bin/true .venv/bin/python; exit"
+    )
+    python = slow_python(clone, making)
+    first, second = set_up(clone, python), set_up(clone, python)
+    printed = [each.communicate(timeout=30)[0] for each in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], printed
+    assert sorted("waiting for another make" in each for each in printed) == [False, True]
+    assert sorted("Making a virtual environment" in each for each in printed) == [False, True]
+
+
+def test_a_set_up_that_was_killed_is_not_waited_for(clone: Path) -> None:
+    shutil.rmtree(clone / ".venv")
+    killed = set_up(clone, slow_python(clone, "sleep 60; exit 1"))
+    assert killed.stdout is not None
+    assert any("Making a virtual environment" in line for line in killed.stdout)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    printed, _ = set_up(clone, slow_python(clone, "exit 1")).communicate(timeout=30)
+    assert "waiting for another make" not in printed
+    assert "made no virtual environment" in printed
+
+
 def test_what_takes_long_is_told_until_it_ends_though_its_reader_waits(clone: Path) -> None:
     """The installation was silent for a minute. What is left of the telling must not keep the pipe open."""
-    python = clone / "python"
-    python.write_text("#!/bin/sh\ncase $1 in -m) sleep 3; exit 1; esac\n", encoding="utf-8")
-    python.chmod(0o755)
+    python = slow_python(clone, "sleep 3; exit 1")
     (clone / ".venv" / "bin" / "uv").unlink(missing_ok=True)
     make = ["make", "-s", ".venv/bin/uv", "SILENCE=1", f"PYTHON={python}"]
     began = time.monotonic()

@@ -17,9 +17,10 @@ from gamelake.paths import REPOSITORY
 
 def make(folder: Path, python: Path | str, target: str = ".venv/bin/uv", **environment: str) -> str:
     """Make a step of `make setup` in a folder that has only the Makefile. Returns: what it printed, as it fails."""
-    for name in ("requirements-build.lock", "Makefile"):
-        shutil.copy2(REPOSITORY / name, folder)  # no newer than what a test made before
-    (folder / "dbt").mkdir()
+    for name in ("dbt", "tools"):
+        (folder / name).mkdir()
+    for name in ("requirements-build.lock", "Makefile", "tools/one_at_a_time.py"):
+        shutil.copy2(REPOSITORY / name, folder / name)  # no newer than what a test made before
     ran = subprocess.run(
         ["make", target, f"PYTHON={python}"],
         cwd=folder,
@@ -50,9 +51,11 @@ def wheel(folder: Path, name: str, files: dict[str, str]) -> str:
 def test_pip_installs_into_the_clone_with_any_variables_in_the_shell(tmp_path: Path) -> None:
     """As with `pip config set global.user true`, a `PIP_TARGET`, or variables of another Python."""
     lock = wheel(tmp_path, "uv", {"uv-1.data/scripts/uv": "#!python\nprint('our uv')\n"})
-    shutil.copy2(REPOSITORY / "Makefile", tmp_path)
+    for name in ("dbt", "tools"):
+        (tmp_path / name).mkdir()
+    for name in ("Makefile", "tools/one_at_a_time.py"):
+        shutil.copy2(REPOSITORY / name, tmp_path / name)
     (tmp_path / "requirements-build.lock").write_text(lock, encoding="utf-8")
-    (tmp_path / "dbt").mkdir()
     (tmp_path / "pip.conf").write_text("[global]\nuser = true\n", encoding="utf-8")
     elsewhere = {name: str(tmp_path / name) for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONPATH")}
     settings = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_USER": "1", "PYTHONHOME": "/nowhere"}
@@ -83,6 +86,11 @@ def test_uv_installs_into_the_clone_beside_an_active_environment(variable: str, 
     )
     expected = {"VENV": ".venv", "DASHBOARD": ".venv-dashboard"}[target]
     assert {name for name in names if list((tmp_path / name).rglob("tiny.py"))} == {expected}
+
+
+@pytest.mark.parametrize("target", [".venv/bin/uv", "env", ".venv-dashboard/.installed"])
+def test_a_machine_without_a_python_is_told(target: str, tmp_path: Path) -> None:
+    assert "Python 3.11 or newer is needed, and none was found. Name one" in make(tmp_path, "", target)
 
 
 def test_an_old_python_is_named(tmp_path: Path) -> None:
@@ -116,7 +124,8 @@ def test_without_network_after_the_first_step_the_message_names_it(tmp_path: Pat
 
 
 def test_a_program_that_is_no_python_is_named(tmp_path: Path) -> None:
-    assert "/bin/true made no virtual environment. Name another" in make(tmp_path, "/bin/true")
+    expected = "Python 3.11 or newer is needed, and /bin/true is no Python that runs. Name another"
+    assert expected in make(tmp_path, "/bin/true")
 
 
 def test_a_folder_without_symbolic_links_is_named(tmp_path: Path) -> None:
