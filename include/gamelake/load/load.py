@@ -21,6 +21,7 @@ from gamelake.lake.table import Table
 from gamelake.limits import Allow
 from gamelake.load.checkpoint import Checkpoint
 from gamelake.load.errors import HeldError, LoadError, check_origin
+from gamelake.load.missing_fields import MissingFieldsError, check_fields
 from gamelake.load.next_commit import LoadFigures, NextCommit, ReadResult
 from gamelake.load.report import LoadReport
 from gamelake.load.schedule import check_readable
@@ -34,6 +35,7 @@ from gamelake.sources.base import IncompleteError, ReconcileFigures, counting, e
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from apiclient.stats import ClientStats
     from gamelake.lake.keys import LoadRun
     from gamelake.lake.store import Store
     from gamelake.registry import Entity
@@ -88,14 +90,19 @@ class Load:
             ApiError: the source failed.
             StoreError, ManifestError: the lake failed.
         """
+        began, stats = time.monotonic(), replace(self._reader.stats)
         try:
-            return await self._load()
+            try:
+                return await self._load(began, stats)
+            except MissingFieldsError as error:
+                log.warning("%s", error)
+            self._full_refresh = True
+            return await self._load(began, stats)
         except (LoadError, IncompleteError):
             await self._forget(lambda: forget_replies(self._reader))
             raise
 
-    async def _load(self) -> LoadReport:
-        began, stats = time.monotonic(), replace(self._reader.stats)
+    async def _load(self, began: float, stats: ClientStats) -> LoadReport:
         base = await asyncio.to_thread(self._table.latest)
         self._beside = base or await asyncio.to_thread(self._of_another_table)
         mode = self._mode(base)
@@ -196,6 +203,10 @@ class Load:
             period, pages = await open_changes(self._reader, self._table, None if begins else base, self._run.partition)
             await staging.stage_pages(self._checked(pages), "changes")
             await reading_base
+            if base and self._entity.read_whole and period.until is None:
+                await asyncio.to_thread(
+                    check_fields, self._store, self._entity, base, rows=staging.rows, filled=staging.filled
+                )
         finally:
             reading_base.cancel()
         figures = None

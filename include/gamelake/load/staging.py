@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gamelake.load.live import LiveTable
 from gamelake.load.miscounts import Miscounts
+from gamelake.load.missing_fields import fields_of
 from gamelake.load.rejects import Rejects
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Staging:
         self.rejects = Rejects(store, entity, run)
         self.miscounts = Miscounts(entity, allowed=allow_unproven)
         self.undeclared: Counter[str] = Counter()
+        self.filled: Counter[str] = Counter()
+        """Of the rows that changed, those that have a value, by field."""
         self._parts = parts
         self._entity = entity
         self._reader = reader
@@ -103,6 +106,9 @@ class Staging:
         if (checked.rejects or page.unproven) and page.claim:
             self._checkpoint.exclude(page.claim)
         self.undeclared.update(checked.undeclared)
+        if self._base:
+            for line in checked.rows.lines.splitlines():
+                self.filled.update(fields_of(line))
         self._parts.add(checked.rows, page.claim)
         self._live.stage(checked.rows.ids, page.claim)
 

@@ -19,6 +19,7 @@ from gamelake.lake.table import Table
 from igdb.client import IgdbClient
 from tests.support.kills import Steps, in_child
 from tests.support.loads import (
+    LONG_AGO,
     check_whole,
     ids_of,
     load_once,
@@ -45,6 +46,7 @@ SCENARIOS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "first full load": ("games", {}, False),
     "full refresh": ("games", {"full_refresh": True}, True),
     "incremental": ("games", {}, True),
+    "missing field": ("games", {}, True),
     "snapshot": ("genres", {}, True),
     "time series": ("popscore", {"part_bytes": 1000}, True),
 }
@@ -60,6 +62,12 @@ class Served:
 
     def load(self, store: Store, name: str, **options: Any) -> LoadReport:
         return load_once(new_client(self.url, self.token), store, name, **options)
+
+    def send_hypes(self, hypes: int | None) -> None:
+        """Have the source send hypes of every game, or none; every tenth game changes."""
+        rows = [{"id": i, "hypes": hypes} for i in ids_of(self.sandbox)]
+        kept = [row | {"updated_at": LONG_AGO} for row in rows]
+        self.sandbox.upsert("games", [row if n % 10 == 0 else kept[n] for n, row in enumerate(rows)])
 
     def rows(self, name: str) -> Any:
         return source_rows(self.sandbox, "popularity_primitives" if name == "popscore" else name)
@@ -106,7 +114,11 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
     name, options, there = SCENARIOS[scenario]
     resumed = 0
     if there:
+        if scenario == "missing field":
+            served.send_hypes(None)
         served.load(open_store((tmp_path / "lake-before").as_uri()), name, run_id="before")
+        if scenario == "missing field":
+            served.send_hypes(1)
     for kill_at in count(1):
         folder = tmp_path / f"lake-{kill_at}"
         store = open_store(folder.as_uri())
@@ -140,7 +152,7 @@ def test_killed_at_every_step_on_disk(scenario: str, served: Served, tmp_path: P
         if ended is not None:
             break
     assert kill_at > 15, "so many steps has the shortest run; with fewer, the hooks did not see them"
-    assert bool(resumed) == (scenario in {"first full load", "full refresh", "time series"})
+    assert bool(resumed) == (scenario in {"first full load", "full refresh", "missing field", "time series"})
 
 
 @pytest.mark.parametrize("scenario", ["first full load", pytest.param("incremental", marks=pytest.mark.slow)])
