@@ -158,7 +158,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rows_read: Annotated[Count, Meta(description="Rows that the load staged.")] = 0
     rows_resumed: Annotated[Count, Meta(description="Those of them that an earlier try of the run had staged.")] = 0
     rows_rejected: Annotated[Count, Meta(description="Rows that broke the contract.")] = 0
-    rows_deleted: Annotated[Count, Meta(description="Rows that the source had deleted, found by counts.")] = 0
+    rows_deleted: Annotated[
+        Count, Meta(description="Rows that the source had deleted: a load finds them by counts, and events state them.")
+    ] = 0
     rows_late: Annotated[
         Count, Meta(description="Rows that had changed before the last load and were visible only after it.")
     ] = 0

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 5.0
 """Between two log lines of one load."""
 
+NAMED_IDS = 5
+"""The ids that a warning names."""
+
 
 class Staging:
     """Stages the pages of one load; it is the `TableView` of a reconciliation.
@@ -85,15 +88,23 @@ class Staging:
             ContractError: too many rows break the contract.
             UnprovenError: the source miscounts too many rows.
         """
+        twice: list[int] = []
         logged = time.monotonic()
         self.miscounts.begin_phase()
         async for page in pages:
             await self._stage_page(page)
+            twice += page.checked.twice
             await asyncio.sleep(0)  # requests that are due go out before the next page is compressed
             if time.monotonic() - logged > PROGRESS_SECONDS:
                 logged = time.monotonic()
                 of = f" of about {self._reader.total}" if self._reader.total else ""
                 log.info("%s: %s: %d%s rows", self._entity, phase, self.rows, of)
+        if twice:
+            some = ", ".join(map(str, twice[:NAMED_IDS]))
+            log.warning(
+                "%s: %s: the source sent two rows of the same id in one page, %d times. Ids: %s%s",
+                self._entity, phase, len(twice), some, ", ..." if len(twice) > NAMED_IDS else "",
+            )  # fmt: skip
 
     async def _stage_page(self, page: Page) -> None:
         checked = page.checked

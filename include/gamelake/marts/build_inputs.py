@@ -134,7 +134,10 @@ class CommitInput(Document, frozen=True, kw_only=True):
     rows_read: Annotated[int, Meta(ge=0, description="Rows that the load staged.")]
     rows_resumed: Annotated[int, Meta(ge=0, description="Of these, rows that an earlier try of the run had staged.")]
     rows_rejected: Annotated[int, Meta(ge=0, description="Rows that broke the contract.")]
-    rows_deleted: Annotated[int, Meta(ge=0, description="Rows of repaired id ranges that the source had deleted.")]
+    rows_deleted: Annotated[
+        int,
+        Meta(ge=0, description="Rows that the source had deleted: those of repaired id ranges, or of applied events."),
+    ]
     rows_late: Annotated[
         int, Meta(ge=0, description="Rows that changed before the load before, and became visible after it.")
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 from bisect import bisect, bisect_left
 from collections import Counter
 from contextlib import suppress
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from gamelake.lake.id_ranges import IdRange
     from gamelake.registry import Entity
-
-log = logging.getLogger(__name__)
 
 MAX_ROW_BYTES = 1024 * 1024
 """The longest row: IGDB's have 1 to 23 KB, and DuckDB builds 40 rows of this size within its default memory."""
@@ -74,6 +71,7 @@ class Checked:
         show a wrong id: a page that began after it would skip rows.
     trailing: how many rejected rows come after the row before the last one to stage (after the only one, if there is
         one); 0 if there is none to stage. `without_last` leaves them out, because the next page has them again.
+    twice: the ids of which the page had two rows.
     """
 
     rows: Rows
@@ -81,6 +79,7 @@ class Checked:
     undeclared: Counter[str] = field(default_factory=Counter)
     last_id: int | None = None
     trailing: int = 0
+    twice: Sequence[int] = ()
 
     def __len__(self) -> int:
         """How many rows the page had."""
@@ -114,7 +113,8 @@ class Checked:
             return replace(self, rejects=rejects, trailing=0)
         *lines, last = self.rows.lines.splitlines(keepends=True)
         again = Counter(name for name in orjson.loads(last) if name in self.undeclared)
-        return _checked([orjson.loads(line) for line in lines], lines, rejects, self.undeclared - again)
+        kept = _checked([orjson.loads(line) for line in lines], lines, rejects, self.undeclared - again)
+        return replace(kept, twice=[row_id for row_id in self.twice if row_id != self.rows.ids[-1]])
 
     def ids(self) -> Iterator[int]:
         """Yield the ids of the rows, those of rejected ones too where they have a true one."""
@@ -144,7 +144,6 @@ class RowContract:
         self._page = list[msgspec.defstruct(entity.name, [], bases=(self._model,), forbid_unknown_fields=True)]  # type: ignore[misc]
         for each in (self._model, self._page):
             prepare(each)
-        self._name = str(entity)
         self._declared = frozenset(entity.fields)
         self._ints = tuple(name for name, kind in entity.fields.items() if kind in _INTS)
 
@@ -168,6 +167,7 @@ class RowContract:
     def _check_each(self, page: Sequence[Any], window: IdRange | None) -> Checked:
         good: dict[int, _Good] = {}
         rejects: list[tuple[int, Reject]] = []
+        twice: list[int] = []
         before = -1
         for place, found in enumerate(page):
             row, line, reason = self._line_of(found)
@@ -176,7 +176,7 @@ class RowContract:
                 continue
             row_id = row["id"]
             if earlier := good.get(row_id):
-                log.warning("%s: the source sent two rows of id %d in one page", self._name, row_id)
+                twice.append(row_id)
                 if window is None or earlier.line == line:
                     good[row_id] = _Good(earlier.place, row, line)
                     continue
@@ -192,7 +192,7 @@ class RowContract:
             wrong = good.pop(row_id).place
             reason = f"found id {row_id} out of order, or outside of the ids that were asked for"
             rejects.append((wrong, Reject(page[wrong], reason, misplaced=True)))
-        return self._page_of(list(good.values()), sorted(rejects, key=itemgetter(0)))
+        return replace(self._page_of(list(good.values()), sorted(rejects, key=itemgetter(0))), twice=twice)
 
     def _page_of(self, good: Sequence[_Good], rejects: Sequence[tuple[int, Reject]]) -> Checked:
         """Put together the rows of a page, in the order in which they came."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import orjson
 import pytest
 
 from gamelake.fields import FieldType
@@ -23,6 +24,7 @@ from tests.support.loads import (
     small_sandbox,
     without,
 )
+from tests.support.nightly_loads import ScriptedLoads, ScriptedSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,6 +251,32 @@ def test_whole_numbers_written_as_fractions_are_whole_numbers(loads: Loads) -> N
     staged = loads.table_rows()[row_id]
     assert [type(staged[name]) for name in ("hypes", "updated_at")] == [int, int]
     assert staged["platforms"] == [6, 48]
+
+
+class DoublingSandbox(ScriptedSandbox):
+    """Sends every row twice."""
+
+    async def in_worker(self, work: Any) -> Any:
+        reply = await super().in_worker(work)
+        found = orjson.loads(reply.body)
+        for part in found:
+            if "result" in part:
+                part["result"] = doubled(part["result"])
+        return replace(reply, body=orjson.dumps(doubled(found)))
+
+
+def doubled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows for _ in range(2 if "id" in row else 1)]
+
+
+def test_a_source_that_sends_every_row_twice_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    sandbox = DoublingSandbox(1_400)
+    with sandbox.running() as url:
+        loads = ScriptedLoads(sandbox, url, store)
+    loads.check_equal()
+    told = [message for message in caplog.messages if "two rows" in message]
+    assert len(told) == 1
+    assert "1400 times" in told[0]
 
 
 MOST = 2**63 - 1
