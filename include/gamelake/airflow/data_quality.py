@@ -32,7 +32,7 @@ def check_data(entities: Sequence[Entity]) -> dict[str, Any]:
         The number of the report, whether it is a new one, and the open findings by severity.
 
     Raises:
-        DocumentError: The pointer, a commit or a threshold is damaged or wrong.
+        DocumentError: The pointer or a threshold is damaged or wrong.
         TransformError: There is no dbt manifest.
         StoreError: The lake cannot be read or written.
         InvalidationError: CloudFront did not forget its copies.

@@ -30,6 +30,7 @@ from uuid import uuid4
 from gamelake.days import day_of, parse_day
 from gamelake.kinds import Kind
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.manifest import ManifestError
 from gamelake.lake.month_documents import Month, MonthFile, MonthPart, month_of, read_months
 from gamelake.lake.month_file import MonthFileReader, MonthFileWriter, columns_of
 from gamelake.lake.months import Months, fetch_file
@@ -120,13 +121,18 @@ def compact(
         log: Gets lines for people: how far a month is, and its figures.
 
     Raises:
-        ManifestError: A commit is damaged.
         LoadError: The disk is full.
         StoreError: The lake cannot be read or written.
     """
     import duckdb  # the command line imports this module, and other commands need no database
 
-    newest = Table(store, entity.table).latest() if is_compacted(entity) else None
+    try:
+        newest = Table(store, entity.table).latest() if is_compacted(entity) else None
+    except ManifestError as error:
+        unread = CompactedMonth(table=str(entity), month="all", outcome=Outcome.FAILED, reason=str(error))
+        log(str(unread))
+        yield unread
+        return
     today = day_of(now or datetime.now(UTC))
     months: dict[str, list[Part]] = defaultdict(list)
     for part in newest.files if newest else ():
@@ -148,7 +154,7 @@ def compact(
 def compact_all(
     store: Store, entities: Iterable[Entity], *, again: bool = False, log: Callable[[str], object] = lambda _: None
 ) -> list[CompactedMonth]:
-    """Compact the old months of every time series. A month that fails does not stop the others.
+    """Compact the old months of every time series. A month, or a table, that fails does not stop the others.
 
     Args:
         store: The lake.
@@ -161,7 +167,6 @@ def compact_all(
 
     Raises:
         CompactionError: A month failed.
-        ManifestError: A commit is damaged.
         LoadError: The disk is full.
         StoreError: The lake cannot be read or written.
     """

@@ -32,6 +32,7 @@ BY_THE_CLOCK: tuple[Check, ...] = (tables.freshness, tables.silence)
 """The checks whose answer changes with time alone."""
 
 CHECKS: tuple[Check, ...] = (
+    tables.damage,
     tables.left_out,
     tables.volume,
     tables.standstill,
@@ -63,16 +64,18 @@ def check_lake(store: Store, entities: Sequence[Entity], *, now: datetime, afres
         The report, and whether it is stored under a number of its own: a state changed, or readers have new marts.
 
     Raises:
-        DocumentError: The pointer, a commit or a threshold is damaged or wrong.
+        DocumentError: The pointer or a threshold is damaged or wrong.
         ObjectiveError: slo.yaml is wrong.
         SettingsError: GAMELAKE_OPTIONAL_SOURCES is wrong.
         TransformError: There is no dbt manifest.
         StoreError: The lake cannot be read or written.
     """
+    loads, damaged = newest_loads(store, entities)
     evidence = Evidence(
         now=now,
         entities=entities,
-        loads=newest_loads(store, entities),
+        loads=loads,
+        damaged=damaged,
         generation=pointer.current(store),
         signs=newest_signs(store),
     )

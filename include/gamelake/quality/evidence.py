@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from gamelake.kinds import SourceKind
 from gamelake.lake.capture_sign import read_sign
-from gamelake.lake.manifest import ManifestError
+from gamelake.lake.manifest import Manifest, ManifestError
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import open_table
 from gamelake.quality.profile import earlier_profiles
 from gamelake.quality.profiling import figures, profile_of
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from gamelake.lake.capture_sign import CaptureSign
-    from gamelake.lake.manifest import Manifest
     from gamelake.lake.store import Store
     from gamelake.marts.documents import Generation
     from gamelake.quality.profile import ColumnProfile, MartProfile, Profile, TableFigures
@@ -53,6 +53,7 @@ class Evidence:
         profile: Its profile.
         earlier: The profiles of the days before it, the oldest first.
         signs: The newest sign of each capture whose source is on, by the source.
+        damaged: Why the newest load of a table cannot be read, by its name.
     """
 
     now: datetime
@@ -63,6 +64,7 @@ class Evidence:
     profile: Profile | None = None
     earlier: Sequence[Profile] = ()
     signs: Mapping[str, CaptureSign] = field(default_factory=dict)
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
     def watched(self, mart: str) -> WatchedMart:
         """Return what is checked of a mart."""
@@ -90,24 +92,24 @@ class Evidence:
         return [figures for _, figures in sorted(found.items())]
 
 
-def newest_loads(store: Store, entities: Sequence[Entity]) -> dict[str, Load]:
-    """Return the newest load of each table that has one, but of a broken table that no build waits for.
+def newest_loads(store: Store, entities: Sequence[Entity]) -> tuple[dict[str, Load], dict[str, str]]:
+    """Return the newest load of each table that has one, and why that of a table cannot be read, by its name.
 
-    Raises: DocumentError, StoreError.
+    Raises: StoreError.
     """
     with ThreadPoolExecutor(_THREADS) as threads:
-        commits = list(threads.map(lambda entity: _newest_load(store, entity), entities))
-    return {str(each.table): Load(figures(each), each.committed_at) for each in commits if each}
+        read = threads.map(lambda entity: _newest_load(store, entity), entities)
+        found = dict(zip(map(str, entities), read, strict=True))
+    loads = {name: Load(figures(each), each.committed_at) for name, each in found.items() if isinstance(each, Manifest)}
+    return loads, {name: each for name, each in found.items() if isinstance(each, str)}
 
 
-def _newest_load(store: Store, entity: Entity) -> Manifest | None:
+def _newest_load(store: Store, entity: Entity) -> Manifest | str | None:
     try:
         return open_table(store, entity.table).newest_load()
-    except ManifestError as error:
-        if entity.gates_transform:
-            raise
-        log.warning("%s is not checked: %s", entity, error)  # the check `left_out` tells it
-        return None
+    except (ManifestError, ObjectNotFoundError) as error:
+        log.warning("%s is not checked: %s", entity, error)
+        return str(error)
 
 
 def newest_signs(store: Store) -> dict[str, CaptureSign]:

@@ -32,7 +32,7 @@ def freshness(evidence: Evidence) -> Iterator[Observation]:
     for entity in evidence.entities:
         load = evidence.loads.get(str(entity))
         if load is None:
-            if entity.gates_transform and _has_begun(evidence):
+            if str(entity) not in evidence.damaged and entity.gates_transform and _has_begun(evidence):
                 yield Observation(
                     check="freshness",
                     severity=Severity.P1,
@@ -64,6 +64,21 @@ def left_out(evidence: Evidence) -> Iterator[Observation]:
             value=None,
             expected="a table without damage",
             **text("left_out.table", table=table, reason=reason).fields("message"),
+        )
+
+
+def damage(evidence: Evidence) -> Iterator[Observation]:
+    """Find tables whose newest load cannot be read, and which are therefore not checked."""
+    for table, reason in evidence.damaged.items():
+        if evidence.generation and table in evidence.generation.tables_left_out:
+            continue  # `left_out` finds it
+        yield Observation(
+            check="damage",
+            severity=Severity.P1,
+            subject=table,
+            value=None,
+            expected="a table without damage",
+            **text("damage.table", table=table, reason=reason).fields("message"),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from gamelake.lake.month_file import MonthFileReader
 from gamelake.lake.rows import read_lines, read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
-from gamelake.maintenance.compaction import Outcome, compact
+from gamelake.maintenance.compaction import CompactionError, Outcome, compact, compact_all
 from gamelake.registry import load_sources
 from tests.support.kills import Steps, in_child
 from tests.support.series_lake import DAYS, LATER, POPSCORE, load_day, load_days, parts_of, remove, rows_of
@@ -165,6 +166,15 @@ def test_a_damaged_part_stops_its_month_and_nothing_is_tagged(store: Store, tmp_
     assert september.outcome is Outcome.COMPACTED
     assert not any(is_tagged(store, each.key) for each in parts_of(store, AUGUST))
     assert list(read_months(store, POPSCORE.table, AUGUST)) == []
+
+
+def test_a_damaged_table_stops_no_other(store: Store, tmp_path: Path) -> None:
+    load_days(store, tmp_path / "scratch")
+    damaged = replace(POPSCORE, name="other")
+    store.put(damaged.table.manifest_key(1), b"{broken")
+    with pytest.raises(CompactionError, match=r"igdb\.other .*_manifests"):
+        compact_all(store, [damaged, POPSCORE])
+    assert {month.outcome for month in run(store)} == {Outcome.DONE}
 
 
 def test_a_file_with_another_line_is_never_committed(

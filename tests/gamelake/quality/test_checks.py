@@ -21,6 +21,7 @@ from tests.support.night_lake import NightLake, moment
 from tests.support.published_marts import folder_of
 from tests.support.quiet_nights import ENTITIES, MARTS, PARTIAL, RATING, QuietNights, Rows
 from tests.support.receiver import running_webhook
+from tests.support.tables import IGDB_GENRES, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,6 +182,17 @@ def test_a_fault_is_found_in_its_first_night(nights: QuietNights, name: str) -> 
     report = checked(nights)
     assert open_ids(report) == fault.ids, [each.message for each in report.findings]
     assert {each.severity.value for each in report.findings} == {fault.severity}
+
+
+def test_a_table_whose_newest_load_is_damaged_hides_no_finding_of_another(nights: QuietNights) -> None:
+    nights.publish(lambda rows: rows.tables["companies"].update(rows=0))
+    damaged = IGDB_GENRES.manifest_key(newest_commit(nights.store, "genres").version + 1)
+    nights.store.put(damaged, b"{broken")
+    report = checked(nights)
+    assert open_ids(report) == {"damage:igdb.genres", "volume:igdb.companies"}
+    assert any(damaged in each.message for each in report.findings)
+    nights.store.delete(damaged)
+    assert open_ids(checked(nights, minutes=2)) == {"volume:igdb.companies"}
 
 
 def test_a_source_that_stands_still_is_found_in_its_second_night(nights: QuietNights) -> None:
