@@ -66,6 +66,7 @@ def apply(
 ) -> None:
     """Apply the events that wait to their tables, as the DAG apply_events does."""
     from gamelake.cli.store import command_store
+    from gamelake.lake.factory import place_of
     from gamelake.load.apply_events import apply_all
     from gamelake.paths import airflow_command
 
@@ -87,7 +88,7 @@ def apply(
             f"`{airflow_command()} dags test transform --conf '{{\"fresh\": true}}'`"
         )
     elif not waiting:
-        print("No event waits.")
+        print(f"{place_of(store)}: no event waits")
 
 
 def _inboxes(store: Store, name: str | None) -> Iterator[tuple[Entity, int, list[InboxPart]]]:

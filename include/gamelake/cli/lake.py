@@ -132,7 +132,7 @@ def audit(
     """Find objects that are orphans, foreign, missing or damaged, and old events that were not applied."""
     from datetime import timedelta
 
-    from gamelake.cli.store import command_store
+    from gamelake.cli.store import command_store, is_empty
     from gamelake.lake.factory import place_of
     from gamelake.maintenance.audit import audit
 
@@ -146,8 +146,9 @@ def audit(
         marts=name is None,
     )
     if not report.findings:
-        is_empty = next(iter(store.list("raw/")), None) is None
-        what = "nothing is committed yet, so nothing was checked" if is_empty else "every object is as it should be"
+        what = (
+            "nothing is committed yet, so nothing was checked" if is_empty(store) else "every object is as it should be"
+        )
         print(f"{place_of(store)}: {what}")
         return 0
     print(place_of(store))

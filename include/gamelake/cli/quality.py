@@ -21,12 +21,15 @@ def quality(
     check: Annotated[bool, typer.Option("--check", help="Check the data first, as the DAG data_quality does.")] = False,
 ) -> int:
     """List the findings about the published data; exit status 1 if one of severity P0 or P1 is open."""
-    from gamelake.cli.store import command_store
+    from gamelake.cli.store import command_store, is_empty
     from gamelake.lake.factory import place_of
     from gamelake.marts import findings
     from gamelake.marts.findings import Severity
 
     store = command_store()
+    if check and is_empty(store):
+        print(f"{place_of(store)}: nothing is committed yet, so nothing was checked")
+        return 0
     if check:
         from datetime import UTC, datetime
 

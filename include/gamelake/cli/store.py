@@ -26,6 +26,13 @@ def command_store() -> Store:
     return connected_store()
 
 
+def is_empty(store: Store) -> bool:
+    """Return whether no lake is there yet: nothing is committed and nothing published. No command begins one."""
+    from gamelake.marts.documents import PUBLICATIONS
+
+    return all(next(iter(store.list(prefix)), None) is None for prefix in ("raw/", PUBLICATIONS))
+
+
 def use_stored_connection(conn_id: str = CONNECTION) -> None:
     """Let this process, which is no task, find a connection where tasks find it: in a secrets backend or the database.
 

@@ -241,27 +241,41 @@ def test_a_wrong_uri_is_one_line_on_stderr(
     assert "GAMELAKE_URI" in printed.err
 
 
-@pytest.mark.parametrize("below", ["", "/lake"])
+COMMANDS = [
+    ("lake", "show"),
+    ("lake", "audit"),
+    ("lake", "rejected"),
+    ("lake", "compact"),
+    ("lake", "lifecycle"),
+    ("feed", "list"),
+    ("feed", "make"),
+    ("events", "list"),
+    ("events", "apply"),
+    ("marts", "list"),
+    ("marts", "freshness"),
+    ("marts", "rollback"),
+    ("quality",),
+    ("slo",),
+    ("explain", "dim_games"),
+]
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        ("lake", "show"),
-        ("lake", "audit"),
-        ("lake", "rejected"),
-        ("lake", "compact"),
-        ("lake", "lifecycle"),
-        ("feed", "list"),
-        ("feed", "make"),
-        ("events", "list"),
-        ("events", "apply"),
-        ("marts", "list"),
-        ("marts", "freshness"),
-        ("marts", "rollback"),
-        ("quality",),
-        ("slo",),
-        ("explain", "dim_games"),
-    ],
+    "command", [*COMMANDS, ("quality", "--check"), ("lake", "audit", "--remove"), ("marts", "rollforward")]
 )
+def test_no_command_begins_a_lake(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As with a mistyped GAMELAKE_URI."""
+    monkeypatch.setenv("GAMELAKE_URI", (tmp_path / "lake").as_uri())
+    main(list(command))
+    assert list(tmp_path.rglob("*")) == []
+    printed = capsys.readouterr()
+    assert str(tmp_path / "lake") in printed.out + printed.err
+
+
+@pytest.mark.parametrize("below", ["", "/lake"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_lake_that_is_a_file_is_one_line_on_stderr(
     command: tuple[str, ...],
     below: str,
