@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from typing import TYPE_CHECKING, cast
 
 import typer
 from typer.main import get_command
@@ -33,6 +34,9 @@ from gamelake.cli import (
 )
 from gamelake.cli.silence import told
 from gamelake.errors import INTERRUPTED, LEFT, is_explained
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 app = typer.Typer(
     help="A lakehouse of video games: load it, build its marts, maintain both.",
@@ -119,7 +123,27 @@ def _end_of_output() -> OSError | None:
     return None
 
 
+_EXPECTED = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
+"""What an argument should have been, by pydantic's name of what is wrong."""
+
+
+def _expected(refusal: BaseException | None) -> str | None:
+    """Return what was found and expected, in the words of all commands, if pydantic refused an argument."""
+    if type(refusal).__module__.partition(".")[0] != "pydantic_core":  # its import takes long
+        return None
+    first = cast("ValidationError", refusal).errors()[0]
+    expected = _EXPECTED.get(first["type"])
+    return expected and f"found {first['input']!r}, expected {expected.format(**first.get('ctx', {}))}"
+
+
 def _usage(error: typer.TyperException) -> str:
     """Return what is wrong with the arguments, in one line; or the help of a group that was given no command."""
+    if isinstance(error, typer.BadParameter) and (expected := _expected(error.__cause__)):
+        error.message = expected
     message, context = error.format_message(), getattr(error, "ctx", None)
     return message if context is None or "\n" in message else f"{context.command_path}: {message}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gamelake.lake.keys import TableName
     from gamelake.registry import Entity
 
@@ -16,10 +19,16 @@ SHOWN_ROWS = 50
 
 def table(name: str | None) -> str | None:
     """Return the name of a table, such as igdb.games. Raises: typer.BadParameter."""
-    known = _entities()
-    if name is not None and name not in known:
-        raise typer.BadParameter(f"found {name!r}, expected one of {', '.join(known)}")
-    return name
+    return None if name is None else one_of(name, _entities())
+
+
+def one_of(name: str, known: Collection[str]) -> str:
+    """Return a name that is known. Raises: typer.BadParameter, which asks for a similar name."""
+    if name in known:
+        return name
+    near = get_close_matches(name, known, n=1)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    raise typer.BadParameter(f"found {name!r}, expected one of {', '.join(known)}{hint}")
 
 
 def chosen_entity(name: str) -> Entity:
@@ -39,7 +48,7 @@ def korean_day(text: str | None) -> str | None:
     try:
         return None if text is None else format_day(parse_day(text))
     except PartitionError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(f"found {error.found!r}, expected {error.expected}") from error
 
 
 def _entities() -> dict[str, Entity]:

@@ -41,7 +41,7 @@ def publish(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="TABLE...",
+            metavar="TABLE",
             callback=lambda names: [arguments.table(name) for name in names],
             show_default=False,
             help="The tables, such as igdb.games.",

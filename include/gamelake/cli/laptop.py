@@ -66,7 +66,8 @@ def launcher() -> None:
 )
 def airflow(
     arguments: Annotated[
-        list[str] | None, typer.Argument(show_default=False, help="The arguments of Airflow's own command.")
+        list[str] | None,
+        typer.Argument(metavar="WORD", show_default=False, help="The arguments of Airflow's own command."),
     ] = None,
 ) -> int:
     """Run Airflow's own command with the settings of this repository."""

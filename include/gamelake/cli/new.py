@@ -33,7 +33,10 @@ def _kind(text: str | None) -> str | None:
 
 @group.command()
 def entity(  # noqa: PLR0913, PLR0917 - one for each option
-    endpoint: Annotated[str, typer.Argument(show_default=False, help="The API's name of it, such as game_engines.")],
+    endpoint: Annotated[
+        str,
+        typer.Argument(metavar="ENDPOINT", show_default=False, help="The API's name of it, such as game_engines."),
+    ],
     name: Annotated[
         str | None, typer.Option(show_default=False, help="The name of the entity. Default: the endpoint.")
     ] = None,
@@ -106,7 +109,9 @@ def entity(  # noqa: PLR0913, PLR0917 - one for each option
 
 @group.command()
 def source(
-    name: Annotated[str, typer.Argument(show_default=False, help="Its name in code and lake, such as rawg.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="Its name in code and lake, such as rawg.")
+    ],
 ) -> None:
     """Write the rooms of a new source: client, registry, reader and a conformance test that names what is missing."""
     from gamelake.codegen import new_source

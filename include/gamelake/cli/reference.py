@@ -41,7 +41,7 @@ def _section(group: Any, path: str, depth: int) -> Iterator[str]:
 def _row(parameter: Any) -> str:
     is_option = parameter.opts[0].startswith("-")
     value = "" if getattr(parameter, "is_flag", False) else (parameter.metavar or parameter.name.upper())
-    name = f"{parameter.opts[0]} {value}".strip() if is_option else value
+    name = f"{parameter.opts[0]} {value}".strip() if is_option else value + "..." * (parameter.nargs == -1)
     if parameter.required:
         without = "an error"
     else:

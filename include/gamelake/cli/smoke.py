@@ -8,7 +8,7 @@ import typer
 
 
 def smoke(
-    url: Annotated[str, typer.Argument(show_default=False, help="The address of Airflow's web UI.")],
+    url: Annotated[str, typer.Argument(metavar="URL", show_default=False, help="The address of Airflow's web UI.")],
     user: Annotated[str, typer.Option(help="The user; AIRFLOW_PASSWORD has the password.")] = "admin",
     wait: Annotated[int, typer.Option(min=0, max=3600, help="Seconds for the DAG processor to parse all DAGs.")] = 180,
     secrets_backend: Annotated[

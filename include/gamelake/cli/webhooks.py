@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from gamelake.cli import arguments
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -30,15 +32,16 @@ class WebhookError(Exception):
 
 def _entity(name: str) -> str:
     """Return the name of an entity. Raises: typer.BadParameter."""
-    if name not in (known := _entities()):
-        raise typer.BadParameter(f"found {name!r}, expected one of {', '.join(known)}")
-    return name
+    return arguments.one_of(name, _entities())
 
 
 @group.command()
 def register(
     url: Annotated[
-        str, typer.Argument(show_default=False, help="The collector's public address: https://events.example.com.")
+        str,
+        typer.Argument(
+            metavar="URL", show_default=False, help="The collector's public address: https://events.example.com."
+        ),
     ],
     entity: Annotated[
         list[str] | None,
@@ -55,7 +58,7 @@ def register(
     secret = _secret()
     base = url.rstrip("/")
     if not _is_private(base):
-        raise WebhookError(f"found {url!r}, expected https://: the secret is sent in a header of each request")
+        raise typer.BadParameter(f"found {url!r}, expected https://: the secret is sent in a header of each request")
 
     async def work(client: IgdbClient) -> list[tuple[Webhook, str]]:
         found = []
@@ -79,8 +82,10 @@ def show() -> None:
 
 @group.command()
 def test(
-    webhook: Annotated[int, typer.Argument(show_default=False, help="The id of the webhook.")],
-    row: Annotated[int, typer.Argument(show_default=False, help="The id of the row to send, such as 1942.")],
+    webhook: Annotated[int, typer.Argument(metavar="WEBHOOK", show_default=False, help="The id of the webhook.")],
+    row: Annotated[
+        int, typer.Argument(metavar="ROW", show_default=False, help="The id of the row to send, such as 1942.")
+    ],
 ) -> None:
     """Let IGDB send one row to a webhook."""
     from igdb import webhooks as api
@@ -100,7 +105,8 @@ def test(
 @group.command()
 def remove(
     webhook: Annotated[
-        list[int] | None, typer.Argument(show_default=False, help="The ids of the webhooks. Default: none.")
+        list[int] | None,
+        typer.Argument(metavar="WEBHOOK", show_default=False, help="The ids of the webhooks. Default: none."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Remove every webhook of the client id.")] = False,
 ) -> None:
@@ -108,7 +114,7 @@ def remove(
     from igdb import webhooks as api
 
     if bool(webhook) is every:
-        raise WebhookError("expected the ids of webhooks, or --all")
+        raise typer.BadParameter("expected the ids of webhooks, or --all")
 
     async def work(client: IgdbClient) -> list[int]:
         ids = [each.id for each in await api.webhooks(client)] if every else list(webhook or [])

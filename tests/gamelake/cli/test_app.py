@@ -9,18 +9,20 @@ import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.main import get_command
 
 from gamelake.cli import health, laptop
+from gamelake.cli.app import app
 from gamelake.cli.main import main
 from gamelake.lake.store import StoreError
 from gamelake.local import run, stack
 from tests.support.command import GAMELAKE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 COMMANDS = ["run", "up", "down", "sandbox", "generate", "health", "slo", "smoke", "notify"]
@@ -49,7 +51,30 @@ def test_a_group_without_a_command_shows_its_help(arguments: list[str], capsys: 
         (["lake", "nothing"], "gamelake lake: No such command 'nothing'."),
         (["lake", "show", "--all"], "gamelake lake show: No such option: --all"),
         (["lake", "replay"], "gamelake lake replay: Missing argument 'TABLE'."),
-        (["lake", "rejected", "--limit", "some"], "gamelake lake rejected: Invalid value for '--limit': "),
+        (
+            ["lake", "rejected", "--limit", "some"],
+            "gamelake lake rejected: Invalid value for '--limit': found 'some', expected a whole number",
+        ),
+        (
+            ["feed", "list", "--limit", "0"],
+            "gamelake feed list: Invalid value for '--limit': found '0', expected at least 1",
+        ),
+        (
+            ["sandbox", "--port", "99999"],
+            "gamelake sandbox: Invalid value for '--port': found '99999', expected at most 65535",
+        ),
+        (
+            ["sandbox", "--latency", "some"],
+            "gamelake sandbox: Invalid value for '--latency': found 'some', expected a number",
+        ),
+        (
+            ["webhooks", "remove", "some"],
+            "gamelake webhooks remove: Invalid value for 'WEBHOOK': found 'some', expected a whole number",
+        ),
+        (
+            ["lake", "rejected", "--day", "x"],
+            "gamelake lake rejected: Invalid value for '--day': found 'x', expected a",
+        ),
         (["run", "2026-11-21"], "gamelake run: Got unexpected extra argument(s) (2026-11-21)"),
         (["health", "now"], "gamelake health: Got unexpected extra argument(s) (now)"),
     ],
@@ -59,6 +84,27 @@ def test_wrong_arguments_are_one_line(arguments: list[str], message: str, capsys
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert printed.err.startswith(message)
+
+
+@pytest.mark.parametrize("command", [["lake", "show"], ["lake", "replay"], ["feed", "list"], ["feed", "publish"]])
+def test_a_misspelt_table_is_answered_with_a_similar_one(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "igdb.gamez"]) == 2
+    assert capsys.readouterr().err.endswith(". Did you mean 'igdb.games'?\n")
+
+
+def commands(group: Any) -> Iterator[Any]:
+    for each in group.commands.values():
+        yield from commands(each) if hasattr(each, "commands") else [each]
+
+
+def test_names_of_arguments_are_in_capitals() -> None:
+    """As in the pages of docs: some messages had 'TABLE', others 'url'."""
+    parameters = [each for command in commands(get_command(app)) for each in command.params]
+    names = [each.get_error_hint() for each in parameters if not each.opts[0].startswith("-")]
+    assert names
+    assert [name for name in names if name != name.upper()] == []
 
 
 def raising(error: BaseException) -> Callable[..., None]:

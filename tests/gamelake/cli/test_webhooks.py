@@ -69,19 +69,19 @@ def test_events_of_the_sandbox_come_to_the_inbox(
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "status", "expected"),
     [
-        (["register", "http://events.example.com"], "expected https://"),
-        (["register", "http://127.0.0.1.example.com"], "expected https://"),
-        (["register", "events.example.com"], "expected https://"),
-        (["remove"], "expected the ids of webhooks, or --all"),
-        (["test", "7", "1"], "there is no webhook 7"),
+        (["register", "http://events.example.com"], 2, "expected https://"),
+        (["register", "http://127.0.0.1.example.com"], 2, "expected https://"),
+        (["register", "events.example.com"], 2, "expected https://"),
+        (["remove"], 2, "expected the ids of webhooks, or --all"),
+        (["test", "7", "1"], 1, "there is no webhook 7"),
     ],
 )
 def test_wrong_arguments_are_explained(
-    sandbox: Sandbox, words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, words: list[str], status: int, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["webhooks", *words]) == 1
+    assert main(["webhooks", *words]) == status
     assert expected in capsys.readouterr().err
 
 
