@@ -4,7 +4,7 @@
     marts = open_marts("https://cdn.example.com/lake")    # through a CDN, without credentials
     marts = open_marts(day=date(2026, 11, 20))            # as readers had them of that day
     marts.relation("mart_top_rated").limit(5).show()
-    pandas.read_parquet(marts.urls("dim_games")[0])
+    marts.urls("dim_games")                               # its files, for any other program
 
 A CDN has no restricted marts (RAWG forbids to pass its rows on): there, `names` is without them.
 
