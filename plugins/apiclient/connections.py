@@ -63,17 +63,25 @@ def base_url(connection: Any, *, default: str, secrets: str) -> str:
 def parse_url(conn_id: str, key: str, text: object, *, example: str, secrets: str) -> URL:
     """Return a URL as the HTTP client reads it."""
     expected = f"a URL such as {example}"
-    if not isinstance(text, str) or _NOT_IN_A_URL.search(text):
+    if not isinstance(text, str):
         raise FieldError(conn_id, key, text, expected)
+    if _NOT_IN_A_URL.search(text):
+        raise FieldError(conn_id, key, _without_secrets(text), expected)
     try:
         url = URL(text)
     except ValueError:
-        raise FieldError(conn_id, key, MASK if "@" in text else text, expected) from None
+        raise FieldError(conn_id, key, _without_secrets(text), expected) from None
     if url.user is not None or url.password is not None or "@" in url.raw_authority:
-        raise FieldError(conn_id, key, MASK, f"a URL without a user; {secrets}")
+        raise FieldError(conn_id, key, _without_secrets(text), f"a URL without a user; {secrets}")
     if url.scheme not in ("http", "https") or not url.host or url.raw_query_string or url.raw_fragment:
-        raise FieldError(conn_id, key, text, expected)
+        raise FieldError(conn_id, key, _without_secrets(text), expected)
     return url
+
+
+def _without_secrets(url: str) -> str:
+    """Return an address without its user and the values of its query."""
+    url = re.sub(r"(?s)^([a-z]+://)?.*@", rf"\1{MASK}@", url)
+    return re.sub(r"(?s)\?.*", f"?{MASK}", url)
 
 
 def read_extra(conn_id: str, text: str | None, keys: Collection[str]) -> dict[str, Any]:

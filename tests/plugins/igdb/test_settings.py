@@ -75,7 +75,7 @@ def test_a_uris_numbers_are_text_and_a_forms_untouched_fields_are_null_or_empty(
         ({"static_token": "***"}, {}, "static_token", "***"),
         (None, {"host": "ftp://api.igdb.com"}, "host", "ftp://api.igdb.com"),
         (None, {"host": "https://"}, "host", "https://"),
-        (None, {"host": "https://api.igdb.com/v4?x=1"}, "host", "https://api.igdb.com/v4?x=1"),
+        (None, {"host": "https://api.igdb.com/v4?x=1"}, "host", "https://api.igdb.com/v4?***"),
         (None, {"host": "http://127.0.0.1:port/v4"}, "host", "http://127.0.0.1:port/v4"),
         ({"token_url": "***"}, {}, "token_url", "***"),
         ({"token_url": 7}, {}, "token_url", 7),
@@ -90,7 +90,7 @@ def test_a_uris_numbers_are_text_and_a_forms_untouched_fields_are_null_or_empty(
         (None, {"host": "http://127.0.0.1:1/v4", "port": 2}, "port", 2),
         (None, {"host": "api.igdb.com", "port": "https"}, "port", "https"),
         (None, {"host": "api.igdb.com", "port": 70000}, "port", 70000),
-        (None, {"host": "https://api.igdb.com\\@example.org/v4"}, "host", "https://api.igdb.com\\@example.org/v4"),
+        (None, {"host": "https://api.igdb.com\\@example.org/v4"}, "host", "https://***@example.org/v4"),
         ({"request_per_second": 4}, {}, "extra", ["request_per_second"]),
         ("{", {}, "extra", "no JSON"),
         ("[]", {}, "extra", "list"),
@@ -104,10 +104,19 @@ def test_nonsense_is_refused_with_connection_key_value_and_what_was_expected(
 
 
 @pytest.mark.parametrize("key", ["host", "token_url"])
-def test_a_url_with_a_secret_in_it_is_refused_without_showing_it(key: str) -> None:
-    url = "https://an-id:a-secret@api.igdb.com/v4"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://an-id:a-secret@api.igdb.com/v4", "https://***@api.igdb.com/v4"),
+        ("https://an-id:a-secret@api.igdb.com:port/v4", "https://***@api.igdb.com:port/v4"),
+        ("https://an-id:a-secret @api.igdb.com/v4", "https://***@api.igdb.com/v4"),
+        ("https://api.igdb.com/v4?key=a-secret", "https://api.igdb.com/v4?***"),
+    ],
+)
+def test_a_url_with_a_secret_in_it_is_refused_without_showing_the_secret(key: str, url: str, shown: str) -> None:
+    """The rest is shown, so that a person sees which of several values is wrong."""
     given = connection(host=url) if key == "host" else connection({"token_url": url})
-    with pytest.raises(FieldError, check=having(key=key)) as caught:
+    with pytest.raises(FieldError, check=having(key=key, found=shown)) as caught:
         IgdbSettings.from_connection(given)
     assert "a-secret" not in str(caught.value)
 

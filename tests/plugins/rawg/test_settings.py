@@ -79,7 +79,7 @@ def test_the_key_of_the_sandbox_may_go_to_a_sandbox_on_another_machine() -> None
         (None, {"password": None}, "password", ""),
         (None, {"password": "***"}, "password", "***"),
         (None, {"host": "ftp://api.rawg.io"}, "host", "ftp://api.rawg.io"),
-        (None, {"host": "https://api.rawg.io/api?key=x"}, "host", "https://api.rawg.io/api?key=x"),
+        (None, {"host": "https://api.rawg.io/api?key=x"}, "host", "https://api.rawg.io/api?***"),
         (None, {"host": "api.rawg.io", "port": "https"}, "port", "https"),
         ({"requests_per_second": 0}, {}, "requests_per_second", 0.0),
         ({"requests_per_second": "nan"}, {}, "requests_per_second", ANY),
