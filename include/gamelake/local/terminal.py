@@ -47,9 +47,9 @@ class Terminal:
         self.failure: OSError | None = None
         """Why a line could not be written, as on a full disk or after the terminal was closed: the rest is left out."""
         self._ended = threading.Event()
-        self._doing: tuple[str, float] | None = None
+        self._doing: str | None = None
         self._told = 0
-        self._written = time.monotonic()
+        self._told_at = self._said_at = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
         self._bar: Progress | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -84,7 +84,10 @@ class Terminal:
 
     def show(self, what: RenderableType, *, whole: bool = False) -> None:
         """Write a table or the like: not wider than a terminal, and whole elsewhere."""
-        self._written = time.monotonic()
+        self._told_at = self._said_at = time.monotonic()
+        self._print(what, whole=whole)
+
+    def _print(self, what: RenderableType, *, whole: bool) -> None:
         try:
             self._console.print(what, soft_wrap=whole)
         except OSError as error:
@@ -101,9 +104,8 @@ class Terminal:
             self._doing = before
 
     def now(self, what: str) -> None:
-        """Name what runs from now on, until the block of `doing` ends. The same name again keeps its time."""
-        if self._doing is None or self._doing[0] != what:
-            self._doing = (what, time.monotonic())
+        """Name what runs from now on, until the block of `doing` ends."""
+        self._doing = what
         if self._bar is not None:
             self._bar.update(self._task, description=what)
 
@@ -123,7 +125,7 @@ class Terminal:
 
     def _watch(self) -> None:
         while not self._ended.wait(min(1.0, self._silence)):
-            silent = self._bar is None and time.monotonic() - self._written >= self._silence
-            if silent and (doing := self._doing):
-                what, began = doing
-                self.say(f"  ... {what}, {time.monotonic() - began:.0f} s so far")
+            now = time.monotonic()
+            if self._bar is None and now - self._told_at >= self._silence and (what := self._doing):
+                self._told_at = now
+                self._print(Text(f"  ... {what}, {now - self._said_at:.0f} s so far"), whole=True)

@@ -47,12 +47,15 @@ def test_another_phase_has_another_name() -> None:
         assert stream.seen.wait(10)
 
 
-def test_the_same_phase_named_again_keeps_its_time() -> None:
-    stream = Lines("building, 1 s so far")
-    with Terminal(stream, silence=0.05) as terminal, terminal.doing("building"):
-        for _ in range(100):
-            terminal.now("building")
-            if stream.seen.wait(0.1):
+def test_the_time_of_a_silence_counts_from_the_last_line_through_all_phases() -> None:
+    """It counted from the last phase: 1 s after 9 s of waiting."""
+    stream = Lines(", 1 s so far")
+    with Terminal(stream, silence=0.05) as terminal:
+        for number in range(100):
+            with terminal.doing(f"phase {number}"):
+                terminal.now("building")
+                found = stream.seen.wait(0.1)
+            if found:
                 break
     assert stream.seen.is_set()
 
