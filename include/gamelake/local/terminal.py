@@ -49,7 +49,7 @@ class Terminal:
         self._ended = threading.Event()
         self._doing: str | None = None
         self._told = 0
-        self._told_at = self._said_at = time.monotonic()
+        self._told_at = self._printed_at = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
         self._bar: Progress | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -84,7 +84,7 @@ class Terminal:
 
     def show(self, what: RenderableType, *, whole: bool = False) -> None:
         """Write a table or the like: not wider than a terminal, and whole elsewhere."""
-        self._told_at = self._said_at = time.monotonic()
+        self._told_at = self._printed_at = time.monotonic()
         self._print(what, whole=whole)
 
     def _print(self, what: RenderableType, *, whole: bool) -> None:
@@ -128,4 +128,4 @@ class Terminal:
             now = time.monotonic()
             if self._bar is None and now - self._told_at >= self._silence and (what := self._doing):
                 self._told_at = now
-                self._print(Text(f"  ... {what}, {now - self._said_at:.0f} s so far"), whole=True)
+                self._print(Text(f"  ... {what}, {now - self._printed_at:.0f} s so far"), whole=True)
