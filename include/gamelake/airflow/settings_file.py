@@ -255,7 +255,11 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None)
             if stored:
                 row.id = stored.id
             session.merge(row)
-            lines.append(f"connection {conn_id}: {connection['conn_type']}, {connection.get('host', 'no host')}")
+            old = stored.host if stored else None
+            before = f", in place of {old}" if old and old != connection.get("host") else ""
+            lines.append(
+                f"connection {conn_id}: {connection['conn_type']}, {connection.get('host', 'no host')}{before}"
+            )
         for pool in file.pools:
             PoolRow.create_or_update_pool(
                 pool.pool_name, pool.pool_slot, pool.pool_description, include_deferred=False, session=session
