@@ -221,7 +221,7 @@ class Incidents:
             return None
         now = self._clock()
         today, tomorrow = (format_day(day_of(now) + timedelta(days=days)) for days in (0, 1))
-        resolved, failures = {each.part: each for each in before.resolved}, []
+        resolved, failures = {each.part: _without(each, night, part) for each in before.resolved}, []
         for each in before.failures:
             open_nights = tuple(name for name in each.nights if name != night)
             if part not in {None, each.part}:
@@ -232,9 +232,10 @@ class Incidents:
                 resolved[each.part] = Resolved(part=each.part, missed=tuple(sorted(missed)), at=now)
             else:
                 failures.append(replace(each, nights=open_nights))
-        if tuple(failures) == before.failures:
+        after = replace(before, failures=tuple(failures), resolved=tuple(resolved.values()))
+        if after == before:
             return None
-        after = replace(before, number=number, failures=tuple(failures), resolved=tuple(resolved.values()))
+        after = replace(after, number=number)
         if failures:
             return after
         told = {channel for each in before.messages if each.at >= before.opened_at for channel in each.channels}
@@ -317,6 +318,13 @@ class Incidents:
             except DocumentError as error:
                 log.warning("%s is left out: %s", key, error)
         return None, numbers[0] if numbers else 0
+
+
+def _without(resolved: Resolved, night: str, part: str | None) -> Resolved:
+    """Return a part that has succeeded again without a missed night that has now succeeded too."""
+    if part not in {None, resolved.part}:
+        return resolved
+    return replace(resolved, missed=tuple(each for each in resolved.missed if each != night))
 
 
 def _causes(fault: Fault) -> dict[str, Any]:

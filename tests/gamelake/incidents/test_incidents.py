@@ -168,6 +168,19 @@ def test_the_end_names_every_part_and_the_nights_that_were_missed(store: Store) 
     assert over.at - over.since == timedelta(hours=2)
 
 
+@pytest.mark.parametrize("part", ["dbt.build", None], ids=["its part", "all of it"])
+def test_a_day_that_is_made_up_for_after_a_later_one_was_not_missed(store: Store, part: str | None) -> None:
+    incidents = opened(store)
+    incidents.fail(fault("dbt.build", "2026-11-21", scope="transform"))
+    incidents.fail(fault("publish", TUESDAY, scope="transform"))
+
+    for night in (MONDAY, "2026-11-21"):
+        incidents.succeed("transform", night=night, part=part)
+    (closed,) = incidents.succeed("transform", night=TUESDAY)
+
+    assert closed.missed == ()
+
+
 @pytest.mark.parametrize("night", ["2030-01-01", "2026-12-03", "2026-12-03T04"])
 def test_a_failure_of_a_day_to_come_ends_with_the_success_of_today(store: Store, night: str) -> None:
     """A person may start a run for any day; no run of these years succeeds for 2030."""
