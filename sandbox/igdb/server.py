@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -155,8 +156,11 @@ class Sandbox:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
-            lacks_address = error.errno == errno.EADDRNOTAVAIL
-            hint = "this machine has no such address" if lacks_address else "choose another port"
+            hint = "choose another port"
+            if isinstance(error, socket.gaierror):
+                hint = "choose another host"
+            elif error.errno == errno.EADDRNOTAVAIL:
+                hint = "this machine has no such address"
             raise SandboxError(f"cannot serve on {host}:{port}: {error.strerror}; {hint}") from error
         name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{runner.addresses[0][1]}", runner

@@ -60,7 +60,8 @@ def list_steps(
             newest = Table(store, entity.table).latest()
             done = feed.read(numbers[-1]).to_version if numbers else 0
             if newest is not None and newest.version > done:
-                behind.append(f"{entity}: versions {done + 1} to {newest.version} are not in the feed yet")
+                first = f"versions {done + 1} to" if newest.version > done + 1 else "version"
+                behind.append(f"{entity}: not in the feed yet: {first} {newest.version}")
     status = left_out.tell()
     print(place_of(store))
     if lines:

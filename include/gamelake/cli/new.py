@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gamelake.cli import arguments
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -26,9 +28,14 @@ def _kind(text: str | None) -> str | None:
     """Return the name of a kind. Raises: typer.BadParameter."""
     from gamelake.kinds import LOADED_KINDS
 
-    if text is not None and text not in LOADED_KINDS:
-        raise typer.BadParameter(f"found {text!r}, expected one of {', '.join(LOADED_KINDS)}")
-    return text
+    return None if text is None else arguments.one_of(text, LOADED_KINDS)
+
+
+def _source(text: str) -> str:
+    """Return the name of a source. Raises: typer.BadParameter."""
+    from gamelake.registry import load_sources
+
+    return arguments.one_of(text, load_sources())
 
 
 @group.command()
@@ -40,7 +47,7 @@ def entity(  # noqa: PLR0913, PLR0917 - one for each option
     name: Annotated[
         str | None, typer.Option(show_default=False, help="The name of the entity. Default: the endpoint.")
     ] = None,
-    source: Annotated[str, typer.Option(help="The source that has it.")] = "igdb",
+    source: Annotated[str, typer.Option(callback=_source, help="The source that has it.")] = "igdb",
     kind: Annotated[
         str | None,
         typer.Option(

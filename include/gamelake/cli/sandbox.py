@@ -84,6 +84,8 @@ def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
 
     last = parse_day(today) if today else day_of(datetime.now(UTC))
     first = parse_day(first_day) if first_day else last
+    if first > last:
+        raise typer.BadParameter(f"found {first}, expected {last} or an earlier day", param_hint="'--first-day'")
     try:
         if data is not None:
             world = World.recorded(data, seed=seed, first_day=first, today=last)

@@ -171,7 +171,8 @@ class Marts:
         try:
             return self.connection.sql(f"from {files}")
         except duckdb.Error as error:
-            raise StoreError("read", name, f"{error}; `gamelake lake audit` lists missing and damaged files") from error
+            hint = "`gamelake lake audit` lists missing and damaged files"
+            raise StoreError("read", name, f"{str(error).splitlines()[0]}; {hint}") from error
 
     def scan(self, name: str) -> str:
         """Return a mart as SQL has it after `from`: for a query of several marts on `connection`. Raises as `urls`."""

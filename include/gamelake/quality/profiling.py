@@ -68,7 +68,7 @@ def _profile(store: Store, generation: Generation, watched: Mapping[str, Watched
                 found.append(_mart(marts, mart.name, watched.get(mart.name, WatchedMart())))
             except duckdb.Error as error:
                 hint = "`gamelake lake audit` lists missing and damaged files"
-                raise StoreError("read", mart.key, f"{error}; {hint}") from error
+                raise StoreError("read", mart.key, f"{str(error).splitlines()[0]}; {hint}") from error
     return Profile(
         generation=generation.generation,
         day=generation.day,

@@ -35,7 +35,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def test_a_feed_is_made_listed_and_shown(lake: Store, capsys: Captured) -> None:
     assert main(["feed", "list"]) == 0
-    assert "igdb.games: versions 1 to 2 are not in the feed yet" in capsys.readouterr().out
+    assert "igdb.games: not in the feed yet: versions 1 to 2" in capsys.readouterr().out
     assert main(["feed", "make"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "igdb.games: the change feed begins at version 1 of 2026-11-21",
@@ -105,7 +105,7 @@ def test_a_damaged_table_is_left_out(lake: Store, capsys: Captured, key: str) ->
     capsys.readouterr()
     assert main(["feed", "list"]) == 1
     printed = capsys.readouterr()
-    assert "igdb.genres: versions 1 to 1 are not in the feed yet" in printed.out
+    assert "igdb.genres: not in the feed yet: version 1" in printed.out
     assert printed.err.startswith(f"igdb.games is damaged: {key}: ")
 
 

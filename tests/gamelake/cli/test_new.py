@@ -93,7 +93,9 @@ def test_an_error_is_explained_and_writes_nothing(
     assert (registry / "igdb/entities.yaml").read_bytes() == before
 
 
-@pytest.mark.parametrize("option", ["--field=nothing=int", "--field=name=text", "--field=name", "--kind=hourly"])
+@pytest.mark.parametrize(
+    "option", ["--field=nothing=int", "--field=name=text", "--field=name", "--kind=hourly", "--source=rawgg"]
+)
 def test_a_wrong_option_is_named(api: World, registry: Path, option: str) -> None:
     assert main(["new", "entity", "game_engines", option]) == 2
 

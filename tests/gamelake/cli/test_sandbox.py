@@ -95,9 +95,12 @@ def test_the_variable_names_recorded_rows(tmp_path: Path) -> None:
         (("--today", "tomorrow"), "expected a Korean day as YYYY-MM-DD"),
         (("--games", "0"), "games: found 0, expected 1 to 1,000,000"),
         (("--data", "/nonexistent"), "data folder: found no /nonexistent, expected one file an endpoint"),
-        (("--first-day", "2026-11-20", "--today", "2026-11-19"), "today: found 2026-11-19"),
-        (("--port", "99999"), "'--port': Input should be less than or equal to 65535"),
-        (("--latency", "-1"), "'--latency': Input should be greater than or equal to 0"),
+        (
+            ("--first-day", "2026-11-20", "--today", "2026-11-19"),
+            "'--first-day': found 2026-11-20, expected 2026-11-19 or an earlier day",
+        ),
+        (("--port", "99999"), "'--port': found '99999', expected at most 65535"),
+        (("--latency", "-1"), "'--latency': found '-1', expected at least 0"),
     ],
 )
 def test_what_cannot_be_served_states_why(arguments: tuple[str, ...], message: str) -> None:

@@ -31,11 +31,11 @@ def test_a_taken_port_is_an_error_at_once(world: World) -> None:
             pass
 
 
-def test_an_address_of_another_machine_is_named_as_such(world: World) -> None:
-    with (
-        pytest.raises(SandboxError, match=r"cannot serve on 192\.0\.2\.1:0: .*; this machine has no such address"),
-        Sandbox(world).running(host="192.0.2.1"),
-    ):
+@pytest.mark.parametrize(
+    ("host", "hint"), [("192.0.2.1", "this machine has no such address"), ("nothing.invalid", "choose another host")]
+)
+def test_a_host_that_is_not_this_machine_is_named_as_such(world: World, host: str, hint: str) -> None:
+    with pytest.raises(SandboxError, match=rf"cannot serve on {host}:0: .*; {hint}"), Sandbox(world).running(host=host):
         pass
 
 
