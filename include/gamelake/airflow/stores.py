@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from gamelake.lake.factory import lake_location, lake_uri, open_store
 from gamelake.lake.location import BucketLocation
-from gamelake.lake.reach import CA_BUNDLE, CREDENTIALS, ENDPOINT, REGION, ReachError, environment_region, exports
+from gamelake.lake.reach import (
+    CA_BUNDLE,
+    CREDENTIALS,
+    ENDPOINT,
+    REGION,
+    TIMEOUTS,
+    ReachError,
+    environment_region,
+    exports,
+)
 from gamelake.lake.store import StoreError
 from gamelake.settings import read_settings
 
@@ -114,15 +123,18 @@ def _connected(place: BucketLocation) -> Connected:
 
 def _connect(place: BucketLocation) -> Connected:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # costs every DAG parse half a second
+    from botocore.config import Config
 
     from gamelake.lake.s3_errors import client_errors
 
     with client_errors(place.uri):
         hook = S3Hook(CONNECTION)
-        if environment_region() and hook.get_session().region_name is None:
-            hook = S3Hook(CONNECTION, region_name=environment_region())
-        client: S3Client = hook.get_conn()
         given = hook.conn_config
+        # The `config_kwargs` of the connection win.
+        config = Config(**TIMEOUTS).merge(given.botocore_config or Config())
+        has_region = hook.get_session().region_name is not None or not environment_region()
+        hook = S3Hook(CONNECTION, config=config, region_name=None if has_region else environment_region())
+        client: S3Client = hook.get_conn()
         own_credentials = bool(given.aws_access_key_id or given.profile_name or given.role_arn)
         try:
             return client, exports(client, place.bucket, own_credentials=own_credentials)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 
 from gamelake.lake.https import HttpsStore, ca_bundle, proxy_for
-from gamelake.lake.reach import Credentials, credentials_of, reach_of
+from gamelake.lake.reach import TIMEOUTS, Credentials, credentials_of, reach_of
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.s3_errors import s3_errors
 from gamelake.lake.store import StoreError
@@ -95,6 +95,8 @@ def _load_httpfs(connection: DuckDBPyConnection) -> None:
         raise StoreError("load extension", "httpfs", reason) from error
     # By default it gives up after half a second of errors. The waits grow fourfold from 0.1 s: nine seconds in all.
     connection.execute("set global http_retries = 5")
+    # Seconds without a byte of one try: a store that never answers fails a read within two minutes, as boto3 does.
+    connection.execute(f"set global http_timeout = {TIMEOUTS['read_timeout']}")
 
 
 def _configure_s3(connection: DuckDBPyConnection, store: S3Store) -> Credentials | None:

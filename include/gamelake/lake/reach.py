@@ -25,6 +25,9 @@ REGION = "AWS_DEFAULT_REGION"
 ENDPOINT = "AWS_ENDPOINT_URL_S3"
 CA_BUNDLE = "AWS_CA_BUNDLE"
 
+TIMEOUTS: dict[str, Any] = {"connect_timeout": 10, "read_timeout": 15}
+"""Seconds of one try: a store that never answers fails a request within two minutes. boto3's own are a minute."""
+
 _AWS_DEFAULT = "s3.amazonaws.com"
 _PROBE = "gamelake"
 
@@ -77,7 +80,7 @@ def default_client(added: Mapping[str, str] | None = None, *, config: Config | N
     import boto3
     from botocore.config import Config
 
-    config = config or Config(retries={"mode": "standard", "max_attempts": 6})
+    config = config or Config(**TIMEOUTS, retries={"mode": "standard", "total_max_attempts": 6})
     given = added or {}
     key, secret, token = (given.get(name) or None for name in CREDENTIALS)
     session = boto3.Session(key, secret, token, region_name=given.get(REGION))

@@ -42,6 +42,27 @@ def test_a_lake_on_s3_is_reached_by_the_connection(connection: Callable[..., Non
     assert (store.client.meta.region_name, store.client.meta.endpoint_url) == ("ap-northeast-2", "http://objects:8333")
 
 
+@pytest.mark.parametrize("is_connected", [True, False], ids=["by the connection", "by the environment"])
+def test_a_store_that_never_answers_fails_a_request_within_two_minutes(
+    is_connected: bool, connection: Callable[..., None]
+) -> None:
+    connection(region_name="ap-northeast-2")
+    store = connected_store() if is_connected else open_store(lake_uri())
+    assert isinstance(store, S3Store)
+    config: Any = store.client.meta.config
+    tries = (config.retries or {}).get("total_max_attempts", 5)  # boto3's own, at most
+    waits = sum(min(2**n, 20) for n in range(tries - 1)) / 2  # botocore's: half of these on average
+    assert tries * max(config.connect_timeout, config.read_timeout) + waits < 120
+
+
+def test_the_timeouts_of_a_connection_win(connection: Callable[..., None]) -> None:
+    connection(region_name="ap-northeast-2", config_kwargs={"read_timeout": 300})
+    store = connected_store()
+    assert isinstance(store, S3Store)
+    config: Any = store.client.meta.config
+    assert (config.read_timeout, config.connect_timeout) == (300, 10)
+
+
 def test_a_task_and_its_callback_share_a_client_until_the_connection_changes(
     connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
