@@ -24,7 +24,7 @@ from gamelake.marts.documents import POINTER, RECORD, Action, Generation, Histor
 from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from gamelake.lake.store import Store
@@ -89,14 +89,31 @@ def rollback(store: Store, target: str | None, *, by: str, reason: str | None = 
 
 def rollforward(store: Store, *, by: str, reason: str | None = None) -> tuple[Publication, bool]:
     """Show the newest publication again, after a rollback. Returns and raises as `rollback`."""
-    return _show(store, find_generation(store, _newest_published(store).generation), Action.ROLLFORWARD, by, reason)
+    while True:
+        target = _newest_published(store).generation
+
+        def is_newest(target: str = target) -> bool:
+            return _newest_published(store).generation == target
+
+        now, is_moved = _show(store, find_generation(store, target), Action.ROLLFORWARD, by, reason, is_due=is_newest)
+        if is_moved or is_newest():  # else a newer build was published since
+            return now, is_moved
 
 
-def _show(store: Store, document: Generation, action: Action, by: str, reason: str | None) -> tuple[Publication, bool]:
+def _show(
+    store: Store,
+    document: Generation,
+    action: Action,
+    by: str,
+    reason: str | None,
+    *,
+    is_due: Callable[[], bool] = lambda: True,
+) -> tuple[Publication, bool]:
+    """Show a generation, once its files are checked; not if it is not due any more then."""
     _check_whole(store, document)
 
     def decide(shown: Publication | None) -> Move | None:
-        if shown and shown.generation == document.generation:
+        if (shown and shown.generation == document.generation) or not is_due():
             return None
         return Move(action=action, generation=document.generation, day=document.day, by=by, reason=reason)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -78,6 +78,31 @@ def test_a_rollforward_shows_the_newest_publication_again(store: Store) -> None:
     assert (now.generation, now.action, moved) == (newest, Action.ROLLFORWARD, True)
     assert published_key(store) == newest
     assert rollforward(store, by="hana")[1] is False
+
+
+def test_a_rollforward_shows_a_build_that_was_published_while_it_checked_files(store: Store) -> None:
+    *_, older = published(store, "2026-11-20", "2026-11-21")
+    rollback(store, None, by="hana")
+    newer = finished(store, "2026-11-22")
+    slow: Any = PublishedMeanwhile(store, older, newer)
+    now, moved = rollforward(slow, by="hana")
+    assert (now.generation, now.action, moved) == (newer, Action.PUBLISH, False)
+    assert published_key(store) == newer
+
+
+class PublishedMeanwhile:
+    """A store in which a build is published once, when a file of another one is looked at."""
+
+    def __init__(self, store: Store, looked_at: str, build: str) -> None:
+        self._store, self._looked_at, self._build = store, f"{looked_at}/dim_games.parquet", build
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def info(self, key: str) -> Any:
+        if key == self._looked_at:
+            publish(self._store, self._build, {})
+        return self._store.info(key)
 
 
 def test_a_rollback_stays_until_something_newer_is_published(store: Store) -> None:
