@@ -158,13 +158,13 @@ def lost(store: Store) -> Publication | None:
     if shown is None or left is None or left.generation == shown.generation:
         return None
     prefix = f"{shown.generation}/{COPY_OF_PUBLICATION}"
-    numbers = sorted(number for info in store.list(prefix) if (number := number_of(prefix, info.key)) is not None)
-    if not numbers or numbers[-1] <= left.number:  # a writer was killed before it moved the pointer
+    copied = max((number_of(prefix, info.key) or 0 for info in store.list(prefix)), default=0)
+    if copied <= left.number:  # a writer was killed before it moved the pointer
         return None
     try:
-        store.info(publication_key(numbers[-1]))
+        store.info(publication_key(copied))
     except ObjectNotFoundError:
-        return _copied(store, shown.generation, numbers[-1])
+        return _copied(store, shown.generation, copied)
     return None
 
 
@@ -179,15 +179,20 @@ def _copy_key(generation: str, number: int) -> str:
     return numbered_key(f"{generation}/{COPY_OF_PUBLICATION}", number)
 
 
+def numbers(store: Store, *, after: int = 0) -> list[int]:
+    """Return the numbers of the publications after a number, ascending; also of damaged ones. Raises: StoreError."""
+    stored = store.list(PUBLICATIONS, after=publication_key(after) if after else "")
+    return sorted(number for info in stored if (number := number_of(PUBLICATIONS, info.key)) is not None)
+
+
 def _stored(store: Store) -> Iterator[Publication]:
-    stored = (number_of(PUBLICATIONS, info.key) for info in store.list(PUBLICATIONS))
-    numbers = sorted((number for number in stored if number is not None), reverse=True)
-    for number in numbers:
+    newest_first = numbers(store)[::-1]
+    for number in newest_first:
         try:
             yield publication_of(store, number)
         except DocumentError as error:
             log.warning("%s is left out: %s", publication_key(number), error)
-            if number == numbers[0]:
+            if number == newest_first[0]:
                 shown = current(store)
                 if shown is None:
                     raise

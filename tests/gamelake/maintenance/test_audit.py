@@ -29,7 +29,7 @@ from gamelake.marts.rollback import rollback, rollforward
 from gamelake.paths import REPOSITORY
 from gamelake.quality.record import record
 from gamelake.registry import load_sources
-from tests.support.generations import current_generation, document_of, entry, finished
+from tests.support.generations import current_generation, document_of, entry, finished, published
 from tests.support.tables import IGDB_GAMES, IGDB_GENRES
 
 GENRES = load_sources()["igdb"].entities["genres"]
@@ -155,6 +155,34 @@ def test_the_last_published_generations_are_kept_at_any_age(store: Any) -> None:
     ]
     report = audit(store, [], older_than=HOURS_48, remove=True)
     assert {finding.key.rpartition("/")[0] for finding in report.removed} == set(published[:2])
+
+
+def test_a_generation_that_a_rollback_shows_meanwhile_stays(store: Any) -> None:
+    """An audit that reads all parts takes an hour, and removes orphans at its end."""
+    oldest, *_ = published(store, *(f"2026-11-{day}" for day in range(10, 11 + KEEP_PUBLISHED)))
+    for info in store.list("marts/dt="):
+        age(store, info.key, days=9)
+    slow: Any = RolledBack(store, oldest)
+    report = audit(slow, [GENRES.table], older_than=HOURS_48, remove=True)
+    assert {each.key.rpartition("/")[0] for each in report.orphans} == {oldest}
+    assert report.removed == set()
+    assert current_generation(store).generation == oldest
+    assert not audit(store, [GENRES.table], older_than=HOURS_48, remove=True).broken
+
+
+class RolledBack:
+    """A store in which a person shows another generation once, when an audit has looked at the marts."""
+
+    def __init__(self, store: Any, target: str) -> None:
+        self._store, self._target = store, target
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def list(self, prefix: str, **options: Any) -> Any:
+        if prefix == findings.REPORTS:
+            rollback(self._store, self._target, by="hana")
+        return self._store.list(prefix, **options)
 
 
 def test_a_published_mart_that_is_missing_or_cut_is_found(store: Any) -> None:
