@@ -11,15 +11,16 @@ from gamelake.feeds.documents import FeedError, prefix_of, step_key, steps_prefi
 from gamelake.feeds.feed import Feed
 from gamelake.lake.findings import Finding, Problem
 from gamelake.lake.keys import number_of
+from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.uploads import DamagedPartError, verify_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from gamelake.feeds.documents import Step
+    from gamelake.feeds.documents import FeedPart, Step
     from gamelake.lake.keys import TableName
-    from gamelake.lake.store import Store
+    from gamelake.lake.store import ObjectInfo, Store
 
 RETENTION = timedelta(days=400)
 """How long a step is kept; the newest one is kept at any age."""
@@ -65,13 +66,19 @@ def audit_feed(store: Store, table: TableName, *, now: datetime, verify: bool = 
         reason = f"no step of the last {RETENTION.days} days names it"
         yield from (Finding.orphan(info, reason) for key, info in there.items() if key not in named)
     for key, part in named.items():
-        if key not in there:
-            yield Finding(Problem.MISSING, key, "a step of the feed names it")
-        elif there[key].size != part.bytes:
-            reason = f"a step names it with {part.bytes} bytes, the store has {there[key].size}"
-            yield Finding(Problem.DAMAGED, key, reason, there[key].size, there[key].modified)
+        yield from _check_part(store, part, there.get(key), verify=verify)
+
+
+def _check_part(store: Store, part: FeedPart, info: ObjectInfo | None, *, verify: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a part that a step names. info: of its object; None if it was not there before."""
+    try:
+        info = info or store.info(part.key)
+        if info.size != part.bytes:
+            reason = f"a step names it with {part.bytes} bytes, the store has {info.size}"
+            yield Finding(Problem.DAMAGED, part.key, reason, info.size, info.modified)
         elif verify:
-            try:
-                verify_part(store, part)
-            except DamagedPartError as error:
-                yield Finding(Problem.DAMAGED, key, str(error), part.bytes)
+            verify_part(store, part)
+    except ObjectNotFoundError:
+        yield Finding(Problem.MISSING, part.key, "a step of the feed names it")
+    except DamagedPartError as error:
+        yield Finding(Problem.DAMAGED, part.key, str(error), part.bytes)

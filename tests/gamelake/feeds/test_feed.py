@@ -14,7 +14,7 @@ from gamelake.feeds import feed as feeds
 from gamelake.feeds import rows
 from gamelake.feeds.audit import audit_feed
 from gamelake.feeds.check import check_feed
-from gamelake.feeds.documents import FeedError, Step, prefix_of, step_key
+from gamelake.feeds.documents import FeedError, Step, prefix_of, step_key, steps_prefix
 from gamelake.feeds.envelope import Op
 from gamelake.feeds.feed import Feed, MissingStepsError, has_feed, make_all, make_missing
 from gamelake.lake.factory import open_store
@@ -274,6 +274,30 @@ def test_a_damaged_step_is_named(lake: Store, tmp_path: Path, change: Any, key: 
         make_missing(lake, GAMES)
     found = list(audit_feed(lake, GAMES.table, now=now_of(lake)))
     assert [(each.problem.value, each.key) for each in found] == [("damaged", stored)]
+
+
+def test_a_step_that_is_made_while_the_audit_looks_is_whole(lake: Store, tmp_path: Path) -> None:
+    load_whole(lake, tmp_path, game(1))
+    make_missing(lake, GAMES)
+    load_whole(lake, tmp_path, game(1), game(2))
+    slow: Any = MadeMeanwhile(lake)
+    assert list(audit_feed(slow, GAMES.table, now=now_of(lake), verify=True)) == []
+    assert [rows for *_, rows in steps_of(lake)] == [0, 1]
+
+
+class MadeMeanwhile:
+    """A store in which a step is made, once the parts are listed and before the steps are."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def list(self, prefix: str, **options: Any) -> Any:
+        if prefix == steps_prefix(GAMES.table):
+            make_missing(self._store, GAMES)
+        return self._store.list(prefix, **options)
 
 
 def test_the_audit_finds_what_is_missing_and_what_nothing_needs(lake: Store, tmp_path: Path) -> None:
