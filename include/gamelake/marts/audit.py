@@ -48,11 +48,20 @@ def audit_generations(store: Store, *, now: datetime, verify: bool = False) -> I
     again, its ranks are compared with those of the day before. The generations that a rollback or a roll-forward would
     show are kept too, and the one of the newest publication. A day of the history that no generation lists is unneeded.
     While the pointer is damaged, all is needed; while a listing is damaged or missing, all days of the history are.
+    If readers get another generation meanwhile, it looks again: pointer and copies are then those of another one.
 
     verify: read what readers have and compare hashes, not only sizes.
     Raises:
         StoreError: a request to the store failed.
     """
+    last = -1
+    found: list[Finding] = []
+    while (newest := max(pointer.numbers(store), default=0)) != last:
+        last, found = newest, list(_audit(store, now=now, verify=verify))
+    yield from found
+
+
+def _audit(store: Store, *, now: datetime, verify: bool) -> Iterator[Finding]:
     generations: dict[str, list[ObjectInfo]] = defaultdict(list)
     for info in store.list("marts/dt="):
         generations["/".join(info.key.split("/")[:3])].append(info)

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -29,8 +29,11 @@ from gamelake.marts.rollback import rollback, rollforward
 from gamelake.paths import REPOSITORY
 from gamelake.quality.record import record
 from gamelake.registry import load_sources
-from tests.support.generations import current_generation, document_of, entry, finished, published
+from tests.support.generations import COPY, current_generation, document_of, entry, finished, published
 from tests.support.tables import IGDB_GAMES, IGDB_GENRES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GENRES = load_sources()["igdb"].entities["genres"]
 HOURS_48 = timedelta(hours=48)
@@ -162,7 +165,7 @@ def test_a_generation_that_a_rollback_shows_meanwhile_stays(store: Any) -> None:
     oldest, *_ = published(store, *(f"2026-11-{day}" for day in range(10, 11 + KEEP_PUBLISHED)))
     for info in store.list("marts/dt="):
         age(store, info.key, days=9)
-    slow: Any = RolledBack(store, oldest)
+    slow: Any = Interrupted(store, findings.REPORTS, lambda: rollback(store, oldest, by="hana"))
     report = audit(slow, [GENRES.table], older_than=HOURS_48, remove=True)
     assert {each.key.rpartition("/")[0] for each in report.orphans} == {oldest}
     assert report.removed == set()
@@ -170,19 +173,37 @@ def test_a_generation_that_a_rollback_shows_meanwhile_stays(store: Any) -> None:
     assert not audit(store, [GENRES.table], older_than=HOURS_48, remove=True).broken
 
 
-class RolledBack:
-    """A store in which a person shows another generation once, when an audit has looked at the marts."""
+@pytest.mark.parametrize("at", ["marts/dt=2026-11-20/run/dim_games.parquet", COPY])
+def test_a_publication_while_the_audit_looks_is_no_fault(store: Any, at: str) -> None:
+    published(store, "2026-11-19", "2026-11-20")
+    newer = finished(store, "2026-11-21", run="longer-name")
+    slow: Any = Interrupted(store, at, lambda: publish(store, newer, {}))
+    assert not audit(slow, [GENRES.table], older_than=HOURS_48, remove=True).broken
+    assert current_generation(store).generation == newer
 
-    def __init__(self, store: Any, target: str) -> None:
-        self._store, self._target = store, target
+
+class Interrupted:
+    """A store in which something else happens once, right before a list or a look at an object."""
+
+    def __init__(self, store: Any, at: str, then: Callable[[], object]) -> None:
+        self._store, self._at = store, at
+        self._then: Callable[[], object] | None = then
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def list(self, prefix: str, **options: Any) -> Any:
-        if prefix == findings.REPORTS:
-            rollback(self._store, self._target, by="hana")
+        self._interrupt(prefix)
         return self._store.list(prefix, **options)
+
+    def info(self, key: str) -> Any:
+        self._interrupt(key)
+        return self._store.info(key)
+
+    def _interrupt(self, at: str) -> None:
+        if at == self._at and self._then:
+            then, self._then = self._then, None
+            then()
 
 
 def test_a_published_mart_that_is_missing_or_cut_is_found(store: Any) -> None:
