@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gamelake.marts.build_inputs import Inputs, RunInput
-from gamelake.marts.documents import HISTORY, INPUTS, RECORD, Generation, History, HistoryDay, PublishedMart, encode
+from gamelake.marts.documents import (
+    HISTORY,
+    INPUTS,
+    RECORD,
+    Generation,
+    History,
+    HistoryDay,
+    PublishedMart,
+    encode,
+    mart_key,
+)
 from gamelake.marts.generation import publish
 from gamelake.marts.pointer import current
 
@@ -50,14 +60,18 @@ def entry(key: str, day: str = "2026-11-20") -> HistoryDay:
     return HistoryDay(day=date.fromisoformat(day), key=key, sha256="0" * 64, **counts)
 
 
-def finished(store: Store, day: str, run: str = "run", previous: str | None = None) -> str:
-    """A generation that is built and not yet shown. Its mart names it."""
+def finished(
+    store: Store, day: str, run: str = "run", previous: str | None = None, copies: tuple[str, ...] = (COPY,)
+) -> str:
+    """A generation that is built and not yet shown. Each of its marts names it."""
     generation = f"marts/dt={day}/{run}"
-    key = f"{generation}/dim_games.parquet"
-    store.put(key, generation.encode())
-    digest = hashlib.sha256(generation.encode()).hexdigest()
-    mart = PublishedMart(name="dim_games", key=key, copy=COPY, rows=1, bytes=len(generation), sha256=digest)
-    document = document_of(generation, day=day, run_id=run, previous=previous, marts=(mart,))
+    digest, marts = hashlib.sha256(generation.encode()).hexdigest(), []
+    for copy in copies:
+        key = mart_key(generation, copy)
+        store.put(key, generation.encode())
+        name = copy.rpartition("/")[2].removesuffix(".parquet")
+        marts.append(PublishedMart(name=name, key=key, copy=copy, rows=1, bytes=len(generation), sha256=digest))
+    document = document_of(generation, day=day, run_id=run, previous=previous, marts=tuple(marts))
     store.put(document.history, encode(History(days=(), left_out=())))
     store.put(f"{generation}/{INPUTS}", encode(inputs_of(document)))
     store.put(f"{generation}/{RECORD}", encode(document))

@@ -221,7 +221,18 @@ def _tell(store: Store, now: Publication, *, is_moved: bool, wrong: str | None) 
             if now.action == "rollback"
             else "If you paused the DAG `transform`, unpause it now."
         )
+        _tell_left_copies(store, now)
     return _invalidate(store, now)
+
+
+def _tell_left_copies(store: Store, now: Publication) -> None:
+    """Name the copies at fixed paths that are not of the build that readers have now."""
+    from gamelake.marts import pointer
+    from gamelake.marts.rollback import left_copies
+
+    others = [now.replaced] if now.replaced else []
+    for info in left_copies(store, pointer.record_of(store, now.generation), others):
+        print(f"{info.key} is still that of {now.replaced}: this build has no such mart. `lake_audit` removes it.")
 
 
 def _invalidate(store: Store, now: Publication) -> int:

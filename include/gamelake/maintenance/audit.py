@@ -110,8 +110,8 @@ def audit(
             _keep_parts(store, table, report)
     for orphan in report.orphans:
         if remove and orphan.modified is not None and orphan.modified < now - older_than:
-            if orphan.key.startswith("marts/dt=") and pointer.numbers(store, after=last_move):
-                continue  # a rollback may have shown this very generation since: the next audit knows
+            if orphan.key.startswith("marts/") and pointer.numbers(store, after=last_move):
+                continue  # readers may have this very object since: the next audit knows
             store.delete(orphan.key)
             report.removed.add(orphan)
     if marts and isinstance(store, DiskStore):  # on S3 a lifecycle rule ends unfinished uploads

@@ -30,6 +30,7 @@ from gamelake.marts.documents import (
 )
 from gamelake.marts.history import day_key
 from gamelake.marts.restored import RESTORED
+from gamelake.marts.rollback import left_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Set
@@ -46,7 +47,8 @@ def audit_generations(store: Store, *, now: datetime, verify: bool = False) -> I
 
     A generation older than RETENTION is unneeded, except the KEEP_PUBLISHED newest published ones: when a day is built
     again, its ranks are compared with those of the day before. The generations that a rollback or a roll-forward would
-    show are kept too, and the one of the newest publication. A day of the history that no generation lists is unneeded.
+    show are kept too, and the one of the newest publication. A day of the history that no generation lists is unneeded,
+    and a copy at a fixed path of a mart that the shown generation has not.
     While the pointer is damaged, all is needed; while a listing is damaged or missing, all days of the history are.
     If readers get another generation meanwhile, it looks again: pointer and copies are then those of another one.
 
@@ -85,6 +87,9 @@ def _audit(store: Store, *, now: datetime, verify: bool) -> Iterator[Finding]:
         if newest and newest.generation == shown.generation:
             yield from _check_copies(store, shown, pointer.repair(store, newest), verify=verify)
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
+    if shown:
+        reason = f"a copy of a mart that {shown.generation} does not have"
+        yield from (Finding.orphan(info, reason) for info in left_copies(store, shown, sorted(records)))
     published = {name for name in records if any(f"/{COPY_OF_PUBLICATION}" in info.key for info in generations[name])}
     ages = {generation: max(info.modified for info in files) for generation, files in generations.items()}
     last = pointer.newest_published(store)

@@ -12,6 +12,7 @@ publishes, or a roll-forward.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,10 @@ from gamelake.marts.documents import POINTER, RECORD, Action, Generation, Histor
 from gamelake.marts.errors import TransformError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
-    from gamelake.lake.store import Store
+    from gamelake.lake.store import ObjectInfo, Store
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,23 @@ def rollforward(store: Store, *, by: str, reason: str | None = None) -> tuple[Pu
         now, is_moved = _show(store, find_generation(store, target), Action.ROLLFORWARD, by, reason, is_due=is_newest)
         if is_moved or is_newest():  # else a newer build was published since
             return now, is_moved
+
+
+def left_copies(store: Store, shown: Generation, others: Iterable[str]) -> list[ObjectInfo]:
+    """Return the copies at fixed paths of marts that other generations have, and the shown one has not.
+
+    Nothing writes them again: after an upgrade that added or removed a mart they stay as another build wrote them.
+    Raises: StoreError.
+    """
+    keys: set[str] = set()
+    for each in others:
+        with suppress(ObjectNotFoundError, DocumentError):
+            keys |= {mart.copy for mart in pointer.record_of(store, each).marts}
+    found = []
+    for key in sorted(keys - {mart.copy for mart in shown.marts}):
+        with suppress(ObjectNotFoundError):
+            found.append(store.info(key))
+    return found
 
 
 def _show(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ import pytest
 
 from gamelake.cli.main import main
 from gamelake.lake.factory import open_store, place_of
+from gamelake.lake.findings import Problem
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.marts import pointer
+from gamelake.marts.audit import audit_generations
 from gamelake.marts.documents import HISTORY, INPUTS, POINTER, PUBLICATIONS, RECORD, encode
 from gamelake.marts.generation import publish
 from gamelake.marts.reader import open_marts
@@ -32,6 +35,25 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     store = open_store((tmp_path / "my lake").as_uri())
     monkeypatch.setenv("GAMELAKE_URI", store.uri)
     return store
+
+
+def test_a_copy_of_a_mart_that_the_shown_build_has_not_is_told_and_removed(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After an upgrade that adds a mart, a rollback leaves its copy at the fixed path."""
+    left = "marts/marketing/mart_of_the_upgrade.parquet"
+    older, newer = finished(store, "2026-11-20"), finished(store, "2026-11-21", copies=(COPY, left))
+    for generation in (older, newer):
+        publish(store, generation, {})
+    assert not list(audit_generations(store, now=datetime.now(UTC)))
+    assert main(["marts", "rollback"]) == 0
+    assert f"{left} is still that of {newer}: this build has no such mart" in capsys.readouterr().out
+    [orphan] = audit_generations(store, now=datetime.now(UTC))
+    assert (orphan.problem, orphan.key) == (Problem.ORPHAN, left)
+    store.delete(left)
+    assert main(["marts", "rollforward"]) == 0
+    assert "such mart" not in capsys.readouterr().out
+    assert store.get(left).decode() == newer
 
 
 def test_the_list_states_what_became_of_each(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
