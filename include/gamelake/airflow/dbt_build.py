@@ -285,9 +285,13 @@ class ModelState(BaseOperator):
 
 
 def read_results(target: Path) -> list[Result]:
-    """Return the results of a dbt run, in the order of their ends; none if dbt ended before it wrote them."""
+    """Return the results of a dbt run, in the order of their ends; none if dbt ended before it had written them."""
     path = target / "run_results.json"
-    return orjson.loads(path.read_bytes())["results"] if path.exists() else []
+    try:
+        return orjson.loads(path.read_bytes())["results"] if path.exists() else []
+    except orjson.JSONDecodeError as error:  # the disk was full, or dbt was killed: that is the error to raise
+        log.warning("%s is left out: %s", path, error)
+        return []
 
 
 def _by_model(results: Sequence[Result], target: Path) -> dict[str, Result]:

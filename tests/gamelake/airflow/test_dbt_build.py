@@ -202,6 +202,13 @@ def test_a_full_disk_is_named_and_retried(project: Project) -> None:
     assert not isinstance(raised.value, AirflowFailException)
 
 
+def test_a_full_disk_is_named_where_it_cut_the_results(project: Project) -> None:
+    results = project.folder / "target" / "run_results.json"
+    results.parent.mkdir()
+    with pytest.raises(FullDiskError, match=r"^No space left on device"):
+        project.run(["/bin/sh", "-c", f"printf '{{\"results\": [' > {results}; echo No space left on device; exit 2"])
+
+
 def test_a_build_that_was_killed_names_the_memory_and_is_retried(project: Project) -> None:
     """The system kills what uses up the memory of a container with this signal."""
     with pytest.raises(NoMemoryError, match=r"^dbt was killed \(SIGKILL\); .* memory .*\n12 of 90 OK$") as raised:
