@@ -333,6 +333,7 @@ def _kind_of_load(error: BaseException | str | None) -> str:
 
 def _kind_of_build(error: BaseException | str | None) -> str:
     from gamelake.airflow.dbt_build import FailedTestsError, FullDiskError, NoMemoryError
+    from gamelake.lake.cloudfront import InvalidationError
     from gamelake.lake.store import StoreError
     from gamelake.load.errors import HeldEventsError
 
@@ -341,6 +342,7 @@ def _kind_of_build(error: BaseException | str | None) -> str:
         FullDiskError: "disk",
         NoMemoryError: "memory",
         HeldEventsError: "held",
+        InvalidationError: "cdn",
         StoreError: "lake",
     }
     return _kind(error, kinds)

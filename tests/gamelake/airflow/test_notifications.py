@@ -29,6 +29,7 @@ from gamelake.cli.main import main
 from gamelake.days import PartitionError, day_of, format_day
 from gamelake.incidents.documents import Fault
 from gamelake.incidents.incidents import Incidents
+from gamelake.lake.cloudfront import PendingInvalidationError
 from gamelake.lake.factory import open_store
 from gamelake.lake.manifest import Unproven
 from gamelake.lake.store import StoreError
@@ -453,6 +454,15 @@ def test_what_a_build_lacks_has_its_own_sentence(lake: Store, webhook: Webhook, 
     task_callbacks("transform")["on_failure_callback"](context(error, task="dbt.build"))
 
     assert webhook.got[0]["title"] == f"[P0] The marts of {NIGHT} were not published: {reason}"
+    assert str(error) in webhook.got[0]["text"]
+
+
+def test_marts_that_the_cdn_does_not_show_yet_are_published(lake: Store, webhook: Webhook) -> None:
+    error = PendingInvalidationError("E1", ("/marts/_current.json",), "invalidation I1 is not done after 300 s")
+    task_callbacks("transform", ends=True)["on_failure_callback"](context(error, task="publish"))
+
+    expected = f"[P0] The marts of {NIGHT} are published, but the CDN may still have older ones"
+    assert webhook.got[0]["title"] == expected
     assert str(error) in webhook.got[0]["text"]
 
 
