@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -58,7 +59,7 @@ def choose_inputs(
         StoreError: A lake cannot be read or written.
     """
     commits, broken = commits_as_of(sources, entities, day, fresh=fresh)
-    shown = pointer.current(store)
+    shown = _shown(store)
     marts = _reader_of_marts(store, sources, shown)
     in_doubt = _is_unfinished(store, shown, day)
     model, table = history_model()
@@ -143,6 +144,15 @@ def _claims(commit: Manifest, ordinal: int, file: Part) -> Iterator[ClaimInput]:
             low=claim.low,
             high=claim.high,
         )
+
+
+def _shown(store: Store) -> Generation | None:
+    """Return the generation that readers have; a lost pointer is first written again, from the newest publication."""
+    if shown := pointer.current(store):
+        return shown
+    with suppress(ObjectNotFoundError, DocumentError):  # what it shows is lost too
+        pointer.refresh(store)
+    return pointer.current(store)
 
 
 def _reader_of_marts(store: Store, sources: ReadableStore, shown: Generation | None) -> ReadableStore:

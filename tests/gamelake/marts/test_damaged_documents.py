@@ -111,6 +111,18 @@ def test_the_day_of_a_damaged_generation_is_built_again(store: Store, nights: li
     assert (pointer.current(store), previous_of(store, built)) == (pointer.record_of(store, built), nights[1])
 
 
+def test_a_lost_pointer_is_written_again_by_the_next_build(store: Store, nights: list[str]) -> None:
+    """Else it compares no rank with the day before, builds all days again, and hides the earlier days from readers."""
+    store.delete(POINTER)
+    built = build(store, NEXT)
+    assert previous_of(store, built) == nights[2]
+    assert [each.generation for each in pointer.by_day(store)] == [built, *nights[::-1]]
+
+    store.delete(POINTER)
+    store.delete(f"{built}/{RECORD}")
+    assert previous_of(store, build(store, NEXT, "again")) is None, "what readers had is not known"
+
+
 def test_a_damaged_pointer_is_written_again_by_a_rollforward(store: Store, nights: list[str]) -> None:
     store.put(POINTER, b"{")
     with pytest.raises(DocumentError) as raised:
