@@ -19,7 +19,8 @@ class OutOfTimeError(BaseException):
 class Bound:
     """The time that a block of code, and single steps in it, may take.
 
-    It uses SIGALRM. Outside of the main thread there are no signals, and it bounds nothing.
+    It uses SIGALRM. Outside of the main thread there are no signals, and it bounds nothing. Airflow's timeout of a task
+    has the same timer: it goes on after the block.
 
     Args:
         seconds: The time of the block.
@@ -30,6 +31,8 @@ class Bound:
 
     def __enter__(self) -> Bound:
         if _has_signals():
+            left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+            self._end_before = time.monotonic() + left if left else None
             self._before = signal.signal(signal.SIGALRM, _raise)
             self._arm(self.left())
         return self
@@ -38,6 +41,8 @@ class Bound:
         if _has_signals():
             self._arm(0)
             signal.signal(signal.SIGALRM, self._before)
+            if self._end_before is not None:
+                self._arm(_seconds_until(self._end_before))
 
     @contextmanager
     def step(self, seconds: float) -> Iterator[None]:
@@ -56,11 +61,15 @@ class Bound:
 
     def left(self) -> float:
         """Return the seconds until then."""
-        return max(self._end - time.monotonic(), 0.001)  # 0 would switch the alarm off
+        return _seconds_until(self._end)
 
     @staticmethod
     def _arm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _seconds_until(end: float) -> float:
+    return max(end - time.monotonic(), 0.001)  # 0 would switch the alarm off
 
 
 def _has_signals() -> bool:

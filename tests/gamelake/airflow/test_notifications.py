@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.execution_time.timeout import TimeoutPosix
 
 from apiclient.errors import ServerError
 from gamelake.airflow import failures, notifications
@@ -573,6 +574,19 @@ def slow_commits(lake: Store, monkeypatch: pytest.MonkeyPatch, *, seconds: float
         return read(store, key)
 
     monkeypatch.setattr(type(lake), "get", slow)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.05], ids=["it goes on", "it was over meanwhile"])
+def test_the_timeout_of_a_task_outlasts_a_record(lake: Store, seconds: float) -> None:
+    """`data_quality` records in its task. After the first record it had no timeout, and could hang without end."""
+
+    def check() -> None:
+        with TimeoutPosix(seconds):  # type: ignore[no-untyped-call]
+            record(lambda *_: time.sleep(0.1))
+            time.sleep(5)
+
+    with pytest.raises(AirflowTaskTimeout):
+        check()
 
 
 def test_late_marts_of_a_slow_lake_are_told(lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
