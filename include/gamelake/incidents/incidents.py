@@ -203,7 +203,9 @@ class Incidents:
     def _noticed(self, before: Incident | None, fault: Fault, number: int) -> Incident:
         now = self._clock()
         begun = self._begun(before, fault, number, now)
-        return self._announced(replace(begun, closed_at=now), Event.NOTICE, fault)
+        # Notices follow one another at once, and each of them is looked up when its run has failed.
+        told = tuple(each for each in before.messages if each.unsent or each.at > now - SETTLED) if before else ()
+        return self._announced(replace(begun, closed_at=now, messages=told), Event.NOTICE, fault)
 
     def _begun(self, before: Incident | None, fault: Fault, number: int, now: datetime) -> Incident:
         return Incident(

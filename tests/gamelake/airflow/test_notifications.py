@@ -501,6 +501,22 @@ def test_wrong_params_of_a_person_are_no_failed_night(
     assert Incidents(lake).open() == []
 
 
+def test_wrong_params_of_several_runs_are_no_failed_night(lake: Store, webhook: Webhook) -> None:
+    """Airflow calls the callback of a run some seconds after that of its task: another run may have failed between."""
+    error = AirflowFailException("not retried: date: found 'tomorrow'")
+    error.__cause__ = PartitionError("tomorrow", "a Korean day")
+    entities, asked = [IGDB.entities["games"], COVERS], context(error, reason="task_failure")
+    asked["dag_run"].run_type, asked["dag_run"].start_date = "manual", datetime.now(UTC)
+
+    for entity in entities:
+        load_callbacks(IGDB, entity)["on_failure_callback"](asked)
+    for entity in entities:
+        load_run_callbacks(IGDB, entity)["on_failure_callback"](asked)
+
+    assert webhook.events == ["notice", "notice"]
+    assert Incidents(lake).open() == []
+
+
 def test_a_night_that_cannot_be_built_is_an_incident(lake: Store, webhook: Webhook) -> None:
     night = context(UnbuildableDayError("no load of igdb.games"), task="open_generation")
     night["dag_run"].run_type = "asset_triggered"
