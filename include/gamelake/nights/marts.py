@@ -58,7 +58,7 @@ def facts(
     if started and record and started > record.built_at:
         started = None  # the time of an object that was restored or copied
     is_shown = bool(records.shown and records.shown.generation == key)
-    note = _note(records, day, status, loads, is_late=is_late, is_shown=is_shown)
+    note = _note(records, day, status, loads, record=record, is_late=is_late, is_shown=is_shown)
     return MartsFacts(
         status=status,
         **(note.fields("note") if note else {}),
@@ -107,7 +107,14 @@ def _status(build: Build | None, *, is_published: bool, is_late: bool) -> MartsS
 
 
 def _note(
-    records: Records, day: date, status: MartsStatus, loads: Sequence[LoadFacts], *, is_late: bool, is_shown: bool
+    records: Records,
+    day: date,
+    status: MartsStatus,
+    loads: Sequence[LoadFacts],
+    *,
+    record: Generation | None,
+    is_late: bool,
+    is_shown: bool,
 ) -> Words | None:
     """Return why readers do not have the marts of a night; None if they have them, or had them."""
     if status is MartsStatus.PUBLISHED:
@@ -116,11 +123,18 @@ def _note(
             return text("marts.rolled_back", day=newest.day, reason=newest.reason or text("marts.no_reason"))
         return None
     if status is MartsStatus.BUILT:
-        had = records.shown.day if records.shown else None
-        return text("marts.built_older", day=had) if had and had > day else text("marts.built")
+        return _why_not_published(records, day, record)
     if status is MartsStatus.UNFINISHED:
         return text("marts.unfinished")
     missing = [each.table for each in loads if each.is_required and each.commit is None]
     if missing:
         return text("marts.waited" if is_late else "marts.waits", tables=", ".join(missing))
     return text("marts.not_built" if is_late else "marts.not_built_yet")
+
+
+def _why_not_published(records: Records, day: date, record: Generation | None) -> Words:
+    """Return why marts that are built were not published, by what readers had when they were."""
+    had = next((each.day for each in records.publications if record and each.at <= record.built_at), None)
+    if had is None or had < day:
+        return text("marts.built_waits")
+    return text("marts.built_older", day=had) if had > day else text("marts.built")

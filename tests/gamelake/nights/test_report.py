@@ -182,9 +182,20 @@ def test_the_marts_of_a_night_have_a_reason_where_readers_do_not_have_them(lake:
     failed = night(lake)
     assert (failed.marts.status, failed.status) == (MartsStatus.UNFINISHED, NightStatus.INCOMPLETE)
     made = lake.build(DAY, at=moment(DAY, "13:00"))
-    assert night(lake).marts.status is MartsStatus.BUILT
+    built = night(lake).marts
+    assert (built.status, "publish has not run, it failed" in str(built.note)) == (MartsStatus.BUILT, True)
     lake.publish(made, at=moment(DAY, "13:01"))
     assert night(lake).status is NightStatus.COMPLETE
+
+
+def test_marts_that_readers_did_not_get_have_the_reason_of_then(lake: NightLake) -> None:
+    """What readers have since tells nothing of why a build was not published."""
+    lake.loads("2026-11-20")
+    lake.build("2026-11-20", at=moment("2026-11-20", "04:16"))
+    lake.night(DAY)
+    assert "publish has not run, it failed" in str(night(lake, "2026-11-20").marts.note)
+    lake.build("2026-11-20", at=moment(DAY, "09:00"), run="again")
+    assert f"readers had the marts of {DAY}, which is later" in str(night(lake, "2026-11-20").marts.note)
 
 
 def test_a_rollback_and_a_day_left_out_are_warnings(lake: NightLake) -> None:
