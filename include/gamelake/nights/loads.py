@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from gamelake.incidents.documents import Failure
     from gamelake.lake.store import Store
     from gamelake.marts.build_inputs import CommitInput
     from gamelake.nights.records import TableRecords
     from gamelake.registry import Entity
+
+CAUSE_LENGTH = 500
+"""The characters of a cause that are shown."""
 
 _STATUS = {
     Proof.COUNTED.value: LoadStatus.COMPLETE,
@@ -87,13 +91,13 @@ def committed(entity: Entity, commit: CommitInput, *, rate: float | None, commit
     )
 
 
-def traced(store: Store, load: LoadFacts, day: date, *, cause: str | None = None) -> LoadFacts:
+def traced(store: Store, load: LoadFacts, day: date, *, cause: Words | None = None) -> LoadFacts:
     """Add to a missing load what the lake has of it: a load that is held or fails commits nothing. Raises: StoreError.
 
-    Costs one or two listings. Rows that were not committed are removed after some days. cause: of its open failure.
+    Costs one or two listings. Rows that were not committed are removed after some days. cause: what `cause_of` returns.
     """
     if cause and load.commit is None:
-        load = replace(load, note=f"{load.note} It failed: {cause.rstrip('.')}.")
+        load = replace(load, **(_note(load) + cause).fields("note"))
     if load.status is not LoadStatus.MISSING:
         return load
     table, partition = TableName(load.source, load.entity), f"dt={format_day(day)}/"
@@ -106,6 +110,20 @@ def traced(store: Store, load: LoadFacts, day: date, *, cause: str | None = None
         found = text("load.nothing")
         is_uncommitted = False
     return replace(load, **(_note(load) + found).fields("note"), is_uncommitted=is_uncommitted)
+
+
+def cause_of(failure: Failure) -> Words:
+    """Return why a load failed, in one line: an error's own message is in English in both languages."""
+    if failure.cause_ko is None:
+        return text("load.failed_error", cause=_in_a_line(failure.cause))
+    return text("load.failed", cause=Words(_in_a_line(failure.cause), _in_a_line(failure.cause_ko)))
+
+
+def _in_a_line(cause: str) -> str:
+    """Return a cause without its line feeds: what to do is in its last line."""
+    line = "; ".join(line.strip() for line in cause.splitlines() if line.strip())
+    shown = line if len(line) <= CAUSE_LENGTH else f"{line[:CAUSE_LENGTH]} ..."
+    return shown.rstrip(".")
 
 
 def warnings(load: LoadFacts) -> Iterator[Words]:

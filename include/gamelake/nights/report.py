@@ -50,12 +50,11 @@ if TYPE_CHECKING:
     from gamelake.nights.documents import LoadFacts
     from gamelake.nights.records import Records
     from gamelake.registry import Entity, Source
+    from gamelake.words import Words
 
 log = logging.getLogger(__name__)
 
 NIGHTS = 30
-CAUSE_LENGTH = 500
-"""The characters of a cause that are shown."""
 FRESH_SECONDS = 5.0
 """Viewers of the same moment share one read."""
 WAIT_SECONDS = 10.0
@@ -227,8 +226,8 @@ class NightReports:
             if loads.is_expected(each, tables[str(each)], day, view.last)
         ]
 
-    def _causes(self, day: date) -> dict[tuple[str, str], str]:
-        """Return in a line why each load of a night failed, by source and entity.
+    def _causes(self, day: date) -> dict[tuple[str, str], Words]:
+        """Return why each load of a night failed, by source and entity.
 
         A role that may not read incidents has none: the page is shown without.
         """
@@ -238,7 +237,7 @@ class NightReports:
             log.warning("the causes of failed loads are not shown: %s", error)
             return {}
         return {
-            (incident.scope.partition(".")[2], failure.part): _in_a_line(failure.cause)
+            (incident.scope.partition(".")[2], failure.part): loads.cause_of(failure)
             for incident in incidents
             for failure in incident.failures
             if format_day(day) in failure.nights
@@ -319,9 +318,3 @@ def _first_day(records: Records) -> date | None:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
     return shown if len(names) <= len(names[:3]) else f"{shown} and {len(names) - 3} more"
-
-
-def _in_a_line(cause: str) -> str:
-    """Return a cause without its line feeds: what to do is in its last line."""
-    text = "; ".join(line.strip() for line in cause.splitlines() if line.strip())
-    return text if len(text) <= CAUSE_LENGTH else f"{text[:CAUSE_LENGTH]} ..."

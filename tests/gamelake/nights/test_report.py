@@ -52,6 +52,7 @@ def test_a_load_that_failed_is_shown_with_its_cause(lake: NightLake) -> None:
     (found,) = [each for each in night(lake).loads if each.entity == "genres"]
     assert str(found.note).startswith("No load of this day was committed.")
     assert "It failed: RAWG does not know this key; what to do: change it. The lake has no rows" in str(found.note)
+    assert "실패 원인(오류 원문): RAWG does not know this key; what to do: change it. 레이크에" in str(found.note_ko)
     (found,) = [each for each in night(lake, now=moment(DAY, "04:05")).loads if each.entity == "genres"]
     assert found.note == "Not loaded yet. It failed: RAWG does not know this key; what to do: change it."
     (found,) = [each for each in night(lake, "2026-11-20").loads if each.entity == "genres"]
