@@ -30,8 +30,9 @@ REQUEST_SECONDS = 30
 _POLL_SECONDS = 3
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PARQUET = b"PAR1"
-_IMPORT = "run `gamelake settings import` where Airflow runs (on a laptop `make settings`)"
 """The first bytes of a Parquet file, and its last."""
+_IMPORT = "run `gamelake settings import` where Airflow runs (on a laptop `make settings`)"
+_PAGE = 100
 
 
 class SmokeError(Exception):
@@ -115,6 +116,15 @@ class Deployment:
             raise SmokeError(f"{reply.url}: found status {reply.status_code}: {_detail(reply)}")
         return _document(reply)
 
+    def _list(self, path: str, key: str) -> list[dict[str, Any]]:
+        """Return everything of a list: Airflow returns 100 at a time, and others may use it too. Raises: SmokeError."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._get(path, params={"limit": _PAGE, "offset": len(found)})
+            found += page[key]
+            if not page[key] or len(found) >= page["total_entries"]:
+                return found
+
     def check(self, *, wait_seconds: float, secrets_backend: bool) -> list[Finding]:
         """Make every check. A check that cannot be made has failed.
 
@@ -159,11 +169,11 @@ class Deployment:
 
     def _dags_since(self, now: datetime) -> list[Finding]:
         """Look at the DAGs, which the DAG processor has to have parsed since `now`."""
-        errors = self._get("/api/v2/importErrors", params={"limit": 100})["import_errors"]
+        errors = self._list("/api/v2/importErrors", "import_errors")
         if errors:
             lines = [f"{each['filename']}: {each['stack_trace'].strip().splitlines()[-1]}" for each in errors]
             return [Finding(Status.FAILED, "DAGs", f"cannot be imported: {'; '.join(lines)}")]
-        dags = {each["dag_id"]: each for each in self._get("/api/v2/dags", params={"limit": 100})["dags"]}
+        dags = {each["dag_id"]: each for each in self._list("/api/v2/dags", "dags")}
         expected = sorted(expected_dags())
         if missing := [name for name in expected if name not in dags]:
             return [Finding(Status.FAILED, "DAGs", f"missing: {', '.join(missing)}; expected {len(expected)} DAGs")]
@@ -177,10 +187,7 @@ class Deployment:
         return findings
 
     def _connections(self, *, secrets_backend: bool) -> list[Finding]:
-        stored = {
-            each["connection_id"]: each
-            for each in self._get("/api/v2/connections", params={"limit": 100})["connections"]
-        }
+        stored = {each["connection_id"]: each for each in self._list("/api/v2/connections", "connections")}
         findings = []
         for name in [*sorted({source.connection for source in loaded_sources().values()}), "aws_default"]:
             if name in stored:
@@ -195,7 +202,7 @@ class Deployment:
         return findings
 
     def _pools(self) -> list[Finding]:
-        slots = {each["name"]: each["slots"] for each in self._get("/api/v2/pools", params={"limit": 100})["pools"]}
+        slots = {each["name"]: each["slots"] for each in self._list("/api/v2/pools", "pools")}
         wanted = sorted({source.pool for source in loaded_sources().values()})
         if missing := [name for name in wanted if not slots.get(name)]:
             text = f"{', '.join(missing)}: missing or without a slot: {_IMPORT}"
