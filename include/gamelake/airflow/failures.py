@@ -180,12 +180,12 @@ def _tell_wrong_params(context: Context, scope: str, part: str, error: BaseExcep
     record(lambda incidents, _: incidents.notice(notice))
 
 
-def _is_told(incidents: Incidents, fault: Fault, started: datetime | None) -> bool:
-    """Whether wrong params of a run that began at a moment are told."""
-    newest = next((each for each in incidents.newest(fault.scope) if each.kind == WRONG_PARAMS), None)
+def _is_told(incidents: Incidents, scope: str, part: str | None, started: datetime | None) -> bool:
+    """Whether wrong params of a run that began at a moment are told; `part` as of `_lost`."""
+    newest = next((each for each in incidents.newest(scope) if each.kind == WRONG_PARAMS), None)
     if newest is None or started is None:
         return False
-    return any(each.part == fault.part and each.at >= started for each in newest.messages)
+    return any(part in {None, each.part} and each.at >= started for each in newest.messages)
 
 
 def _lost(
@@ -208,7 +208,7 @@ def _lost(
     def fail(incidents: Incidents, store: Store) -> None:
         if scope == "transform" and own is None and incidents.is_lake and _has_published(store, context):
             return
-        if _is_told(incidents, fault, getattr(context.get("dag_run"), "start_date", None)):
+        if _is_told(incidents, scope, part, getattr(context.get("dag_run"), "start_date", None)):
             return
         failures = [failure for each in incidents.open(scope) for failure in each.failures]
         if not any(fault.night in each.nights and part in {None, each.part} for each in failures):

@@ -501,6 +501,34 @@ def test_wrong_params_of_a_person_are_no_failed_night(
     assert Incidents(lake).open() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "params"),
+    [
+        ("daily_brief", "make", {"date": "2030-01-01"}),
+        ("lake_audit", "audit", {"verify": True}),
+        ("lake_audit", "audit", {"verify": False}),
+        ("apply_events", "apply", {}),
+    ],
+)
+def test_wrong_params_of_a_dag_beside_the_nights_are_a_notice(
+    lake: Store, webhook: Webhook, name: str, task: str, params: dict[str, Any]
+) -> None:
+    """The run has no part, or the id of its task, where the task has told the part that it works on."""
+    dag: Any = importlib.import_module(f"dags.{name}").dag
+    error = AirflowFailException("not retried: param dat: the DAG has no such param")
+    error.__cause__ = ParamError("dat", ["date"])
+    asked = context(error, task=task, reason="task_failure") | {"task": dag.get_task(task), "params": params}
+    asked["dag_run"].run_type, asked["dag_run"].start_date = "manual", datetime.now(UTC)
+
+    for callback in dag.get_task(task).on_failure_callback:
+        callback(asked)
+    dag.on_failure_callback(asked)
+
+    assert webhook.events == ["notice"]
+    assert webhook.got[0]["title"] == f"[P2] {name} was started with params that cannot be used"
+    assert Incidents(lake).open() == []
+
+
 def test_wrong_params_of_several_runs_are_no_failed_night(lake: Store, webhook: Webhook) -> None:
     """Airflow calls the callback of a run some seconds after that of its task: another run may have failed between."""
     error = AirflowFailException("not retried: date: found 'tomorrow'")
