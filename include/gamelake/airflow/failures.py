@@ -195,7 +195,8 @@ def _lost(
 
     A run that published has failed in a task that only shows something, and readers have its marts.
     """
-    from gamelake.airflow.notifications import record
+    from gamelake.airflow.notifications import record, store_of_this_machine
+    from gamelake.incidents.incidents import Incidents
 
     callbacks = getattr(context.get("task"), "on_failure_callback", None) or ()
     listed = callbacks if isinstance(callbacks, Sequence) else (callbacks,)
@@ -210,7 +211,10 @@ def _lost(
             return
         if _is_told(incidents, scope, part, getattr(context.get("dag_run"), "start_date", None)):
             return
-        failures = [failure for each in incidents.open(scope) for failure in each.failures]
+        # A lake that was too slow for the callback of the task may have time enough now.
+        here = Incidents(store_of_this_machine(), is_lake=False)
+        found = (*incidents.open(scope), *here.open(scope))
+        failures = [failure for each in found for failure in each.failures]
         if not any(fault.night in each.nights and part in {None, each.part} for each in failures):
             incidents.fail(fault)
 

@@ -672,6 +672,20 @@ def test_a_lost_run_waits_for_a_slow_lake(lake: Store, webhook: Webhook, monkeyp
     assert webhook.events == ["opened"]
 
 
+def test_a_failure_that_only_this_machine_has_is_no_lost_run(
+    lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The callback of the run gives a slow lake more time than that of the task, and found no failure in it."""
+    failed = context(StoreError("put", "raw/x", "slow"), reason="task_failure")
+    with monkeypatch.context() as slow:
+        slow.setattr("gamelake.airflow.stores.connected_store", lambda: time.sleep(5))
+        slow.setattr(notifications, "LAKE_SECONDS", 0.2)
+        load_callbacks(IGDB, COVERS)["on_failure_callback"](failed)
+    load_run_callbacks(IGDB, COVERS)["on_failure_callback"](failed)
+
+    assert [(each["event"], each["incident"]) for each in webhook.got] == [("opened", "load.igdb.lake")]
+
+
 def test_a_success_that_the_lake_did_not_take_is_found_by_the_next_check(
     lake: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
