@@ -77,7 +77,9 @@ class LakeDAG(DAG):
         self.on_failure_callback = None
         for task in self.tasks:
             task.retries = 0
-            task.on_failure_callback = task.on_skipped_callback = []  # the person who waits sees it
+            task.on_failure_callback = task.on_skipped_callback = (
+                task.on_execute_callback
+            ) = []  # the person who waits sees it
             # In its own process Airflow's handler of SIGTERM calls this, and stays when the task has ended.
             setattr(task, "on_kill", _interrupt)  # noqa: B010 - mypy allows no assignment to a method
         listener = _Listener()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -121,6 +121,25 @@ def run_callbacks(scope: str, *, ends: bool = False, severity: Severity | None =
     return failed | ({"on_success_callback": lambda context: _succeed(context, scope, RUN)} if ends else {})
 
 
+def report_lost(task_id: str, scope: str, severity: Severity) -> Callable[[Context], None]:
+    """Return what reports, as the next task starts, that a task was lost whose failure fails no run.
+
+    A process that is killed calls no callback, and the run, which succeeds, none for its failure.
+    """
+
+    def tell(context: Context) -> None:
+        from gamelake.airflow.notifications import record
+
+        task, run_id = context["ti"], context["run_id"]
+        states = task.get_task_states(dag_id=task.dag_id, task_ids=[task_id], run_ids=[run_id])
+        if states.get(run_id, {}).get(task_id) != "failed":
+            return
+        fault = replace(_fault(context, scope, "lost", task_id, _lost_cause("task_failure"), severity), log_url=None)
+        record(lambda incidents, _: _has_failed(incidents, fault, task_id) or incidents.fail(fault), falls_back=True)
+
+    return tell
+
+
 def publication_skipped(context: Context) -> None:
     """Report that a finished build was not published, because readers have a later day or newer commits."""
     from gamelake.airflow.notifications import record
@@ -195,8 +214,7 @@ def _lost(
 
     A run that published has failed in a task that only shows something, and readers have its marts.
     """
-    from gamelake.airflow.notifications import record, store_of_this_machine
-    from gamelake.incidents.incidents import Incidents
+    from gamelake.airflow.notifications import record
 
     callbacks = getattr(context.get("task"), "on_failure_callback", None) or ()
     listed = callbacks if isinstance(callbacks, Sequence) else (callbacks,)
@@ -211,14 +229,25 @@ def _lost(
             return
         if _is_told(incidents, scope, part, getattr(context.get("dag_run"), "start_date", None)):
             return
-        # A lake that was too slow for the callback of the task may have time enough now.
-        here = Incidents(store_of_this_machine(), is_lake=False)
-        found = (*incidents.open(scope), *here.open(scope))
-        failures = [failure for each in found for failure in each.failures]
-        if not any(fault.night in each.nights and part in {None, each.part} for each in failures):
+        if not _has_failed(incidents, fault, part):
             incidents.fail(fault)
 
     record(fail, falls_back=True, is_run=True)
+
+
+def _has_failed(incidents: Incidents, fault: Fault, part: str | None) -> bool:
+    """Whether a failure of the same scope and night is open, of a part or of any one.
+
+    A lake that was too slow for the callback of the task may have time enough now: its failure is on this machine.
+    """
+    from gamelake.airflow.notifications import store_of_this_machine
+    from gamelake.incidents.incidents import Incidents
+
+    here = Incidents(store_of_this_machine(), is_lake=False)
+    failures = [
+        failure for each in (*incidents.open(fault.scope), *here.open(fault.scope)) for failure in each.failures
+    ]
+    return any(fault.night in each.nights and part in {None, each.part} for each in failures)
 
 
 def _has_published(store: Store, context: Context) -> bool:

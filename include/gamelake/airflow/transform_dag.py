@@ -13,7 +13,7 @@ from gamelake.airflow import assets, lineage
 from gamelake.airflow.assets import MARTS
 from gamelake.airflow.dag import LakeDAG
 from gamelake.airflow.dbt_tasks import dbt_tasks
-from gamelake.airflow.failures import publication_skipped, run_callbacks, task_callbacks
+from gamelake.airflow.failures import publication_skipped, report_lost, run_callbacks, task_callbacks
 from gamelake.airflow.lasting_errors import lasting_errors
 from gamelake.airflow.pods import executor_config
 from gamelake.airflow.run_partition import run_partition
@@ -45,7 +45,12 @@ def change_feeds() -> dict[str, int]:
     return dict(changes)
 
 
-@task(executor_config=executor_config("transform"), trigger_rule="all_done", **task_callbacks("transform"))
+@task(
+    executor_config=executor_config("transform"),
+    trigger_rule="all_done",
+    on_execute_callback=report_lost("change_feeds", "feeds", Severity.P2),
+    **task_callbacks("transform"),
+)
 def open_generation(**context: Any) -> dict[str, str]:
     """Fix what this build reads. Returns: the generation's key prefix in the lake, and its URL for dbt."""
     from gamelake.airflow.stores import connected_store

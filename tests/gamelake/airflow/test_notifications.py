@@ -416,6 +416,31 @@ def test_a_lost_task_after_the_publication_holds_nothing_back(
     assert [each.key for each in Incidents(lake).open()] == told
 
 
+@pytest.mark.parametrize(
+    ("state", "is_told", "keys"),
+    [("failed", False, ["feeds.lost"]), ("failed", True, ["feeds.other"]), ("success", False, [])],
+    ids=["lost", "it failed, and was told", "made"],
+)
+def test_change_feeds_whose_process_was_lost_are_told(
+    lake: Store, webhook: Webhook, state: str, is_told: bool, keys: list[str]
+) -> None:
+    """The marts do not wait for their success: the run succeeds, and Airflow calls no callback of a failure."""
+    dag: Any = importlib.import_module("dags.transform").dag
+    if is_told:
+        for callback in dag.get_task("change_feeds").on_failure_callback:
+            callback(context(ValueError("no memory"), task="change_feeds"))
+    started = context(task="open_generation")
+    started["ti"].dag_id = "transform"
+    started["ti"].get_task_states = lambda **_: {"a run": {"change_feeds": state}}
+
+    for _ in range(2):  # a retry
+        for callback in dag.get_task("open_generation").on_execute_callback:
+            callback(started)
+
+    assert [each.key for each in Incidents(lake).open()] == keys
+    assert [(each["event"], each["severity"]) for each in webhook.got] == [("opened", "P2") for _ in keys]
+
+
 def test_a_brief_that_one_channel_refuses_is_one_incident(lake: Store, webhook: Webhook) -> None:
     module: Any = importlib.import_module("dags.daily_brief")
     failed = context(ValueError("refused"), task="send", reason="task_failure")
