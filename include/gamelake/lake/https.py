@@ -15,11 +15,11 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 from gamelake.lake.store import ObjectInfo, ObjectNotFoundError, StoreError, buffered, check_key
+from gamelake.proxies import proxy_for
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
@@ -142,15 +142,6 @@ def ca_bundle() -> str | None:
     """Return the file of a private network's CAs, from the variables that boto3 reads; None for the public ones."""
     settings = read_settings()
     return settings.aws_ca_bundle or settings.requests_ca_bundle
-
-
-def proxy_for(url: str) -> str | None:
-    """Return the proxy for a URL, from HTTP_PROXY, HTTPS_PROXY and NO_PROXY in capitals or not; None for no proxy."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    proxy = getproxies().get(parts.scheme)
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def pool(url: str, *, retries: urllib3.Retry = RETRIES, timeout: urllib3.Timeout = TIMEOUT) -> urllib3.PoolManager:

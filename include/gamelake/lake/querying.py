@@ -8,16 +8,18 @@ dbt's DuckDB (include/gamelake/marts/dbt_plugin.py), the reports and the command
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from gamelake.lake.https import HttpsStore, ca_bundle, proxy_for
+from gamelake.lake.https import HttpsStore, ca_bundle
 from gamelake.lake.reach import TIMEOUTS, Credentials, credentials_of, reach_of
 from gamelake.lake.s3 import S3Store
 from gamelake.lake.s3_errors import s3_errors
 from gamelake.lake.store import StoreError
+from gamelake.proxies import proxy_for, without_proxy
 from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def configure(connection: DuckDBPyConnection, store: ReadableStore) -> Credentia
     if isinstance(store, HttpsStore):
         _load_httpfs(connection)
         _trust(connection, ca_bundle() or True)
-        _use_proxy(connection, proxy_for(store.uri))
+        _use_proxy(connection, proxy_for(store.uri), urlsplit(store.uri).hostname)
     return None
 
 
@@ -119,7 +121,9 @@ def _configure_s3(connection: DuckDBPyConnection, store: S3Store) -> Credentials
     except duckdb.Error as error:
         raise StoreError("configure DuckDB for", store.uri, str(error)) from None
     _trust(connection, reach.verify)
-    _use_proxy(connection, reach.proxy)
+    # AWS's first region has two names: boto3 asks s3.amazonaws.com there, and DuckDB s3.us-east-1.amazonaws.com.
+    endpoint = urlsplit(store.client.meta.endpoint_url).hostname
+    _use_proxy(connection, reach.proxy, endpoint, None if reach.endpoint else f"s3.{reach.region}.amazonaws.com")
     return credentials
 
 
@@ -130,8 +134,14 @@ def _trust(connection: DuckDBPyConnection, verify: bool | str) -> None:
         connection.execute("set global enable_curl_server_cert_verification = false")
 
 
-def _use_proxy(connection: DuckDBPyConnection, proxy: str | None) -> None:
+def _use_proxy(connection: DuckDBPyConnection, proxy: str | None, *hosts: str | None) -> None:
+    """Let DuckDB reach hosts through a proxy. Without one, let no proxy of the environment be used for them.
+
+    DuckDB reads ALL_PROXY, which boto3 does not, and takes no `host:port` in NO_PROXY. It has no setting for that.
+    """
     if proxy is None:
+        if any(name.lower().endswith("_proxy") for name in os.environ):
+            os.environ.update(without_proxy(*filter(None, hosts)))
         return
     parts = urlsplit(proxy)
     host = parts.netloc.rpartition("@")[2]

@@ -19,6 +19,7 @@ from gamelake.airflow.settings_file import RAWG_CONNECTION
 from gamelake.local import account
 from gamelake.local.state import read_state, write_state
 from gamelake.paths import REPOSITORY
+from gamelake.proxies import without_proxy
 from gamelake.registry import switched_on
 from gamelake.settings import SettingsError, read_settings
 
@@ -109,7 +110,8 @@ def environment() -> dict[str, str]:
         FERNET_KEY: _fernet_keys(os.environ.get(FERNET_KEY, "")),
     }
     found = {**defaults, **_optional_sources(), **os.environ}
-    return {**found, **_absolute_paths(), **fixed, **_direct()}
+    # Tasks call the API server of this machine, and loads its sandbox.
+    return {**found, **_absolute_paths(), **fixed, **without_proxy(HOST, "localhost")}
 
 
 def _absolute_paths() -> dict[str, str]:
@@ -119,14 +121,6 @@ def _absolute_paths() -> dict[str, str]:
         for name, value in read_settings()
         if isinstance(value, Path) and os.environ.get(name.upper())
     }
-
-
-def _direct() -> dict[str, str]:
-    """Reach this machine without a proxy: tasks call the API server, and loads the sandbox."""
-    listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    hosts = [host.strip() for host in listed.split(",") if host.strip()]
-    direct = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
-    return {"no_proxy": direct, "NO_PROXY": direct}
 
 
 def _airflow_home() -> Path:

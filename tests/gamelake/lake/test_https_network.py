@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gamelake.lake.https import HttpsStore, proxy_for
+from gamelake.lake.https import HttpsStore
 from gamelake.lake.querying import connect, literal
 from gamelake.lake.store import StoreError
+from gamelake.proxies import proxy_for
 from tests.support.aws import isolate
 from tests.support.seaweed import make_certificates
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -43,6 +44,32 @@ def test_sql_outlives_an_outage_of_seconds(faulty_store: Store, proxy: Any) -> N
         proxy.plan = [("HEAD", "slow_down")] * 4
         assert connection.execute(f"from read_csv({literal(faulty_store.url('one.csv'))})").fetchall() == [(1,)]
     assert proxy.plan == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ALL_PROXY": "{dead}"},
+        {"HTTP_PROXY": "{dead}", "NO_PROXY": "{host}"},
+        {"http_proxy": "", "HTTP_PROXY": "{dead}"},
+    ],
+    ids=["a variable that boto3 does not read", "a host with its port", "an empty variable in small letters"],
+)
+def test_sql_uses_no_proxy_where_boto3_uses_none(
+    moto_endpoint: str, bucket: str, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All loads succeeded, and the build asked a proxy that does not know the store."""
+    isolate(monkeypatch, tmp_path, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_ENDPOINT_URL_S3=moto_endpoint)
+    for name in ("no_proxy", "NO_PROXY"):  # what the product writes is removed after the test
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(dead="http://127.0.0.1:9", host=urlsplit(moto_endpoint).netloc))
+    store = open_store(f"s3://{bucket}/lake")
+    store.put("one.csv", b"a\n1\n")
+    with connect(store) as connection:
+        connection.execute("set http_retries = 0")
+        assert connection.execute(f"from read_csv({literal(store.url('one.csv'))})").fetchall() == [(1,)]
 
 
 def test_a_create_whose_reply_was_lost_after_another_won_is_refused(faulty_store: Store, proxy: Any) -> None:
