@@ -20,5 +20,6 @@ def without_proxy(*hosts: str) -> dict[str, str]:
     """Return the variables with which these hosts, too, are reached without a proxy."""
     listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     found = [host.strip() for host in listed.split(",") if host.strip()]
-    direct = ",".join(dict.fromkeys([*found, *hosts]))
+    # `*` is every host, but only where it stands alone.
+    direct = "*" if found == ["*"] else ",".join(dict.fromkeys([*found, *hosts]))
     return {"no_proxy": direct, "NO_PROXY": direct}

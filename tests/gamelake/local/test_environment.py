@@ -96,6 +96,13 @@ def test_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch
     assert found["no_proxy"] == found["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
 
 
+def test_no_proxy_for_any_host_stays_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a list with other hosts the `*` would count for none."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "own"), HTTPS_PROXY="http://proxy:3128", no_proxy="*")
+    assert found["no_proxy"] == found["NO_PROXY"] == "*"
+
+
 def test_secrets_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "own"
     first = found_in(tmp_path, GAMELAKE_LOCAL=str(folder))
