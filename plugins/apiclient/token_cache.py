@@ -31,10 +31,9 @@ class Token:
 
 def default_folder(name: str) -> Path:
     """Return the folder `name` in the user's cache; without a home to write to, one in the temporary folder."""
-    cache = user_cache_path()
-    if cache.exists() or os.access(cache.parent, os.W_OK | os.X_OK):
-        return cache / name
-    return Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    folder = user_cache_path() / name
+    there = next((each for each in (folder, folder.parent) if each.exists()), folder.parents[1])
+    return folder if os.access(there, os.W_OK) else Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
 
 
 class TokenCache:

@@ -284,3 +284,15 @@ def test_where_tokens_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert default_folder("igdb") == tmp_path / ".cache" / "igdb"
     monkeypatch.setenv("HOME", "/nonexistent")
     assert default_folder("igdb").name.startswith("igdb-")
+
+
+@pytest.mark.parametrize("existing", ["", ".cache", ".cache/igdb"], ids=["home", "cache", "folder"])
+def test_a_home_that_can_only_be_read_gets_no_tokens(
+    existing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on the read-only file system of a container whose image has a cache."""
+    (tmp_path / existing).mkdir(parents=True, exist_ok=True)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda path, _mode: not str(path).startswith(str(tmp_path)))
+    assert default_folder("igdb").name.startswith("igdb-")
