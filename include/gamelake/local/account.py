@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_IGDB_DEFAULT"
 RAWG_VARIABLE = "AIRFLOW_CONN_RAWG_DEFAULT"
+_BACKEND = "AIRFLOW__SECRETS__BACKEND"
 
 
 class AccountError(RuntimeError):
@@ -93,6 +94,26 @@ def export(conn_id: str = IGDB_CONNECTION) -> None:
         os.environ[variable] = _chosen(conn_id)
     except SettingsFileError as error:
         raise AccountError(str(error)) from error
+
+
+def use(conn_id: str, connection: str) -> None:
+    """Make a connection, given as JSON, one of this process and its children.
+
+    Raises: AccountError, if Airflow would use another one: it asks a secrets backend before the environment.
+    """
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    os.environ[variable] = connection
+    if not os.environ.get(_BACKEND):
+        return
+    from airflow.models import Connection
+
+    found, ours = Connection.get_connection_from_secrets(conn_id), Connection.from_json(connection)
+    if (found.host, found.login) != (ours.host, ours.login):
+        raise AccountError(
+            f"{_BACKEND}: it has the connection {conn_id}, to the host {found.host or 'of the API'}. Airflow uses that "
+            f"in place of the sandbox. Unset {_BACKEND} for this command; to load by an account, set its variables too "
+            "(IGDB_CLIENT_ID and IGDB_CLIENT_SECRET, RAWG_API_KEY)"
+        )
 
 
 def _chosen(conn_id: str) -> str:

@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
     Raises:
         NoDagError: `dags test` of a DAG that does not exist, or whose source is off.
         StackError: `dags test` while `make up` runs.
-        AccountError: The API refuses the account.
+        AccountError: The API refuses the account, or a secrets backend has another one than the sandbox's.
         SandboxStartError: The sandbox did not start.
     """
     has_account, has_rawg = account.is_given(), account.is_given(RAWG_CONNECTION)
@@ -110,7 +110,6 @@ def _check_dag(arguments: list[str]) -> None:
 
 def _test(command: list[str], conn_id: str, *, is_given: bool) -> int:
     """Run `dags test` of a load: by what the user has chosen, else by a sandbox."""
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if is_given:
         if not account.is_set(conn_id):
             print(f"Loading by the connection {conn_id} of Airflow's database", flush=True)
@@ -121,6 +120,6 @@ def _test(command: list[str], conn_id: str, *, is_given: bool) -> int:
             store_settings()
         os.execv(sys.executable, command)  # noqa: S606 - the user's own command line
     with interrupts.interruptible(), sandbox.running(sandbox.Days.now()) as url:
+        account.use(conn_id, sandbox.connection(url, conn_id))
         print(f"Loading from the sandbox at {url}: no account is set, nor stored as {conn_id}", flush=True)
-        os.environ[variable] = sandbox.connection(url, conn_id)
         return subprocess.run(command, check=False).returncode  # noqa: S603 - as above

@@ -17,7 +17,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from gamelake.airflow.settings_file import RAWG_CONNECTION
+from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION
 from gamelake.days import day_of, format_day
 from gamelake.errors import is_explained
 from gamelake.lake.factory import lake_location
@@ -78,9 +78,9 @@ def run() -> None:
             day = days.today
             with terminal.doing("starting the sandbox"):
                 url = stack.enter_context(sandbox.running(days))
-            os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(url)
+            account.use(IGDB_CONNECTION, sandbox.connection(url))
             if not has_rawg:
-                os.environ[account.RAWG_VARIABLE] = sandbox.connection(url, RAWG_CONNECTION)
+                account.use(RAWG_CONNECTION, sandbox.connection(url, RAWG_CONNECTION))
             terminal.say(f"Loading {day} from the sandbox at {url} into {place}")
         for line in account.told():
             terminal.say(f"  {line}")

@@ -123,3 +123,20 @@ def test_an_answer_of_something_else_than_the_api_is_shown(monkeypatch: pytest.M
         with pytest.raises(account.AccountError) as caught:
             account.check()
     assert "reply: <" in str(caught.value)
+
+
+def test_a_secrets_backend_never_replaces_the_sandbox_unseen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Airflow asks it first: rows of IGDB were loaded as the sandbox's, under its days."""
+    ours = {"conn_type": "igdb", "host": "http://127.0.0.1:8900/v4", "login": "sandbox"}
+    secrets = tmp_path / "connections.json"
+    secrets.write_text("{}", encoding="utf-8")
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "airflow.secrets.local_filesystem.LocalFilesystemBackend")
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps({"connections_file_path": str(secrets)}))
+    monkeypatch.setenv(account.CONNECTION_VARIABLE, "")  # set first, so that the end of the test removes what is set
+    account.use("igdb_default", json.dumps(ours))
+    assert json.loads(os.environ[account.CONNECTION_VARIABLE]) == ours
+    other = {**ours, "host": "https://api.igdb.com/v4", "login": "own", "password": "own-secret"}
+    secrets.write_text(json.dumps({"igdb_default": other}), encoding="utf-8")
+    with pytest.raises(account.AccountError, match=r"AIRFLOW__SECRETS__BACKEND: .*https://api\.igdb\.com/v4") as caught:
+        account.use("igdb_default", json.dumps(ours))
+    assert "own-secret" not in str(caught.value)
