@@ -239,7 +239,7 @@ def write_launcher() -> None:
     LAUNCHER.write_text(
         "#!/bin/sh\n"
         "# Written by `make setup`: Airflow with this repository's settings; gamelake/local/environment.py has them.\n"
-        "unset PYTHONHOME PYTHONPATH  # of another Python or project\n"
+        "unset PYTHONHOME PYTHONPATH PYTHONWARNINGS  # of another Python or project\n"
         f'exec {shlex.quote(sys.executable)} -m gamelake.cli laptop airflow "$@"\n',
         encoding="utf-8",
     )

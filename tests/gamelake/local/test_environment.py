@@ -185,7 +185,7 @@ def test_the_launcher_starts_from_any_path(monkeypatch: pytest.MonkeyPatch, tmp_
     folder = tmp_path / """o'clock "x" #한글 [a]"""
     folder.mkdir()
     python = folder / "python"
-    python.write_text('#!/bin/sh\necho "$@$PYTHONHOME$PYTHONPATH"\n', encoding="utf-8")
+    python.write_text('#!/bin/sh\necho "$@$PYTHONHOME$PYTHONPATH$PYTHONWARNINGS"\n', encoding="utf-8")
     python.chmod(0o755)
     launcher = folder / "airflow"
     monkeypatch.setattr(environment, "LAUNCHER", launcher)
@@ -193,6 +193,7 @@ def test_the_launcher_starts_from_any_path(monkeypatch: pytest.MonkeyPatch, tmp_
     environment.write_launcher()
     monkeypatch.setenv("PYTHONHOME", "/another/python")
     monkeypatch.setenv("PYTHONPATH", "/another/project")
+    monkeypatch.setenv("PYTHONWARNINGS", "error")  # Airflow has a warning at each start
     ran = subprocess.run([launcher, "dags", "list"], capture_output=True, text=True, check=True)
     assert ran.stdout == "-m gamelake.cli laptop airflow dags list\n"
 
