@@ -132,6 +132,7 @@ def test_files_of_another_project_in_the_shell_are_not_used(tmp_path: Path) -> N
         "AIRFLOW_CONFIG",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_SCHEMA",
         "AIRFLOW__CORE__DAGS_FOLDER",
         "AIRFLOW__CORE__PLUGINS_FOLDER",
         "AIRFLOW__CORE__EXECUTOR",
