@@ -17,6 +17,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProxyConnectionError,
     SSLError,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from gamelake.lake.reach import endpoint_source
@@ -36,6 +38,7 @@ _SETTINGS = (
 _PROXY = "is the proxy up, and HTTP_PROXY or HTTPS_PROXY right? NO_PROXY lists hosts that need none"
 _CA = "a private CA is named by AWS_CA_BUNDLE, the file of its certificate"
 _EXPIRED = "the session's credentials have expired: renew them (`aws sso login`, or a new session token)"
+_LOGIN = "log in again with that profile: `aws sso login`"
 _FOREIGN = (
     "an S3 server replies in another way: is the endpoint right (AWS_ENDPOINT_URL_S3, or endpoint_url of the "
     "connection or profile), and does no proxy or login reply in its place?"
@@ -113,6 +116,8 @@ def s3_errors(operation: str, key: str, *, hint: str | None = None) -> Iterator[
         raise StoreError(operation, key, _reason(str(error), _FOREIGN)) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StoreError(operation, key, _reason(str(error), _CREDENTIALS)) from error
+    except (SSOError, TokenRetrievalError) as error:
+        raise StoreError(operation, key, _reason(f"{type(error).__name__}: {error}", _LOGIN)) from error
     except EndpointConnectionError as error:
         raise StoreError(operation, key, _reason(str(error), _endpoint_hint(error))) from error
     except ProxyConnectionError as error:

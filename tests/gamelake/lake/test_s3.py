@@ -221,6 +221,20 @@ def test_missing_credentials_name_what_to_do(
         open_store("s3://bucket/lake").put("key", b"x")
 
 
+@pytest.mark.parametrize(
+    "session", ["sso_session = work", "sso_start_url = https://work.example/start\nsso_region = us-east-1"]
+)
+def test_a_profile_without_a_session_asks_to_log_in(
+    session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolate(monkeypatch, tmp_path, AWS_PROFILE="me", AWS_DEFAULT_REGION="us-east-1", HOME=str(tmp_path))
+    profile = f"[profile me]\n{session}\nsso_account_id = 1\nsso_role_name = reader\n"
+    other = "[sso-session work]\nsso_region = us-east-1\nsso_start_url = https://work.example/start\n"
+    (tmp_path / "aws-config").write_text(profile + other, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"log in again with that profile: `aws sso login`"):
+        open_store("s3://bucket/lake").get("key")
+
+
 def test_a_server_that_is_down_names_what_to_do() -> None:
     client = boto3.client(
         "s3",
