@@ -90,7 +90,10 @@ class Endpoint:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         end = time.monotonic() + self.seconds
-        http = pool(self._url, retries=urllib3.Retry(False), timeout=urllib3.Timeout(total=self.seconds))
+        try:
+            http = pool(self._url, retries=urllib3.Retry(False), timeout=urllib3.Timeout(total=self.seconds))
+        except urllib3.exceptions.HTTPError as error:
+            raise ModelError(f"its proxy cannot be used ({type(error).__name__})") from None
         try:
             with http.request(
                 "POST", self._url, body=body, headers=headers, preload_content=False, redirect=False

@@ -56,12 +56,16 @@ class HttpsStore:
     S3 answers a CDN that may not list 403 for an absent object, which is also what it answers a CDN that may read
     nothing. So a 403 of S3 counts as absent only once another object was read; before, it is an error that names both.
 
-    Raises: StoreError, if the URL is none of a lake.
+    Raises: StoreError, if the URL is none of a lake, or its proxy cannot be used.
     """
 
     def __init__(self, url: str) -> None:
         self.uri = _checked(url)
-        self._http = pool(self.uri)
+        try:
+            self._http = pool(self.uri)
+        except urllib3.exceptions.HTTPError as error:
+            variable = f"{urlsplit(url).scheme.upper()}_PROXY"
+            raise StoreError("open", url, f"{variable}: {error}; correct it, or list the host in NO_PROXY") from error
         self._has_read = False
 
     def url(self, key: str) -> str:
@@ -145,7 +149,10 @@ def ca_bundle() -> str | None:
 
 
 def pool(url: str, *, retries: urllib3.Retry = RETRIES, timeout: urllib3.Timeout = TIMEOUT) -> urllib3.PoolManager:
-    """Return what sends requests to a URL, through the proxy and with the CAs of the environment."""
+    """Return what sends requests to a URL, through the proxy and with the CAs of the environment.
+
+    Raises: urllib3.exceptions.HTTPError, if the proxy's address is no URL, or of socks.
+    """
     options: dict[str, Any] = {"retries": retries, "timeout": timeout, "ca_certs": ca_bundle()}
     proxy = proxy_for(url)
     if proxy is None:

@@ -182,6 +182,12 @@ def test_a_model_that_fails_costs_no_brief_and_little_time(
     assert "was not used" in worded(brief, "en").foot
 
 
+def test_a_proxy_that_cannot_be_used_costs_no_brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5h://127.0.0.1:1080")
+    with pytest.raises(ModelError, match="its proxy cannot be used"):
+        Endpoint("https://models.example/v1", model="m", key=KEY, seconds=1).write("", "", {})
+
+
 def test_a_name_is_never_an_instruction(model: PlayedModel) -> None:
     """An attack by the name of a game, by a value in a finding and by a cause: the model sees none of them."""
     brief = written(brief_of(ATTACK, late(f"dim_games.genre_names has values that it never had: {ATTACK!r}")), model)

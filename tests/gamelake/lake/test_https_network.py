@@ -80,6 +80,16 @@ def test_hosts_without_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert proxy_for("https://cdn.example/lake") is None
 
 
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:1080", "http://127.0.0.1:port"])
+def test_a_proxy_that_cannot_be_used_is_told_by_its_variable(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(StoreError, match=r"HTTPS_PROXY: .* correct it"):
+        HttpsStore("https://cdn.example/lake")
+
+
 def test_a_private_ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path)
     certificate, key, ca = make_certificates(tmp_path)
