@@ -12,10 +12,17 @@ from airflow.sdk import DAG, BaseOperator, Param
 
 from gamelake.airflow.dag import LakeDAG
 from gamelake.errors import INTERRUPTED
+from gamelake.local.interrupts import interruptible
 
 
-def test_the_end_of_the_process_is_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow replaces the handler of SIGTERM with one that only calls the task's `on_kill`."""
+@pytest.mark.parametrize("in_background", [False, True])
+def test_the_end_of_the_process_is_the_end_of_the_run(in_background: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow replaces the handler of SIGTERM with one that only calls the task's `on_kill`.
+
+    What a script starts in the background ignores SIGINT: there the end was lost.
+    """
+    if in_background:
+        monkeypatch.setattr(signal, "raise_signal", lambda _: None)
 
     def run_one_task(dag: DAG) -> None:
         (task,) = dag.tasks
@@ -26,12 +33,8 @@ def test_the_end_of_the_process_is_the_end_of_the_run(monkeypatch: pytest.Monkey
     monkeypatch.setattr(DAG, "test", run_one_task)
     with LakeDAG(dag_id="a_dag", schedule=None) as dag:
         BaseOperator(task_id="a_task")
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            dag.test_once()
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        dag.test_once()
 
 
 def test_a_wrong_param_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

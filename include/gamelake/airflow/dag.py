@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
@@ -75,13 +76,14 @@ class LakeDAG(DAG):
         from airflow.sdk.listener import get_listener_manager
 
         self.on_failure_callback = None
+        handler = signal.getsignal(signal.SIGTERM)
         for task in self.tasks:
             task.retries = 0
             task.on_failure_callback = task.on_skipped_callback = (
                 task.on_execute_callback
             ) = []  # the person who waits sees it
             # In its own process Airflow's handler of SIGTERM calls this, and stays when the task has ended.
-            setattr(task, "on_kill", _interrupt)  # noqa: B010 - mypy allows no assignment to a method
+            setattr(task, "on_kill", partial(_interrupt, handler))  # noqa: B010 - mypy allows no assignment to a method
         listener = _Listener()
         plugins = get_listener_manager().pm
         plugins.register(listener)
@@ -89,6 +91,7 @@ class LakeDAG(DAG):
             return super().test(*args, **kwargs), listener.failures
         finally:
             plugins.unregister(listener)
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _interrupted() -> SystemExit:
@@ -97,8 +100,10 @@ def _interrupted() -> SystemExit:
     return SystemExit(INTERRUPTED)
 
 
-def _interrupt() -> None:
-    """End the whole run, as Ctrl-C does."""
+def _interrupt(handler: Any) -> None:
+    """End the whole run, as the handler of SIGTERM before Airflow's would, or else as Ctrl-C does."""
+    if callable(handler):
+        handler(signal.SIGTERM, None)
     signal.raise_signal(signal.SIGINT)
 
 
