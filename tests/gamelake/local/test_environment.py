@@ -87,6 +87,37 @@ def test_a_busy_api_server_has_a_minute_to_answer_a_task(tmp_path: Path) -> None
     assert found_in(tmp_path)["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"] == "60"
 
 
+WAITS = """
+import asyncio, sys
+sys.argv = ["airflow", sys.argv[1]]
+from airflow import settings
+
+async def waits() -> str:
+    async with settings.async_engine.connect() as connection:
+        found = str((await connection.exec_driver_sql("pragma busy_timeout")).scalar())
+    await settings.async_engine.dispose()
+    return found
+
+with settings.engine.connect() as connection:
+    print(connection.exec_driver_sql("pragma busy_timeout").scalar(), asyncio.run(waits()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "milliseconds"), [("api-server", 5_000), ("scheduler", 60_000), ("dag-processor", 60_000)]
+)
+def test_the_scheduler_waits_longer_for_the_database_than_the_api_server(
+    part: str, milliseconds: int, tmp_path: Path
+) -> None:
+    """The API server has the database and waits for itself, at times: then it gives up before the others."""
+    found = found_in(tmp_path, GAMELAKE_LOCAL=str(tmp_path / "my 'lake' #1 [한글]"))
+    ran = subprocess.run(
+        [sys.executable, "-c", WAITS, part], cwd=tmp_path, env=found, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert ran.stdout.split()[-2:] == [str(milliseconds)] * 2
+
+
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
 def test_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
@@ -132,6 +163,8 @@ def test_files_of_another_project_in_the_shell_are_not_used(tmp_path: Path) -> N
         "AIRFLOW_CONFIG",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_SCHEMA",
         "AIRFLOW__CORE__DAGS_FOLDER",
         "AIRFLOW__CORE__PLUGINS_FOLDER",
