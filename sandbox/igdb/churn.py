@@ -6,7 +6,7 @@ So a world that advanced day by day, and one made for the last day at once, have
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
 from sandbox.igdb.catalog import POPULARITY_TYPES
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 UPDATED, INSERTED, DELETED = 0.0065, 0.0004, 0.0002
 """Shares of the games that a day updates, inserts and deletes."""
+
+SMALL_TABLE = 500
+"""The rows below which no table shrinks by the games that a day deletes."""
+
+POPULARITY = "popularity_primitives"
 
 MOVED = 0.003
 """Share of the popularity rows that are deleted in a day, but for those of known games; about as many are inserted."""
@@ -58,10 +63,11 @@ class GeneratedChurn:
     def turn(self, tables: Mapping[str, Table], day: date) -> None:
         """Apply the changes of a day."""
         rng = random.Random(f"{self._seed}:{day.isoformat()}")  # noqa: S311 - a made-up world, not a secret
-        games, popularity = tables["games"], tables["popularity_primitives"]
-        deleted = set(_draw(rng, games, DELETED, 1))
-        games.revise((row_id for row_id in _draw(rng, games, UPDATED, 3) if row_id not in deleted), day)
+        games, popularity = tables["games"], tables[POPULARITY]
+        drawn, updated = _draw(rng, games, DELETED, 1), _draw(rng, games, UPDATED, 3)
         inserted = self._insert_games(rng, games, day)
+        deleted = self._deleted(tables, drawn, inserted, day)
+        games.revise((row_id for row_id in updated if row_id not in deleted), day)
         games.delete(deleted)
         popularity.revise_all(day)
         self._turn_owned(tables, deleted, inserted, day)
@@ -72,6 +78,34 @@ class GeneratedChurn:
         if age == 3 or rng.random() < 0.05:
             tables["genres"].revise(_draw(rng, tables["genres"], 0, 1), day)
         tables["companies"].revise(_draw(rng, tables["companies"], UPDATED, 1), day)
+
+    def _deleted(self, tables: Mapping[str, Table], drawn: list[int], inserted: list[int], day: date) -> set[int]:
+        """Return the games to delete: of a small world those with whose rows no table shrinks, or a load is held."""
+        small = [endpoint for endpoint in (*self._owned, POPULARITY) if len(tables[endpoint]) < SMALL_TABLE]
+        if not small:
+            return set(drawn)
+        ranked = Counter(game for row_id, game in self._games_ranked() if row_id in tables[POPULARITY])
+        ranked.update(inserted)  # each enters one ranking
+        room = sum((self._rows_of(game, small, ranked) for game in inserted), Counter[str]())
+        rng = random.Random(f"{self._seed}:{day.isoformat()}:deleted")  # noqa: S311 - as above
+        deleted: set[int] = set()
+        for game in dict.fromkeys([*drawn, *_draw(rng, tables["games"], 1, 1)]):
+            if len(deleted) == len(drawn):
+                break
+            rows = self._rows_of(game, small, ranked)
+            if game not in inserted and rows <= room:
+                room -= rows
+                deleted.add(game)
+        return deleted
+
+    def _rows_of(self, game: int, endpoints: Iterable[str], ranked: Mapping[int, int]) -> Counter[str]:
+        """Count a game's rows of each endpoint; `ranked` are those in rankings."""
+        return Counter(
+            {
+                endpoint: ranked.get(game, 0) if endpoint == POPULARITY else len([*self._owned[endpoint].ids_of(game)])
+                for endpoint in endpoints
+            }
+        )
 
     def _turn_owned(self, tables: Mapping[str, Table], deleted: set[int], inserted: list[int], day: date) -> None:
         """Add or delete what belongs to games, such as covers and release dates, together with the games."""

@@ -101,7 +101,7 @@ def test_some_games_gain_and_others_lose(build: Callable[..., World]) -> None:
 
 def test_a_game_is_played_from_its_release_on(build: Callable[..., World]) -> None:
     last = FIRST + timedelta(days=40)
-    world = build(games=1_000, popularity_per_game=6)
+    world = build(games=3_000, popularity_per_game=6)
     started = {row["game_id"] for row in world.rows("popularity_primitives") if row["popularity_type"] == PLAYING}
     released = {game: row.get("first_release_date", 2**40) for game, row in by_id(world, "games").items()}
     assert all(released[game] < start_of(FIRST) + 86_400 for game in started)

@@ -11,6 +11,7 @@ import pytest
 
 from gamelake.days import day_of
 from gamelake.fields import FieldType
+from gamelake.kinds import Kind
 from gamelake.registry import load_sources
 from gamelake.sources.igdb.options import IgdbOptions
 from sandbox.igdb import World, WorldError
@@ -164,6 +165,22 @@ def test_a_day_updates_inserts_and_deletes_games(world: World) -> None:
         assert start <= after[row_id]["updated_at"] < start + 60
     for row_id in set(before) & set(after) - updated:
         assert after[row_id] == before[row_id]
+
+
+@pytest.mark.parametrize("games", [5, 20, 40, 150])
+def test_no_load_of_a_small_world_is_held(games: int, build: Callable[..., World]) -> None:
+    """Each day deletes a game with all of its rows: a share of a small table that no load may remove."""
+    world = build(games=games)
+    before = set(by_id(world, "games"))
+    most: dict[str, int] = {}
+    for age in range(15):
+        world.advance(FIRST + timedelta(days=age))
+        for name, entity in load_sources()["igdb"].entities.items():
+            now = len(world.tables[IgdbOptions.of(entity).endpoint])
+            had = most.get(name, now)
+            assert had - now <= entity.limits.lost_rows(had), f"{name} on day {age}"
+            most[name] = now if entity.kind is Kind.TIME_SERIES else max(had, now)
+    assert before - set(by_id(world, "games"))
 
 
 def test_many_days_change_names_texts_arrays_and_hypes(build: Callable[..., World]) -> None:
