@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
     from gamelake.feeds.documents import Step
+    from gamelake.lake.store import Store
     from gamelake.load.report import LoadReport
     from gamelake.marts.documents import Generation
     from gamelake.registry import Entity
@@ -112,12 +113,17 @@ def feeds_made(steps: Sequence[Step]) -> None:
 
 
 @_sent
-def inputs_chosen(entities: Iterable[Entity]) -> None:
-    """Send that a build's list of inputs was made from the commits of the raw tables."""
+def inputs_chosen(store: Store, generation: str) -> None:
+    """Send that a build's list of inputs was made from the commits of the raw tables that it reads."""
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
+    from gamelake.marts.build_inputs import Inputs
+    from gamelake.marts.documents import INPUTS as DOCUMENT
+    from gamelake.marts.documents import read
+
     lists = [path for path in model_graph() if path.startswith(f"{INPUTS}/") and path not in FROM_NO_TABLE]
-    tables = [f"{RAW}/{entity.source}/{entity.name}" for entity in entities]
+    chosen = read(store, f"{generation}/{DOCUMENT}", Inputs).sources
+    tables = [f"{RAW}/{table.source}/{table.entity}" for table in chosen]
     _send(
         [InputDataset(*dataset_name(path)) for path in tables], [OutputDataset(*dataset_name(path)) for path in lists]
     )

@@ -61,10 +61,11 @@ def open_generation(**context: Any) -> dict[str, str]:
     with lasting_errors():
         store = connected_store()
         day = parse_day(run_partition(context))
-        entities = load_entities()
         fresh = bool(context["params"]["fresh"])
-        key = generation.open_generation(store, entities, day=day, run_id=run_id, sources=open_cdn(), fresh=fresh)
-    lineage.inputs_chosen(entities)
+        key = generation.open_generation(
+            store, load_entities(), day=day, run_id=run_id, sources=open_cdn(), fresh=fresh
+        )
+    lineage.inputs_chosen(store, key)
     return {"key": key, "url": store.url(key)}
 
 

@@ -19,8 +19,11 @@ from gamelake.airflow.lineage_transport import Bounded, LakeConfig, LakeTranspor
 from gamelake.days import day_of, format_day
 from gamelake.lake.factory import open_store
 from gamelake.lake.lineage_events import PREFIX, read
+from gamelake.marts.generation import open_generation
+from gamelake.registry import load_sources
 from tests.support.airflow import free_port
 from tests.support.command import environment_without
+from tests.support.id_lake import DAY, POPSCORE, commit_day
 from tests.support.receiver import running_webhook
 
 if TYPE_CHECKING:
@@ -79,6 +82,19 @@ def test_datasets_are_named_by_the_uris_of_the_lake(monkeypatch: pytest.MonkeyPa
     }.items():
         monkeypatch.setenv("GAMELAKE_URI", uri)
         assert lineage.dataset_name("raw/igdb/games") == expected
+
+
+def test_a_list_of_inputs_is_made_of_the_tables_that_the_build_reads(
+    lake: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others, such as those of a source that is off, have no commit."""
+    commit_day(lake, tmp_path, "2026-11-21", [1, 2])
+    generation = open_generation(lake, [POPSCORE, *load_sources()["shop"].entities.values()], day=DAY, run_id="r")
+    sent: list[str] = []
+    monkeypatch.setattr(lineage, "is_on", lambda: True)
+    monkeypatch.setattr(lineage, "_send", lambda inputs, _: sent.extend(each.name for each in inputs))
+    lineage.inputs_chosen(lake, generation)
+    assert sent == [lake.url("raw/igdb/popscore")]
 
 
 def test_an_event_is_forwarded_and_kept_if_it_names_datasets(lake: Store) -> None:
