@@ -135,7 +135,7 @@ def running_collector(
     reader.start()
     try:
         assert ready.wait(START_SECONDS), "it did not start"
-        assert process.poll() is None, "".join(running.log)
+        assert running.address, "".join(running.log)
         yield running
     finally:
         if process.poll() is None:

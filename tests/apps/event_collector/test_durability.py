@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import threading
 import time
 import uuid
@@ -100,8 +101,9 @@ def test_the_full_disk_is_passed_by(disk: Store, tmp_path: Path) -> None:
 def test_a_full_disk_without_a_store_is_an_honest_error(tmp_path: Path) -> None:
     """The lake's own files are too large for this disk, too. What was answered with 200 comes when it has space."""
     lake = open_store((tmp_path / "lake").as_uri())
-    (tmp_path / "lake").write_text("a file in the place of the lake's folder", encoding="utf-8")
     with running_collector(lake.uri, tmp_path / "spool", "--batch-seconds=60", before=SMALL_FILES) as collector:
+        shutil.rmtree(tmp_path / "lake", ignore_errors=True)
+        (tmp_path / "lake").write_text("a file in the place of the lake's folder", encoding="utf-8")
         with Stream(collector.address) as stream:
             deadline = time.monotonic() + 30
             while stream.statuses.get(503, 0) < 20 and time.monotonic() < deadline:
