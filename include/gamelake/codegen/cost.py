@@ -89,7 +89,7 @@ def build(*, raw_mb: float, marts_mb: float, entities: int = ENTITIES, marts: in
 
     Equal builds differ by one or two reads, because DuckDB's threads share them.
     """
-    return Requests(entities + 2 * marts + 15, 5 * entities + raw_mb / 2 + 7 * marts + 10 * marts_mb + 8)
+    return Requests(entities + 2 * marts + 26, 5 * entities + raw_mb / 2 + 7 * marts + 10 * marts_mb + 8)
 
 
 def month() -> list[tuple[str, str, Requests]]:
