@@ -61,7 +61,8 @@ def client(cloud: str, service: Any) -> Any:
 @pytest.fixture(scope="module")
 def igdb() -> Iterator[str]:
     """The connection as the page stores it, to a small sandbox."""
-    (line,) = re.findall(r"^    (\{.*\})$", (GUIDES / "deploy/secrets-backend.md").read_text("utf-8"), re.MULTILINE)
+    page = (GUIDES / "deploy/secrets-backend.md").read_text("utf-8")
+    (line,) = re.findall(r"^    (\{\"conn_type\": \"igdb\".*\})$", page, re.MULTILINE)
     connection = json.loads(line)
     world = World.generate(seed=5, games=100, first_day=TODAY, today=TODAY, popularity_per_game=1)
     with Sandbox(world, latency=0.0).running() as url:
