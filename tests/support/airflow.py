@@ -84,6 +84,11 @@ class Airflow:
         """The state of a part, such as `healthy`, as the API server reports it."""
         return str(self.call("GET", "/monitor/health")[part]["status"])
 
+    def has_begun(self, run: dict[str, Any], task_id: str) -> bool:
+        """Whether the first try of a task has begun."""
+        path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/{task_id}"
+        return bool(self.call("GET", path)["start_date"])
+
     def log_of(self, run: dict[str, Any], task_id: str, attempt: int = 1) -> str:
         """The log of one try of a task."""
         path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances/{task_id}/logs/{attempt}"
