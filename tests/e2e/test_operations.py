@@ -72,15 +72,18 @@ def igdb() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another repository: a test breaks a DAG file."""
+    return copy_of_the_repository(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture(scope="module")
 def environment(cloud: str, igdb: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     client(cloud, "s3").create_bucket(Bucket="my-lake")
     client(cloud, "secretsmanager").create_secret(Name="airflow/connections/igdb_default", SecretString=igdb)
     folder = tmp_path_factory.mktemp("operations")
-    # A test breaks a DAG file: it must be another repository's.
-    copy = copy_of_the_repository(folder / "repository")
     return airflow_environment(folder, lake=(folder / "lake").as_uri(), igdb=AWS) | {
         "AWS_ENDPOINT_URL": cloud,
-        "PYTHONPATH": os.pathsep.join(str(copy / each) for each in ("", "include", "plugins")),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "20",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         **documented("deploy/task-logs.md"),
@@ -89,8 +92,9 @@ def environment(cloud: str, igdb: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def airflow(environment: dict[str, str]) -> Iterator[Airflow]:
-    with running_airflow(Path(environment["GAMELAKE_LOCAL"]), environment) as running:
+def airflow(environment: dict[str, str], copy: Path) -> Iterator[Airflow]:
+    folder, gamelake = Path(environment["GAMELAKE_LOCAL"]), str(copy / ".venv" / "bin" / "gamelake")
+    with running_airflow(folder, environment, gamelake=gamelake) as running:
         yield running
 
 
@@ -164,7 +168,7 @@ def smoke(airflow: Airflow, *options: str, password: str = LOGIN["password"]) ->
     return done.returncode, done.stdout
 
 
-def test_smoke_finds_what_a_deployment_lacks(airflow: Airflow, lake: Store, environment: dict[str, str]) -> None:
+def test_smoke_finds_what_a_deployment_lacks(airflow: Airflow, lake: Store, copy: Path) -> None:
     status, text = smoke(airflow)
     assert status == 0, text
     assert re.search(r"^ok +DAGs +\d+ are parsed, without an error", text, re.MULTILINE)
@@ -183,7 +187,7 @@ def test_smoke_finds_what_a_deployment_lacks(airflow: Airflow, lake: Store, envi
 
     airflow.command("connections", "delete", "igdb_default")
     airflow.command("pools", "delete", "igdb_api")
-    broken = Path(environment["PYTHONPATH"].split(os.pathsep)[0]) / "dags" / "broken.py"
+    broken = copy / "dags" / "broken.py"
     broken.write_text("from airflow.sdk import dag\nimport there_is_no_such_module\n", encoding="utf-8")
     airflow.wait(lambda: bool(airflow.call("GET", "/importErrors")["import_errors"]), 120, "the file is parsed")
     status, text = smoke(airflow, "--wait", "5")

@@ -163,13 +163,19 @@ def airflow_environment(folder: Path, *, lake: str, igdb: Mapping[str, str]) -> 
 
 @contextmanager
 def running_airflow(
-    folder: Path, environment: dict[str, str], *, command: str = "standalone", parts: Sequence[str] = PARTS
+    folder: Path,
+    environment: dict[str, str],
+    *,
+    command: str = "standalone",
+    parts: Sequence[str] = PARTS,
+    gamelake: str = GAMELAKE,
 ) -> Iterator[Airflow]:
     """An Airflow, or one part of it, for as long as the block lasts.
 
-    command: of Airflow. parts: those that must be healthy before the block begins.
+    command: of Airflow. parts: those that must be healthy before the block begins. gamelake: the command of the
+    environment whose repository it is.
     """
-    laptop = [GAMELAKE, "laptop"]
+    laptop = [gamelake, "laptop"]
     subprocess.run([*laptop, "prepare"], env=environment, check=True, capture_output=True, cwd=REPOSITORY)
     (folder / "passwords.json").write_text('{"admin": "admin"}', encoding="utf-8")
     log = folder / "airflow.log"
