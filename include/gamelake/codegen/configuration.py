@@ -6,6 +6,7 @@ import ast
 import inspect
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from gamelake.paths import REPOSITORY
 from gamelake.settings import Settings
@@ -37,7 +38,9 @@ def generated() -> dict[Path, str]:
     """Return the page, by its path."""
     rows, described = [], _descriptions()
     for name, field in Settings.model_fields.items():
-        default = str(field.default or "not set").removeprefix("file://")
+        default = str(field.default or "not set")
+        if default.startswith("file://"):
+            default = unquote(default.removeprefix("file://"))
         shown = default.replace(f"{REPOSITORY}/", "")
         where = " in the repository" if shown != default else ""
         value = f"`{shown}`{where}" if field.default else shown

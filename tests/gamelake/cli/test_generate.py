@@ -12,7 +12,9 @@ from gamelake.cli.app import app
 from gamelake.cli.main import main
 from gamelake.codegen import configuration, cost, dbt_sources, metrics, pipeline, prometheus
 from gamelake.fields import RegistryError
+from gamelake.paths import REPOSITORY
 from gamelake.registry import load_sources
+from gamelake.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 def test_the_committed_files_are_current() -> None:
     assert main(["generate", "--check"]) == 0, "run `make generate`"
+
+
+def test_the_page_of_variables_has_no_path_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = tmp_path / "내 game lake 100%"
+    monkeypatch.setattr(configuration, "REPOSITORY", clone)
+    for name, field in Settings.model_fields.items():
+        if str(field.default).startswith((str(REPOSITORY), REPOSITORY.as_uri())):
+            moved = clone / ".local" / name
+            monkeypatch.setattr(field, "default", moved.as_uri() if name.endswith("_uri") else str(moved))
+    (page,) = configuration.generated().values()
+    assert "| `GAMELAKE_URI` | `.local/gamelake_uri` in the repository |" in page
+    assert "| `GAMELAKE_LOCAL` | `.local/gamelake_local` in the repository |" in page
+    assert tmp_path.name not in page
 
 
 @pytest.fixture
