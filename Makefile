@@ -248,6 +248,10 @@ sbom: $(VENV)/bin/uv ## write the image's bill of materials (CycloneDX): the loc
 		--from cyclonedx-bom cyclonedx-py requirements - --pyproject pyproject.toml --output-reproducible --output-file .local/sbom.json
 
 clean: down ## remove everything that was generated; a lake in .local only with LAKE=yes, or after a question
+	@# The lock of `make run`, which the kernel frees with its process.
+	@test ! -e .local/run.lock || test -z "$(PYTHON)" || \
+		"$(PYTHON)" -c 'import fcntl; fcntl.flock(open(".local/run.lock", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null || { \
+		echo "make clean: $$(cat .local/run.lock) works in .local: wait until it has ended, or end it, and run the command again"; exit 1; }
 	@holds_a_lake() { [ -d "$$1/raw" ] || [ -d "$$1/marts" ] || [ -n "$$(find "$$1" \
 		\( -name _manifests -o -name _manifest.json -o -name _publications -o -name _current.json -o -name '0???????????????????.*' \) | head -n 1)" ]; }; \
 	answer=$$LAKE; lakes=; \

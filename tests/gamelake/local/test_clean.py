@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import shutil
@@ -100,3 +101,18 @@ def test_at_a_terminal_it_asks(clone: Any, answer: bytes, stays: Any) -> None:
     os.close(ours)
     assert "Remove the lake too (.local/lake .local/my lake)?" in ran.stdout
     assert left(clone) == (["lake", "my lake", "sandbox.json"] if stays is None else stays)
+
+
+def test_nothing_is_removed_under_a_run(clone: Any) -> None:
+    before = left(clone)
+    with (clone / ".local" / "run.lock").open("w", encoding="utf-8") as lock:
+        lock.write("`make run` (process 17)")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            clean(clone, "LAKE=yes")
+    assert "make clean: `make run` (process 17) works in .local" in refused.value.stdout
+    assert left(clone) == sorted([*before, "run.lock"])
+    assert (clone / "dbt" / "target").exists()
+    clean(clone, "LAKE=yes")
+    assert left(clone) == []
