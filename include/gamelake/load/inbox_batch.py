@@ -118,10 +118,11 @@ class Applied:
 
     def __str__(self) -> str:
         rejected = f"; {self.rejected:,} rejected, kept at {self.rejected_key}" if self.rejected else ""
+        others = self.events - self.created - self.updated - self.deleted - self.rejected
+        older = f"; {others:,} older than the table, or repeated" if others > 0 else ""
         return (
             f"{self.table} version {self.version}: {self.events:,} events up to part {self.through}: "
-            f"{self.created:,} rows created, {self.updated:,} updated, {self.deleted:,} deleted; "
-            f"the others are older than the table, or repeated{rejected}"
+            f"{self.created:,} rows created, {self.updated:,} updated, {self.deleted:,} deleted{older}{rejected}"
         )
 
 

@@ -183,7 +183,7 @@ class NightReports:
         records = replace(records, problems=problems)
         # The sandbox makes days up: they may be later than the clock's.
         last = max(last_night(self._sources.values(), now), self._reader.newest_day() or FIRST_DAY)
-        return _View(records, captured, now, _first_day(records), last)
+        return _View(records, captured, now, _first_day(records, self._entities), last)
 
     def _night(self, view: _View, day: date, *, is_traced: bool = False) -> Night:
         found = self._loads(view, day)
@@ -309,10 +309,14 @@ def _status(found: Sequence[LoadFacts], built: MartsStatus) -> NightStatus:
     return NightStatus.INCOMPLETE if any(each.commit for each in found) else NightStatus.MISSED
 
 
-def _first_day(records: Records) -> date | None:
-    """Return the first day of which the lake has a load."""
-    days = [commit.partition[:10] for table in records.tables.values() for commit in table.commits.values()]
-    return parse_day(min(days)) if days else None
+def _first_day(records: Records, entities: Sequence[Entity]) -> date | None:
+    """Return the first day of which the lake has a load; one of a table that is loaded every night, if it has any."""
+    days: dict[bool, list[str]] = {True: [], False: []}
+    for entity in entities:
+        loaded = records.tables[str(entity)].commits.values()
+        days[entity.days_between_loads == 1].extend(each.partition[:10] for each in loaded)
+    found = days[True] or days[False]
+    return parse_day(min(found)) if found else None
 
 
 def _listed(names: Sequence[str]) -> str:

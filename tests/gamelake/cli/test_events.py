@@ -37,13 +37,19 @@ def test_events_are_listed_and_applied(lake: Store, capsys: Captured, monkeypatc
     assert main(["events", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [place_of(lake), "No table has events."]
     row = {"id": 1, "name": "Changed", "updated_at": LATER}
-    put(lake, GAMES.table, event("update", row, LATER), event("create", row | {"id": 99}, LATER))
+    put(
+        lake,
+        GAMES.table,
+        event("update", row, LATER),
+        event("create", row | {"id": 99}, LATER),
+        event("update", row | {"updated_at": 4}, 4),
+    )
     assert main(["events", "list", "igdb.games"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["igdb.games", "-", "1"]
     assert main(["events", "apply"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "igdb.games version 2: 2 events up to part 1: 1 rows created, 1 updated, 0 deleted; the others are older than "
-        "the table, or repeated",
+        "igdb.games version 2: 3 events up to part 1: 1 rows created, 1 updated, 0 deleted; 1 older than the table, or "
+        "repeated",
         "The marts show these rows after the next nightly load. To build them now, run transform with fresh=true: "
         "`.venv/bin/airflow dags test transform --conf '{\"fresh\": true}'`",
     ]

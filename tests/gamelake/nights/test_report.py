@@ -338,6 +338,17 @@ def test_a_table_of_every_week_is_expected_once_a_week(lake: NightLake) -> None:
     assert shown["2026-11-17"].status is NightStatus.WARNING, "the marts do not wait for it"
 
 
+def test_the_nights_begin_with_the_first_load_of_a_table_of_every_night(lake: NightLake) -> None:
+    """A scheduler that is switched on loads weekly tables for the day of their last schedule first."""
+    lake.loads("2026-11-17", without=set(NAMES) - {"themes"})
+    lake.night(DAY)
+    weekly = replace(ENTITIES["themes"], schedule="0 4 * * 2", gates_transform=False)
+    source = load_sources()["igdb"]
+    sources = {"igdb": replace(source, entities={**source.entities, "themes": weekly})}
+    shown = NightReports(lake.store, sources, clock=lambda: NOON).nights()
+    assert {mark.status for mark in shown.marks[:-1]} == {NightStatus.BEFORE}
+
+
 def test_tables_of_changes_have_no_night(lake: NightLake, scratch: None) -> None:
     lake.night("2026-11-20")
     lake.night(DAY)
