@@ -15,14 +15,14 @@ def slo() -> None:
 
     from gamelake.cli.store import command_store, is_empty
     from gamelake.lake.factory import place_of
-    from gamelake.quality.service_levels import refresh
+    from gamelake.quality.service_levels import compute
     from gamelake.registry import loaded_entities
 
     store = command_store()
     if is_empty(store):
         print(f"{place_of(store)}: nothing is committed yet, so no night can be judged")
         return
-    levels = refresh(store, loaded_entities(), now=datetime.now(UTC)).levels
+    levels = compute(store, loaded_entities(), now=datetime.now(UTC)).levels
     print(place_of(store))
     lines = [
         (

@@ -74,6 +74,17 @@ class JudgedNight:
     reason: Words | None
 
 
+def compute(store: Store, entities: Iterable[Entity], *, now: datetime) -> ServiceLevels:
+    """Compute the service levels as `refresh` does, and write nothing: the lake may be read-only.
+
+    Raises:
+        ObjectiveError: slo.yaml is wrong.
+        StoreError: The lake cannot be read.
+    """
+    objectives = load_objectives()
+    return _levels(objectives, _nights(store, objectives, entities, now), now)
+
+
 def refresh(store: Store, entities: Iterable[Entity], *, now: datetime) -> ServiceLevels:
     """Compute the service levels, and write their document and their mart where they changed.
 
@@ -87,12 +98,8 @@ def refresh(store: Store, entities: Iterable[Entity], *, now: datetime) -> Servi
         StoreError: The lake cannot be read or written.
     """
     objectives = load_objectives()
-    required = [each for each in entities if each.gates_transform]
-    records = RecordReader(store, required).read(1)
-    nights = {name: list(judged(each, records, required, now)) for name, each in objectives.items()}
-    found = ServiceLevels(
-        checked_at=now, levels=tuple(level_of(name, objectives[name], each) for name, each in nights.items())
-    )
+    nights = _nights(store, objectives, entities, now)
+    found = _levels(objectives, nights, now)
     try:
         before = documents.current(store)
     except DocumentError:
@@ -101,6 +108,21 @@ def refresh(store: Store, entities: Iterable[Entity], *, now: datetime) -> Servi
         _write_mart(store, objectives, nights)
     store.put(documents.CURRENT, encode(found))
     return found
+
+
+def _nights(
+    store: Store, objectives: Mapping[str, Objective], entities: Iterable[Entity], now: datetime
+) -> dict[str, list[JudgedNight]]:
+    required = [each for each in entities if each.gates_transform]
+    records = RecordReader(store, required).read(1)
+    return {name: list(judged(each, records, required, now)) for name, each in objectives.items()}
+
+
+def _levels(
+    objectives: Mapping[str, Objective], nights: Mapping[str, list[JudgedNight]], now: datetime
+) -> ServiceLevels:
+    levels = tuple(level_of(name, objectives[name], each) for name, each in nights.items())
+    return ServiceLevels(checked_at=now, levels=levels)
 
 
 def still(store: Store, *, now: datetime) -> ServiceLevels | None:

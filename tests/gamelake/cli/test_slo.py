@@ -36,6 +36,14 @@ def test_a_level_without_a_night_is_not_met(
     assert all("no night yet" in level and "met" not in level.split() for level in levels)
 
 
+def test_the_command_writes_nothing_so_a_reader_can_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = one_commit(tmp_path)
+    monkeypatch.setenv("GAMELAKE_URI", uri)
+    before = [each.key for each in open_store(uri).list("")]
+    assert main(["slo"]) == 0
+    assert [each.key for each in open_store(uri).list("")] == before
+
+
 def test_a_terminal_of_ascii_gets_question_marks(tmp_path: Path) -> None:
     environment = os.environ | {"GAMELAKE_URI": one_commit(tmp_path), "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "gamelake.cli", "slo"]
