@@ -43,7 +43,7 @@ def prepare() -> None:
 
 @group.command("switch-on")
 def switch_on() -> None:
-    """Prepare Airflow's database, and unpause every DAG."""
+    """Prepare Airflow's database, and unpause each DAG once."""
     from gamelake.local.environment import use_quietly
 
     use_quietly()

@@ -63,7 +63,7 @@ class StackError(RuntimeError):
 
 
 def up() -> None:
-    """Start everything, unpause the DAGs, and print the address of the UI. Start a sandbox again that has ended.
+    """Start everything, unpause the DAGs once, and print the address of the UI. Start a sandbox again that has ended.
 
     Raises: StackError; BusyError; SandboxStartError; AccountError; NoLoopbackError; PortTakenError; SettingsError;
     FolderError; ScratchError.
@@ -79,13 +79,13 @@ def up() -> None:
     if any(service.running() for service in AIRFLOW):
         raise StackError(f"{', '.join(down_services)} stopped while the rest runs: `make down`, then `make up` again")
     with alone.alone("make up"):
-        next_loads = _start()
+        next_loads, paused = _start()
     _print_addresses()
-    print(f"All DAGs are on. {when_loads_start(next_loads, datetime.now(UTC))}\n`make down` stops everything.")
+    print(f"{when_loads_start(next_loads, paused, datetime.now(UTC))}\n`make down` stops everything.")
 
 
-def _start() -> datetime:
-    """Start everything. Returns: when the next loads are due."""
+def _start() -> tuple[datetime | None, list[str]]:
+    """Start everything. Returns: when the next loads are due, and the DAGs that stay paused."""
     account.check_recorded()
     private_folder()
     ui_port = ports.claim(API_PORT, "Airflow's web UI")
@@ -99,9 +99,9 @@ def _start() -> datetime:
     with _stopped_unless_it_starts():
         if starts_sandbox:
             _start_sandbox()
-        next_loads = _switch_on(began)
+        next_loads, paused = _switch_on(began)
         _start_airflow(began)
-    return next_loads
+    return next_loads, paused
 
 
 @contextlib.contextmanager
@@ -159,8 +159,8 @@ def _start_sandbox_again() -> None:
     print("The sandbox had ended, and was started again.")
 
 
-def _switch_on(began: float) -> datetime:
-    """Prepare Airflow's database and DAGs. Returns: when the next loads are due."""
+def _switch_on(began: float) -> tuple[datetime | None, list[str]]:
+    """Prepare Airflow's database and DAGs. Returns: when the next loads are due, and the DAGs that stay paused."""
     # In another process: the memory of Airflow's import would stay in this one.
     process = DATABASE.start([sys.executable, "-m", "gamelake.cli", "laptop", "switch-on"])
     _wait(lambda: [] if process.poll() is not None else ["database and DAGs"], {}, began)
@@ -169,7 +169,8 @@ def _switch_on(began: float) -> datetime:
     DATABASE.forget()
     lines = DATABASE.log.read_text(encoding="utf-8").splitlines()
     printed = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
-    return datetime.fromisoformat(printed["next_loads"])
+    due = printed["next_loads"]
+    return datetime.fromisoformat(due) if due else None, printed["paused"]
 
 
 def _start_airflow(began: float) -> None:

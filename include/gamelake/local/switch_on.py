@@ -10,21 +10,27 @@ from gamelake.local.database import prepare
 from gamelake.maintenance.smoke import WITHOUT_SOURCE
 from gamelake.registry import loaded_entities
 
+_SWITCHED_ON = "make_up_unpause"
+"""The event in Airflow's audit log of a DAG that was switched on."""
+_PAGE = "docs/guides/runbooks/pause-and-resume.md"
+
 
 class BrokenDagsError(RuntimeError):
     """A DAG file does not import; the message has its error."""
 
 
 def switch_on() -> None:
-    """Prepare the database, write the DAGs to it, unpause them, and print when the next loads are due, as JSON.
+    """Prepare the database, write the DAGs to it, and unpause each that no earlier call has unpaused.
 
-    No scheduler runs yet, so no event of a load gets lost while `transform` is paused.
+    A DAG that is paused after that was paused by a person. Print when the next loads are due, and the paused DAGs, as
+    JSON. No scheduler runs yet, so no event of a load gets lost while `transform` is paused.
     Raises: BrokenDagsError.
     """
     prepare()
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
     from airflow.models import DagModel
+    from airflow.models.log import Log
     from airflow.utils.session import create_session
     from sqlalchemy import func, select, update
 
@@ -41,13 +47,21 @@ def switch_on() -> None:
         sync_bag_to_db(bag, bundle.name, bundle.version)
     with create_session() as session:
         ours = {*WITHOUT_SOURCE, *loads}
-        session.execute(update(DagModel).where(DagModel.dag_id.in_(ours)).values(is_paused=False))
-        due = session.scalar(select(func.min(DagModel.next_dagrun_create_after)).where(DagModel.dag_id.in_(loads)))
-    print(json.dumps({"next_loads": due.isoformat() if due else None}))
+        new = ours.difference(session.scalars(select(Log.dag_id).where(Log.event == _SWITCHED_ON)))
+        session.execute(update(DagModel).where(DagModel.dag_id.in_(new)).values(is_paused=False))
+        session.add_all(Log(event=_SWITCHED_ON, owner="make up", dag_id=each) for each in sorted(new))
+        paused = session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(ours), DagModel.is_paused)).all()
+        running = set(loads).difference(paused)
+        due = session.scalar(select(func.min(DagModel.next_dagrun_create_after)).where(DagModel.dag_id.in_(running)))
+    print(json.dumps({"next_loads": due.isoformat() if due else None, "paused": sorted(paused)}))
 
 
-def when_loads_start(due: datetime, now: datetime) -> str:
-    """Return a sentence on the next loads."""
+def when_loads_start(due: datetime | None, paused: list[str], now: datetime) -> str:
+    """Return sentences on the DAGs that stay paused, and on the next loads; `due` is None if all loads are paused."""
+    dags = f"Paused, as before: {', '.join(paused)} ({_PAGE})." if paused else "All DAGs are on."
+    if due is None:
+        return dags
+    follows = "." if "transform" in paused else ", and transform follows them."
     if due <= now:
-        return "The loads of the last 04:00 Korean time start now, and transform follows them."
-    return f"The next loads start at {due.astimezone(KST):%Y-%m-%d %H:%M} Korean time, and transform follows them."
+        return f"{dags} The loads of the last 04:00 Korean time start now{follows}"
+    return f"{dags} The next loads start at {due.astimezone(KST):%Y-%m-%d %H:%M} Korean time{follows}"
