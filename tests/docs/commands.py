@@ -15,7 +15,7 @@ from gamelake.paths import REPOSITORY
 
 _COMMAND = re.compile(
     r"(?:make|python3?|gamelake|\.venv/bin/\w+|\.\./\.venv/bin/\w+|\.venv-spark/bin/\w+|airflow|dbt|docker|kubectl|helm|aws|terraform"
-    r"|git|cd|export|astro|duckdb|[A-Z][A-Z_]+=(?:'[^']*'|\"[^\"]*\"|\S+) \S+)(?:\s|$)"
+    r"|git|cd|echo|export|astro|duckdb|[A-Z][A-Z_]+=(?:'[^']*'|\"[^\"]*\"|\S+) \S+)(?:\s|$)"
 )
 _FENCED = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 
@@ -80,7 +80,8 @@ RUN: tuple[str, ...] = (
     ".venv/bin/gamelake marts rollback DAY",
     ".venv/bin/gamelake marts rollback",
     ".venv/bin/gamelake marts rollforward",
-    ".venv/bin/gamelake new entity multiplayer_modes --sample FOLDER/multiplayer_modes.jsonl",
+    """echo '{"id": 1, "game": 5, "dropin": true}' >.local/multiplayer_modes.jsonl""",
+    ".venv/bin/gamelake new entity multiplayer_modes --sample .local/multiplayer_modes.jsonl",
     "make generate",
     "GAMELAKE_URI=file:///another/folder IGDB_RECORDED=FOLDER make run",
     ".venv/bin/airflow connections delete igdb_default",

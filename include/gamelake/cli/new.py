@@ -155,7 +155,10 @@ def _asked(source: Source, endpoint: str, condition: str | None) -> Sample:
             "--sample FILE"
         )
     with ExitStack() as stack:
-        where = _connect(source, stack)
+        where, advice = source.name, "check its name in the API's documentation"
+        if not _connect(source, stack):
+            where = "no account of IGDB is set, and the sandbox, which was asked in its place,"
+            advice = "set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET to ask IGDB"
         sampling = import_module(module)  # only now: Airflow, which it imports, looks then where its database is
         try:
             found: Sample = asyncio.run(sampling.sample_rows(source.connection, endpoint, condition))
@@ -163,8 +166,8 @@ def _asked(source: Source, endpoint: str, condition: str | None) -> Sample:
             if error.status != 404:
                 raise
             raise NewEntityError(
-                f"{where} has no endpoint {endpoint!r}: check its name in the API's documentation, or save some rows "
-                "as JSON and add --sample FILE"
+                f"{where} has no endpoint {endpoint!r}: {advice}, or save some rows of the API's documentation as "
+                "JSON and add --sample FILE"
             ) from error
         if not found.rows:
             raise NewEntityError(
@@ -174,8 +177,11 @@ def _asked(source: Source, endpoint: str, condition: str | None) -> Sample:
     return found
 
 
-def _connect(source: Source, stack: ExitStack) -> str:
-    """Make the source's connection known to this process, until the stack ends. Returns: who answers, for people."""
+def _connect(source: Source, stack: ExitStack) -> bool:
+    """Make the source's connection known to this process: the user's account, else a sandbox until the stack ends.
+
+    Returns: whether the source itself answers.
+    """
     import os
 
     from gamelake.airflow.settings_file import IGDB_CONNECTION, is_own
@@ -184,21 +190,21 @@ def _connect(source: Source, stack: ExitStack) -> str:
 
     if source.connection != IGDB_CONNECTION:
         use_stored_connection(source.connection)
-        return source.name
+        return True
     if account.is_set():
         account.export()
-        return source.name
+        return True
     use_stored_connection(source.connection)
     from airflow.sdk import Connection
 
     stored = os.environ.get(account.CONNECTION_VARIABLE)
     found = Connection.from_json(stored, source.connection) if stored else None
     if found and is_own(source.connection, found.host, found.login):
-        return source.name
+        return True
     os.environ[account.CONNECTION_VARIABLE] = sandbox.connection(
         stack.enter_context(sandbox.running(sandbox.Days.now()))
     )
-    return "the sandbox, which answers as no account of IGDB is set (IGDB_CLIENT_ID),"
+    return False
 
 
 def _given(texts: Sequence[str], guesses: Sequence[Guess]) -> Iterator[tuple[str, str]]:

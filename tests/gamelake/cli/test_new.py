@@ -113,6 +113,19 @@ def test_half_an_account_is_refused(registry: Path, monkeypatch: pytest.MonkeyPa
     assert main(["new", "entity", "game_engines", "--yes"]) == 1
 
 
+def test_without_an_account_the_error_names_both_ways_on(
+    registry: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The runbook's first command failed with "check its name in the API's documentation": the name was right."""
+    monkeypatch.delenv(account.CONNECTION_VARIABLE, raising=False)
+    monkeypatch.setenv("GAMELAKE_SANDBOX_GAMES", "5")
+    assert main(["new", "entity", "game_engines", "--yes"]) == 1
+    told = capsys.readouterr().err
+    assert "IGDB_CLIENT_ID" in told
+    assert "--sample" in told
+    assert "check its name" not in told
+
+
 def test_a_file_of_rows_takes_the_place_of_the_api(registry: Path, tmp_path: Path) -> None:
     sample = tmp_path / "rows.json"
     sample.write_bytes(orjson.dumps([{"id": 1, "storyline": None, "cover": {"id": 3}, "rating": 80}]))
