@@ -170,7 +170,7 @@ def _copy_uri(uri: str) -> str:
     try:
         place = locate(uri)
     except LocationError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(f"found {uri!r}: {error}") from error
     if isinstance(place, FolderLocation) and (there := file_in_place_of(place.folder)):
         raise typer.BadParameter(f"found a file at {there}, expected a folder")
     return uri

@@ -72,7 +72,13 @@ def entity(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     sample: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Rows to learn from, as JSON. Default: ask the API."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help="Rows to learn from, as JSON. Default: ask the API.",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the default of each question.")] = False,
 ) -> None:
@@ -82,8 +88,11 @@ def entity(  # noqa: PLR0913, PLR0917 - one for each option
     from gamelake.registry import load_sources
     from gamelake.sources.base import Sample
 
-    name = name or endpoint
-    new_entity.check_name(source, name)
+    name = endpoint if name is None else name
+    try:
+        new_entity.check_name(source, name)
+    except new_entity.NewEntityError as error:
+        raise typer.BadParameter(str(error)) from error
     if sample:
         rows = new_entity.read_sample(sample)
         found = Sample(rows, len(rows))
@@ -124,7 +133,10 @@ def source(
     from gamelake.codegen import new_source
     from gamelake.paths import REPOSITORY
 
-    new_source.check_name(REPOSITORY, name)
+    try:
+        new_source.check_name(REPOSITORY, name)
+    except new_source.NewSourceError as error:
+        raise typer.BadParameter(str(error)) from error
     for path, text in new_source.texts(REPOSITORY, name).items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

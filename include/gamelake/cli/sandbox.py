@@ -22,6 +22,13 @@ def _port(port: int | None) -> int:
     return read_settings().gamelake_sandbox_port or 8900
 
 
+def _host(host: str) -> str:
+    """Return an address to listen on; an empty one would be every address. Raises: typer.BadParameter."""
+    if not host.strip():
+        raise typer.BadParameter(f"found {host!r}, expected an address such as 127.0.0.1; 0.0.0.0 is every one")
+    return host
+
+
 def _folder(folder: Path | None) -> Path | None:
     from gamelake.settings import read_settings
 
@@ -29,7 +36,7 @@ def _folder(folder: Path | None) -> Path | None:
 
 
 def sandbox(  # noqa: PLR0913, PLR0917 - one for each option
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(callback=_host, help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int | None,
         typer.Option(

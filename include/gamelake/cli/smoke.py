@@ -7,8 +7,22 @@ from typing import Annotated
 import typer
 
 
+def _address(url: str) -> str:
+    """Return an address that a login may be sent to. Raises: typer.BadParameter."""
+    from gamelake.maintenance.smoke import SmokeError, check_address
+
+    try:
+        check_address(url)
+    except SmokeError as error:
+        raise typer.BadParameter(str(error)) from error
+    return url
+
+
 def smoke(
-    url: Annotated[str, typer.Argument(metavar="URL", show_default=False, help="The address of Airflow's web UI.")],
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", callback=_address, show_default=False, help="The address of Airflow's web UI."),
+    ],
     user: Annotated[str, typer.Option(help="The user; AIRFLOW_PASSWORD has the password.")] = "admin",
     wait: Annotated[int, typer.Option(min=0, max=3600, help="Seconds for the DAG processor to parse all DAGs.")] = 180,
     secrets_backend: Annotated[

@@ -35,12 +35,22 @@ def _entity(name: str) -> str:
     return arguments.one_of(name, _entities())
 
 
+def _collector(url: str) -> str:
+    """Return the address of a collector, to which the secret may be sent. Raises: typer.BadParameter."""
+    if not _is_private(url):
+        raise typer.BadParameter(f"found {url!r}, expected https://: the secret is sent in a header of each request")
+    return url.rstrip("/")
+
+
 @group.command()
 def register(
     url: Annotated[
         str,
         typer.Argument(
-            metavar="URL", show_default=False, help="The collector's public address: https://events.example.com."
+            metavar="URL",
+            callback=_collector,
+            show_default=False,
+            help="The collector's public address: https://events.example.com.",
         ),
     ],
     entity: Annotated[
@@ -56,15 +66,12 @@ def register(
     from igdb import webhooks as api
 
     secret = _secret()
-    base = url.rstrip("/")
-    if not _is_private(base):
-        raise typer.BadParameter(f"found {url!r}, expected https://: the secret is sent in a header of each request")
 
     async def work(client: IgdbClient) -> list[tuple[Webhook, str]]:
         found = []
         for name, each in _entities().items():
             for method in api.METHODS if not entity or name in entity else ():
-                address = f"{base}/igdb/{name}/{method}"
+                address = f"{url}/igdb/{name}/{method}"
                 made = await api.register(client, _endpoint(each), method, url=address, secret=secret)
                 found.append((made, name))
         return found

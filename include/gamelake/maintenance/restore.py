@@ -98,12 +98,13 @@ def restore(
         LoadError: The disk of the temporary folder is full.
     """
     found = [info for info in copy.list(prefix) if not info.key.endswith(_PROGRESS)]
+    place = place_of(copy)
     if not found:
-        raise StoreError("restore", prefix, f"found no object in {place_of(copy)}, expected a copy of a lake")
+        below = f" whose key starts with {prefix}" if prefix else ""
+        raise StoreError("restore", place, f"found no object{below}, expected a copy of a lake")
     if not any(info.key.startswith(FOLDERS) for info in found):
-        place, key = place_of(copy), found[0].key
-        detail = f"{place} is no copy of a lake: found {key}, expected keys that start with raw/ or marts/"
-        raise StoreError("restore", prefix, f"{detail}; name the folder or prefix that has raw/. Nothing was written")
+        detail = f"it is no copy of a lake: found {found[0].key}, expected keys that start with raw/ or marts/"
+        raise StoreError("restore", place, f"{detail}; name the folder or prefix that has raw/. Nothing was written")
     sizes = {info.key: info.size for info in lake.list(prefix)}
     _check_begun_again(copy, lake, [info.key for info in found if info.key in sizes])
     report = RestoreReport(len(found))

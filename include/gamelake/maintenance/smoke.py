@@ -72,16 +72,10 @@ class Deployment:
         Raises:
             SmokeError: The address does not answer, is not safe for a password, or refuses the login.
         """
-        parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SmokeError(
-                f"URL: found {address!r}, expected the address of Airflow, such as https://airflow.example.com"
-            )
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise SmokeError(f"URL: found {address!r}, expected https://: anyone on the way could read the login")
+        host = check_address(address)
         # A proxy of the environment is not for an address of this machine.
         self._http = httpx.Client(
-            base_url=address.rstrip("/"), timeout=REQUEST_SECONDS, trust_env=parts.hostname not in _LOOPBACK
+            base_url=address.rstrip("/"), timeout=REQUEST_SECONDS, trust_env=host not in _LOOPBACK
         )
         if token is None:
             if password is None:
@@ -234,6 +228,16 @@ class Deployment:
         if damaged:
             return [Finding(Status.FAILED, "marts", f"cannot be read as Parquet: {', '.join(damaged)}")]
         return [Finding(Status.OK, "marts", f"{len(published['marts'])} of {published['day']} can be read")]
+
+
+def check_address(address: str) -> str:
+    """Return the host of an address, to which a login may be sent. Raises: SmokeError."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SmokeError(f"found {address!r}, expected the address of Airflow, such as https://airflow.example.com")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise SmokeError(f"found {address!r}, expected https://: anyone on the way could read the login")
+    return parts.hostname
 
 
 def expected_dags() -> set[str]:

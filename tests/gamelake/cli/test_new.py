@@ -78,9 +78,6 @@ def test_the_oldest_and_the_newest_rows_of_the_api_are_the_sample(
         ["empty"],  # it has no rows
         ["game_engines", "--filter", "id > 5000"],
         ["game_engines"],  # a field needs a decision, and there is no terminal
-        ["games"],  # declared already
-        ["game_engines", "--name", "Engines"],
-        ["game_engines", "--source", "shop"],
         ["game_engines", "--yes", "--kind", "incremental"],  # without `updated_at`
     ],
 )
@@ -98,6 +95,18 @@ def test_an_error_is_explained_and_writes_nothing(
 )
 def test_a_wrong_option_is_named(api: World, registry: Path, option: str) -> None:
     assert main(["new", "entity", "game_engines", option]) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["games"],  # declared already
+        ["game_engines", "--name", "Engines"],
+        ["game_engines", "--source", "shop"],  # a database
+    ],
+)
+def test_a_wrong_name_is_a_wrong_argument(registry: Path, words: list[str]) -> None:
+    assert main(["new", "entity", *words]) == 2
 
 
 def test_refused_credentials_end_the_command(api: World, registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_only_a_prefix(copy: Store, lake: Store) -> None:
 
 def test_a_copy_without_objects_is_an_error(lake: Store, tmp_path: Path) -> None:
     copy = open_store((tmp_path / "my copy").as_uri())
-    with pytest.raises(StoreError, match=f"no object in {tmp_path}/my copy, expected"):
+    with pytest.raises(StoreError, match=f"{tmp_path}/my copy': found no object whose key starts"):
         restore(copy, lake, "raw/igdb/nothing/")
 
 
