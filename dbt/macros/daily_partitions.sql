@@ -64,13 +64,23 @@
     from
         (
     {% if built %}
-            select *
-            from
-                read_parquet(
-                    [{% for url in built %} {{ to_read(url) }}, {% endfor %}],
-                    hive_partitioning = true,
-                    hive_types = {'day': date}
-                )
+        {% if (built | first).split("/day=") | length == 2 %}
+                select *  -- DuckDB opens only the days that a join needs, which it does not if the name is parsed here
+                from
+                    read_parquet(
+                        [{% for url in built %} {{ to_read(url) }}, {% endfor %}],
+                        hive_partitioning = true,
+                        hive_types = {'day': date}
+                    )
+        {% else %}  {# a folder above the lake has such a name too #}
+                select * exclude (filename), cast(regexp_extract(filename, '.*/day=([0-9-]+)', 1) as date) as day
+                from
+                    read_parquet(
+                        [{% for url in built %} {{ to_read(url) }}, {% endfor %}],
+                        hive_partitioning = false,
+                        filename = true
+                    )
+        {% endif %}
     {% endif %}
     {% if built and added %}
             union all by name

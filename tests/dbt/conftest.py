@@ -21,7 +21,8 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+    """A lake below a folder that a reader could take for a column."""
+    return Lake(tmp_path / "env=prod" / "lake")
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,20 @@ def test_a_condition_on_the_day_reads_one_file(lake: Lake, dbt: Dbt) -> None:
         assert database.execute(f"select count(*) from {history}").fetchone() == (156,)
 
 
+def test_a_folder_above_the_lake_is_no_day(tmp_path: Path, dbt: Dbt) -> None:
+    """Each day of the history was that of the folder."""
+    lake = Lake(tmp_path / "day=2020-01-01" / "lake")
+    days = [add_day(lake, number) for number in range(2)]
+    first = lake.generation("first")
+    assert dbt("run", "-s", *MODELS, generation=first).success
+    add_to_history(lake, first)
+    days.append(add_day(lake, 2))
+    assert dbt("run", "-s", *MODELS, generation=lake.generation("second")).success
+    with duckdb.connect(str(dbt.database), read_only=True) as database:
+        found = database.execute("select distinct day from main.fct_game_popularity_daily order by day").fetchall()
+    assert [str(day) for (day,) in found] == days
+
+
 def test_a_day_states_what_became_of_its_rows(lake: Lake, dbt: Dbt) -> None:
     day = add_day(lake, 0)
     lake.add("popscore", [{"id": 2, "game_id": 2, "popularity_type": 3, "value": 9.0}], claims=[(1, 3)], partition=day)

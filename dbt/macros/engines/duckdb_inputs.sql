@@ -29,6 +29,7 @@
             read_json(
                 {{ to_read(path) }},
                 format = 'unstructured',
+                hive_partitioning = false,
                 maximum_object_size = 67108864,  -- the whole document is one object; as much is set aside twice
                 columns = {
         {% for table, columns in input_columns().items() %}

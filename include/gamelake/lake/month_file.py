@@ -116,7 +116,7 @@ class MonthFileWriter:
         )
         read = (
             f"read_json({_quoted(str(plain))}, format = 'newline_delimited', columns = {{{types}}}, "
-            f"maximum_object_size = {max(_LEAST_OBJECT, longest + 1)})"
+            f"hive_partitioning = false, maximum_object_size = {max(_LEAST_OBJECT, longest + 1)})"
             if place >= 0
             else f"(select {', '.join(f'null::{type_} as {name}' for name, type_ in self._all_types())} where false)"
         )
@@ -134,8 +134,8 @@ class MonthFileWriter:
         """Write the file."""
         parts = ", ".join(_quoted(str(part)) for part in self._parts)
         self._database.execute(
-            f"copy (from read_parquet([{parts}]) order by id nulls first, _part, _place) to {_quoted(str(path))} "
-            "(format parquet, compression zstd, parquet_version v2)"
+            f"copy (from read_parquet([{parts}], hive_partitioning = false) order by id nulls first, _part, _place) "
+            f"to {_quoted(str(path))} (format parquet, compression zstd, parquet_version v2)"
         )
         for part in self._parts:
             part.unlink()
@@ -250,7 +250,8 @@ class MonthFileReader:
         """
         names = ", ".join(["_form", "_line", *map(_identifier, self._columns)])
         rows = self._database.execute(
-            f"select {names} from read_parquet({_quoted(str(self._path))}) "  # noqa: S608 - names of fields, quoted
+            f"select {names} "  # noqa: S608 - names of fields, quoted
+            f"from read_parquet({_quoted(str(self._path))}, hive_partitioning = false) "
             "where _part = ? order by _place, id",
             [part],
         )

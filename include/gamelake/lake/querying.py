@@ -1,7 +1,7 @@
 """Reading a lake with DuckDB: a connection that reaches the store as boto3 does, and paths that are no patterns.
 
     with connect(store) as connection:
-        connection.sql(f"from read_parquet({literal(store.url(key))})")
+        connection.sql(f"from read_parquet({literal(store.url(key))}, hive_partitioning = false)")
 
 dbt's DuckDB (include/gamelake/marts/dbt_plugin.py), the reports and the commands all come through here.
 """

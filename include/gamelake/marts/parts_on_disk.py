@@ -26,7 +26,7 @@ _READ = """
     from read_json(
         ?,
         columns = {{{types}}},
-        format = 'newline_delimited', maximum_object_size = 16777216, filename = true
+        format = 'newline_delimited', maximum_object_size = 16777216, hive_partitioning = false, filename = true
     )
     where id is not null
 """

@@ -132,7 +132,8 @@ class Checks:
         for table, subject in self._parents.items():
             if known := self._known_ids(table):
                 view = table.rpartition(".")[2]
-                database.execute(f"create view {view} as from read_parquet({_quoted(known)})")
+                read = f"read_parquet({_quoted(known)}, hive_partitioning = false)"
+                database.execute(f"create view {view} as from {read}")
             else:
                 without.add(("references_known", subject))
         for key, (name, share) in self._limits.items():

@@ -179,8 +179,12 @@ class Marts:
         from gamelake.lake.querying import literal
 
         files = ", ".join(map(literal, self.urls(name)))
-        days = "hive_partitioning = true, hive_types = {'day': date}"
-        return f"read_parquet([{files}], {days if name in self._history else 'hive_partitioning = false'})"
+        # The lake may be below a folder such as `env=prod` or `day=5`, which is no column and no day of ours.
+        read = f"read_parquet([{files}], hive_partitioning = false"
+        if name not in self._history:
+            return f"{read})"
+        day = "cast(regexp_extract(filename, '.*/day=([0-9-]+)', 1) as date) as day"
+        return f"(select * exclude (filename), {day} from {read}, filename = true))"  # noqa: S608 - no input of others
 
     @cached_property
     def _history(self) -> dict[str, list[str]]:

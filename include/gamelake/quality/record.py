@@ -167,7 +167,7 @@ def _copy_earlier(store: Store, before: Report, database: duckdb.DuckDBPyConnect
     copy = folder / "earlier.parquet"
     try:
         copy.write_bytes(store.get(before.table))
-        database.execute("insert into mart by name from read_parquet(?)", [str(copy)])
+        database.execute("insert into mart by name from read_parquet(?, hive_partitioning = false)", [str(copy)])
     except (ObjectNotFoundError, duckdb.Error) as error:
         if is_disk_full(error):
             raise

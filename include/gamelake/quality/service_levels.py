@@ -326,7 +326,7 @@ def _write_mart(store: Store, objectives: Mapping[str, Objective], nights: Mappi
     with scratch_folder(_DISK, done="nothing was written") as folder, duckdb.connect() as database:
         lines = folder / "mart.jsonl"
         lines.write_bytes(msgspec.json.Encoder().encode_lines(rows))
-        mart = database.read_json(str(lines), columns=_COLUMNS, format="newline_delimited")
+        mart = database.read_json(str(lines), columns=_COLUMNS, format="newline_delimited", hive_partitioning=False)
         written = folder / "mart.parquet"
         mart.order("level, day").write_parquet(str(written), compression="zstd")
         store.put_file(documents.COPY, written)

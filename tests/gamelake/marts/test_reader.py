@@ -185,6 +185,28 @@ def test_the_examples_of_the_docs_run(
     assert "day=2026-11-21/identity-build.parquet" in files
 
 
+@pytest.mark.parametrize("above", ["env=prod", "day=5", "day=2020-01-01"])
+def test_a_folder_above_the_lake_is_no_column_and_no_day(tmp_path: Path, above: str) -> None:
+    """The history had a column `env`, could not be read, or had the day of the folder for each of its days."""
+    store = open_store((tmp_path / above / "lake").as_uri())
+    show(store, tmp_path, *DAYS)
+    with open_marts(store) as marts:
+        history = marts.relation(HISTORY)
+        assert history.columns == ["game_id", "game_name", "weighted_rating", "release_year", "day"]
+        assert history.project("day").fetchall() == [(date.fromisoformat(DAYS[-1]),)]
+        assert marts.relation("dim_games").columns == history.columns[:-1]
+
+
+def test_every_reading_states_whether_folders_are_columns() -> None:
+    """DuckDB makes columns of folders such as env=prod unless it is told otherwise: in a lake, and in TMPDIR."""
+    asked = []
+    for path in [*(REPOSITORY / "include").rglob("*.py"), *(REPOSITORY / "dbt/macros").rglob("*.sql")]:
+        calls = re.split(r"(?=\bread_(?:json|parquet)\()", path.read_text(encoding="utf-8"))[1:]
+        asked += [(path.name, "hive_partitioning" in call) for call in calls]
+    assert len(asked) > 10
+    assert [name for name, is_stated in asked if not is_stated] == []
+
+
 def test_a_generation_without_history_has_no_history_mart(tmp_path: Path) -> None:
     store = open_store((tmp_path / "lake").as_uri())
     publish(store, finished(store, DAYS[0]), {})
