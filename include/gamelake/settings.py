@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gamelake.paths import REPOSITORY, file_in_place_of
+from gamelake.urls import without_secrets
 
 LOCAL = REPOSITORY / ".local"
 _KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d|$)")
@@ -290,6 +291,9 @@ def _settings_of(_environment: tuple[tuple[str, str], ...], _folder: Path | None
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        name, found = str(first["loc"][0]), first["input"]
+        if "_url" in name:
+            found = without_secrets(str(found))
         told = "true or false" if first["type"] == "bool_parsing" else first["msg"]
         expected = re.sub("^((Input should be|Value error,) )?", "expected ", told)
-        raise SettingsError(f"{str(first['loc'][0]).upper()}: found {first['input']!r}, {expected}") from None
+        raise SettingsError(f"{name.upper()}: found {found!r}, {expected}") from None

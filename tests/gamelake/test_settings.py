@@ -8,6 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from gamelake.lake.factory import lake_uri, open_store
+from gamelake.lake.https import open_cdn
+from gamelake.lake.store import StoreError
 from gamelake.paths import REPOSITORY
 from gamelake.settings import Settings, SettingsError, read_settings
 
@@ -53,6 +56,20 @@ def test_a_wrong_name_or_value_is_told_with_what_was_expected(
     with pytest.raises(SettingsError, match=f"^{variable}: ") as caught:
         read_settings()
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variable", [*(name.upper() for name in Settings.model_fields if "_url" in name), "GAMELAKE_URI"]
+)
+@pytest.mark.parametrize(
+    "found",
+    ["ftp://user:a-password@host/", "user:a-password@host/v4", "ftp:/user:a-/password@host", "ftp://host?a-password"],
+)
+def test_a_secret_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str, found: str) -> None:
+    monkeypatch.setenv(variable, found)
+    with pytest.raises((SettingsError, StoreError)) as caught:
+        open_cdn() or open_store(lake_uri())
+    assert "password" not in str(caught.value)
 
 
 @pytest.mark.parametrize("size", ["500MB", "1 GB", "1.5gib", "0.5GB", "2TiB"])

@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gamelake.paths import REPOSITORY, airflow_command
+from gamelake.urls import without_secrets
 from igdb.addresses import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def kept(conn_id: str, host: str | None) -> str:
         host: Its host, if it has one.
     """
     is_source = conn_id in _CHOOSES
-    where = f" (host {host or 'of the API'})" if is_source else ""
+    where = f" (host {without_secrets(host or 'of the API')})" if is_source else ""
     other = "the sandbox" if is_source else f"the one of {SETTINGS_PATH.name}"
     return (
         f"connection {conn_id}: kept, it is your own{where}. For {other} again delete it "
@@ -256,10 +257,9 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None)
                 row.id = stored.id
             session.merge(row)
             old = stored.host if stored else None
-            before = f", in place of {old}" if old and old != connection.get("host") else ""
-            lines.append(
-                f"connection {conn_id}: {connection['conn_type']}, {connection.get('host', 'no host')}{before}"
-            )
+            before = f", in place of {without_secrets(old)}" if old and old != connection.get("host") else ""
+            host = without_secrets(connection.get("host", "no host"))
+            lines.append(f"connection {conn_id}: {connection['conn_type']}, {host}{before}")
         for pool in file.pools:
             PoolRow.create_or_update_pool(
                 pool.pool_name, pool.pool_slot, pool.pool_description, include_deferred=False, session=session

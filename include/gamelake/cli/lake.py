@@ -15,6 +15,7 @@ import typer
 from gamelake.cli import arguments
 from gamelake.cli.arguments import chosen_entity, chosen_tables, korean_day
 from gamelake.tables import table
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -170,7 +171,7 @@ def _copy_uri(uri: str) -> str:
     try:
         place = locate(uri)
     except LocationError as error:
-        raise typer.BadParameter(f"found {uri!r}: {error}") from error
+        raise typer.BadParameter(f"found {without_secrets(uri)!r}: {error}") from error
     if isinstance(place, FolderLocation) and (there := file_in_place_of(place.folder)):
         raise typer.BadParameter(f"found a file at {there}, expected a folder")
     return uri

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from gamelake.cli import arguments
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +39,9 @@ def _entity(name: str) -> str:
 def _collector(url: str) -> str:
     """Return the address of a collector, to which the secret may be sent. Raises: typer.BadParameter."""
     if not _is_private(url):
-        raise typer.BadParameter(f"found {url!r}, expected https://: the secret is sent in a header of each request")
+        raise typer.BadParameter(
+            f"found {without_secrets(url)!r}, expected https://: the secret is sent in a header of each request"
+        )
     return url.rstrip("/")
 
 

@@ -8,6 +8,7 @@ from gamelake.lake.location import BucketLocation, LocationError, locate
 from gamelake.lake.store import StoreError
 from gamelake.paths import file_in_place_of
 from gamelake.settings import read_settings
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -33,7 +34,7 @@ def lake_location(uri: str | None = None) -> BucketLocation | FolderLocation:
     try:
         return locate(uri)
     except LocationError as error:
-        raise StoreError("open", uri, f"{error}{_ORIGIN}") from error
+        raise StoreError("open", without_secrets(uri), f"{error}{_ORIGIN}") from error
 
 
 def place_of(store: ReadableStore) -> str:

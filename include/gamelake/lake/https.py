@@ -21,6 +21,7 @@ import urllib3
 from gamelake.lake.store import ObjectInfo, ObjectNotFoundError, StoreError, buffered, check_key
 from gamelake.proxies import proxy_for
 from gamelake.settings import read_settings
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,10 +194,8 @@ def _checked(url: str) -> str:
         # Nothing that DuckDB would take for a pattern of names.
         if secure and plain and re.fullmatch(r"[A-Za-z0-9._~%/@:+=-]*", parts.path):
             return url.rstrip("/")
-    # What comes before an @ may be a password.
-    shown = re.sub(r"//[^/]*@", "//***@", url)
     expected = "expected https://host/prefix, without login, query or fragment (http:// for loopback addresses only)"
-    raise StoreError("open", shown, f"{expected}; it comes from GAMELAKE_CDN_URL")
+    raise StoreError("open", without_secrets(url), f"{expected}; it comes from GAMELAKE_CDN_URL")
 
 
 def is_loopback(host: str) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from gamelake.urls import without_secrets
+
 _EXPECTED = "expected s3://bucket/prefix or file:///absolute/folder"
 _UNREADABLE = "?*[]&\\"
 """DuckDB reads `?` in an s3:// address as a query and `*[]\\` as a pattern; names with `&` it misses in listings."""
@@ -83,7 +85,9 @@ def _bucket(rest: str) -> BucketLocation:
     if not rest.startswith("//") or not bucket:
         raise LocationError(_EXPECTED)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket):
-        raise LocationError(f"found the bucket {bucket!r}, expected letters, digits, dots and hyphens", bucket)
+        raise LocationError(
+            f"found the bucket {without_secrets(bucket)!r}, expected letters, digits, dots and hyphens", bucket
+        )
     prefix = prefix.strip("/")
     if found := next((each for each in prefix if each in _UNREADABLE or not each.isprintable()), None):
         raise LocationError(
@@ -100,7 +104,7 @@ def _folder(rest: str) -> FolderLocation:
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host not in {"", "localhost"}:
-            raise LocationError(f"{_EXPECTED}; found the host {host!r}", host)
+            raise LocationError(f"{_EXPECTED}; found the host {without_secrets(host)!r}", host)
         rest = slash + path
     path = unquote(rest)
     if not path.startswith("/"):

@@ -7,12 +7,12 @@ reads: `reach_of` inspects the client.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from gamelake.settings import read_settings
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,10 +64,12 @@ class Reach:
         """Return each difference, as `region: found 'a', expected 'b'`. A proxy's password is not shown."""
         pairs = [(each.name, getattr(self, each.name), getattr(expected, each.name)) for each in fields(self)]
         return [
-            re.sub(r"//[^/@]*@", "//***@", f"{name}: found {found!r}, expected {other!r}")
-            for name, found, other in pairs
-            if found != other
+            f"{name}: found {_shown(found)}, expected {_shown(other)}" for name, found, other in pairs if found != other
         ]
+
+
+def _shown(value: object) -> str:
+    return repr(without_secrets(value) if isinstance(value, str) else value)
 
 
 def default_client(added: Mapping[str, str] | None = None, *, config: Config | None = None) -> S3Client:

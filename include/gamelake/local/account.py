@@ -15,6 +15,7 @@ from gamelake.airflow import settings_file
 from gamelake.airflow.settings_file import IGDB_CONNECTION, RAWG_CONNECTION, SettingsFileError
 from gamelake.paths import airflow_command
 from gamelake.settings import read_settings
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,8 +110,9 @@ def use(conn_id: str, connection: str) -> None:
 
     found, ours = Connection.get_connection_from_secrets(conn_id), Connection.from_json(connection)
     if (found.host, found.login) != (ours.host, ours.login):
+        host = without_secrets(found.host or "of the API")
         raise AccountError(
-            f"{_BACKEND}: it has the connection {conn_id}, to the host {found.host or 'of the API'}. Airflow uses that "
+            f"{_BACKEND}: it has the connection {conn_id}, to the host {host}. Airflow uses that "
             f"in place of the sandbox. Unset {_BACKEND} for this command; to load by an account, set its variables too "
             "(IGDB_CLIENT_ID and IGDB_CLIENT_SECRET, RAWG_API_KEY)"
         )

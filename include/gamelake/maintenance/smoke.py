@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from gamelake.registry import loaded_sources
+from gamelake.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,11 +233,11 @@ class Deployment:
 
 def check_address(address: str) -> str:
     """Return the host of an address, to which a login may be sent. Raises: SmokeError."""
-    parts = urlsplit(address)
+    parts, shown = urlsplit(address), without_secrets(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SmokeError(f"found {address!r}, expected the address of Airflow, such as https://airflow.example.com")
+        raise SmokeError(f"found {shown!r}, expected the address of Airflow, such as https://airflow.example.com")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise SmokeError(f"found {address!r}, expected https://: anyone on the way could read the login")
+        raise SmokeError(f"found {shown!r}, expected https://: anyone on the way could read the login")
     return parts.hostname
 
 

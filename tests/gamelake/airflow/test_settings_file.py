@@ -174,7 +174,7 @@ class Imported:
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
     """A file that was imported, and again after its rows were changed."""
     folder = tmp_path_factory.mktemp("imported")
-    igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a", "conn_port": 0}
+    igdb = {"conn_id": "igdb_default", "conn_type": "igdb", "conn_host": "http://a:hush@a", "conn_port": 0}
     igdb["conn_password"] = "hush"
     path = write(
         folder,
@@ -207,7 +207,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
 def test_an_import_states_what_it_writes_and_no_secret(imported: Imported) -> None:
     first, again = imported.printed[-8:-4], imported.printed[-4:]
     assert first == [
-        "connection igdb_default: igdb, http://a",
+        "connection igdb_default: igdb, http://***@a",
         "connection rawg_default: rawg, http://sandbox:8900/api",
         "connection aws_default: aws, no host",
         "pool igdb_api: 1 slot",
@@ -244,7 +244,7 @@ def test_a_kept_connection_that_the_key_does_not_decrypt_is_an_error(imported: I
 
 
 def test_what_somebody_changed_is_brought_in_line(imported: Imported) -> None:
-    assert imported.found["igdb_default"] == {"host": "http://a", "login": None, "password": "hush", "port": 0}
+    assert imported.found["igdb_default"] == {"host": "http://a:hush@a", "login": None, "password": "hush", "port": 0}
     assert imported.found["slots"] == 1
 
 
