@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import ObjectInfo, Store
 
+MOVING = timedelta(minutes=10)
+"""How long a publication may take to bring the pointer and the copies to what it shows: they differ until then."""
+
 KEEP_PUBLISHED = 10
 """Published generations that are kept at any age: more than the days for which outdated parts are kept."""
 
@@ -50,7 +54,8 @@ def audit_generations(store: Store, *, now: datetime, verify: bool = False) -> I
     show are kept too, and the one of the newest publication. A day of the history that no generation lists is unneeded,
     and a copy at a fixed path of a mart that the shown generation has not.
     While the pointer is damaged, all is needed; while a listing is damaged or missing, all days of the history are.
-    If readers get another generation meanwhile, it looks again: pointer and copies are then those of another one.
+    If readers get another generation meanwhile, it looks again: pointer and copies are then those of another one. Of a
+    publication younger than MOVING they are not compared: it may still write them.
 
     verify: read what readers have and compare hashes, not only sizes.
     Raises:
@@ -73,7 +78,8 @@ def _audit(store: Store, *, now: datetime, verify: bool) -> Iterator[Finding]:
         yield Finding(Problem.DAMAGED, error.key.partition(":")[0], str(error))
         return
     live = {shown.generation} if shown else set()
-    if newest:
+    is_moving = newest is not None and now - MOVING < newest.at <= now
+    if newest and not is_moving:
         yield from _check_pointer(store, newest, shown.generation if shown else None)
     if lost := pointer.lost(store):
         reason = f"readers have it; `{pointer.repair(store, lost)}`, or the next publication, creates it from its copy"
@@ -84,7 +90,7 @@ def _audit(store: Store, *, now: datetime, verify: bool) -> Iterator[Finding]:
         yield from _check_inputs(store, shown)
         for mart in shown.marts:
             yield from _check_named(store, mart, by=POINTER, verify=verify)
-        if newest and newest.generation == shown.generation:
+        if newest and newest.generation == shown.generation and not is_moving:
             yield from _check_copies(store, shown, pointer.repair(store, newest), verify=verify)
     records = {name for name, files in generations.items() if any(info.key == f"{name}/{RECORD}" for info in files)}
     if shown:

@@ -265,13 +265,26 @@ def _why_not(store: Store, document: Generation, shown: Publication, *, finished
 
 
 def _older_loads(store: Store, document: Generation, shown: str) -> list[str]:
-    """Return the tables of which the shown generation has a newer commit than a build read, with both numbers."""
+    """Return the tables of which the shown generation has a newer commit than a build read, with both numbers.
+
+    A lower number alone is no older commit: a table that was lost and loaded again begins with 1.
+    """
     try:
         versions, own = pointer.record_of(store, shown).sources, document.sources
+        lower = [name for name, version in own.items() if version < versions.get(name, 0)]
+        if not lower:
+            return []
+        theirs, ours = (_times_of_commits(store, each) for each in (shown, document.generation))
     except (ObjectNotFoundError, DocumentError) as error:  # what readers have is incomplete
         log.warning("%s may have been built from newer commits: %s", shown, error)
         return []
-    return [f"{name}: version {versions[name]}, not {n}" for name, n in own.items() if n < versions.get(name, 0)]
+    return [f"{name}: version {versions[name]}, not {own[name]}" for name in lower if ours[name] < theirs[name]]
+
+
+def _times_of_commits(store: Store, generation: str) -> dict[str, datetime]:
+    """Return when the commits that a build read were committed, by table."""
+    inputs = read(store, f"{generation}/{INPUTS}", Inputs)
+    return {f"{each.source}.{each.entity}": each.committed_at for each in inputs.sources}
 
 
 def clean_up(store: Store, generation: str) -> int:

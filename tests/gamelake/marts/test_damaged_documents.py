@@ -17,12 +17,12 @@ from gamelake.lake.table import Table
 from gamelake.marts import pointer
 from gamelake.marts.audit import KEEP_PUBLISHED, audit_generations
 from gamelake.marts.build_inputs import Inputs
-from gamelake.marts.documents import HISTORY, INPUTS, POINTER, PUBLICATIONS, RECORD, Action, encode, read
+from gamelake.marts.documents import HISTORY, INPUTS, POINTER, PUBLICATIONS, RECORD, Action, Publication, encode, read
 from gamelake.marts.generation import open_generation, publish
 from gamelake.marts.reader import NotPublishedError, open_marts
 from gamelake.marts.rollback import generations, rollback, rollforward
 from gamelake.registry import load_sources
-from tests.support.generations import COPY, current_generation, published
+from tests.support.generations import COPY, current_generation, finished, published
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,6 +214,24 @@ def test_a_lost_newest_publication_moves_no_reader_back(
     assert shown
     assert (shown.generation, store.get(key)) == (newest.generation, whole)
     assert not list(audit_generations(store, now=LATER))
+
+
+@pytest.mark.parametrize("is_pointer_moved", [False, True])
+def test_a_publication_that_still_writes_its_copies_is_no_finding(store: Store, is_pointer_moved: bool) -> None:
+    """An audit that began then called the pointer damaged, and copies missing."""
+    published(store, "2026-11-19")
+    key = finished(store, "2026-11-20", copies=(COPY, "marts/dim_companies.parquet"))
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = Publication(
+        number=2, action=Action.PUBLISH, generation=key, day=date(2026, 11, 20), at=now, by="r", replaced=None
+    )
+    store.put(pointer.publication_key(2), encode(made))
+    if is_pointer_moved:
+        store.put(POINTER, store.get(f"{key}/{RECORD}"))
+    assert not list(audit_generations(store, now=now + timedelta(minutes=1)))
+    assert list(audit_generations(store, now=now + timedelta(hours=1))), "killed there"
+    pointer.refresh(store)
+    assert not list(audit_generations(store, now=now + timedelta(hours=1)))
 
 
 def test_several_lost_newest_publications_are_named(store: Store, nights: list[str]) -> None:

@@ -225,6 +225,20 @@ def test_a_build_of_older_loads_does_not_replace_one_of_newer_loads(store: Any, 
     assert publish(store, rebuilt, GAMES).is_published, "after a rollback"
 
 
+def test_a_rebuild_after_a_table_was_lost_and_loaded_again_is_published(store: Any, tmp_path: Path) -> None:
+    """Its version 1 is newer than the version 2 that readers have: they kept the marts of the lost table."""
+    for ids in ([1], [1, 2]):
+        commit(store, tmp_path, GENRES, "2026-11-21", ids)
+    write_mart(store, lost := open_generation(store, [GENRES], day=DAY, run_id="lost"), "dim_games", 1)
+    assert publish(store, lost, GAMES).is_published
+    for info in list(store.list("raw/igdb/genres/")):
+        store.delete(info.key)
+    commit(store, tmp_path, GENRES, "2026-11-21", [1, 2, 3])
+    rebuilt = open_generation(store, [GENRES], day=DAY, run_id="again")
+    write_mart(store, rebuilt, "dim_games", 2)
+    assert publish(store, rebuilt, GAMES).is_published
+
+
 def test_a_rebuild_of_the_same_loads_is_published(store: Any, tmp_path: Path) -> None:
     """A changed model, also after a rollback to the day itself or the one before."""
     for day in ("2026-11-20", "2026-11-21"):
