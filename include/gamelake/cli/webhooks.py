@@ -32,8 +32,8 @@ class WebhookError(Exception):
 
 
 def _entity(name: str) -> str:
-    """Return the name of an entity. Raises: typer.BadParameter."""
-    return arguments.one_of(name, _entities())
+    """Return the name of an entity that takes events. Raises: typer.BadParameter."""
+    return arguments.one_of(name, _entities_with_events())
 
 
 def _collector(url: str) -> str:
@@ -61,18 +61,21 @@ def register(
         typer.Option(
             callback=lambda names: [_entity(name) for name in names or []],
             show_default=False,
-            help="Such as games. Repeatable. Default: every entity.",
+            help="Such as games. Repeatable. Default: every entity whose table takes events.",
         ),
     ] = None,
 ) -> None:
-    """Register a webhook for create, update and delete of each entity; IGDB advises it at every start."""
+    """Register a webhook for create, update and delete of each entity; IGDB advises it at every start.
+
+    A time series and a table with a filter take no events, and get no webhooks.
+    """
     from igdb import webhooks as api
 
     secret = _secret()
 
     async def work(client: IgdbClient) -> list[tuple[Webhook, str]]:
         found = []
-        for name, each in _entities().items():
+        for name, each in _entities_with_events().items():
             for method in api.METHODS if not entity or name in entity else ():
                 address = f"{url}/igdb/{name}/{method}"
                 made = await api.register(client, _endpoint(each), method, url=address, secret=secret)
@@ -140,6 +143,12 @@ def _entities() -> dict[str, Entity]:
     from gamelake.registry import load_sources
 
     return dict(load_sources()["igdb"].entities)
+
+
+def _entities_with_events() -> dict[str, Entity]:
+    from gamelake.load.apply_events import takes_events
+
+    return {name: entity for name, entity in _entities().items() if takes_events(entity)}
 
 
 def _endpoint(entity: Entity) -> str:

@@ -94,8 +94,12 @@ class Outcome:
 
 
 def takes_events(entity: Entity) -> bool:
-    """Whether events are applied to a table. A time series has the rows of a day as they were when it was loaded."""
-    return entity.kind is not Kind.TIME_SERIES
+    """Whether events are applied to a table.
+
+    A time series has the rows of a day as they were when it was loaded. A table with a filter has some rows of its
+    endpoint, and its events are of all rows.
+    """
+    return entity.kind is not Kind.TIME_SERIES and "filter" not in entity.options
 
 
 def apply_all(

@@ -68,9 +68,17 @@ def test_events_of_the_sandbox_come_to_the_inbox(
     assert SECRET not in listed + shown.out + shown.err + caplog.text + "".join(collector.log)
 
 
+def test_only_tables_that_take_events_get_webhooks(sandbox: Sandbox) -> None:
+    assert main(["webhooks", "register", "https://events.example.com"]) == 0
+    names = {each["url"].split("/")[-2] for each in sandbox.webhooks.all()}
+    assert {"games", "covers", "companies"} < names
+    assert names.isdisjoint({"popscore", "external_games", "websites"})
+
+
 @pytest.mark.parametrize(
     ("words", "status", "expected"),
     [
+        (["register", "https://events.example.com", "--entity", "websites"], 2, "found 'websites', expected one of"),
         (["register", "http://events.example.com"], 2, "expected https://"),
         (["register", "http://127.0.0.1.example.com"], 2, "expected https://"),
         (["register", "events.example.com"], 2, "expected https://"),

@@ -393,6 +393,15 @@ def test_without_an_inbox_or_a_load_nothing_happens(store: Store) -> None:
     assert list(store.list("raw/")) == []
 
 
+@pytest.mark.parametrize(("name", "field"), [("external_games", "external_game_source"), ("websites", "type")])
+def test_a_table_with_a_filter_takes_no_events_as_they_are_of_all_rows(loads: Loads, name: str, field: str) -> None:
+    loads.load(name)
+    began = int(loads.newest(name).cursor or 0)
+    put(loads.store, REGISTRY[name].table, event("create", {"id": 99_999, field: 14}, began + 10))
+    assert apply_events(loads.store, REGISTRY[name]) == []
+    assert loads.table_rows(name) == loads.source_rows(name)
+
+
 def test_rows_without_updated_at_go_by_their_arrival(loads: Loads) -> None:
     covers = REGISTRY["covers"]
     loads.load("covers")
