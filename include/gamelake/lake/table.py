@@ -130,6 +130,19 @@ class TableReader:
             yield commit
         yield from self.before(commit)
 
+    def shrunk_by_events(self, commit: Manifest) -> Manifest | None:
+        """Return the newest commit after the last load whose events removed many rows, as a person allowed them to.
+
+        Args:
+            commit: The newest commit to look at. If a load made it, there is none.
+        """
+        for version in range(commit.version, commit.last_load, -1):
+            with suppress(ObjectNotFoundError, ManifestError):  # a load must not fail for want of an old commit
+                found = self.read(version)
+                if found.shrink_allowed:
+                    return found
+        return None
+
     def _newest_first(self, newest: Manifest, older: Iterable[int], *, events: bool) -> Iterator[Manifest]:
         """Yield the newest commit and those of older versions; without `events` those of loads alone."""
         if events:

@@ -181,8 +181,10 @@ def loss_of(entity: Entity, table: Table, newest: Manifest, row_count: int, *, p
     """Return what the table would lose beyond what one load may remove, None: not so much."""
     if row_count >= newest.row_count:
         return None
-    commits = guard.recent(table.loads_up_to(newest))
-    return guard.judge(entity, row_count, commits, partition=partition).held
+    loss = guard.judge(entity, row_count, guard.recent(table.loads_up_to(newest)), partition=partition).held
+    if loss and (shrunk := table.shrunk_by_events(newest)):
+        return guard.judge(entity, row_count, [shrunk], partition=partition).held
+    return loss
 
 
 @dataclass(slots=True)

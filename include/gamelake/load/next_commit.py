@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gamelake.kinds import Kind
@@ -176,17 +177,22 @@ class NextCommit:
     def _check_volume(self, newest: Manifest | None, row_count: int) -> bool:
         """Hold a table that lost rows. Returns: whether it did and an operator allowed it."""
         commits = [] if newest is None else guard.recent(self.table.loads_up_to(newest))
-        verdict = guard.judge(
+        judge = partial(
+            guard.judge,
             self.entity,
             row_count,
-            commits,
             partition=self.run.partition,
             rejected=len(self.staging.rejects),
             removed=self._removed_rows(newest, commits),
         )
-        if verdict.held and not self.allow.shrink:
-            raise HeldError(verdict.held)
-        warning = f"{verdict.held} Committed, as allow_shrink is set." if verdict.held else verdict.warning
+        verdict = judge(commits)
+        beyond = verdict.held
+        if newest and beyond and (shrunk := self.table.shrunk_by_events(newest)):
+            beyond = judge([shrunk]).held
+        if beyond and not self.allow.shrink:
+            raise HeldError(beyond)
+        reason = "allow_shrink is set" if beyond else "the events that removed them were allowed"
+        warning = f"{verdict.held} Committed, as {reason}." if verdict.held else verdict.warning
         self.warnings = [warning] if warning else []
         return verdict.held is not None
 

@@ -17,7 +17,7 @@ from gamelake.lake.rejected import rejected_rows
 from gamelake.lake.table import Table
 from gamelake.load import inbox_batch
 from gamelake.load.apply_events import apply_events
-from gamelake.load.errors import HeldEventsError
+from gamelake.load.errors import HeldError, HeldEventsError
 from gamelake.load.inbox_batch import Applied, InboxPartError
 from gamelake.marts.commits import commit_inputs
 from gamelake.nights.records import RecordReader
@@ -358,6 +358,36 @@ def test_deletions_of_too_many_rows_are_held_until_a_person_allows_them(lake: La
     (applied,) = lake.apply(allow_shrink=True)
     assert (applied.deleted, lake.newest.shrink_allowed) == (200, True)
     assert len(lake.rows()) == GAMES - 200
+
+
+def test_after_an_allowed_shrink_later_deletions_are_compared_with_it(lake: Lake) -> None:
+    lake.put(*(lake.event("delete", {"id": each}) for each in lake.ids[:200]))
+    lake.apply(allow_shrink=True)
+    for each in lake.ids[200:202]:
+        lake.put(lake.event("delete", {"id": each}))
+        lake.apply()
+    assert (len(lake.rows()), lake.newest.shrink_allowed) == (GAMES - 202, False)
+    lake.put(*(lake.event("delete", {"id": each}) for each in lake.ids[202:250]))
+    with pytest.raises(HeldEventsError, match="it had 900 in the last days, and 45 of them"):
+        lake.apply()
+
+
+def test_the_loads_after_an_allowed_shrink_are_not_held_for_it(lake: Lake) -> None:
+    sandbox = lake.loads.sandbox
+    lake.put(*(lake.event("delete", {"id": each}) for each in lake.ids[:200]))
+    lake.apply(allow_shrink=True)
+    lake.put(lake.event("update", lake.row(lake.ids[300], 10)))
+    lake.apply()
+    sandbox.delete("games", lake.ids[:260])
+    with pytest.raises(HeldError, match="the source shows 840 good rows; the table had 900"):
+        lake.loads.load(run_id="more than was allowed")
+    sandbox.upsert("games", [{"id": each, "name": "Back"} for each in lake.ids[200:260]])
+    report = lake.loads.load(run_id="next")
+    assert report.row_count == GAMES - 200
+    assert "Committed, as the events that removed them were allowed" in report.warnings[0]
+    assert lake.newest.shrink_allowed
+    report = lake.loads.load(run_id="the one after", full_refresh=True)
+    assert (report.row_count, report.warnings, lake.newest.shrink_allowed) == (GAMES - 200, [], False)
 
 
 def test_an_inbox_that_begins_again_is_read_from_its_start(lake: Lake) -> None:
