@@ -2,7 +2,8 @@
 
 A row is added only if its table (in a time series its day) has no row of that id: a later load may have committed a
 newer one. A time series can be replayed for every day of which rejected rows are kept. Of other tables only rows that
-the newest load rejected can be replayed, because the source may have changed older ones. A second replay adds nothing.
+the newest load rejected can be replayed, because the source may have changed older ones. Rows of a database cannot:
+changes that were applied with a rejected row may have deleted it. A second replay adds nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from gamelake.lake.rejected import rejected_days, rows_rejected_by
 from gamelake.lake.rows import read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
-from gamelake.load.errors import LoadError
+from gamelake.load.errors import NEW_SNAPSHOT, LoadError
 from gamelake.load.scratch import scratch_folder
 from gamelake.sources.contract import Reject, RowContract
 
@@ -73,6 +74,11 @@ def replay(store: Store, entity: Entity, day: str | None = None) -> list[Replay]
 
     Raises: ReplayError; StoreError, ManifestError, PartError of the lake.
     """
+    if entity.kind is Kind.CHANGES:
+        raise ReplayError(
+            f"{entity}: the rows of a database are not replayed, as a later change may have deleted a rejected row. "
+            f"{NEW_SNAPSHOT}"
+        )
     table = Table(store, entity.table)
     newest = table.latest()
     if newest is None:

@@ -12,7 +12,7 @@ import pytest
 from gamelake.days import day_of, format_day
 from gamelake.feeds.check import check_feed
 from gamelake.feeds.feed import make_missing
-from gamelake.fields import FieldRule
+from gamelake.fields import FieldRule, FieldType
 from gamelake.lake.factory import open_store
 from gamelake.lake.inbox import Inbox
 from gamelake.lake.manifest import Manifest, Mode, Proof
@@ -23,7 +23,7 @@ from gamelake.load.apply_events import apply_events
 from gamelake.load.change_order import UNAVAILABLE, position_of
 from gamelake.load.errors import ContractError, HeldChangesError, MissingPartsError, SnapshotError
 from gamelake.load.inbox_batch import Applied, InboxPartError
-from gamelake.load.replay import replay
+from gamelake.load.replay import ReplayError, replay
 from gamelake.sources.contract import MAX_ROW_BYTES
 from tests.support.captured import Capture, Database, put, things
 from tests.support.kills import Steps, in_child
@@ -288,7 +288,7 @@ def test_rows_that_break_the_contract_are_kept_and_the_row_before_stays(store: S
     assert any(reason.endswith("bytes, expected at most 1,048,576") for reason in reasons)
 
 
-def test_a_snapshot_of_too_many_wrong_rows_is_refused_and_of_few_can_be_replayed(shop: Shop) -> None:
+def test_a_snapshot_of_too_many_wrong_rows_is_refused_and_of_few_is_applied(shop: Shop) -> None:
     for row_id in range(1, 101):
         shop.database.insert(row_id, name="good" if row_id > 2 else 5)
     shop.capture.snapshot(cut=30)
@@ -299,13 +299,22 @@ def test_a_snapshot_of_too_many_wrong_rows_is_refused_and_of_few_can_be_replayed
     shop.capture.snapshot(cut=30)
     shop.apply()
     assert (shop.newest.row_count, shop.newest.source_count, shop.newest.summary.rows_rejected) == (99, 100, 1)
-    entity = replace(ENTITY, fields=MappingProxyType({**ENTITY.fields, "name": ENTITY.fields["id"]}))
-    (outcome,) = replay(shop.store, entity)
-    assert (outcome.added, shop.newest.mode) == (1, Mode.FULL)
-    shop.database.update(3, note="later")
+
+
+def test_rejected_rows_are_not_replayed_as_later_changes_may_have_deleted_them(shop: Shop) -> None:
+    shop.begin(3)
+    shop.database.insert(8, name=5)
+    shop.database.delete(8)
+    shop.database.insert(9, name=5)
     shop.send()
-    assert shop.rows() == shop.database.shown()
-    assert [each.version for each in shop.table.history(events=False)] == [3, 2, 1]
+    shop.database.update(9, name="good")  # the log has no `note`
+    shop.send()
+    assert shop.newest.rejected_key
+    entity = replace(ENTITY, fields=MappingProxyType({**ENTITY.fields, "name": FieldType.JSON}))
+    before = shop.newest
+    with pytest.raises(ReplayError, match=r"may have deleted a rejected row\. A new snapshot"):
+        replay(shop.store, entity)
+    assert shop.newest == before
 
 
 def test_deletions_of_too_many_rows_are_held(shop: Shop) -> None:
