@@ -99,7 +99,7 @@ class NextCommit:
             SupersededError: another load read the source later.
             StoreError, ManifestError: of the table's history.
         """
-        origin, applied = self.reader.origin, _applied_below(self.base, newest)
+        origin, applied = self.reader.origin, applied_below(self.base, newest)
         newest = self._below(newest)
         check_origin(self.run.table, origin, newest, self.store)
         check_not_superseded(self.base, newest, began=self.read.began)
@@ -213,8 +213,8 @@ class NextCommit:
             return 0  # all rows were read: this load repairs the table
 
 
-def _applied_below(base: Manifest | None, newest: Manifest | None) -> AppliedEvents | None:
-    """Return which events were applied when the load began: what came later is applied again."""
+def applied_below(base: Manifest | None, newest: Manifest | None) -> AppliedEvents | None:
+    """Return which events the rows of a commit have that builds on `base`: what came later is applied again."""
     if newest is None or (newest.events is None and (base is None or base.events is None)):
         return None
     known = base.events if base and base.events else AppliedEvents(through=0, until=0.0, load=1)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace as replace_field
-
 from gamelake.days import day_of, format_day, partition_bounds
 from gamelake.kinds import Kind
 from gamelake.lake.claims import merge_parts
@@ -26,6 +24,7 @@ from gamelake.lake.rows import read_live_ids
 from gamelake.lake.store import ObjectNotFoundError
 from gamelake.lake.table import Table
 from gamelake.load.errors import NEW_SNAPSHOT, LoadError
+from gamelake.load.next_commit import applied_below
 from gamelake.load.scratch import scratch_folder
 from gamelake.sources.contract import Reject, RowContract
 
@@ -122,8 +121,7 @@ def _replay_day(store: Store, entity: Entity, day: str, load: Manifest) -> Repla
             f"{entity} {day}: {load.rejected_key} is not there: rejected rows are kept for 30 days"
         ) from error
     checked, refused = _check(RowContract(entity), kept)
-    table = Table(store, entity.table)
-    base = table.latest()
+    base = Table(store, entity.table).newest_load()
     live = read_live_ids(store, base, partition=_partition(entity, day))
     new = [(row_id, rows) for row_id, rows in checked.items() if row_id not in live]
     outcome = Replay(
@@ -156,7 +154,10 @@ def _check(contract: RowContract, kept: Sequence[RejectedRow]) -> tuple[dict[int
 
 
 def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequence[Rows]) -> Manifest:
-    """Put the rows into a part of their own, and commit it on top of the table."""
+    """Put the rows into a part of their own, and commit it on top of the newest load.
+
+    Events that were applied since are applied again on top of it: marts read this commit as a load.
+    """
     began = time.monotonic()
     run, table = LoadRun(entity.table, day, f"replay__{day}_{base.version}"), Table(store, entity.table)
     with scratch_folder() as scratch, PartStage(store, run, scratch=scratch, committed=base.files) as stage:
@@ -165,32 +166,32 @@ def _commit(store: Store, entity: Entity, day: str, base: Manifest, rows: Sequen
         files = stage.finish()
 
     def build(newest: Manifest | None) -> Draft:
-        if newest is None or _files(entity, day, newest) != _files(entity, day, base):
+        load = None if newest is None else table.load_of(newest)
+        if load is None or _files(entity, day, load) != _files(entity, day, base):
             raise ReplayError(
                 f"{entity} {day}: another load committed while the rows were checked. Nothing was added; "
                 "run the replay again"
             )
-        load = table.load_of(newest)
-        shows = _partition(entity, day) in {None, newest.partition}
+        shows = _partition(entity, day) in {None, load.partition}
         return Draft(
             run_id=run.run_id,
-            partition=newest.partition,
+            partition=load.partition,
             mode=load.mode,
-            events=None if newest.events is None else replace_field(newest.events, load=load.version),
-            cursor=newest.cursor,
-            source_count=newest.source_count,
-            row_count=newest.row_count + (len(rows) if shows else 0),
+            events=applied_below(load, newest),
+            cursor=load.cursor,
+            source_count=load.source_count,
+            row_count=load.row_count + (len(rows) if shows else 0),
             summary=Summary(
                 rows_read=len(rows),
-                proof=newest.summary.proof,
-                proof_reason=newest.summary.proof_reason,
+                proof=load.summary.proof,
+                proof_reason=load.summary.proof_reason,
                 seconds=time.monotonic() - began,
             ),
-            unproven=newest.unproven,
-            shrink_allowed=newest.shrink_allowed,
-            rejected_key=newest.rejected_key,
-            origin=newest.origin,
-            files=merge_parts(newest.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
+            unproven=load.unproven,
+            shrink_allowed=load.shrink_allowed,
+            rejected_key=load.rejected_key,
+            origin=load.origin,
+            files=merge_parts(load.files, files, per_partition=entity.kind is Kind.TIME_SERIES),
         )
 
     return table.commit(build)

@@ -16,8 +16,10 @@ from gamelake.lake.keys import TableName
 from gamelake.lake.manifest import Draft
 from gamelake.lake.parts import PartStage
 from gamelake.lake.table import Table
+from gamelake.load.apply_events import apply_events
 from gamelake.load.errors import ContractError
 from gamelake.load.replay import ReplayError, replay
+from tests.support.inbox_events import event, put
 from tests.support.loads import DAY, GAMES, REGISTRY, Loads, check_whole
 
 if TYPE_CHECKING:
@@ -79,6 +81,30 @@ def test_only_rows_of_ids_that_the_table_lacks_are_added(loads: Loads) -> None:
     assert (outcome.added, outcome.present) == (1, 1)
     assert loads.table_rows()[first]["hypes"] == 5
     assert loads.table_rows()[second]["hypes"] == "many"
+
+
+def test_rows_are_added_to_the_load_and_events_are_applied_again_on_top(loads: Loads) -> None:
+    games = lenient("games", hypes=FieldType.STRING)
+    bad = bad_games(loads)
+    loads.load(run_id="before")
+    load = loads.newest()
+    began = int(load.cursor or 0)
+    for age, row_id in ((10, 99_998), (20, 99_999)):
+        row = {"id": row_id, "name": "By an event", "updated_at": began + age}
+        put(loads.store, games.table, event("create", row, began + age))
+        apply_events(loads.store, games)
+    (outcome,) = replay(loads.store, games)
+    after = loads.newest()
+    assert (outcome.added, after.version, after.mode) == (2, 4, load.mode)
+    assert (after.row_count, after.source_count, after.summary.proof) == (GAMES, GAMES, "counted")
+    assert set(loads.table_rows()) == set(loads.source_rows())
+    assert [each.version for each in Table(loads.store, games.table).history(events=False)] == [4, 1]
+    (applied,) = apply_events(loads.store, games)
+    assert (applied.created, applied.through) == (2, 2)
+    assert set(loads.table_rows()) == {*loads.source_rows(), 99_998, 99_999}
+    assert [each.added for each in replay(loads.store, games)] == [0]
+    assert set(bad) < set(loads.table_rows())
+    check_whole(loads.store)
 
 
 def test_what_an_older_load_rejected_is_not_replayed(loads: Loads) -> None:
