@@ -12,6 +12,7 @@ LoadError
 ├── MissingPartsError              parts of the inbox are missing, and with them changes
 ├── LostPartError                  a part of the table is missing or damaged
 ├── UnprovenError                  the source counts other rows than it sends, more than one load may leave unproven
+├── PausedError                    hours passed while the rows of one day were read
 └── SupersededError                another load read the source much later and was faster to commit
 
 A reader raises `gamelake.sources.base.IncompleteError`, of which UnprovenError is one too.
@@ -242,6 +243,18 @@ class LostPartError(LoadError):
         self.table = table
         self.version = version
         self.reason = reason
+
+
+class PausedError(LoadError):
+    """Hours passed while the rows of one day were read, so that they are of different days."""
+
+    def __init__(self, entity: str, seconds: float) -> None:
+        super().__init__(
+            f"{entity}: {seconds / 3600:.1f} hours passed while the rows were read: this machine slept, or its clock "
+            "was set. The rows are of different times. Nothing was committed; run the load again."
+        )
+        self.entity = entity
+        self.seconds = seconds
 
 
 class ContractError(PermanentLoadError):

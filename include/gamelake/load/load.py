@@ -19,8 +19,8 @@ from gamelake.lake.parts import PART_BYTES, PartStage
 from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
 from gamelake.limits import Allow
-from gamelake.load.checkpoint import Checkpoint
-from gamelake.load.errors import HeldError, LoadError, check_origin
+from gamelake.load.checkpoint import RESUME_SECONDS, Checkpoint
+from gamelake.load.errors import HeldError, LoadError, PausedError, check_origin
 from gamelake.load.missing_fields import MissingFieldsError, check_fields
 from gamelake.load.next_commit import LoadFigures, NextCommit, ReadResult
 from gamelake.load.report import LoadReport
@@ -103,6 +103,7 @@ class Load:
             raise
 
     async def _load(self, began: float, stats: ClientStats) -> LoadReport:
+        opened = time.time()
         base = await asyncio.to_thread(self._table.latest)
         self._beside = base or await asyncio.to_thread(self._of_another_table)
         mode = self._mode(base)
@@ -131,6 +132,7 @@ class Load:
                 read = await self._read_changes(base, staging)
             else:
                 read = await self._read_all(mode, checkpoint, staging)
+            self._check_pause(time.time() - opened)
             await asyncio.to_thread(staging.keep_rejected)
             files = await asyncio.to_thread(parts.finish)
             commit = NextCommit(
@@ -228,6 +230,11 @@ class Load:
             figures=figures or ReconcileFigures(),
             evidence=evidence,
         )
+
+    def _check_pause(self, seconds: float) -> None:
+        """Refuse the rows of a day that were read before and after a machine slept: no time-out counts that time."""
+        if self._entity.kind is Kind.TIME_SERIES and seconds > RESUME_SECONDS:
+            raise PausedError(str(self._entity), seconds)
 
     async def _checked(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         """Yield the pages, once the first reply shows that the partition can be read and whose rows they are."""

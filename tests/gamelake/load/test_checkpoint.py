@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gamelake.lake.id_ranges import IdRange, ids_outside
 from gamelake.lake.manifest import ManifestError, Mode, Part
+from gamelake.load import load as load_module
 from gamelake.load.checkpoint import RESUME_SECONDS, Progress
-from gamelake.load.errors import ContractError
+from gamelake.load.errors import ContractError, PausedError
 from sandbox.igdb import World
 from tests.support.errors import having
 from tests.support.loads import Loads, check_whole
@@ -181,6 +184,20 @@ def test_a_time_series_resumes_within_its_day(monkeypatch: pytest.MonkeyPatch, t
     report = loads.load("popscore", part_bytes=1000)
     assert 0 < report.resumed_rows < report.rows
     assert loads.table_rows("popscore") == loads.source_rows("popularity_primitives")
+
+
+@pytest.mark.parametrize(("name", "is_refused"), [("popscore", True), ("genres", False)])
+def test_a_day_is_not_read_before_and_after_a_long_sleep(
+    monkeypatch: pytest.MonkeyPatch, name: str, is_refused: bool, loads: Loads
+) -> None:
+    clock = iter([1_000_000.0, 1_000_000.0 + RESUME_SECONDS + 60])
+    monkeypatch.setattr(load_module, "time", SimpleNamespace(time=lambda: next(clock), monotonic=time.monotonic))
+    if is_refused:
+        with pytest.raises(PausedError, match=r"igdb.popscore: 6.0 hours passed .* this machine slept"):
+            loads.load(name)
+    else:
+        loads.load(name)
+    assert (loads.latest(name) is None) is is_refused
 
 
 def test_a_cleared_run_loads_again_and_keeps_one_copy(loads: Loads) -> None:
