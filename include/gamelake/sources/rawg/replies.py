@@ -75,6 +75,7 @@ class Replies:
         self.first_at: datetime | None = None
         """The source's time at the first reply."""
         self.origin: str | None = None
+        """The server of the first reply that has rows: one that is missing does not state it."""
         self._client = client
         self._store = lake.store
         self._prefix = f"{lake.run.prefix}{NAME}"
@@ -147,7 +148,9 @@ class Replies:
             reply = await ask()
             await asyncio.to_thread(self._keep, key, reply)
         if self.first_at is None:
-            self.first_at, self.origin = reply.at, reply.origin
+            self.first_at = reply.at
+        if self.origin is None and not reply.is_missing:
+            self.origin = reply.origin
         return reply
 
     def _read(self, key: str, request: str) -> Reply | None:

@@ -18,10 +18,14 @@ from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError, HeldError
 from gamelake.sources.rawg.ledger import newest_entry
 from gamelake.sources.rawg.plan import Plan
+from gamelake.sources.rawg.waiting import WaitingGames
 from gamelake.sources.rawg.windows import IgnoredFilterError
+from rawg.client import RawgClient
 from rawg.errors import GatewayNotFoundError
+from sandbox.igdb import Sandbox, World
+from sandbox.rawg import KEY, RawgSandbox
 from tests.support.kills import Steps, in_child
-from tests.support.loads import table_rows
+from tests.support.loads import DAY, table_rows
 from tests.support.paged_rawg import NOON, PagedRawg
 from tests.support.rawg_loads import ENTITIES, LARGE, game, load
 
@@ -38,6 +42,20 @@ def rawg() -> Iterator[PagedRawg]:
     served = PagedRawg()
     with served.running():
         yield served
+
+
+class ServedSandbox:
+    """The sandbox's RAWG, which states its name in each reply."""
+
+    def __init__(self, sandbox: RawgSandbox, url: str) -> None:
+        self._sandbox, self._url = sandbox, url
+
+    @property
+    def clock(self) -> datetime:
+        return self._sandbox.igdb.clock()
+
+    def client(self, **options: Any) -> RawgClient:
+        return RawgClient(base_url=self._url, key=KEY, requests_per_second=1000, **options)
 
 
 def change(rawg: PagedRawg, rows: int, *, first: int = 1) -> None:
@@ -340,6 +358,20 @@ async def test_a_game_that_has_moved_is_missing_and_is_not_asked_again(
     assert details[9]["name"] == "Game 9"
     await load(rawg, store, "game_details", run_id="second")
     assert commit(store, "game_details").summary.requests == 0
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_a_first_game_that_is_deleted_does_not_state_whose_rows_they_are(store: Store, name: str) -> None:
+    world = World.generate(seed=3, games=60, first_day=DAY, today=DAY)
+    sandbox = RawgSandbox(Sandbox(world, requests_per_second=None, max_open_requests=None, latency=0.0))
+    with sandbox.running() as url:
+        served = ServedSandbox(sandbox, url)
+        await load(served, store)
+        first = WaitingGames.read(store, ENTITIES[name]).games[0].id
+        sandbox.delete("games", [first])
+        await load(served, store, name, games_per_load=5)
+    assert first in ids(store, name)
+    assert commit(store, name).origin == "sandbox"
 
 
 @pytest.mark.parametrize("text", ["2020-01-01T00:00:00", "9999-12-31T00:00:00", "soon", None])
