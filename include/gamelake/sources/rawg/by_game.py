@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from apiclient.elements import UnreadableRow
 from apiclient.errors import ReplyError, ServerError, UnreachableError
 from gamelake.lake.manifest import Proof
-from gamelake.sources.base import Evidence, Page
+from gamelake.sources.base import Evidence, IncompleteError, Page
 from gamelake.sources.contract import Reject
 from gamelake.sources.rawg.base import RawgReader
 from gamelake.sources.rawg.options import Reading
 from gamelake.sources.rawg.queries import Query
-from gamelake.sources.rawg.waiting import WaitingGames
+from gamelake.sources.rawg.waiting import GAMES, WaitingGames
 from rawg.errors import GatewayNotFoundError, NotFoundError
 
 if TYPE_CHECKING:
@@ -31,7 +32,25 @@ PAGE_GAMES = 40
 MOST_FAILURES = 5
 """Of so many games one after another RAWG fails: then it may be down, rather than the pages of some games."""
 
+_MOST_LISTED = 3
+"""The listed games of which one must have its page."""
+
 _FAILED = (ServerError, ReplyError, UnreachableError, GatewayNotFoundError)
+
+
+class NoPagesError(IncompleteError):
+    """RAWG has no page of games one after another, nor of a game that it lists: the pages are lost, not the games."""
+
+    def __init__(self, entity: str, path: str, games: int) -> None:
+        super().__init__(entity, path, 0, None)
+        self.games = games
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entity}: RAWG answers 404 to {self.where}, though it lists this game, and to the last {self.games} "
+            "games that were asked for. So these are not taken as deleted. Nothing was committed; run the load again. "
+            "If it stays, RAWG may have moved these pages: compare `path` in entities.yaml with https://api.rawg.io/docs/."
+        )
 
 
 class GamesReader(RawgReader):
@@ -56,14 +75,14 @@ class GamesReader(RawgReader):
         self._evidence = None
         read, in_a_row, known = 0, 0, None
         failed: list[int] = []
+        missing: list[Any] = []  # of games that RAWG does not have, until it has one
         reason = f"one load reads {self._options.games_per_load:,}"
         rows: list[Any] = []
         self._use_own_clock()
         for game in waiting.games[: self._options.games_per_load]:
             with self._stopping(lambda why: Evidence(Proof.PARTIAL, why)):
                 try:
-                    rows.append(await self._row(game.id, game.updated_at))
-                    read, in_a_row, known = read + 1, 0, game.id
+                    missing.append(await self._row(game.id, game.updated_at))
                 except _FAILED as error:
                     failed.append(game.id)
                     in_a_row += 1
@@ -73,12 +92,23 @@ class GamesReader(RawgReader):
                             raise
                         in_a_row = 0
                     log.warning("%s: game %d is left for the next load: %s", self._entity, game.id, error)
+                else:
+                    in_a_row, known = 0, game.id
+                    if not missing[-1].get("is_missing") or len(missing) == MOST_FAILURES:
+                        await self._check_missing(missing)
+                        rows += missing
+                        read, missing = read + len(missing), []
             if self._evidence:
-                reason = str(self._evidence.reason)
                 break
-            if len(rows) == PAGE_GAMES:
+            if len(rows) >= PAGE_GAMES:
                 yield self._page(rows, None)
                 rows = []
+        with self._stopping(lambda why: Evidence(Proof.PARTIAL, why)):
+            await self._check_missing(missing)
+            rows += missing
+            read += len(missing)
+        if self._evidence:
+            reason = str(self._evidence.reason)
         if rows:
             yield self._page(rows, None)
         self._evidence = Evidence(Proof.COUNTED)
@@ -90,11 +120,30 @@ class GamesReader(RawgReader):
                 f"{read:,} of the {len(waiting.games):,} games that wait were read: {'; '.join(reasons)}",
             )
 
+    async def _check_missing(self, rows: Sequence[Any]) -> None:
+        """Refuse games that are missing one after another, if RAWG has no page either of games that it lists now.
+
+        Raises: NoPagesError.
+        """
+        if not rows or not rows[-1].get("is_missing"):
+            return
+        path = GAMES
+        listed = [row.get("id") for row in (await self._client.page(GAMES)).results if isinstance(row, dict)]
+        for game_id in listed[:_MOST_LISTED]:
+            path = self._options.path.format(id=game_id)
+            with suppress(NotFoundError):
+                await self._ask(path)
+                return
+        raise NoPagesError(str(self._entity), path, len(rows))
+
+    async def _ask(self, path: str) -> None:
+        await (self._client.page(path) if self._options.read is Reading.SUBLIST else self._client.single(path))
+
     async def _answers(self, game_id: int) -> bool:
         """Whether RAWG answers for another game, such as one for which it did before: then it is not down."""
         path = self._options.path.format(id=game_id)
         try:
-            await (self._client.page(path) if self._options.read is Reading.SUBLIST else self._client.single(path))
+            await self._ask(path)
         except _FAILED:
             return False
         except NotFoundError:

@@ -16,6 +16,7 @@ from apiclient.errors import ServerError, UnreachableError
 from gamelake.lake.manifest import Manifest, Mode, Proof
 from gamelake.lake.table import Table
 from gamelake.load.errors import ContractError, HeldError
+from gamelake.sources.rawg.by_game import NoPagesError
 from gamelake.sources.rawg.ledger import newest_entry
 from gamelake.sources.rawg.plan import Plan
 from gamelake.sources.rawg.waiting import WaitingGames
@@ -469,6 +470,32 @@ async def test_a_gateway_that_answers_404_deletes_no_game(rawg: PagedRawg, store
     rows = table_rows(store, name, "rawg")
     assert {row_id for row_id, row in rows.items() if row.get("is_missing")} == {5}
     assert len(rows) == 9
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+@pytest.mark.parametrize("changed", [2, 20])
+async def test_games_are_not_missing_where_rawg_has_no_page_of_any_game(
+    rawg: PagedRawg, store: Store, name: str, changed: int
+) -> None:
+    change(rawg, 50)
+    await load(rawg, store)
+    await load(rawg, store, name)
+    before = commit(store, name)
+    rawg.put(*(game(i, rawg.clock) for i in range(1, changed + 1)))
+    rawg.clock += timedelta(minutes=10)
+    await load(rawg, store, run_id="later")
+    sent = rawg._answer
+    rawg._answer = lambda path, query: (404, {"detail": "Not found."}) if path[1:] else sent(path, query)  # type: ignore[method-assign]
+    with pytest.raises(NoPagesError, match=f"RAWG answers 404 to games/.* and to the last {min(changed, 5)} games"):
+        await load(rawg, store, name, run_id="without pages", keep=True)
+    assert commit(store, name) == before
+    rawg._answer = sent  # type: ignore[method-assign]
+    for row_id in range(1, 8):  # these are deleted, one after another
+        del rawg.rows["games"][row_id]
+    await load(rawg, store, name, run_id="without pages")
+    missing = {row_id for row_id, row in table_rows(store, name, "rawg").items() if row.get("is_missing")}
+    assert missing == set(range(1, min(changed, 7) + 1))
+    assert commit(store, name).summary.proof is Proof.COUNTED
 
 
 async def test_a_page_that_never_answers_stops_no_load(rawg: PagedRawg, store: Store) -> None:
