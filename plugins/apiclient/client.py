@@ -37,7 +37,7 @@ class ApiClient:
         base_url: The address of the API.
         requests_per_second: The most starts of requests in any one second.
         max_open_requests: The most requests that wait for their reply at once.
-        timeout: Seconds from the start of a request to the end of its reply.
+        timeout: Seconds without a byte of the reply. A whole request may take ten times as long.
         max_attempts: The most requests for one answer. It counts the first one.
         backoff: The waits between them.
         before_request: Called before each request, retries included. An error of it is raised, and nothing is sent.

@@ -30,6 +30,9 @@ STAND_IN_HEADER = "X-Stand-In"
 MAX_REPLY_BYTES = 64_000_000
 
 _CONNECT_SECONDS = 10.0
+# A slow network needs minutes for replies that are open at once. So the limit is on the time without a byte, and this
+# many times it on the whole request.
+_LONGEST = 10
 _PROXY_AUTHENTICATION = 407
 
 
@@ -72,11 +75,13 @@ def proxy_for(url: str, *, api: str, endpoint: str) -> Proxy | None:
 def open_session(
     proxy: Proxy | None, *, seconds: float, headers: Mapping[str, str], **options: Any
 ) -> aiohttp.ClientSession:
-    """Return a session through the proxy, if there is one, whose requests may take so many seconds each."""
+    """Return a session through the proxy, if there is one. seconds: the longest wait for the next byte of a reply."""
     # Without a tunnel the proxy reads the request's own headers.
     for_proxy = proxy.headers if proxy and not proxy.tunnels else {}
     session = aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS),
+        timeout=aiohttp.ClientTimeout(
+            total=seconds * _LONGEST, connect=seconds, sock_connect=_CONNECT_SECONDS, sock_read=seconds
+        ),
         headers={**headers, **for_proxy},
         **options,
     )

@@ -46,9 +46,9 @@ _T = TypeVar("_T")
 class IgdbClient(ApiClient):
     """A client of one client id: all requests that share its budget go through it.
 
-    `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds from the start of a request to the end of
-    its reply; `max_attempts` counts the first one. Made on any thread, entered and used on one event loop.
-    `origin` is the server of the latest reply: `igdb`, or the value of STAND_IN_HEADER.
+    `base_url` is such as `https://api.igdb.com/v4`; `timeout` is the seconds without a byte of the reply; a whole
+    request may take ten times as long. `max_attempts` counts the first one. Made on any thread, entered and used on
+    one event loop. `origin` is the server of the latest reply: `igdb`, or the value of STAND_IN_HEADER.
     """
 
     api = API

@@ -63,7 +63,7 @@ class RawgClient(ApiClient):
         base_url: Such as `https://api.rawg.io/api`.
         key: Sent as a query parameter, to the host of `base_url` only.
         requests_per_second: The most starts of requests in any one second.
-        timeout: Seconds from the start of a request to the end of its reply.
+        timeout: Seconds without a byte of the reply. A whole request may take ten times as long.
         max_attempts: The most requests for one answer. It counts the first one.
         before_request: Called before each request, retries included. An error of it is raised, and nothing is sent.
     """

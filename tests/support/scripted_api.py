@@ -71,6 +71,21 @@ class ScriptedApi(ABC):
         self.script.append(answer)
         return self
 
+    def then_slow(self, pieces: int, *, every: float) -> Self:
+        """Adds a reply that comes in pieces, one every so many seconds."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            await response.prepare(request)
+            for _ in range(pieces):
+                await asyncio.sleep(every)
+                await response.write(b" ")
+            await response.write(b'[{"id": 1}]')
+            return response
+
+        self.script.append(answer)
+        return self
+
     def then_torn(self) -> Self:
         """Adds a reply whose connection breaks in the middle of the body."""
 
