@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import logging
 import os
 import shutil
 import signal
@@ -51,6 +52,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_finish() -> None:
     """Leave the modules and the thousands of tests out of each garbage collection: they stay until the end."""
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _log_handlers() -> Iterator[None]:
+    """Remove the log handlers that a test has added: Airflow logs to the stderr of the test that imports it first."""
+    before = set(logging.root.handlers)
+    yield
+    for handler in set(logging.root.handlers) - before:
+        logging.root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
