@@ -181,15 +181,15 @@ def _report(fault: Fault, *, count: Callable[[Store], tuple[int, int] | None] | 
 
 
 def _has_wrong_params(context: Context, error: BaseException | str | None) -> bool:
-    """Whether a person started a run with params that cannot be used, such as a day without loads: no night failed."""
+    """Whether a person started a run or backfill with what cannot be used, as a day without loads: no night failed."""
     from gamelake.airflow.run_partition import ParamError
     from gamelake.days import PartitionError
     from gamelake.load.errors import UnreadablePartitionError
     from gamelake.marts.errors import UnbuildableDayError
 
     kinds = (ParamError, PartitionError, UnreadablePartitionError, UnbuildableDayError)
-    is_manual = getattr(context.get("dag_run"), "run_type", None) == "manual"
-    return is_manual and any(isinstance(each, kinds) for each in _causes(error))
+    is_of_a_person = getattr(context.get("dag_run"), "run_type", None) in {"manual", "backfill"}
+    return is_of_a_person and any(isinstance(each, kinds) for each in _causes(error))
 
 
 def _tell_wrong_params(context: Context, scope: str, part: str, error: BaseException | str | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import TimeoutPosix
+from airflow.utils.types import DagRunType
 
 from apiclient.errors import ServerError
 from gamelake.airflow import failures, notifications
@@ -502,10 +503,14 @@ WRONG_PARAMS = [
 
 @pytest.mark.parametrize("reason", WRONG_PARAMS, ids=lambda each: type(each).__name__)
 @pytest.mark.parametrize("scope", ["transform", "load.igdb"])
+@pytest.mark.parametrize("run_type", [DagRunType.MANUAL, DagRunType.BACKFILL_JOB])
 def test_wrong_params_of_a_person_are_no_failed_night(
-    lake: Store, webhook: Webhook, reason: Exception, scope: str
+    lake: Store, webhook: Webhook, reason: Exception, scope: str, run_type: DagRunType
 ) -> None:
-    """A run of transform for a day without loads told that the marts of that day were not published, as P0."""
+    """A run of transform for a day without loads told that the marts of that day were not published, as P0.
+
+    A backfill of a table without history told so for each of its days.
+    """
     error = AirflowFailException(f"not retried: {reason}")
     error.__cause__ = reason
     task, run = (
@@ -514,7 +519,7 @@ def test_wrong_params_of_a_person_are_no_failed_night(
         else (load_callbacks(IGDB, COVERS), load_run_callbacks(IGDB, COVERS))
     )
     asked = context(error, task="open_generation", reason="task_failure")
-    asked["dag_run"].run_type, asked["dag_run"].start_date = "manual", datetime.now(UTC)
+    asked["dag_run"].run_type, asked["dag_run"].start_date = run_type, datetime.now(UTC)
 
     task["on_failure_callback"](asked)
     run["on_failure_callback"](asked)
