@@ -148,7 +148,7 @@ def test_a_day_of_make_run_is_not_built_again(clone: Any) -> None:
     tested = press_test(api, api.get("/api/v2/connections/igdb_default").json())
     assert tested.json()["status"] is True, tested.text
     assert "answers and accepts the client id and secret" in tested.json()["message"]
-    assert "The next loads start at " in up.stdout
+    assert "The next loads of igdb start at " in up.stdout
     assert " 04:00 Korean time" in up.stdout
     database = sqlite3.connect(clone.folder / "airflow" / "airflow.db")
     beat = "select max(latest_heartbeat) from job where job_type = 'SchedulerJob'"

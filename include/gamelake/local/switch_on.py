@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from gamelake.days import KST
 from gamelake.local.database import prepare
 from gamelake.maintenance.smoke import WITHOUT_SOURCE
 from gamelake.registry import loaded_entities
+
+if TYPE_CHECKING:
+    from gamelake.registry import Entity
 
 _SWITCHED_ON = "make_up_unpause"
 """The event in Airflow's audit log of a DAG that was switched on."""
@@ -22,8 +26,8 @@ class BrokenDagsError(RuntimeError):
 def switch_on() -> None:
     """Prepare the database, write the DAGs to it, and unpause each that no earlier call has unpaused.
 
-    A DAG that is paused after that was paused by a person. Print when the next loads are due, and the paused DAGs, as
-    JSON. No scheduler runs yet, so no event of a load gets lost while `transform` is paused.
+    A DAG that is paused after that was paused by a person. Print when the next loads that `transform` waits for are
+    due, and the paused DAGs, as JSON. No scheduler runs yet, so no event of a load is lost while `transform` is paused.
     Raises: BrokenDagsError.
     """
     prepare()
@@ -51,17 +55,26 @@ def switch_on() -> None:
         session.execute(update(DagModel).where(DagModel.dag_id.in_(new)).values(is_paused=False))
         session.add_all(Log(event=_SWITCHED_ON, owner="make up", dag_id=each) for each in sorted(new))
         paused = session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(ours), DagModel.is_paused)).all()
-        running = set(loads).difference(paused)
+        running = {entity.dag_id for entity in _awaited()}.difference(paused)
         due = session.scalar(select(func.min(DagModel.next_dagrun_create_after)).where(DagModel.dag_id.in_(running)))
     print(json.dumps({"next_loads": due.isoformat() if due else None, "paused": sorted(paused)}))
 
 
 def when_loads_start(due: datetime | None, paused: list[str], now: datetime) -> str:
-    """Return sentences on the DAGs that stay paused, and on the next loads; `due` is None if all loads are paused."""
+    """Return sentences on the DAGs that stay paused, and on the next loads that `transform` waits for.
+
+    `due` is None if all of these loads are paused.
+    """
     dags = f"Paused, as before: {', '.join(paused)} ({_PAGE})." if paused else "All DAGs are on."
     if due is None:
         return dags
     follows = "." if "transform" in paused else ", and transform follows them."
     if due <= now:
         return f"{dags} The loads of the last 04:00 Korean time start now{follows}"
-    return f"{dags} The next loads start at {due.astimezone(KST):%Y-%m-%d %H:%M} Korean time{follows}"
+    sources = ", ".join(dict.fromkeys(entity.source for entity in _awaited()))
+    return f"{dags} The next loads of {sources} start at {due.astimezone(KST):%Y-%m-%d %H:%M} Korean time{follows}"
+
+
+def _awaited() -> list[Entity]:
+    """Return the tables whose loads `transform` waits for."""
+    return [entity for entity in loaded_entities() if entity.gates_transform]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,14 @@ def test_a_dag_that_a_person_paused_stays_paused(tmp_path: Path) -> None:
 
     def paused() -> list[str]:
         line = next(each for each in reversed(laptop("switch-on").splitlines()) if each.startswith("{"))
-        return list(json.loads(line)["paused"])
+        printed = json.loads(line)
+        with closing(sqlite3.connect(tmp_path / "local" / "airflow" / "airflow.db")) as database:
+            first = "select min(next_dagrun_create_after) from dag where dag_id like 'igdb_%'"
+            (due,) = database.execute(first).fetchone()
+        assert datetime.fromisoformat(printed["next_loads"]) == datetime.fromisoformat(due).replace(tzinfo=UTC), (
+            "not those of RAWG, which transform does not wait for"
+        )
+        return list(printed["paused"])
 
     assert paused() == []
     laptop("airflow", "dags", "pause", "transform")
