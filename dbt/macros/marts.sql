@@ -69,6 +69,15 @@
 {% endmacro %}
 
 
+{#
+    The rows of IGDB that are releases: of status 4 the day is the one on which a game went offline there, and a release of
+    status 5 was cancelled.
+#}
+{% macro release_dates() %}
+    select * from {{ ref("stg_igdb__release_dates") }} where coalesce(status not in (4, 5), true)
+{% endmacro %}
+
+
 {# A score to order by, rounded: equal scores may differ in the last bit, and must be a tie. #}
 {% macro rounded(score) %} round({{ score }}, 9) {% endmacro %}
 

@@ -21,6 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 PRECISIONS = {0: "day", 1: "month", 3: "quarter", 4: "quarter", 5: "quarter", 6: "quarter", 2: "year"}
 FINEST_FIRST = ("day", "month", "quarter", "year")
 KOREA = 9
+NO_RELEASES = {4, 5}
 MAIN_TYPES, UNRELEASED_STATUSES, FOLDED_TYPES = {0, 4, 8, 9, 10}, {6, 7}, {9, 10, 11}
 
 
@@ -193,6 +194,8 @@ def year_of(release: Row) -> int | None:
 def releases_of(world: World) -> defaultdict[int, list[Row]]:
     releases: defaultdict[int, list[Row]] = defaultdict(list)
     for row in world.of("release_dates"):
+        if row.get("status") in NO_RELEASES:
+            continue
         releases[row.get("game", -1)].append(
             {
                 "at": utc(row.get("date")),
@@ -279,7 +282,7 @@ def release_dates(world: World) -> list[Row]:
             "release_year": year_of(row),
         }
         for row in world.of("release_dates")
-        if row.get("game") in games
+        if row.get("game") in games and row.get("status") not in NO_RELEASES
     ]
 
 

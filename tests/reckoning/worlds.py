@@ -47,6 +47,10 @@ ODD_LINKS: dict[str, list[Row]] = {
         {"id": MOST - 2, "game": MOST - 2, "external_game_source": 26, "uid": "epic", "url": " "},
     ],
     "game_localizations": [{"id": MOST, "game": MOST, "region": 2, "name": "\u3164"}],
+    "release_dates": [
+        {"id": MOST, "game": MOST, "date": 0, "y": 1970, "date_format": 0, "release_region": 9, "status": 4},
+        {"id": MOST - 1, "game": MOST, "date": 0, "y": 1970, "date_format": 0, "release_region": 9, "status": 5},
+    ],
 }
 ODD_VALUES: list[Row] = [
     {"id": MOST, "game_id": MOST, "popularity_type": 3, "value": 9e299, "calculated_at": MOST},

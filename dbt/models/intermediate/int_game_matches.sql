@@ -12,7 +12,7 @@ with
                     game_id,
                     case when date_format = 0 then cast(released_at as date) end as day,
                     coalesce(year, year(released_at)) as year
-                from {{ ref("stg_igdb__release_dates") }}
+                from ({{ release_dates() }}) as releases
             ) as dates
             on pairs.igdb_game_id = dates.game_id
         where pairs.rawg_released is not null

@@ -26,12 +26,14 @@ with recursive
         join named on editions.id = named.edition_of
     ),
 
+    release_dates as ({{ release_dates() }}),
+
     releases as (
         select
             game_id,
             min(year) as first_year,
             min(case when release_region = 9 and date_format = 0 then released_at end) as korean_release_date
-        from {{ ref("stg_igdb__release_dates") }}
+        from release_dates
         group by game_id
     ),
 
@@ -51,7 +53,7 @@ with recursive
                     then 4
                 end
             ) as place
-        from {{ ref("stg_igdb__release_dates") }} as releases
+        from release_dates as releases
         join named on releases.game_id = named.id and releases.released_at = named.first_release_date
         group by named.id
     ),

@@ -31,7 +31,7 @@ select
         then 'year'
     end as date_precision,
     releases.year as release_year
-from {{ ref("stg_igdb__release_dates") }} as releases
+from ({{ release_dates() }}) as releases
 -- IGDB deletes games whose release dates stay behind; the tests of staging count them
 semi join {{ ref("dim_games") }} as games on releases.game_id = games.game_id
 left join {{ ref("stg_igdb__platforms") }} as platforms on releases.platform_id = platforms.id
