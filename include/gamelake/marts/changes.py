@@ -9,6 +9,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from gamelake.days import bounds_of, day_of_partition, format_day
@@ -82,11 +83,12 @@ def _steps(store: Store, read: Manifest, day: date, threads: ThreadPoolExecutor)
         for step in filter(None, threads.map(partial(_read, feed), newest_first[:AT_ONCE])):
             loaded = day_of_partition(step.partition)
             if loaded < format_day(first) and step.committed_at < begin:
-                newest_first = []  # a day that is loaded again later is no reason to stop
-            elif step.to_version <= read.version and format_day(first) <= loaded <= format_day(day):
+                newest_first = []
+            elif step.to_version <= read.version and loaded <= format_day(day):
                 found.append(step)
         newest_first = newest_first[AT_ONCE:]
-    return found[::-1]
+    # an earlier day that was loaded again after one of these has what changed since
+    return list(dropwhile(lambda step: day_of_partition(step.partition) < format_day(first), found[::-1]))
 
 
 def _read(feed: Feed, number: int) -> Step | None:

@@ -61,6 +61,17 @@ def test_a_build_reads_the_steps_of_28_days_up_to_its_commit(lake: Store, tmp_pa
     assert (again.feed_steps, again.feed_files) == (found.feed_steps, found.feed_files), "a day that is built again"
 
 
+def test_the_changes_of_an_old_day_that_was_loaded_again_are_read(lake: Store, tmp_path: Path) -> None:
+    """An incremental load of any day reads what changed up to now."""
+    one, two = {"id": 1, "name": "One", "hypes": 1}, {"id": 2, "name": "Two", "hypes": 2}
+    load_whole(lake, tmp_path, one, two | {"hypes": 3}, partition="2026-10-21")
+    load_whole(lake, tmp_path, one, two | {"hypes": 3}, partition="2026-11-23")
+    make_missing(lake, GAMES)
+    found = inputs(lake)
+    assert intervals(found) == [(1, 2, True), (2, 3, True), (3, 4, True), (4, 5, True), (5, 6, True)]
+    assert [(file.to_version, file.rows) for file in found.feed_files] == [(2, 1), (3, 2), (5, 1)]
+
+
 def test_a_later_step_is_not_read_for_an_earlier_day(lake: Store) -> None:
     assert intervals(inputs(lake, date(2026, 11, 21))) == [(1, 2, True)]
     begins = inputs(lake, date(2026, 10, 20)).feed_steps
