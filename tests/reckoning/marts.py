@@ -193,7 +193,7 @@ class Marts:
 
     def rising_stars(self) -> list[Row]:
         compared = [
-            (r["playing_users"] - r["playing_gained_7d"], r["playing_gained_7d"])
+            ((r["playing_users"] or 0) - r["playing_gained_7d"], r["playing_gained_7d"])
             for r in self.popularity.values()
             if r["playing_gained_7d"] is not None
         ]
@@ -217,7 +217,7 @@ class Marts:
             gains = {
                 g: r[f"{metric}_gained_7d"] for g, r in self.popularity.items() if r[f"{metric}_gained_7d"] is not None
             }
-            now = {g: self.popularity[g][COUNTS[metric]] for g in gains}
+            now = {g: self.popularity[g][COUNTS[metric]] or 0 for g in gains}
             prior = quantile([now[g] - gains[g] for g in gains if now[g] > gains[g]], 0.9)
             changes[metric] = {}
             if prior is not None:

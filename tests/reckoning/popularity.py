@@ -172,7 +172,7 @@ def changed_share(today: dict[int, Row], before: dict[int, Row], column: str) ->
 
 def add_growth(today: dict[int, Row], before: dict[int, Row], metric: str, span: int) -> None:
     column = COUNTS[metric]
-    counted = any(row[column] is not None for row in before.values())
+    counted, counted_now = (any(row[column] is not None for row in rows.values()) for rows in (before, today))
     changed = changed_share(today, before, column)
     still = changed is not None and changed < STILL
     for game_id, row in today.items():
@@ -180,7 +180,10 @@ def add_growth(today: dict[int, Row], before: dict[int, Row], metric: str, span:
         then = base[column] if base else None
         if counted and metric in OF_IGDB and (base is None or base[metric] is None):
             then = 0  # IGDB lists every game with a user: no value is no user
-        gained = None if then is None or row[column] is None or still else row[column] - then
+        now = row[column]
+        if counted_now and metric in OF_IGDB and row[metric] is None and base is not None and base[column] is not None:
+            now = 0
+        gained = None if then is None or now is None or still else now - then
         row[f"{metric}_gained_{span}d"] = gained
         row[f"{metric}_growth_{span}d"] = None if gained is None or then is None or then < LEAST_BASE else gained / then
 

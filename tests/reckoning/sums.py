@@ -113,7 +113,7 @@ def theme_trends(marts: Marts) -> list[Row]:
             row[column] = total(game.get(column) for game in games)
             row[f"{metric}_gained_7d"] = total(game.get(f"{metric}_gained_7d") for game in games)
             compared = [game for game in games if game.get(f"{metric}_gained_7d") is not None]
-            before = total(game[column] - game[f"{metric}_gained_7d"] for game in compared)
+            before = total((game[column] or 0) - game[f"{metric}_gained_7d"] for game in compared)
             row[f"{metric}_growth_7d"] = ratio(row[f"{metric}_gained_7d"], before)
         rows.append(row)
     ranked = []

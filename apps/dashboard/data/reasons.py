@@ -33,7 +33,7 @@ def parts_of(key: str, row: Row) -> list[Part]:
 def _trending(row: Row) -> Iterator[Part]:
     yield "summary", {"score": row["trending_score"], "signals": row["rising_signals"]}
     for name, (gained, now) in TRENDING.items():
-        yield name, {"gained": row[gained], "now": row[now]}
+        yield name, {"gained": row[gained], "now": row[now] or 0}
     if row["score_evidence"] < 1:
         yield "evidence", {"share": row["score_evidence"]}
 

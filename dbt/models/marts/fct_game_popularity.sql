@@ -35,10 +35,22 @@ with
                             changes_{{ span }}.{{ metric }}_changed_share >= 0.01
                             or changes_{{ span }}.{{ metric }}_changed_share is null
                         then
-                            today.{{ counts[metric] }} - coalesce(
+                            coalesce(
+                                today.{{ counts[metric] }}
+                                {% if metric in ["visits", "want_to_play", "playing"] %}
+                                    -- IGDB lists every game with a user: no value is no user, now and then
+                                    ,
+                                    case
+                                        when
+                                            bases_{{ span }}.{{ counts[metric] }} is not null
+                                            and today.{{ metric }} is null
+                                            and count(today.{{ counts[metric] }}) over () > 0
+                                        then 0
+                                    end
+                                {% endif %}
+                            ) - coalesce(
                                 bases_{{ span }}.{{ counts[metric] }}
                                 {% if metric in ["visits", "want_to_play", "playing"] %}
-                                    -- IGDB lists every game with a user: no value is no user
                                     ,
                                     case
                                         when
@@ -80,11 +92,11 @@ select
             gains.{{ metric }}_gained_{{ span }}d,
             case
                 when
-                    today.{{ counts[metric] }} - gains.{{ metric }}_gained_{{ span }}d
+                    coalesce(today.{{ counts[metric] }}, 0) - gains.{{ metric }}_gained_{{ span }}d
                     >= {{ setting("growth_minimum_count") }}
                 then
                     gains.{{ metric }}_gained_{{ span }}d
-                    / cast(today.{{ counts[metric] }} - gains.{{ metric }}_gained_{{ span }}d as double)
+                    / cast(coalesce(today.{{ counts[metric] }}, 0) - gains.{{ metric }}_gained_{{ span }}d as double)
             end as {{ metric }}_growth_{{ span }}d,
         {% endfor %}
     {% endfor %}

@@ -2,7 +2,7 @@ with
     games as ({{ rankable_games() }}),
 
     popularity as (
-        select *, playing_users - playing_gained_7d as playing_users_7d_ago
+        select *, coalesce(playing_users, 0) - playing_gained_7d as playing_users_7d_ago
         from {{ ref("fct_game_popularity") }}
         where playing_gained_7d is not null
     ),

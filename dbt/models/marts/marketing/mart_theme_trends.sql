@@ -40,7 +40,10 @@ with
                 cast(sum({{ metric }}_gained_7d) as bigint) as {{ metric }}_gained_7d,
                 cast(
                     sum(
-                        case when {{ metric }}_gained_7d is not null then {{ column }} - {{ metric }}_gained_7d end
+                        case
+                            when {{ metric }}_gained_7d is not null
+                            then coalesce({{ column }}, 0) - {{ metric }}_gained_7d
+                        end
                     ) as double
                 ) as {{ metric }}_7d_ago {{ "," if not loop.last }}
             {% endfor %}

@@ -17,7 +17,8 @@ with
         select
             *,
             {% for metric in weights %}
-                {{ counts[metric] }} - {{ metric }}_gained_7d as {{ metric }}_7d_ago {{ "," if not loop.last }}
+                coalesce({{ counts[metric] }}, 0)
+                - {{ metric }}_gained_7d as {{ metric }}_7d_ago {{ "," if not loop.last }}
             {% endfor %}
         from {{ ref("fct_game_popularity") }}
     ),
@@ -43,7 +44,7 @@ with
                         least(
                             greatest(
                                 cast(3 * popularity.{{ metric }}_gained_7d as double) / (
-                                    popularity.{{ counts[metric] }}
+                                    coalesce(popularity.{{ counts[metric] }}, 0)
                                     + popularity.{{ metric }}_7d_ago
                                     + priors.{{ metric }}
                                 ),
