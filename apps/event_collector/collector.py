@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 64 * 1024 * 1024
-"""Bytes of events in memory, from the first byte of a request to its answer. More are refused."""
+"""Bytes of events in memory, from the first byte of a request until they are stored. More are refused."""
 UPLOAD_AT_END = 10.0
 """Seconds that the end of the process waits for uploads. What is not uploaded then, the next process uploads."""
 
@@ -81,7 +81,7 @@ class Collector:
 
     @property
     def reserved(self) -> int:
-        """Bytes of events in memory."""
+        """Bytes of events in memory, also of requests that have timed out."""
         return self._reserved
 
     @property
@@ -118,7 +118,13 @@ class Collector:
                 raise NotStoredError("the collector is ending")
             self._queue.append(_Submission(lines, answer, size))
             self._work.notify()
-        await answer
+        try:
+            await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            # The request has timed out. Its events stay in the queue, and count as memory until they are stored.
+            self._reserved += size
+            answer.add_done_callback(lambda _: self.release(size))
+            raise
 
     def close(self) -> None:
         """Store what waits, and upload as much as UPLOAD_AT_END allows. The rest stays on the disk."""
@@ -247,8 +253,6 @@ class Collector:
 
 def _answer(group: Sequence[_Submission], failed: Mapping[TableName, str]) -> None:
     for each in group:
-        if each.answer.done():  # its request has timed out
-            continue
         reason = next((failed[table] for table in each.lines if table in failed), None)
         if reason:
             each.answer.set_exception(NotStoredError(reason))

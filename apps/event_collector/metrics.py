@@ -75,7 +75,7 @@ class _Waiting:
         for name, text, value in (
             (
                 "memory_bytes",
-                "Events in memory, from the first byte of a request to its answer.",
+                "Events in memory, from the first byte of a request until they are stored.",
                 self._collector.reserved,
             ),
             ("spool_bytes", "Bytes of the write-ahead files.", self._spool.bytes),
