@@ -90,8 +90,11 @@ class Broker:
             await admin.close()
         return True
 
-    async def send(self, topic: str, messages: Sequence[Message], *, headers: Sequence[tuple[str, bytes]]) -> None:
+    async def send(self, topic: str, messages: Sequence[Message], *, headers: Sequence[tuple[str, bytes]]) -> int:
         """Send messages, and wait until the broker has all of them.
+
+        Returns:
+            How many the topic got: one that is for all partitions is there once in each.
 
         Raises:
             BrokerError: It may have some of them nevertheless.
@@ -117,6 +120,7 @@ class Broker:
                 if not isinstance(outcome, KafkaError | OSError):
                     raise outcome
                 raise self._error(f"did not confirm messages of the topic {topic}", outcome) from outcome
+        return len(waiting)
 
     def _access(self) -> dict[str, Any]:
         """Return what every client of aiokafka needs."""

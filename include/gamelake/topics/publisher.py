@@ -38,7 +38,7 @@ class Sent:
 
     Attributes:
         topic: Its name.
-        messages: How many.
+        messages: How many the topic got.
         position: The position then; None if nothing was ever to be sent.
         reasons: Why rows were sent again, or what cannot be sent any more.
     """
@@ -99,9 +99,8 @@ class _Publisher:
         chunks = _chunks(unit.messages)
         while not is_complete:
             chunk, is_complete = await asyncio.to_thread(next, chunks)
-            await self._broker.send(self._topic, chunk, headers=headers)
+            self._sent.messages += await self._broker.send(self._topic, chunk, headers=headers)
             done += len(chunk)
-            self._sent.messages += len(chunk)
             await self._move(unit, self._sent.position, messages=done, is_complete=is_complete)
 
     async def _move(self, unit: Unit, start: Position | None, *, messages: int, is_complete: bool) -> None:

@@ -49,7 +49,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningB
 def test_tables_and_events_are_sent(lake: Store, broker: RunningBroker, capsys: Captured, tmp_path: Path) -> None:
     assert main(["feed", "publish", "igdb.games", "igdb.genres"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{TOPIC}: 3 messages sent, up to the table after number 1",
+        f"{TOPIC}: 5 messages sent, up to the table after number 1",
         "gamelake.igdb.genres: there is nothing to send yet",
     ]
     load_whole(lake, tmp_path, {"id": 1, "name": "One"}, partition="2026-11-22")
@@ -58,7 +58,7 @@ def test_tables_and_events_are_sent(lake: Store, broker: RunningBroker, capsys: 
     assert capsys.readouterr().out == f"{TOPIC}: 1 messages sent, up to number 2\n"
     assert table_of(received(broker.address, TOPIC)) == {1: {"id": 1, "name": "One"}}
     assert main(["feed", "publish", "igdb.games", "--snapshot"]) == 0
-    assert "2 messages sent, up to the table after number 2\n  sent from the start" in capsys.readouterr().out
+    assert "4 messages sent, up to the table after number 2\n  sent from the start" in capsys.readouterr().out
 
     Inbox(lake, GAMES.table).add(b'{"id":1,"op":"update"}\n')
     assert main(["feed", "publish", "igdb.games", "--inbox"]) == 0
@@ -78,7 +78,7 @@ def test_a_process_that_follows_outlives_its_broker(lake: Store, broker: Running
         told = next(line for line in process.stderr if " so far" not in line)  # a slow machine prints progress first
         assert f"the broker at {broker.address} cannot be reached" in told
         broker.start()
-        assert process.stdout.readline() == f"{TOPIC}: 3 messages sent, up to the table after number 1\n"
+        assert process.stdout.readline() == f"{TOPIC}: 5 messages sent, up to the table after number 1\n"
         load_whole(lake, tmp_path, {"id": 1, "name": "One"}, partition="2026-11-22")
         make_missing(lake, GAMES)
         while "up to number 2" not in process.stdout.readline():
