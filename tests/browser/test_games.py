@@ -14,7 +14,7 @@ from tests.support.night_lake import INJECTION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -87,6 +87,35 @@ def test_a_file_that_cannot_be_read_is_told_with_the_reason(open_page: Callable[
     page.get_by_role("combobox").select_option("mart_top_rated")
     expect(page.get_by_role("alert")).to_contain_text("The lake cannot be read")
     expect(page.get_by_role("alert")).to_contain_text("a file is missing")
+
+
+def test_the_mart_and_the_columns_that_were_chosen_last_are_shown(open_page: Callable[..., Page]) -> None:
+    """The rows of a mart that came late were shown under the name of the next one."""
+    page = open_page("gamelake/games")
+    expect(page.locator("tbody tr")).to_have_count(100)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/marts/mart_top_rated*", hold)
+    page.get_by_role("combobox").select_option("mart_top_rated")
+    page.get_by_role("combobox").select_option("mart_game_sales")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    with page.expect_response("**/marts/mart_top_rated*"):
+        held[0].continue_()
+    page.unroute("**/marts/mart_top_rated*")
+    page.wait_for_timeout(500)
+    assert "mart=mart_game_sales" in page.url
+    expect(page.get_by_role("combobox")).to_have_value("mart_game_sales")
+    expect(page.get_by_role("columnheader")).to_have_text(["game id", "visit share"])
+
+    page.locator("summary").click()
+    page.evaluate("""() => {
+        for (const box of document.querySelectorAll(".columns input:not(:checked)")) box.click();
+        document.querySelector(".columns input").click();
+    }""")
+    expect(page.get_by_role("columnheader")).to_have_text(["visit share", "played at"])
 
 
 def test_a_link_to_an_unknown_mart_is_explained(open_page: Callable[..., Page]) -> None:

@@ -79,6 +79,15 @@ export async function answer(path, options) {
   throw new Refused(typeof body.detail === "string" ? body.detail : `The server answered ${reply.status}.`, title);
 }
 
+// Of several requests under way only the newest one counts: who waits for an older one gets neither its outcome nor its error.
+export function newestOnly() {
+  let newest;
+  return (request) => new Promise((resolve, reject) => {
+    newest = request;
+    request.then((found) => newest === request && resolve(found), (error) => newest === request && reject(error));
+  });
+}
+
 export function showError(error) {
   show(
     make("div", { class: "verdict", role: "alert" },

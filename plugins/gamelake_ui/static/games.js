@@ -1,5 +1,5 @@
 // The published marts, read as Parquet in the browser: only the columns that are shown.
-import { answer, ask, count, longDay, make, show, showError, things } from "./common.js";
+import { answer, ask, count, longDay, make, newestOnly, show, showError, things } from "./common.js";
 import { asyncBufferFromUrl, cachedAsyncBuffer, decompress, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "./parquet.js";
 
 const PAGE = 100;
@@ -16,6 +16,7 @@ const SAME = [["display_name", "game_name"], ["platform_abbreviations", "platfor
 
 const compressors = { ZSTD: (input, length) => decompress(input, new Uint8Array(length)) };
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+const newest = newestOnly();
 const state = { marts: null, mart: null, unknown: null, columns: [], chosen: [], rows: [], search: "", sort: null, isDown: false, limit: PAGE };
 
 async function start() {
@@ -39,26 +40,30 @@ async function open(wanted) {
 async function choose(name, columns = null) {
   const isNew = state.mart?.name !== name;
   state.mart = state.marts.marts.find((mart) => mart.name === name);
-  const url = new URL(`marts/${name}?sha256=${state.mart.sha256}`, document.baseURI).href;
-  const file = cachedAsyncBuffer(await asyncBufferFromUrl({ url, byteLength: state.mart.bytes, fetch: answer }));
-  const metadata = await parquetMetadataAsync(file);
-  state.columns = parquetSchema(metadata).children.map((child) => child.element.name);
-  state.chosen = columns ?? preferred(state.columns);
-  const found = await parquetReadObjects({ file, metadata, columns: state.chosen, compressors });
-  state.rows = found.map((row) => ({ row, text: fold(state.chosen.map((column) => text(row[column])).join("\n")) }));
+  Object.assign(state, await newest(read(state.mart, columns)));
   if (isNew) Object.assign(state, { search: "", sort: null, limit: PAGE });
   history.replaceState(null, "", `?mart=${encodeURIComponent(name)}`);
   draw();
 }
 
-function preferred(columns) {
+async function read(mart, wanted) {
+  const url = new URL(`marts/${mart.name}?sha256=${mart.sha256}`, document.baseURI).href;
+  const file = cachedAsyncBuffer(await asyncBufferFromUrl({ url, byteLength: mart.bytes, fetch: answer }));
+  const metadata = await parquetMetadataAsync(file);
+  const columns = parquetSchema(metadata).children.map((child) => child.element.name);
+  const chosen = wanted ?? preferred(columns, mart);
+  const found = await parquetReadObjects({ file, metadata, columns: chosen, compressors });
+  return { columns, chosen, rows: found.map((row) => ({ row, text: fold(chosen.map((column) => text(row[column])).join("\n")) })) };
+}
+
+function preferred(columns, mart) {
   const twice = new Set(SAME.filter(([better]) => columns.includes(better)).map(([, worse]) => worse));
   const first = FIRST.filter((name) => columns.includes(name) && !twice.has(name));
   // A table without names has only its keys to tell its rows apart.
   const keys = columns.some((name) => NAMES.has(name)) ? [] : columns.filter((name) => /_id$/.test(name));
   const others = columns.filter((name) => !FIRST.includes(name) && !LAST.test(name) && !/previous_rank/.test(name));
   const figures = others.filter((name) => FIGURES.test(name));
-  const chosen = [...new Set([...keys, ...first, ...figures, ...others])].slice(0, state.mart.rows > LARGE.rows ? LARGE.shown : Math.max(SHOWN, first.length));
+  const chosen = [...new Set([...keys, ...first, ...figures, ...others])].slice(0, mart.rows > LARGE.rows ? LARGE.shown : Math.max(SHOWN, first.length));
   return chosen.length ? chosen : columns;
 }
 
@@ -129,7 +134,9 @@ function credit() {
 
 function columnBox(name) {
   const box = make("input", { type: "checkbox", checked: state.chosen.includes(name) ? "" : null, onchange: () => {
-    const chosen = state.columns.filter((each) => (each === name ? box.checked : state.chosen.includes(each)));
+    // The boxes, not what is shown: the column that was chosen before may still be read.
+    const boxes = document.querySelectorAll(".columns input");
+    const chosen = state.columns.filter((_, index) => boxes[index].checked);
     choose(state.mart.name, chosen.length ? chosen : [name]).catch(recover);
   } });
   return make("label", {}, box, ` ${name}`);

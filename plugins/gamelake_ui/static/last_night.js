@@ -1,6 +1,7 @@
-import { airflowLink, ask, bothTimes, count, dayAndMonth, duration, korea, longDay, make, percent, show, showError, things } from "./common.js";
+import { airflowLink, ask, bothTimes, count, dayAndMonth, duration, korea, longDay, make, newestOnly, percent, show, showError, things } from "./common.js";
 import { LOAD, MARTS, NIGHT, bar, chip, martsFacts, proof, tableOf, warningList } from "./facts.js";
 
+const newest = newestOnly();
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 let report;
@@ -17,7 +18,7 @@ async function start() {
 }
 
 async function select(day, { isFirst = false } = {}) {
-  const night = day === report.night.day ? report.night : await ask(`api/nights/${day}`);
+  const night = await newest(day === report.night.day ? Promise.resolve(report.night) : ask(`api/nights/${day}`));
   draw(night);
   if (isFirst) return;
   history.replaceState(null, "", day === report.night.day ? location.pathname : `?day=${day}`);

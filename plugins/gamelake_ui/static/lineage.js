@@ -1,5 +1,5 @@
 // The path of a mart: from the source, by the files of the lake and the models, to the published file.
-import { airflowLink, ask, make, show, svg } from "./common.js";
+import { airflowLink, ask, make, newestOnly, show, svg } from "./common.js";
 import { TEXTS } from "./lineage_texts.js";
 
 const COLUMNS = ["source", "raw", "staging", "between", "mart"];
@@ -10,6 +10,7 @@ const say = TEXTS[language];
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString(language === "ko" ? "ko-KR" : "en-GB"));
 const time = new Intl.DateTimeFormat(language === "ko" ? "ko-KR" : "en-GB", { timeZone: "Asia/Seoul", dateStyle: "long", timeStyle: "short" });
 const day = new Intl.DateTimeFormat(language === "ko" ? "ko-KR" : "en-GB", { timeZone: "UTC", dateStyle: "long" });
+const newest = newestOnly();
 const state = { path: null, steps: new Map(), order: [], chosen: null };
 
 async function start() {
@@ -23,7 +24,7 @@ async function start() {
 }
 
 async function open(mart) {
-  state.path = await ask(`api/lineage${mart ? `?mart=${encodeURIComponent(mart)}` : ""}`);
+  state.path = await newest(ask(`api/lineage${mart ? `?mart=${encodeURIComponent(mart)}` : ""}`));
   if (!state.path) return notice(say.title, say.empty);
   state.steps = new Map(withSources(state.path.steps).map((step) => [step.path, step]));
   const origins = [...state.steps.values()].filter((step) => ORIGINS.includes(step.kind));
