@@ -163,7 +163,13 @@ class Spool:
             raise SpoolError(
                 f"{folder}: {error.strerror}. Set GAMELAKE_EVENT_SPOOL to a folder that can be written"
             ) from error
-        self._recover()
+        try:
+            self._recover()
+        except OSError as error:
+            raise SpoolError(
+                f"{folder}: {error.strerror}. Make room there, and let the collector read and write all of it: events "
+                "in it wait for their upload"
+            ) from error
 
     def append(self, lines: Mapping[TableName, Sequence[bytes]]) -> None:
         """Write and sync events. Raises: OSError; some tables may have theirs nevertheless."""
@@ -284,11 +290,14 @@ class Spool:
         good = [line for line in lines if _is_whole(line)]
         if len(good) == len(lines):
             return
-        if lines[: len(good)] != good:  # not only the end: the disk or the machine lost something
-            damaged = [line for line in lines if not _is_whole(line)]
-            self.damaged_lines += len(damaged)
-            path.with_suffix(_DAMAGED).write_bytes(b"".join(damaged))
-            log.error("%s: %d damaged lines were moved beside it", path, len(damaged))
+        if lines[: len(good)] == good:
+            os.truncate(path, sum(map(len, good)))  # a full disk has no room for a copy
+            return
+        # Not only the end: the disk or the machine lost something.
+        damaged = [line for line in lines if not _is_whole(line)]
+        self.damaged_lines += len(damaged)
+        path.with_suffix(_DAMAGED).write_bytes(b"".join(damaged))
+        log.error("%s: %d damaged lines were moved beside it", path, len(damaged))
         kept = path.with_suffix(".repaired")
         with kept.open("wb") as file:
             file.writelines(good)

@@ -105,6 +105,31 @@ def test_a_damaged_middle_costs_its_lines_and_is_kept(opened: Opened, tmp_path: 
     assert spool.damaged_lines == 1
 
 
+def test_a_start_needs_no_room_on_the_disk(opened: Opened, tmp_path: Path) -> None:
+    """The disk was full when the machine crashed, so a file may end with half a line. Its upload makes room."""
+    file = tmp_path / "igdb.games" / "01764468000123456789.sealed"
+    file.parent.mkdir()
+
+    def child(work: Callable[[], None]) -> int:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        work()
+        return 0
+
+    def starts() -> None:
+        (sealed,) = opened(tmp_path, Batching()).waiting()
+        assert sealed.read() == line(1) * 200
+
+    def is_told() -> None:
+        with pytest.raises(SpoolError, match=r"File too large\. Make room there"):
+            opened(tmp_path, Batching())
+
+    file.write_bytes(line(1) * 200 + line(2)[:5])
+    assert in_child(lambda: child(starts)) == 0
+    file.write_bytes(line(1) * 200 + b"damaged\n" + line(2))
+    assert in_child(lambda: child(is_told)) == 0
+
+
 def test_an_empty_file_is_no_part(opened: Opened, tmp_path: Path) -> None:
     folder = tmp_path / "igdb.games"
     folder.mkdir()
