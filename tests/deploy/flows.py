@@ -40,11 +40,12 @@ from gamelake.load.apply_events import apply_all
 from gamelake.maintenance.audit import audit
 from gamelake.maintenance.compaction import Outcome, compact
 from gamelake.maintenance.restore import restore
-from gamelake.marts import dbt_project
+from gamelake.marts import dbt_project, findings
 from gamelake.marts.build_inputs import Inputs
 from gamelake.marts.documents import INPUTS, read
 from gamelake.marts.duckdb_extensions import link_extensions
 from gamelake.marts.generation import SPARK_TABLES, clean_up, open_generation, publish
+from gamelake.marts.mart_path import mart_path
 from gamelake.marts.pointer import current
 from gamelake.marts.restored import remove_restored
 from gamelake.nights.report import NightReports
@@ -54,6 +55,7 @@ from gamelake.topics.broker import Broker
 from gamelake.topics.publisher import publish as send
 from gamelake.topics.settings import BrokerSettings
 from gamelake.topics.streams import FeedStream, InboxStream
+from gamelake_ui import briefs, files
 from sandbox.igdb import Sandbox, World
 from tests.deploy.recorded_s3 import Recording, recording_server
 from tests.support.dbt import Dbt
@@ -369,6 +371,18 @@ def _read(store: Store, folder: Path, *, restricted: bool = False) -> None:
         reader.execute(f"select * from read_json('{store.url(commit.files[0].key)}', columns = {{id: 'bigint'}})")
 
 
+def _pages(store: Store, folder: Path) -> None:
+    """The pages of Airflow's web UI, and a reader of restricted marts, who has the same role."""
+    _read(store, folder, restricted=True)
+    reports = NightReports(store, loaded_sources())
+    assert reports.nights().shown_day == reports.night(DAY).day == DAY
+    assert briefs.page(store, None, "ko").status_code == briefs.page(store, str(DAY), "en").status_code == 200
+    assert findings.current(store)
+    assert mart_path(store, "dim_games")
+    mart = files.published(store).marts[0]
+    assert files.mart_file(store, mart.name, mart.sha256, "bytes=0-3").status_code == 206
+
+
 def _maintain(store: Store, folder: Path) -> None:
     """The DAG `lake_audit`, long enough after for all orphans to be old."""
     years = datetime.now(UTC) + timedelta(days=1000)
@@ -472,7 +486,7 @@ FLOWS: tuple[tuple[str, Callable[[Store, Path], None]], ...] = (
     ("transform", _build_from_a_month),
     ("restore", _build_from_a_month),
     ("read", _read),
-    ("read_restricted", partial(_read, restricted=True)),
+    ("read_restricted", _pages),
     ("maintain", _maintain),
     ("copy", _lose),
     ("setup", _set_up),

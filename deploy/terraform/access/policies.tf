@@ -266,15 +266,15 @@ locals {
       },
     ]
 
-    # In place of `read`: Airflow's pages, and people and dashboards that may see the restricted marts too. Who shows
-    # them names their source with a link.
+    # In place of `read`: Airflow's pages, which also show the daily brief and why loads failed, and people and dashboards
+    # that may see the restricted marts too. Who shows them names their source with a link.
     read_restricted = [
       local.find,
       {
         Sid      = "ReadTheLake"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = concat(local.published, [local.feeds])
+        Resource = concat(local.published, [local.feeds, local.reports, local.incidents])
       },
     ]
 
