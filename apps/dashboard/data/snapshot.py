@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from apps.dashboard.data.problems import NO_PERMISSION, kind_of
 from gamelake.lake.documents import DocumentError
 from gamelake.lake.store import StoreError
 from gamelake.marts.reader import Marts, NotPublishedError, open_marts, open_readable
@@ -57,6 +58,7 @@ class Snapshot:
         self._answers: OrderedDict[tuple[Any, ...], list[Row]] = OrderedDict()
         self._connection = marts.connection
         self._connection.execute("set memory_limit = '200MB'; set threads = 4; set temp_directory = ''")
+        self._leave_out_refused()
 
     def count(self, mart: str) -> int:
         """Return how many rows a mart has; 0 for one that the generation has not, or that cannot be read from here."""
@@ -71,6 +73,17 @@ class Snapshot:
     def earlier(self) -> list[Marts]:
         """The generations that readers had of earlier days and that are still kept, the newest first."""
         return list(self.marts.earlier())
+
+    def _leave_out_refused(self) -> None:
+        """Leave out the restricted marts where the key may not read them, as that of a public page."""
+        restricted = [mart.name for mart in self.marts.readable if mart.is_restricted]
+        if not restricted:
+            return
+        try:
+            self.rows(f"select 1 as may_read from {{{restricted[0]}}} limit 0")
+        except StoreError as error:
+            if kind_of(error) == NO_PERMISSION:
+                self._counts = {name: rows for name, rows in self._counts.items() if name not in restricted}
 
     def rows(self, query: str, *parameters: Any) -> list[Row]:
         """Return the rows of a query, from memory if it was asked before.

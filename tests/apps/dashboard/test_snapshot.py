@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from apps.dashboard.data import problems, snapshot
+from apps.dashboard.data import games, lists, problems, snapshot
 from apps.dashboard.data.snapshot import Lake, Snapshot
 from gamelake.lake import https
 from gamelake.lake.factory import open_store
 from gamelake.lake.store import StoreError
+from gamelake.marts.lists import RESTRICTED_LISTS
 from gamelake.marts.reader import NotPublishedError
 from tests.apps.dashboard.conftest import DAYS, NAMES, fill
 from tests.support.published_marts import MartsLake, folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gamelake.lake.store import Store
 
@@ -93,6 +94,35 @@ def test_a_lake_on_s3(three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, re
     query = "select game_id, day, playing_users from {fct_game_popularity_daily} order by all"
     assert opened.rows(query) == known.rows(query)
     assert opened.rows("from {mart_most_played}") == known.rows("from {mart_most_played}")
+
+
+@pytest.fixture
+def with_a_limited_key(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Callable[..., Lake]:
+    """Opens the same lake on S3 with a key that is refused keys with a part."""
+    pytest.importorskip("moto", reason="moto is in .venv only: make test")
+    proxy, bucket, s3 = (request.getfixturevalue(name) for name in ("proxy", "bucket", "s3"))
+    copy = open_store(f"s3://{bucket}/lake", s3=s3)
+    for info in three_days.store.list("marts/"):
+        copy.put(info.key, three_days.store.get(info.key))
+    settings = {"AWS_ENDPOINT_URL": proxy.endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    for name, value in {**settings, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+
+    def opened(*refused: str) -> Lake:
+        proxy.denied.update(refused)
+        return Lake(open_store(copy.uri))
+
+    return opened
+
+
+def test_a_key_without_the_restricted_marts_sees_the_others(with_a_limited_key: Callable[..., Lake]) -> None:
+    """As docs/guides/deploy/streamlit-cloud.md has it. The page of a game stated that the lake may not be read."""
+    limited = with_a_limited_key("/restricted/").current()
+    assert games.market(limited, 1) is None
+    assert games.facts(limited, 1)
+    assert not [each for each in lists.available(limited) if each in {chosen.key for chosen in RESTRICTED_LISTS}]
 
 
 # What keeps a lake from being read
