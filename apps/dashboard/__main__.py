@@ -41,13 +41,11 @@ def main() -> None:
     from gamelake.lake.documents import DocumentError
     from gamelake.lake.factory import lake_uri
     from gamelake.lake.store import StoreError
-    from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
     from gamelake.marts.errors import TransformError
-    from gamelake.settings import SettingsError, read_settings
+    from gamelake.settings import SettingsError
 
     # What is wrong is shown by the page, with what to do.
-    with suppress(StoreError, DocumentError, TransformError, SettingsError, ExtensionError, OSError):
-        link_extensions(read_settings().gamelake_duckdb_extensions)
+    with suppress(StoreError, DocumentError, TransformError, SettingsError, OSError):
         snapshot = lake_at(lake_uri()).current()
         overview.headlines(snapshot)
         search.prepare(snapshot)

@@ -21,7 +21,7 @@ from apps.dashboard.parts.view import View
 from apps.dashboard.texts import LANGUAGES, Texts
 from apps.dashboard.views import SHOW
 from gamelake.lake.documents import DocumentError
-from gamelake.lake.factory import lake_location, lake_uri
+from gamelake.lake.factory import lake_uri
 from gamelake.lake.store import StoreError
 from gamelake.marts.errors import TransformError
 from gamelake.settings import SettingsError
@@ -67,8 +67,8 @@ def main() -> None:
 def _show(page: str, texts: Texts, kept: dict[str, str]) -> None:
     place = "GAMELAKE_URI"
     try:
-        place = str(lake_location())
         lake = snapshot.lake_at(lake_uri())
+        place = lake.place
         view = View(lake.current(), texts, kept.get("covers") != "no", kept)
         _head(page, view)
         states.age(view)

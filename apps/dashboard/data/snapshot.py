@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,11 @@ import duckdb
 
 from apps.dashboard.data.problems import NO_PERMISSION, kind_of
 from gamelake.lake.documents import DocumentError
+from gamelake.lake.factory import place_of
 from gamelake.lake.store import StoreError
+from gamelake.marts.duckdb_extensions import ExtensionError, link_extensions
 from gamelake.marts.reader import Marts, NotPublishedError, open_marts, open_readable
+from gamelake.settings import read_settings
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -149,11 +153,13 @@ class Lake:
     """A lake, and the snapshot of what it shows now.
 
     Attributes:
+        place: Where it is, for people.
         problem: Why the pointer could not be read at the last try, None if it could. The snapshot is then the last one
             that could be opened.
     """
 
     def __init__(self, store: ReadableStore) -> None:
+        self.place = place_of(store)
         self.problem: Exception | None = None
         self._store = store
         self._lock = threading.Lock()
@@ -192,4 +198,7 @@ class Lake:
 @cache
 def lake_at(uri: str) -> Lake:
     """Return the lake at a URI, one for all viewers. Raises: StoreError, if the URI is none of a lake."""
+    # Streamlit Community Cloud runs app.py itself. An extension that is missing is an error of the first query.
+    with suppress(ExtensionError, OSError):
+        link_extensions(read_settings().gamelake_duckdb_extensions)
     return Lake(open_readable(uri))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from html import escape, unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,10 +29,12 @@ from gamelake.quality.service_levels import JudgedNight, level_of
 from gamelake.words import Words
 from tests.apps.dashboard.conftest import DAYS, NAMES, fill
 from tests.support.night_lake import NightLake, finding
+from tests.support.published_marts import folder_of
 
 pytest.importorskip("streamlit", reason="Streamlit is in .venv-dashboard only: make test-dashboard")
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from streamlit.testing.v1 import AppTest
@@ -77,6 +83,28 @@ def test_a_page_shows_its_generation(
     text = shown(app)
     assert 'data-generation="marts/dt=2026-11-22/build-3"' in text
     assert ("IGDB.com" in text, "게임 데이터" in text) == (True, language == "ko")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_lake_behind_a_cdn_without_any_preparation(
+    three_days: MartsLake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
+) -> None:
+    """As on Streamlit Community Cloud, which runs app.py itself: nothing has linked DuckDB's extensions."""
+    monkeypatch.setenv("GAMELAKE_DUCKDB_EXTENSIONS", str(tmp_path / "extensions"))
+    with served(folder_of(three_days.store)) as address:
+        text = shown(opened(monkeypatch, address, page))
+        assert 'data-generation="marts/dt=2026-11-22/build-3"' in text
+    assert "rawg" not in text.lower(), "no CDN has its rows"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A folder behind an HTTP server."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 @pytest.mark.parametrize("page", PAGES)
