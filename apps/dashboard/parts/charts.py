@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import streamlit as st
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from apps.dashboard.data.snapshot import Row
 
@@ -24,6 +25,21 @@ MOST_TICKS = 15
 
 def _data(rows: Sequence[Row], columns: Sequence[str]) -> alt.Data:
     return alt.Data(values=[{name: _plain(row[name]) for name in columns} for row in rows])
+
+
+def labels(names: Mapping[int, str]) -> dict[int, str]:
+    """Return the label of each line: its name, with its number where another one would look the same.
+
+    Lines are told apart by their labels, and long names are cut.
+    """
+    found = {number: str(_plain(name)) for number, name in names.items()}
+    alike = Counter(found.values())
+    return {number: label if alike[label] == 1 else _numbered(label, f" #{number}") for number, label in found.items()}
+
+
+def _numbered(label: str, end: str) -> str:
+    room = LONGEST - len(end) - 1
+    return f"{label[:room]}…{end}" if len(label) > room else f"{label}{end}"
 
 
 def _plain(value: Any) -> Any:

@@ -93,7 +93,7 @@ def _chart(view: View, rows: list[Row]) -> None:
     t = view.texts
     html.heading(t("game.popularity"))
     figure, span = chart_choice(view)
-    names = {row["game_id"]: html.name_of(view, row) for row in rows}
+    names = charts.labels({row["game_id"]: html.name_of(view, row) for row in rows})
     points = games.popularity(view.snapshot, list(names), span)
     if not any(point[figure] is not None for point in points):
         html.note(t("empty.no_figure" if points else "empty.history"))

@@ -421,6 +421,27 @@ def test_each_day_of_a_chart_has_one_label() -> None:
     assert axis["values"] == [f"2026-11-0{1 + number}" for number in range(8)]
 
 
+def test_two_games_whose_names_look_the_same_are_two_lines(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The days of both were one line: long names are cut, and two games may have one Korean title."""
+    from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
+
+    name = "The Legend of Zelda: Breath of the Wild - Expansion Pass"
+    monkeypatch.setitem(NAMES, 2, f"{name} 1")
+    monkeypatch.setitem(NAMES, 3, f"{name} 2")
+    fill(marts, "2026-11-23")
+    marts.publish("2026-11-23")
+    app = opened(monkeypatch, marts.store.uri, "compare", games="1,2,3")
+    (chart,) = app.get("vega_lite_chart")
+    rows = convert_arrow_bytes_to_pandas_df(chart.proto.data.data).to_dict("records")
+    names = {
+        "The Legend of Zelda",
+        "The Legend of Zelda: Breath of the W… #2",
+        "The Legend of Zelda: Breath of the W… #3",
+    }
+    assert {row["name"] for row in rows} == names
+    assert len({(row["name"], row["day"]) for row in rows}) == len(rows)
+
+
 def test_a_long_bar_has_room_for_its_figure() -> None:
     from streamlit.testing.v1 import AppTest
 
