@@ -24,6 +24,7 @@ from gamelake.lake.documents import DocumentError
 from gamelake.lake.factory import lake_uri
 from gamelake.lake.store import StoreError
 from gamelake.marts.errors import TransformError
+from gamelake.marts.reader import NoSuchMartError
 from gamelake.settings import SettingsError
 
 HERE = Path(__file__).parent
@@ -77,7 +78,7 @@ def _show(page: str, texts: Texts, kept: dict[str, str]) -> None:
         SHOW[page](view)
         _follow(lake, view.snapshot.generation)
         return
-    except duckdb.BinderException as error:
+    except (duckdb.BinderException, NoSuchMartError) as error:  # they lack a column, or a whole mart
         states.old_marts(texts, error)
     except ERRORS as error:
         states.problem(texts, place, error)

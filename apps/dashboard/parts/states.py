@@ -28,7 +28,7 @@ def problem(texts: Texts, lake: str, error: BaseException) -> None:
 
 
 def old_marts(texts: Texts, error: BaseException) -> None:
-    """Draw that the marts lack a column or a file that a page asks for."""
+    """Draw that the marts lack a column or a mart that a page asks for."""
     html.heading(texts("state.old_marts"), texts("state.old_marts_help"))
     st.code(".venv/bin/airflow dags test transform", language="bash")
     details(texts, error)

@@ -45,6 +45,10 @@ class NotPublishedError(TransformError):
     """There are no marts to read: nothing is published, or nothing of the day that was asked for."""
 
 
+class NoSuchMartError(TransformError):
+    """A generation has no mart of a name, as one that an earlier version built."""
+
+
 class Marts:
     """The marts of one generation. A context manager: at its end the DuckDB connection is closed.
 
@@ -149,7 +153,7 @@ class Marts:
                 f"mart: {name} is written by the first check of the published data, and "
                 f"{place_of(self._store)} had none yet: run `gamelake quality --check` or the DAG data_quality"
             )
-        raise TransformError(
+        raise NoSuchMartError(
             f"mart: found {name!r}, expected one of {', '.join(self.names)}; {self.generation.generation} in "
             f"{place_of(self._store)} has no other"
         )

@@ -19,10 +19,11 @@ from msgspec.structs import replace
 from apps.dashboard.data import snapshot
 from apps.dashboard.texts import Texts
 from gamelake.marts import findings
-from gamelake.marts.documents import encode
+from gamelake.marts.documents import POINTER, encode
 from gamelake.marts.findings import Severity, State
 from gamelake.marts.levels import CURRENT, ServiceLevels
 from gamelake.marts.lists import BY_KEY
+from gamelake.marts.pointer import current
 from gamelake.paths import REPOSITORY
 from gamelake.quality.objectives import load_objectives
 from gamelake.quality.service_levels import JudgedNight, level_of
@@ -134,6 +135,17 @@ def test_marts_that_lack_a_column(marts: MartsLake, monkeypatch: pytest.MonkeyPa
     marts.publish(DAYS[-1])
     text = shown(opened(monkeypatch, marts.store.uri))
     assert ".venv/bin/airflow dags test transform" in text, "no reader sees what dbt alone builds"
+
+
+def test_marts_of_a_version_that_lacked_a_mart(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page stated that the lake cannot be read."""
+    shown_now = current(marts.store)
+    assert shown_now
+    older = tuple(mart for mart in shown_now.marts if mart.name != "mart_recent_games")
+    marts.store.put(POINTER, encode(replace(shown_now, marts=older)))
+    text = shown(opened(monkeypatch, marts.store.uri))
+    assert "These marts are of an earlier version" in text
+    assert ".venv/bin/airflow dags test transform" in text
 
 
 def test_a_new_generation_is_shown_without_a_restart(marts: MartsLake, monkeypatch: pytest.MonkeyPatch) -> None:
