@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gamelake.lake.store import Store
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _CHUNK = 1 << 20
 MOST_BYTES = 64 << 20
 """A range is in memory as a whole."""
