@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
+    from gamelake.lake.keys import TableName
     from gamelake.lake.store import Store
     from gamelake.marts.build_inputs import CommitInput
     from gamelake.marts.findings import Report
@@ -200,9 +201,10 @@ class RecordReader:
         """Return the figures of a table: those that are known, and of newer or unlisted commits what a store has."""
         known = {each.version: each for each in listed if (each.source, each.entity) == (entity.source, entity.name)}
         known |= self._tables.get(str(entity), TableRecords()).commits
-        table, prefix = open_table(self.store, entity.table), entity.table.manifests_prefix
-        numbers = [n for info in self.store.list(prefix) if (n := number_of(prefix, info.key)) is not None]
-        newest, found, is_trusted, reads = max(numbers, default=0), TableRecords(), False, 0
+        table = open_table(self.store, entity.table)
+        # From the newest known one on: a table has many thousand manifests after years of applied events.
+        newest = self._newest(entity.table, max(known, default=0)) or self._newest(entity.table, 0)
+        found, is_trusted, reads = TableRecords(), False, 0
         has_events = False
         version = newest + 1
         while version := version - 1:
@@ -233,6 +235,12 @@ class RecordReader:
             is_trusted = is_trusted or bool(before and replace(before, is_read=False) == figures)
             version = following
         return found
+
+    def _newest(self, table: TableName, known: int) -> int:
+        """Return the number of the newest commit, 0 if the table has none from a known one on."""
+        prefix = table.manifests_prefix
+        listed = self.store.list(prefix, after=table.manifest_key(known - 1) if known else "")
+        return max((n for info in listed if (n := number_of(prefix, info.key)) is not None), default=0)
 
     def _folders(self, since: date) -> _Folders:
         started: dict[str, datetime] = {}

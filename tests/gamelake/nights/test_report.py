@@ -23,7 +23,9 @@ from tests.support.captured import apply_snapshot
 from tests.support.night_lake import ENTITIES, NAMES, NightLake, days, moment
 
 if TYPE_CHECKING:
-    from gamelake.lake.store import Store
+    from collections.abc import Iterator
+
+    from gamelake.lake.store import ObjectInfo, Store
     from gamelake.nights.documents import Night, Nights
 
 DAY = "2026-11-21"
@@ -270,6 +272,34 @@ def test_the_figures_of_old_commits_come_with_the_generation(lake: NightLake) ->
     assert len(manifests) == len(NAMES), "the newest of each table"
     assert len(got) <= 2 * len(NAMES) + 30
     assert [mark.status for mark in reports.nights().marks].count(NightStatus.COMPLETE) == 10
+
+
+def test_no_view_lists_the_old_commits(lake: NightLake) -> None:
+    """With events applied every 15 minutes a table has 35,000 a year: lists of a scrape a minute cost dollars."""
+    for day in days("2026-11-12", 10):
+        lake.night(day)
+    listed: list[str] = []
+    original = lake.store.list
+
+    def count(prefix: str, **more: Any) -> Iterator[ObjectInfo]:
+        for info in original(prefix, **more):
+            listed.append(info.key)
+            yield info
+
+    lake.store.list = count  # type: ignore[method-assign]
+    reports = NightReports(lake.store, loaded_sources(), clock=lambda: NOON)
+    for _ in range(2):
+        reports._view = None  # as after some seconds
+        assert [mark.status for mark in reports.nights().marks].count(NightStatus.COMPLETE) == 10
+        assert len([key for key in listed if "/_manifests/" in key]) == len(NAMES)
+        listed.clear()
+    games = ENTITIES["games"].table
+    lake.store.delete(games.manifest_key(10))
+    reports._view = None
+    reports.nights()
+    assert {key for key in listed if key.startswith(games.manifests_prefix)} == {
+        games.manifest_key(version) for version in range(1, 10)
+    }, "all of them, where the newest one is lost"
 
 
 def test_a_lake_that_was_made_again_is_shown_as_it_is(lake: NightLake, store: Store) -> None:
