@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from gamelake.airflow import settings_file
@@ -116,6 +116,24 @@ def use(conn_id: str, connection: str) -> None:
             f"in place of the sandbox. Unset {_BACKEND} for this command; to load by an account, set its variables too "
             "(IGDB_CLIENT_ID and IGDB_CLIENT_SECRET, RAWG_API_KEY)"
         )
+
+
+def in_place_of_sandbox(conn_id: str = IGDB_CONNECTION) -> str | None:
+    """Return a sentence on a connection of a secrets backend that Airflow uses in place of the sandbox; None without.
+
+    To be called with the settings of this repository's Airflow in the environment.
+    """
+    if not os.environ.get(_BACKEND):  # Airflow takes seconds to import
+        return None
+    from airflow.models import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    with suppress(AirflowNotFoundException):
+        found = Connection.get_connection_from_secrets(conn_id)
+        if settings_file.is_own(conn_id, found.host, found.login):
+            host = without_secrets(found.host or "of the API")
+            return f"not used as {conn_id}: {_BACKEND} has that connection, to the host {host}"
+    return None
 
 
 def _chosen(conn_id: str) -> str:

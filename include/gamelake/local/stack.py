@@ -132,7 +132,8 @@ def running(name: str) -> bool:
 def _print_addresses() -> None:
     print(f"\nAirflow     {_address()}\nlast night  {_address()}/plugin/last-night\nlogin       {USER} / {password()}")
     if SANDBOX.running():
-        print(f"sandbox     {sandbox_url()}")
+        other = account.in_place_of_sandbox()
+        print(f"sandbox     {sandbox_url()}" + (f" ({other})" if other else ""))
     told = read_settings().gamelake_notify or "no messages of failed nights; see docs/guides/notifications.md"
     print(f"RAWG        {'loaded' if 'rawg' in loaded_sources() else 'off: no RAWG_API_KEY is set'}")
     print(f"logs        {LOGS}\nnotify      {told}\n")

@@ -134,9 +134,13 @@ def test_a_secrets_backend_never_replaces_the_sandbox_unseen(monkeypatch: pytest
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps({"connections_file_path": str(secrets)}))
     monkeypatch.setenv(account.CONNECTION_VARIABLE, "")  # set first, so that the end of the test removes what is set
     account.use("igdb_default", json.dumps(ours))
+    assert account.in_place_of_sandbox() is None
     assert json.loads(os.environ[account.CONNECTION_VARIABLE]) == ours
     other = {**ours, "host": "https://api.igdb.com/v4", "login": "own", "password": "own-secret"}
     secrets.write_text(json.dumps({"igdb_default": other}), encoding="utf-8")
     with pytest.raises(account.AccountError, match=r"AIRFLOW__SECRETS__BACKEND: .*https://api\.igdb\.com/v4") as caught:
         account.use("igdb_default", json.dumps(ours))
-    assert "own-secret" not in str(caught.value)
+    told = account.in_place_of_sandbox()  # for `make up`, which does not choose the connection
+    assert told
+    assert "https://api.igdb.com/v4" in told
+    assert "own-secret" not in str(caught.value) + told
