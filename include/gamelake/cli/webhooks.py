@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -192,6 +195,7 @@ def _connected(work: Callable[[IgdbClient], Awaitable[_T]]) -> _T:
         account.export(connection)
     else:
         use_stored_connection(connection)
+    _check_sandbox(connection)
     from igdb.hook import IgdbHook  # only now: Airflow, which it imports, looks then where its database is
 
     async def run() -> Any:
@@ -200,6 +204,25 @@ def _connected(work: Callable[[IgdbClient], Awaitable[_T]]) -> _T:
 
     found: _T = asyncio.run(run())
     return found
+
+
+def _check_sandbox(conn_id: str) -> None:
+    """Check that the sandbox runs, if the connection leads to that of this machine. Raises: WebhookError.
+
+    The client would try again for half a minute, as where a server of the internet is away for a moment.
+    """
+    from gamelake.airflow.settings_file import is_own
+
+    fields = json.loads(os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}") or "{}")
+    parts = urlsplit(fields.get("host") or "")
+    if not parts.port or is_own(conn_id, fields["host"], fields.get("login")):
+        return
+    with socket.socket() as probe:
+        if probe.connect_ex((parts.hostname, parts.port)):
+            raise WebhookError(
+                f"the sandbox does not run at {fields['host']}, and no account of IGDB is set: start it with "
+                "`make up`, or set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET"
+            )
 
 
 def _show(found: list[tuple[Webhook, str]]) -> None:

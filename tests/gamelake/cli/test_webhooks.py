@@ -11,6 +11,7 @@ from gamelake.cli.main import main
 from gamelake.local import account
 from gamelake.local.sandbox import connection
 from sandbox.igdb import Sandbox, World
+from tests.support.airflow import free_port
 from tests.support.collector import SECRET, inbox_events, running_collector, wait_for_inbox
 from tests.support.loads import DAY
 
@@ -91,6 +92,15 @@ def test_wrong_arguments_are_explained(
 ) -> None:
     assert main(["webhooks", *words]) == status
     assert expected in capsys.readouterr().err
+
+
+def test_a_sandbox_that_does_not_run_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client tried for 30 seconds, and its error asked to look at proxies."""
+    monkeypatch.setenv(account.CONNECTION_VARIABLE, connection(f"http://127.0.0.1:{free_port()}"))
+    assert main(["webhooks", "list"]) == 1
+    assert "`make up`" in capsys.readouterr().err
 
 
 def test_an_unknown_entity_and_a_missing_secret_are_explained(
