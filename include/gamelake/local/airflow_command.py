@@ -86,7 +86,9 @@ def _check_load(words: list[str]) -> None:
                 f"dags test {word}: the source {name} is off here, so it has no DAGs; GAMELAKE_OPTIONAL_SOURCES={name} "
                 "switches it on (RAWG_API_KEY does so for the real RAWG, where that variable is not set)"
             )
-        raise NoDagError(f"dags test {word}: there is no such load, expected one of {', '.join(known)}")
+        near = difflib.get_close_matches(word, known, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise NoDagError(f"dags test {word}: there is no such load, expected one of {', '.join(known)}{hint}")
 
 
 def _check_dag(arguments: list[str]) -> None:
