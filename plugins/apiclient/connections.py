@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from apiclient.errors import FieldError
-from apiclient.transport import is_this_machine
+from apiclient.hosts import is_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,7 +7,6 @@ them. This machine is always reached directly, so that the sandbox works behind 
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from apiclient.errors import ApiError, ProxyError, ReplyError, UnreachableError
+from apiclient.hosts import is_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,19 +207,3 @@ def _curl(url: str, proxy: Proxy | None) -> str:
     if proxy and proxy.authorization:
         route += " --proxy-user '<user>:<password>'"
     return f"curl -sS -o /dev/null -w '%{{http_code}}' {route} {shlex.quote(str(url))}"
-
-
-def is_this_machine(url: URL) -> bool:
-    """Return whether the host of a URL is the loopback."""
-    name = host_of(url)
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def host_of(url: URL) -> str:
-    """Return the host of a URL in the one form in which hosts can be compared."""
-    return (url.host or "").lower().rstrip(".")

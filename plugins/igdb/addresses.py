@@ -22,7 +22,7 @@ from yarl import URL
 
 from apiclient import connections
 from apiclient.errors import FieldError
-from apiclient.transport import host_of, is_this_machine
+from apiclient.hosts import host_of, is_this_machine
 
 DEFAULT_BASE_URL = "https://api.igdb.com/v4"
 DEFAULT_TOKEN_URL = "https://id.twitch.tv/oauth2/token"  # noqa: S105 - an address

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from apiclient.client import allow
 from apiclient.connections import MASK, base_url, check_rate, number, parse_url, read_extra, whole_number
 from apiclient.errors import FieldError
-from apiclient.transport import is_this_machine
+from apiclient.hosts import is_this_machine
 from rawg.client import DEFAULT_MAX_ATTEMPTS, DEFAULT_REQUESTS_PER_SECOND, RawgClient
 
 if TYPE_CHECKING:

@@ -17,11 +17,13 @@ from gamelake.settings import SettingsError
 from tests.support.command import GAMELAKE, environment_without
 
 SHOW = """
-import json
+import json, sys
 from gamelake.local import environment
 from gamelake.settings import SettingsError
 found = environment.environment()
 environment.password()
+slow = {"aiohttp", "airflow", "boto3", "duckdb"} & set(sys.modules)
+assert not slow, f"every command of a laptop would import {slow}"
 print(json.dumps(found))
 """
 
@@ -104,7 +106,8 @@ with settings.engine.connect() as connection:
 
 
 @pytest.mark.parametrize(
-    ("part", "milliseconds"), [("api-server", 5_000), ("scheduler", 60_000), ("dag-processor", 60_000)]
+    ("part", "milliseconds"),
+    [("api-server", 5_000), ("scheduler", 60_000), pytest.param("dag-processor", 60_000, marks=pytest.mark.slow)],
 )
 def test_the_scheduler_waits_longer_for_the_database_than_the_api_server(
     part: str, milliseconds: int, tmp_path: Path
