@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import signal
 import socket
 import sys
@@ -107,12 +108,18 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, str]:
-    """A project with every kind of failure, and what its build raised and logged."""
+    """A project with every kind of failure, and what its build raised and logged.
+
+    The environment has variables of another project. Once the tests were left out by them, and the marts published.
+    """
     project = Project(tmp_path_factory.mktemp("failed"))
     models = {**LASTING, **PASSING, "fine": FINE, "after_failed_test": "select * from {{ ref('tested') }}"}
     logged: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gamelake.airflow.dbt_build.log.info", lambda text, *given: logged.append(text % given))
+        patch.setenv("DBT_RESOURCE_TYPES", "model")
+        patch.setenv("DBT_WRITE_JSON", "false")
+        patch.setenv("DBT_TARGET_PATH", "/nowhere")
         with pytest.raises(AirflowFailException) as raised:
             project.build(models)
     return project, str(raised.value), "\n".join(logged)
@@ -182,14 +189,15 @@ def test_a_build_that_cannot_start_is_retried_without_the_results_of_an_earlier_
     assert not project.pushed
 
 
-def test_dbt_ignores_variables_of_another_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests were left out, and the marts published."""
-    monkeypatch.setenv("DBT_RESOURCE_TYPES", "model")
-    monkeypatch.setenv("DBT_WRITE_JSON", "false")
-    monkeypatch.setenv("DBT_TARGET_PATH", "/nowhere")
-    rules = "models: [{name: tested, columns: [{name: id, data_tests: [unique]}]}]"
+def test_a_build_of_which_only_tests_failed_is_told_apart(failed: tuple[Project, str, str], project: Project) -> None:
+    results = json.loads((failed[0].folder / "target" / "run_results.json").read_text())
+    results["results"] = [each for each in results["results"] if each["status"] in ("success", "fail")]
+    assert [each["status"] for each in results["results"]].count("fail") == 1
+    shutil.copytree(failed[0].folder / "target", project.folder / "target")
+    (project.folder / "results.json").write_text(json.dumps(results))
+    written = project.folder / "target" / "run_results.json"
     with pytest.raises(FailedTestsError, match="unique_tested_id"):
-        project.build({"tested": LASTING["tested"]}, rules)
+        project.run(["/bin/sh", "-c", f"cp {project.folder}/results.json {written}; exit 1"])
 
 
 def test_a_full_disk_is_named_and_retried(project: Project) -> None:

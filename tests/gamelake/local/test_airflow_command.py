@@ -22,7 +22,12 @@ if TYPE_CHECKING:
         ("rawg_games", {"IGDB_CLIENT_ID": "a", "IGDB_CLIENT_SECRET": "b"}, "the source rawg is off here.*"),
         ("igdb_gmaes", {}, r"there is no such load, expected one of igdb_games, .*\. Did you mean 'igdb_games'\?"),
         ("igdb_zzzzzzzzzzzzzzzzzzzzzzzz", {}, r"there is no such load, expected one of igdb_games, .*[^?]"),
-        ("transfor", {}, r"there is no such DAG, expected transform or another one of `.venv/bin/airflow dags list`"),
+        pytest.param(
+            "transfor",
+            {},
+            r"there is no such DAG, expected transform or another one of `.venv/bin/airflow dags list`",
+            marks=pytest.mark.slow,  # Airflow reads all DAGs
+        ),
     ],
 )
 def test_a_load_that_does_not_exist_is_named_in_place_of_a_traceback(
