@@ -55,6 +55,14 @@ def pytest_collection() -> None:
     gc.disable()
 
 
+def pytest_sessionstart() -> None:
+    """Read each file of botocore's once: every session of boto3 would read megabytes of JSON again."""
+    from botocore.loaders import JSONFileLoader
+
+    read = functools.cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign]
+
+
 def pytest_collection_finish() -> None:
     """Leave the modules and the thousands of tests out of each garbage collection: they stay until the end.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gamelake.lake.factory import open_store
 from gamelake.lake.keys import TableName
 from gamelake.lake.store import StoreError
 from gamelake.lake.table import Table
@@ -15,14 +16,17 @@ from tests.support.loads import (
     Loads,
     check_whole,
     load_once,
+    new_client,
     small_sandbox,
+    token_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3 import S3Client
 
     from gamelake.lake.store import Store
-    from igdb.client import IgdbClient
     from sandbox.igdb import Sandbox
 
 # A full load over a table of the same rows sends each of these, for the first time in this order; `?` begins what boto3
@@ -54,10 +58,19 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
 
 
+@pytest.fixture(scope="module")
+def before(s3: S3Client, served: tuple[Sandbox, str]) -> str:
+    """A bucket whose lake has a table of one commit."""
+    s3.create_bucket(Bucket="before-faults")
+    load_once(new_client(served[1], token_of(served[0])), open_store("s3://before-faults/lake", s3=s3), run_id="before")
+    return "before-faults"
+
+
 @pytest.fixture
-def store(faulty_store: Store, client: Callable[[], IgdbClient]) -> Store:
-    """An S3 store with a table of one commit."""
-    load_once(client(), faulty_store, run_id="before")
+def store(faulty_store: Store, before: str, bucket: str, s3: S3Client) -> Store:
+    """An S3 store with a copy of that table."""
+    for found in s3.list_objects_v2(Bucket=before)["Contents"]:
+        s3.copy_object(Bucket=bucket, Key=found["Key"], CopySource={"Bucket": before, "Key": found["Key"]})
     return faulty_store
 
 

@@ -278,18 +278,25 @@ class FewRequests:
         yield Page(self._contract.check(found), None)
 
 
+@pytest.fixture(scope="module")
+def large() -> tuple[list[int], LiveIds]:
+    """The ids of a table of 345,000 rows."""
+    ids = [3 + i + i // 9 for i in range(345_000)]
+    live = LiveIds()
+    live.add(ids)
+    return ids, live
+
+
 @pytest.mark.parametrize(
     ("deleted", "most"),
     # Without narrowing down, the ids of ranges that differ cost 77 requests from some 400 deletions on. With so many it
     # is of no use, which 36 requests tell.
     [(0, 12), (1, 13), (5, 16), (40, 34), (120, 60), (400, 12 + 36 + 77), (20_000, 12 + 36 + 77)],
 )
-async def test_the_requests_of_a_large_table(deleted: int, most: int) -> None:
-    ids = [3 + i + i // 9 for i in range(345_000)]
+async def test_the_requests_of_a_large_table(deleted: int, most: int, large: tuple[list[int], LiveIds]) -> None:
+    ids, live = large
     rng = random.Random(deleted)  # noqa: S311 - a sample, not a secret
     deleted_ids = {*rng.sample(ids, deleted)}
-    live = LiveIds()
-    live.add(ids)
     source: Any = FewRequests([row_id for row_id in ids if row_id not in deleted_ids])
     found = await Comparison(source, live, LiveIds(), since=LONG_AGO).differences()
     assert {row_id for claim in found.deleted for row_id in range(claim.low, int(claim.end))} == deleted_ids
