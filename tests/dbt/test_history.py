@@ -69,6 +69,7 @@ def test_a_day_that_is_built_is_read_no_more(lake: Lake, dbt: Dbt, monkeypatch: 
     assert found[9]["playing_growth_28d"] == pytest.approx(2.8)
 
 
+@pytest.mark.slow
 def test_a_condition_on_the_day_reads_one_file(lake: Lake, dbt: Dbt) -> None:
     for number in range(12):
         add_day(lake, number)

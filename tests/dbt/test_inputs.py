@@ -152,6 +152,7 @@ def test_many_dangling_references_fail(dbt: Dbt, lake: Lake) -> None:
     assert failed[0].startswith("references_known_bridge_game_genre_genre_id")
 
 
+@pytest.mark.slow
 def test_references_to_one_unknown_row_only_warn(dbt: Dbt, lake: Lake) -> None:
     # A load may reject one row of a small table, whose games are many.
     lake.add("games", [{"id": number, "name": "One", "genres": [4, 5]} for number in range(1, 9)])
@@ -187,9 +188,10 @@ def test_hundreds_of_files_and_a_row_of_megabytes(dbt: Dbt, lake: Lake) -> None:
         assert database.execute("select max(length(url)) from stg_igdb__platforms").fetchone() == (5_000_000,)
 
 
-def test_no_files_at_all_is_an_empty_table_with_the_same_types(dbt: Dbt, lake: Lake) -> None:
+@pytest.mark.parametrize("models", [["-s", "+dim_games"], pytest.param([], marks=pytest.mark.slow)], ids=["few", "all"])
+def test_no_files_at_all_is_an_empty_table_with_the_same_types(models: list[str], dbt: Dbt, lake: Lake) -> None:
     generation = lake.generation()
-    done = dbt("run", generation=generation)
+    done = dbt("run", *models, generation=generation)
     assert done.success, done.messages
     games = f"'{generation}/dim_games.parquet'"
     types = {name: kind for name, kind, *_ in duckdb.sql(f"describe from {games}").fetchall()}

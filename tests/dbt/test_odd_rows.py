@@ -206,6 +206,7 @@ def test_odd_values_are_null_and_their_rows_stay(night: tuple[Any, Any]) -> None
     assert [companies[6][name] for name in ("company_name", "company_description", "company_slug")] == [None] * 3
 
 
+@pytest.mark.slow
 def test_forty_of_the_longest_rows_and_their_changes_fit_in_the_memory_of_a_build(
     make_lake: Callable[[str], Lake], dbt: Dbt
 ) -> None:

@@ -60,7 +60,7 @@ def pytest_sessionstart() -> None:
     from botocore.loaders import JSONFileLoader
 
     read = functools.cache(JSONFileLoader().load_file)
-    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign]
+    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[assignment, method-assign]
 
 
 def pytest_collection_finish() -> None:
