@@ -154,7 +154,7 @@ $(STAND_IN)/debian.tar:
 test: $(VENV)/.dev $(MANIFEST) ## run the tests, except those of the targets below
 	TMPDIR="$${TMPDIR:-$(IN_MEMORY)}" "$(BIN)"/python -m pytest $(PARALLEL) -n 3 -m "not slow and not ($(OTHER_TARGETS))"
 
-test-slow: $(VENV)/.dev $(MANIFEST) ## run the tests that take more than 4 seconds each and have a shorter one beside them, about 4 minutes
+test-slow: $(VENV)/.dev $(MANIFEST) ## run the tests that take more than 4 seconds each and have a shorter one beside them, about 5 minutes
 	"$(BIN)"/python -m pytest $(PARALLEL) -m "slow and not ($(OTHER_TARGETS))"
 
 coverage: $(VENV)/.dev $(MANIFEST) ## run the tests of `make test` and `make test-slow`, and fail when they cover less than the floor in pyproject.toml
