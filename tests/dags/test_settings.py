@@ -50,7 +50,6 @@ def test_spark_builds_in_the_same_graph_and_its_tables_are_deleted(tasks: dict[s
     ]
 
 
-@pytest.mark.slow
 def test_every_task_asks_for_its_pod(tasks: dict[str, dict[str, Any]]) -> None:
     given = {name: task | task.get("partial_kwargs", {}) for name, task in tasks.items()}  # those of a mapped task
     found = {name: str(task.get("executor_config")) for name, task in given.items() if "executor_config" in task}
