@@ -131,8 +131,9 @@ def volume(evidence: Evidence) -> Iterator[Observation]:
     for entity in evidence.entities:
         if load := evidence.loads.get(str(entity)):
             day = parse_day(load.figures.partition[:10])
-            before = [(parse_day(each.partition[:10]), each.rows) for each in evidence.of_table(str(entity))]
-            history = [(each, rows) for each, rows in before if each < day]
+            # Builds of two days may show two commits of one day, as of a table that was loaded again: the later counts.
+            before = {parse_day(each.partition[:10]): each.rows for each in evidence.of_table(str(entity))}
+            history = [(each, rows) for each, rows in sorted(before.items()) if each < day]
             usual = range_of_rows(history, day, share=entity.quality.max_rows_change)
             if usual and not usual.low <= load.figures.rows <= usual.high:
                 yield unusual_rows(str(entity), load.figures.rows, usual, text("volume.of_table", day=day))

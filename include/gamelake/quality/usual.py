@@ -60,7 +60,7 @@ def range_of_rows(history: Sequence[tuple[date, int]], day: date, *, share: floa
     is usual. Days without rows do not count: what begins is no fault, and what ends is one.
 
     Args:
-        history: Earlier days and their rows.
+        history: Earlier days, each once, and their rows.
         day: The day.
         share: The share of the usual rows by which rows may differ from them.
     """
