@@ -193,7 +193,7 @@ def judged(objective: Objective, records: Records, entities: Iterable[Entity], n
     newest = max(each.partition[:10] for table in tables for each in table.commits.values())
     last = max(day_of(now), parse_day(newest))
     if len(records.publications) >= MOST_PUBLICATIONS:  # of earlier nights not all publications were read
-        first = max(first, records.publications[-1].day + timedelta(days=1))
+        first = max(first, day_of(records.publications[-1].at) + timedelta(days=1))
     day = max(first, last - timedelta(days=objective.window))
     while day <= last:
         expected = [each for each in entities if is_expected(each, records.tables[str(each)], day, last)]

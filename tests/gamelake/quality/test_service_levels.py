@@ -14,6 +14,7 @@ from gamelake.marts import levels as documents
 from gamelake.marts.documents import Action
 from gamelake.marts.findings import Severity
 from gamelake.marts.levels import LevelStatus
+from gamelake.nights.records import MOST_PUBLICATIONS
 from gamelake.quality.objectives import ObjectiveError, load_objectives
 from gamelake.quality.service_levels import JudgedNight, burn_rate, level_of, observations, refresh, still
 from gamelake.registry import loaded_entities
@@ -150,6 +151,18 @@ def test_days_that_a_person_runs_miss_no_deadline_and_nights_count_from_the_firs
     lake.publish(lake.build(late, at=moment(late, "09:00")), at=moment(late, "09:01"))
     level = by_name(seen(DiskStore(tmp_path), "15:00", late))["published"]
     assert (level.nights, level.bad, level.status) == (1, 1, LevelStatus.SPENT)
+
+
+def test_nights_whose_publications_are_not_all_read_are_not_judged(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path)
+    lake = NightLake(store)
+    nights = days("2026-11-01", 10)
+    made = [lake.night(day) for day in nights]
+    lake.publish(made[2], at=moment(nights[-1], "05:00"), action=Action.ROLLBACK)
+    for _ in range(MOST_PUBLICATIONS - 1):  # the rollback is the oldest that is read
+        lake.publish(made[-1], at=moment(nights[-1], "05:10"), action=Action.ROLLFORWARD)
+
+    assert {each.nights for each in seen(store, "13:00", nights[-1]).levels} == {0}
 
 
 @pytest.mark.parametrize(
