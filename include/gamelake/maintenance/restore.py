@@ -38,7 +38,7 @@ _NAMED = re.compile(
 """Objects that are never written twice, and that commits, steps of feeds and publications name."""
 _MONTHS = re.compile(r"raw/[^/]+/[^/]+/_months/")
 """Documents of months: commits name parts that only these have."""
-_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/|topics/")
+_COMMITS = re.compile(r"(raw|feeds)/[^/]+/[^/]+/_manifests/|marts/_publications/|inbox/[^/]+/|topics/")
 _TABLE_COMMITS = re.compile(r"raw/([^/]+)/([^/]+)/_manifests/")
 _PROGRESS = "/_progress.json"
 """The notes of a load that was running: in another lake no load goes on from them."""
@@ -70,7 +70,7 @@ class RestoreReport:
         written: Those that were written.
         written_bytes: Their bytes.
         present: Those that the lake had.
-        kept: Keys of pointers, and of copies of marts, that the lake had with other bytes.
+        kept: Keys of pointers, of copies of marts, and of signs of captures, that the lake had with other bytes.
     """
 
     objects: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gamelake.lake.capture_sign import key_of
 from gamelake.lake.factory import open_store, place_of
 from gamelake.lake.store import ObjectExistsError, StoreError
 from gamelake.lake.table import Table
@@ -65,6 +66,15 @@ def test_a_second_time_writes_nothing(copy: Store, lake: Store) -> None:
     restore(copy, lake)
     report = restore(copy, lake)
     assert (report.written, report.present) == (0, 8)
+
+
+def test_the_sign_of_a_capture_that_runs_stays(copy: Store, lake: Store) -> None:
+    sign = key_of("shop")
+    copy.put(sign, b"of yesterday")
+    lake.put(sign, b"of now")
+    report = restore(copy, lake)
+    assert report.kept == [sign]
+    assert held(lake) == OBJECTS | {sign: b"of now"}
 
 
 def test_a_restore_that_stopped_has_no_commit_without_its_parts_and_goes_on(copy: Store, lake: Store) -> None:
