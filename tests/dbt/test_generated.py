@@ -36,6 +36,18 @@ def test_a_description_may_hold_any_text() -> None:
     assert "filter `a = 1`" in entities_page({"shop": shop})
 
 
+@pytest.mark.parametrize("name", ["no", "on", "null", "true"])
+def test_a_name_that_yaml_reads_as_another_value_stays_a_name(name: str) -> None:
+    fields = {"id": FieldType.INT, name: FieldType.INT}
+    odd = Entity(name, name, "Odd.", Kind.TIME_SERIES, fields, "0 4 * * *", options={})
+    odd_source = replace(load_sources()["igdb"], name=name, entities={name: odd})
+    [source] = yaml.safe_load(sources_yaml(odd_source))["sources"]
+    assert source["name"] == name
+    assert [table["name"] for table in source["tables"]] == [name, f"{name}_newest"]
+    assert [table["config"]["meta"]["entity"] for table in source["tables"]] == [name, name]
+    assert [column["name"] for column in source["tables"][0]["columns"]] == ["id", name]
+
+
 def test_linked_extensions_load_without_a_download(tmp_path: Path) -> None:
     directory = link_extensions(tmp_path)
     link_extensions(tmp_path)

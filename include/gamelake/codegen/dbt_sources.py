@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gamelake.codegen.yaml_text import scalar
 from gamelake.kinds import Kind, SourceKind
 from gamelake.marts.freshness import limits
 from gamelake.paths import REPOSITORY
@@ -65,7 +66,7 @@ def sources_yaml(source: Source) -> str:
         "version: 2",
         "",
         "sources:",
-        f"  - name: {source.name}",
+        f"  - name: {scalar(source.name)}",
         f"    schema: raw_{source.name}",
         "    description: >",
         "      Views over the files that this build reads, with declared columns. Each has two columns more than the",
@@ -79,7 +80,7 @@ def sources_yaml(source: Source) -> str:
 
 
 def _table_yaml(table: SourceTable, *, optional: bool) -> Iterator[str]:
-    yield f"      - name: {table.name}"
+    yield f"      - name: {scalar(table.name)}"
     yield f"        description: {_quoted(table.description)}"
     yield "        config:"
     source, entity = table.entity.source, table.entity.name
@@ -92,11 +93,11 @@ def _table_yaml(table: SourceTable, *, optional: bool) -> Iterator[str]:
         of_it = f"source = '{source}' and entity = '{entity}'"
         yield f"            select max(committed_at) from inputs.sources where {of_it}"  # noqa: S608 - names of ours
     yield "          meta:"
-    yield f"            entity: {entity}"
+    yield f"            entity: {scalar(entity)}"
     yield f"            files: {_files(table)}"
     yield "        columns:"
     for field, field_type in table.entity.fields.items():
-        yield f"          - {{name: {field}, data_type: {_quoted(field_type.duckdb)}}}"
+        yield f"          - {{name: {scalar(field, flow=True)}, data_type: {_quoted(field_type.duckdb)}}}"
 
 
 def current_tables_macro(sources: Mapping[str, Source]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import yaml
 
+from gamelake.codegen.yaml_text import scalar
 from gamelake.fields import FieldType
 from gamelake.kinds import Kind, SourceKind
 from gamelake.paths import REPOSITORY
@@ -145,25 +144,16 @@ def guess_kind(fields: Iterable[str], total: int) -> Kind:
 
 def entry(name: str, *, description: str, kind: Kind, options: Mapping[str, str], fields: Mapping[str, str]) -> str:
     """Return the lines of an entity, as they stand in `entities.yaml`. `fields` maps names to types with rules."""
-    pairs = ", ".join(f"{key}: {_scalar(value, flow=True)}" for key, value in options.items())
+    pairs = ", ".join(f"{key}: {scalar(value, flow=True)}" for key, value in options.items())
     lines = [
-        f"  {name}:",
-        f"    description: {_scalar(description)}",
+        f"  {scalar(name)}:",
+        f"    description: {scalar(description)}",
         f"    kind: {kind.value}",
         f"    options: {{{pairs}}}",
         "    fields:",
-        *(f"      {_scalar(field)}: {declared}" for field, declared in fields.items()),
+        *(f"      {scalar(field)}: {declared}" for field, declared in fields.items()),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _scalar(text: str, *, flow: bool = False) -> str:
-    """Return a text as YAML: plain if that reads the same, else as a JSON string, which YAML reads too."""
-    try:
-        is_plain = yaml.safe_load(f"[{text}]" if flow else f"key: {text}") == ([text] if flow else {"key": text})
-    except yaml.YAMLError:
-        is_plain = False
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def registry_path(source: str) -> Path:

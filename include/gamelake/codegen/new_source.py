@@ -10,6 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from gamelake.codegen.yaml_text import scalar
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,6 +72,7 @@ def texts(root: Path, name: str) -> Mapping[Path, str]:
     words = {
         "name": name,
         "Name": name.capitalize(),
+        "name_in_yaml": scalar(name),
         # Imports are sorted by the name of the module.
         "imports": "\n".join(sorted([f"from {name}.client import {name.capitalize()}Client", _CONTRACT])),
     }

@@ -122,6 +122,13 @@ def test_the_entry_is_what_the_registry_reads(registry: Path) -> None:
     assert list(load_sources(registry)["igdb"].entities)[:-1] == list(load_sources()["igdb"].entities)
 
 
+def test_a_name_that_yaml_reads_as_another_value_stays_a_name(registry: Path) -> None:
+    add_entity(
+        "igdb", entry("on", description="Odd.", kind=Kind.SNAPSHOT, options={"endpoint": "on"}, fields={"id": "int"})
+    )
+    assert "on" in load_sources(registry)["igdb"].entities
+
+
 def test_an_entry_that_the_registry_refuses_changes_nothing(registry: Path) -> None:
     before = (registry / "igdb/entities.yaml").read_bytes()
     text = entry("engines", description="Engines.", kind=Kind.INCREMENTAL, options={}, fields={"id": "int"})

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@pytest.fixture(params=["aaa", "bakery", "s" * 20])
+@pytest.fixture(params=["aaa", "bakery", "s" * 20, "on"])
 def name(request: pytest.FixtureRequest) -> str:
-    """Before and after `gamelake` in the order of imports, and the longest."""
+    """Before and after `gamelake` in the order of imports, the longest, and one that YAML reads as true."""
     return str(request.param)
 
 
