@@ -1,4 +1,4 @@
-"""Tell that a command still works: none is silent for ten seconds."""
+"""Tell that a command still works: none is silent for ten seconds, but while it waits for an answer."""
 
 from __future__ import annotations
 
@@ -44,13 +44,14 @@ class _Watch(threading.Thread):
         super().__init__(name="silence", daemon=True)
         self._command, self._stream, self._silence = name, stream, silence
         self._began = self.printed = time.monotonic()
+        self.is_asking = False
         self._ended = threading.Event()
 
     def run(self) -> None:
         """Wait, and print."""
         while not self._ended.wait(min(1.0, self._silence)):
             now = time.monotonic()
-            if now - self.printed >= self._silence:
+            if now - self.printed >= self._silence and not self.is_asking:
                 self.printed = now
                 with contextlib.suppress(OSError, ValueError):  # closed, or full: the command itself goes on
                     print(f"  ... {self._command}, {now - self._began:.0f} s so far", file=self._stream, flush=True)
@@ -62,13 +63,14 @@ class _Watch(threading.Thread):
 
 
 class _Watched:
-    """A stream that notes when something is printed."""
+    """A stream that notes when something is printed, and whether the line is open: a question waits for its answer."""
 
     def __init__(self, stream: TextIO, watch: _Watch) -> None:
         self._stream, self._watch = stream, watch
 
     def write(self, text: str) -> int:
         self._watch.printed = time.monotonic()
+        self._watch.is_asking = not text.endswith("\n")
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> object:

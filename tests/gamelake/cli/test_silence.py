@@ -30,6 +30,16 @@ def test_one_that_prints_is_left_alone(capsys: pytest.CaptureFixture[str]) -> No
     assert not hasattr(sys.stdout, "_watch")
 
 
+def test_one_that_waits_for_an_answer_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with told(["new", "entity"], silence=0.1):
+        sys.stdout.write("Its kind [snapshot]: ")
+        time.sleep(0.35)
+        assert capsys.readouterr().err == ""
+        sys.stdout.write("snapshot\n")
+        time.sleep(0.35)
+    assert "  ... gamelake new entity, " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["run"], ["sandbox", "--port", "0"], ["laptop", "airflow", "dags", "test"]])
 def test_what_tells_it_itself_or_serves_is_left_alone(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with told(words, silence=0.05):
