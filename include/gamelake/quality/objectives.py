@@ -44,7 +44,7 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ]
     target: Annotated[float, Meta(gt=0, le=1, description="The share of nights that should be good.")]
     window: Annotated[
-        int, Meta(ge=7, le=100, description="Nights over which the target holds; the lake keeps 100 publications.")
+        int, Meta(ge=7, le=100, description="Nights over which the target holds; of the publications 120 are read.")
     ]
     owner: Annotated[str, Meta(min_length=1, description="Who answers for it.")]
     runbook: Annotated[str, Meta(min_length=1, description="The page to read when it is missed, below docs/.")]
