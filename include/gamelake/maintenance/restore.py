@@ -173,7 +173,8 @@ def _restore_one(copy: Store, lake: Store, info: ObjectInfo, *, size: int | None
             "restore",
             info.key,
             f"{place_of(lake)} has other bytes than {place_of(copy)}, and nothing is replaced. If it is damaged, "
-            "remove it from the lake and run the command again",
+            "remove it from the lake and run the command again. If it was written after the loss, keep it: name what "
+            "else is lost by --prefix",
         ) from error
     finally:
         path.unlink(missing_ok=True)

@@ -82,6 +82,7 @@ def test_a_restore_that_stopped_has_no_commit_without_its_parts_and_goes_on(copy
     with pytest.raises(ObjectExistsError) as caught:
         restore(copy, lake)
     assert caught.value.key == PUBLICATION
+    assert "If it was written after the loss, keep it: name what else is lost by --prefix" in str(caught.value)
     assert {PART, MART, CHANGES} <= set(held(lake))
     assert not {POINTER, FIXED} & set(held(lake)), "pointers are last"
     lake.delete(PUBLICATION)
