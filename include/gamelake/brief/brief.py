@@ -21,7 +21,7 @@ from gamelake.brief.model_texts import model_texts
 from gamelake.brief.page import html_of
 from gamelake.brief.wording import text, worded
 from gamelake.days import PartitionError, day_of, format_day
-from gamelake.lake.documents import convert, parse_json
+from gamelake.lake.documents import convert, parse_json, what_to_do
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError
 from gamelake.marts.pointer import current
 from gamelake.marts.reader import NotPublishedError, open_marts
@@ -129,8 +129,8 @@ def read(store: ReadableStore, day: date) -> Brief:
     try:
         return convert(parse_json(store.get(key), BriefError), Brief, BriefError)
     except BriefError as error:
-        hint = "; restore the object from a backup, or delete it: the DAG daily_brief makes it again"
-        raise BriefError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
+        hint = "restore the object from a backup, or delete it: the DAG daily_brief makes it again"
+        raise BriefError(f"{key}: {error.key}", error.found, f"{error.expected}; {what_to_do(error, hint)}") from error
 
 
 def newest_day(store: Store) -> date | None:

@@ -30,6 +30,7 @@ from gamelake.feeds.documents import (
 from gamelake.feeds.envelope import Change, Envelopes, Op, read_change
 from gamelake.feeds.rows import differences
 from gamelake.kinds import Kind
+from gamelake.lake.documents import what_to_do
 from gamelake.lake.findings import RETENTION
 from gamelake.lake.keys import number_of
 from gamelake.lake.manifest import Manifest, ManifestError
@@ -99,10 +100,10 @@ def read_step(store: ReadableStore, table: TableName, number: int) -> Step:
         step = Step.from_json(store.get(key))
     except FeedError as error:
         hint = (
-            "; steps never change: restore the object from a backup or the bucket's versions "
+            "steps never change: restore the object from a backup or the bucket's versions "
             "(docs/guides/deploy/backup.md). The newest step may be deleted instead: the next run makes it again"
         )
-        raise FeedError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
+        raise FeedError(f"{key}: {error.key}", error.found, f"{error.expected}; {what_to_do(error, hint)}") from error
     found = (step.source, step.entity, step.number)
     if found != (table.source, table.entity, number):
         raise FeedError(f"{key}: source, entity, number", found, "those of its key")

@@ -12,6 +12,8 @@ _Document = TypeVar("_Document", bound=msgspec.Struct)
 _FIELD = re.compile(r"Object (missing required|contains unknown) field '(\w+)'")
 _GOT = re.compile(r", got '\w+'$|^Invalid enum value .*")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_UNKNOWN = "no such key"
+_PAGE = "docs/guides/deploy/upgrade.md"
 _PREPARED: set[Any] = set()
 _PREPARING = threading.Lock()
 
@@ -81,10 +83,24 @@ def convert(document: Any, kind: type[_Document], error: type[DocumentError], *,
             found = found[key] if key else found[int(index)]
         if field := _FIELD.match(message):
             path, found = f"{path}.{field[2]}".lstrip("."), found.get(field[2])
-            expected = "a value: the key is missing" if field[1].startswith("missing") else "no such key"
+            expected = "a value: the key is missing" if field[1].startswith("missing") else _UNKNOWN
         else:
             expected = ": ".join(filter(None, (expected, _explanation(kind, path))))
         raise error(".".join(filter(None, (at, path))) or "document", found, expected) from reason
+
+
+def what_to_do(error: DocumentError, hint: str) -> str:
+    """Return what to do about a document that is refused: if a later version wrote it, that version reads it.
+
+    Args:
+        error: Why it is refused.
+        hint: What to do about a damaged one.
+    """
+    if error.key == "format_version" and "<=" in error.expected:
+        return f"a later version of gamelake wrote it: use that version again ({_PAGE})"
+    if error.expected == _UNKNOWN:
+        return f"if a later version of gamelake wrote it, use that version again ({_PAGE}); else {hint}"
+    return hint
 
 
 def _explanation(kind: type[msgspec.Struct], field: str) -> str:

@@ -16,7 +16,7 @@ import msgspec
 import orjson
 from msgspec import Meta
 
-from gamelake.lake.documents import DocumentError, convert, parse_json
+from gamelake.lake.documents import DocumentError, convert, parse_json, what_to_do
 from gamelake.lake.keys import TableName, number_of, numbered_key
 from gamelake.lake.manifest import Count, Key
 from gamelake.lake.store import ObjectNotFoundError, Store
@@ -195,10 +195,11 @@ def read_month(store: ReadableStore, table: TableName, month: str, number: int) 
             raise MonthError("number", own, f"{(table, month, number)}, as in its key")
     except MonthError as error:
         expected = error.expected or "a value of include/gamelake/lake/month.schema.json"
-        hint = "it never changes: restore the object from a backup or the bucket's versions"
-        raise MonthError(
-            f"{key}: {error.key}", error.found, f"{expected}; {hint} (docs/guides/runbooks/compaction.md)"
-        ) from error
+        hint = (
+            "it never changes: restore the object from a backup or the bucket's versions "
+            "(docs/guides/runbooks/compaction.md)"
+        )
+        raise MonthError(f"{key}: {error.key}", error.found, f"{expected}; {what_to_do(error, hint)}") from error
     return found
 
 

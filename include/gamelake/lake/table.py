@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gamelake.lake.documents import what_to_do
 from gamelake.lake.keys import TableName, number_of
 from gamelake.lake.manifest import Draft, Manifest, ManifestError, Mode, check_partition, expect
 from gamelake.lake.store import ObjectExistsError, ObjectNotFoundError, Store
@@ -181,13 +182,14 @@ class TableReader:
             manifest = Manifest.from_json(self._objects.get(key))
         except ManifestError as error:
             hint = (
-                "; it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
+                "it is a copy: delete it, from a CDN's cache too, and the next commit makes it again"
                 if key == self.name.pointer_key
-                else "; commits never change: restore the object from a backup or the bucket's versions "
+                else "commits never change: restore the object from a backup or the bucket's versions "
                 "(docs/guides/deploy/backup.md). If there is none, delete it, and load the table with full_refresh "
                 "(docs/guides/runbooks/documents-are-damaged.md)"
             )
-            raise ManifestError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
+            expected = f"{error.expected}; {what_to_do(error, hint)}"
+            raise ManifestError(f"{key}: {error.key}", error.found, expected) from error
         found = str(manifest.table)
         expect(f"{key}: table", found, manifest.table == self.name, f"'{self.name}', as in its key")
         return manifest

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gamelake.lake.documents import what_to_do
 from gamelake.lake.findings import Finding
 from gamelake.lake.keys import number_of, numbered_key
 from gamelake.lake.store import ObjectExistsError
@@ -91,8 +92,9 @@ class Positions:
         try:
             return Position.from_json(self._store.get(key))
         except PositionError as error:
-            hint = "; delete it: the position before it counts then, and what was sent since is sent again"
-            raise PositionError(f"{key}: {error.key}", error.found, f"{error.expected}{hint}") from error
+            hint = "delete it: the position before it counts then, and what was sent since is sent again"
+            expected = f"{error.expected}; {what_to_do(error, hint)}"
+            raise PositionError(f"{key}: {error.key}", error.found, expected) from error
 
 
 def audit_positions(store: Store, *, now: datetime) -> Iterator[Finding]:

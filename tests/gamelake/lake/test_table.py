@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from gamelake.lake.claims import merge_parts
@@ -137,6 +138,17 @@ def test_a_commit_under_a_wrong_key_is_refused(disk: Store) -> None:
     disk.put(IGDB_GENRES.manifest_key(1), manifest.to_json())
     with pytest.raises(ManifestError, check=having(found="igdb.games")):
         newest_commit(disk, "genres")
+
+
+@pytest.mark.parametrize("change", [{"format_version": 3}, {"a_field_of_tomorrow": 1}])
+def test_a_commit_of_a_later_version_is_not_to_be_deleted(disk: Store, change: dict[str, Any]) -> None:
+    """As after the code was rolled back."""
+    document = orjson.loads(commit(Table(disk, IGDB_GAMES)).to_json())
+    disk.put(IGDB_GAMES.manifest_key(2), orjson.dumps(document | {"version": 2} | change))
+    with pytest.raises(ManifestError) as caught:
+        Table(disk, IGDB_GAMES).latest()
+    assert "a later version of gamelake wrote it" in str(caught.value)
+    assert ("delete it" in str(caught.value)) is ("format_version" not in change)
 
 
 def test_a_lost_race_is_built_again_on_the_winner(disk: Store, make_part: MakeFile) -> None:
