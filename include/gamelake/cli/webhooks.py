@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from gamelake.cli import arguments
-from gamelake.urls import without_secrets
+from gamelake.urls import is_near, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -170,8 +170,7 @@ def _is_private(url: str) -> bool:
     """Whether what is sent is private: by TLS, or to a host of this machine or of compose, for the sandbox."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    is_near = "." not in host or host == "127.0.0.1"
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_near))
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_near(host)))
 
 
 def _secret() -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gamelake.urls import is_near
+
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 MEBIBYTE = 1024 * 1024
@@ -97,8 +99,7 @@ class BrokerSettings:
 
     def _is_near(self) -> bool:
         """Whether all brokers are on this machine, or a host of compose."""
-        hosts = [server.rpartition(":")[0] for server in self.servers]
-        return all("." not in host or host == "127.0.0.1" for host in hosts)
+        return all(is_near(server.rpartition(":")[0].strip("[]")) for server in self.servers)
 
     def topic(self, stream: str) -> str:
         """Return the name of the topic of a stream."""

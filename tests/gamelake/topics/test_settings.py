@@ -58,6 +58,11 @@ def test_a_connection_states_how_to_reach_a_broker(tmp_path: Path) -> None:
             {"host": "broker.example.com:9092", "login": "gamelake", "password": "a-secret"},
             "extra.security_protocol",
         ),
+        (
+            {"security_protocol": "SASL_PLAINTEXT"},
+            {"host": "[2001:db8::1]:9092", "login": "gamelake", "password": "a-secret"},
+            "extra.security_protocol",
+        ),
         ({"sasl_mechanism": "GSSAPI"}, {}, "extra.sasl_mechanism"),
         ({"topic_prefix": "../raw"}, {}, "extra.topic_prefix"),
         ({"topic_prefix": 3}, {}, "extra.topic_prefix"),
