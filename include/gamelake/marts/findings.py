@@ -67,7 +67,7 @@ class Observation(Document, frozen=True, kw_only=True):
     check: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$", description="The check, such as `freshness`.")]
     severity: Annotated[Severity, Meta(description="Who has to act, and when.")]
     subject: Annotated[
-        str, Meta(pattern=r"^\S+$", description="What is checked, such as `igdb.games` or `mart_top_rated.users`.")
+        str, Meta(min_length=1, description="What is checked, such as `igdb.games` or `mart_top_rated.users`.")
     ]
     value: Annotated[float | None, Meta(description="The figure that was found, in the unit of `expected`.")]
     expected: Annotated[str, Meta(min_length=1, description="What was expected, such as `at most 30 hours`.")]

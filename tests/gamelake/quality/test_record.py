@@ -90,6 +90,13 @@ def test_the_states_of_a_finding(checks: Checks) -> None:
     assert findings.numbers(checks.store) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_column_of_a_mart_may_have_a_space_in_its_name(checks: Checks) -> None:
+    assert checks(late("mart_mine.my column"))
+    assert checks.states == {"freshness:mart_mine.my column": "new"}
+    assert checks(late("mart_mine.my column"))
+    assert checks.states == {"freshness:mart_mine.my column": "continuing"}, "the report before can be read"
+
+
 def test_the_mart_has_a_row_for_each_finding_and_keeps_it(checks: Checks) -> None:
     for seen in ((), (late(), late("igdb.covers")), (late("igdb.covers"),), (late(),)):
         checks(*seen)
