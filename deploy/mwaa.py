@@ -41,6 +41,7 @@ export GAMELAKE_DUCKDB_EXTENSIONS={HOME}/dags/duckdb
 export GAMELAKE_DUCKDB=/tmp/gamelake.duckdb
 # `rawg` where RAWG is loaded too; it needs the connection rawg_default and the pool rawg_api.
 export GAMELAKE_OPTIONAL_SOURCES=
+# Any other variable of docs/reference/configuration.md is one more line.
 """
 
 
