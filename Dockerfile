@@ -77,7 +77,7 @@ COPY include include
 COPY dbt dbt
 COPY dags dags
 # The event collector needs nothing that Airflow does not need: no image of its own.
-COPY apps/__init__.py apps/answers.py apps/folder_lock.py apps/serving.py apps/
+COPY apps/__init__.py apps/answers.py apps/arguments.py apps/folder_lock.py apps/serving.py apps/
 COPY apps/event_collector apps/event_collector
 
 # No check of the database before each command: compose and the Helm chart have their own order of start, and the sandbox

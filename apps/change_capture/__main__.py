@@ -10,6 +10,7 @@ import sys
 
 import uvicorn
 
+from apps.arguments import seconds
 from apps.change_capture.address import AddressError, parse_address
 from apps.change_capture.app import make_app
 from apps.change_capture.capture import Capture
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8710, help="the port, 0 for any free one (default: 8710)")
     parser.add_argument(
         "--batch-seconds",
-        type=_seconds,
+        type=seconds(LONGEST_BATCH_SECONDS),
         default=LONGEST_BATCH_SECONDS,
         help="how long changes wait for others of their part, at most %(default)s (default: %(default)s)",
     )
@@ -108,13 +109,6 @@ def _capture(arguments: argparse.Namespace) -> int:
     )
     serve(config, listener)
     return 1 if capture.is_refused else 0
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= LONGEST_BATCH_SECONDS:
-        raise argparse.ArgumentTypeError(f"found {text}, expected more than 0, and at most {LONGEST_BATCH_SECONDS}")
-    return seconds
 
 
 def _slot(text: str) -> str:

@@ -9,6 +9,7 @@ import sys
 
 import uvicorn
 
+from apps.arguments import seconds
 from apps.event_collector.app import Routes, make_app
 from apps.event_collector.collector import Collector
 from apps.event_collector.metrics import Metrics
@@ -26,6 +27,8 @@ log = logging.getLogger("apps.event_collector")
 
 MOST_REQUESTS = 1_000
 """Requests at once; one more gets 503 at once."""
+LONGEST_BATCH_SECONDS = 3_600
+"""More is no batch, but a lake without news."""
 MAX_HEADERS = 16 * 1024
 """Bytes of a request's headers."""
 _CONNECT_SECONDS, _REPLY_SECONDS = 3, 5
@@ -40,9 +43,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8700, help="the port, 0 for any free one (default: 8700)")
     parser.add_argument(
         "--batch-seconds",
-        type=float,
+        type=seconds(LONGEST_BATCH_SECONDS),
         default=Batching().seconds,
-        help="how long events wait for others of their part (default: %(default)s)",
+        help=f"how long events wait for others of their part, at most {LONGEST_BATCH_SECONDS} (default: %(default)s)",
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

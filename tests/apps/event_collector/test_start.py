@@ -63,6 +63,17 @@ def test_a_taken_port_and_an_address_of_another_machine_are_named(
             assert expected in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e9", "soon"])
+def test_a_wait_that_is_no_wait_is_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["event_collector", "--port=0", f"--batch-seconds={value}"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert f"--batch-seconds: found '{value}', expected more than 0, and at most" in capsys.readouterr().err
+
+
 def test_it_imports_no_airflow() -> None:
     code = (
         "import sys, apps.event_collector.__main__\n"
