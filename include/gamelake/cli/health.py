@@ -29,6 +29,16 @@ SERVICES = re.compile(
     r"airflow\W(?P<airflow>api[-_]server|scheduler|dag-processor|triggerer|celery\Wworker)|(?P<sandbox>gamelake\Wsandbox)"
     r"|apps\.(?P<app>dashboard|event_collector|change_capture)"
 )
+PORTS = {
+    "api-server": ("AIRFLOW__API__PORT", "8080"),
+    "scheduler": ("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974"),
+    "sandbox": ("GAMELAKE_SANDBOX_PORT", "8900"),
+    "dashboard": ("STREAMLIT_SERVER_PORT", "8501"),
+    "event_collector": ("", "8700"),
+    "change_capture": ("", "8710"),
+}
+"""The variable that has the port of a service, and the default. `--port` of the command goes before both."""
+_PORT = re.compile(r"(?:--port|\s-p)[=\s]?['\"]?(\d+)")
 JOBS = {"dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 CELERY_APP = "airflow.providers.celery.executors.celery_executor.app"
 
@@ -47,24 +57,28 @@ def service(command_line: str) -> str | None:
     return (match["airflow"] or "sandbox").replace("api_server", "api-server").replace("celery worker", "worker")
 
 
-def check(name: str, environ: Mapping[str, str]) -> None:
-    """Check a service. Raises: UnhealthyError."""
+def _port(name: str, command_line: str, environ: Mapping[str, str]) -> str:
+    if name != "scheduler" and (given := _PORT.findall(command_line.replace("\0", " "))):
+        return str(given[-1])
+    variable, default = PORTS[name]
+    return environ.get(variable, "").strip() or default
+
+
+def check(name: str, environ: Mapping[str, str], command_line: str = "") -> None:
+    """Check a service, on the port that its command line or its environment names. Raises: UnhealthyError."""
+    port = _port(name, command_line, environ) if name in PORTS else ""
     match name:
         case "api-server":
-            report = _get(environ.get("AIRFLOW__API__PORT", "8080"), "/api/v2/monitor/health")
+            report = _get(port, "/api/v2/monitor/health")
             if (state := report["metadatabase"]["status"]) != "healthy":
                 raise UnhealthyError(f"the api-server reports its database as {state}")
-        case "scheduler":
-            _get(environ.get("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974"), "/health")
         case "sandbox":
-            with socket.create_connection(("127.0.0.1", 8900), timeout=TIMEOUT):
+            with socket.create_connection(("127.0.0.1", int(port)), timeout=TIMEOUT):
                 pass
         case "dashboard":
-            _get(environ.get("STREAMLIT_SERVER_PORT", "8501"), "/_stcore/health")
-        case "event_collector":
-            _get("8700", "/health")
-        case "change_capture":
-            _get("8710", "/health")
+            _get(port, "/_stcore/health")
+        case "scheduler" | "event_collector" | "change_capture":
+            _get(port, "/health")
         case "worker":
             _run(sys.executable, "-m", "celery", "--app", CELERY_APP, "inspect", "--timeout", "15", "ping",
                  "--destination", f"celery@{socket.gethostname()}")  # fmt: skip
@@ -91,11 +105,12 @@ def _run(*command: str) -> None:
 
 def health() -> int:
     """Check the service that this container runs."""
-    name = service(Path("/proc/1/cmdline").read_text(encoding="utf-8"))
+    command_line = Path("/proc/1/cmdline").read_text(encoding="utf-8")
+    name = service(command_line)
     if name is None:
         return 0  # a command that ends by itself
     try:
-        check(name, os.environ)
+        check(name, os.environ, command_line)
     except (UnhealthyError, OSError, subprocess.TimeoutExpired) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1

@@ -88,6 +88,32 @@ def test_a_service_answers_or_is_unhealthy(server: tuple[type[Answer], dict[str,
     check(name, environ)
 
 
+@pytest.mark.parametrize(
+    ("command_line", "environ"),
+    [
+        ("bash -c exec gamelake sandbox --host=0.0.0.0 --port={port}", {"GAMELAKE_SANDBOX_PORT": "1"}),
+        ("bash -c exec gamelake sandbox", {"GAMELAKE_SANDBOX_PORT": "{port}"}),
+        ("python -m apps.event_collector --address=0.0.0.0 --port {port}", {}),
+        ("/opt/capture/bin/python -m apps.change_capture --port={port} --slot=shop", {}),
+        ("bash -c exec python -m apps.dashboard --port={port}", {"STREAMLIT_SERVER_PORT": "1"}),
+        ("airflow api-server --port {port}", {"AIRFLOW__API__PORT": "1"}),
+        ("bash -euc exec airflow api-server -p {port}", {}),
+        ("airflow api_server -- host:0.0.0.0 port:8080", {"AIRFLOW__API__PORT": "{port}"}),
+    ],
+)
+def test_a_service_is_asked_on_the_port_that_it_was_given(
+    server: tuple[type[Answer], dict[str, str]], command_line: str, environ: dict[str, str]
+) -> None:
+    answer, ports = server
+    port = ports["AIRFLOW__API__PORT"]
+    answer.replies |= dict.fromkeys(("/health", "/_stcore/health"), (200, b"ok"))
+    answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "healthy"}}')
+    command_line = command_line.format(port=port).replace(" ", "\0")
+    check(
+        service(command_line) or "", {name: value.format(port=port) for name, value in environ.items()}, command_line
+    )
+
+
 def test_of_the_others_airflow_s_own_command_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`airflow jobs check` asks the database; here a command in its place prints its arguments."""
     script = tmp_path / "airflow"
