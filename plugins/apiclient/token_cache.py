@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import stat
@@ -19,6 +20,10 @@ from apiclient.errors import TokenCacheError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_ROOM = "its disk is full, or this user's share of it: free space, or set XDG_CACHE_HOME to a folder of another disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,15 @@ class TokenCache:
         """Let one process in at a time. The kernel frees the lock of a process that dies."""
         await asyncio.to_thread(self._own_folder)
         # Without an executor: a thread cannot be cancelled, and would keep the lock that it gets.
-        async with AsyncFileLock(self._lock_path, mode=0o600, run_in_executor=False, preserve_lock_file=True):
+        lock = AsyncFileLock(self._lock_path, mode=0o600, run_in_executor=False, preserve_lock_file=True)
+        try:
+            await lock.acquire()
+        except OSError as error:
+            raise self._unusable("cannot be locked", error) from error
+        try:
             yield
+        finally:
+            await lock.release()
 
     def _read(self) -> Token | None:
         self._own_folder()
@@ -91,19 +103,21 @@ class TokenCache:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise self._unusable(f"cannot be written: {error.strerror}") from error
+            raise self._unusable("cannot be written", error) from error
 
     def _own_folder(self) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = self._folder.lstat()
         except OSError as error:
-            raise self._unusable(f"cannot be made: {error.strerror}") from error
+            raise self._unusable("cannot be made", error) from error
         # In a shared temporary folder another user may have made it first, to read or to plant a token.
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise self._unusable("is not a folder of this user")
         if stat.S_IMODE(status.st_mode) != 0o700:
             self._folder.chmod(0o700)
 
-    def _unusable(self, why: str) -> TokenCacheError:
-        return TokenCacheError(f"the token cache {self._folder} {why}", api=self._api, endpoint="token")
+    def _unusable(self, why: str, error: OSError | None = None) -> TokenCacheError:
+        what = f"the token cache {self._folder} {why}" + (f": {error.strerror}" if error else "")
+        hint = _ROOM if error and error.errno in _FULL else ""
+        return TokenCacheError(what, api=self._api, endpoint="token", hint=hint)

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import multiprocessing
+import resource
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -273,6 +274,29 @@ async def test_a_folder_of_another_user_is_refused(api: Any, own_cache: Path, mo
 async def test_a_folder_that_cannot_be_made_states_what_to_set(api: Any, own_cache: Path) -> None:
     own_cache.parent.write_text("a file in the way")
     with pytest.raises(TokenCacheError):
+        await credentials(api).token()
+
+
+async def test_a_full_disk_is_named(api: Any, own_cache: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    own_cache.mkdir(parents=True, mode=0o700)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        with pytest.raises(TokenCacheError, match="cannot be written") as caught:
+            await credentials(api).token()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "its disk is full" in caught.value.hint
+    assert not list(own_cache.glob("*.tmp"))
+
+
+async def test_a_lock_that_cannot_be_made_is_told(api: Any, own_cache: Path) -> None:
+    await credentials(api).token()
+    for file in own_cache.iterdir():
+        file.unlink()
+        if file.suffix == ".lock":
+            file.mkdir()
+    with pytest.raises(TokenCacheError, match="cannot be locked"):
         await credentials(api).token()
 
 
