@@ -28,7 +28,9 @@ LINEAGE = {"inputs": [{"name": "raw"}], "outputs": [{"name": "mart"}]}
         ("guides/lineage.md", LINEAGE, ("mart", "raw")),
     ],
 )
-def test_folders_of_a_path_become_no_columns(page: str, line: dict[str, Any], row: tuple[Any, ...], tmp_path: Path) -> None:
+def test_folders_of_a_path_become_no_columns(
+    page: str, line: dict[str, Any], row: tuple[Any, ...], tmp_path: Path
+) -> None:
     """Such as `dt=` of the files, and `op=` above the lake, which would replace a column of the lines."""
     text = (REPOSITORY / "docs" / page).read_text("utf-8")
     (statement,) = re.findall(r"(?:^|\n)( *select [^`]*?from read_json\([^`]*?)(?:\n\s*\n|\n```|;)", text)

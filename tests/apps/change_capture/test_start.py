@@ -340,6 +340,8 @@ def test_a_half_written_position_is_replaced_by_the_one_before(tmp_path: Path) -
     folder.forget()
     assert not list((tmp_path / "shop").glob("offsets*"))
     folder.close()
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e9", "soon"])
 def test_a_wait_that_is_no_wait_is_refused(
     value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -349,5 +351,3 @@ def test_a_wait_that_is_no_wait_is_refused(
         command.main()
     assert ended.value.code == 2
     assert f"--batch-seconds: found '{value}', expected more than 0, and at most" in capsys.readouterr().err
-
-

@@ -109,9 +109,7 @@ def test_a_service_is_asked_on_the_port_that_it_was_given(
     answer.replies |= dict.fromkeys(("/health", "/_stcore/health"), (200, b"ok"))
     answer.replies["/api/v2/monitor/health"] = (200, b'{"metadatabase": {"status": "healthy"}}')
     command_line = command_line.format(port=port).replace(" ", "\0")
-    check(
-        service(command_line) or "", {name: value.format(port=port) for name, value in environ.items()}, command_line
-    )
+    check(service(command_line) or "", {name: value.format(port=port) for name, value in environ.items()}, command_line)
 
 
 def test_of_the_others_airflow_s_own_command_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
