@@ -82,7 +82,8 @@ def show(name: OneTable = None) -> int:
                 found += [commit] if commit else []
     status = left_out.tell()
     if not found:
-        print(f"{place_of(store)}: {'no commit can be read' if status else 'nothing is committed yet'}")
+        nothing = f"nothing is committed of {name} yet" if name else "nothing is committed yet"
+        print(f"{place_of(store)}: {'no commit can be read' if status else nothing}")
         return status
     print(place_of(store))
     _print_table(_COMMIT_HEADER, map(_commit_line, found))

@@ -79,6 +79,12 @@ def test_show_the_commits_of_a_table(on_disk: Store, capsys: pytest.CaptureFixtu
     assert versions == [str(version) for version in range(12, 2, -1)]
 
 
+def test_a_table_without_commits_is_named(on_disk: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    commit(on_disk, "games", "2026-11-21")
+    assert main(["lake", "show", "igdb.genres"]) == 0
+    assert capsys.readouterr().out == f"{place_of(on_disk)}: nothing is committed of igdb.genres yet\n"
+
+
 def damage(store: Store, entity: str, version: int) -> str:
     """Damage a commit of a table. Returns: its key."""
     key = TableName("igdb", entity).manifest_key(version)
