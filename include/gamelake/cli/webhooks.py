@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
     from gamelake.registry import Entity
     from igdb.client import IgdbClient
+    from igdb.settings import IgdbSettings
     from igdb.webhooks import Webhook
 
 _HEADER = ("id", "entity", "method", "active", "url")
@@ -194,34 +193,35 @@ def _connected(work: Callable[[IgdbClient], Awaitable[_T]]) -> _T:
         account.export(connection)
     else:
         use_stored_connection(connection)
-    _check_sandbox(connection)
     from igdb.hook import IgdbHook  # only now: Airflow, which it imports, looks then where its database is
 
     async def run() -> Any:
-        async with IgdbHook(connection).client() as client:
+        hook = IgdbHook(connection)
+        _check_sandbox(connection, await hook.settings())
+        async with hook.client() as client:
             return await work(client)
 
     found: _T = asyncio.run(run())
     return found
 
 
-def _check_sandbox(conn_id: str) -> None:
+def _check_sandbox(conn_id: str, settings: IgdbSettings) -> None:
     """Check that the sandbox runs, if the connection leads to that of this machine. Raises: WebhookError.
 
     The client would try again for half a minute, as where a server of the internet is away for a moment.
     """
     from gamelake.airflow.settings_file import is_own
 
-    fields = json.loads(os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}") or "{}")
-    parts = urlsplit(fields.get("host") or "")
-    if not parts.port or is_own(conn_id, fields["host"], fields.get("login")):
+    parts = urlsplit(settings.base_url)
+    if not parts.port or is_own(conn_id, settings.base_url, settings.client_id):
         return
-    with socket.socket() as probe:
-        if probe.connect_ex((parts.hostname, parts.port)):
-            raise WebhookError(
-                f"the sandbox does not run at {fields['host']}, and no account of IGDB is set: start it with "
-                "`make up`, or set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET"
-            )
+    try:
+        socket.create_connection((parts.hostname, parts.port)).close()
+    except OSError as error:
+        raise WebhookError(
+            f"the sandbox does not run at {settings.base_url}, and no account of IGDB is set: start it with "
+            "`make up`, or set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET"
+        ) from error
 
 
 def _show(found: list[tuple[Webhook, str]]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import Connection
 
 from gamelake.cli.main import main
 from gamelake.local import account
@@ -69,6 +71,15 @@ def test_events_of_the_sandbox_come_to_the_inbox(
     assert SECRET not in listed + shown.out + shown.err + caplog.text + "".join(collector.log)
 
 
+def test_the_connection_may_be_a_uri(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_json = os.environ[account.CONNECTION_VARIABLE]
+    monkeypatch.setenv(account.CONNECTION_VARIABLE, Connection.from_json(as_json, "igdb_default").get_uri())
+    assert main(["webhooks", "list"]) == 0
+    assert "entity" in capsys.readouterr().out
+
+
 def test_only_tables_that_take_events_get_webhooks(sandbox: Sandbox) -> None:
     assert main(["webhooks", "register", "https://events.example.com"]) == 0
     names = {each["url"].split("/")[-2] for each in sandbox.webhooks.all()}
@@ -95,11 +106,12 @@ def test_wrong_arguments_are_explained(
     assert expected in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_a_sandbox_that_does_not_run_is_told_at_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The client tried for 30 seconds, and its error asked to look at proxies."""
-    monkeypatch.setenv(account.CONNECTION_VARIABLE, connection(f"http://127.0.0.1:{free_port()}"))
+    monkeypatch.setenv(account.CONNECTION_VARIABLE, connection(f"http://{host}:{free_port()}"))
     assert main(["webhooks", "list"]) == 1
     assert "`make up`" in capsys.readouterr().err
 
