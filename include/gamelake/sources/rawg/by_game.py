@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from apiclient.elements import UnreadableRow
@@ -123,18 +122,24 @@ class GamesReader(RawgReader):
     async def _check_missing(self, rows: Sequence[Any]) -> None:
         """Refuse games that are missing one after another, if RAWG has no page either of games that it lists now.
 
-        Raises: NoPagesError.
+        Raises: NoPagesError; ApiError, if RAWG fails at these, too.
         """
         if not rows or not rows[-1].get("is_missing"):
             return
         path = GAMES
+        failure: Exception | None = None
         listed = [row.get("id") for row in (await self._client.page(GAMES)).results if isinstance(row, dict)]
         for game_id in listed[:_MOST_LISTED]:
             path = self._options.path.format(id=game_id)
-            with suppress(NotFoundError):
+            try:
                 await self._ask(path)
+            except _FAILED as error:
+                failure = error
+            except NotFoundError:
+                pass
+            else:
                 return
-        raise NoPagesError(str(self._entity), path, len(rows))
+        raise failure or NoPagesError(str(self._entity), path, len(rows))
 
     async def _ask(self, path: str) -> None:
         await (self._client.page(path) if self._options.read is Reading.SUBLIST else self._client.single(path))

@@ -3,7 +3,8 @@
     raw/rawg/games/dt=2026-11-21/<run>/_reply-<hash>.json      one reply, with the request that it answers
 
 A request is reserved in the ledger, sent, and its reply stored before its rows are used. The next try of a run that
-was killed finds the reply by its request. Only a request that was on its way when the run was killed is sent again.
+was killed finds the reply by its request. Only a request that was on its way when the run was killed is sent again, and
+one to which RAWG had no object: its pages may have been lost for a moment.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Replies:
                 unreadable=[(base64.b64encode(row.raw).decode(), row.reason) for row in torn],
             )
 
-        return await self._kept(request, ask)
+        return await self._kept(request, ask, may_be_missing=may_be_missing)
 
     async def single(self, path: str) -> Reply:
         """Return one object as the only row, or a reply that is missing. Raises: ApiError; StoreError."""
@@ -134,19 +135,20 @@ class Replies:
                 request=path, at=found.date, kept_at=self._clock(), origin=self._client.origin, rows=[found.row]
             )
 
-        return await self._kept(path, ask)
+        return await self._kept(path, ask, may_be_missing=True)
 
     def delete(self) -> None:
         """Delete what is kept: the load is committed. Raises: StoreError."""
         for info in list(self._store.list(self._prefix)):
             self._store.delete(info.key)
 
-    async def _kept(self, request: str, ask: Callable[[], Any]) -> Reply:
+    async def _kept(self, request: str, ask: Callable[[], Any], *, may_be_missing: bool) -> Reply:
         key = f"{self._prefix}{hashlib.sha256(request.encode()).hexdigest()[:32]}.json"
         reply = await asyncio.to_thread(self._read, key, request)
         if reply is None:
             reply = await ask()
-            await asyncio.to_thread(self._keep, key, reply)
+            if not (may_be_missing and reply.is_missing):
+                await asyncio.to_thread(self._keep, key, reply)
         if self.first_at is None:
             self.first_at = reply.at
         if self.origin is None and not reply.is_missing:

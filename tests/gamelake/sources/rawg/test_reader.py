@@ -498,6 +498,48 @@ async def test_games_are_not_missing_where_rawg_has_no_page_of_any_game(
     assert commit(store, name).summary.proof is Proof.COUNTED
 
 
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_a_listed_game_whose_page_is_broken_for_good_stops_no_load(
+    rawg: PagedRawg, store: Store, name: str
+) -> None:
+    """It is asked for to tell whether games are missing."""
+    change(rawg, 20)
+    await load(rawg, store)
+    sent, broken = rawg._answer, {1, 2}
+
+    def answer(path: list[str], query: dict[str, str]) -> tuple[int, Any]:
+        return (500, {}) if path[1:] and int(path[1]) in broken else sent(path, query)
+
+    rawg._answer = answer  # type: ignore[method-assign]
+    for row_id in (*range(10, 16), 20):
+        del rawg.rows["games"][row_id]
+    await load(rawg, store, name)
+    assert set(ids(store, name)) == set(range(3, 21))
+
+
+@pytest.mark.parametrize("name", ["game_details", "game_stores"])
+async def test_a_second_try_asks_again_for_games_that_were_missing(rawg: PagedRawg, store: Store, name: str) -> None:
+    """All answers of the first try are of a minute in which RAWG had no pages, and then failed."""
+    change(rawg, 20)
+    await load(rawg, store)
+    sent = rawg._answer
+    asked = 0
+
+    def answer(path: list[str], query: dict[str, str]) -> tuple[int, Any]:
+        nonlocal asked
+        if not path[1:]:
+            return sent(path, query)
+        asked += 1
+        return (404, {"detail": "Not found."}) if asked <= 5 else (500, {})
+
+    rawg._answer = answer  # type: ignore[method-assign]
+    with pytest.raises(ServerError):
+        await load(rawg, store, name)
+    rawg._answer = sent  # type: ignore[method-assign]
+    await load(rawg, store, name)
+    assert not [row_id for row_id, row in table_rows(store, name, "rawg").items() if row.get("is_missing")]
+
+
 async def test_a_page_that_never_answers_stops_no_load(rawg: PagedRawg, store: Store) -> None:
     change(rawg, 5)
     await load(rawg, store)
