@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +35,6 @@ from gamelake.marts.rollback import left_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Set
-    from datetime import datetime
 
     from gamelake.lake.store import ObjectInfo, Store
 
@@ -78,7 +77,8 @@ def _audit(store: Store, *, now: datetime, verify: bool) -> Iterator[Finding]:
         yield Finding(Problem.DAMAGED, error.key.partition(":")[0], str(error))
         return
     live = {shown.generation} if shown else set()
-    is_moving = newest is not None and now - MOVING < newest.at <= now
+    present = max(now, datetime.now(UTC))  # the audit began minutes ago, maybe before the publication
+    is_moving = newest is not None and present - MOVING < newest.at <= present
     if newest and not is_moving:
         yield from _check_pointer(store, newest, shown.generation if shown else None)
     if lost := pointer.lost(store):

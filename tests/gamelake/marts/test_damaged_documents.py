@@ -229,6 +229,7 @@ def test_a_publication_that_still_writes_its_copies_is_no_finding(store: Store, 
     if is_pointer_moved:
         store.put(POINTER, store.get(f"{key}/{RECORD}"))
     assert not list(audit_generations(store, now=now + timedelta(minutes=1)))
+    assert not list(audit_generations(store, now=now - timedelta(minutes=1))), "an audit that began before it"
     assert list(audit_generations(store, now=now + timedelta(hours=1))), "killed there"
     pointer.refresh(store)
     assert not list(audit_generations(store, now=now + timedelta(hours=1)))
