@@ -21,6 +21,7 @@ from tests.support.published_marts import MartsLake, folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from gamelake.lake.store import Store
 
@@ -123,6 +124,13 @@ def test_a_key_without_the_restricted_marts_sees_the_others(with_a_limited_key: 
     assert games.market(limited, 1) is None
     assert games.facts(limited, 1)
     assert not [each for each in lists.available(limited) if each in {chosen.key for chosen in RESTRICTED_LISTS}]
+
+
+def test_a_damaged_restricted_mart_is_no_reason_to_show_nothing(three_days: MartsLake, tmp_path: Path) -> None:
+    copy = open_store((tmp_path / "copy").as_uri())
+    for info in three_days.store.list("marts/"):
+        copy.put(info.key, b"damaged" * 10 if "/restricted/" in info.key else three_days.store.get(info.key))
+    assert Lake(copy).current().rows("select count(*) as games from {dim_games}")
 
 
 # What keeps a lake from being read
