@@ -70,7 +70,8 @@ class _Watched:
 
     def write(self, text: str) -> int:
         self._watch.printed = time.monotonic()
-        self._watch.is_asking = not text.endswith("\n")
+        if text:
+            self._watch.is_asking = not text.endswith("\n")
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> object:

@@ -31,12 +31,13 @@ def test_one_that_prints_is_left_alone(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_one_that_waits_for_an_answer_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    with told(["new", "entity"], silence=0.1):
+    with told(["new", "entity"], silence=0.4):
         sys.stdout.write("Its kind [snapshot]: ")
-        time.sleep(0.35)
+        time.sleep(1.0)
         assert capsys.readouterr().err == ""
         sys.stdout.write("snapshot\n")
-        time.sleep(0.35)
+        print("", end="")  # it asks nothing
+        time.sleep(1.0)
     assert "  ... gamelake new entity, " in capsys.readouterr().err
 
 

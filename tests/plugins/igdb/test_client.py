@@ -128,8 +128,8 @@ async def test_a_lasting_fault_is_raised_with_the_query(
 async def test_a_reply_may_take_longer_than_the_timeout_while_it_arrives(
     api: Any, make_client: Callable[..., IgdbClient]
 ) -> None:
-    api.then_slow(8, every=0.1)
-    async with make_client(max_attempts=1, timeout=0.4) as client:
+    api.then_slow(12, every=0.1)
+    async with make_client(max_attempts=1, timeout=1.0) as client:
         assert (await client.query("games", WINDOW)).rows == [{"id": 1}]
     api.then_slow(100, every=0.05)
     async with make_client(max_attempts=1, timeout=0.2) as client:
