@@ -36,7 +36,7 @@ def test_one_that_waits_for_an_answer_is_left_alone(capsys: pytest.CaptureFixtur
         time.sleep(1.0)
         assert capsys.readouterr().err == ""
         sys.stdout.write("snapshot\n")
-        print("", end="")  # it asks nothing
+        sys.stdout.write("")  # it asks nothing
         time.sleep(1.0)
     assert "  ... gamelake new entity, " in capsys.readouterr().err
 
