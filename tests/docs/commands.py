@@ -117,7 +117,7 @@ NOT_RUN: dict[str, str] = {
     r"docker |git pull && docker ": "no container engine",
     r"kubectl |helm ": "no cluster",
     r"aws |.*s3://(my-lake|gamelake)|make lifecycle|(\.venv/bin/)?gamelake lake lifecycle": "no AWS account",
-    r"gamelake lake restore( |$)": "no copy; tests/deploy/test_recovery.py restores one",
+    r"(GAMELAKE_URI=\S+ )?(\.venv/bin/)?gamelake lake restore( |$)": "tests/deploy/test_recovery.py restores a copy",
     r"gamelake lake (show|audit)": "in a container; on a laptop it is run",
     r".*new entity (game_engines|<endpoint>)$": "it asks IGDB; tests/gamelake/cli/test_new.py asks a sandbox",
     r".*new source bakery$|.*pytest .*-k <name>": "tests/e2e/test_new.py writes a source and fills it in",
