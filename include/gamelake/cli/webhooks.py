@@ -42,7 +42,7 @@ def _collector(url: str) -> str:
     """Return the address of a collector, to which the secret may be sent. Raises: typer.BadParameter."""
     if not _is_private(url):
         raise typer.BadParameter(
-            f"found {without_secrets(url)!r}, expected https://: the secret is sent in a header of each request"
+            f"found {without_secrets(url)!r}, expected https://HOST: the secret is sent in a header of each request"
         )
     return url.rstrip("/")
 
@@ -167,8 +167,11 @@ def _name_of(webhook: Webhook) -> str:
 
 def _is_private(url: str) -> bool:
     """Whether what is sent is private: by TLS, or to a host of this machine or of compose, for the sandbox."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_near(host)))
 
 

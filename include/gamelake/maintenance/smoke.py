@@ -233,12 +233,17 @@ class Deployment:
 
 def check_address(address: str) -> str:
     """Return the host of an address, to which a login may be sent. Raises: SmokeError."""
-    parts, shown = urlsplit(address), without_secrets(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    shown = without_secrets(address)
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"http", "https"}:
         raise SmokeError(f"found {shown!r}, expected the address of Airflow, such as https://airflow.example.com")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and host not in _LOOPBACK:
         raise SmokeError(f"found {shown!r}, expected https://: anyone on the way could read the login")
-    return parts.hostname
+    return host
 
 
 def expected_dags() -> set[str]:

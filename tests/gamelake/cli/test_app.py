@@ -76,6 +76,7 @@ def test_a_group_without_a_command_shows_its_help(arguments: list[str], capsys: 
             "gamelake lake rejected: Invalid value for '--day': found 'x', expected a",
         ),
         (["smoke", ""], "gamelake smoke: Invalid value for 'URL': found '', expected the address of Airflow"),
+        (["smoke", "https://[airflow"], "gamelake smoke: Invalid value for 'URL': found 'https://[airflow', expected"),
         (["smoke", "http://airflow.example.com"], "gamelake smoke: Invalid value for 'URL': found 'http://airflow"),
         (["new", "source", "A B"], "gamelake new source: Invalid value: found the name 'A B', expected at most 20"),
         (["new", "source", "igdb"], "gamelake new source: Invalid value: "),

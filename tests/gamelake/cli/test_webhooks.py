@@ -94,6 +94,8 @@ def test_only_tables_that_take_events_get_webhooks(sandbox: Sandbox) -> None:
         (["register", "http://events.example.com"], 2, "expected https://"),
         (["register", "http://127.0.0.1.example.com"], 2, "expected https://"),
         (["register", "events.example.com"], 2, "expected https://"),
+        (["register", "https://[events"], 2, "expected https://"),
+        (["register", "https://events.example.com:99999"], 2, "expected https://"),
         (["register", "http://[2001:db8::1]:8100"], 2, "expected https://"),
         (["remove"], 2, "expected the ids of webhooks, or --all"),
         (["test", "7", "1"], 1, "there is no webhook 7"),
