@@ -303,3 +303,11 @@ def test_a_mistake_names_the_entity_the_key_and_what_was_expected(
         load_sources(write(tmp_path, GOOD.replace(before, after)))
     for part in parts:
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize("source", sorted(load_sources()))
+def test_make_run_loads_the_tables_in_the_order_of_their_times(source: str) -> None:
+    """`make run` takes the order of the file, a night that of the schedules."""
+    schedules = [entity.schedule.split() for entity in load_sources()[source].entities.values() if entity.schedule]
+    times = [(int(hour), int(minute)) for minute, hour, *_ in schedules]
+    assert times == sorted(times)
