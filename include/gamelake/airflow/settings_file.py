@@ -229,7 +229,7 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None)
     from airflow.models import Connection as ConnectionRow
     from airflow.models import Pool as PoolRow
     from airflow.utils.session import create_session
-    from sqlalchemy import inspect, select
+    from sqlalchemy import delete, inspect, select
 
     lines = []
     with create_session() as session:
@@ -252,10 +252,9 @@ def apply(file: SettingsFile, settings: Settings, *, sandbox: str | None = None)
                 lines.append(kept(conn_id, stored.host))
                 continue
             row = ConnectionRow(conn_id=conn_id, **_columns(connection))
-            # Merged by primary key: without it a second row of the same id would be refused.
-            if stored:
-                row.id = stored.id
-            session.merge(row)
+            # Deleted without being read: a stored row that this Fernet key does not decrypt cannot be loaded.
+            session.execute(delete(ConnectionRow).where(ConnectionRow.conn_id == conn_id))
+            session.add(row)
             old = stored.host if stored else None
             before = f", in place of {without_secrets(old)}" if old and old != connection.get("host") else ""
             host = without_secrets(connection.get("host", "no host"))

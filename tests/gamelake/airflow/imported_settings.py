@@ -36,6 +36,10 @@ def change() -> None:
         session.execute(
             text("update connection set host = 'http://b', login = 'x', port = null where conn_id = 'igdb_default'")
         )
+        # As in a database that is restored after the Fernet key was rotated.
+        session.execute(
+            text("update connection set password = 'gAAAA', is_encrypted = true where conn_id = 'igdb_default'")
+        )
         session.execute(text("update slot_pool set slots = 7 where pool = 'igdb_api'"))
         session.execute(text("update connection set host = 'https://rawg.example/api' where conn_id = 'rawg_default'"))
         aws = session.scalars(select(Connection).where(Connection.conn_id == "aws_default")).one()
