@@ -279,10 +279,11 @@ def stored_json(conn_id: str, session: Session) -> str:
     try:
         return session.scalars(select(ConnectionRow).where(ConnectionRow.conn_id == conn_id)).one().as_json()
     except (InvalidToken, ValueError) as error:
+        statement = f"delete from connection where conn_id = '{conn_id}'"  # noqa: S608 - a text for people
         raise SettingsFileError(
             f"connection {conn_id}: it is your own, and Airflow's Fernet key (AIRFLOW__CORE__FERNET_KEY) does not "
-            f"decrypt it. Set the key that it was stored with; or delete it (`{airflow_command()} connections delete "
-            f"{conn_id}`), and store it again if it is still to be used"
+            "decrypt it. Set the key that it was stored with. Without that key, Airflow cannot delete it either: run "
+            f"`{statement}` in Airflow's database, and store it again if it is still to be used"
         ) from error
 
 
