@@ -106,6 +106,7 @@ def test_rawg_needs_a_key_beside_an_account(
         "IGDB_CLIENT_ID": account,
         "GAMELAKE_OPTIONAL_SOURCES": sources,
         "RAWG_API_KEY": key,
+        "RAWG_BASE_URL": "",
     }
     assert environment.keys() - {"PATH"} <= services["airflow-init"]["environment"].keys()
     ran = subprocess.run(

@@ -117,7 +117,8 @@ def test_refused_credentials_end_the_command(api: World, registry: Path, monkeyp
 
 
 def test_half_an_account_is_refused(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(account.CONNECTION_VARIABLE, raising=False)
+    monkeypatch.setenv(account.CONNECTION_VARIABLE, "")  # set first, so that the end of the test removes what is set
+    monkeypatch.delenv(account.CONNECTION_VARIABLE)
     monkeypatch.setenv("IGDB_CLIENT_ID", "an-id")
     assert main(["new", "entity", "game_engines", "--yes"]) == 1
 
@@ -126,7 +127,8 @@ def test_without_an_account_the_error_names_both_ways_on(
     registry: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The runbook's first command failed with "check its name in the API's documentation": the name was right."""
-    monkeypatch.delenv(account.CONNECTION_VARIABLE, raising=False)
+    monkeypatch.setenv(account.CONNECTION_VARIABLE, "")  # set first, so that the end of the test removes what is set
+    monkeypatch.delenv(account.CONNECTION_VARIABLE)
     monkeypatch.setenv("GAMELAKE_SANDBOX_GAMES", "5")
     assert main(["new", "entity", "game_engines", "--yes"]) == 1
     told = capsys.readouterr().err
